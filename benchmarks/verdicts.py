@@ -80,11 +80,11 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import Pool
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
-    category_tests,
     chance_of_more,
+    compare_categories,
+    compare_missing_values,
+    compare_numbers,
     fewest_beyond_chance,
-    missing_value_tests,
-    numeric_tests,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
@@ -186,10 +186,10 @@ def moments(values: Values) -> Moments:
 
 def compare_columns(baseline: Column, window: Column) -> tuple[Component, ...]:
     """The components of one column."""
-    missing = missing_value_tests((baseline.missing, baseline.rows), (window.missing, window.rows))
+    missing = compare_missing_values((baseline.missing, baseline.rows), (window.missing, window.rows))
     if baseline.numbers is not None and window.numbers is not None:
-        return (*missing, *numeric_tests([(baseline.numbers, window.numbers)])[0])
-    return (*missing, *category_tests([(baseline.categories, window.categories)])[0])
+        return (*missing, *compare_numbers([(baseline.numbers, window.numbers)])[0])
+    return (*missing, *compare_categories([(baseline.categories, window.categories)])[0])
 
 
 def within(runs: int, level: float) -> int:

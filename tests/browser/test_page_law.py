@@ -21,8 +21,8 @@ from tests.unit.model_quality.outcomes_made import of_counts
 from tests.unit.runs.test_challenge import WITH_SCORES, answers
 
 from spark_model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
-from spark_model_monitor.documents.check_results import in_alarms
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.check_results import group_into_alarms
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
@@ -152,7 +152,7 @@ def pages(tmp_path_factory):
         (top / f"{name}-compare.html").write_text(html_of(page_of_comparison(compared)))
     for name, now in (("healthy", of_counts(80, 10, 90, 20)), ("changed", of_counts(60, 10, 90, 40))):
         results = check_all(now, ModelBaseline(suggest(of_counts(80, 10, 90, 20), BARE)))
-        page = replace(page_of_quality(now, results), headline=headline_of(results))
+        page = replace(page_of_quality(now, results), headline=write_headline(results))
         (top / f"quality-{name}.html").write_text(html_of(page))
     (top / "quality-baseline.html").write_text(html_of(page_of_quality(of_counts(80, 10, 90, 20), ())))
     blue, green, later = (answers(noise) for noise in (3.0, 0.1, 0.1))
@@ -169,8 +169,8 @@ def pages(tmp_path_factory):
     known = bias.stored_baseline(bias.documents(BIAS_BASELINE, bias.metrics(BIAS_BASELINE))[0], None, None)
     for name, state in (("healthy", BIAS_BASELINE), ("changed", BIAS_WORSE)):
         judgement = bias.judge(Sample(state, bias.metrics(state)), known)
-        results = in_alarms(judgement.results, {})
-        page = replace(judgement.page(results), headline=headline_of(results))
+        results = group_into_alarms(judgement.results, {})
+        page = replace(judgement.page(results), headline=write_headline(results))
         (top / f"bias-{name}.html").write_text(html_of(page))
     return top
 

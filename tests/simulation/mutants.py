@@ -51,7 +51,7 @@ MUTANTS = (
     ),
     Mutant(
         "storage/local.py",
-        "draft = target.with_name(draft_name(target.name))",
+        "draft = target.with_name(make_draft_name(target.name))",
         'draft = target.with_name(f".{target.name}.draft")',
         "drafts of all runs have the same name",
     ),

@@ -31,7 +31,7 @@ OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explan
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def _metric_value(value: Any) -> float | None:
+def _parse_metric_value(value: Any) -> float | None:
     if isinstance(value, str) and value in INFINITIES:
         return INFINITIES[value]
     if value is None or value == "NaN":
@@ -43,7 +43,7 @@ def _metric_value(value: Any) -> float | None:
 
 MetricNumber = Annotated[
     float | None,
-    BeforeValidator(_metric_value),
+    BeforeValidator(_parse_metric_value),
     Expected('a number, "Infinity", "-Infinity", or null if it is not defined'),
 ]
 
@@ -160,8 +160,8 @@ class AttributionReport(ClarifyDocument, file="analysis.json", meant="explainabi
     @property
     def values(self) -> Mapping[str, Mapping[str, float]]:
         """The global values of the features, by output."""
-        found = self.explanations.kernel_shap or {}
-        return {output: attributions.global_shap_values for output, attributions in found.items()}
+        attributions_by_output = self.explanations.kernel_shap or {}
+        return {output: attributions.global_shap_values for output, attributions in attributions_by_output.items()}
 
     @property
     def shares(self) -> Mapping[str, float]:

@@ -114,12 +114,12 @@ class PageTable:
     shades: tuple[tuple[float, ...], ...] = ()
     of_all: bool = False
 
-    def without_empty(self) -> PageTable:
+    def drop_empty_columns(self) -> PageTable:
         """The table without its empty columns."""
-        places = range(len(self.columns))
-        kept = [place for place in places if any(line.cells[place] not in ("", "–") for line in self.lines)]
-        lines = tuple(replace(line, cells=tuple(line.cells[place] for place in kept)) for line in self.lines)
-        return replace(self, columns=tuple(self.columns[place] for place in kept), lines=lines)
+        indices = range(len(self.columns))
+        filled = [index for index in indices if any(line.cells[index] not in ("", "–") for line in self.lines)]
+        lines = tuple(replace(line, cells=tuple(line.cells[index] for index in filled)) for line in self.lines)
+        return replace(self, columns=tuple(self.columns[index] for index in filled), lines=lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +162,17 @@ class CurveChart:
     diagonal: bool = False
 
     @classmethod
-    def of_numbers(
+    def from_numbers(
         cls, title: str, names: tuple[str, str], x: Sequence[float], y: Sequence[float], words: str = ""
     ) -> CurveChart:
         """A curve of any numbers, with axes from minimum to maximum. names: of x and y. words: by default the axes'."""
-        axes = (_ends_of(names[0], x), _ends_of(names[1], y))
-        return cls(title, tuple(zip(_scaled(x), _scaled(y), strict=True)), axes, words or f"{axes[1]} over {axes[0]}")
+        axes = (_format_range(names[0], x), _format_range(names[1], y))
+        return cls(
+            title,
+            tuple(zip(_scale_to_unit(x), _scale_to_unit(y), strict=True)),
+            axes,
+            words or f"{axes[1]} over {axes[0]}",
+        )
 
     def __str__(self) -> str:
         return f"{self.title}: {self.words}"
@@ -235,8 +240,8 @@ class Card:
     of: str = ""
 
     def __str__(self) -> str:
-        said = " ".join(part for part in (self.said, self.by_how_much) if part)
-        return ". ".join(part for part in (f"{self.name}: {said}", self.since, *self.hints, self.evidence) if part)
+        sentence = " ".join(part for part in (self.said, self.by_how_much) if part)
+        return ". ".join(part for part in (f"{self.name}: {sentence}", self.since, *self.hints, self.evidence) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +320,7 @@ VERDICTS = {
 EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where this page lies."
 
 
-def number_text(value: float | None, digits: int = 4) -> str:
+def format_number(value: float | None, digits: int = 4) -> str:
     """A number for people: `0.1324`, `-36.69`, `∞`; `–` for none."""
     if value is None:
         return "–"
@@ -324,43 +329,43 @@ def number_text(value: float | None, digits: int = 4) -> str:
     return f"{value:,.{digits}g}".replace("-", "−")
 
 
-def count_text(count: float) -> str:
+def format_count(count: float) -> str:
     """A count for people: `1,203,441`."""
     return f"{int(count):,}"
 
 
-def counted(count: int, noun: str) -> str:
+def format_count_of(count: int, noun: str) -> str:
     """A count with its noun: `1 feature`, `1,203 features`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share for people: `29 %`."""
     return f"{100 * share:.3g} %"
 
 
-def short_name(name: str, most: int = 60) -> str:
+def shorten_name(name: str, maximum: int = 60) -> str:
     """A name; if it is long, its beginning and end."""
-    if len(name) <= most:
+    if len(name) <= maximum:
         return name
-    return f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
+    return f"{name[: maximum // 2]}…{name[len(name) - (maximum - 1) // 2 :]}"
 
 
-def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:
+def build_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:
     """A plain table. numbers: titles of the columns that hold numbers."""
     columns = tuple(Column(title, title in numbers) for title in titles)
     return PageTable(columns, tuple(Line(tuple(row)) for row in rows))
 
 
-def _scaled(numbers: Sequence[float]) -> list[float]:
+def _scale_to_unit(numbers: Sequence[float]) -> list[float]:
     """The numbers rescaled from 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
     low = min(numbers)
     width = max(numbers) - min(numbers)
     return [(number - low) / width if width else 0.5 for number in numbers]
 
 
-def _ends_of(name: str, numbers: Sequence[float]) -> str:
-    return f"{name}, {number_text(min(numbers))} to {number_text(max(numbers))}"
+def _format_range(name: str, numbers: Sequence[float]) -> str:
+    return f"{name}, {format_number(min(numbers))} to {format_number(max(numbers))}"
 
 
 @dataclass(frozen=True, slots=True)

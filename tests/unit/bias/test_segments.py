@@ -11,7 +11,7 @@ import pytest
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.page import Mark, PageTable
 from spark_model_monitor.monitors.bias.comparison import BiasBaseline, comparisons_of
 
@@ -58,7 +58,7 @@ def test_bias_in_one_segment_is_one_violation_that_names_it(baseline):
         ("DPL", "plan=plan 3", "in one segment of plan"),
         ("KL", "plan=plan 3", "in one segment of plan"),
     }
-    assert headline_of(findings.results).text.endswith("in plan=plan 3.")
+    assert write_headline(findings.results).text.endswith("in plan=plan 3.")
     told = monitor_of().violations(findings.results).violations
     assert [each.description.endswith(", in plan=plan 3") for each in told] == [True, True]
 

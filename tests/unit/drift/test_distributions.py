@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.statistics.drift.distributions import NumericDistribution, category_cells
-from spark_model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges, histogram_cells
+from spark_model_monitor.statistics.drift.histograms import (
+    Histogram,
+    compute_decile_edges,
+    count_decile_cells,
+    count_histogram_cells,
+)
 from spark_model_monitor.statistics.states import Bucket, KllBuilder, MomentsBuilder
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -43,8 +48,8 @@ def test_infinities_stand_at_the_ends_of_a_step_cdf_and_finite_takes_them_away()
 
     assert cdf.values.tolist() == [-math.inf, 1, 2, math.inf]
     assert cdf.cumulative.tolist() == [3, 4, 5, 9]
-    assert cdf.finite().values.tolist() == [1, 2]
-    assert cdf.finite().cumulative.tolist() == [1, 2]
+    assert cdf.drop_infinite().values.tolist() == [1, 2]
+    assert cdf.drop_infinite().cumulative.tolist() == [1, 2]
 
 
 def test_the_deviation_is_the_known_one_or_else_that_of_the_items_with_their_weights():
@@ -82,7 +87,9 @@ def test_a_distribution_of_states_without_finite_values_knows_no_range():
 
 
 def test_a_histogram_has_the_buckets_of_statistics_json_and_a_point_for_each_infinity():
-    histogram = Histogram.of_numbers(NumericDistribution([[0.0, 5.0, 10.0]], negative_infinite=7, positive_infinite=8))
+    histogram = Histogram.from_numbers(
+        NumericDistribution([[0.0, 5.0, 10.0]], negative_infinite=7, positive_infinite=8)
+    )
 
     assert histogram.counts.tolist() == [7, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 8]
     assert histogram.lower.tolist() == [-math.inf, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, math.inf]
@@ -90,7 +97,7 @@ def test_a_histogram_has_the_buckets_of_statistics_json_and_a_point_for_each_inf
 
 
 def test_a_histogram_spans_the_known_range_where_the_sketch_lost_the_ends():
-    histogram = Histogram.of_numbers(NumericDistribution([[2.0, 8.0]], minimum=0.0, maximum=10.0))
+    histogram = Histogram.from_numbers(NumericDistribution([[2.0, 8.0]], minimum=0.0, maximum=10.0))
 
     assert (histogram.lower[0], histogram.upper[-1]) == (0, 10)
     assert histogram.counts.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 1, 0]
@@ -111,14 +118,14 @@ def test_category_cells_are_the_categories_of_both_sides():
     ],
 )
 def test_decile_edges_are_the_values_at_which_each_tenth_is_first_reached(values, edges):
-    assert decile_edges(NumericDistribution([list(map(float, values))]).step_cdf()).tolist() == edges
+    assert compute_decile_edges(NumericDistribution([list(map(float, values))]).step_cdf()).tolist() == edges
 
 
 def test_decile_cells_end_at_the_deciles_of_the_baseline_and_the_last_is_open():
     baseline = NumericDistribution([[1.0, 2.0]]).step_cdf()
     current = NumericDistribution([[0.0, 1.0, 1.5, 2.5, 3.0]]).step_cdf()
 
-    assert cells_of(decile_cells(baseline, current)) == [[1, 1, 0], [2, 1, 2]]
+    assert cells_of(count_decile_cells(baseline, current)) == [[1, 1, 0], [2, 1, 2]]
 
 
 def test_infinities_have_decile_cells_of_their_own():
@@ -126,7 +133,7 @@ def test_infinities_have_decile_cells_of_their_own():
     current = NumericDistribution([[9.0]], positive_infinite=5).step_cdf()
 
     # -inf | up to 1 | up to 2 | above 2 | inf
-    assert cells_of(decile_cells(baseline, current)) == [[3, 1, 1, 0, 0], [0, 0, 0, 1, 5]]
+    assert cells_of(count_decile_cells(baseline, current)) == [[3, 1, 1, 0, 0], [0, 0, 0, 1, 5]]
 
 
 def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
@@ -134,7 +141,7 @@ def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
     current = Histogram.of([Bucket(1.0, 3.0, 6)])
 
     # 0 to 1, 1 to 2, 2 to 3, 3 to 4, then two cells for infinities and NaN of each side
-    assert cells_of(histogram_cells(baseline, current)) == [
+    assert cells_of(count_histogram_cells(baseline, current)) == [
         [2, 2, 1, 1, 0, 0, 0, 0],
         [0, 3, 3, 0, 0, 0, 0, 0],
     ]
@@ -145,7 +152,7 @@ def test_buckets_of_no_width_are_matched_by_value_and_with_nothing_else():
     current = Histogram.of([Bucket(6.0, 8.0, 5), Bucket(7.0, 7.0, 1), Bucket(9.0, 9.0, 2)])
 
     # 6 to 8, the point 7, the point 9
-    assert cells_of(histogram_cells(baseline, current)) == [
+    assert cells_of(count_histogram_cells(baseline, current)) == [
         [0, 20, 0, 0, 0, 0, 0],
         [5, 1, 2, 0, 0, 0, 0],
     ]
@@ -156,7 +163,7 @@ def test_infinities_that_were_counted_are_matched_by_value():
     current = Histogram.of([Bucket(-math.inf, -math.inf, 5), Bucket(0.0, 1.0, 6)])
 
     # 0 to 1, the points -inf and inf
-    assert cells_of(histogram_cells(baseline, current)) == [
+    assert cells_of(count_histogram_cells(baseline, current)) == [
         [2, 3, 4, 0, 0, 0, 0],
         [6, 5, 0, 0, 0, 0, 0],
     ]
@@ -165,7 +172,7 @@ def test_infinities_that_were_counted_are_matched_by_value():
 def test_infinite_buckets_and_nan_are_cells_that_the_other_side_does_not_have():
     infinite = [Bucket(-math.inf, 0.0, 1), Bucket(0.0, 1.0, 2), Bucket(1.0, math.inf, 4)]
 
-    assert cells_of(histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
+    assert cells_of(count_histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
         [2, 5, 8, 0, 0],
         [2, 0, 0, 5, 9],
     ]
@@ -175,4 +182,4 @@ def test_the_widest_range_of_doubles_is_spread_too():
     widest = Histogram.of([Bucket(-LARGEST, LARGEST, 8)])
     half = Histogram.of([Bucket(0.0, LARGEST, 3)])
 
-    assert cells_of(histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]
+    assert cells_of(count_histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]

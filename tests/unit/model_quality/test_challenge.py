@@ -21,7 +21,7 @@ from spark_model_monitor.monitors.model_quality.challenge import (
     disagreeing,
     mcnemar,
 )
-from spark_model_monitor.statistics.states.blocks import blocks_of
+from spark_model_monitor.statistics.states.blocks import assign_blocks
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.statistics.verdicts.sequential import boundary
 
@@ -218,7 +218,7 @@ def test_the_error_of_blocks_is_that_of_the_rows_for_a_mean(paired):
 def test_the_error_of_blocks_is_that_of_a_bootstrap_of_the_same_blocks():
     """F1 by its definition, of blocks that are drawn with replacement, the same ones for both models."""
     champion, challenger = made(6_000, 0.4)
-    blocks = blocks_of(champion.keys)
+    blocks = assign_blocks(champion.keys)
     counts = []  # by model and block: found, found falsely, missed
     for side in (champion, challenger):
         told = side.scores > 0.5

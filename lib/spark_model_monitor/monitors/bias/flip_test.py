@@ -24,7 +24,7 @@ from spark_model_monitor.data.profiling.contingency import Cells, CountTask, key
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.monitors.bias.metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
-from spark_model_monitor.statistics.states.hashing import chained_hashes
+from spark_model_monitor.statistics.states.hashing import hash_rows
 
 FEATURES = "features"
 POSITIVE = "positive"
@@ -227,7 +227,7 @@ class FlipTask:
             for cell in cells
         ]
         known = [cell.has_number for cell in cells]
-        draw = (chained_hashes(numbers, known).view(np.int64) % DRAWS) / float(DRAWS)
+        draw = (hash_rows(numbers, known).view(np.int64) % DRAWS) / float(DRAWS)
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
         )

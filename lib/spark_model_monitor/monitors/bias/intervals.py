@@ -24,8 +24,8 @@ from spark_model_monitor.monitors.bias.metrics import (
     Undefined,
 )
 from spark_model_monitor.registry import Entry
-from spark_model_monitor.statistics.verdicts.design_effect import MARGIN, design_effects
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.design_effect import MARGIN, estimate_design_effects
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -111,7 +111,7 @@ def likeness_of(
     told, scores = _scores_of(counts, counts.blocks.sum(axis=0), names)
     rows = blocks.sum(axis=0)
     alone = blocks[-1]
-    found = design_effect_in_blocks(
+    found = estimate_block_design_effects(
         scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
     )
     return _of_each(told, found, names)
@@ -130,7 +130,7 @@ def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArr
         return _of_each(told, np.zeros(0), names)
     by_row = scores[:, kinds]
     by_row -= by_row.mean(axis=1, keepdims=True)
-    rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(told)))])
+    rows_as_one = np.array([effect.rows for effect in estimate_design_effects(by_row, sizes, range(len(told)))])
     return _of_each(told, np.maximum(MARGIN * rows_as_one, 1.0), names)
 
 

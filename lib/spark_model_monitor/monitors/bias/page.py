@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, by_cause, name_of
+from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, format_full_name, group_by_cause
 from spark_model_monitor.documents.clarify import BiasMetric
-from spark_model_monitor.documents.headline import place_of
+from spark_model_monitor.documents.headline import describe_segment
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -25,9 +25,9 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    count_text,
-    number_text,
-    table_of,
+    build_table,
+    format_count,
+    format_number,
 )
 from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, performance_of
 from spark_model_monitor.monitors.bias.comparison import STAGE, segment_label
@@ -62,7 +62,7 @@ def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     said = f"{metrics:,} bias metrics of {facets}: later data is checked against them."
     headline = None
     if not results:
-        headline = Headline(said, f"{count_text(analysis.rows)} rows.")
+        headline = Headline(said, f"{format_count(analysis.rows)} rows.")
     return Page(NAME, TITLE, facts, tuple(_sections(analysis, results, verdicts)), headline)
 
 
@@ -98,7 +98,7 @@ def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: 
 def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
     """A card for each changed metric: its value and the baseline's, and the rates of both groups."""
     groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
-    for result, *twins in by_cause(results):
+    for result, *twins in group_by_cause(results):
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
@@ -108,17 +108,19 @@ def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[C
         points = (point, *(_of_both(group) if group else ()))
         top = max(reach, 1.0)
         picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
-        said = f"{number_text(result.threshold)} → {number_text(result.observed)}"
+        said = f"{format_number(result.threshold)} → {format_number(result.observed)}"
         if result.interval:
             evidence = f"95 % interval {_interval(result)}"
         else:
             evidence = ""
         metrics = group.metrics if group else ()
         about = next((metric.description for metric in metrics if metric.name == result.metric), "")
-        hints = tuple(filter(None, (place_of(result), about)))
+        hints = tuple(filter(None, (describe_segment(result), about)))
         hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
         more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
-        yield Card(name, said, "", result.since or "", picture, hints, None, evidence, more, of=name_of(result))
+        yield Card(
+            name, said, "", result.since or "", picture, hints, None, evidence, more, of=format_full_name(result)
+        )
 
 
 def _of_both(group: GroupAnalysis) -> Iterator[Point]:
@@ -137,7 +139,7 @@ def _sizes(analysis: BiasAnalysis) -> PageTable:
         (
             group.facet,
             group.choice.shown,
-            count_text(float(d.rows)),
+            format_count(float(d.rows)),
             _share(float(d.rows), float(d.rows + a.rows)),
             _share(float(d.positives), float(d.rows)),
             _share(float(a.positives), float(a.rows)),
@@ -145,7 +147,7 @@ def _sizes(analysis: BiasAnalysis) -> PageTable:
         for group in analysis.groups
         for d, a in [(group.counts.d, group.counts.a)]
     ]
-    return table_of(titles, rows, numbers=titles[2:])
+    return build_table(titles, rows, numbers=titles[2:])
 
 
 def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
@@ -156,14 +158,14 @@ def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: 
     a = group.counts.a
     about = (
         f"Value(s)/Threshold: {group.choice.shown}. "
-        f"{count_text(float(d.rows))} rows in the group, {count_text(float(a.rows))} in the rest."
+        f"{format_count(float(d.rows))} rows in the group, {format_count(float(a.rows))} in the rest."
     )
     blocks: list[Block] = [about]
     flips = group.counts.flips
     if stage == "post_training" and flips is not None and (flips.tested < d.rows or flips.neighbours < flips.of):
         blocks.append(
-            f"The flip test is from a sample: {count_text(flips.tested)} rows of the group beside "
-            f"{count_text(flips.neighbours)} of {count_text(flips.of)} others."
+            f"The flip test is from a sample: {format_count(flips.tested)} rows of the group beside "
+            f"{format_count(flips.neighbours)} of {format_count(flips.of)} others."
         )
     if with_chart and any(metric.value is not None for metric in metrics):
         blocks.append(_chart(group, metrics, found))
@@ -172,7 +174,7 @@ def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: 
         if (measured := getattr(segment, stage)) is not None:
             label = segment_label(segment.segmentation, segment.name)
             table = _metrics(measured, [verdicts.get((*place, metric.name, label)) for metric in measured])
-            rows = count_text(float(segment.counts.all.rows))
+            rows = format_count(float(segment.counts.all.rows))
             caption = f"Segment {segment.name} of {segment.segmentation}, {rows} rows"
             blocks.append(PageTable(table.columns, table.lines, caption))
     return PageSection(f"Facet: {group.facet}", tuple(blocks), level=3)
@@ -203,16 +205,16 @@ def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None])
     columns.append(Column("remark"))
     lines = []
     for metric, result in zip(metrics, found, strict=True):
-        cells = [metric.name, metric.description or "", number_text(metric.value)]
+        cells = [metric.name, metric.description or "", format_number(metric.value)]
         if judged:
-            cells.append(number_text(result.threshold if result else None))
+            cells.append(format_number(result.threshold if result else None))
             if with_interval:
                 cells.append(_interval(result))
             cells.append(VERDICTS[result.status][1] if result else "")
         cells.append(metric.error or (result.reason if result else None) or "")
         if result:
             mark = VERDICTS[result.status][0]
-            of = name_of(result)
+            of = format_full_name(result)
         else:
             mark = Mark.NONE
             of = ""
@@ -223,20 +225,22 @@ def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None])
 def _interval(result: CheckResult | None) -> str:
     if result is None or result.interval is None:
         return "–"
-    return " to ".join(number_text(end, 3) for end in result.interval)
+    return " to ".join(format_number(end, 3) for end in result.interval)
 
 
 def _performance(group: GroupAnalysis) -> PageSection:
     everyone = group.counts.all
-    rows = [(name, PERFORMANCE[name], number_text(value)) for name, value in performance_of(everyone).items()]
-    metrics = table_of(("metric", "description", "value"), rows, numbers=("value",))
+    rows = [(name, PERFORMANCE[name], format_number(value)) for name, value in performance_of(everyone).items()]
+    metrics = build_table(("metric", "description", "value"), rows, numbers=("value",))
     counts = (
         ("observed positive", everyone.true_positives, everyone.false_negatives),
         ("observed negative", everyone.false_positives, everyone.true_negatives),
     )
     titles = ("", "predicted positive", "predicted negative")
-    confusion = table_of(
-        titles, [(name, *(count_text(float(count)) for count in found)) for name, *found in counts], numbers=titles[1:]
+    confusion = build_table(
+        titles,
+        [(name, *(format_count(float(count)) for count in found)) for name, *found in counts],
+        numbers=titles[1:],
     )
     shades = tuple(tuple(float(count) / (float(sum(row)) or 1.0) for count in row) for _, *row in counts)
     return PageSection("Model performance", (metrics, replace(confusion, shades=shades)))

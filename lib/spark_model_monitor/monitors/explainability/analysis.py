@@ -18,7 +18,7 @@ from spark_model_monitor.statistics.drift.special_functions import student_quant
 from spark_model_monitor.statistics.states import KllSketch
 from spark_model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
 from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 Numbers = NDArray[np.float64]
@@ -317,7 +317,7 @@ def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:
     squares = state.sums[SQUARED, place].sum(axis=1)
     means = sums.sum(axis=1, keepdims=True) / rows
     squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
-    return design_effect_in_blocks(sums - means * state.rows, squares, state.rows), squares
+    return estimate_block_design_effects(sums - means * state.rows, squares, state.rows), squares
 
 
 def comparisons_of(

@@ -30,9 +30,9 @@ from spark_model_monitor.monitors.predictors.loading import Caller, cells_of, pl
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from spark_model_monitor.statistics.states.blocks import keys_by_group
-from spark_model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
-from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
+from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
+from spark_model_monitor.statistics.states.hashing import hash_rows, hash_texts
+from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 
 MOST_CATEGORIES = 100
 
@@ -186,7 +186,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         if cells is None:
             continue
         if group_column:
-            keys = keys_by_group(keys_of(cells), kept.column(GROUP))
+            keys = replace_keys_by_group(keys_of(cells), kept.column(GROUP))
         else:
             keys = keys_of(cells)
         if found is None:  # only partial dependence is requested
@@ -205,7 +205,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
     for place, amounts in enumerate(np.concatenate(first).reshape(sum(map(len, first)), -1).T if first else ()):
-        yield StateRow(place, RowRuns.KIND, partition, first_runs_of(amounts, partition))
+        yield StateRow(place, RowRuns.KIND, partition, build_first_runs(amounts, partition))
 
 
 def sample_of_partition(
@@ -272,9 +272,9 @@ def kept_of(block: pa.RecordBatch) -> pa.RecordBatch:
 def keys_of(cells: Cells) -> NDArray[np.uint64]:
     """A hash of each row, for drawing it and for its block; independent of where the row is stored."""
     if cells.dtype == np.float64:
-        return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
+        return hash_rows(list(cells.T), [~np.isnan(column) for column in cells.T])
     rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
-    return xxhash64_of_texts(pa.array(rows, pa.string()))
+    return hash_texts(pa.array(rows, pa.string()))
 
 
 def _counts(block: pa.RecordBatch, known: int, of_kept: int = 0) -> RowCounts:

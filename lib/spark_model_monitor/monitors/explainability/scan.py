@@ -72,7 +72,7 @@ from spark_model_monitor.monitors.protocol import Scanned
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.storage import join
-from spark_model_monitor.storage.files import standing_in
+from spark_model_monitor.storage.files import resolve_stand_in
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
@@ -230,7 +230,7 @@ def _given(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]
 
 def _asked(asked: Any, dataset: Dataset, names: Sequence[str], features: str | None) -> list[pa.Array]:
     if isinstance(asked, str):
-        place = standing_in(asked)
+        place = resolve_stand_in(asked)
         return columns_of(rows_in(dataset.engine.storage(place).read(place), asked, names, features))
     return columns_of(rows_given(asked, names, features))
 

@@ -23,10 +23,10 @@ from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstima
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, evidence_of
 from spark_model_monitor.monitors.model_quality.metrics import metrics_given
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
-from spark_model_monitor.statistics.states.blocks import Keys, Numbers, blocks_of, summed
+from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_values
-from spark_model_monitor.statistics.verdicts.sequential import reach, rows_to_tell
+from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, reach
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +82,8 @@ class Answers:
         The state of all blocks but one is the sum of the states before it and after it.
         Raises BadInput for invalid classes, as model quality does.
         """
-        blocks = blocks_of(self.keys)
-        rows = summed(blocks)
+        blocks = assign_blocks(self.keys)
+        rows = add_by_block(blocks)
         zero = Outcomes.zero(self.plan)
         members: tuple[Any, ...] = (self.labels, self.predictions, self.scores, self.keys, None, self.of_classes)
         found = []
@@ -353,6 +353,10 @@ def decided(
         return name, Verdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
     gain = (low + high) / 2
     apart = (abs(gain), least_gain - gain if least_gain else 0.0)
-    needed = [rows_to_tell(each, found.standard_error, comparison.rows, planned_rows) for each in apart if each > 0]
+    needed = [
+        estimate_rows_to_significance(each, found.standard_error, comparison.rows, planned_rows)
+        for each in apart
+        if each > 0
+    ]
     told = min((each for each in needed if each is not None), default=None)
     return name, Verdict.CANNOT_TELL, f"the difference of {name} may be chance", told

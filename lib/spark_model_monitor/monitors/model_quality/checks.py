@@ -17,7 +17,7 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Family,
 )
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.errors import did_you_mean
@@ -76,13 +76,13 @@ def broken(metric: str, value: float, standard_deviation: float | None, operator
     if standard_deviation is None:
         deviation = ""
     else:
-        deviation = DEVIATION.format(deviation=java_double(standard_deviation))
+        deviation = DEVIATION.format(deviation=format_java_double(standard_deviation))
     return BROKEN.format(
         name=displayed(metric),
-        value=java_double(value),
+        value=format_java_double(value),
         deviation=deviation,
         operator=operator,
-        threshold=java_double(threshold),
+        threshold=format_java_double(threshold),
     )
 
 
@@ -224,7 +224,7 @@ def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, be
     tests = {registry.get(name).facts["family"] for name in known.tested_metrics(problem_type)}
     if not len(tests) + beside:
         return None
-    ledger = BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + beside)
+    ledger = BudgetLedger.with_one_family(MODEL_QUALITY, budget, len(tests) + beside)
     if not tests or not (segments := sum(map(len, known.segments.values()))):
         return ledger
     tested = {MODEL_QUALITY: len(tests) + beside, SEGMENTS: len(tests) * segments}

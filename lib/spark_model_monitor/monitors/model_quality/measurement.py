@@ -54,7 +54,7 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.registry import Entry
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 
 _AMOUNT = re.compile(r"(absolute):(\d+(?:\.\d+)?|\.\d+)|(relative):(\d+(?:\.\d+)?|\.\d+) ?%")
 
@@ -223,7 +223,7 @@ class Likeness:
         sums = np.where(told[:, None], [*scores.values()], 0)
         squared = np.where(told, squares, 0)
         rows = evidence.rows - others
-        found = design_effect_in_blocks(sums, squared, rows)
+        found = estimate_block_design_effects(sums, squared, rows)
         found[~told] = found.max()
         return cls(dict(zip(scores, found.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
 

@@ -14,8 +14,8 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
-from spark_model_monitor.documents.page import Page, percent
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, moment
+from spark_model_monitor.documents.page import Page, format_percent
+from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, format_moment
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import Marked, with_causes
@@ -71,11 +71,11 @@ from spark_model_monitor.monitors.segments import hints_of_segments
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
-from spark_model_monitor.statistics.states.rows import values_of
+from spark_model_monitor.statistics.states.rows import read_values
 from spark_model_monitor.statistics.states.scores import UNLIMITED
 from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
-from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, neighbours_design_effect
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import rows_per_name
+from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, estimate_neighbour_design_effect
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_rows_per_name
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
@@ -173,19 +173,19 @@ class QualityJudgement(Judgement[ModelBaseline]):
         found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
         if baseline is None:
             of_names = outcomes.plan.group_column is not None
-            each_has_one = of_names and rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
+            each_has_one = of_names and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
             told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
             return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
         # Segments, limits and groups that are not the baseline's
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in baseline.segments.items()}
         hints = (
             *hints_of_segments(before, found),
-            *(() if self.monitor.as_service else Hint.of_unread(baseline.constraints)),
+            *(() if self.monitor.as_service else Hint.from_unread_members(baseline.constraints)),
         )
         if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
             hints += (LIMITS_ALONE,)
         if baseline.has_fewer_names(outcomes):
-            now, of_known = map(percent, (outcomes.share_named, baseline.named))
+            now, of_known = map(format_percent, (outcomes.share_named, baseline.named))
             hints += (_of_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=of_known)),)
         elif baseline.misses_names(outcomes):
             hints += (_of_groups(OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")),)
@@ -381,14 +381,14 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         """How many neighbouring rows of the sample count as one; 1 if groups of rows have names."""
         if not sample.runs:
             return baseline.groups
-        values, sizes = values_of([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
+        values, sizes = read_values([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
         if self.as_service or baseline.group_column or not len(values):
             return 1.0
         if self.plan.is_regression:
             outcomes_in_order = ScoredColumn.from_numbers
         else:
             outcomes_in_order = ScoredColumn.from_texts
-        return neighbours_design_effect([outcomes_in_order(values)], sizes)
+        return estimate_neighbour_design_effect([outcomes_in_order(values)], sizes)
 
     def read_outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
         """The outcomes of a data set. A data set that was not prepared must have the column names of `outcomes`."""
@@ -409,12 +409,12 @@ def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> Model
         return statistics
     times = {}
     if context.start is not None:
-        times["start_time"] = moment(context.start)
+        times["start_time"] = format_moment(context.start)
     if context.end is not None:
-        times["end_time"] = moment(context.end)
+        times["end_time"] = format_moment(context.end)
     evaluated = context.evaluation_time or context.end
     if evaluated is not None:
-        times["evaluation_time"] = moment(evaluated)
+        times["evaluation_time"] = format_moment(evaluated)
     dataset = statistics.dataset.model_copy(update=times)
     return statistics.model_copy(update={"dataset": dataset})
 

@@ -16,7 +16,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import CheckResults, name_of, whose
+from spark_model_monitor.documents.check_results import CheckResults, format_full_name, identify_subject
 from spark_model_monitor.documents.constraints import Constraints, Role
 from spark_model_monitor.documents.document import DocumentType
 from spark_model_monitor.documents.outcome import Outcome
@@ -167,7 +167,7 @@ def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
     named = (
         check
         for check in found.checks
-        if any(fnmatch.fnmatchcase(whose(check)[0], name) for name in patterns or ("*",))
+        if any(fnmatch.fnmatchcase(identify_subject(check)[0], name) for name in patterns or ("*",))
     )
     return found.model_copy(update={"checks": tuple(named)})
 
@@ -183,7 +183,7 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
     names = tuple(run.names[place] for place in kept)
     violation_results = []
     for violation in run.violation_results:
-        if name_of(violation) in names:
+        if format_full_name(violation) in names:
             violation_results.append(violation)
     return replace(
         run,

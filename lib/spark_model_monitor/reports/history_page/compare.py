@@ -13,9 +13,9 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import DRIFT, moved, place_of
+from spark_model_monitor.documents.headline import DRIFT, describe_move, describe_segment
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
-from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
+from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     Card,
     Cards,
@@ -29,9 +29,9 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    counted,
-    number_text,
-    short_name,
+    format_count_of,
+    format_number,
+    shorten_name,
 )
 from spark_model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
 from spark_model_monitor.errors import BadInput
@@ -198,7 +198,7 @@ def main(
     judged = found.judged() if judge else ()
     results = list(violated(judged))
     unjudged = [each for each in judged if each.status is CheckStatus.NOT_JUDGED and found.after.profile is None]
-    unsure = unsure_features(judged)
+    unsure = find_unsure_features(judged)
     if output is not None:
         Report(page_of(found, results)).save(output)
     if as_json:
@@ -218,7 +218,9 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     broken = {result.feature or result.metric: result for result in results}
     different = [change for change in found.changes if change.kind != "same"]
     cards = tuple(_card(found, change, broken.get(change.name)) for change in different)
-    same = tuple(Line((change.name, number_text(change.distance))) for change in found.changes if change.kind == "same")
+    same = tuple(
+        Line((change.name, format_number(change.distance))) for change in found.changes if change.kind == "same"
+    )
     sections = []
     if results:
         told = tuple(f"{each.feature}: {each.description}" for each in results)
@@ -233,7 +235,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     if results:
         text = f"{len(results):,} violations of the constraints: {text[0].lower()}{text[1:]}"
     if different:
-        first = f"The largest: {short_name(different[0].name)}, {' '.join(_first(different[0])).strip()}."
+        first = f"The largest: {shorten_name(different[0].name)}, {' '.join(_first(different[0])).strip()}."
     else:
         first = ""
     headline = Headline(text if different else "No change seen.", first, Mark.BAD if results else Mark.NONE)
@@ -253,7 +255,7 @@ def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
     if change.distance is None:
         evidence = ""
     else:
-        evidence = f"distance {number_text(change.distance)}"
+        evidence = f"distance {format_number(change.distance)}"
     hints = (broken.description,) if broken is not None and broken.description else ()
     mark = Mark.BAD if broken is not None else Mark.NONE
     said, by, rest = *_first(change), _words(replace(change, changes=dict(list(change.changes.items())[1:])))
@@ -274,7 +276,7 @@ def _where(found: Compared, name: str) -> str:
     else:
         where = ""
         segment = None
-    return place_of(
+    return describe_segment(
         CheckResult(check=DRIFT, status=CheckStatus.PASSED, threshold=None, where=where or None, segment=segment)
     )
 
@@ -283,7 +285,7 @@ def _first(change: Change) -> tuple[str, str]:
     """The first number that differs, and the difference in readable form."""
     for key, (before, after) in change.changes.items():
         if isinstance(before, (int, float)) and isinstance(after, (int, float)):
-            by = moved(before, after)[1]
+            by = describe_move(before, after)[1]
         else:
             by = ""
         return f"{HEADINGS.get(key, key)} {_pair(before, after)}", by
@@ -487,10 +489,10 @@ def _pair(before: Number, after: Number) -> str:
 
 def _shown(value: Number) -> str:
     if isinstance(value, (list, tuple)):
-        return counted(len(value), "value")
+        return format_count_of(len(value), "value")
     if isinstance(value, (str, bool, dict)):
         return str(value)
-    return number_text(value)
+    return format_number(value)
 
 
 def _rounded(distance: float | None) -> float | None:

@@ -25,7 +25,7 @@ from spark_model_monitor.documents.page import (
     PointChart,
     Track,
     Tracks,
-    short_name,
+    shorten_name,
 )
 
 WINDOWS = 24  # in each line, and in the drawings over time
@@ -190,7 +190,7 @@ def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each sche
     bad = [each for each in watched if each.state is State.IN_ALERT]
     if bad:
         sections.append(PageSection("What changed", (_common(bad),), note="models in which a column changed"))
-    table = PageTable(columns, lines, more, of_all=True).without_empty()
+    table = PageTable(columns, lines, more, of_all=True).drop_empty_columns()
     sections.append(PageSection("All models", (table,), note="the worst first"))
     times = sorted({window.time for each in watched for window in each.windows})[-WINDOWS:]
     if times:
@@ -284,7 +284,7 @@ def _mark(windows: Sequence[SeenWindow]) -> Mark:
 
 def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     worst = of[0]
-    cells: list[Cell] = [short_name(name)]
+    cells: list[Cell] = [shorten_name(name)]
     for kind in kinds:
         each = next((each for each in of if each.kind == kind), None)
         text = each.state.value if each else "–"
@@ -297,7 +297,7 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     owners, tags = (
         dict.fromkeys(filter(None, texts)) for texts in ([o.owner for o in of], [t for o in of for t in o.tags])
     )
-    cells += [_time(worst.since), short_name(worst.said, LONGEST), bars if worst.windows else "–"]
+    cells += [_time(worst.since), shorten_name(worst.said, LONGEST), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
     marks = {State.IN_ALERT: Mark.BAD, State.UNSURE: Mark.UNSURE}
     return Line(tuple(cells), marks.get(worst.state, Mark.NONE))
@@ -312,4 +312,4 @@ def _listed(names: Sequence[str]) -> str:
         more = f" and {len(names) - NAMED:,} more"
     else:
         more = ""
-    return ", ".join(short_name(name) for name in names[:NAMED]) + more
+    return ", ".join(shorten_name(name) for name in names[:NAMED]) + more

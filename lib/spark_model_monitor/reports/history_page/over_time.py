@@ -18,10 +18,10 @@ from spark_model_monitor.documents.page import (
     Mark,
     Track,
     Tracks,
-    count_text,
-    number_text,
+    format_count,
+    format_number,
 )
-from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
 from spark_model_monitor.reports.history_page.past_run import Numbers, of_summary
@@ -88,7 +88,7 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     drawn = [Track("violations", note, tuple(counts), marks, links=found)]
     records = records_of(history)
     if records:
-        note = f"{count_text(sum(count or 0 for count in records))} in all"
+        note = f"{format_count(sum(count or 0 for count in records))} in all"
         drawn.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
     estimates = {track.title: track for track in _before_labels(history)}
     drawn += [track for series in history.series for track in _metrics(series) if track.title not in estimates]
@@ -134,9 +134,9 @@ def _metric_track(series: Series, row: int) -> Track:
     is_violated = series.is_violated[row]
     is_limit = _separates(threshold, metric_values[is_violated], metric_values[~is_violated])
     if is_limit:
-        note = f"threshold {number_text(threshold)}"
+        note = f"threshold {format_number(threshold)}"
     else:
-        note = f"baseline {number_text(threshold)}"
+        note = f"baseline {format_number(threshold)}"
     low = _values(series.of("low")[row])
     high = _values(series.of("high")[row])
     return Track(name, note, _values(metric_values), (), low, high, threshold)
@@ -198,8 +198,8 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
         return NOTHING_AROUND
     top = found["top"]
     storage = storage_of(output_path)
-    start = time_of(described.window.start)
-    end = time_of(described.window.end)
+    start = parse_moment(described.window.start)
+    end = parse_moment(described.window.end)
     length = end - start
     windows = [(start - place * length, end - place * length) for place in reversed(range(MOST_AROUND))]
     runs = {MOST_AROUND - 1: of_summary(summary, output_path, output_path, described, as_drawn=True)}

@@ -12,26 +12,26 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckResults,
     CheckStatus,
-    by_cause,
     cause,
-    check_in_words,
-    excess,
-    name_of,
-    some_of,
+    compute_severity,
+    format_check,
+    format_full_name,
+    group_by_cause,
+    list_some,
 )
 from spark_model_monitor.documents.headline import (
     KINDS,
     ONE_VALUE,
-    change_of,
-    evidence_of,
-    headline_of,
-    kind_of_change,
-    moved,
-    no_more_than,
-    tally,
-    window_text,
+    count_changes,
+    describe_change,
+    describe_evidence,
+    describe_move,
+    find_kind_of_change,
+    format_largest_unseen_change,
+    format_window,
+    write_headline,
 )
-from spark_model_monitor.documents.outcome import Outcome, unsure_features
+from spark_model_monitor.documents.outcome import Outcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     MOST_CARDS,
     Card,
@@ -46,11 +46,11 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    count_text,
-    number_text,
-    percent,
+    format_count,
+    format_number,
+    format_percent,
 )
-from spark_model_monitor.documents.run_description import RunWindow, moment
+from spark_model_monitor.documents.run_description import RunWindow, format_moment
 from spark_model_monitor.monitors.data_quality.report.charts import overlay
 from spark_model_monitor.reports.history_page.history import History, Series, feature_map
 from spark_model_monitor.reports.history_page.over_time import (
@@ -104,7 +104,7 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         by_name: dict[str, list[CheckResult]] = {}
         checks = results.current_checks
         for check_result in checks or series.last[1].violation_results:
-            by_name.setdefault(name_of(check_result), []).append(check_result)
+            by_name.setdefault(format_full_name(check_result), []).append(check_result)
         found = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
         bad = [row for row in found if series.is_violated[row, series.last[0]]]
         bad.sort(key=lambda row: _rank(series.names[row] in known.outputs, found[row]))
@@ -123,14 +123,14 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
                 kind = f"{series.model}, {_kind(series)}"
             else:
                 kind = _kind(series)
-            tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
-        changed, compared, unit = tally(checks or series.last[1].results())
+            tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").drop_empty_columns())
+        changed, compared, unit = count_changes(checks or series.last[1].results())
         calm_count = max(compared - len(changed) - len(unsure), 0)
         counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
     drawn = tracks_of(history, times, known.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
-        if said := kind_of_change(results.current_checks or series.last[1].results()):
+        if said := find_kind_of_change(results.current_checks or series.last[1].results()):
             if history.has_models:
                 whose = f"the last window of {series.model}"
             else:
@@ -163,10 +163,10 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
     kinds = dict.fromkeys(_kind(series) for series in history.series)
-    run_window = RunWindow(start=moment(history.windows[0][0]), end=moment(history.windows[-1][1]))
+    run_window = RunWindow(start=format_moment(history.windows[0][0]), end=format_moment(history.windows[-1][1]))
     is_timed = times[0].startswith(f"{history.windows[0][0]:%Y-%m-%d}")
     if is_timed:
-        span = window_text(run_window)
+        span = format_window(run_window)
     else:
         span = " to ".join(dict.fromkeys((times[0], times[-1])))
     links = known.links.get(_latest(history).folder)
@@ -184,9 +184,9 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
     for series, results in zip(history.series, judged, strict=True):
         place, run = series.last
         start, end = history.windows[place]
-        window = RunWindow(start=moment(start), end=moment(end))
+        window = RunWindow(start=format_moment(start), end=format_moment(end))
         told_of = results.current_checks or run.results()
-        headline = headline_of(told_of, window, outputs, results.hints or ())
+        headline = write_headline(told_of, window, outputs, results.hints or ())
         told.append(
             Headline(f"{series.model}: {headline.text}", headline.detail, headline.mark)
             if history.has_models
@@ -246,7 +246,7 @@ def _facts(history: History) -> tuple[tuple[str, str], ...]:
         facts.append(("windows that may have changed", f"{unsure:,}"))
     records = records_of(history)
     if any(count is not None for count in records):
-        facts.append(("records", count_text(sum(count or 0 for count in records))))
+        facts.append(("records", format_count(sum(count or 0 for count in records))))
     ids = [dict.fromkeys(run.baseline_run_id for run in series.runs.values()) for series in history.series]
     known = [found for each in ids if (found := list(filter(None, each)))]
     if known:
@@ -262,7 +262,7 @@ def _facts(history: History) -> tuple[tuple[str, str], ...]:
 def _rank(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float, float]:
     bad = [each for each in results if each.status is CheckStatus.VIOLATED]
     first = min((each.alarm for each in bad if each.alarm and not is_output), default=float("inf"))
-    size = max(((each.distance or 0.0) if is_output else excess(each) for each in bad), default=0.0)
+    size = max(((each.distance or 0.0) if is_output else compute_severity(each) for each in bad), default=0.0)
     return is_output, first, -size
 
 
@@ -273,7 +273,7 @@ def _card(
     (_, run), row = series.last, twins[0]
     name = series.names[row]
     times = history.labels
-    first = next((alike[0] for alike in by_cause(results)), None)
+    first = next((alike[0] for alike in group_by_cause(results)), None)
     baseline = known.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
@@ -287,11 +287,11 @@ def _card(
     change = ""
     by = ""
     if first is not None:
-        change = change_of(first)
+        change = describe_change(first)
     if now is not None and before is not None and not (first and first.change and ONE_VALUE in first.change):
         what = "attribution" if is_of_changes(series) else of
-        change = f"{what} {number_text(before)} → {number_text(now)}"
-        by = moved(before, now)[1]
+        change = f"{what} {format_number(before)} → {format_number(now)}"
+        by = describe_move(before, now)[1]
     change = change or ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
     limit = run.number("threshold", name)
     picture: Overlay | PointChart | None = overlay_of(run, name, baseline)
@@ -308,13 +308,13 @@ def _card(
         picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
     hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in known.outputs else ()
     hints += ("another unit?",) if first and "another unit?" in (first.change or "") else ()
-    also = [check_in_words(each) for each in results if each.status is CheckStatus.VIOLATED and each is not first]
+    also = [format_check(each) for each in results if each.status is CheckStatus.VIOLATED and each is not first]
     also += [series.names[twin] for twin in twins[1:]]
     hints += (f"also: {', '.join(dict.fromkeys(also))}",) if also else ()
     return Card(
         *(f"{series.model}: {name}" if history.has_models else name, change, by, when, picture, hints),
         hours_of(series, row, [_time(history, place) for place in range(len(times))]) if len(times) > 1 else None,
-        evidence_of(first) if first else "",
+        describe_evidence(first) if first else "",
     )
 
 
@@ -323,7 +323,7 @@ def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult
     times = [_time(history, position) for position in range(len(history.labels))]
     rows = {name: row for row, name in enumerate(series.names)}
     cards = []
-    for feature in unsure_features(checks)[:MOST_CARDS]:
+    for feature in find_unsure_features(checks)[:MOST_CARDS]:
         row = rows.get(feature.name)
         hours = None
         if row is not None and len(times) > 1:
@@ -351,7 +351,7 @@ def _line(history: History, series: Series, row: int, results: Sequence[CheckRes
     of = "value" if series.is_metric[row] else "mean"
     baseline = known.baselines.get(run.baseline_run_id or "")
     if name in run.places:
-        largest = no_more_than(results)
+        largest = format_largest_unseen_change(results)
     else:
         largest = "not in the last window"
     if results and all(each.status is CheckStatus.NOT_JUDGED for each in results):
@@ -361,8 +361,8 @@ def _line(history: History, series: Series, row: int, results: Sequence[CheckRes
         (
             f"{series.model}: {name}" if history.has_models else name,
             overlay_of(run, name, baseline) or "–",
-            number_text(baseline.number(of, name) if baseline else None),
-            number_text(run.number(of, name)),
+            format_number(baseline.number(of, name) if baseline else None),
+            format_number(run.number(of, name)),
             largest,
             lacking,
             hours_of(series, row, (), MOST_TICKS),
@@ -375,7 +375,7 @@ def _lacking(run: PastRun, name: str) -> str:
     missing = run.number("missing", name)
     if present is None or missing is None or not present + missing:
         return "–"
-    return percent(missing / (present + missing))
+    return format_percent(missing / (present + missing))
 
 
 def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:
@@ -408,11 +408,11 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
-        texts = [some_of(names, MOST_NAMED)] if names else []
+        texts = [list_some(names, MOST_NAMED)] if names else []
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
-            texts.append(f"may have changed: {some_of(unsure, MOST_NAMED)}")
+            texts.append(f"may have changed: {list_some(unsure, MOST_NAMED)}")
         rows = records[place]
-        cells = (times[place], f"{count:,}", "–" if rows is None else count_text(rows), "; ".join(texts))
+        cells = (times[place], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
         lines.append(Line(cells, Mark.BAD if count else Mark.UNSURE if unsure else Mark.GOOD))
     return PageTable(columns, tuple(lines), f"{len(times):,} windows, the latest first")

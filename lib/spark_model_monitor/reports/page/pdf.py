@@ -9,7 +9,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from spark_model_monitor.documents.page import Block, Cards, Mark, Page, PageTable, PointChart, number_text, short_name
+from spark_model_monitor.documents.page import (
+    Block,
+    Cards,
+    Mark,
+    Page,
+    PageTable,
+    PointChart,
+    format_number,
+    shorten_name,
+)
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.page import svg
 
@@ -114,8 +123,8 @@ def _drawing(chart: PointChart) -> Any:
     line(neutral, 0, neutral, height, "#d9e0e6")
     for number, point in enumerate(chart.points):
         y = height - pitch * (number + 0.5)
-        text(left - 8, y, short_name(point.name, svg.MOST_LETTERS), "end")
-        text(right + 8, y, svg.arrow(point, chart) + number_text(point.value), "start")
+        text(left - 8, y, shorten_name(point.name, svg.MOST_LETTERS), "end")
+        text(right + 8, y, svg.arrow(point, chart) + format_number(point.value), "start")
         if point.value is not None:
             start, wide = svg.bar(point, chart)
             line(start, y, start + wide, y, BAD if point.mark is Mark.BAD else "#7fa3cc", 10)

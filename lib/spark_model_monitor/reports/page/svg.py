@@ -15,9 +15,9 @@ from spark_model_monitor.documents.page import (
     Point,
     PointChart,
     Track,
-    number_text,
-    percent,
-    short_name,
+    format_number,
+    format_percent,
+    shorten_name,
 )
 
 # of a card's overlay of two distributions, without its axis
@@ -83,7 +83,12 @@ def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
     ]
     kept = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])[:MOST_NAMED]
     return [
-        (name, before, now, percent(before) if now is None else f"{percent(before)} → {percent(now)}")
+        (
+            name,
+            before,
+            now,
+            format_percent(before) if now is None else f"{format_percent(before)} → {format_percent(now)}",
+        )
         for name, before, now in rows
         if (name, before, now) in kept and (before or now or name not in ("new", "others"))
     ]
@@ -162,9 +167,9 @@ def description_of(chart: PointChart) -> str:
 
 
 def _in_words(point: Point, chart: PointChart) -> str:
-    words = f"{point.name} {number_text(point.value)}"
+    words = f"{point.name} {format_number(point.value)}"
     if point.reference is not None:
-        words += f", {chart.reference_label} {number_text(point.reference)}"
+        words += f", {chart.reference_label} {format_number(point.reference)}"
     if point.mark.value:
         return f"{words}, {point.mark.value}"
     return words
@@ -172,7 +177,7 @@ def _in_words(point: Point, chart: PointChart) -> str:
 
 def cut(text: str) -> str:
     """A name, shortened to fit before an axis."""
-    return short_name(text, LETTERS)
+    return shorten_name(text, LETTERS)
 
 
 class Drawn(NamedTuple):
@@ -269,5 +274,5 @@ def words_of(track: Track, times: Sequence[str]) -> str:
     if not known:
         return f"{track.title}: nothing"
     (least, at_least), (most, at_most) = min(known), max(known)
-    span = f"{number_text(least)} ({at_least}) to {number_text(most)} ({at_most})"
-    return f"{track.title}: {span}, last {number_text(known[-1][0])}"
+    span = f"{format_number(least)} ({at_least}) to {format_number(most)} ({at_most})"
+    return f"{track.title}: {span}, last {format_number(known[-1][0])}"

@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.records.windows import Window, hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
-from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
@@ -88,9 +88,9 @@ def window_told(config: JobConfig) -> tuple[str, datetime] | None:
     window = window_of(config)
     hour = hour_of_path(join(config.output_path, ""))
     if window is not None:
-        return f"{moment(window.start)}/{moment(window.end)}", window.end
+        return f"{format_moment(window.start)}/{format_moment(window.end)}", window.end
     if hour is not None:
-        return (moment(hour), hour)
+        return (format_moment(hour), hour)
     return None
 
 
@@ -230,7 +230,7 @@ def with_history(known: StoredBaseline | None, config: JobConfig, monitor: Monit
     told = window_told(config)
     if told is None or not isinstance(known, QualityBaseline) or config.replays_service:
         return known
-    time = moment(told[1])
+    time = format_moment(told[1])
     history = read_history(config.output_path).before(time)
     beside = history.beside(known, time, baseline_id(reference_to_baseline(config, monitor)))
     window = window_of(config)
@@ -248,10 +248,10 @@ def decisions_for(config: JobConfig) -> list[Decision]:
 def violated_since(config: JobConfig) -> Mapping[str, str]:
     """The violations of the previous window, and since when; empty where the service is replayed."""
     told = window_told(config)
-    time = moment(told[1] if told else datetime.now(timezone.utc))
+    time = format_moment(told[1] if told else datetime.now(timezone.utc))
     if config.replays_service:
         return {}
-    return read_alerts(config.output_path).since_before(time)
+    return read_alerts(config.output_path).find_alarm_starts(time)
 
 
 def baseline_id(reference: BaselineReference | None) -> str:

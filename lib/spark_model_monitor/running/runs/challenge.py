@@ -60,7 +60,7 @@ from spark_model_monitor.running.merging.run import merge
 from spark_model_monitor.running.merging.sources import hour_of
 from spark_model_monitor.running.runs.run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential import ERROR
 from spark_model_monitor.storage import join, storage_of
@@ -301,7 +301,7 @@ class _Rows:
                 return self.frame[name].to_numpy()
             return pa.array(self.frame[name], pa.string())
 
-        keys = xxhash64_of_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
+        keys = hash_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
         scores = None
         if plan.with_scores:
             scores = self.frame["score"].to_numpy()

@@ -23,8 +23,8 @@ from spark_model_monitor.data.reading.formats import DELTA, TableFormat, listed,
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.reading.tables import Commit, commits_of
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.outcome import Outcome, worst_outcome
-from spark_model_monitor.documents.run_description import RunDescription, moment
+from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
+from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Past, merge_histories
@@ -106,22 +106,22 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
         until = learnt.window.end
     else:
         until = ""
-    is_young = len(read_history(above).entries) < FEWEST and moment(commits[-1].time) > last
+    is_young = len(read_history(above).entries) < FEWEST and format_moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
         if last < until:
-            first = [commit for commit in commits if moment(commit.time) <= until]
+            first = [commit for commit in commits if format_moment(commit.time) <= until]
         else:
             first = commits[: _enough(commits)]
         windows = [*_scanned(first, commits, engine, config, monitor)]
         if not windows:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
         found += _learn(windows, config, monitor)
-        last = moment(first[-1].time)
+        last = format_moment(first[-1].time)
     known: StoredBaseline | None = None
     learnt = _learnt(config)
     named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
     left_out = listed(named) or config.exclude_features_attribute
-    new = [commit for commit in commits if moment(commit.time) > last]
+    new = [commit for commit in commits if format_moment(commit.time) > last]
     for window in _scanned(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
         known = known or read_baseline(window.config, monitor)
         found.append((window, _judged(window, with_history(known, window.config, monitor), monitor)))
@@ -222,7 +222,7 @@ def _learn(
             known = together.beside(place)
         end = window.config.end_time
         if known is not None and end is not None:
-            earlier = read_history(window.config.output_path).before(moment(end)).rows()
+            earlier = read_history(window.config.output_path).before(format_moment(end)).rows()
             known = known.with_volume(end, earlier, window.config.start_time)
         yield window, _judged(window, known, monitor)
 
@@ -367,7 +367,7 @@ def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:
     gaps = [after.time - before.time for before, after in pairwise(commits)]
     if len(gaps) >= GAPS and now - commits[-1].time > LATE * max(gaps):
         raise NoData(
-            f"{NO_DATA}: no commit has come since {moment(commits[-1].time)}; the longest gap before was {max(gaps)}"
+            f"{NO_DATA}: no commit has come since {format_moment(commits[-1].time)}; the longest gap before was {max(gaps)}"
         )
 
 
@@ -377,7 +377,7 @@ def _in_a_line(
     if not found:
         return f"Completed: no commit since version {commits[-1].version}.", ExitStatus.COMPLETED
     odd = [(window.commit, findings) for window, findings in found if findings.count]
-    told = [f"{moment(commit.time)} ({', '.join(_changed(findings))})" for commit, findings in odd]
+    told = [f"{format_moment(commit.time)} ({', '.join(_changed(findings))})" for commit, findings in odd]
     if len(odd) > NAMED:
         more = f" and {len(odd) - NAMED} more"
     else:
@@ -387,7 +387,7 @@ def _in_a_line(
     unsure = outcomes.count(Outcome.CANNOT_TELL)
     if unsure:
         counted += f", {unsure} that can't tell"
-    status = exit_status(worst_outcome(outcomes), config.fails_on)
+    status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not odd:
         if len(found) < LEAST and found[0][1].known is None:
             learning = f"; verdicts begin with {LEAST}"

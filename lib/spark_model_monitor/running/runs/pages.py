@@ -15,8 +15,8 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, whose
-from spark_model_monitor.documents.headline import KINDS, since_text, tally, window_text
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
+from spark_model_monitor.documents.headline import KINDS, count_changes, format_start, format_window
 from spark_model_monitor.documents.page import (
     NOTHING_AROUND,
     Around,
@@ -29,10 +29,10 @@ from spark_model_monitor.documents.page import (
     Page,
     PageSection,
     PageTable,
-    count_text,
-    table_of,
+    build_table,
+    format_count,
 )
-from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.statistics.states import ColumnType, Profile
 
@@ -106,7 +106,7 @@ def page_of_run(
         described.model,
         described.schedule,
         KINDS.get(described.analysis_type, page.title),
-        window_text(described.window),
+        format_window(described.window),
     )
     return replace(
         page,
@@ -142,37 +142,37 @@ _OF_MODEL = "First look at the page of data quality of the same window: the inpu
 
 def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     """What to do about violations; FOLDER stands for the location of the page, which the page doesn't reveal."""
-    changed, _, unit = tally(results)
+    changed, _, unit = count_changes(results)
     bad = [*changed, *(each for each in results if each.is_violation)]
     if bad:
-        name = quote(whose(bad[0])[0] or "NAME")
+        name = quote(identify_subject(bad[0])[0] or "NAME")
         steps = [
             ("see where a number comes from", f"spark-model-monitor explain {name} --run FOLDER"),
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
             ("only if the change is wanted: have it no alarm", f"spark-model-monitor accept FOLDER {name}"),
         ]
         if changed and unit == "feature":
-            first = f"First look at where {whose(bad[0])[0]} comes from"
+            first = f"First look at where {identify_subject(bad[0])[0]} comes from"
         else:
             first = _OF_MODEL
         note = f"{first}. In the commands FOLDER is the folder of this page"
-        yield PageSection("What to do next", (table_of(("to", "run"), steps),), note=note)
+        yield PageSection("What to do next", (build_table(("to", "run"), steps),), note=note)
 
 
 def _with_context(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
     since = card.since
     window = described.window
     if since and window:
-        start = time_of(window.start)
-        length = time_of(window.end) - time_of(window.start)
-        place = round((start - time_of(since)) / length) + 1
+        start = parse_moment(window.start)
+        length = parse_moment(window.end) - parse_moment(window.start)
+        place = round((start - parse_moment(since)) / length) + 1
         if length == timedelta(hours=1):
             unit = "hour"
         elif length == timedelta(days=1):
             unit = "day"
         else:
             unit = "window"
-        since = f"since {since_text(since, window)}, {_ordinal(place)} {unit}"
+        since = f"since {format_start(since, window)}, {_ordinal(place)} {unit}"
     elif window and not since:
         since = "since this window"
     of_it = tuple(hint.description for hint in hints if card.name in hint.features)
@@ -191,8 +191,8 @@ def _facts(
     described: RunDescription, ledger: Ledger, results: Sequence[CheckResult], budget: BudgetLedger | None
 ) -> Iterator[tuple[str, str]]:
     sampled = ledger.to_json_dict()["records"].get("sampled_out")
-    yield "records", f"{count_text(ledger.kept)}{f', sampled from {count_text(ledger.read)}' if sampled else ''}"
-    yield "refused", count_text(ledger.quarantined)
+    yield "records", f"{format_count(ledger.kept)}{f', sampled from {format_count(ledger.read)}' if sampled else ''}"
+    yield "refused", format_count(ledger.quarantined)
     if described.baseline_run_id:
         yield "baseline", described.baseline_run_id[:SHOWN]
     if found := max(
@@ -218,7 +218,7 @@ def _account(ledger: Ledger) -> PageTable:
     refused = {f"refused: {reason}": count for reason, count in records.pop("quarantined").items()}
     named = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
     rows = [(what, f"{count:,}") for what, count in (named | refused).items()]
-    return table_of(("records", "number"), rows, numbers=("number",))
+    return build_table(("records", "number"), rows, numbers=("number",))
 
 
 class AsTables(ABC):

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor import __version__
 from spark_model_monitor.data.reading.data import session_at_hand
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, alarms_of
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, collect_alarms
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.outcome import (
     FeatureOutcome,
     Outcome,
-    feature_outcomes,
-    run_outcome,
-    unsure_features,
+    find_unsure_features,
+    judge_features,
+    judge_run,
 )
 from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
@@ -360,12 +360,12 @@ class Findings(AsTables):
     @cached_property
     def outcome(self) -> Outcome | None:
         """Changed, cannot tell, or unchanged; None if nothing was judged."""
-        return run_outcome(self.results)
+        return judge_run(self.results)
 
     @property
     def unsure(self) -> tuple[FeatureOutcome, ...]:
         """The features or metrics of which nobody can tell whether they changed, with the reason and what to do."""
-        return unsure_features(self.results)
+        return find_unsure_features(self.results)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; for
@@ -391,7 +391,7 @@ class Findings(AsTables):
         ViolationsFound
             If there are any. The text has one line per alarm, then one per feature that nobody can tell about.
         """
-        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+        lines = [f"  {alarm.sentence()}" for alarm in collect_alarms(self.results)]
         if cannot_tell:
             for feature in self.unsure:
                 lines.append(f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}")
@@ -435,7 +435,7 @@ class Findings(AsTables):
     def headline(self, *, with_values: bool = True) -> Headline:
         """What changed, since when, by how much. with_values: whether to show values of records."""
         outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
-        return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
+        return write_headline(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
 
     def summary(self) -> str:
         """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
@@ -448,7 +448,7 @@ class Findings(AsTables):
         """
         checks = CheckResults(
             outcome=self.outcome,
-            outcomes=feature_outcomes(self.results) or None,
+            outcomes=judge_features(self.results) or None,
             budget=self.budget,
             checks=self.results,
             hints=self.hints or None,

@@ -31,8 +31,8 @@ from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, wr
 from spark_model_monitor.data.reading.listing import faulty_files_named, require_unchanged
 from spark_model_monitor.data.records.refusals import Refusal, remedy
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.check_results import CheckResult, Hint, in_alarms
-from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment
+from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms
+from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, format_moment
 from spark_model_monitor.errors import (
     NO_DATA,
     SCRIPT_FAILED,
@@ -463,7 +463,7 @@ class _Comparison:
         judgement = self.monitor.judge(current.sample(), self.baseline)
         # What people accepted comes before the sentences, which name the alarms that are left
         check_results = self._accept_decisions(judgement.results)
-        check_results = in_alarms(judgement.write_sentences(check_results), self.violated_since)
+        check_results = group_into_alarms(judgement.write_sentences(check_results), self.violated_since)
         if as_read is not None:
             check_results = judgement.find_causes(check_results, as_read, self.output_path)
         hints = (*self._hints_of_ended_alarms(check_results), *judgement.hints)
@@ -480,32 +480,32 @@ class _Comparison:
     def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         if not self.decisions:
             return check_results
-        from spark_model_monitor.documents.alerts import accepted
+        from spark_model_monitor.documents.alerts import apply_decisions
 
-        return accepted(check_results, self.decisions)
+        return apply_decisions(check_results, self.decisions)
 
     def _hints_of_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
         if not self.violated_since:
             return ()
-        from spark_model_monitor.documents.alerts import ended
+        from spark_model_monitor.documents.alerts import report_ended_alarms
 
         start = None
         if self.window_start is not None:
-            start = moment(self.window_start)
-        return ended(check_results, self.violated_since, start)
+            start = format_moment(self.window_start)
+        return report_ended_alarms(check_results, self.violated_since, start)
 
 
 def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
     """The rules from a file or a value. Raises BadConfiguration for an unreadable file, or for invalid rules."""
     if given is None or (not isinstance(given, str | os.PathLike | Mapping)):
         return given
-    from spark_model_monitor.documents.expectations import Expectations, expectations_of
+    from spark_model_monitor.documents.expectations import Expectations, parse_expectations
 
     try:
         if isinstance(given, Mapping):
             return Expectations.from_json(json.dumps(given), "expectations")
         path = os.fspath(given)
-        return expectations_of(storage_of(path).read(path), path)
+        return parse_expectations(storage_of(path).read(path), path)
     except MissingDependency:
         raise
     except (MonitorError, OSError, TypeError) as fault:

@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 
 from spark_model_monitor.data.records.windows import Window, duration, parse_time
 from spark_model_monitor.documents.clarify import AttributionReport
-from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, moment
+from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
 from spark_model_monitor.reports.alerts import Destination, read_destinations
@@ -159,7 +159,7 @@ class Plan:
             **given,
             **_of_schedule(self, job, given),
             **self._budget_of(job, given),
-            "scheduled_time": moment(scheduled),
+            "scheduled_time": format_moment(scheduled),
             "start_time_offset": duration(window.start - hour),
             "end_time_offset": duration(window.end - hour),
             "fail_on_violations": "true",  # so that the exit status shows violations
@@ -209,7 +209,7 @@ class Plan:
         if not window.start < until < window.end:
             return None
         command = self.command(self.entry.jobs[-1], scheduled)
-        return replace(command, words=(*command.words, f"{flag_of('look_until')}={moment(until)}"))
+        return replace(command, words=(*command.words, f"{flag_of('look_until')}={format_moment(until)}"))
 
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""

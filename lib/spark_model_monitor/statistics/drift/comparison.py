@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Entry, Registry
-from spark_model_monitor.statistics.drift.distances import DISTANCES, Distance, goodness_of_fit, tie_losing_cdf
+from spark_model_monitor.statistics.drift.distances import DISTANCES, Distance, build_tie_losing_cdf, goodness_of_fit
 from spark_model_monitor.statistics.drift.distributions import (
     CategoryCounts,
     EmptyDistribution,
@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.drift.distributions import (
 )
 
 
-def _methods(setting: str, kind: str) -> Registry[Distance]:
+def _collect_methods(setting: str, kind: str) -> Registry[Distance]:
     """The distances of `kind` (a fact) that a setting can choose, by the setting's names; the service's first."""
     chosen = [entry for entry in DISTANCES.values() if entry.facts[kind] and entry.facts["threshold"] is not None]
     methods: Registry[Distance] = Registry(setting)
@@ -30,10 +30,10 @@ def _methods(setting: str, kind: str) -> Registry[Distance]:
     return methods
 
 
-NUMERIC_METHODS = _methods("comparison_method", "numeric")
+NUMERIC_METHODS = _collect_methods("comparison_method", "numeric")
 """Distances by `comparison_method`. Ours have their own names. Source: C4.2."""
 
-CATEGORICAL_METHODS = _methods("categorical_drift_method", "categorical")
+CATEGORICAL_METHODS = _collect_methods("categorical_drift_method", "categorical")
 """Distances by `categorical_drift_method`. Ours have their own names. Source: C4.2."""
 
 
@@ -41,7 +41,7 @@ class Ties(Enum):
     """How equal values of a sketch are counted."""
 
     SUMMED = "summed"
-    LOST = "lost"  # once per distinct value, as in the service (`distances.tie_losing_cdf`)
+    LOST = "lost"  # once per distinct value, as in the service (`distances.build_tie_losing_cdf`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ def compare_numeric(
     Raises BadConfiguration if there is no such method.
     Source: D3.1, D3.3, D3.5; with ties lost G16.
     """
-    entry = _entry(NUMERIC_METHODS, "numeric", method)
+    entry = _find_distance(NUMERIC_METHODS, "numeric", method)
     formula = entry.facts["formula"]
     if ties is Ties.LOST and entry.facts["service"]:
-        samples = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
+        samples = build_tie_losing_cdf(baseline.levels), build_tie_losing_cdf(current.levels)
         n = samples[0].total
         m = samples[1].total
         formula = f"{formula}, each distinct value counted once"
@@ -87,14 +87,14 @@ def compare_numeric(
         n = baseline.total
         m = current.total
     if n and m:
-        compared_distance, reason = _measured(entry, samples)
+        compared_distance, reason = _measure_distance(entry, samples)
     else:
         compared_distance = None
-        reason = _no_values(n, m)
+        reason = _describe_empty_samples(n, m)
     return Comparison(entry.name, compared_distance, n, m, formula, ties, reason=reason)
 
 
-def _entry(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
+def _find_distance(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
     """The distance by its name in constraints.json or its own name."""
     takes_kind = name in DISTANCES and DISTANCES.get(name).facts[kind]
     if takes_kind:
@@ -102,7 +102,7 @@ def _entry(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]
     return methods.get(name)
 
 
-def _measured(distance: Entry[Distance], samples: tuple[Any, Any]) -> tuple[float | None, str | None]:
+def _measure_distance(distance: Entry[Distance], samples: tuple[Any, Any]) -> tuple[float | None, str | None]:
     """The distance between two sides that have values, or why it can't be computed."""
     try:
         value = distance(*samples)
@@ -121,12 +121,12 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     Raises BadConfiguration if there is no such method.
     Source: D3.2 to D3.5; C11.23.
     """
-    entry = _entry(CATEGORICAL_METHODS, "categorical", method)
+    entry = _find_distance(CATEGORICAL_METHODS, "categorical", method)
     n = sum(baseline.values())
     m = sum(current.values())
     nothing = Comparison(entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"])
     if not (n and m):
-        return replace(nothing, reason=_no_values(n, m))
+        return replace(nothing, reason=_describe_empty_samples(n, m))
     cells = category_cells(baseline, current)
     if entry.facts["service"] != "ChiSquared":
         return replace(nothing, distance=entry(*cells))
@@ -149,39 +149,43 @@ def distance(
     if isinstance(baseline, NumericDistribution) and isinstance(current, NumericDistribution):
         form = entry.facts["numeric"]
         if form is None:
-            raise BadConfiguration(f"distance {name!r} takes categories only; write one of: {_takers('numeric')}")
+            raise BadConfiguration(
+                f"distance {name!r} takes categories only; write one of: {_list_distances('numeric')}"
+            )
         return float(entry(*_NUMERIC_FORMS[form](baseline, current)))
     if isinstance(baseline, Mapping) and isinstance(current, Mapping):
         if not entry.facts["categorical"]:
-            raise BadConfiguration(f"distance {name!r} takes numbers only; write one of: {_takers('categorical')}")
+            raise BadConfiguration(
+                f"distance {name!r} takes numbers only; write one of: {_list_distances('categorical')}"
+            )
         return float(entry(*category_cells(baseline, current)))
     raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
 
 
-def _decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
-    from spark_model_monitor.statistics.drift.histograms import decile_cells
+def _build_decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
+    from spark_model_monitor.statistics.drift.histograms import count_decile_cells
 
-    return decile_cells(baseline.step_cdf(), current.step_cdf())
+    return count_decile_cells(baseline.step_cdf(), current.step_cdf())
 
 
-def _histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
-    from spark_model_monitor.statistics.drift.histograms import Histogram, histogram_cells
+def _build_histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
+    from spark_model_monitor.statistics.drift.histograms import Histogram, count_histogram_cells
 
-    return histogram_cells(*map(Histogram.of_numbers, (baseline, current)))
+    return count_histogram_cells(*map(Histogram.from_numbers, (baseline, current)))
 
 
 _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], tuple[Any, Any]]] = {
     "step_cdf": lambda baseline, current: (baseline.step_cdf(), current.step_cdf()),
-    "deciles": _decile_cells,
-    "histogram": _histogram_cells,
+    "deciles": _build_decile_cells,
+    "histogram": _build_histogram_cells,
 }
 
 
-def _takers(kind: str) -> str:
+def _list_distances(kind: str) -> str:
     return ", ".join(entry.name for entry in DISTANCES.values() if entry.facts[kind])
 
 
-def _no_values(n: int, m: int) -> str:
+def _describe_empty_samples(n: int, m: int) -> str:
     empty_samples = [name for name, count in (("the baseline", n), ("the current data", m)) if not count]
     return f"no values in {' and '.join(empty_samples)}"
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.statistics.states import KllSketch, Moments
-from spark_model_monitor.statistics.states.kll import last_of_equals
+from spark_model_monitor.statistics.states.kll import find_last_equals
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
@@ -80,7 +80,7 @@ def pool_samples(before: StepCdf, after: StepCdf) -> Pooled:
     """Both samples over the values of both. Neither may be empty."""
     ordered = np.concatenate((before.values, after.values))
     ordered.sort(kind="stable")  # merges two sorted arrays
-    values = ordered[last_of_equals(ordered)]
+    values = ordered[find_last_equals(ordered)]
     before_counts = before.ranks_at(values)
     after_counts = after.ranks_at(values)
     gaps = np.abs(before_counts / before.total - after_counts / after.total)
@@ -148,7 +148,7 @@ class StepCdf:
         """Population standard deviation of the finite values: `exact_deviation` if known, else the sketch's."""
         if self.exact_deviation is not None:
             return self.exact_deviation
-        finite = self.finite()
+        finite = self.drop_infinite()
         weights = np.diff(finite.cumulative, prepend=0)  # the number of values that each item stands for
         with np.errstate(over="ignore"):  # the deviation of huge values is infinite, as in Moments
             mean = np.average(finite.values, weights=weights)
@@ -170,18 +170,18 @@ class StepCdf:
         """This sample pooled with each one that it was compared with."""
         return {}
 
-    def ranks_upto(self) -> Ranks:
+    def with_leading_zero(self) -> Ranks:
         """Cumulative counts for none of the smallest distinct values, the smallest, the two smallest, …"""
         return np.concatenate(([0], self.cumulative))
 
     def ranks_at(self, points: Values) -> Ranks:
         """Number of values at or below each of `points`."""
-        ranks: Ranks = self.ranks_upto()[np.searchsorted(self.values, points, side="right")]
+        ranks: Ranks = self.with_leading_zero()[np.searchsorted(self.values, points, side="right")]
         return ranks
 
     def counts_at(self, points: Values) -> Counts:
         """Number of values equal to each of `points`."""
-        ranks = self.ranks_upto()
+        ranks = self.with_leading_zero()
         last = ranks[np.searchsorted(self.values, points, side="right")]
         counts: Counts = (last - ranks[np.searchsorted(self.values, points, side="left")]).astype(float)
         return counts
@@ -191,7 +191,7 @@ class StepCdf:
         positions = np.searchsorted(self.cumulative, np.array(shares) * self.total, side="left")
         return [float(value) for value in self.values[np.minimum(positions, len(self.values) - 1)]]
 
-    def finite(self) -> StepCdf:
+    def drop_infinite(self) -> StepCdf:
         """The distribution without infinite values."""
         is_finite = np.isfinite(self.values)
         if is_finite.all():

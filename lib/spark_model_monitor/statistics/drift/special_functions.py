@@ -22,7 +22,7 @@ _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
 FEW = 300  # fewer values are faster one by one
 _NOTHING = 1e-17  # a term this small relative to its sum changes nothing
-_OF_ODD = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
+_ODD_EXPONENTS = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
 _SMALL = 20.0  # below it, powers and gamma functions are multiplied directly
 # the range in which the sum of incomplete gamma functions has all digits
@@ -73,6 +73,7 @@ def log_gamma(values: Values) -> Values:
     """
     if values.size < FEW:
         return map_values(math.lgamma, values)
+    # Stirling's series needs 8 or more; smaller values come down from there by the recurrence
     x = np.where(small := values < 8, values + 8, values)
     logarithms: Values = (x - 0.5) * np.log(x) - x + (_stirling_remainder(x) + math.log(2 * math.pi) / 2)
     low = values[small]
@@ -113,6 +114,7 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
         if degrees_of_freedom > 0:
             return normal_quantile(share)
         return math.nan
+    # Secants for the score whose tail is the one wanted
     a = degrees_of_freedom / 2
     target_score = -normal_quantile(tail)
     score = target_score
@@ -128,6 +130,7 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
         score += step
         if abs(step) <= 1e-15 * score:
             break
+    # Back from the scale of scores
     log = score * score / degrees_of_freedom
     quantile = math.sqrt(degrees_of_freedom * -math.expm1(-log)) * (math.exp(log / 2) if log < 1400 else math.inf)
     return quantile if share > 0.5 else -quantile
@@ -181,9 +184,9 @@ def kolmogorov_above(value: float) -> float:
         return 1.0
     square = value * value
     if value < 1:
-        terms = math.fsum([math.exp(each / (8 * square)) for each in _OF_ODD])
+        terms = math.fsum([math.exp(exponent / (8 * square)) for exponent in _ODD_EXPONENTS])
         return 1 - math.sqrt(2 * math.pi) / value * terms
-    first, second, third, fourth = (math.exp(each * square) for each in (-2, -8, -18, -32))
+    first, second, third, fourth = (math.exp(factor * square) for factor in (-2, -8, -18, -32))
     return 2 * math.fsum((first, -second, third, -fourth))
 
 
@@ -217,6 +220,7 @@ def _student_tail(a: float, log: float) -> float:
     if not log:
         return 0.5
     x = math.exp(-log)
+    # Raise a until the sum over gamma functions has all digits, or nothing is left to add
     total = 0.0
     term = math.exp(-a * log) * math.sqrt(-math.expm1(-log)) * _ratio(a) / a
     while a < _LEAST_A or log > _MOST_LOG:
@@ -225,6 +229,7 @@ def _student_tail(a: float, log: float) -> float:
         a += 1
         if term <= total * _NOTHING:
             return total / 2 / _ROOT_OF_PI
+    # The incomplete gamma functions of 1/2, 5/2, …, each from the one before
     t = a - 0.25
     u = t * log
     gamma = _ROOT_OF_PI * math.erfc(math.sqrt(u))

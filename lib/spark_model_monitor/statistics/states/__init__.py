@@ -36,7 +36,7 @@ __all__ = [
     "STATES",
     "State",
     "decode",
-    "sum_of",
+    "add_states",
     "Profile",
     "FeatureProfile",
     "ColumnType",
@@ -73,10 +73,10 @@ __all__ = [
 import_all(columns)
 
 
-def sum_of(states: Iterable[State]) -> State:
+def add_states(states: Iterable[State]) -> State:
     """The sum of one or more states, from left to right: KLL's levels depend on the order."""
     following = iter(states)
     first = next(following)
     if isinstance(first, KllSketch):
-        return first.plus(cast("Iterator[KllSketch]", following))
+        return first.add_all(cast("Iterator[KllSketch]", following))
     return reduce(add, following, first)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 
 HOUR = 3600.0
 DAY = 86400.0
@@ -24,7 +24,7 @@ EDGES = np.unique(
 FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a minute after their rows
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Ages(State):
     """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
@@ -64,7 +64,7 @@ class Ages(State):
         ends = EDGES.searchsorted(young, side="right"), EDGES.searchsorted(old) + 1
         return int(self.counts[: ends[0]].sum() + self.counts[ends[1] :].sum())
 
-    def gap_after(self, seconds: float, later: Ages) -> float:
+    def compute_gap(self, seconds: float, later: Ages) -> float:
         """The largest gap between the other side's cumulative shares and these, if all these were `seconds` older."""
         mine, theirs = (np.cumsum(ages.counts)[:-1] / max(ages.total, 1) for ages in (self, later))
         return float(np.abs(np.interp(EDGES - seconds, EDGES, mine) - theirs).max())

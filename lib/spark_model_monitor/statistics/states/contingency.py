@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
     is_count,
-    registered,
+    register_state,
     require_equal,
 )
 
@@ -59,7 +59,7 @@ class ValuedColumn:
     @property
     def numbers(self) -> tuple[float, ...]:
         """The values that are numbers, truths or texts of either."""
-        numbers = (number_of(normalize_code(value)) for value in self.values if not has_leading_zeros(value))
+        numbers = (parse_number(normalize_code(value)) for value in self.values if not has_leading_zeros(value))
         return tuple(number for number in numbers if number is not None)
 
     @property
@@ -72,7 +72,7 @@ class ValuedColumn:
     def threshold(self) -> float | None:
         """The only value if it is a number, else None."""
         if len(self.values) == 1:
-            return number_of(self.values[0])
+            return parse_number(self.values[0])
         return None
 
 
@@ -150,10 +150,10 @@ class ContingencyPlan:
             plan = json.loads(text)
             prediction = plan.pop("prediction")
             return cls(
-                facets=tuple(map(_valued, plan.pop("facets"))),
-                label=_valued(plan.pop("label")),
-                prediction=None if prediction is None else _valued(prediction),
-                segmentations=tuple(map(_segmentation, plan.pop("segmentations"))),
+                facets=tuple(map(_parse_column, plan.pop("facets"))),
+                label=_parse_column(plan.pop("label")),
+                prediction=None if prediction is None else _parse_column(prediction),
+                segmentations=tuple(map(_parse_segmentation, plan.pop("segmentations"))),
                 **plan,
             )
         except MALFORMED as error:
@@ -161,7 +161,7 @@ class ContingencyPlan:
             raise BadState(f"contingency: {problem}") from error
 
 
-def number_of(value: Scalar) -> float | None:
+def parse_number(value: Scalar) -> float | None:
     """The finite number that a configured value is or spells; a boolean counts as 0 or 1."""
     try:
         number = float(value)
@@ -172,7 +172,7 @@ def number_of(value: Scalar) -> float | None:
     return None
 
 
-def texts_of(values: Sequence[Scalar]) -> str:
+def join_texts(values: Sequence[Scalar]) -> str:
     """Values joined as the files have them: `F,X`, `0`, `True`."""
     return ",".join(map(str, values))
 
@@ -193,7 +193,7 @@ def normalize_code(value: Scalar) -> str:
         return TRUE_CODE
     if text in FALSEHOODS:
         return FALSE_CODE
-    number = number_of(text)
+    number = parse_number(text)
     if number is None or has_leading_zeros(text) or text != text.strip():
         return text
     is_exact_integer = number.is_integer() and abs(number) < 2**53
@@ -205,19 +205,19 @@ def normalize_code(value: Scalar) -> str:
 def list_spellings(value: Scalar) -> tuple[str, ...]:
     """The texts in which files write the same code: the integer, the double that it became, and truths of 1 and 0."""
     code = normalize_code(value)
-    number = number_of(code)
+    number = parse_number(code)
     if number is None or has_leading_zeros(code):
         return (code,)
     truths = {TRUE_CODE: TRUTHS, FALSE_CODE: FALSEHOODS}.get(code, ())
     return (code, str(number), *truths)
 
 
-def _valued(column: dict[str, Any]) -> ValuedColumn:
+def _parse_column(column: dict[str, Any]) -> ValuedColumn:
     taken_as = column["taken_as"]
     return ValuedColumn(column["name"], tuple(column["values"]), None if taken_as is None else ValueKind(taken_as))
 
 
-def _segmentation(members: dict[str, Any]) -> Segmentation:
+def _parse_segmentation(members: dict[str, Any]) -> Segmentation:
     segments = tuple(
         tuple(Interval(**item) if isinstance(item, dict) else item for item in segment)
         for segment in members["segments"]
@@ -235,7 +235,7 @@ by value; last, where a column names groups of rows, the block of its group, Non
 FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
 
 
-def places_of(cells: Iterable[Cell], column: int) -> dict[Key, int]:
+def number_keys(cells: Iterable[Cell], column: int) -> dict[Key, int]:
     """The index of each key of a column, in the order of their texts."""
     return {key: index for index, key in enumerate(sorted({cell[column] for cell in cells}, key=str))}
 
@@ -299,7 +299,7 @@ class ColumnMetadata:
         )
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class Contingency(State):
     """The rows of one data set by kind.
@@ -326,7 +326,7 @@ class Contingency(State):
             return self
         if not self.tables:
             return addend
-        plan = _common_plan(self.plan, addend.plan)
+        plan = _merge_plans(self.plan, addend.plan)
         return Contingency(
             tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, addend.tables, strict=True)),
             tuple(mine + theirs for mine, theirs in zip(self.facts, addend.facts, strict=True)),
@@ -348,7 +348,8 @@ class Contingency(State):
         content = json.loads(payload.decode("utf-8", "surrogatepass"))
         tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
         facts = tuple(
-            ColumnMetadata({CellKind(kind): count for kind, count in kinds}, *rest) for kinds, *rest in content["facts"]
+            ColumnMetadata({CellKind(kind): count for kind, count in kinds}, *numbers)
+            for kinds, *numbers in content["facts"]
         )
         return cls(tables, facts, parameters["plan"])
 
@@ -366,13 +367,13 @@ class Contingency(State):
             return None
         return "a count is none"
 
-    def require_of(self, plan: ContingencyPlan) -> None:
+    def require_plan(self, plan: ContingencyPlan) -> None:
         """Raise BadState if the counts were made with a different plan."""
         sizes = (len(plan.facets), len(plan.valued))
         in_blocks = plan.group_column is not None
-        places = {len(cell) for table in self.tables for cell in table}
-        wanted = {SEGMENTS + len(plan.segmentations) + in_blocks}
-        fits = (len(self.tables), len(self.facts)) == sizes and places <= wanted
+        cell_sizes = {len(cell) for table in self.tables for cell in table}
+        planned_sizes = {SEGMENTS + len(plan.segmentations) + in_blocks}
+        fits = (len(self.tables), len(self.facts)) == sizes and cell_sizes <= planned_sizes
         if fits and in_blocks:
             blocks = {cell[-1] for table in self.tables for cell in table}
         else:
@@ -383,7 +384,7 @@ class Contingency(State):
             )
 
 
-def _common_plan(text: str, other_text: str) -> str:
+def _merge_plans(text: str, other_text: str) -> str:
     """The plan of two counts. A window in which a column has another type than in the baseline keeps the baseline's
     kind of the column, which the plan of other windows leaves open.
 

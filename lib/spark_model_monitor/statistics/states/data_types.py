@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import State, registered
-from spark_model_monitor.statistics.states.hashing import buffers_of
+from spark_model_monitor.statistics.states.encoding import State, register_state
+from spark_model_monitor.statistics.states.hashing import read_buffers
 
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
@@ -57,7 +57,7 @@ class DataType(IntEnum):
     OTHER_NUMBER = 5
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class DataTypeCounts(State):
     """Cells of a column by apparent type. unknown: present, but not inspected (arrays, maps)."""
@@ -77,10 +77,10 @@ class DataTypeCounts(State):
         cls, values: pa.StringArray, counts: NDArray[np.int64] | None = None, *, accept_exponents: bool = True
     ) -> DataTypeCounts:
         """The counts of some cells. counts: how often each cell of `values` occurs; once if absent."""
-        return cls.of_kinds(classify(values, accept_exponents=accept_exponents), counts)
+        return cls.from_kinds(classify(values, accept_exponents=accept_exponents), counts)
 
     @classmethod
-    def of_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
+    def from_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
         """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
         if counts is None and len(kinds) and kinds.min() == kinds.max():
             # as most columns are, and bincount takes its time
@@ -136,12 +136,12 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     elif _are_all_plain_fractions(texts):
         return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     else:
-        remaining = _may_be_more_than_text(texts)
+        remaining = _find_possible_numbers(texts)
     if texts.null_count:
         missing = texts.is_null().to_numpy(zero_copy_only=False)
         kinds[missing] = DataType.MISSING
         remaining = remaining[~missing[remaining]]
-    for kind, matches in _tests(accept_exponents):
+    for kind, matches in _list_tests(accept_exponents):
         if not len(remaining):
             break
         matching = matches(texts if len(remaining) == len(texts) else texts.take(pa.array(remaining)))
@@ -161,10 +161,10 @@ def parse_numbers(
         kinds = classify(values, accept_exponents=accept_exponents)
     numeric = (kinds == DataType.INTEGRAL) | (kinds == DataType.FRACTIONAL) | (kinds == DataType.OTHER_NUMBER)
     if numeric.all():
-        return _doubles(values)
+        return _parse_doubles(values)
     numbers = np.full(len(values), np.nan)
     if numeric.any():
-        numbers[numeric] = _doubles(values.filter(pa.array(numeric)))
+        numbers[numeric] = _parse_doubles(values.filter(pa.array(numeric)))
     return numbers
 
 
@@ -187,11 +187,11 @@ def _is_word(text: bytes) -> bool:
     return text.lower() not in _OTHER_WORDS
 
 
-def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
+def _find_possible_numbers(texts: pa.StringArray) -> NDArray[np.int64]:
     """The indices of texts that are like a number at their ends and at some positions between, or as short as a boolean, or like
     an infinity: few words, names and ids are, and they cost no pattern then.
     """
-    bounds, letters = buffers_of(texts)
+    bounds, letters = read_buffers(texts)
     offsets = bounds.astype(np.int64)
     if not len(letters):
         return offsets[:0]
@@ -235,7 +235,7 @@ def _mark_infinities(hopeful: Flags, letters: Letters, starts: Indices, lengths:
     hopeful[indices] = True
 
 
-def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
+def _list_tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
     """The tests for cells that are not classified yet, cheapest and most frequent first."""
     fractional = FRACTIONAL_PATTERN
     other_number = OTHER_NUMBER_PATTERN
@@ -243,12 +243,12 @@ def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array],
         fractional = FRACTIONAL_PATTERN_WITHOUT_EXPONENTS
         other_number = OTHER_NUMBER_PATTERN_WITHOUT_EXPONENTS
     return (
-        (DataType.INTEGRAL, lambda texts: _flags(pc.ascii_is_decimal(texts))),
+        (DataType.INTEGRAL, lambda texts: _as_flags(pc.ascii_is_decimal(texts))),
         (DataType.FRACTIONAL, _are_plain_fractions),
-        (DataType.FRACTIONAL, lambda texts: _flags(pc.match_substring_regex(texts, fractional))),
-        (DataType.INTEGRAL, lambda texts: _flags(pc.match_substring_regex(texts, INTEGRAL_PATTERN))),
-        (DataType.BOOLEAN, lambda texts: _flags(pc.or_(pc.equal(texts, "true"), pc.equal(texts, "false")))),
-        (DataType.OTHER_NUMBER, lambda texts: _flags(pc.match_substring_regex(texts, other_number))),
+        (DataType.FRACTIONAL, lambda texts: _as_flags(pc.match_substring_regex(texts, fractional))),
+        (DataType.INTEGRAL, lambda texts: _as_flags(pc.match_substring_regex(texts, INTEGRAL_PATTERN))),
+        (DataType.BOOLEAN, lambda texts: _as_flags(pc.or_(pc.equal(texts, "true"), pc.equal(texts, "false")))),
+        (DataType.OTHER_NUMBER, lambda texts: _as_flags(pc.match_substring_regex(texts, other_number))),
     )
 
 
@@ -256,7 +256,7 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     """Whether all texts, none of them null, look like `12.5`: one pass over bytes decides most columns of fractions."""
     if texts.null_count or not len(texts):
         return False
-    offsets, data = buffers_of(texts)
+    offsets, data = read_buffers(texts)
     characters = data[offsets[0] : offsets[-1]]
     ends = offsets - offsets[0]
     first = characters[: ends[1]]  # which settles it for most others
@@ -273,7 +273,7 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     texts: without null. Unless each has exactly one dot, none is reported as a match: the regular expression then tests
     the rest.
     """
-    offsets, data = buffers_of(texts)
+    offsets, data = read_buffers(texts)
     characters = data[offsets[0] : offsets[-1]].copy()
     starts = offsets[:-1] - offsets[0]
     ends = offsets[1:] - offsets[0]
@@ -289,11 +289,11 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     return matching
 
 
-def _flags(booleans: pa.BooleanArray) -> Flags:
+def _as_flags(booleans: pa.BooleanArray) -> Flags:
     return np.asarray(booleans.to_numpy(zero_copy_only=False))
 
 
-def _doubles(texts: pa.Array) -> NDArray[np.float64]:
+def _parse_doubles(texts: pa.Array) -> NDArray[np.float64]:
     """Numeric texts as doubles. The patterns allow a space after the sign, and blanks around, which parsers don't."""
     try:
         numbers = pc.cast(texts, pa.float64())
@@ -303,7 +303,7 @@ def _doubles(texts: pa.Array) -> NDArray[np.float64]:
     return np.asarray(numbers)
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class VectorCounts(State):
     """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""

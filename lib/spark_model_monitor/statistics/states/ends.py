@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
-from spark_model_monitor.statistics.states.hashing import buffers_of
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.statistics.states.hashing import read_buffers
 from spark_model_monitor.statistics.states.moments import Values
 
 KEPT = 64
@@ -27,7 +27,7 @@ four times as large: (m / (n + m))^64 is then below one in a million."""
 LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a scan has 60 characters and a hash
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Ends(State):
     """The `KEPT` smallest and the `KEPT` largest finite numbers, including repeated ones; both ascending."""
@@ -43,7 +43,7 @@ class Ends(State):
         ordered = np.sort(values)  # faster than a partition
         return cls(ordered[:KEPT] + 0.0, ordered[-KEPT:] + 0.0)  # -0.0 becomes 0.0, whichever came first
 
-    def and_of(self, values: Values) -> Ends:
+    def add_values(self, values: Values) -> Ends:
         """The ends after more finite values, few of which lie outside those kept."""
         if len(self.smallest) < KEPT:
             if len(self.smallest):
@@ -88,7 +88,7 @@ class Ends(State):
         return "they are no ends"
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class TextLengths(State):
     """The number of texts of each length in characters; 61 stands for all longer ones."""
@@ -100,7 +100,7 @@ class TextLengths(State):
     @classmethod
     def of(cls, texts: pa.Array, counts: NDArray[np.int64] | None = None) -> TextLengths:
         """The lengths of texts without null. counts: how often each occurs; once if absent."""
-        offsets, data = buffers_of(texts)
+        offsets, data = read_buffers(texts)
         are_ascii = data[offsets[0] : offsets[-1]].max(initial=0) < 0x80
         if are_ascii:
             lengths = np.diff(offsets)
@@ -135,7 +135,7 @@ LONG = 256  # bytes of the longest text that is analysed; a scan only has the be
 SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their sums are exact
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class TextShapes(State):
     """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
@@ -161,7 +161,7 @@ class TextShapes(State):
     @classmethod
     def of(cls, texts: pa.StringArray, are_long: NDArray[np.bool_], counts: NDArray[np.int64]) -> TextShapes:
         """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs."""
-        measures = _shapes(texts)
+        measures = _measure_texts(texts)
         short_counts = np.where(are_long, 0, counts)
         sums = [int(total @ short_counts) for values in measures for total in (values, values * values)]
         return cls(int(short_counts.sum()), int(counts.sum() - short_counts.sum()), *sums)
@@ -170,9 +170,9 @@ class TextShapes(State):
         return TextShapes(*(getattr(self, name) + getattr(addend, name) for name in self.__slots__))
 
 
-def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
+def _measure_texts(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     """For each text: characters, words, and letters and digits in thousandths of its bytes."""
-    offsets, data = buffers_of(texts)
+    offsets, data = read_buffers(texts)
     content = data[offsets[0] : offsets[-1]]
     lengths = np.diff(offsets).astype(np.int64)
     is_filled = lengths > 0
@@ -180,28 +180,28 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # twice as fast without a cast
 
     def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-        found = np.zeros(len(texts), np.int64)
+        counts = np.zeros(len(texts), np.int64)
         if flags.any():
-            found[is_filled] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
-        return found
+            counts[is_filled] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
+        return counts
 
-    is_word = ~_between(content, " ", " ")
+    is_word = ~_is_between(content, " ", " ")
     for low, high in (("\t", "\r"), ("\x1c", "\x1f")):
-        is_word &= ~_between(content, low, high)
+        is_word &= ~_is_between(content, low, high)
     begins = is_word.copy()
     begins[1:] &= ~is_word[:-1]
     begins[starts] = is_word[starts]
     is_other = content >= 0x80  # of other alphabets
-    letters = _between(content | np.uint8(0x20), "a", "z") | is_other
+    letters = _is_between(content | np.uint8(0x20), "a", "z") | is_other
     if is_other.any():
         characters = count((content & np.uint8(0xC0)) != 0x80)
     else:
         characters = lengths
     size = np.maximum(lengths, 1)
-    digits = _between(content, "0", "9")
+    digits = _is_between(content, "0", "9")
     return [characters, count(begins), SHARES * count(letters) // size, SHARES * count(digits) // size]
 
 
-def _between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
+def _is_between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
     """Which bytes are between these letters."""
     return content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around

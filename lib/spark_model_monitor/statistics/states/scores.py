@@ -16,15 +16,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, summed
-from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, add_by_block
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    join_parts,
+    register_state,
+    require_equal,
+    split_parts,
+)
 
 CLASS_LIMIT = 1000  # most distinct labels and predictions together; more are not classes but numbers or names
 
 _LENGTH = np.dtype("<i8")
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class ConfusionCounts(State):
     """Rows by label and prediction, for pairs that occurred.
@@ -134,7 +141,7 @@ _COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)  # the bits of a 32-bit float
 _CHUNK_ROWS = 1 << 17
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreCounts(State):
     """Rows of the negative and of the positive class by score, in ascending order.
@@ -154,7 +161,9 @@ class ScoreCounts(State):
     def of(cls, scores: Scores, positive: NDArray[np.bool_], limit: int = SCORE_LIMIT) -> ScoreCounts:
         """The counts of rows, from their scores and whether each is in the positive class."""
         distinct, inverse = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
-        negatives, positives = (_by_place(inverse, is_in_class, len(distinct)) for is_in_class in (~positive, positive))
+        negatives, positives = (
+            _count_by_index(inverse, is_in_class, len(distinct)) for is_in_class in (~positive, positive)
+        )
         return cls(distinct, negatives, positives, limit)._limited()
 
     def __add__(self, addend: ScoreCounts) -> ScoreCounts:
@@ -164,12 +173,12 @@ class ScoreCounts(State):
         """
         require_equal(self.KIND, "limit", self.limit, addend.limit)
         if self.binned or addend.binned:
-            left = self._in_bins()
-            right = addend._in_bins()
+            left = self._move_into_bins()
+            right = addend._move_into_bins()
         else:
             left = self
             right = addend
-        return _added(left, right)._limited()
+        return _add_counts(left, right)._limited()
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Scores as doubles, then negatives and positives as 64-bit integers."""
@@ -199,16 +208,16 @@ class ScoreCounts(State):
     def _limited(self) -> ScoreCounts:
         if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
             return self
-        return self._in_bins()
+        return self._move_into_bins()
 
-    def _in_bins(self) -> ScoreCounts:
+    def _move_into_bins(self) -> ScoreCounts:
         if self.binned:
             return self
-        codes, inverse = np.unique(_codes(self.scores), return_inverse=True)
+        codes, inverse = np.unique(_compute_codes(self.scores), return_inverse=True)
         negatives, positives = (
-            _by_place(inverse, class_counts, len(codes)) for class_counts in (self.negatives, self.positives)
+            _count_by_index(inverse, class_counts, len(codes)) for class_counts in (self.negatives, self.positives)
         )
-        return ScoreCounts(_edges_of(codes), negatives, positives, self.limit, binned=True)
+        return ScoreCounts(_compute_edges(codes), negatives, positives, self.limit, binned=True)
 
 
 class ScoreCountsBuilder:
@@ -235,7 +244,7 @@ class ScoreCountsBuilder:
         by_class = self._by_code.reshape(-1, 2)
         codes = np.flatnonzero(by_class.any(axis=1))
         negatives, positives = by_class[codes].T
-        return self._state + ScoreCounts(_edges_of(codes), negatives, positives, self._state.limit, binned=True)
+        return self._state + ScoreCounts(_compute_edges(codes), negatives, positives, self._state.limit, binned=True)
 
     def _fold(self) -> None:
         if not self._pending:
@@ -244,39 +253,39 @@ class ScoreCountsBuilder:
         self._pending = []
         self._pending_rows = 0
         if self._by_code is not None:
-            self._by_code += np.bincount(2 * _codes(scores) + positive, minlength=len(self._by_code))
+            self._by_code += np.bincount(2 * _compute_codes(scores) + positive, minlength=len(self._by_code))
             return
         self._state += ScoreCounts.of(scores, positive, self._state.limit)
         if self._state.binned:
-            self._by_code = np.zeros(2 * (int(_codes(np.ones(1))[0]) + 1), dtype=np.int64)
+            self._by_code = np.zeros(2 * (int(_compute_codes(np.ones(1))[0]) + 1), dtype=np.int64)
 
 
-def _codes(scores: Scores) -> Counts:
+def _compute_codes(scores: Scores) -> Counts:
     """The number of each score's bin: the upper 20 bits of its 32-bit float, which are monotone in the score."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
 
 
-def coarsened(scores: Scores) -> Scores:
+def coarsen_scores(scores: Scores) -> Scores:
     """The lower edges of wider bins, 32 per power of 2."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) & _COARSE).view(np.float32).astype(np.float64)
 
 
-def _edges_of(codes: Counts) -> Scores:
+def _compute_edges(codes: Counts) -> Scores:
     """The lower edge of each bin."""
     return (codes.astype(np.uint32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
 
 
-def _added(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
+def _add_counts(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
     """The counts of two states, both binned or neither."""
     scores, inverse = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
     counts_by_class = ((left.negatives, right.negatives), (left.positives, right.positives))
     negatives, positives = (
-        _by_place(inverse, np.concatenate(class_counts), len(scores)) for class_counts in counts_by_class
+        _count_by_index(inverse, np.concatenate(class_counts), len(scores)) for class_counts in counts_by_class
     )
     return ScoreCounts(scores, negatives, positives, left.limit, left.binned)
 
 
-def _by_place(index: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
+def _count_by_index(index: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
     """The sums of counts by place; bincount adds doubles, which are exact up to 2^53."""
     return np.bincount(index, counts, minlength=size).astype(np.int64)
 
@@ -285,7 +294,7 @@ MOST_SCORED = 30
 """The most classes that are counted against the rest; each takes up to 400 kB of a state."""
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassScores(State):
     """One class against the rest: for each class, rows by its probability, positive if the row is in the class.
@@ -315,12 +324,12 @@ class ClassScores(State):
         """The counts of each class, preceded by their length, in order of name."""
         names = sorted(self.of_class)
         parameters = {"classes": json.dumps(names, ensure_ascii=False), "overflowed": int(self.overflowed)}
-        return parameters, joined(self.of_class[name].to_bytes() for name in names)
+        return parameters, join_parts(self.of_class[name].to_bytes() for name in names)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ClassScores:
         names = json.loads(parameters.get("classes", "[]"))
-        blobs = split(cls.KIND, payload)
+        blobs = split_parts(cls.KIND, payload)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != len(blobs):
             raise BadState(f"state bytes: a {cls.KIND!r} has {len(blobs)} counts, and not as many names")
         counts = dict(zip(names, map(ScoreCounts.from_bytes, blobs), strict=True))
@@ -342,7 +351,7 @@ SQUARED_ERROR = "squared_error"
 NAMES = (
     LOG_LOSS,
     SQUARED_ERROR,
-    *(f"{what}.{number}" for what in ("rows", "hits", "scores") for number in range(CALIBRATION_BINS)),
+    *(f"{quantity}.{number}" for quantity in ("rows", "hits", "scores") for number in range(CALIBRATION_BINS)),
 )
 """Names of the sums: of losses, and for each bin its rows, those with the event, and their probabilities."""
 
@@ -364,11 +373,11 @@ def logarithms(values: Numbers) -> Numbers:
     for divisor in range(21, 0, -2):
         series *= squares
         series += 1 / divisor
-    found: Numbers = (exponents - is_low) * math.log(2) + 2 * part * series
-    return found
+    logs: Numbers = (exponents - is_low) * math.log(2) + 2 * part * series
+    return logs
 
 
-def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
+def add_probabilities(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
     """The sums of rows: the probability of an event, and whether it happened.
 
     For binary problems the event is the positive class, for multiclass problems that the predicted class is right.
@@ -377,7 +386,7 @@ def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Block
     residuals = scores - happened  # true counts as 1
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner edges: a value at an edge is below it
     bins = np.searchsorted(edges, scores, side="left")
-    losses = np.stack([summed(blocks, -logarithms(likelihood)), summed(blocks, residuals * residuals)])
+    losses = np.stack([add_by_block(blocks, -logarithms(likelihood)), add_by_block(blocks, residuals * residuals)])
     cells = bins * BLOCKS + blocks  # one index per bin and block
     by_bin = [
         np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)

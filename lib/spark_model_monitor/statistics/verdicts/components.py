@@ -75,12 +75,14 @@ def hypergeometric_upper_tail(
     small = (more & ~is_large).nonzero()[0]
     if len(small):
         arrays = (totals, counts, size, rows, deviations, columns)
-        p_values[small] = _exact_upper_tail(*(values[small] for values in arrays))
+        p_values[small] = _compute_exact_upper_tail(*(values[small] for values in arrays))
     clipped: Counts = np.minimum(p_values, 1.0)
     return clipped
 
 
-def _exact_upper_tail(t: Counts, x: Counts, size: Counts, rows: Counts, deviations: Counts, columns: Places) -> Counts:
+def _compute_exact_upper_tail(
+    t: Counts, x: Counts, size: Counts, rows: Counts, deviations: Counts, columns: Places
+) -> Counts:
     """The upper hypergeometric tail from x on, for each cell; all cells of a column have the same number of terms."""
     starts = np.diff(columns, prepend=-1).nonzero()[0]
     ends = [*starts[1:].tolist(), len(t)]
@@ -144,7 +146,7 @@ _RARE = 0.01
 _ROUNDING = 1 + 1e-5  # with many rows a probability has few digits; the rest depends on the cells computed with it
 
 
-def largest_attainable_tails(totals: Counts, sizes: Counts, rows: Counts, limit: float) -> Counts:
+def find_largest_attainable_tails(totals: Counts, sizes: Counts, rows: Counts, limit: float) -> Counts:
     """The largest attainable tail probability of each cell that is at most `limit`; 0 if no count is that rare."""
     t, index = np.unique(totals, return_inverse=True)
     # the same for all cells of a column
@@ -179,12 +181,12 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
     lacking, rows: the baseline's counts. Source: Fisher 1935; Thatcher 1964, "Relationships between Bayesian and
     confidence limits for predictions".
     """
-    return smallest_sufficient_number(
+    return find_smallest_sufficient_number(
         current_rows, lambda missing_rows: chance_of_more(lacking, rows, missing_rows, current_rows) <= level
     )
 
 
-def smallest_sufficient_number(maximum: int, is_enough: Callable[[int], bool]) -> int | None:
+def find_smallest_sufficient_number(maximum: int, is_enough: Callable[[int], bool]) -> int | None:
     """The smallest number up to `maximum` that is enough, by bisection: all larger ones are, too. None if `maximum` isn't."""
     reach = 1
     while reach < maximum and not is_enough(reach):  # the result is usually small
@@ -201,7 +203,7 @@ LEAST_EXPECTED = 5.0  # expected count of a cell in the smaller sample, in the c
 @dataclass(frozen=True, slots=True)
 class ColumnTest:
     """What is the same for all columns of one test. Another test is a line in `COLUMN_TESTS`, a component that
-    `numeric_tests` or `category_tests` computes, and, if past windows show how much it varies, a field in
+    `compare_numbers` or `compare_categories` computes, and, if past windows show how much it varies, a field in
     `window_statistics.FIELDS`.
     """
 
@@ -285,7 +287,7 @@ class Samples:
         return min(self.n, self.m)
 
 
-def missing_value_tests(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
+def compare_missing_values(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
     """The two-sided test of the share of missing values; empty if none is missing. Each side: the numbers of missing
     values and of rows.
 
@@ -312,18 +314,18 @@ def missing_value_tests(baseline: tuple[int, int], current: tuple[int, int]) -> 
     return (Component("missing", p, gap, direction=direction, statistic=float(missing_now), least_effect=least_effect),)
 
 
-def category_tests(category_counts: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
+def compare_categories(category_counts: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
     """The tests of text columns. category_counts: for each column the category counts of baseline and window, neither empty."""
     counts = [category_cells(before, after) for before, after in category_counts]
     samples = [Samples(int(before.sum()), int(after.sum())) for before, after in counts]
     num_cells = np.array([len(before) for before, _ in counts])
     cells = _Cells(np.concatenate(counts, axis=1), num_cells, samples)
-    return [*zip(cells.chi_square_tests(len(counts)), cells.rarest_cell_tests(), strict=True)]
+    return [*zip(cells.compare_all_cells(len(counts)), cells.compare_rarest_cells(), strict=True)]
 
 
-def numeric_tests(distributions: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
+def compare_numbers(distributions: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
     """The tests of numeric columns. distributions: for each column the distributions of baseline and window, neither empty."""
-    columns = [_Pooled(before, after) for before, after in distributions]
+    columns = [_NumericSamples(before, after) for before, after in distributions]
     samples = [column.samples for column in columns]
     cells = np.concatenate([column.steps.cells for column in columns], axis=1)
     num_cells = np.array([len(column.steps.cells[0]) for column in columns])
@@ -332,14 +334,23 @@ def numeric_tests(distributions: Sequence[Sequence[NumericDistribution]]) -> lis
     cells_and_tails = _Cells(
         np.concatenate((cells, tails), axis=1), np.concatenate((num_cells, num_tails)), 2 * samples
     )
-    chi_square = cells_and_tails.chi_square_tests(len(columns))
-    rarest = cells_and_tails.rarest_cell_tests()
+    chi_square = cells_and_tails.compare_all_cells(len(columns))
+    rarest = cells_and_tails.compare_rarest_cells()
     tests = []
     for index, column in enumerate(columns):
         score_tests = [column.compare_means(name, scores) for name, scores in column.steps.scores.items()]
         rarest_cell = rarest[index]
         rarest_tail = rarest[len(columns) + index]
-        tests.append((column.kolmogorov(), *score_tests, column.range(), chi_square[index], rarest_cell, rarest_tail))
+        tests.append(
+            (
+                column.compare_distributions(),
+                *score_tests,
+                column.compare_ranges(),
+                chi_square[index],
+                rarest_cell,
+                rarest_tail,
+            )
+        )
     return tests
 
 
@@ -360,7 +371,7 @@ class _Cells:
         # minus the possible error of the sketches
         self.gaps: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.error / 2, 0.0)
 
-    def rarest_cell_tests(self) -> list[Component]:
+    def compare_rarest_cells(self) -> list[Component]:
         """The test of the cell with the smallest p-value, for each column, among the cells that changed enough.
 
         Source: Tarone 1990, "A modified Bonferroni method for discrete data"; Westfall and Wolfinger 1997, "Multiple tests with
@@ -428,10 +439,10 @@ class _Cells:
         rows = (self.n + self.m)[cells]
         attainable = 0.0
         for sizes in (self.m, self.n):
-            attainable += float(largest_attainable_tails(self.totals[cells], sizes[cells], rows, p / 2).sum())
+            attainable += float(find_largest_attainable_tails(self.totals[cells], sizes[cells], rows, p / 2).sum())
         return max(attainable / p, 0.5)  # at least the test of one side
 
-    def chi_square_tests(self, num_columns: int) -> list[Component]:
+    def compare_all_cells(self, num_columns: int) -> list[Component]:
         """The chi-square tests of equal shares in the first columns, which all have cells. Small cells are joined; a
         guard allows for groups that are still rare.
         """
@@ -460,7 +471,7 @@ class _Cells:
         with_zeros = np.insert(values, first_groups, 0.0, axis=1)
         sums = np.add.reduceat(with_zeros, first_groups + np.arange(len(first_groups)), axis=1).tolist()
         columns = zip(self.samples[:num_columns], num_groups.tolist(), *sums, strict=True)
-        return [_chi_square(*column) for column in columns]
+        return [_build_chi_square_test(*column) for column in columns]
 
     def _reduce_columns(self, ufunc: np.ufunc, values: Counts) -> Counts:
         """The values of each column, reduced by `ufunc`; 0 for a column without cells."""
@@ -469,7 +480,7 @@ class _Cells:
         return reduced
 
 
-def _chi_square(samples: Samples, groups: int, squares: float, moved: float, rare: float) -> Component:
+def _build_chi_square_test(samples: Samples, groups: int, squares: float, moved: float, rare: float) -> Component:
     """The chi-square test of one column. squares, moved, rare: sums over its groups of cells."""
     freedom = groups - 1
     if not freedom:
@@ -485,7 +496,7 @@ def _chi_square(samples: Samples, groups: int, squares: float, moved: float, rar
     return Component("chi2", p, effect, statistic=statistic, least_effect=least_effect)
 
 
-class _Pooled:
+class _NumericSamples:
     """Two numeric distributions, evaluated at the values of both."""
 
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
@@ -496,7 +507,7 @@ class _Pooled:
         self.samples = Samples(before.total, after.total, baseline.error + current.error, current.error)
         self.ends = baseline.ends, current.ends
 
-    def kolmogorov(self) -> Component:
+    def compare_distributions(self) -> Component:
         """The Kolmogorov-Smirnov test: the largest gap between the two cumulative distributions."""
         effect = max(0.0, self.both.gap - self.samples.error)
         if effect + self.samples.half_error < LEAST_EFFECT:
@@ -535,7 +546,7 @@ class _Pooled:
         least_effect = max(0.0, LEAST_EFFECT - deviation * COLUMN_TESTS[name].effect_of_score)
         return Component(name, p, effect, statistic=difference / deviation, least_effect=least_effect)
 
-    def range(self) -> Component:
+    def compare_ranges(self) -> Component:
         """The test of values outside the baseline's range, on the side that has more of them."""
         (low, high), (lowest, highest) = self.ends
         m = self.samples.m

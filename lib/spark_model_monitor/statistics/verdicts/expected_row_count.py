@@ -60,14 +60,14 @@ class RowCountHistory:
             earlier = self.by_then
         else:
             earlier = self.earlier
-        season = _season(self.time, earlier)
+        season = _select_season(self.time, earlier)
         if season is None:
             return None
         return _estimate_row_count(self.time, earlier, season)
 
     @property
     def _knows_by_then(self) -> bool:
-        return _season(self.time, self.by_then) is not None
+        return _select_season(self.time, self.by_then) is not None
 
     @property
     def length(self) -> timedelta:
@@ -84,18 +84,18 @@ class RowCountHistory:
         """The usual time from a window's newest row to its end; None with too few earlier windows."""
         if self.start is None:
             return None
-        season = _season(self.time, self.fresh)
+        season = _select_season(self.time, self.fresh)
         if season is None:
             return None
         rows, gaps = np.array([sizes for time, *sizes in self.fresh if season(time) == season(self.time)]).T
-        return ExpectedFreshness(rows, gaps, in_minutes(self.time - self.start))
+        return ExpectedFreshness(rows, gaps, convert_to_minutes(self.time - self.start))
 
     @property
     def gap(self) -> float | None:
         """Minutes from the newest row to the end of the window, or of its available part."""
         if self.newest is None:
             return None
-        return in_minutes((self.until or self.time) - self.newest)
+        return convert_to_minutes((self.until or self.time) - self.newest)
 
     def p_value(self, rows: float, expected: ExpectedRowCount) -> float:
         """The p-value of this number of rows. An unfinished window may have fewer rows than a whole one, not more."""
@@ -104,19 +104,19 @@ class RowCountHistory:
             return 1.0
         return expected.p_value(rows)
 
-    def rows_of_all(self, rows: float) -> float:
+    def estimate_all_rows(self, rows: float) -> float:
         """The rows of the whole window, extrapolated at the rate so far."""
         if self.until and self.start:
             return rows * ((self.time - self.start) / (self.until - self.start))
         return rows
 
 
-def in_minutes(age: timedelta) -> float:
+def convert_to_minutes(age: timedelta) -> float:
     """A row's age in minutes; 0 if it came after the window."""
     return max(0.0, age / timedelta(minutes=1))
 
 
-def _season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None:
+def _select_season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None:
     """The season of windows like this one: the hour of the weekday if enough ended then, else the hour, else nothing if
     they cover a day; None with too few windows.
     """

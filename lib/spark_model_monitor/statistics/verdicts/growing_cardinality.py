@@ -28,7 +28,7 @@ FEWEST_LASTING = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
 
-def beginnings(occurs: NDArray[np.bool_], *, may_end: bool) -> Values | None:
+def count_beginnings(occurs: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     """The number of values that first occur in each part, NaN in the first half of the parts; None if the parts may be
     in random order, so that a new value is just one not seen before.
 

@@ -96,7 +96,7 @@ class PastHours:
         """The number of days back; 1 for the last 24 hours."""
         return -(-self.back // DAY)
 
-    def _stands_out(self, windows: NDArray[np.bool_], days: int = WEEK) -> bool:
+    def _has_distinct_median(self, windows: NDArray[np.bool_], days: int = WEEK) -> bool:
         """Whether the windows' median differs from the winsorized mean of some days: a few extreme hours are clipped."""
         scores = self.scores[self._days <= days]
         level = scores.clip(*np.quantile(scores, FEW, axis=0)).mean(axis=0)
@@ -114,7 +114,7 @@ class PastHours:
         alarms, and the last day stood out about this hour.
         """
         oldest = self.back.max()
-        return bool(oldest < DAY or (oldest < WEEK * DAY and self._stood_out(1)))
+        return bool(oldest < DAY or (oldest < WEEK * DAY and self._has_distinct_day(1)))
 
     @property
     def is_new_weekday(self) -> bool:
@@ -125,26 +125,26 @@ class PastHours:
         oldest = self.back.max()
         if oldest < WEEK * DAY:
             return bool(self.alarmed.any() and self._is_far.mean() >= MOST_OF_THEM)
-        return bool(oldest < LOOKED_BACK * DAY and self._stood_out(WEEK))
+        return bool(oldest < LOOKED_BACK * DAY and self._has_distinct_day(WEEK))
 
-    def _stood_out(self, days: int) -> bool:
+    def _has_distinct_day(self, days: int) -> bool:
         """Whether there were alarms, and windows that many days ago, about this hour, were unlike the days since."""
         windows = self._is_far & (np.abs(self.back - days * DAY) <= NEIGHBOURS)
-        return bool(self.alarmed.any() and windows.any()) and self._stands_out(windows, days)
+        return bool(self.alarmed.any() and windows.any()) and self._has_distinct_median(windows, days)
 
-    def _recurs(self, cell: NDArray[np.bool_]) -> bool:
+    def _is_recurring(self, cell: NDArray[np.bool_]) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
         days = self._days[cell & self.alarmed]
         if len(days) < FEWEST_DAYS or days.max() < WEEK or self.back.max() < WEEK * DAY:
             return False
         since_then = np.count_nonzero(cell & (self._days <= days.max()))
-        return len(days) >= MOST_OF_THEM * since_then and self._stands_out(cell & self.alarmed)
+        return len(days) >= MOST_OF_THEM * since_then and self._has_distinct_median(cell & self.alarmed)
 
     @cached_property
     def _hours_differ(self) -> bool:
         """Whether a score varies more between hours than between days at one hour."""
         _, hours = np.unique(self.back % DAY, return_inverse=True)
-        return bool(np.any(_by_variance(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER))
+        return bool(np.any(_compute_variance_ratios(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER))
 
     @cached_property
     def weekdays_differ(self) -> bool:
@@ -152,7 +152,7 @@ class PastHours:
         windows = np.bincount(self._days)[self._days]
         is_complete = (self._days <= self.back.max() // DAY) & (windows >= MOST_OF_THEM * windows.max())
         days = self._days[is_complete]
-        return bool(np.any(_by_variance(self.scores[is_complete], days % WEEK, days) > WEEKDAYS_DIFFER))
+        return bool(np.any(_compute_variance_ratios(self.scores[is_complete], days % WEEK, days) > WEEKDAYS_DIFFER))
 
     @property
     def alarmed_backs(self) -> set[int]:
@@ -181,7 +181,7 @@ class PastHours:
         weekdays = np.arange(WEEK)
         return differences[closer_week, weekdays], distances[closer_week, weekdays]
 
-    def free_days(self) -> tuple[int, ...]:
+    def find_free_days(self) -> tuple[int, ...]:
         """The windows, in both of the last two weeks, of the weekday that differs most from the others, and of those that
         are closer to it than to the others: what a holiday may be like. Of windows that all end at one hour.
         """
@@ -191,7 +191,7 @@ class PastHours:
         last_week = DAY * (1 + np.flatnonzero(is_free))
         return (*last_week.tolist(), *(last_week + WEEK * DAY).tolist())
 
-    def alike_weeks(self) -> tuple[int, ...]:
+    def find_similar_weeks(self) -> tuple[int, ...]:
         """Those of the last three weeks whose windows of this weekday are alike, if they show what it is like: at least two, or
         all three if no other weekday stands out; else none. Of windows that all end at one hour.
         """
@@ -212,7 +212,7 @@ class PastHours:
         weeks = max(groups, key=len)
         # A day may be odd in two weeks by chance
         needed = 2
-        if self.free_days() == (WEEK * DAY, LOOKED_BACK * DAY):
+        if self.find_free_days() == (WEEK * DAY, LOOKED_BACK * DAY):
             needed = MOST_WEEKS
         return weeks if len(weeks) >= needed else ()
 
@@ -233,11 +233,11 @@ class PastHours:
         is_this_hour = hours == 0
         is_alarmed_now = is_this_hour & self.alarmed
         learnt = self.back.max() >= WEEK * DAY and (self._hours_differ or self.weekdays_differ)
-        learnt = learnt or any(self._recurs(hours == hour) for hour in np.unique(hours[self.alarmed]))
-        a_week_ago = self.alarmed & np.isin(self.back, _weeks_ago(self.back, ended))
-        weekly = bool(a_week_ago.any()) and self._stands_out(a_week_ago)
-        days = is_alarmed_now.any() and self._stands_out(is_alarmed_now)
-        stands_out = bool(days or weekly or (learnt and is_this_hour.any() and self._stands_out(is_this_hour)))
+        learnt = learnt or any(self._is_recurring(hours == hour) for hour in np.unique(hours[self.alarmed]))
+        a_week_ago = self.alarmed & np.isin(self.back, _select_weekday_windows(self.back, ended))
+        weekly = bool(a_week_ago.any()) and self._has_distinct_median(a_week_ago)
+        days = is_alarmed_now.any() and self._has_distinct_median(is_alarmed_now)
+        stands_out = bool(days or weekly or (learnt and is_this_hour.any() and self._has_distinct_median(is_this_hour)))
         if not days:
             return Season(learnt=learnt, stands_out=stands_out, weekly=weekly)
         return Season(int(is_alarmed_now.sum()), int(self.back[is_alarmed_now].max()), learnt, stands_out, weekly)
@@ -245,7 +245,9 @@ class PastHours:
     def has_moved(self) -> bool:
         """Whether this hour was an alarm on every day of a week and stood out from the other hours."""
         week = (self.back % DAY == 0) & (self._days <= WEEK)
-        return np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._stands_out(week)
+        return (
+            np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._has_distinct_median(week)
+        )
 
 
 def compare_with_hour(
@@ -263,7 +265,7 @@ def compare_with_hour(
     like = CLOCK_DAY
     alarmed = same_hour.alarmed
     closest = CLOSER
-    last_change_by_suffix = {suffix: last_change for suffix, _, _, last_change in _clocks_changed(ended)}
+    last_change_by_suffix = {suffix: last_change for suffix, _, _, last_change in _find_clock_changes(ended)}
     for suffix in CLOCKS_CHANGE:
         shifted_hour = past_by_reference.get(CLOCK_DAY + suffix)
         if shifted_hour is None:
@@ -271,7 +273,10 @@ def compare_with_hour(
         # By how much each window that both hours have is closer to the shifted one, in squared scores
         common = np.intersect1d(same_hour.back, shifted_hour.back, assume_unique=True, return_indices=True)
         back, same_index, shifted_index = common
-        closer = _squares(past_by_reference, "")[same_index] - _squares(past_by_reference, suffix)[shifted_index]
+        closer = (
+            _compute_squares(past_by_reference, "")[same_index]
+            - _compute_squares(past_by_reference, suffix)[shifted_index]
+        )
         since_change = float(closer.cumsum().max(initial=0.0))  # the most recent windows come first
         # All windows since the last change, of which none is enough alone
         is_after_change = back < last_change_by_suffix.get(suffix, 0)
@@ -288,7 +293,7 @@ def compare_with_hour(
     return like, frozenset(unlike), replace(same_hour, alarmed=alarmed)
 
 
-def _squares(past_by_reference: Mapping[str, PastHours], suffix: str) -> NDArray[np.float64]:
+def _compute_squares(past_by_reference: Mapping[str, PastHours], suffix: str) -> NDArray[np.float64]:
     """The squared scores of each window relative to its hour, or to its weekday if smaller."""
     squares: NDArray[np.float64] = np.square(past_by_reference[CLOCK_DAY + suffix].scores).sum(axis=1)
     if (week := past_by_reference.get(CLOCK_WEEK + suffix)) is not None:
@@ -298,7 +303,7 @@ def _squares(past_by_reference: Mapping[str, PastHours], suffix: str) -> NDArray
     return squares
 
 
-def like_this_hour(
+def select_hour_windows(
     past_hours: PastHours | None,
     ended: datetime,
     windows: Collection[int],
@@ -312,17 +317,20 @@ def like_this_hour(
     """
     alarmed_backs = set() if past_hours is None else past_hours.alarmed_backs
     has_moved = past_hours is not None and past_hours.has_moved()
-    week = _weeks_ago(windows, ended)
-    examples = tuple(_examples(alarmed_backs))
+    week = _select_weekday_windows(windows, ended)
+    # The same hour of earlier days
+    examples = tuple(_select_examples(alarmed_backs))
     if has_moved or (weekly and {*examples}.isdisjoint(windows)):  # every weekday differs from the days before it
         examples = tuple(DAY * day for day in range(1, WEEK + 1))
     windows_by_reference = {CLOCK_DAY: examples}
     weeks_by_suffix = {"": week}
-    for suffix, minutes, first_change, last_change in () if has_moved else _clocks_changed(ended):
+    # Likewise for the hours that it may be after a change of clocks
+    for suffix, minutes, first_change, last_change in () if has_moved else _find_clock_changes(ended):
         days = (DAY * day for day in range(1, LOOKED_BACK + 1))
         same_hours = _list_windows_at_hour(days, minutes, first_change, last_change)
         windows_by_reference[CLOCK_DAY + suffix] = tuple(back for back in same_hours if back not in alarmed_backs)
         weeks_by_suffix[suffix] = tuple(_list_windows_at_hour(week, minutes, first_change, last_change))
+    # The same hour of the weekday, where weekdays differ or one of them was an alarm
     for suffix, same_weekdays in weeks_by_suffix.items():
         if weekly or not alarmed_backs.isdisjoint(same_weekdays):
             usual_weekdays = tuple(back for back in same_weekdays if back in windows and back not in odd_windows)
@@ -330,7 +338,7 @@ def like_this_hour(
     return windows_by_reference
 
 
-def _weeks_ago(windows: Collection[int], ended: datetime) -> tuple[int, ...]:
+def _select_weekday_windows(windows: Collection[int], ended: datetime) -> tuple[int, ...]:
     """The windows at this hour of the weekday. If that of a week ago is missing, its neighbours; if all of these are,
     the neighbours two weeks ago; if all are missing, the neighbours on another day.
     """
@@ -349,19 +357,19 @@ def _weeks_ago(windows: Collection[int], ended: datetime) -> tuple[int, ...]:
     return WEEK * DAY + of_another_day, LOOKED_BACK * DAY + of_another_day
 
 
-def _clocks_changed(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
+def _find_clock_changes(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
     """Clock changes in the last two weeks: suffix, shift in minutes, and the minutes since before the first possible
     change and since after the last one.
     """
     for by, (minutes, sundays) in CLOCKS_CHANGE.items():
-        noons = (datetime(ended.year, month, _sunday(ended.year, month, which), 12) for month, which in sundays)
+        noons = (datetime(ended.year, month, _find_sunday(ended.year, month, which), 12) for month, which in sundays)
         ago = [(ended.replace(tzinfo=None) - noon) // timedelta(minutes=1) for noon in noons]
         ago = [minutes_ago for minutes_ago in ago if -DAY < minutes_ago < (LOOKED_BACK - 1) * DAY]
         if ago:
             yield by, minutes, max(ago) + DAY, min(ago)
 
 
-def _sunday(year: int, month: int, which: int) -> int:
+def _find_sunday(year: int, month: int, which: int) -> int:
     sundays = [week[SUNDAY] for week in monthcalendar(year, month) if week[SUNDAY]]
     return sundays[which - (which > 0)]
 
@@ -375,7 +383,7 @@ def _list_windows_at_hour(backs: Iterable[int], minutes: int, first_change: int,
             yield back + minutes
 
 
-def _examples(alarmed_backs: Collection[int]) -> Iterator[int]:
+def _select_examples(alarmed_backs: Collection[int]) -> Iterator[int]:
     """The windows at this hour, except those before a change that has become normal."""
     num_examples = 0
     in_a_row = 0
@@ -388,7 +396,9 @@ def _examples(alarmed_backs: Collection[int]) -> Iterator[int]:
             yield back
 
 
-def _by_variance(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.float64]:
+def _compute_variance_ratios(
+    scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """For each score, the variance between groups of units, relative to that of units within groups and to 1; 0 with
     too few. An odd day, which may lie in two groups, is tolerated: the two most variable groups may be left out.
     """
@@ -407,16 +417,20 @@ def _by_variance(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.in
         squares = np.bincount(group_of_unit, sizes * (unit_means - group_means[group_of_unit]) ** 2)
         # Groups from the least variable on, with and without those that may be odd
         calm = np.argsort(np.where(weights > 0, squares, np.inf), kind="stable")[: np.count_nonzero(weights)]
-        ratio = _between(group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum())
+        ratio = _compute_variance_ratio(group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum())
         if is_week:
             calm = calm[:-ODD_GROUPS]
-            calm_ratio = _between(group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum())
+            calm_ratio = _compute_variance_ratio(
+                group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum()
+            )
             ratio = max(ratio, calm_ratio / CHOSEN)
         ratios.append(max(ratio, 0.0))
     return np.array(ratios)
 
 
-def _between(means: NDArray[np.float64], weights: NDArray[np.float64], within: float, freedom: int) -> float:
+def _compute_variance_ratio(
+    means: NDArray[np.float64], weights: NDArray[np.float64], within: float, freedom: int
+) -> float:
     if len(means) < 2 or not freedom:
         return 0.0
     deviations = means - weights @ means / weights.sum()

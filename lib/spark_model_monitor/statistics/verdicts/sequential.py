@@ -25,7 +25,7 @@ ERROR_OF_MIXTURE = 0.01
 TUNED = 0.0825
 """Rows of the mixture's prior relative to those planned; this minimises its boundary at the planned end."""
 
-# how far ahead, in multiples of the rows so far, and how finely `rows_to_tell` looks
+# how far ahead, in multiples of the rows so far, and how finely `estimate_rows_to_significance` looks
 MOST_TIMES = 1000.0
 STEP = 1.02
 
@@ -51,7 +51,7 @@ def reach(error: float, freedom: float, rows: float, planned: float) -> float:
     return -student_quantile(freedom, normal_above(boundary(rows, planned))) * error
 
 
-def rows_to_tell(difference: float, error: float, rows: float, planned: float) -> int | None:
+def estimate_rows_to_significance(difference: float, error: float, rows: float, planned: float) -> int | None:
     """The number of rows at which the current difference would be significant; None if above a thousand times `rows`.
 
     difference: the distance of the estimate from the value it has to differ from. error: its standard error at `rows` rows.

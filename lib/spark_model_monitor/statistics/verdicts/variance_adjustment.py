@@ -126,12 +126,12 @@ def _p_value_given_past(
     is_rare = max(p, component.p) <= RARE
     outlier = None
     if is_rare:
-        outlier = as_past_windows(past).outlier(name)
+        outlier = as_past_windows(past).find_outlier(name)
     if outlier is None:
         return p
     if name == "missing":
         return _p_value_beyond_outages(now, past, groups)
-    if _distance(name, now) <= MUCH_MORE * outlier:
+    if _compute_distance(name, now) <= MUCH_MORE * outlier:
         return 1.0
     return p
 
@@ -185,7 +185,7 @@ def _p_value_of_missing(
     return 2 * student_above(score, dispersion.degrees_of_freedom)
 
 
-def _distance(name: str, now: Mapping[str, float]) -> float:
+def _compute_distance(name: str, now: Mapping[str, float]) -> float:
     """How far a window lies from the reference, whatever its number of rows."""
     expected = 1.0
     if name == "chi2":

@@ -31,7 +31,7 @@ from spark_model_monitor.statistics.drift.special_functions import (
     map_values,
     normal_quantile,
 )
-from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.components import (
     LEAST_EXPECTED,
     Places,
@@ -62,7 +62,7 @@ def score_missing_values(missing: Values, rows: Values, total_missing: float, to
     scores: Values = np.zeros(len(missing))
     if total_missing:
         totals = np.array([total_missing])
-        scores = scores_of_counts(totals, missing[:, None], rows[:, None], total_rows)[:, 0]
+        scores = score_counts(totals, missing[:, None], rows[:, None], total_rows)[:, 0]
     return {"missing": scores, "nulls": missing, "of": rows}
 
 
@@ -71,7 +71,7 @@ def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -
     which have so many rows. windows, sizes: its counts in each window, and the windows' rows.
     """
     scores = np.full((len(windows), MOST_FREQUENT), np.nan)
-    scores[:, : len(totals)] = scores_of_counts(totals, windows, sizes[:, None], rows)
+    scores[:, : len(totals)] = score_counts(totals, windows, sizes[:, None], rows)
     return dict(zip(VALUES, scores.T, strict=True))
 
 
@@ -178,7 +178,7 @@ def score_categories(
         for name, scores in compute_rank_scores((cumulative - counts / 2) / cumulative[-1]).items():
             window_scores = None
             if is_one_window:
-                window_scores = _scores_at_next_count(scores, reference[by_frequency])
+                window_scores = _select_next_scores(scores, reference[by_frequency])
             statistics[name] = _mean_score(scores, counts, windows[:, by_frequency], sizes, window_scores)
         return statistics
 
@@ -208,11 +208,11 @@ def ks_score(statistic: float) -> float:
     return -normal_quantile(max(kolmogorov_above(statistic), 1e-300) / 2)
 
 
-def _scores_at_next_count(scores: Values, counts: Counts) -> Values:
+def _select_next_scores(scores: Values, counts: Counts) -> Values:
     """The values' scores for rows of a window. A row of the reference contributes to its value's frequency, a row of
     the window doesn't: it gets the score of a count one higher. Otherwise a window would seem to have rarer values.
     """
-    distinct_counts, index = told_apart(counts)
+    distinct_counts, index = unique_with_inverse(counts)
     mean_scores = np.bincount(index, scores) / np.bincount(index)
     next_index = np.minimum(np.searchsorted(distinct_counts, counts + 1), len(distinct_counts) - 1)
     return np.where(distinct_counts[next_index] == counts + 1, mean_scores[next_index], scores)
@@ -283,11 +283,11 @@ def score_cells(totals: Counts, windows: Windows, num_cells: Places, *, are_numb
     squares = sizes * reference_sizes / column_totals * add_by_group(group_gaps**2 / expected_shares, num_groups).T
 
     # The largest score of a cell
-    scores = np.abs(scores_of_counts(totals, windows, sizes.T[:, column_of_cell], column_totals[column_of_cell, 0]))
+    scores = np.abs(score_counts(totals, windows, sizes.T[:, column_of_cell], column_totals[column_of_cell, 0]))
     largest = np.maximum.reduceat(scores, first_cells, axis=1).T
     if are_numbers:
         ends = first_cells + num_cells
-        largest = np.maximum(largest, _largest_of_ends(totals, windows, first_cells, ends, sizes, column_totals))
+        largest = np.maximum(largest, _find_largest_end_score(totals, windows, first_cells, ends, sizes, column_totals))
     # two cells are equally unusual: the larger of their scores would be too large
     are_two = ((num_cells == 2) & (num_groups == 2))[:, None]
     ones = np.ones(sizes.shape)
@@ -302,7 +302,7 @@ def score_cells(totals: Counts, windows: Windows, num_cells: Places, *, are_numb
 _ENDS = np.arange(2, 11, 2)  # numbers of cells at either end that are joined
 
 
-def _largest_of_ends(
+def _find_largest_end_score(
     totals: Counts, windows: Windows, first_cells: Places, end_cells: Places, sizes: Values, column_totals: Values
 ) -> Values:
     """The largest score of the cells below and above five cuts at either end, as in `distributions.count_tails`."""
@@ -315,7 +315,7 @@ def _largest_of_ends(
     counts = cumulative[:, stops] - cumulative[:, starts]
     column_of_end = np.repeat(np.arange(len(first_cells)), 2 * len(_ENDS))
     end_totals = column_totals[column_of_end, 0]
-    scores = np.abs(scores_of_counts(counts[0], counts[1:], sizes.T[:, column_of_end], end_totals))
+    scores = np.abs(score_counts(counts[0], counts[1:], sizes.T[:, column_of_end], end_totals))
     largest: Values = scores.reshape(len(windows), len(first_cells), -1).max(axis=2).T
     return largest
 
@@ -328,7 +328,7 @@ def add_by_group(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
     return sums
 
 
-def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
+def score_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
     """The score of each count, approximately standard normal. sizes: rows of each window. rows: rows in total.
 
     Source: Freeman and Tukey 1950.

@@ -19,8 +19,8 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    number_text,
-    table_of,
+    build_table,
+    format_number,
 )
 from spark_model_monitor.reports.page import pdf
 from spark_model_monitor.reports.page.files import block_html, html_of, points_svg, report_files
@@ -162,11 +162,11 @@ def test_without_reportlab_there_is_no_pdf_and_the_log_says_so(monkeypatch, capl
     [(0.132412345, "0.1324"), (-36.693, "−36.69"), (float("inf"), "∞"), (float("-inf"), "−∞"), (None, "–"), (0.0, "0")],
 )
 def test_numbers_are_short(value, text):
-    assert number_text(value) == text
+    assert format_number(value) == text
 
 
 def test_a_plain_table_has_numbers_to_the_right():
-    table = table_of(("name", "n"), [("a", "1")], numbers=("n",))
+    table = build_table(("name", "n"), [("a", "1")], numbers=("n",))
 
     assert [column.is_number for column in table.columns] == [False, True]
 

@@ -224,9 +224,9 @@ class QualityBaseline(StoredBaseline):
         rows = {"rows": float(profile.item_count)}
         row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
-            from spark_model_monitor.statistics.verdicts.expected_row_count import in_minutes
+            from spark_model_monitor.statistics.verdicts.expected_row_count import convert_to_minutes
 
-            row_statistics[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
+            row_statistics[NEWEST_ROW] = {**rows, "far": convert_to_minutes(age)}
         statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
         return tuple(statistics)
 

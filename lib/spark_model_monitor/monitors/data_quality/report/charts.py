@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_model_monitor.documents.page import Overlay, number_text, percent
+from spark_model_monitor.documents.page import Overlay, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.statistics.drift.distributions import Values
 
@@ -54,7 +54,7 @@ class Bins:
 def choose_bins(baseline: FeatureDistribution) -> Bins | None:
     """None if its values are not known one by one."""
     if baseline.numbers is not None:
-        finite = baseline.numbers.step_cdf().finite()
+        finite = baseline.numbers.step_cdf().drop_infinite()
         if not finite.total:
             return None
         low, high = finite.quantiles((TAIL, 1 - TAIL))
@@ -89,7 +89,9 @@ def draw_overlay(
         names += [*(["others"] * (len(bins.names) > BINS)), "new"]
         return overlay([share[kept] for share in shares], words, names=names)
     low, high = bins.ends
-    medians = [number_text(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None]
+    medians = [
+        format_number(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None
+    ]
     if len(sides) == 1:
         words = f"median {medians[0]}"
     else:
@@ -110,11 +112,11 @@ def overlay(
     if ends is None:
         return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))
     low, high = ends
-    axis = list(dict.fromkeys(number_text(end, 3) for end in (low, low / 2 + high / 2, high)))
+    axis = list(dict.fromkeys(format_number(end, 3) for end in (low, low / 2 + high / 2, high)))
     for place, sign in ((0, "< "), (-1, "> ")):  # the outermost bins include everything beyond them
         axis[place] = f"{sign if max(baseline[place], now[place] if now else 0.0) else ''}{axis[place]}"
     outside = [
-        f"{percent(now[place])} of the records {side} the baseline’s range"
+        f"{format_percent(now[place])} of the records {side} the baseline’s range"
         for place, side in ((0, "below"), (-1, "above"))
         if now and baseline and now[place] >= max(0.02, 2 * baseline[place])
     ]

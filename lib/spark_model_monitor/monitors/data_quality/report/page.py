@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 
-from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
+from spark_model_monitor.documents.check_results import (
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    compute_severity,
+    format_check,
+)
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
     ONE_VALUE,
-    evidence_of,
-    no_more_than,
-    not_compared,
-    place_of,
+    describe_evidence,
+    describe_segment,
+    find_not_compared,
+    format_largest_unseen_change,
 )
-from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
+from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     LINES_SHOWN,
@@ -31,10 +37,10 @@ from spark_model_monitor.documents.page import (
     Page,
     PageSection,
     PageTable,
-    count_text,
-    counted,
-    number_text,
-    percent,
+    format_count,
+    format_count_of,
+    format_number,
+    format_percent,
 )
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -88,8 +94,10 @@ def create_page(
         by_name.setdefault(result.feature or "", []).append(result)
     names = dict.fromkeys((*known.names, *now))
     bad = [name for name, found in by_name.items() if any(violated(found))]
-    first = {name: min(violated(by_name[name]), key=lambda each: (each.alarm or 0, -excess(each))) for name in bad}
-    bad.sort(key=lambda name: (first[name].alarm or 0, -excess(first[name])))
+    first = {
+        name: min(violated(by_name[name]), key=lambda each: (each.alarm or 0, -compute_severity(each))) for name in bad
+    }
+    bad.sort(key=lambda name: (first[name].alarm or 0, -compute_severity(first[name])))
     apart = {name: first[name].distance or 0.0 for name in known.outputs if name in first}
     bad.sort(key=lambda name: (name in apart, -apart.get(name, 0.0)))
     cards = []
@@ -97,7 +105,7 @@ def create_page(
         violation_message = create_violation_message(first[name], features.get(name), known, max_domain_size)
         before, after = sides(first[name], features.get(name), known)
         cards.append(_card(name, first[name], violation_message, by_name[name], before, after, known, most_named))
-    unsure = unsure_features(results)
+    unsure = find_unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
     unsure_cards = tuple(
         _unsure_card(feature, by_name.get(feature.name, []), known.distributions.get(feature.name), now, most_named)
@@ -125,8 +133,8 @@ def create_page(
         note = "nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", tuple(blocks), note=note))
     if calm:
-        left_out = [each for each in not_compared(results) if each.feature in calm]
-        note = counted(len(calm) - len(left_out), "feature")
+        left_out = [each for each in find_not_compared(results) if each.feature in calm]
+        note = format_count_of(len(calm) - len(left_out), "feature")
         note += f", {len(left_out):,} not compared" if left_out else ""
         note += f", the {LINES_SHOWN} with the largest differences first" if len(calm) > MOST_LINES else ""
         sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
@@ -158,8 +166,8 @@ def _card(
     values = ", ".join(first.values or ())
     short = said.short.replace(ONE_VALUE, values or ONE_VALUE) or said.words.removeprefix(f"{name}: ")
     short += f": {values}" if values and first.check == DOMAIN else ""
-    also = [check_in_words(each) for each in violated(results) if each.check != first.check]
-    where = place_of(first, with_values=most_named > 0)
+    also = [format_check(each) for each in violated(results) if each.check != first.check]
+    where = describe_segment(first, with_values=most_named > 0)
     guess = first.guess or ("a new category, or another spelling of one?" if first.check == DOMAIN else "")
     if also:
         others = f"also: {', '.join(dict.fromkeys(also))}"
@@ -179,7 +187,7 @@ def _card(
     if first.check in ("missing_column_check", "extra_column_check"):
         evidence = ""
     else:
-        evidence = evidence_of(first)
+        evidence = describe_evidence(first)
     more: tuple[Block, ...] = (_checks_table(results), *_tables(first), EXPLAIN.format(name=quote(name)))
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
@@ -211,9 +219,9 @@ def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
     )
     rows = (
         (
-            check_in_words(each),
+            format_check(each),
             VERDICTS[each.status][1],
-            *map(number_text, (each.observed, each.threshold)),
+            *map(format_number, (each.observed, each.threshold)),
             each.formula or "",
         )
         for each in shown
@@ -236,7 +244,7 @@ _CALM = (
 
 
 def _line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Mark) -> Line:
-    largest = no_more_than(check_results)
+    largest = format_largest_unseen_change(check_results)
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
     picture = (draw_overlay(before, now) if before and now else None) or "–"
     lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))
@@ -249,12 +257,12 @@ def _typical_value(side: Side) -> str:
         return "–"
     if side.categories:
         return f"{len(side.categories):,} values"
-    return number_text(side.mean)
+    return format_number(side.mean)
 
 
 def _lacking(side: Side) -> str:
     if side and side.rows:
-        return percent(1 - side.present / side.rows)
+        return format_percent(1 - side.present / side.rows)
     return "–"
 
 
@@ -286,7 +294,7 @@ def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, F
     lines = tuple(map(Line, cells))
     strange = [name for name in found if odd[name]]
     rows = max((side.num_rows for side in found.values()), default=0)
-    text = f"{len(lines):,} features of {count_text(rows)} rows: later data is checked against what they are like."
+    text = f"{len(lines):,} features of {format_count(rows)} rows: later data is checked against what they are like."
     told = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
     if len(strange) > 3:
         more = f"; and {len(strange) - 3:,} more"
@@ -321,6 +329,6 @@ def _median(side: Side) -> str:
     if side and side.numbers:
         cdf = side.numbers.step_cdf()
     if cdf is None or not cdf.total:
-        return number_text(None)
-    low, middle, high = (number_text(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
+        return format_number(None)
+    low, middle, high = (format_number(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
     return f"{middle} ({low} to {high})"

@@ -18,10 +18,10 @@ from spark_model_monitor.documents.check_results import (
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
-    plain_words,
+    describe_violation,
 )
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
-from spark_model_monitor.documents.page import number_text, percent
+from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, describe_move
+from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
@@ -170,7 +170,7 @@ def create_violation_message(
     """The result of a violated data-quality check. current: the feature in the window, None if the window lacks it."""
     name = result.feature or ""
     if result.check == EXPECTATION:
-        return ViolationMessage(plain_words(result), change=result.change, short=result.reason or "")
+        return ViolationMessage(describe_violation(result), change=result.change, short=result.reason or "")
     if result.check in BETWEEN_COLUMNS:
         return _describe_relation(result)
     if result.check == "repeated_rows_check":
@@ -187,14 +187,14 @@ def create_violation_message(
             change = words.removeprefix(f"{name} ")
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
-        return ViolationMessage(plain_words(result))
+        return ViolationMessage(describe_violation(result))
     if result.check == COMPLETENESS:
         return _missing(name, before, now)
     if result.check == DOMAIN:
         domains = {feature.name: feature.domains or () for feature in known.constraints.features}
         listed = as_counted(domains.get(name, ()))
         new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
-        share = percent(1 - result.observed)
+        share = format_percent(1 - result.observed)
         if len(new) == 1:
             change = f"has {ONE_VALUE} that was not there before in {share} of the records"
         else:
@@ -207,7 +207,7 @@ def create_violation_message(
             type_before = "no dates or times"
         else:
             type_before = f"not {before.inferred_type.value}"
-        what = f"{percent(1 - result.observed)} are {type_before} any more"
+        what = f"{format_percent(1 - result.observed)} are {type_before} any more"
         return ViolationMessage(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         drift = _describe_moved_value(result, before, now, max_domain_size)
@@ -219,8 +219,8 @@ def create_violation_message(
     if result.check in UNUSUAL_CHECKS and (unusual := _describe_unusual(before, current)) is not None:
         return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
-        return ViolationMessage(plain_words(result))
-    shown = percent if result.formula.startswith("share") else number_text
+        return ViolationMessage(describe_violation(result))
+    shown = format_percent if result.formula.startswith("share") else format_number
     was = shown(result.threshold)
     is_now = shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
@@ -238,11 +238,11 @@ def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None,
 def _describe_surplus(surplus: CheckResult) -> str:
     """How many rows are surplus, and were; `about` so many if it is an estimate."""
     observed = surplus.observed or 0.0
-    share = percent(observed)
+    share = format_percent(observed)
     if surplus.formula != SURPLUS:
-        share = f"about {percent(float(f'{observed:.2g}'))}"
+        share = f"about {format_percent(float(f'{observed:.2g}'))}"
     if surplus.threshold:
-        were = f"{percent(float(f'{surplus.threshold:.2g}'))} were"
+        were = f"{format_percent(float(f'{surplus.threshold:.2g}'))} were"
     else:
         were = "none were"
     return f"{share} of the rows are surplus copies of other rows, {were}"
@@ -253,9 +253,11 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
     was = result.threshold or 0.0
     now = result.observed or 0.0
     if result.change is not None:
-        change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
+        change = (
+            f"{result.change} in {'all rows' if not was else format_percent(1 - was)}, now in {format_percent(1 - now)}"
+        )
         return ViolationMessage(
-            f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {percent(now)}"
+            f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {format_percent(now)}"
         )
     change = f"how strongly they go together went from {was:.2f} to {now:.2f}"
     return ViolationMessage(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
@@ -303,7 +305,7 @@ def _describe_moved_value(
 
 def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
     """Values that the baseline never had. shares: of each."""
-    share = percent(float(shares.sum()))
+    share = format_percent(float(shares.sum()))
     most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
     change = f"has {share} of values that were not there before"
     words = f"{share} are {len(values):,} values that are not in the baseline"
@@ -317,9 +319,13 @@ def _largest(before: Values, now: Values) -> int:
 
 
 def _describe_value(was: float, now: float, values: Sequence[str]) -> ViolationMessage:
-    words = f"the share of {ONE_VALUE} went from {percent(was)} to {percent(now)}"
-    change = f"has {ONE_VALUE} in {percent(now)} of the records, in {percent(was) if was else 'none'} before"
-    return ViolationMessage(words, values, change, f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}")
+    words = f"the share of {ONE_VALUE} went from {format_percent(was)} to {format_percent(now)}"
+    change = (
+        f"has {ONE_VALUE} in {format_percent(now)} of the records, in {format_percent(was) if was else 'none'} before"
+    )
+    return ViolationMessage(
+        words, values, change, f"share of {ONE_VALUE}: {format_percent(was)} → {format_percent(now)}"
+    )
 
 
 def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
@@ -334,7 +340,7 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
         place = _largest(was, found)
         if is_flag or abs(was - found)[place] >= LEAST_EFFECT:
             if len(values) <= MOST_NAMED_NUMBERS:
-                named = [number_text(float(values[place]))]
+                named = [format_number(float(values[place]))]
             else:
                 named = []
             return _describe_value(float(was[place]), float(found[place]), named)
@@ -344,13 +350,13 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
     if not apart:
         return ViolationMessage("")
     _, what, was_, is_ = max(apart, key=itemgetter(0))
-    change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
+    change, by = describe_move(was_, is_, _deviation(sides[0]) if what == "mean" else None)
     change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
     if what == "mean":
         change = change
     else:
         change = f"has another spread: its {what} {change}"
-    shown = f"{what} {number_text(was_)} → {number_text(is_)}"
+    shown = f"{what} {format_number(was_)} → {format_number(is_)}"
     return ViolationMessage(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
 
 
@@ -366,7 +372,7 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> V
     clauses = []
     if num_infinite * numbers.total > infinite_before * moments.present:
         if infinite_before:
-            were = f" ({percent(infinite_before / numbers.total)} were)"
+            were = f" ({format_percent(infinite_before / numbers.total)} were)"
         else:
             were = ""
         clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
@@ -394,7 +400,7 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> V
     ends = ""
     if num_above or num_below:
         words += " the baseline's range"
-        ends = f" {number_text(numbers.minimum)} to {number_text(numbers.maximum)}"
+        ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
     change = words.replace("lies ", "").replace("lie ", "").replace("are infinite", "that are infinite")
     return ViolationMessage(words + ends, (), f"has {change}{ends}", words, "", ends)
 
@@ -410,7 +416,7 @@ def _are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDi
     cdf = now.numbers.step_cdf()
     weights = np.diff(cdf.cumulative, prepend=0)
     is_inside = (cdf.values >= low) & (cdf.values <= high)
-    cdf_before = before.numbers.step_cdf().finite()
+    cdf_before = before.numbers.step_cdf().drop_infinite()
     if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
         return False
     mean_before, deviation_before = _mean_and_deviation(cdf_before.values, np.diff(cdf_before.cumulative, prepend=0))
@@ -446,14 +452,14 @@ def _is_unit(before: StepCdf, now: StepCdf) -> bool:
 
 def _deviation(values: StepCdf) -> float | None:
     """None if there are no numbers, or they lie too far apart."""
-    finite = values.finite()
+    finite = values.drop_infinite()
     found = finite.deviation if finite.total else math.nan
     return found if math.isfinite(found) else None
 
 
 def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
-    missing_before = percent(_missing_share(before))
-    missing_now = percent(_missing_share(now))
+    missing_before = format_percent(_missing_share(before))
+    missing_now = format_percent(_missing_share(now))
     if missing_before == "0 %":
         earlier = "where none was"
     else:
