@@ -142,7 +142,7 @@ def test_histograms_and_deciles_are_those_of_the_vectors(case):
     for histogram, name in zip(histograms, ("hist10_baseline", "hist10_window"), strict=True):
         assert [*histogram.lower, histogram.upper[-1]] == close(expected[name]["edges"])
         assert histogram.counts.tolist() == expected[name]["counts"]
-    assert compute_decile_edges(baseline).tolist() == expected["compute_decile_edges"]
+    assert compute_decile_edges(baseline).tolist() == expected["decile_edges"]
     assert [cells.tolist() for cells in count_decile_cells(baseline, current)] == [
         expected["decile_counts_baseline"],
         expected["decile_counts_window"],

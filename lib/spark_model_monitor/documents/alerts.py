@@ -129,6 +129,7 @@ def _apply_decision(result: CheckResult, decisions: Sequence[Decision]) -> Check
         return result
     reason_parts = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
     reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
+    # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
     unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
     return result.model_copy(update=unjudged)
 
@@ -138,9 +139,11 @@ def _is_repeated(result: CheckResult, alarm: CheckResult) -> bool:
         return False
     now = _select_size(result)
     then = _select_size(alarm)
+    # A distance is one from the baseline, whatever its threshold
     limit = 0.0 if alarm.distance is not None else alarm.threshold
     if now is None or then is None or limit is None:
         return now == then
+    # On the same side of the limit, and no further from it than the accepted change may have been
     low, high = _estimate_interval(alarm, then, limit)
     if then >= limit:
         return limit <= now <= high
@@ -163,10 +166,12 @@ def _estimate_interval(alarm: CheckResult, size: float, limit: float) -> tuple[f
     """The plausible range of the true size: the interval of its distance, its own, or that of a share; else a quarter
     of its distance from the limit on both sides, as later windows have other numbers of rows.
     """
+    # The interval of the distance, or of the number itself
     if alarm.distance_low is not None and alarm.distance_high is not None:
         return alarm.distance_low, alarm.distance_high
     if alarm.interval is not None:
         return alarm.interval
+    # A share, by its normal approximation
     if alarm.m and 0 <= size <= 1:
         reach = TWO_SIDED_95 * math.sqrt(size * (1 - size) / alarm.m)
         return size - reach, size + reach
@@ -206,6 +211,7 @@ def report_ended_alarms(
 
     since: when each cause's alarm began, from the previous window. began: when this window began.
     """
+    # A cause is over if some of its checks were judged and none of them is violated
     judged: dict[str, bool] = {}
     for check_result in results:
         if check_result.status is not CheckStatus.NOT_JUDGED and since:

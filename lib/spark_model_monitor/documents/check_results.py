@@ -405,6 +405,7 @@ def group_into_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) 
     since: when each cause's alarm began, from the previous window.
     """
     results = tuple(results)
+    # All violations of one cause are one alarm
     causes: dict[str, list[CheckResult]] = {}
     for result in results:
         if result.is_violation:
@@ -415,6 +416,7 @@ def group_into_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) 
         # Probably the same rows lack all of these features
         key = next(((violation.check, violation.observed, violation.m) for violation in lacking), name)
         alarms.setdefault(key, []).extend(violations)
+    # The number of an alarm is its rank: 1 has the largest severity
     ordered = sorted(alarms.values(), key=lambda violations: -max(map(compute_severity, violations)))
     numbers = {id(result): number for number, violations in enumerate(ordered, start=1) for result in violations}
 
@@ -469,8 +471,10 @@ def compute_severity(result: CheckResult) -> float:
     1, so that shares, distances and p-values are comparable. It is 1 without a number, the larger of distance and
     effect for a test, and the impact if there are attributions.
     """
+    # Where attributions are known, they weigh the change
     if result.impact is not None:
         return result.impact
+    # A test: by the size of the change, since a p-value depends on the number of rows
     if result.adjusted_p is not None:
         return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
     if result.observed is None or result.threshold is None:
@@ -486,6 +490,7 @@ def describe_violation(result: CheckResult) -> str:
         return f"{subject}: {result.reason}"
     if result.observed is None or result.threshold is None:
         return f"{subject}: {format_check(result)}"
+    # A limit of a metric, a change of a bias metric, or the limit of any other check
     now = f"{result.observed:,.4g}"
     limit = f"{result.threshold:,.4g}"
     if result.check in _OPERATORS:

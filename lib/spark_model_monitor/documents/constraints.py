@@ -394,13 +394,16 @@ class MonitoringSettings:
         return self.comparators is not None or not is_of_suggested_method or not is_limit_suggested
 
     def __post_init__(self) -> None:
+        # Words of the file become members of their enumerations
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
             self._set(name, _parse_word(name, words, getattr(self, name)))
+        # Limits that somebody gave decide alone, even if their values are the suggested ones
         if not self.is_calibrated:  # every limit applies as written
             self._set("requested_limits", ())
         elif self.requested_limits is None:
             limits = [name for name in LIMIT_NAMES if getattr(self, name, None) is not None]
             self._set("requested_limits", tuple(limits))
+        # Shares of values
         for name in ("datatype_check_threshold", "domain_content_threshold"):
             if getattr(self, name) is None:
                 self._set(name, SUGGESTED_SHARE)
@@ -417,11 +420,13 @@ class MonitoringSettings:
         written = getattr(self, kind.method)
         threshold = getattr(self, kind.threshold)
         if written is None:
+            # Somebody who writes a limit and no method means the distance itself, without a margin for noise
             is_limit_alone = threshold is not None and self.is_calibrated
             if is_limit_alone:
                 written = PLAIN_DISTANCE
             else:
                 written = kind.suggested_method
+        # The method's own threshold if none is given: each has its own scale
         method = kind.methods.get(OTHER_NAMES.get(written, written))
         self._set(kind.method, method.name)
         if threshold is None:
@@ -435,6 +440,7 @@ class MonitoringSettings:
 
     def as_config(self) -> MonitoringConfig:
         """All settings, as the newest containers write them; our own settings only if they are switched on."""
+        # Members of ours, which the service has not, stand in the file only if they say something
         if self.non_negative_check:
             absent = set()
         else:
@@ -533,6 +539,7 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
 def _find_unused_overrides(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:
     if drift is None or not (inferred_type.is_numeric or inferred_type is InferredType.STRING):
         return
+    # Which kind of features the override would have to be of
     if inferred_type.is_numeric:
         feature_kind = _NUMBERS
         other_kind = _TEXTS
@@ -549,6 +556,7 @@ def _find_unused_overrides(inferred_type: InferredType, drift: DistributionConst
 
 def _resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
     """The settings from the whole file's config and then the overrides; a later one wins. Requested limits add up."""
+    # Later configurations override earlier ones, except requested limits, which add up
     members: dict[str, Any] = {}
     requested_limits: dict[str, None] = {}
     switched_off = False
@@ -557,6 +565,7 @@ def _resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringS
             members = _merge_settings(members, _read_settings(config))
             requested_limits |= dict.fromkeys(config.requested_limits or ())
             switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
+    # The service has one threshold for both kinds of features, unless the file has two
     methods = {kind.method: _select_method(kind, members) for kind in _KINDS}
     is_of_service = not any(kind.is_ours(methods[kind.method]) for kind in _KINDS)
     if is_of_service and "comparison_threshold" in members:  # the default of the categorical threshold
@@ -575,6 +584,7 @@ def _merge_settings(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dic
     A threshold is kept when one method of the service replaces another, as in the service. It is dropped when a
     distance of ours is chosen or replaced, because that has another scale.
     """
+    # Another scale: the earlier threshold says nothing of the later distance
     merged = dict(earlier)
     for kind in _KINDS:
         before = _select_method(kind, earlier)
@@ -601,6 +611,7 @@ _NO_DRIFT = DistributionConstraints()
 def _read_settings(config: MonitoringConfig) -> dict[str, Any]:
     """The settings in `config`, by their names in MonitoringSettings; the current name wins over an old one."""
     drift = config.distribution_constraints or _NO_DRIFT
+    # Old names first, so that current ones override them
     settings: dict[str, Any] = {
         "domain_content_threshold": drift.min_domain_mass,
         "perform_comparison": drift.enable_comparisons,

@@ -238,9 +238,11 @@ class Document(Section):
         content = json_text.load(text, where)
         if not isinstance(content, dict):
             raise BadDocument(f"{where} is {_describe_value(content, shown=False)}; it has to be a JSON object")
+        # Another document of the contract is recognised by its members: its faults would say nothing
         for name, document_kind in {**cls.FOREIGN, **MARKS}.items():
             if name in content and name not in cls.model_fields and name not in cls.BESIDE:
                 raise BadDocument(f"{where} has a member {name}, so it is {document_kind}; give a {cls.MEANT} here")
+        # All faults at once, so that a file is corrected in one go
         faults: list[str] = []
         document: DocumentType | None = None
         try:
@@ -292,6 +294,7 @@ def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
 
 def _record_source(value_read: Any, source: Any) -> None:
     """Record in each section what its file had. source: what it was made of; if abbreviated, the set fields count."""
+    # A section: which members the file stated, what stood where None was read, and integers that became doubles
     if isinstance(value_read, Section):
         members = value_read._members()
         if isinstance(source, Mapping):
@@ -307,6 +310,7 @@ def _record_source(value_read: Any, source: Any) -> None:
         object.__setattr__(value_read, _AS_READ, _AsRead(tuple(stated), nulls, ints))
         for name, value in stated.items():
             _record_source(members.get(name), value)
+    # An object without declared members, or a list: what lies in it
     elif isinstance(value_read, dict) and isinstance(source, Mapping):
         for name, value in source.items():
             _record_source(value_read.get(name), value)
@@ -374,6 +378,7 @@ def _describe_fault(document: type[Document], location: tuple[int | str, ...], v
     if location[-1:] == (_KEY,):
         path, _ = _follow_location(document, location[:-2])
         return f"{path} has a member whose name is no Unicode text; write another name"
+    # What the member's annotation expects, and the nearest of its choices
     path, hint = _follow_location(document, location)
     expected = _find_expected(hint)
     advice = f"it has to be {expected.text}"

@@ -214,6 +214,7 @@ class Expectations(
 
     def merge_rules(self, added: Expectations) -> Expectations:
         """These rules together with others. Raises BadConfiguration if they contradict each other."""
+        # Rules add up; a bound of the whole data set that both give is the added one's
         names = dict.fromkeys([*self.features, *added.features])
         expectations = Expectations(
             rows=added.rows or self.rows,
@@ -241,6 +242,7 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
     domains = [set(map(_as_compared, rule.domain)) for rule in rules if rule.domain is not None]
     if not domains:
         return
+    # The values that all domains allow, of which some have to meet the other rules
     allowed = set.intersection(*domains)
     numbers = {value for value in allowed if isinstance(value, float)}
     texts = pa.array(sorted(allowed - numbers), pa.string())
@@ -312,6 +314,7 @@ def convert_yaml(content: bytes | str, where: str) -> str:
             by_name[name] = loader.construct_object(value_node, deep=True)
         return by_name
 
+    # The loader's own nodes first: an alias may stand for more than memory holds
     Loader.add_constructor("tag:yaml.org,2002:map", members)
     try:
         loader = Loader(content)

@@ -158,7 +158,7 @@ def _write_changes(
 
 
 def _write_consequences(
-    bad: Sequence[CheckResult], first: CheckResult, outputs: Collection[str], *, with_values: bool
+    bad: Sequence[CheckResult], first: CheckResult, model_outputs: Collection[str], *, with_values: bool
 ) -> list[str]:
     """The guess about the first change, the outputs of the model that followed it, and what else changed."""
     name = _format_subject(first)
@@ -171,7 +171,7 @@ def _write_consequences(
         subject = _format_subject(violation)
         if violation is first:
             continue
-        if subject in outputs and name not in outputs:
+        if subject in model_outputs and name not in model_outputs:
             followed.append(f"{subject} {describe_change(violation, with_values=with_values)}")
         else:
             unrelated.append(subject)
@@ -296,6 +296,7 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
 
 def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
     """Why nobody can tell, and what to do: for features with the same advice the first one's reason."""
+    # Features with the same advice are one sentence, with the reason of the first
     features_by_advice: dict[tuple[str, bool], list[FeatureOutcome]] = {}
     for feature in unsure:
         key = feature.advice or "", bool(feature.possible_change)
@@ -317,6 +318,7 @@ def _find_closest_to_violation(check_results: Sequence[CheckResult]) -> CheckRes
         for check_result in check_results
         if None not in (check_result.observed, check_result.threshold) and not check_result.where
     ]
+    # Where chance is allowed for, the least likely metric; else the one closest to its threshold
     tested = [(metric.p, index) for index, metric in enumerate(metrics) if metric.p is not None]
     if tested:
         return metrics[min(tested)[1]]
@@ -401,12 +403,14 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
 
 def describe_segment(result: CheckResult, *, with_values: bool = True) -> str:
     """The segment of a change and the origin of its rows, in words; empty if unknown, or if all rows are alike."""
+    # A segment is named only where values of records may be shown
     where = result.where or ""
     before, _, after = where.partition(ONE_SEGMENT)
     value_text = after.partition(": ")[2]
     named = f"{before}{result.segment}{value_text and f': {value_text}'}"
     if with_values and after and result.segment:
         where = named
+    # Likewise the value that its rows share
     first = result.cause[0] if result.cause else None
     cause_words = "" if first is None else first.words
     if first is not None and first.value is not None and with_values:
@@ -469,6 +473,7 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
     """
     if not (math.isfinite(before) and math.isfinite(now)):
         return f"went from {format_number(before, 3)} to {format_number(now, 3)}", ""
+    # Relative to a small mean any change is large: then the baseline's deviation is the unit
     if deviation and abs(before) < deviation / 4:
         difference = (now - before) / deviation
         if difference > 0:
@@ -483,6 +488,7 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
         )
     if not before or before * now <= 0:
         return f"went from {format_number(before, 3)} to {format_number(now, 3)}", ""
+    # From twice or half on by the factor, else by the percentage
     ratio = now / before
     if ratio >= 2:
         return f"is about {_format_ratio(ratio)} times what it was", f"× {_format_ratio(ratio)}"

@@ -41,6 +41,7 @@ def format_java_double(x: float) -> str:
 
 def format_scientific(text: str) -> str:
     """Python's text of a finite double other than 0, in Java's exponent notation: `12500000.0` as `1.25E7`."""
+    # The digits without the point, and where the point stood
     sign = "-" if text[0] == "-" else ""
     mantissa, _, exponent = text.removeprefix("-").partition("e")
     integer, _, fraction = mantissa.partition(".")
@@ -84,6 +85,7 @@ def load(text: str | bytes, where: str) -> Any:
             text = text.decode()
         except UnicodeDecodeError as fault:
             raise BadDocument(f"{where}: byte {fault.start} is not UTF-8; save the file as UTF-8") from None
+    # A byte-order mark, which Windows editors write
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise BadDocument(f"{where} is empty; it has to hold one JSON object")
@@ -184,6 +186,7 @@ def _format_doubles(values: Sequence[float]) -> str:
     text = repr(array.tolist())[1:-1]
     if plain.all():
         return text
+    # The few numbers that Java writes with an exponent, or that JSON doesn't have
     texts = text.split(", ")
     for index in np.flatnonzero(~plain).tolist():
         texts[index] = format_scientific(texts[index]) if math.isfinite(values[index]) else "null"

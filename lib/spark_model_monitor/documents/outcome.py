@@ -95,6 +95,7 @@ def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcom
     ]
     if not unsure_results:
         return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED)
+    # The reason of the result that sees a change is worth more than that of one that sees none
     clearest = next(
         (check_result for check_result in unsure_results if check_result.possible_change), unsure_results[0]
     )

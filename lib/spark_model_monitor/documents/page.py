@@ -116,6 +116,7 @@ class PageTable:
 
     def drop_empty_columns(self) -> PageTable:
         """The table without its empty columns."""
+        # A dash stands for no value
         indices = range(len(self.columns))
         filled = [index for index in indices if any(line.cells[index] not in ("", "–") for line in self.lines)]
         lines = tuple(replace(line, cells=tuple(line.cells[index] for index in filled)) for line in self.lines)
@@ -166,6 +167,7 @@ class CurveChart:
         cls, title: str, names: tuple[str, str], x: Sequence[float], y: Sequence[float], words: str = ""
     ) -> CurveChart:
         """A curve of any numbers, with axes from minimum to maximum. names: of x and y. words: by default the axes'."""
+        # A curve is drawn in a square of side 1; the words of the axes say what its sides are
         axes = (_format_range(names[0], x), _format_range(names[1], y))
         return cls(
             title,

@@ -55,6 +55,7 @@ def parse_rule(text: str) -> Tree:
     tolerances: list[None] = []
 
     def plain(token: re.Match[str]) -> str:
+        # A quoted name becomes an identifier that stands for its number
         if token["name"]:
             names.append(token["name"])
             return f" __{len(names) - 1}__ "
@@ -63,6 +64,7 @@ def parse_rule(text: str) -> Tree:
             return ">>"  # precedence: below + and -, above comparisons
         return token["text"] or _SIGNS.get(token["sign"] or "", "==")
 
+    # What Python doesn't parse is no rule, nor is what parses to anything but the nodes below
     try:
         tree = ast.parse(_TOKEN.sub(plain, text).strip(), mode="eval").body
         if text.count(">>") or len(tolerances) > 1:
@@ -98,14 +100,17 @@ def _build_tree(node: ast.AST, names: list[str]) -> Tree:
         return ("column", names[int(quoted[1])] if quoted and int(quoted[1]) < len(names) else node.id)
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
         return ("constant", node.value)
+    # Arithmetic, of numbers only
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
         return (_OPERATIONS[type(node.op)], *_build_values([node.left, node.right], names))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return ("-", ("constant", 0), *_build_values([node.operand], names))
+    # Logic, of what is true or false
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return ("not", _build_logic(node.operand, names))
     if isinstance(node, ast.BoolOp):
         return (_OPERATIONS[type(node.op)], *(_build_logic(value, names) for value in node.values))
+    # a < b <= c is two comparisons, both of which have to hold
     if isinstance(node, ast.Compare):
         operands = [node.left, *node.comparators]
         comparisons = zip(node.ops, operands, operands[1:], strict=False)
@@ -124,6 +129,7 @@ def _build_comparison(operator: ast.cmpop, left: ast.AST, right: ast.AST, names:
         if isinstance(operator, ast.Is):
             return is_null
         return ("not", is_null)
+    # A list is as many comparisons, one of which has to hold
     if isinstance(operator, ast.In | ast.NotIn):
         if isinstance(right, ast.Tuple | ast.List):
             items = right.elts
@@ -136,6 +142,7 @@ def _build_comparison(operator: ast.cmpop, left: ast.AST, right: ast.AST, names:
         if isinstance(operator, ast.In):
             return listed
         return ("not", listed)
+    # ± was read as >>, which binds less than + and -: a = b + c ± d is a = (b + c) >> d
     if isinstance(operator, ast.Eq) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.RShift):
         tolerance = right.right
         if not isinstance(tolerance, ast.Constant) or type(tolerance.value) not in (int, float):

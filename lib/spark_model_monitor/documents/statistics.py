@@ -284,6 +284,7 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
     completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the
     sketch), max: for numeric features only, like the column metrics after them, if the document has any.
     """
+    # All rows have the same keys, so that they make a table
     further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
     rows = []
     for feature in statistics.features:
@@ -313,6 +314,7 @@ def _compute_quartiles(distribution: Distribution | None) -> Sequence[float | No
     sketch = None
     if distribution and distribution.kll:
         sketch = distribution.kll.sketch
+    # The sketch's own quantiles, as the document has no others
     cdf = None
     if sketch:
         cdf = NumericDistribution(sketch.data).step_cdf()

@@ -211,6 +211,7 @@ def open_without_spark(path: str) -> Storage | None:
     """The storage that opens a path without Spark; None if none does. Storages of schemes that aren't local are
     imported on first use.
     """
+    # The schemes of other storages are known once their modules are imported
     scheme = urlparse(path).scheme
     if scheme not in ("", "file"):
         import_all(import_module("spark_model_monitor.storage"))
@@ -257,6 +258,7 @@ def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str 
     expression; the first match with a group fills it. otherwise: values for groups that no match fills.
     """
     for sign, sentence in signs.items():
+        # Of several matches, the first that has a group fills it
         matches = list(re.finditer(sign, text))
         if matches:
             groups = {name: value for match in reversed(matches) for name, value in match.groupdict().items() if value}

@@ -49,6 +49,7 @@ class LocalStorage(Storage):
         top = local_path(path)
         if not top.exists():
             raise BadInput(f"{path}: there is no such file or directory")
+        # Links to a parent would be listed for ever
         if not top.is_dir():
             return []
         try:
@@ -84,6 +85,7 @@ class LocalStorage(Storage):
         require_lease(self, path)
         target = local_path(path)
         mode = PRIVATE_FILE if private else USUAL_FILE
+        # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
         with _write_draft(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
             target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
@@ -99,6 +101,7 @@ class LocalStorage(Storage):
             return False
         with _write_draft(target_path, target) as draft:
             target_path.parent.mkdir(parents=True, exist_ok=True)
+            # A single part needs no copy
             if len(parts) == 1:
                 parts[0].replace(draft)
             with draft.open("ab") as file:
@@ -146,6 +149,7 @@ def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
         yield draft
         draft.replace(target)
     except OSError as error:
+        # The system's own reason doesn't say which part of the path is a file
         file = _find_file_in_the_way(target)
         if file is not None:
             raise OutputFailed(
@@ -169,6 +173,7 @@ def _find_file_in_the_way(target: Path) -> Path | None:
 
 def _has_content(path: Path, parts: Sequence[Path]) -> bool:
     """Whether a file exists and equals the concatenation of the parts."""
+    # Most differ in size, which costs no reading
     if not path.is_file() or path.stat().st_size != sum(part.stat().st_size for part in parts):
         return False
     with ExitStack() as opened:

@@ -60,6 +60,7 @@ class S3Storage(Storage):
             files = [file for page in pages for file in self._list_page(path, page)] or self._find_object(path)
         if not (files or any(page.get("Contents") for page in pages)):
             raise BadInput(f"{path}: there is no such file or directory")
+        # Hidden is what a name below the path says, not the path itself
         depth = len(self.resolved(path))
         return [file for file in files if hidden or not any(map(is_hidden, file.path[depth:].split("/")[1:]))]
 
@@ -83,6 +84,7 @@ class S3Storage(Storage):
         from botocore.exceptions import HTTPClientError, IncompleteReadError
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+        # A range of no bytes can't be asked for
         if at_most == 0:
             return b""
         byte_range = f"bytes={start}-{'' if at_most is None else start + at_most - 1}"
@@ -90,6 +92,7 @@ class S3Storage(Storage):
         answers = Retrying(
             stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.1), retry=is_broken_off, reraise=True
         )
+        # boto3 retries requests; a response that breaks off in the middle is retried here
         content = b""
         with _convert_errors(path, "read"):
             for answer in answers:
@@ -119,6 +122,7 @@ class S3Storage(Storage):
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
         with TemporaryFile() as concatenation, _convert_errors(target, "written", OutputFailed):
+            # Through a file of this machine, because parts of an upload have a least size
             for source in sources:
                 shutil.copyfileobj(self.open(source), concatenation, COPIED_BYTES)
             if self._has_content(target, concatenation):
@@ -138,8 +142,11 @@ class S3Storage(Storage):
     def delete(self, path: str) -> None:
         require_lease(self, path)
         with _convert_errors(path, "removed", OutputFailed):
+            # The object itself, then whatever has it as a folder; up to 1,000 keys a request
             for page in [{"Contents": [_split_path(path)]}, *self._list_pages(path, "/")]:
-                objects = [{"Key": entry["Key"]} for entry in page.get("Contents", ()) if entry["Key"]]
+                objects = [
+                    {"Key": listed_object["Key"]} for listed_object in page.get("Contents", ()) if listed_object["Key"]
+                ]
                 some = {"Objects": objects, "Quiet": True}
                 if objects:
                     answer = _client().delete_objects(Bucket=_split_path(path)["Bucket"], Delete=some)
@@ -175,9 +182,11 @@ class S3Storage(Storage):
     def _list_page(self, path: str, page: Mapping[str, Any]) -> Iterator[StoredFile]:
         """The objects of a listing, without folder markers."""
         bucket = self.resolved(path).removesuffix(_split_path(path)["Key"]).rstrip("/")
-        for entry in page.get("Contents", ()):
-            if not entry["Key"].endswith("/"):
-                yield _describe_object(f"{bucket}/{entry['Key']}", entry["Size"], entry["LastModified"])
+        for listed_object in page.get("Contents", ()):
+            if not listed_object["Key"].endswith("/"):
+                yield _describe_object(
+                    f"{bucket}/{listed_object['Key']}", listed_object["Size"], listed_object["LastModified"]
+                )
 
 
 class _Pieces(io.RawIOBase):
@@ -236,6 +245,7 @@ def _client() -> Any:
     by_paths = Config(s3={"addressing_style": "path"})
     session = boto3.session.Session()
     client = session.client("s3", config=settings)
+    # Other stores have no host for each bucket
     is_amazons = "amazonaws." in client.meta.endpoint_url  # only its hosts have bucket names
     return _limit_requests(client if is_amazons else session.client("s3", config=settings.merge(by_paths)))
 

@@ -20,7 +20,8 @@ def test_a_state_of_every_kind_is_read_by_a_program_that_imported_none():
         from spark_model_monitor.statistics import states
         from spark_model_monitor.statistics.states.encoding import LATER, decode, list_kinds, pack, find_state_type
         print([kind for kind in list_kinds() if find_state_type(kind) is None or find_state_type(kind).KIND != kind])
-        print([kind for kind in LATER if find_state_type(kind).__module__ != f"spark_model_monitor.statistics.states.{LATER[kind]}"])
+        modules = {kind: f"spark_model_monitor.statistics.states.{LATER[kind]}" for kind in LATER}
+        print([kind for kind in LATER if find_state_type(kind).__module__ != modules[kind]])
         print(decode(pack("confusion", 1, {"limit": 5}, bytes(24))).total)
     """
 

@@ -8,17 +8,22 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Entry, Registry
 from spark_model_monitor.statistics.drift.distances import DISTANCES, Distance, build_tie_losing_cdf, goodness_of_fit
 from spark_model_monitor.statistics.drift.distributions import (
     CategoryCounts,
+    Counts,
     EmptyDistribution,
     NumericDistribution,
+    StepCdf,
     category_cells,
 )
+
+Samples: TypeAlias = tuple[StepCdf, StepCdf] | tuple[Counts, Counts]
+"""The baseline and the current data, in the form that a distance takes."""
 
 
 def _collect_methods(setting: str, kind: str) -> Registry[Distance]:
@@ -77,9 +82,11 @@ def compare_numeric(
     entry = _find_distance(NUMERIC_METHODS, "numeric", method)
     formula = entry.facts["formula"]
     if ties is Ties.LOST and entry.facts["service"]:
-        samples = build_tie_losing_cdf(baseline.levels), build_tie_losing_cdf(current.levels)
-        n = samples[0].total
-        m = samples[1].total
+        before = build_tie_losing_cdf(baseline.levels)
+        after = build_tie_losing_cdf(current.levels)
+        samples: Samples = before, after
+        n = before.total
+        m = after.total
         formula = f"{formula}, each distinct value counted once"
     else:
         ties = Ties.SUMMED
@@ -102,7 +109,7 @@ def _find_distance(methods: Registry[Distance], kind: str, name: str) -> Entry[D
     return methods.get(name)
 
 
-def _measure_distance(distance: Entry[Distance], samples: tuple[Any, Any]) -> tuple[float | None, str | None]:
+def _measure_distance(distance: Entry[Distance], samples: Samples) -> tuple[float | None, str | None]:
     """The distance between two sides that have values, or why it can't be computed."""
     try:
         value = distance(*samples)
@@ -162,19 +169,19 @@ def distance(
     raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
 
 
-def _build_decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
+def _build_decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
     from spark_model_monitor.statistics.drift.histograms import count_decile_cells
 
     return count_decile_cells(baseline.step_cdf(), current.step_cdf())
 
 
-def _build_histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
+def _build_histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
     from spark_model_monitor.statistics.drift.histograms import Histogram, count_histogram_cells
 
     return count_histogram_cells(*map(Histogram.from_numbers, (baseline, current)))
 
 
-_NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], tuple[Any, Any]]] = {
+_NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], Samples]] = {
     "step_cdf": lambda baseline, current: (baseline.step_cdf(), current.step_cdf()),
     "deciles": _build_decile_cells,
     "histogram": _build_histogram_cells,

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -288,7 +288,7 @@ def split_into_slices(sizes: NDArray[np.int64]) -> list[slice]:
 _ENDS = np.arange(2, 11, 2)
 
 
-def count_tails(cells: NDArray[Any], num_cells: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def count_tails(cells: Counts, num_cells: NDArray[np.int64]) -> tuple[Counts, NDArray[np.int64]]:
     """Counts below and above each of five cuts at either end of each column's cells, and the number of such counts.
     cells: of numeric columns, along the last axis. num_cells: of each column.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ _OF_SINE = (
 """The coefficients of (sinh(τ/2) / (τ/2))^(-1/2) in powers of τ², from the first on."""
 
 
-def map_values(function: Callable[[float], float], values: NDArray[np.floating[Any]]) -> Values:
+def map_values(function: Callable[[float], float], values: Values) -> Values:
     """The function applied to each value; same shape."""
     return np.fromiter(map(function, values.ravel().tolist()), float, values.size).reshape(values.shape)
 
@@ -97,7 +97,7 @@ def student_above(value: float, degrees_of_freedom: float) -> float:
     return _student_tail(degrees_of_freedom / 2, math.log1p(root * root) if root < 1e100 else 2 * math.log(root))
 
 
-def student_densities(values: NDArray[np.floating[Any]], degrees_of_freedom: float) -> Values:
+def student_densities(values: Values, degrees_of_freedom: float) -> Values:
     """The density of Student's t distribution at each value."""
     n = degrees_of_freedom
     densities: Values = _ratio(n / 2) / math.sqrt(n * math.pi) * (1 + values * values / n) ** (-(n + 1) / 2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -105,7 +105,7 @@ def read_doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> 
     return np.frombuffer(payload, "<f8").reshape(shape).astype(np.float64)
 
 
-def add_by_block(blocks: Blocks, values: NDArray[Any] | None = None) -> Numbers:
+def add_by_block(blocks: Blocks, values: Numbers | NDArray[np.bool_] | None = None) -> Numbers:
     """The number of rows in each block, or the sum of their values, shape (blocks,)."""
     return np.bincount(blocks, values, minlength=BLOCKS).astype(np.float64)
 

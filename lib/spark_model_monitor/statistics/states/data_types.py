@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from operator import add, attrgetter
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -321,7 +321,12 @@ class VectorCounts(State):
 
     @classmethod
     def of(
-        cls, lengths: NDArray[Any], null_elements: NDArray[Any], nan_elements: NDArray[Any], *, missing: int = 0
+        cls,
+        lengths: NDArray[np.integer],
+        null_elements: NDArray[np.integer],
+        nan_elements: NDArray[np.integer],
+        *,
+        missing: int = 0,
     ) -> VectorCounts:
         """The counts of present vectors, from one number per vector each, shape (vectors,), and of `missing` others."""
         if not len(lengths):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from spark_model_monitor.statistics.states.encoding import Parameters, State, re
 LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
 
 Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
+Item = TypeVar("Item", bound=np.generic)  # an array's scalar type
 Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
 
 PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that select its register
@@ -190,7 +191,7 @@ def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64])
     np.maximum.at(registers, first + (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
 
 
-def unique_with_inverse(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], NDArray[np.int64]]:
     """The distinct values, ascending, and the index of each value: like numpy's `unique` with inverse, for values
     without NaN, but with fewer steps, which dominate the time for few values.
     """

@@ -31,7 +31,7 @@ _PRIME_AND_WORD = np.uint64(int(PRIME_5) + 8)
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
-def xxhash64(values: pa.Array | NDArray[Any]) -> Hashes:
+def xxhash64(values: pa.Array | NDArray[np.generic]) -> Hashes:
     """The hash of each present value, in order; nulls are left out (Spark would give each the seed).
 
     values: booleans, integers, floats, dates or timestamps (without nulls if a numpy array). A column hashes by its
@@ -54,7 +54,7 @@ def xxhash64(values: pa.Array | NDArray[Any]) -> Hashes:
     raise TypeError(f"values of type {numbers.dtype} have no hash here; hash them with Spark's xxhash64")
 
 
-def hash_arrays(arrays: Sequence[NDArray[Any]]) -> list[Hashes]:
+def hash_arrays(arrays: Sequence[NDArray[np.generic]]) -> list[Hashes]:
     """`xxhash64` of each array of numbers; arrays of one type together, because each step has a fixed cost."""
     hashes_by_array: list[Hashes] = [np.empty(0, np.uint64)] * len(arrays)
     for data_type in {numbers.dtype for numbers in arrays}:

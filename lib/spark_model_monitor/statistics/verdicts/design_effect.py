@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ class ScoredColumn(NamedTuple):
         return cls(_put_into_rows(by_cell[:, cells], is_present), (0, 1))
 
     @classmethod
-    def from_texts(cls, values: NDArray[Any], is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
+    def from_texts(cls, values: NDArray[np.generic], is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
         """The indicators of the most frequent values, which are one answer. values: hashes or codes."""
         step = max(1, len(values) // SAMPLED_VALUES)
         kinds, index = unique_with_inverse(values[::step])
@@ -385,7 +385,7 @@ def estimate_neighbour_design_effect(columns: Sequence[ScoredColumn], run_sizes:
     return max(combine_design_effects(effects, int(run_sizes.sum()), find_group_estimates(effects)), default=1.0)
 
 
-def is_constant_in_runs(values: NDArray[Any]) -> bool:
+def is_constant_in_runs(values: NDArray[np.generic]) -> bool:
     """Whether rows are sorted by these values: equal ones are all adjacent, there are at least two, and most repeat."""
     stretches = 1 + np.count_nonzero(values[1:] != values[:-1])
     return 1 < stretches <= len(values) / 2 and stretches == len(unique_with_inverse(values)[0])

@@ -11,11 +11,11 @@ Used by: row_count_check and freshness_check of data quality. Source: D4.10.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -35,7 +35,10 @@ FINEST_GAP = 1e-4
 Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
 """For each window: when it ended, its rows, and the minutes from the newest row to its end."""
 
-_SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
+Season: TypeAlias = Callable[[datetime], Hashable]
+"""What windows of one season share: the hour of the weekday, the hour, or nothing."""
+
+_SEASONS: tuple[Season, ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def convert_to_minutes(age: timedelta) -> float:
     return max(0.0, age / timedelta(minutes=1))
 
 
-def _select_season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None:
+def _select_season(now: datetime, earlier: Earlier) -> Season | None:
     """The season of windows like this one: the hour of the weekday if enough ended then, else the hour, else nothing if
     they cover a day; None with too few windows.
     """
@@ -157,7 +160,7 @@ class ExpectedRowCount:
         return min(1.0, 2 * student_above(change / self.deviation, self.freedom))
 
 
-def _estimate_row_count(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> ExpectedRowCount:
+def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> ExpectedRowCount:
     """Geometric means by season with a common growth trend, if the trend is significant.
 
     Model: log(rows + 1/2) = mean of the window's season + slope * days since that season's mean day.

@@ -54,7 +54,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import VALUES, Wi
 LEAST_SCORE = 3.0  # a frequent value with a smaller score is not tested on its own
 MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
 RARE = 0.01  # above this p-value outliers of the past don't matter
-_NODES = np.logspace(-2, 3, 81)
+_NODES: Values = np.logspace(-2, 3, 81).astype(float)
 _STEPS = np.gradient(_NODES)
 
 
@@ -69,12 +69,14 @@ class Groups:
     new_values: float = 1.0
     new_missing: float = 1.0
 
-    def of(self, component: str) -> float:
+    def design_effect(self, component: str) -> float:
+        """That of rows whose past windows show it."""
         if component == "missing":
             return self.of_missing
         return self.of_values
 
-    def new(self, component: str) -> float:
+    def new_design_effect(self, component: str) -> float:
+        """That of rows whose past windows don't show it."""
         if component == "missing":
             return self.new_missing
         return self.new_values
@@ -104,8 +106,8 @@ def adjust_for_between_window_variance(
             row_share = 1 / overdispersion_factor("location", now, past, groups.of_values, pooled) ** 2
         comparisons = component.tests + (component.comparisons - component.tests) * row_share
         component = replace(component, p=component.p / component.comparisons * comparisons, comparisons=comparisons)
-    p = _p_value_given_past(component, now, past, groups.of(component.name), pooled)
-    p = min(1.0, max(component.p, p, _p_value_of_groups(component, now, groups.new(component.name))))
+    p = _p_value_given_past(component, now, past, groups.design_effect(component.name), pooled)
+    p = min(1.0, max(component.p, p, _p_value_of_groups(component, now, groups.new_design_effect(component.name))))
     return replace(component, p=p, comparisons=None)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ from spark_model_monitor.statistics.verdicts.components import (
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
 WindowStatistics: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
+
+Statistic = TypeVar("Statistic")  # of one window a number, of several an array
 
 MOST_FREQUENT = 8  # values of a column whose shares are followed one by one
 VALUES = tuple(f"value{rank}" for rank in range(1, MOST_FREQUENT + 1))
@@ -75,15 +77,15 @@ def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -
     return dict(zip(VALUES, scores.T, strict=True))
 
 
-class LazyStatistics(Mapping[str, Any]):
+class LazyStatistics(Mapping[str, Statistic]):
     """Raw statistics that are computed on first access, because most windows need few."""
 
-    def __init__(self, compute_by_name: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
+    def __init__(self, compute_by_name: Mapping[str, Callable[[], Mapping[str, Statistic]]]) -> None:
         """compute_by_name: the function that computes each; some compute several."""
         self._compute_by_name = compute_by_name
-        self._computed: dict[str, Any] = {}
+        self._computed: dict[str, Statistic] = {}
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Statistic:
         if name not in self._computed:
             self._computed |= self._compute_by_name[name]()
         return self._computed[name]
@@ -320,11 +322,11 @@ def _find_largest_end_score(
     return largest
 
 
-def add_by_group(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
+def add_by_group(values: Values, sizes: Places) -> Values:
     """Sums of consecutive runs of these sizes along the last axis; a leading zero makes numpy add as for one run."""
     starts = sizes.cumsum() - sizes
     with_zeros = np.insert(values, starts, 0.0, axis=-1)
-    sums: NDArray[Any] = np.add.reduceat(with_zeros, starts + np.arange(len(sizes)), axis=-1)
+    sums: Values = np.add.reduceat(with_zeros, starts + np.arange(len(sizes)), axis=-1)
     return sums
 
 
