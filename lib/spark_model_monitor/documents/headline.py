@@ -28,7 +28,7 @@ from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_fe
 from spark_model_monitor.documents.page import (
     Headline,
     Mark,
-    format_count_of,
+    format_noun_count,
     format_number,
     format_percent,
     shorten_name,
@@ -140,7 +140,7 @@ def _write_changes(
     change = describe_change(first, with_values=with_values)
     if unit == "attribution":
         return f"{_make_capital(OF_OUTPUTS)} changed{since and f', since {since}'}: {name} {change}."
-    count = f"{len(bad):,} of {format_count_of(compared, unit)}"
+    count = f"{len(bad):,} of {format_noun_count(compared, unit)}"
     if unit != "metric":
         count += " changed"
     elif len(bad) == 1:
@@ -189,7 +189,7 @@ def _write_calm(calm: int, unit: str) -> str:
     else:
         fine = FINE[unit].format(s="s", they="it")
     noun = "feature" if unit == "attribution" else unit
-    return f"The other {format_count_of(calm, noun)} {fine}."
+    return f"The other {format_noun_count(calm, noun)} {fine}."
 
 
 def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
@@ -233,7 +233,7 @@ def _write_unchanged_headline(
         why = reasons.pop() if len(reasons) == 1 else None
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
-    count = format_count_of(compared, unit)
+    count = format_noun_count(compared, unit)
     if unit == "feature":
         detail = " ".join(_list_exceptions(fewer, find_not_compared(results)))
         return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", detail, Mark.GOOD)
@@ -255,7 +255,7 @@ def _write_largest_move(judged: Sequence[CheckResult], compared: int) -> str:
     if not ends:
         return ""
     largest = format_number(max(ends), 2)
-    features = format_count_of(compared, "feature")
+    features = format_noun_count(compared, "feature")
     return f"None of {features} moves them by over {largest} more or less than it did."
 
 
@@ -286,7 +286,7 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
         text = f"Cannot tell whether {OF_OUTPUTS} changed: {names}."
     else:
         compared = max(compared, len(unsure))
-        text = f"Cannot tell whether {len(unsure):,} of {format_count_of(compared, unit)} changed: {names}."
+        text = f"Cannot tell whether {len(unsure):,} of {format_noun_count(compared, unit)} changed: {names}."
     detail = _explain_unsure(unsure)
     calm = compared - len(unsure)
     if calm and unit != "attribution":
@@ -410,7 +410,10 @@ def describe_segment(result: CheckResult, *, with_values: bool = True) -> str:
     named = f"{before}{result.segment}{value_text and f': {value_text}'}"
     if with_values and after and result.segment:
         where = named
+<<<<<<< HEAD
     # Likewise the value that its rows share
+=======
+>>>>>>> main
     first = result.cause[0] if result.cause else None
     cause_words = "" if first is None else first.words
     if first is not None and first.value is not None and with_values:

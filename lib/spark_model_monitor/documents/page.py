@@ -336,7 +336,7 @@ def format_count(count: float) -> str:
     return f"{int(count):,}"
 
 
-def format_count_of(count: int, noun: str) -> str:
+def format_noun_count(count: int, noun: str) -> str:
     """A count with its noun: `1 feature`, `1,203 features`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 

@@ -29,7 +29,7 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    format_count_of,
+    format_noun_count,
     format_number,
     shorten_name,
 )
@@ -489,7 +489,7 @@ def _pair(before: Number, after: Number) -> str:
 
 def _shown(value: Number) -> str:
     if isinstance(value, (list, tuple)):
-        return format_count_of(len(value), "value")
+        return format_noun_count(len(value), "value")
     if isinstance(value, (str, bool, dict)):
         return str(value)
     return format_number(value)

@@ -38,7 +38,7 @@ from spark_model_monitor.documents.page import (
     PageSection,
     PageTable,
     format_count,
-    format_count_of,
+    format_noun_count,
     format_number,
     format_percent,
 )
@@ -134,7 +134,7 @@ def create_page(
         sections.append(PageSection("May have changed", tuple(blocks), note=note))
     if calm:
         left_out = [each for each in find_not_compared(results) if each.feature in calm]
-        note = format_count_of(len(calm) - len(left_out), "feature")
+        note = format_noun_count(len(calm) - len(left_out), "feature")
         note += f", {len(left_out):,} not compared" if left_out else ""
         note += f", the {LINES_SHOWN} with the largest differences first" if len(calm) > MOST_LINES else ""
         sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
