@@ -410,10 +410,7 @@ def describe_segment(result: CheckResult, *, with_values: bool = True) -> str:
     named = f"{before}{result.segment}{value_text and f': {value_text}'}"
     if with_values and after and result.segment:
         where = named
-<<<<<<< HEAD
     # Likewise the value that its rows share
-=======
->>>>>>> main
     first = result.cause[0] if result.cause else None
     cause_words = "" if first is None else first.words
     if first is not None and first.value is not None and with_values:

@@ -98,7 +98,7 @@ _left: set[str] = set()  # files of this process's expired leases that could not
 
 
 class Lease:
-    """One run's hold on an output. now, rest: the machine's monotonic clock and its sleep, or substitutes."""
+    """One run's hold on an output. now, sleep: the machine's monotonic clock and its pause, or substitutes."""
 
     def __init__(
         self,
@@ -109,9 +109,12 @@ class Lease:
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.holder = Holder.here()
-        self.folder, self.where = folder, _resolve_folder(storage, folder)
+        self.folder = folder
+        self.where = _resolve_folder(storage, folder)
         self.thread = threading.get_ident()
-        self._storage, self._now, self._rest = storage, now or here().seconds, sleep or here().rest
+        self._storage = storage
+        self._now = now or here().seconds
+        self._sleep = sleep or here().rest
         self._name = f"{PREFIX}{self.holder.run}"
         self._path = join(folder, self._name)
         self._renewed = self._now()
@@ -135,7 +138,7 @@ class Lease:
         until = self._now() + wait.total_seconds()
         notified = False
         self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
-        while (holder := self._other()) is not None:
+        while (holder := self._find_other_holder()) is not None:
             if self._now() >= until:
                 raise OutputHeld(
                     f"{self.folder}: another run is writing there: {holder}; start this one again when that has ended, or "
@@ -144,7 +147,7 @@ class Lease:
             if not notified:
                 log.warning("%s: waiting for another run to end: %s", self.folder, holder)
             notified = True
-            self._rest(random.uniform(0.5, 1.5))
+            self._sleep(random.uniform(0.5, 1.5))
         self._keeper.start()
         _held.append(self)
         if self._takes_over:
@@ -161,26 +164,26 @@ class Lease:
             if self._is_lost or not self._storage.exists(self._path):
                 self._is_lost = True
                 return False
-            # otherwise this write would be refused as late
+            # Otherwise this write would be refused as late
             before = self._renewed
             self._renewed = began
             is_in_time = False
             try:
                 self._storage.write(self._path, self.holder.to_json())
-                self._is_lost = began - before > SAFE_SECONDS and self._others_stay()
+                self._is_lost = began - before > SAFE_SECONDS and self._do_others_stay()
                 # a file that was slow to write may exist only because others hold the output
                 is_in_time = self._now() - began <= LIFE_SECONDS - SAFE_SECONDS
             finally:
                 self._renewed = began if is_in_time else before
             return is_in_time and not self._is_lost
 
-    def _others_stay(self) -> bool:
+    def _do_others_stay(self) -> bool:
         """Whether other runs have files there, apart from those that only check whether this one holds the output."""
         for _ in range(OTHERS_LOOKS):
             before = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
             if set(before) <= {self._name}:
                 return False
-            self._rest(1.0)
+            self._sleep(1.0)
         return True
 
     def release(self) -> None:
@@ -203,7 +206,7 @@ class Lease:
                 f"file {self._name} was deleted; nothing more was written; start it again"
             )
 
-    def _other(self) -> Holder | None:
+    def _find_other_holder(self) -> Holder | None:
         """The run that keeps this one from holding the output; None if this run holds it now."""
         self._renewed = self._now()
         try:
@@ -216,7 +219,8 @@ class Lease:
         if mine is None:  # another run took it for a dead run's
             return self.holder
         self._since_ms = mine.modified_ms
-        names: dict[str, Holder] = {}
+        # Files of runs that have ended are removed; the others compete for the output
+        holders: dict[str, Holder] = {}
         for name, file in files.items():
             is_old = mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
             if _is_of_lease(name) and (is_old or is_of_ended_process(name)):
@@ -228,13 +232,14 @@ class Lease:
                     self._storage.delete(join(self.folder, name))
                     self._takes_over = True
                 else:
-                    names[name] = holder
-        if not names:
+                    holders[name] = holder
+        if not holders:
             return None
-        first = min(names)
+        # Of several runs that come at once, the one with the first name stays
+        first = min(holders)
         if first < self._name:
             self._storage.delete(self._path)
-        return names[first]
+        return holders[first]
 
     def _clear(self) -> None:
         """Remove drafts of dead runs. A process stopped meanwhile leaves its lease, so that the next run does it.

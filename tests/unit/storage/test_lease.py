@@ -243,7 +243,7 @@ def test_who_only_looks_whether_a_lease_is_held_takes_nothing_over(lease, out, c
     def gone(seconds):
         looks.unlink()
 
-    first._rest = gone
+    first._sleep = gone
     first.require_held()
 
 
