@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
 
 from spark_model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 
 LISTED = 20
@@ -55,26 +56,26 @@ class NamedColumns:
 BEYOND_A_DOUBLE = 2**1024
 
 
-def _parse_scalar(value: Any) -> Any:
+def _parse_scalar(value: Json) -> Json:
     if not isinstance(value, str | int | float) or (isinstance(value, int) and abs(value) >= BEYOND_A_DOUBLE):
         raise ValueError("no scalar")
     str(value).encode()  # a lone surrogate can't be encoded
     return value
 
 
-def _parse_name_or_index(value: Any) -> Any:
+def _parse_name_or_index(value: Json) -> Json:
     if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 0):
         raise ValueError("neither name nor index")
     return value
 
 
-def _convert_to_lower(value: Any) -> Any:
+def _convert_to_lower(value: Json) -> Json:
     if isinstance(value, str):
         return value.lower()
     return value
 
 
-def _wrap_single(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+def _wrap_single(value: Json, read: ValidatorFunctionWrapHandler) -> Json:
     """A list, or one item without brackets, which is written back that way."""
     if isinstance(value, list | tuple | dict):
         return read(value)

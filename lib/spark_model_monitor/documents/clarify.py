@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 
 from spark_model_monitor.documents.document import Document, Expected, Name, Number, Section
+from spark_model_monitor.documents.json_text import Json
 
 
 class ClarifyDocument(Document):
@@ -31,7 +32,7 @@ OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explan
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def _parse_metric_value(value: Any) -> float | None:
+def _parse_metric_value(value: Json) -> float | None:
     if isinstance(value, str) and value in INFINITIES:
         return INFINITIES[value]
     if value is None or value == "NaN":
@@ -58,7 +59,7 @@ class BiasMetric(Section):
     value: MetricNumber = None
     error: Name | None = None
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Json]:
         texts = {number: text for text, number in INFINITIES.items()}
         return {name: texts.get(member, member) for name, member in super().plain().items()}
 

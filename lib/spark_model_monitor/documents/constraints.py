@@ -466,7 +466,7 @@ _MEMBERS = {
 """The names of the settings in each section of the file."""
 
 
-def _parse_word(name: str, words: type[Verdicts] | type[Rows], value: Any) -> Verdicts | Rows:
+def _parse_word(name: str, words: type[Verdicts] | type[Rows], value: Verdicts | Rows | str) -> Verdicts | Rows:
     try:
         return words(value)
     except ValueError:

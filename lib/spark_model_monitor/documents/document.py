@@ -8,12 +8,24 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
 from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument, did_you_mean
 
 if TYPE_CHECKING:
@@ -41,7 +53,7 @@ class Expected:
 _PLAIN = (float, int)  # most numbers are one of these; isinstance of Real is slower
 
 
-def _parse_number(value: Any) -> float:
+def _parse_number(value: Json) -> float:
     if type(value) not in _PLAIN and (isinstance(value, bool) or not isinstance(value, Real)):
         raise ValueError("not a number")
     try:
@@ -53,7 +65,7 @@ def _parse_number(value: Any) -> float:
     return number
 
 
-def _parse_number_or_undefined(value: Any) -> float | None:
+def _parse_number_or_undefined(value: Json) -> float | None:
     """The number; None if it is not finite. Raises ValueError if it is not a number."""
     if type(value) is float:
         return value if math.isfinite(value) else None
@@ -78,7 +90,7 @@ def _require_encodable(text: str) -> str:
     return text
 
 
-def _parse_count(value: Any) -> int:
+def _parse_count(value: Json) -> int:
     """The whole number. Raises ValueError if it isn't one, or is negative."""
     if type(value) is int and 0 <= value < 2**53:
         return value
@@ -169,7 +181,7 @@ class Section(BaseModel):
     _as_read: ClassVar[_AsRead | None] = None
     """What the file had, for a section that was read. Not a private attribute of pydantic, which is slow to create."""
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Json]:
         """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
         members = self._members()
         as_read = self._as_read
@@ -267,7 +279,7 @@ class Document(Section):
         return _find_unknown_members(self, "")
 
     @property
-    def body_dict(self) -> dict[str, Any]:
+    def body_dict(self) -> dict[str, Json]:
         """The content, as the service's SDK returns it under the same name."""
         return self.plain()
 
@@ -292,7 +304,7 @@ def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
             yield from _find_unknown_members(member, member_path)
 
 
-def _record_source(value_read: Any, source: Any) -> None:
+def _record_source(value_read: Any, source: Json) -> None:
     """Record in each section what its file had. source: what it was made of; if abbreviated, the set fields count."""
     # A section: which members the file stated, what stood where None was read, and integers that became doubles
     if isinstance(value_read, Section):
@@ -321,7 +333,7 @@ def _record_source(value_read: Any, source: Any) -> None:
             _record_source(item, value)
 
 
-def _has_integers(source: Any, value_read: Any) -> bool:
+def _has_integers(source: Json, value_read: Any) -> bool:
     if type(value_read) is float:
         return type(source) is int
     return (
@@ -355,7 +367,7 @@ def _to_plain(value: Any) -> Any:
     return value
 
 
-def _find_repeated_names(features: Any) -> Iterator[str]:
+def _find_repeated_names(features: Json) -> Iterator[str]:
     first: dict[str, int] = {}
     for index, feature in enumerate(features if isinstance(features, list) else []):
         name = None
@@ -369,10 +381,13 @@ def _find_repeated_names(features: Any) -> Iterator[str]:
         first.setdefault(name, index)
 
 
+Annotation: TypeAlias = Any
+"""The annotation of a member: a type, or a form of `typing` with arguments."""
+
 _KEY = "[key]"  # with this, pydantic ends the location of a key
 
 
-def _describe_fault(document: type[Document], location: tuple[int | str, ...], value: Any, kind: str) -> str:
+def _describe_fault(document: type[Document], location: tuple[int | str, ...], value: Json, kind: str) -> str:
     if kind == "extra_forbidden":
         return _describe_unknown_member(document, location)
     if location[-1:] == (_KEY,):
@@ -403,7 +418,7 @@ def describe_unknown_name(name: str, names: Collection[str], path: str = "") -> 
     return f"{name} is unknown; {advice}"
 
 
-def _follow_location(document: type[Document], location: tuple[int | str, ...]) -> tuple[str, Any]:
+def _follow_location(document: type[Document], location: tuple[int | str, ...]) -> tuple[str, Annotation]:
     """The path of a member, as errors write it, and its annotation."""
     path = ""
     hint = document
@@ -413,7 +428,7 @@ def _follow_location(document: type[Document], location: tuple[int | str, ...]) 
     return path, hint
 
 
-def _get_annotation(hint: Any, step: int | str) -> Any:
+def _get_annotation(hint: Annotation, step: int | str) -> Annotation:
     """The annotation of an object's member or of a list's items."""
     if isinstance(step, int):
         return next(get_args(part)[0] for part in _iterate_annotation(hint) if get_origin(part) is tuple)
@@ -423,11 +438,11 @@ def _get_annotation(hint: Any, step: int | str) -> Any:
     return get_type_hints(_find_section(hint), include_extras=True)[step]
 
 
-def _find_section(hint: Any) -> type[Section]:
+def _find_section(hint: Annotation) -> type[Section]:
     return next(part for part in _iterate_annotation(hint) if isinstance(part, type) and issubclass(part, Section))
 
 
-def _find_expected(hint: Any) -> Expected:
+def _find_expected(hint: Annotation) -> Expected:
     """What a member with this annotation has to be."""
     for part in _iterate_annotation(hint):
         if isinstance(part, Expected):
@@ -441,13 +456,13 @@ def _find_expected(hint: Any) -> Expected:
     raise TypeError(f"{hint!r} says nowhere what it expects")
 
 
-def _iterate_annotation(hint: Any) -> Iterator[Any]:
+def _iterate_annotation(hint: Annotation) -> Iterator[Any]:
     yield hint
     for part in get_args(hint):
         yield from _iterate_annotation(part)
 
 
-def _describe_value(value: Any, *, shown: bool) -> str:
+def _describe_value(value: Json, *, shown: bool) -> str:
     """A value as errors show it: the value if it is short and may be shown, else its type and length."""
     if isinstance(value, dict):
         return "an object"

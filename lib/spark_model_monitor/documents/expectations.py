@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, Strict, TypeAdapter, create_model
 
 from spark_model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.row_rules import BadRule, parse_rule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
 
@@ -71,25 +72,25 @@ def _require_rule(text: str) -> str:
     return text
 
 
-def _expand_bounds(value: Any) -> Any:
+def _expand_bounds(value: Json) -> Json:
     if isinstance(value, int) and not isinstance(value, bool):
         return {"min": value, "max": value}
     return value
 
 
-def _wrap_in_list(value: Any) -> Any:
+def _wrap_in_list(value: Json) -> Json:
     if isinstance(value, Mapping | StrictSection):
         return [value]
     return value
 
 
-def _expand_rule(value: Any) -> Any:
+def _expand_rule(value: Json) -> Json:
     if isinstance(value, str):
         return {"rule": value}
     return value
 
 
-def _convert_to_share(value: Any) -> Any:
+def _convert_to_share(value: Json) -> Json:
     if isinstance(value, bool):
         return float(value)
     return value
@@ -257,7 +258,7 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
         yield f"{where}: no value of `in` meets the other rules of the column; change one of them"
 
 
-def _as_compared(value: str | bool | float) -> Any:
+def _as_compared(value: str | bool | float) -> str | float:
     """The form in which a value of `in` is compared: a numeric text as the number."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -7,12 +7,15 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadDocument
+
+Json: TypeAlias = Any
+"""A plain JSON value: dict, list, tuple, str, int, float, bool or None."""
 
 PLAIN_FROM = 1e-3
 PLAIN_BELOW = 1e7
@@ -60,7 +63,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_OR_BARE_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 
 
-def dump(value: Any) -> str:
+def dump(value: Json) -> str:
     """The JSON text of a plain JSON value, as the containers print it. Numbers that are not finite become null.
 
     An int stays an int, a float stays a double (`0.0`, never `0`); a lone surrogate is written as its escape, so that
@@ -73,7 +76,7 @@ def dump(value: Any) -> str:
     return "".join(parts)
 
 
-def load(text: str | bytes, where: str) -> Any:
+def load(text: str | bytes, where: str) -> Json:
     """The plain JSON value of `text`, read strictly: bare NaN, a repeated member and text after the end are faults.
 
     where: the document's name or path, for the error.
@@ -94,7 +97,7 @@ def load(text: str | bytes, where: str) -> Any:
         position = next(m.start() for m in _TEXT_OR_BARE_WORD.finditer(text) if m.group() == word)
         raise BadDocument(f"{where}: {_format_position(text, position)}: {word} is no JSON value; write null")
 
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         members_by_name = dict(pairs)
         if len(members_by_name) < len(pairs):
             names = [name for name, _ in pairs]
@@ -112,7 +115,7 @@ def load(text: str | bytes, where: str) -> Any:
         raise BadDocument(f"{where}: an integer has thousands of digits; write it as a double") from None
 
 
-def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
+def _write(value: Json, newline: str, write: Callable[[str], None]) -> None:
     if isinstance(value, (dict, Mapping)):  # isinstance of dict is much faster
         separator = "{"
         inner = newline + "  "
@@ -139,7 +142,7 @@ def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
         write(_format_scalar(value))
 
 
-def _format_scalar(value: Any) -> str:
+def _format_scalar(value: Json) -> str:
     text = next((_TEXTS[kind] for kind in type(value).__mro__ if kind in _TEXTS), None)
     if text is None:
         raise TypeError(f"a {type(value).__name__} is no JSON value")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 Tree: TypeAlias = tuple[Any, ...]
@@ -151,7 +151,7 @@ def _build_comparison(operator: ast.cmpop, left: ast.AST, right: ast.AST, names:
     return (_OPERATIONS[type(operator)], *_build_values([left, right], names))
 
 
-def _build_values(nodes: list[Any], names: list[str]) -> list[Tree]:
+def _build_values(nodes: Sequence[ast.AST], names: list[str]) -> list[Tree]:
     trees = [_build_tree(node, names) for node in nodes]
     if any(map(is_logic, trees)):
         raise BadRule("it calculates with something that is true or false; join conditions by and, or, not")

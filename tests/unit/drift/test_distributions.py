@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from spark_model_monitor.statistics.drift.distributions import NumericDistribution, category_cells
+from spark_model_monitor.statistics.drift.distributions import NumericDistribution, StepCdf, category_cells
 from spark_model_monitor.statistics.drift.histograms import (
     Histogram,
     compute_decile_edges,
@@ -41,6 +41,43 @@ def test_ranks_and_shares_count_up_to_a_point():
 @pytest.mark.parametrize("levels", [[], [[]], [[], []]], ids=["no level", "an empty level", "two empty levels"])
 def test_a_sketch_without_items_is_a_step_cdf_of_no_values(levels):
     assert NumericDistribution(levels).step_cdf().total == 0
+
+
+def test_two_samples_are_pooled_over_the_values_of_both():
+    baseline = StepCdf(np.array([-math.inf, 2.0, 4.0]), np.array([1, 3, 4]))
+    window = StepCdf(np.array([2.0, 3.0]), np.array([2, 5]))
+
+    pooled = window.pool_with(baseline)
+
+    assert pooled.values.tolist() == [-math.inf, 2, 3, 4]
+    assert pooled.before.tolist() == [1, 3, 3, 4]
+    assert pooled.after.tolist() == [0, 2, 5, 5]
+    assert pooled.gap == pytest.approx(3 / 4 - 2 / 5)  # at 2
+    assert pooled.steps.counts.tolist() == [[1, 2, 0, 1], [0, 2, 3, 0]]
+    assert pooled.steps.shares.tolist() == pytest.approx([-1 / 4, 2 / 5 - 2 / 4, 3 / 5, -1 / 4])
+    assert pooled.steps.cells.tolist() == [[1, 2, 0, 1], [0, 2, 3, 0]]  # so few values are quantiles, all of them
+
+
+def test_two_samples_are_pooled_once_and_each_pair_on_its_own():
+    window = StepCdf(np.array([1.0]), np.array([1]))
+    baselines = [StepCdf(np.array([1.0]), np.array([1])), StepCdf(np.array([2.0]), np.array([1]))]
+
+    assert window.pool_with(baselines[0]) is window.pool_with(baselines[0])
+    assert [window.pool_with(baseline).gap for baseline in baselines] == [0, 1]
+
+
+def test_values_between_two_quantiles_are_one_cell():
+    values = np.arange(1.0, 1001.0)
+    baseline = StepCdf(values, np.arange(1, 1001))
+    window = StepCdf(values, np.arange(1, 1001))
+
+    cells = window.pool_with(baseline).steps.cells
+
+    # Of 2,000 values, half below 501: the median is a cell of one value, as is each of the other 18 quantiles
+    assert cells.sum(axis=1).tolist() == [1000, 1000]
+    assert np.count_nonzero(cells[0] == 1) >= 19
+    assert cells[0].max() == 99  # between two tenths, of which there are eight such pairs
+    assert np.count_nonzero(cells[0] == 99) == 8
 
 
 def test_infinities_stand_at_the_ends_of_a_step_cdf_and_finite_takes_them_away():

@@ -134,6 +134,7 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     nothing = Comparison(entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"])
     if not (n and m):
         return replace(nothing, reason=_describe_empty_samples(n, m))
+    # All methods but the test give a distance of the counts by category
     cells = category_cells(baseline, current)
     if entry.facts["service"] != "ChiSquared":
         return replace(nothing, distance=entry(*cells))
@@ -224,10 +225,12 @@ def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, curre
             name for name, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows
         ]
         return Verdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(empty_samples)}")
+    # Values that are missing on both sides have not changed
     if not (comparison.n or comparison.m):
         return Verdict(Status.PASSED, "all values are missing on both sides")
     if comparison.distance is None:
         return Verdict(Status.NOT_JUDGED, comparison.reason)
+    # A p-value is small where a distance is large
     if comparison.higher_is_more:
         drifted = comparison.distance > threshold
     else:

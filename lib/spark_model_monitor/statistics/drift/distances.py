@@ -229,6 +229,7 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     Raises EmptyDistribution if either side has no finite values.
     Source: D3.5, D2.
     """
+    # The area between the two step functions; infinities, which have no finite distance, are left out
     before = baseline.drop_infinite()
     after = current.drop_infinite()
     require_values(before.total, after.total, "finite values")
@@ -253,6 +254,7 @@ def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
     Raises EmptyDistribution if either side has no finite values.
     Source: as Evidently, with its default limit; Azure takes the sample's deviation and a limit of 0.5.
     """
+    # In the unit of the baseline's deviation, which makes one limit fit all features
     moved = wasserstein(baseline, current)
     with np.errstate(over="ignore"):
         return min(moved / max(baseline.deviation, SMALLEST_DEVIATION), sys.float_info.max)
@@ -321,6 +323,7 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     Source: Distance.categoricalChiSquareTest of Deequ 2.1.0 and MLlib's ChiSqTest; D3.4.
     """
     require_values(baseline.sum(), current.sum())
+    # A category that the baseline lacks has no expected count
     in_baseline = baseline > 0
     compared_total = current[in_baseline].sum()
     expected = baseline[in_baseline] / baseline.sum() * compared_total
@@ -367,6 +370,7 @@ def _join_small_cells(cells: list[_Cell]) -> list[_Cell]:
             allowed = int(SHARE_BELOW * len(cells))
         if bisect.bisect_left(cells, least_expected, key=lambda cell: cell.expected) <= allowed:
             break
+        # The two that expect least become one, which keeps the place of the second
         smallest = cells.pop(0)
         next_smallest = cells.pop(0)
         bisect.insort(

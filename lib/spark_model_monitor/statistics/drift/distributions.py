@@ -292,6 +292,7 @@ def count_tails(cells: Counts, num_cells: NDArray[np.int64]) -> tuple[Counts, ND
     """Counts below and above each of five cuts at either end of each column's cells, and the number of such counts.
     cells: of numeric columns, along the last axis. num_cells: of each column.
     """
+    # Sums from the first cell on, so that each tail is one difference
     cumulative = np.zeros((len(cells), cells.shape[1] + 1))
     np.cumsum(cells, axis=1, out=cumulative[:, 1:])
     ends = num_cells.cumsum()
@@ -299,6 +300,7 @@ def count_tails(cells: Counts, num_cells: NDArray[np.int64]) -> tuple[Counts, ND
     end = np.repeat(ends[:, None], len(_ENDS), axis=1)
     starts = np.hstack((first, np.maximum(end - _ENDS, 0)))
     stops = np.hstack((np.minimum(first + _ENDS, cumulative.shape[1] - 1), end))
+    # A column with few cells has fewer tails
     is_there = np.tile(_ENDS, 2) <= num_cells[:, None]
     return cumulative[:, stops[is_there]] - cumulative[:, starts[is_there]], is_there.sum(axis=1)
 

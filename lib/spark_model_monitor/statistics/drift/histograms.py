@@ -78,6 +78,7 @@ def count_decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Cou
     Source: D3.5 and section 2.
     """
     edges = compute_decile_edges(baseline)
+    # Infinities are cells of their own
     ends = [cdf.values[[0, -1]] for cdf in (baseline, current) if cdf.total]
     if any(first == -math.inf for first, _ in ends):
         edges = np.concatenate(([-math.inf], edges))
@@ -100,6 +101,7 @@ def count_histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Coun
             [edges[_is_wide(histogram)] for histogram in histograms for edges in (histogram.lower, histogram.upper)]
         )
     )
+    # Points are matched by value, and what has no position is in no common cell
     points = np.unique(np.concatenate([histogram.lower[_is_point(histogram)] for histogram in histograms]))
     unmatched = [(float(histogram.counts[_is_open(histogram)].sum()), histogram.nan) for histogram in histograms]
     cells = [

@@ -136,6 +136,7 @@ class ContingencyPlan:
     @property
     def text(self) -> str:
         """What counts must share to be added. The flip test's settings don't matter, because it is not a count."""
+        # What is no count may differ
         counted = asdict(self)
         for name in ("with_flip_test", "not_features", "flip_rows"):
             del counted[name]
@@ -196,6 +197,7 @@ def normalize_code(value: Scalar) -> str:
     number = parse_number(text)
     if number is None or has_leading_zeros(text) or text != text.strip():
         return text
+    # Beyond 2^53 several whole numbers are one double
     is_exact_integer = number.is_integer() and abs(number) < 2**53
     if is_exact_integer:
         return str(int(number))
@@ -289,6 +291,7 @@ class ColumnMetadata:
     def __add__(self, addend: ColumnMetadata) -> ColumnMetadata:
         lows = [facts.minimum for facts in (self, addend) if facts.minimum is not None]
         highs = [facts.maximum for facts in (self, addend) if facts.maximum is not None]
+        # Without an upper bound on either side the sum has none
         bounded = self.at_most is not None and addend.at_most is not None
         return ColumnMetadata(
             State.sum_of_counts(self.kinds, addend.kinds),
@@ -373,6 +376,7 @@ class Contingency(State):
         in_blocks = plan.group_column is not None
         cell_sizes = {len(cell) for table in self.tables for cell in table}
         planned_sizes = {SEGMENTS + len(plan.segmentations) + in_blocks}
+        # Tables, facts and keys as many as the plan has; the last key of a row is its block
         fits = (len(self.tables), len(self.facts)) == sizes and cell_sizes <= planned_sizes
         if fits and in_blocks:
             blocks = {cell[-1] for table in self.tables for cell in table}
@@ -398,6 +402,7 @@ def _merge_plans(text: str, other_text: str) -> str:
     except ValueError:  # texts that are no plans have nothing in common
         require_equal(Contingency.KIND, "the plan", text, other_text)
         raise
+    # A kind that one plan leaves open is the other's
     columns = [*members["facets"], members["label"], members["prediction"]]
     other_columns = [*other_members["facets"], other_members["label"], other_members["prediction"]]
     for column, other_column in zip(columns, other_columns, strict=False):

@@ -271,6 +271,7 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
         described = _JSON.encode(parameters).encode()
     else:
         described = b""
+    # Sizes first, so that kind and version can be read without the rest
     head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
     body = b"".join((head, name, described, payload))
     return body + _CHECKSUM.pack(zlib.crc32(body))  # of everything before it

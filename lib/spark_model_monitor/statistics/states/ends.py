@@ -49,6 +49,7 @@ class Ends(State):
             if len(self.smallest):
                 return self + Ends.of(values)
             return Ends.of(values)
+        # Most values lie between the ends, so most blocks change nothing
         low = values[values < self.smallest[-1]] + 0.0
         high = values[values > self.largest[0]] + 0.0
         if len(low) or len(high):
@@ -185,6 +186,7 @@ def _measure_texts(texts: pa.StringArray) -> list[NDArray[np.int64]]:
             counts[is_filled] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
         return counts
 
+    # A word begins where a blank is followed by anything else
     is_word = ~_is_between(content, " ", " ")
     for low, high in (("\t", "\r"), ("\x1c", "\x1f")):
         is_word &= ~_is_between(content, low, high)

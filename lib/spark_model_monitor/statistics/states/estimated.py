@@ -52,6 +52,7 @@ class EstimatedOutcomes(State):
 
     def __add__(self, addend: EstimatedOutcomes) -> EstimatedOutcomes:
         """Raises BadState if their baselines or plans differ."""
+        # Only windows of one baseline add up
         digests = (sha256(join_parts(outcomes.pack_baseline())).hexdigest()[:12] for outcomes in (self, addend))
         require_equal(self.KIND, "the baseline's digest", *digests)
         return EstimatedOutcomes(self.predictions + addend.predictions, self.reference, self.of_classes, self.of_errors)

@@ -186,6 +186,7 @@ class FeatureProfile(State):
 
     def __post_init__(self) -> None:
         """Looks up once what is read hundreds of times."""
+        # A text column counts the numbers among its cells in its moments
         types = self.state(DataTypeCounts) or DataTypeCounts()
         members: dict[str, Any] = {name: self.state(kind) for name, kind in _KINDS.items()}
         num_numbers = types.integral + types.fractional
@@ -289,6 +290,7 @@ class FeatureProfile(State):
             return self
         if self._is_zero():
             return addend
+        # A kind that one side lacks did not count all rows of the sum
         common_kinds = self.states.keys() & addend.states.keys()
         are_numeric = all(profile.is_numeric or not profile.num_present for profile in (self, addend))
         return FeatureProfile(
@@ -355,6 +357,7 @@ class Profile(State):
             return self
         if not self.item_count and not self.features:
             return addend
+        # The same features in the same order, else rows of one data set were scanned by two rules
         for position, (mine, theirs) in enumerate(zip(self.features, addend.features, strict=False)):
             require_equal(self.KIND, f"the name of feature {position}", mine.name, theirs.name)
         require_equal(self.KIND, "the number of features", len(self.features), len(addend.features))
@@ -425,6 +428,7 @@ def _compute_feature_metrics(feature: FeatureProfile) -> FeatureMetrics:
     distinct = None
     if feature.distinct is not None:
         distinct = feature.distinct.estimate_of_deequ()
+    # Metrics of numbers, for a feature that has some
     if moments is None or not feature.is_numeric or not moments.count:
         return FeatureMetrics(completeness, approx_count_distinct=distinct)
     numbers = (moments.average, moments.sum, moments.standard_deviation, moments.minimum, moments.maximum)

@@ -166,6 +166,7 @@ class RequestsBuilder:
         self._statuses.update(
             {int(status): count for status, count in _count_values(statuses.filter(has_status)).items()}
         )
+        # An impossible percentage counts as if everything had been captured
         percent = percentages.filter(has_status)
         within = pc.and_(pc.greater(percent, 0.0), pc.less_equal(percent, 100.0))
         self._percentages.update(_count_values(pc.if_else(pc.fill_null(within, False), percent, 100.0)))
@@ -242,6 +243,7 @@ class Run(NamedTuple):
         """The rows of both, up to the maximum; texts count as numbers if those of both do."""
         is_present = np.concatenate((self.read_presence(), following.read_presence()))[:ROWS_OF_A_GROUP]
         end = 8 * int(is_present.sum())
+        # A group of texts in one run and numbers in another is one of texts
         are_numbers = all(run.numbers or not run.hashes for run in (self, following))
         if are_numbers:
             numbers = (self.numbers + following.numbers)[:end]
@@ -281,6 +283,7 @@ def read_values(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], ND
     is_number = ~np.isnan(numbers)
     if is_number.all():
         return numbers, sizes
+    # The size of each run without the texts that are no numbers
     numbers_before = np.concatenate(([0], np.cumsum(is_number)))
     ends = np.concatenate(([0], np.cumsum(sizes)))
     return numbers[is_number], np.diff(numbers_before[ends])

@@ -55,6 +55,7 @@ class ConfusionCounts(State):
         width = len(right.dictionary)
         if max(len(left.dictionary), width) > limit:
             return cls({}, len(left), limit, overflowed=True)
+        # One number for each pair of texts
         codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()  # one number a pair
         cells, occurrences = np.unique(codes, return_counts=True)
         texts = left.dictionary.to_pylist()
@@ -249,6 +250,7 @@ class ScoreCountsBuilder:
     def _fold(self) -> None:
         if not self._pending:
             return
+        # Few distinct scores are sorted, binned ones only counted
         scores, positive = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
         self._pending = []
         self._pending_rows = 0
@@ -384,6 +386,7 @@ def add_probabilities(scores: Numbers, happened: NDArray[np.bool_], blocks: Bloc
     """
     likelihood = np.clip(np.where(happened, scores, 1 - scores), _SMALLEST, 1 - _SMALLEST)
     residuals = scores - happened  # true counts as 1
+    # Losses by block, then rows, events and probabilities by bin and block
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner edges: a value at an edge is below it
     bins = np.searchsorted(edges, scores, side="left")
     losses = np.stack([add_by_block(blocks, -logarithms(likelihood)), add_by_block(blocks, residuals * residuals)])

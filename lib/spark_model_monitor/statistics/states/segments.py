@@ -113,6 +113,7 @@ def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     for cut in sorted(mine.cuts.keys() & theirs.cuts.keys()):
         if now.name in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
             continue
+        # A segment that one side lacks has no rows there
         segments_by_cut[cut] = {}
         for label in sorted(mine.cuts[cut].keys() | theirs.cuts[cut].keys()):
             empty = FeatureProfile(label, now.column_type)

@@ -167,6 +167,7 @@ class VectorMomentsBuilder:
             self._moments = self._moments + VectorMoments(new_width)
             self._waiting = []
             return
+        # Vectors whose squares would overflow, or with gaps, are left out
         rows: Numbers = elements.reshape(-1, width)
         fit = (np.abs(rows) <= LARGEST).all(axis=1)
         self._moments += VectorMoments(unfit=int((~fit).sum()))
@@ -199,6 +200,7 @@ class VectorMomentsBuilder:
         quantities = np.concatenate([rows, np.abs(rows), np.abs(projections), projections], axis=1)
         moments = _compute_moments(quantities)
         mean = moments[1 : 1 + quantities.shape[1]][-projections.shape[1] :]
+        # Means of neighbours, whose variance shows whether rows depend on each other
         stretches = [_compute_moments(_compute_means(projections, stretch)) for stretch in STRETCHES[:2]]
         if len(rows) == BLOCK:
             self._stretch.append(mean)
