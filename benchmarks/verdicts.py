@@ -69,8 +69,8 @@ from spark_model_monitor.statistics.states import (
     Moments,
     MomentsBuilder,
     Profile,
+    RowRun,
     RowRuns,
-    Run,
 )
 from spark_model_monitor.statistics.states.frequencies import LIMIT
 from spark_model_monitor.statistics.states.kll import KllBuilder
@@ -414,7 +414,7 @@ def parts_of(
     present = [part[~np.isnan(part)] for part in kept]
     runs = RowRuns(
         tuple(
-            Run(float(lot), len(part), own.tobytes(), own.astype(np.uint64).tobytes())
+            RowRun(float(lot), len(part), own.tobytes(), own.astype(np.uint64).tobytes())
             for lot, (part, own) in enumerate(zip(kept, present, strict=True))
         )
     )
@@ -1554,7 +1554,7 @@ def elec2(full: bool) -> Iterator[Mark]:
         baseline = column(name, np.concatenate(parts[:20]))
         raw = estimate_block_variation(
             Profile(6_720, (FeatureProfile("x", ColumnType.FRACTIONAL),)),
-            [RowRuns(tuple(Run(float(lot), 336, part.tobytes()) for lot, part in enumerate(parts[:20])))],
+            [RowRuns(tuple(RowRun(float(lot), 336, part.tobytes()) for lot, part in enumerate(parts[:20])))],
         ).past.get("x")
         if raw is None:
             print(f"        elec2, {name}: the weeks of the baseline differ too much")
@@ -1999,7 +1999,7 @@ def baseline_of_texts(cells: list[str], *, are_by_time: bool) -> Any:
     runs = []
     for part in range(32):
         hashes = np.array([hash(each) for each in cells[part * rows : part * rows + min(rows, 512)]])
-        runs.append(Run(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
+        runs.append(RowRun(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
     kept = RowRuns(tuple(runs))
     constraints = monitor.constraints(profile)
     known = monitor.stored_baseline(constraints, None, profile, constraints)
@@ -2016,7 +2016,7 @@ def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
         runs.append(
             RowRuns(
                 tuple(
-                    Run(
+                    RowRun(
                         float(lot),
                         512,
                         found[~np.isnan(found)].tobytes(),

@@ -95,7 +95,7 @@ LimitName = Annotated[str, Strict(), require_name_in(LIMIT_NAMES), Expected.one_
 REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"  # what a window is compared with
 
 
-class Role(Enum):
+class FeatureRole(Enum):
     """The role of a feature that is not an input of the model."""
 
     PREDICTION = "prediction"
@@ -225,7 +225,7 @@ class FeatureConstraints(Section):
     string_constraints: StringConstraints | None = None
     monitoring_config_overrides: MonitoringConfig | None = None
     monitoringConfigOverrides: MonitoringConfig | None = None  # noqa: N815 - the guide's spelling
-    role: Role | None = None
+    role: FeatureRole | None = None
     always_new: Name | None = None
     expectations: FeatureRules | None = None
 

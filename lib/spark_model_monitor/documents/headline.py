@@ -27,7 +27,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     Headline,
-    Mark,
+    Highlight,
     format_noun_count,
     format_number,
     format_percent,
@@ -101,11 +101,11 @@ def write_headline(
         return _write_unchanged_headline(results, compared, unit, fewer)
     if _has_no_common_column(results):
         names = list_some([shorten_name(_format_subject(violation)) for violation in bad])
-        return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Mark.BAD)
+        return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD)
     unsure = _find_unsure(results)
     if not bad:
         detail = [*also[1:], *_explain_unsure(unsure)]
-        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(detail), Mark.BAD)
+        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(detail), Highlight.BAD)
 
     # The change that began first; where several did, inputs come before the model's outputs
     first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in outputs))
@@ -121,7 +121,7 @@ def write_headline(
         detail.append(_write_calm(calm, unit))
     detail += _list_exceptions(fewer, find_not_compared(results, bad))
     has_violations = any(check_result.is_violation for check_result in results)
-    mark = Mark.BAD if has_violations else Mark.NONE
+    mark = Highlight.BAD if has_violations else Highlight.NONE
     return Headline(text, " ".join(detail), mark)
 
 
@@ -236,14 +236,16 @@ def _write_unchanged_headline(
     count = format_noun_count(compared, unit)
     if unit == "feature":
         detail = " ".join(_list_exceptions(fewer, find_not_compared(results)))
-        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", detail, Mark.GOOD)
+        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", detail, Highlight.GOOD)
     if unit == "attribution":
-        return Headline(f"No change seen in {OF_OUTPUTS}.", _write_largest_move(judged, compared), Mark.GOOD)
+        return Headline(f"No change seen in {OF_OUTPUTS}.", _write_largest_move(judged, compared), Highlight.GOOD)
     if unit == "metric":
         return Headline(
-            f"{count} checked: none is beyond its threshold by more than chance.", _write_closest(judged), Mark.GOOD
+            f"{count} checked: none is beyond its threshold by more than chance.",
+            _write_closest(judged),
+            Highlight.GOOD,
         )
-    return Headline(f"{count} checked: no change seen.", "", Mark.GOOD)
+    return Headline(f"{count} checked: no change seen.", "", Highlight.GOOD)
 
 
 def _write_largest_move(judged: Sequence[CheckResult], compared: int) -> str:
@@ -291,7 +293,7 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
     calm = compared - len(unsure)
     if calm and unit != "attribution":
         detail.append(_write_calm(calm, unit))
-    return Headline(text, " ".join(detail), Mark.UNSURE)
+    return Headline(text, " ".join(detail), Highlight.UNSURE)
 
 
 def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:

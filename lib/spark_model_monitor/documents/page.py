@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from spark_model_monitor.documents.check_results import CheckStatus
 
 
-class Mark(Enum):
+class Highlight(Enum):
     """How a headline, a row or a point is highlighted."""
 
     NONE = ""
@@ -29,7 +29,7 @@ class Headline:
 
     text: str
     detail: str = ""
-    mark: Mark = Mark.NONE
+    mark: Highlight = Highlight.NONE
 
     def __str__(self) -> str:
         return f"{self.text} {self.detail}".strip()
@@ -85,7 +85,7 @@ Cell: TypeAlias = str | Overlay | Hours | Link
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table. is_number: cells are right-aligned. is_name: cells are names, which may be long."""
 
     title: str
@@ -94,11 +94,11 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableLine:
     """A row of a table, with a cell for each column. of: the name of its subject in histories, empty without one."""
 
     cells: tuple[Cell, ...]
-    mark: Mark = Mark.NONE
+    mark: Highlight = Highlight.NONE
     of: str = ""
 
 
@@ -108,8 +108,8 @@ class PageTable:
     matrix. of_all: whether it can be searched by all its text, however few rows it has.
     """
 
-    columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    columns: tuple[TableColumn, ...]
+    lines: tuple[TableLine, ...]
     caption: str = ""
     shades: tuple[tuple[float, ...], ...] = ()
     of_all: bool = False
@@ -134,7 +134,7 @@ class Point:
     value: float | None
     reference: float | None = None
     interval: tuple[float, float] | None = None
-    mark: Mark = Mark.NONE
+    mark: Highlight = Highlight.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Track:
     title: str
     note: str
     values: tuple[float | None, ...]
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Highlight, ...] = ()
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     threshold: float | None = None
@@ -238,7 +238,7 @@ class Card:
     hours: Hours | None = None
     evidence: str = ""
     more: tuple[Block, ...] = ()
-    mark: Mark = Mark.BAD
+    mark: Highlight = Highlight.BAD
     of: str = ""
 
     def __str__(self) -> str:
@@ -311,10 +311,10 @@ MOST_LINES = 50
 LINES_SHOWN = 20
 
 VERDICTS = {
-    CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
-    CheckStatus.PASSED: (Mark.GOOD, "✓ passed"),
-    CheckStatus.CANNOT_TELL: (Mark.UNSURE, "? may have changed"),
-    CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
+    CheckStatus.VIOLATED: (Highlight.BAD, "✗ violated"),
+    CheckStatus.PASSED: (Highlight.GOOD, "✓ passed"),
+    CheckStatus.CANNOT_TELL: (Highlight.UNSURE, "? may have changed"),
+    CheckStatus.NOT_JUDGED: (Highlight.NONE, "– not judged"),
 }
 """How a page shows a check's verdict: colour, sign and word."""
 
@@ -355,8 +355,8 @@ def shorten_name(name: str, maximum: int = 60) -> str:
 
 def build_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:
     """A plain table. numbers: titles of the columns that hold numbers."""
-    columns = tuple(Column(title, title in numbers) for title in titles)
-    return PageTable(columns, tuple(Line(tuple(row)) for row in rows))
+    columns = tuple(TableColumn(title, title in numbers) for title in titles)
+    return PageTable(columns, tuple(TableLine(tuple(row)) for row in rows))
 
 
 def _scale_to_unit(numbers: Sequence[float]) -> list[float]:

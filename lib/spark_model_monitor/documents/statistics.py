@@ -270,7 +270,7 @@ QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RowTable:
     """Rows with the same keys. rows_are: what rows stand for, in the plural. key: the key whose values name rows."""
 
     rows_are: str

@@ -28,7 +28,7 @@ from spark_model_monitor.data.profiling.segments import AND, Part
 from spark_model_monitor.data.records.event_times import microseconds_of, moment_of
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import ONE_VALUE
-from spark_model_monitor.documents.page import Column, Line, PageTable, format_percent
+from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
@@ -530,8 +530,8 @@ def shares_of(bins: NDArray[np.int16], size: int) -> Numbers:
 
 CAUSES = "What the changed rows have in common, the clearest first."
 _CAUSES = (
-    *(Column("what", is_name=True), Column("where from"), Column("value", is_name=True)),
-    *(Column("of the change", is_number=True), Column("of the rows", is_number=True)),
+    *(TableColumn("what", is_name=True), TableColumn("where from"), TableColumn("value", is_name=True)),
+    *(TableColumn("of the change", is_number=True), TableColumn("of the rows", is_number=True)),
 )
 
 
@@ -542,7 +542,7 @@ def causes_table(result: CheckResult) -> Iterator[PageTable]:
             (each.key, each.words, each.value or "", format_percent(each.share), format_percent(each.rows))
             for each in result.cause
         )
-        yield PageTable(_CAUSES, tuple(map(Line, numbers)), CAUSES).drop_empty_columns()
+        yield PageTable(_CAUSES, tuple(map(TableLine, numbers)), CAUSES).drop_empty_columns()
 
 
 # Changes of outcomes: whether answers were wrong, or how often they were positive.

@@ -225,7 +225,7 @@ def open_without_spark(path: str) -> Storage | None:
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 
 
-class Named(Enum):
+class NameKind(Enum):
     """Kinds of names; the value is a pattern of the names that we write."""
 
     WORD = _WORD  # one folder or file: a version, a schedule, the id of a run
@@ -236,7 +236,7 @@ class Named(Enum):
     BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that a user chose, such as the form of hour folders
 
 
-def is_ours(name: object, kind: Named) -> bool:
+def is_ours(name: object, kind: NameKind) -> bool:
     """Whether we may have written a name. No part of it is empty, `.` or `..`, so the path stays in its folder."""
     if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
         return False

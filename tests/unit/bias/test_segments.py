@@ -12,7 +12,7 @@ import pytest
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import write_headline
-from spark_model_monitor.documents.page import Mark, PageTable
+from spark_model_monitor.documents.page import Highlight, PageTable
 from spark_model_monitor.monitors.bias.comparison import BiasBaseline, comparisons_of
 
 PLANS = [f"plan {place}" for place in range(8)]
@@ -133,4 +133,4 @@ def test_the_page_has_the_verdict_of_each_segment(baseline):
     tables = [block for section in page.sections for block in section.blocks if isinstance(block, PageTable)]
     [found] = [table for table in tables if table.caption.startswith("Segment plan 3 of plan")]
 
-    assert {line.mark for line in found.lines} == {Mark.BAD}
+    assert {line.mark for line in found.lines} == {Highlight.BAD}

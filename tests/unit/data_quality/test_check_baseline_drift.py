@@ -13,7 +13,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     from_profile,
     from_statistics,
 )
-from spark_model_monitor.statistics.drift import Comparison, Ties
+from spark_model_monitor.statistics.drift import DistanceComparison, Ties
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
@@ -29,7 +29,7 @@ def drift(baseline, current, **options):
 
 
 def test_a_finding_says_all_that_the_comparison_found():
-    comparison = Comparison(
+    comparison = DistanceComparison(
         "ChiSquared", 0.02, 300, 200, "the formula", higher_is_more=False, statistic=9.5, degrees_of_freedom=3
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.statistics.states.rows import Run, encode_lot
+from spark_model_monitor.statistics.states.rows import RowRun, encode_lot
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 
 ROWS = 500
@@ -192,7 +192,7 @@ def test_a_lot_says_where_its_run_begins_whatever_its_rank():
 
     for rank in (0, 7, 31):
         lots = zip((0.9, 0.1, 0.5, 0.7, 0.3), places, strict=True)
-        found = [Run(rank + encode_lot(lot, *place), 8).place for lot, place in lots]
+        found = [RowRun(rank + encode_lot(lot, *place), 8).place for lot, place in lots]
         assert found == sorted(found)
         assert len({*found}) == len(found)
 

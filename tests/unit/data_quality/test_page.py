@@ -13,7 +13,7 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.headline import describe_move, format_chance, write_headline
-from spark_model_monitor.documents.page import MOST_CARDS, Cards, Mark, Overlay, PageTable
+from spark_model_monitor.documents.page import MOST_CARDS, Cards, Highlight, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.page.files import html_of, part_of
@@ -133,7 +133,7 @@ def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
     assert card.said.startswith("with 20 values a shift below ")
     assert card.hints == ("To find out: --rows independent if no rows belong together; or take longer windows",)
     assert isinstance(card.picture, Overlay)
-    assert card.mark is Mark.UNSURE
+    assert card.mark is Highlight.UNSURE
     assert {"? may have changed", "✓ passed"} == {line.cells[1] for line in card.more[0].lines}
     assert [row["feature"] for row in rows(unsure_page)] == names[MOST_CARDS:]
 

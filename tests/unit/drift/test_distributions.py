@@ -14,7 +14,7 @@ from spark_model_monitor.statistics.drift.histograms import (
     count_decile_cells,
     count_histogram_cells,
 )
-from spark_model_monitor.statistics.states import Bucket, KllBuilder, MomentsBuilder
+from spark_model_monitor.statistics.states import HistogramBin, KllBuilder, MomentsBuilder
 
 LARGEST = float(np.finfo(np.float64).max)
 
@@ -174,8 +174,8 @@ def test_infinities_have_decile_cells_of_their_own():
 
 
 def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
-    baseline = Histogram.of([Bucket(0.0, 2.0, 4), Bucket(2.0, 4.0, 2)])
-    current = Histogram.of([Bucket(1.0, 3.0, 6)])
+    baseline = Histogram.of([HistogramBin(0.0, 2.0, 4), HistogramBin(2.0, 4.0, 2)])
+    current = Histogram.of([HistogramBin(1.0, 3.0, 6)])
 
     # 0 to 1, 1 to 2, 2 to 3, 3 to 4, then two cells for infinities and NaN of each side
     assert cells_of(count_histogram_cells(baseline, current)) == [
@@ -185,8 +185,8 @@ def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
 
 
 def test_buckets_of_no_width_are_matched_by_value_and_with_nothing_else():
-    baseline = Histogram.of([Bucket(7.0, 7.0, 0)] * 9 + [Bucket(7.0, 7.0, 20)])
-    current = Histogram.of([Bucket(6.0, 8.0, 5), Bucket(7.0, 7.0, 1), Bucket(9.0, 9.0, 2)])
+    baseline = Histogram.of([HistogramBin(7.0, 7.0, 0)] * 9 + [HistogramBin(7.0, 7.0, 20)])
+    current = Histogram.of([HistogramBin(6.0, 8.0, 5), HistogramBin(7.0, 7.0, 1), HistogramBin(9.0, 9.0, 2)])
 
     # 6 to 8, the point 7, the point 9
     assert cells_of(count_histogram_cells(baseline, current)) == [
@@ -196,8 +196,10 @@ def test_buckets_of_no_width_are_matched_by_value_and_with_nothing_else():
 
 
 def test_infinities_that_were_counted_are_matched_by_value():
-    baseline = Histogram.of([Bucket(-math.inf, -math.inf, 3), Bucket(0.0, 1.0, 2), Bucket(math.inf, math.inf, 4)])
-    current = Histogram.of([Bucket(-math.inf, -math.inf, 5), Bucket(0.0, 1.0, 6)])
+    baseline = Histogram.of(
+        [HistogramBin(-math.inf, -math.inf, 3), HistogramBin(0.0, 1.0, 2), HistogramBin(math.inf, math.inf, 4)]
+    )
+    current = Histogram.of([HistogramBin(-math.inf, -math.inf, 5), HistogramBin(0.0, 1.0, 6)])
 
     # 0 to 1, the points -inf and inf
     assert cells_of(count_histogram_cells(baseline, current)) == [
@@ -207,7 +209,7 @@ def test_infinities_that_were_counted_are_matched_by_value():
 
 
 def test_infinite_buckets_and_nan_are_cells_that_the_other_side_does_not_have():
-    infinite = [Bucket(-math.inf, 0.0, 1), Bucket(0.0, 1.0, 2), Bucket(1.0, math.inf, 4)]
+    infinite = [HistogramBin(-math.inf, 0.0, 1), HistogramBin(0.0, 1.0, 2), HistogramBin(1.0, math.inf, 4)]
 
     assert cells_of(count_histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
         [2, 5, 8, 0, 0],
@@ -216,7 +218,7 @@ def test_infinite_buckets_and_nan_are_cells_that_the_other_side_does_not_have():
 
 
 def test_the_widest_range_of_doubles_is_spread_too():
-    widest = Histogram.of([Bucket(-LARGEST, LARGEST, 8)])
-    half = Histogram.of([Bucket(0.0, LARGEST, 3)])
+    widest = Histogram.of([HistogramBin(-LARGEST, LARGEST, 8)])
+    half = Histogram.of([HistogramBin(0.0, LARGEST, 3)])
 
     assert cells_of(count_histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics
 
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.documents.challenge import Verdict
+from spark_model_monitor.documents.challenge import TrialVerdict
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.model_quality.challenge import (
     Answers,
@@ -249,8 +249,8 @@ def verdict(comparison, **given):
 def test_the_better_model_is_promoted_and_the_worse_one_is_not():
     champion, challenger = made(3_000, 0.6)
 
-    assert verdict(compared(champion, challenger, paired=True, planned_rows=3_000))[0] is Verdict.PROMOTE
-    assert verdict(compared(challenger, champion, paired=True, planned_rows=3_000))[0] is Verdict.KEEP
+    assert verdict(compared(champion, challenger, paired=True, planned_rows=3_000))[0] is TrialVerdict.PROMOTE
+    assert verdict(compared(challenger, champion, paired=True, planned_rows=3_000))[0] is TrialVerdict.KEEP
 
 
 def test_errors_that_fall_are_a_gain():
@@ -259,20 +259,20 @@ def test_errors_that_fall_are_a_gain():
     labels = random.normal(10, 3, 2_000)
     answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 2_000), None, keys) for noise in (1.0, 0.7)]
 
-    assert verdict(compared(*answers, paired=True, planned_rows=2_000), planned=2_000)[0] is Verdict.PROMOTE
+    assert verdict(compared(*answers, paired=True, planned_rows=2_000), planned=2_000)[0] is TrialVerdict.PROMOTE
 
 
 def test_a_gain_that_is_not_worth_it_keeps_the_champion():
     comparison = compared(*made(3_000, 0.02), paired=True, planned_rows=3_000)
 
-    assert verdict(comparison)[0] is Verdict.CANNOT_TELL
-    assert verdict(comparison, least_gain=0.2)[:2] == (Verdict.KEEP, "the challenger gains less than 0.2 of auc")
+    assert verdict(comparison)[0] is TrialVerdict.CANNOT_TELL
+    assert verdict(comparison, least_gain=0.2)[:2] == (TrialVerdict.KEEP, "the challenger gains less than 0.2 of auc")
 
 
 def test_what_cannot_be_told_says_how_many_rows_would_tell():
     found, _, rows = verdict(compared(*made(400, 0.4), paired=True, planned_rows=3_000))
 
-    assert found is Verdict.CANNOT_TELL
+    assert found is TrialVerdict.CANNOT_TELL
     assert rows is not None
     assert 400 < rows <= 3_000
 
@@ -297,7 +297,7 @@ def test_what_cannot_be_told_says_how_many_rows_would_tell():
 def test_where_nobody_can_tell_there_is_a_sentence(answers, reason):
     comparison = compared(*answers, paired=True, planned_rows=1_000)
 
-    assert verdict(comparison) == (Verdict.CANNOT_TELL, reason, None)
+    assert verdict(comparison) == (TrialVerdict.CANNOT_TELL, reason, None)
 
 
 def test_a_metric_that_is_not_there_is_named_with_those_that_are():

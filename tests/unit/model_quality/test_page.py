@@ -11,7 +11,7 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
 from spark_model_monitor.documents.check_results import group_into_alarms
 from spark_model_monitor.documents.headline import format_chance, write_headline
-from spark_model_monitor.documents.page import CurveChart, Mark, PageTable
+from spark_model_monitor.documents.page import CurveChart, Highlight, PageTable
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.evidence import evidence_of
@@ -56,7 +56,7 @@ def test_without_a_violation_no_metric_is_called_wrong():
     same = of_counts(80, 10, 90, 20)
 
     assert "Worse than asked for" not in [section.heading for section in page(same, same).sections]
-    assert page_of(same, ()).headline.mark is Mark.NONE
+    assert page_of(same, ()).headline.mark is Highlight.NONE
 
 
 def test_the_confusion_matrix_is_by_label_then_by_prediction():

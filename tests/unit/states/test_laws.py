@@ -39,8 +39,8 @@ from spark_model_monitor.statistics.states import (
     RowCounts,
     RowGroups,
     RowRepeats,
+    RowRun,
     RowRuns,
-    Run,
     State,
     TextLengths,
     TextShapes,
@@ -230,7 +230,7 @@ def feature_of(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
 
 def row_runs_of(rows: np.ndarray) -> RowRuns:
     """Each value is a run, whose lot is itself; a sum keeps those with the smallest lots."""
-    runs = (RowRuns((Run(value, 1, np.float64(value).tobytes(), b""),)) for value in finite(rows).tolist())
+    runs = (RowRuns((RowRun(value, 1, np.float64(value).tobytes(), b""),)) for value in finite(rows).tolist())
     return sum(runs, RowRuns())
 
 
@@ -243,7 +243,7 @@ def row_groups_of(rows: np.ndarray) -> RowGroups:
             cell = b""
         else:
             cell = np.float64(value).tobytes()
-        groups += RowGroups((Run(lot, 1, cell, b"", b"" if cell else b"\0"),))
+        groups += RowGroups((RowRun(lot, 1, cell, b"", b"" if cell else b"\0"),))
     return groups
 
 

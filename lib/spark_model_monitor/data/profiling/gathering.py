@@ -57,7 +57,7 @@ from spark_model_monitor.statistics.states.hashing import (
     hash_texts,
     mix_bits,
 )
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, encode_lot
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRun, RowRuns, encode_lot
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
@@ -519,7 +519,7 @@ class RowRunsGatherer:
     def __init__(self, column: ColumnPlan, places: RunStarts) -> None:
         self._column = column
         self._places = places
-        self._runs: list[Run] = []
+        self._runs: list[RowRun] = []
 
     def update(self, block: Block) -> None:
         lots, places = self._places.of_block(block)
@@ -530,19 +530,19 @@ class RowRunsGatherer:
         yield ranked(self._runs)
 
 
-def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
+def kept_of(runs: Iterable[RowRun], most: int) -> list[RowRun]:
     """The `most` runs with the lowest lots."""
     return sorted(runs, key=attrgetter("lot"))[:most]
 
 
-def ranked(runs: Iterable[Run]) -> RowRuns:
+def ranked(runs: Iterable[RowRun]) -> RowRuns:
     """The runs that one partition kept, ranked in this order."""
-    return RowRuns(tuple(Run(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
+    return RowRuns(tuple(RowRun(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
 
 
 def runs_of(
     column: ColumnPlan, block: Block, lots: Sequence[float], places: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+) -> Iterator[RowRun]:
     """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
     if column.is_text:
         return _runs_of_texts(column, block, lots, places)
@@ -551,7 +551,7 @@ def runs_of(
 
 def _runs_of_numbers(
     column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+) -> Iterator[RowRun]:
     cells = block.cells(column)
     rows = np.concatenate(positions)
     ends = [0, *accumulate(map(len, positions))]
@@ -568,12 +568,12 @@ def _runs_of_numbers(
     number_bytes = numbers.tobytes()
     runs = zip(lots, pairwise(ends), pairwise(number_ends), present_bits, strict=False)
     for lot, (begin, stop), (first, last), bits in runs:
-        yield Run(lot, stop - begin, number_bytes[8 * first : 8 * last], present=bits)
+        yield RowRun(lot, stop - begin, number_bytes[8 * first : 8 * last], present=bits)
 
 
 def _runs_of_texts(
     column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+) -> Iterator[RowRun]:
     cells = block.cells(column)
     rows = np.concatenate(positions)
     ends = [0, *accumulate(map(len, positions))]
@@ -597,7 +597,7 @@ def _runs_of_texts(
         run_numbers = b""
         if 2 * number_count >= end - start:
             run_numbers = number_bytes[8 * start : 8 * end]
-        yield Run(lot, stop - begin, run_numbers, run_hashes, bits)
+        yield RowRun(lot, stop - begin, run_numbers, run_hashes, bits)
 
 
 def _present_bits(is_present: NDArray[np.bool_], ends: list[int], *, has_all: bool) -> Iterator[bytes]:

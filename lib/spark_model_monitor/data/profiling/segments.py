@@ -30,7 +30,7 @@ from spark_model_monitor.statistics.states import (
     KllSketch,
     Moments,
     MomentsBuilder,
-    Run,
+    RowRun,
     State,
 )
 from spark_model_monitor.statistics.states.data_types import parse_numbers
@@ -243,7 +243,7 @@ class SegmentsGatherer:
         self._plan = plan
         self._segments = segments
         self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # for a baseline
-        self._runs: dict[tuple[int, int], list[Run]] = {}
+        self._runs: dict[tuple[int, int], list[RowRun]] = {}
         self._values: dict[str, int] | None = {}  # indices in the tables; None if there are too many values
         self._tables: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
         self._found: list[list[_InSegment]] = [[] for _ in plan.cuts]

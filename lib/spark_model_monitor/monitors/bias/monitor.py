@@ -36,7 +36,7 @@ from spark_model_monitor.documents.clarify import (
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
@@ -416,7 +416,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         )
         return BiasViolations(version="1.0", violations=tuple(found))
 
-    def table(self, documents: tuple[BiasReport]) -> Table:
+    def table(self, documents: tuple[BiasReport]) -> RowTable:
         """One row for each metric of each group, in the document's order."""
         rows = (
             {
@@ -432,4 +432,4 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             for group in groups
             for metric in group.metrics
         )
-        return Table("metrics", "metric", tuple(rows))
+        return RowTable("metrics", "metric", tuple(rows))

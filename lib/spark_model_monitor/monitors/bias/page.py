@@ -16,15 +16,15 @@ from spark_model_monitor.documents.page import (
     Block,
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     build_table,
     format_count,
     format_number,
@@ -104,7 +104,7 @@ def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[C
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
         numbers = [each for each in (result.observed, result.threshold, *(result.interval or ())) if each is not None]
         reach = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
-        point = Point("this run", result.observed, result.threshold, result.interval, Mark.BAD)
+        point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
         points = (point, *(_of_both(group) if group else ()))
         top = max(reach, 1.0)
         picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
@@ -187,7 +187,7 @@ def _chart(group: GroupAnalysis, metrics: Sequence[BiasMetric], found: Sequence[
             metric.value,
             None if result is None else result.threshold,
             None if result is None else result.interval,
-            Mark.NONE if result is None else VERDICTS[result.status][0],
+            Highlight.NONE if result is None else VERDICTS[result.status][0],
         )
         for metric, result in zip(metrics, found, strict=True)
     )
@@ -197,12 +197,12 @@ def _chart(group: GroupAnalysis, metrics: Sequence[BiasMetric], found: Sequence[
 def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None]) -> PageTable:
     judged = any(result is not None for result in found)
     with_interval = any(result is not None and result.interval is not None for result in found)
-    columns = [Column("metric"), Column("description", is_name=True), Column("value", is_number=True)]
+    columns = [TableColumn("metric"), TableColumn("description", is_name=True), TableColumn("value", is_number=True)]
     if judged:
-        columns += [Column("baseline", is_number=True)]
-        columns += [Column("95 % interval", is_number=True)] if with_interval else []
-        columns += [Column("verdict")]
-    columns.append(Column("remark"))
+        columns += [TableColumn("baseline", is_number=True)]
+        columns += [TableColumn("95 % interval", is_number=True)] if with_interval else []
+        columns += [TableColumn("verdict")]
+    columns.append(TableColumn("remark"))
     lines = []
     for metric, result in zip(metrics, found, strict=True):
         cells = [metric.name, metric.description or "", format_number(metric.value)]
@@ -216,9 +216,9 @@ def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None])
             mark = VERDICTS[result.status][0]
             of = format_full_name(result)
         else:
-            mark = Mark.NONE
+            mark = Highlight.NONE
             of = ""
-        lines.append(Line(tuple(cells), mark, of))
+        lines.append(TableLine(tuple(cells), mark, of))
     return PageTable(tuple(columns), tuple(lines))
 
 

@@ -29,7 +29,7 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
-from spark_model_monitor.statistics.states.rows import Run
+from spark_model_monitor.statistics.states.rows import RowRun
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
@@ -114,7 +114,7 @@ def _sample(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], N
     return columns, np.array([rows for _, rows in usual], np.int64)
 
 
-def _values(runs: Sequence[Run], feature: FeatureProfile) -> Values | None:
+def _values(runs: Sequence[RowRun], feature: FeatureProfile) -> Values | None:
     numeric = feature.is_numeric
     present = np.concatenate([run.read_presence() for run in runs])
     kept = b"".join(run.numbers if numeric else run.hashes for run in runs)

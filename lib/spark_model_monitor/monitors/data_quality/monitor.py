@@ -27,7 +27,7 @@ from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Statistics, Table, as_rows
+from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, no_group_column
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,
@@ -577,5 +577,5 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
 
-    def table(self, documents: tuple[Statistics, Constraints]) -> Table:
-        return Table("features", "feature", tuple(as_rows(documents[0])))
+    def table(self, documents: tuple[Statistics, Constraints]) -> RowTable:
+        return RowTable("features", "feature", tuple(as_rows(documents[0])))

@@ -31,7 +31,7 @@ from spark_model_monitor.documents.clarify import (
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.explainability.analysis import (
     AttributionAnalysis,
@@ -294,10 +294,10 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         )
         return AttributionViolations(version="1.0", violations=tuple(found))
 
-    def table(self, documents: tuple[AttributionReport]) -> Table:
+    def table(self, documents: tuple[AttributionReport]) -> RowTable:
         rows = tuple(
             {"feature": feature, "label": output, "value": value}
             for output, values in documents[0].values.items()
             for feature, value in values.items()
         )
-        return Table("attributions", "feature", rows)
+        return RowTable("attributions", "feature", rows)

@@ -15,16 +15,16 @@ from spark_model_monitor.documents.page import (
     Block,
     Card,
     Cards,
-    Column,
     CurveChart,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     format_count,
     format_number,
 )
@@ -141,7 +141,7 @@ def _chart(
     ends = {
         name: (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error) for name, error in errors.items()
     }
-    marks = {name: Mark.BAD if name in changed else Mark.NONE for name in names}
+    marks = {name: Highlight.BAD if name in changed else Highlight.NONE for name in names}
     points = tuple(Point(name, output.values[name], known.get(name), ends.get(name), marks[name]) for name in names)
     return PointChart(f"By how much each feature moves {output.name}, on average", points, span=(least, top))
 
@@ -149,10 +149,10 @@ def _chart(
 def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[str, CheckResult]) -> PageTable:
     total = sum(map(abs, output.values.values())) or 1.0
     columns = [
-        Column("feature", is_name=True),
-        *(Column(title, is_number=True) for title in ("share", "signed", "before", "now")),
+        TableColumn("feature", is_name=True),
+        *(TableColumn(title, is_number=True) for title in ("share", "signed", "before", "now")),
     ]
-    columns += [Column("limit", is_number=True), Column("no change larger than")] if results else []
+    columns += [TableColumn("limit", is_number=True), TableColumn("no change larger than")] if results else []
     lines = []
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
         numbers = map(format_number, (output.means[name], known.get(name), value))
@@ -163,7 +163,7 @@ def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[
         else:
             told = ("–", "–")
         cells = (name, f"{abs(value) / total:.1%}", *numbers, *(told if results else ()))
-        lines.append(Line(cells, Mark.BAD if is_bad else Mark.NONE, f"{name} ({output.name})"))
+        lines.append(TableLine(cells, Highlight.BAD if is_bad else Highlight.NONE, f"{name} ({output.name})"))
     return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {format_number(output.expected)}.")
 
 
@@ -177,10 +177,10 @@ def _curves(found: Dependent) -> Iterator[CurveChart]:
 
 
 def _dependence(found: Dependent) -> PageTable:
-    outputs = (Column(name, is_number=True) for name in found.outputs)
-    columns = (Column("Value"), Column("Share of rows", is_number=True), *outputs)
+    outputs = (TableColumn(name, is_number=True) for name in found.outputs)
+    columns = (TableColumn("Value"), TableColumn("Share of rows", is_number=True), *outputs)
     lines = [
-        Line((str(value), f"{share:.1%}", *map(format_number, answers)))
+        TableLine((str(value), f"{share:.1%}", *map(format_number, answers)))
         for value, share, answers in zip(found.grid.values, found.grid.shares, found.answers.T.tolist(), strict=True)
     ]
     return PageTable(columns, tuple(lines), "The mean answer if every row had the value.")

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.challenge import Difference, Segment, Verdict
+from spark_model_monitor.documents.challenge import MetricDifference, Segment, TrialVerdict
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, jackknifed
@@ -213,7 +213,7 @@ class Comparison:
     """Two models, and their differences. rows: of the trial; pairs, or the rows of both sides together. problem: why
     there is no verdict, whatever the numbers. wholes: the evidence of each side."""
 
-    differences: Mapping[str, Difference]
+    differences: Mapping[str, MetricDifference]
     rows: int
     wholes: tuple[Evidence, Evidence]
     problem: str | None = None
@@ -231,7 +231,7 @@ def compared(champion: Answers, challenger: Answers, *, paired: bool, planned_ro
         of_trial = fewer
     else:
         of_trial = len(champion.keys) + len(challenger.keys)
-    found: dict[str, Difference] = {}
+    found: dict[str, MetricDifference] = {}
     families = {""}  # one class metric of a family is enough: recall, not the false negative rate too
     of_both = {metric.name for metric in metrics_given(second[0])}
     for metric in metrics_given(first[0]):
@@ -261,7 +261,7 @@ def compared(champion: Answers, challenger: Answers, *, paired: bool, planned_ro
     return Comparison(found, of_trial, (first[0], second[0]), problem)
 
 
-def _difference(name: str, apart: Apart, rows: int, planned: int, *, higher_is_better: bool) -> Difference:
+def _difference(name: str, apart: Apart, rows: int, planned: int, *, higher_is_better: bool) -> MetricDifference:
     champion, challenger, found, p = apart
     members: dict[str, Any] = {}
     if math.isfinite(found.value) and math.isfinite(found.standard_error) and found.freedom > 0:
@@ -271,7 +271,7 @@ def _difference(name: str, apart: Apart, rows: int, planned: int, *, higher_is_b
             p = min(1.0, 2 * student_above(abs(found.value) / found.standard_error, found.freedom))
     members |= {"standard_error": found.standard_error, "p": p, "method": found.method}
     sides: dict[str, Any] = {"champion": champion, "challenger": challenger, "difference": found.value}
-    return Difference(name=name, **sides, higher_is_better=higher_is_better, **members)
+    return MetricDifference(name=name, **sides, higher_is_better=higher_is_better, **members)
 
 
 def apart(champion: Answers, challenger: Answers) -> Numbers:
@@ -326,7 +326,7 @@ def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
 
 def decided(
     comparison: Comparison, metric: str | None, planned_rows: int, least_gain: float = 0.0
-) -> tuple[str, Verdict, str, int | None]:
+) -> tuple[str, TrialVerdict, str, int | None]:
     """The decisive metric, the verdict, the reason, and the rows needed for a verdict; None if given, or unknown.
 
     least_gain: in the metric's unit, by how much a challenger must be better to be worth it.
@@ -342,15 +342,15 @@ def decided(
             alike = "both answer alike"
         else:
             alike = f"{name} has no interval here"
-        return name, Verdict.CANNOT_TELL, comparison.problem or alike, None
+        return name, TrialVerdict.CANNOT_TELL, comparison.problem or alike, None
     sign = 1 if found.higher_is_better else -1
     low, high = sorted(sign * end for end in found.interval)
     if low > 0:
-        return name, Verdict.PROMOTE, f"the challenger's {name} is better", None
+        return name, TrialVerdict.PROMOTE, f"the challenger's {name} is better", None
     if high < 0:
-        return name, Verdict.KEEP, f"the champion's {name} is better", None
+        return name, TrialVerdict.KEEP, f"the champion's {name} is better", None
     if high < least_gain:
-        return name, Verdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
+        return name, TrialVerdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
     gain = (low + high) / 2
     apart = (abs(gain), least_gain - gain if least_gain else 0.0)
     needed = [
@@ -359,4 +359,4 @@ def decided(
         if each > 0
     ]
     told = min((each for each in needed if each is not None), default=None)
-    return name, Verdict.CANNOT_TELL, f"the difference of {name} may be chance", told
+    return name, TrialVerdict.CANNOT_TELL, f"the difference of {name} may be chance", told

@@ -29,7 +29,7 @@ from spark_model_monitor.documents.model_quality import (
     SegmentQuality,
 )
 from spark_model_monitor.documents.model_quality import Metric as DocumentMetric
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.estimates import (
     CONFIDENCE,
@@ -349,10 +349,10 @@ def summary_of(measurement: Measurement, *, hide_values: bool = False) -> Summar
     return Summary(tuple(rows))
 
 
-def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
+def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> RowTable:
     """The metrics as a table for users."""
     rows = ({"metric": metric.name, **{name: getattr(metric, name) for name in columns}} for metric in metrics)
-    return Table("metrics", "metric", tuple(rows))
+    return RowTable("metrics", "metric", tuple(rows))
 
 
 def _measured(measured: Measured) -> MeasuredMetric:

@@ -16,7 +16,7 @@ from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, format_percent
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, format_moment
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import Marked, with_causes
 from spark_model_monitor.monitors.model_quality import mean_error
@@ -397,7 +397,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
 
-    def table(self, documents: Documents) -> Table:
+    def table(self, documents: Documents) -> RowTable:
         return table_of(documents[2].metrics, "value", "standard_deviation", "interval", "n")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.challenge import Challenge, Design, Difference, Segment, Verdict
+from spark_model_monitor.documents.challenge import Challenge, MetricDifference, Segment, TrialDesign, TrialVerdict
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
 from spark_model_monitor.documents.headline import SIDES, describe_segment, find_kind_of_change, format_chance
 from spark_model_monitor.documents.page import (
@@ -20,16 +20,16 @@ from spark_model_monitor.documents.page import (
     Block,
     Card,
     Cards,
-    Column,
     CurveChart,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     format_count,
     format_number,
     format_percent,
@@ -54,9 +54,9 @@ METRICS_OF_SEGMENTS = 6  # in a table
 MOST_POINTS = 200  # of a curve; as many as its pixels can show
 
 COLUMNS = (
-    *(Column("verdict"), Column("metric", is_name=True)),
-    *(Column(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
-    Column("remark"),
+    *(TableColumn("verdict"), TableColumn("metric", is_name=True)),
+    *(TableColumn(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
+    TableColumn("remark"),
 )
 READING = (
     "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold by "
@@ -80,7 +80,7 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
         sections = []
     if kind := find_kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
-    lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
+    lines = tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD))
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
     table = PageTable(COLUMNS, lines).drop_empty_columns()
     sections.append(PageSection("All metrics", (table,), note=note if judged else f"{len(lines):,} metrics"))
@@ -101,17 +101,20 @@ def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Itera
     judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
     names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
     bad = {result.segment for result in results if result.status is CheckStatus.VIOLATED}
-    columns = (Column("segment", is_name=True), *(Column(title, is_number=True) for title in ("rows", *names)))
+    columns = (
+        TableColumn("segment", is_name=True),
+        *(TableColumn(title, is_number=True) for title in ("rows", *names)),
+    )
     for cut, segments in measurement.segments.items():
         lines = [
-            Line(
+            TableLine(
                 (label, format_count(each.rows), *(_value(each.metrics.get(name)) for name in names)),
-                Mark.BAD if label in bad else Mark.NONE,
+                Highlight.BAD if label in bad else Highlight.NONE,
                 label,
             )
             for label, each in segments.items()
         ]
-        yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD)), f"by {cut}")
+        yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD)), f"by {cut}")
 
 
 def _card(alike: Sequence[CheckResult]) -> Card:
@@ -128,7 +131,7 @@ def _card(alike: Sequence[CheckResult]) -> Card:
         span = (min(0.0, *numbers), max(numbers))
     else:
         span = (0.0, 1.0)
-    point = Point("this run", value, result.threshold, interval, Mark.BAD)
+    point = Point("this run", value, result.threshold, interval, Highlight.BAD)
     points = (point, Point("asked for", result.threshold))
     picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
     if result.m is None:
@@ -144,11 +147,11 @@ def _card(alike: Sequence[CheckResult]) -> Card:
     return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
 
 
-def _line(name: str, measured: Measured | None, result: CheckResult | None) -> Line:
+def _line(name: str, measured: Measured | None, result: CheckResult | None) -> TableLine:
     if result:
         mark, verdict = VERDICTS[result.status]
     else:
-        mark = Mark.NONE
+        mark = Highlight.NONE
         verdict = "–"
     interval = None
     if measured:
@@ -162,7 +165,7 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> L
         rows = "–"
     rows += f" of {format_count(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = (result.reason if result else "") or ""
-    return Line((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
+    return TableLine((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
 
 
 def ends_text(interval: tuple[float, float] | None) -> str:
@@ -184,10 +187,13 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
         return
     if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
         names = _class_names(evidence, hide_values=hide_values)
-        columns = (Column("class", is_name=True), *(Column(part, is_number=True) for part in PARTS_OF_A_CLASS))
+        columns = (
+            TableColumn("class", is_name=True),
+            *(TableColumn(part, is_number=True) for part in PARTS_OF_A_CLASS),
+        )
         rows = zip(names, evidence.estimated.T.round().astype(int).tolist(), strict=True)
         yield PageTable(
-            columns, tuple(Line((name, *map(format_count, row))) for name, row in rows), "Rows to be expected"
+            columns, tuple(TableLine((name, *map(format_count, row))) for name, row in rows), "Rows to be expected"
         )
     else:
         yield from confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
@@ -207,9 +213,9 @@ def confusion_tables(
     if len(evidence.classes) > MOST_CLASSES:
         return
     names = _class_names(evidence, hide_values=hide_values)
-    columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in names))
+    columns = (TableColumn("label", is_name=True), *(TableColumn(f"predicted {name}", True) for name in names))
     counts = evidence.matrix.tolist()
-    lines = tuple(Line((name, *map(format_count, row))) for name, row in zip(names, counts, strict=True))
+    lines = tuple(TableLine((name, *map(format_count, row))) for name, row in zip(names, counts, strict=True))
     shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
     yield PageTable(
         columns, lines, f"{title}: rows by label, then by prediction; the darker, the more of a label", shades
@@ -267,15 +273,15 @@ READING_OF_TRIAL = (
     "p is of this look alone. A small one among many looks, or among many metrics, says little.",
 )
 COLUMNS_OF_TRIAL = (
-    *(Column("better"), Column("metric", is_name=True)),
-    *(Column(title, is_number=True) for title in ("champion", "challenger", "difference", "95 % interval", "p")),
-    Column("by"),
+    *(TableColumn("better"), TableColumn("metric", is_name=True)),
+    *(TableColumn(title, is_number=True) for title in ("champion", "challenger", "difference", "95 % interval", "p")),
+    TableColumn("by"),
 )
 
 
 def sentence_of(document: Challenge) -> str:
     """The verdict in a sentence, with anything unfair first."""
-    if document.design is Design.SHADOW:
+    if document.design is TrialDesign.SHADOW:
         what = "pairs"
     else:
         what = "rows of split traffic"
@@ -294,7 +300,7 @@ def sentence_of(document: Challenge) -> str:
 def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
     """The page of a trial. wholes: the evidence of champion and challenger."""
     found = document.metrics[0]
-    said = sentence_of(document).replace(Verdict.CANNOT_TELL.value, "not told yet")
+    said = sentence_of(document).replace(TrialVerdict.CANNOT_TELL.value, "not told yet")
     beside = f"{found.name} {format_number(found.challenger)}, beside the champion's {format_number(found.champion)}"
     if document.unfair:
         sections = [PageSection("Not a fair trial", document.unfair)]
@@ -311,7 +317,7 @@ def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Pag
     return Page("challenge", "Champion and challenger", facts, tuple(sections), headline, html_only=True)
 
 
-def _chart(found: Difference) -> Iterator[Block]:
+def _chart(found: MetricDifference) -> Iterator[Block]:
     if found.champion is None or found.challenger is None:
         return
     low, high = (found.champion + end for end in found.interval or (found.difference or 0.0,) * 2)
@@ -321,7 +327,7 @@ def _chart(found: Difference) -> Iterator[Block]:
     yield PointChart(found.name, points, span, value_label="each model", reference_label="the champion")
 
 
-def _line_of_trial(found: Difference) -> Line:
+def _line_of_trial(found: MetricDifference) -> TableLine:
     better = "–"
     if found.interval is not None and not found.interval[0] <= 0 <= found.interval[1]:
         if (found.interval[0] > 0) == found.higher_is_better:
@@ -330,8 +336,8 @@ def _line_of_trial(found: Difference) -> Line:
             better = "champion"
     gain = f"{'+' if (found.difference or 0) > 0 else ''}{format_number(found.difference)}"
     numbers = (format_number(found.champion), format_number(found.challenger), gain)
-    mark = {"challenger": Mark.GOOD, "champion": Mark.BAD}.get(better, Mark.NONE)
-    return Line(
+    mark = {"challenger": Highlight.GOOD, "champion": Highlight.BAD}.get(better, Highlight.NONE)
+    return TableLine(
         (better, found.name, *numbers, ends_text(found.interval), format_number(found.p, 2), found.method),
         mark,
     )
@@ -339,12 +345,12 @@ def _line_of_trial(found: Difference) -> Line:
 
 def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator[Block]:
     columns = (
-        Column("model", is_name=True),
-        *(Column(title, True) for title in ("rows", "refused", "without a pair", "repeated")),
+        TableColumn("model", is_name=True),
+        *(TableColumn(title, True) for title in ("rows", "refused", "without a pair", "repeated")),
     )
     sides = (("champion", document.champion), ("challenger", document.challenger))
     lines = (
-        Line((name, *map(format_count, (side.rows, side.refused, side.unmatched, side.repeated))))
+        TableLine((name, *map(format_count, (side.rows, side.refused, side.unmatched, side.repeated))))
         for name, side in sides
     )
     yield PageTable(columns, tuple(lines))
@@ -356,9 +362,9 @@ def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator
     if document.segments:
         is_regression = isinstance(wholes[0], RegressionEvidence)
         columns = (
-            Column("feature", is_name=True),
-            Column("value"),
-            *(Column(title, True) for title in ("pairs", "apart", "p")),
+            TableColumn("feature", is_name=True),
+            TableColumn("value"),
+            *(TableColumn(title, True) for title in ("pairs", "apart", "p")),
         )
         yield "There they disagree otherwise than elsewhere:"
         yield PageTable(columns, tuple(_segment_of_trial(segment, is_regression) for segment in document.segments))
@@ -367,9 +373,9 @@ def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator
             yield from confusion_tables(evidence, name, hide_values=False)
 
 
-def _segment_of_trial(found: Segment, is_regression: bool) -> Line:
+def _segment_of_trial(found: Segment, is_regression: bool) -> TableLine:
     if is_regression:
         apart = format_number(found.disagreement)
     else:
         apart = format_percent(found.disagreement)
-    return Line((found.feature, found.value, format_count(found.rows), apart, format_number(found.p, 2)))
+    return TableLine((found.feature, found.value, format_count(found.rows), apart, format_number(found.p, 2)))

@@ -28,7 +28,7 @@ from spark_model_monitor.reports.outputs.files import (
     run_before,
 )
 from spark_model_monitor.storage import holding, join, opened_by, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -221,7 +221,7 @@ def read_promotions(baselines: str) -> Promotions:
     path = join(baselines, Promotions.FILE_NAME)
     if storage.exists(path):
         known = Promotions.from_json(storage.read(path), path)
-        if not all(is_ours(promotion.model_version, Named.WORD) for promotion in known.promotions):
+        if not all(is_ours(promotion.model_version, NameKind.WORD) for promotion in known.promotions):
             raise BadDocument(
                 f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"
             )

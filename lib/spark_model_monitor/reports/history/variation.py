@@ -58,7 +58,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     select_hour_windows,
 )
 from spark_model_monitor.storage import join, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -339,7 +339,7 @@ class History:
     def _profile(self, entry: Entry) -> StoredProfile | None:
         """A window's states; None if they are gone."""
         path = join(self.folder, entry.folder, PROFILE)
-        if not is_ours(entry.folder, Named.BELOW):
+        if not is_ours(entry.folder, NameKind.BELOW):
             return None
         storage = storage_of(path)
         if not storage.exists(path):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import CheckResults, format_full_name, identify_subject
-from spark_model_monitor.documents.constraints import Constraints, Role
+from spark_model_monitor.documents.constraints import Constraints, FeatureRole
 from spark_model_monitor.documents.document import DocumentType
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import BaselineReference
@@ -234,7 +234,11 @@ def _outputs(history: History) -> frozenset[str]:
         reference = _published(series.last[1].folder, BaselineReference)
         if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
             known = _published(reference.folder.rpartition("/_runs/")[0], Constraints)
-            found |= {feature.name for feature in known.features if feature.role is Role.PREDICTION} if known else set()
+            found |= (
+                {feature.name for feature in known.features if feature.role is FeatureRole.PREDICTION}
+                if known
+                else set()
+            )
     return frozenset(found)
 
 

@@ -19,16 +19,16 @@ from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_fe
 from spark_model_monitor.documents.page import (
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Overlay,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     format_noun_count,
     format_number,
     shorten_name,
@@ -219,7 +219,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     different = [change for change in found.changes if change.kind != "same"]
     cards = tuple(_card(found, change, broken.get(change.name)) for change in different)
     same = tuple(
-        Line((change.name, format_number(change.distance))) for change in found.changes if change.kind == "same"
+        TableLine((change.name, format_number(change.distance))) for change in found.changes if change.kind == "same"
     )
     sections = []
     if results:
@@ -229,7 +229,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
         order = f"the largest {'impact' if found.shares else 'change'} first"
         sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
     if same:
-        columns = (Column("feature or metric", is_name=True), Column("distance", is_number=True))
+        columns = (TableColumn("feature or metric", is_name=True), TableColumn("distance", is_number=True))
         sections.append(PageSection("The same", (PageTable(columns, same),), note=f"{len(same):,}"))
     text = f"{len(different):,} of {len(found.changes):,} features or metrics changed."
     if results:
@@ -238,7 +238,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
         first = f"The largest: {shorten_name(different[0].name)}, {' '.join(_first(different[0])).strip()}."
     else:
         first = ""
-    headline = Headline(text if different else "No change seen.", first, Mark.BAD if results else Mark.NONE)
+    headline = Headline(text if different else "No change seen.", first, Highlight.BAD if results else Highlight.NONE)
     facts = (("before", found.before.path), ("after", found.after.path))
     return Page("compare", "Comparison", facts, tuple(sections), headline, html_only=True)
 
@@ -257,7 +257,7 @@ def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
     else:
         evidence = f"distance {format_number(change.distance)}"
     hints = (broken.description,) if broken is not None and broken.description else ()
-    mark = Mark.BAD if broken is not None else Mark.NONE
+    mark = Highlight.BAD if broken is not None else Highlight.NONE
     said, by, rest = *_first(change), _words(replace(change, changes=dict(list(change.changes.items())[1:])))
     evidence = "; ".join(part for part in (evidence, rest) if part)
     if where := _where(found, change.name):

@@ -12,17 +12,17 @@ from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.page import (
     Block,
     Cell,
-    Column,
     Headline,
+    Highlight,
     Hours,
-    Line,
     Link,
-    Mark,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     Track,
     Tracks,
     shorten_name,
@@ -177,9 +177,9 @@ def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each sche
     kinds = [kind for kind in (*KINDS, "") if any(each.kind == kind for each in watched)]
     lines = tuple(_line(name, of, kinds) for name, of in list(models.items())[:MOST_LINES])
     columns = (
-        Column("model", is_name=True),
-        *(Column(KINDS.get(kind, "entry")) for kind in kinds),
-        *map(Column, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
+        TableColumn("model", is_name=True),
+        *(TableColumn(KINDS.get(kind, "entry")) for kind in kinds),
+        *map(TableColumn, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
     )
     left = len(models) - MOST_LINES
     if left > 0:
@@ -223,14 +223,14 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
         may_have = ""
     if not bad and unsure and not failed:
         text = f"No alert, but {len(unsure):,} of {many} can't tell whether something changed"
-        return Headline(f"{text}.", may_have, Mark.UNSURE)
+        return Headline(f"{text}.", may_have, Highlight.UNSURE)
     if not bad:
         if not failed:
             text = f"No alert in {many}"
         else:
             text = f"No alert, but {len(failed):,} of {many} could not be checked"
         said = " ".join(filter(None, (unchecked, may_have)))
-        return Headline(f"{text}.", said, Mark.NONE if failed else Mark.GOOD)
+        return Headline(f"{text}.", said, Highlight.NONE if failed else Highlight.GOOD)
     # some models are in alert: those first
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
     times = sorted({each.since for each in bad if each.since})
@@ -244,7 +244,7 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
     if others:
         detail.append(f"{len(others):,} further cause{'s' if len(others) > 1 else ''}.")
     said = " ".join(filter(None, (*detail, unchecked, may_have)))
-    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Mark.BAD)
+    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Highlight.BAD)
 
 
 def _common(bad: Sequence[Watched]) -> PointChart:
@@ -252,7 +252,7 @@ def _common(bad: Sequence[Watched]) -> PointChart:
     now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
     before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
-    points = tuple(Point(cause, float(count), float(before[cause]), mark=Mark.BAD) for cause, count in counts)
+    points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
     return PointChart(
         "Models by what changed", points, (0.0, top), value_label="the last window", reference_label="the window before"
@@ -271,18 +271,18 @@ def _over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
     return Tracks("Over time", tuple(_time(time) for time in times), (Track("violations", note, values, marks),))
 
 
-def _mark(windows: Sequence[SeenWindow]) -> Mark:
+def _mark(windows: Sequence[SeenWindow]) -> Highlight:
     """The highlight of a time, by the windows of all monitors."""
     if not windows:
-        return Mark.NONE
+        return Highlight.NONE
     if any(window.violations for window in windows):
-        return Mark.BAD
+        return Highlight.BAD
     if any(window.unsure for window in windows):
-        return Mark.UNSURE
-    return Mark.GOOD
+        return Highlight.UNSURE
+    return Highlight.GOOD
 
 
-def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
+def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
     worst = of[0]
     cells: list[Cell] = [shorten_name(name)]
     for kind in kinds:
@@ -299,8 +299,8 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     )
     cells += [_time(worst.since), shorten_name(worst.said, LONGEST), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
-    marks = {State.IN_ALERT: Mark.BAD, State.UNSURE: Mark.UNSURE}
-    return Line(tuple(cells), marks.get(worst.state, Mark.NONE))
+    marks = {State.IN_ALERT: Highlight.BAD, State.UNSURE: Highlight.UNSURE}
+    return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
 
 
 def _time(text: str) -> str:

@@ -14,8 +14,8 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
     NOTHING_AROUND,
     Around,
+    Highlight,
     Hours,
-    Mark,
     Track,
     Tracks,
     format_count,
@@ -89,7 +89,7 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     records = records_of(history)
     if records:
         note = f"{format_count(sum(count or 0 for count in records))} in all"
-        drawn.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
+        drawn.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
     estimates = {track.title: track for track in _before_labels(history)}
     drawn += [track for series in history.series for track in _metrics(series) if track.title not in estimates]
     drawn += estimates.values()
@@ -102,15 +102,15 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     return Tracks("Over time", tuple(times), tuple(drawn), changes)
 
 
-def _mark(violations: int | None, outcome: Outcome | None) -> Mark:
+def _mark(violations: int | None, outcome: Outcome | None) -> Highlight:
     """The highlight of a window."""
     if violations is None:
-        return Mark.NONE
+        return Highlight.NONE
     if violations:
-        return Mark.BAD
+        return Highlight.BAD
     if outcome is Outcome.CANNOT_TELL:
-        return Mark.UNSURE
-    return Mark.GOOD
+        return Highlight.UNSURE
+    return Highlight.GOOD
 
 
 def _metrics(series: Series) -> list[Track]:

@@ -36,16 +36,16 @@ from spark_model_monitor.documents.page import (
     MOST_CARDS,
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Overlay,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     format_count,
     format_number,
     format_percent,
@@ -85,9 +85,13 @@ class PageContext:
 MOST_NAMED = 5  # names in a window's line
 
 _CALM = (
-    *(Column("feature or metric", is_name=True), Column("baseline and last window"), Column("before", is_number=True)),
-    *(Column("now", is_number=True), Column("no change larger than"), Column("missing", is_number=True)),
-    Column("over time"),
+    *(
+        TableColumn("feature or metric", is_name=True),
+        TableColumn("baseline and last window"),
+        TableColumn("before", is_number=True),
+    ),
+    *(TableColumn("now", is_number=True), TableColumn("no change larger than"), TableColumn("missing", is_number=True)),
+    TableColumn("over time"),
 )
 
 
@@ -157,8 +161,8 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     sections.append(PageSection("All windows", (_of_windows(history, times),), folded=True))
     if history.unread:
         table = PageTable(
-            (Column("folder", is_name=True), Column("problem")),
-            tuple(Line((each.place, each.problem.replace(each.folder, each.place))) for each in history.unread),
+            (TableColumn("folder", is_name=True), TableColumn("problem")),
+            tuple(TableLine((each.place, each.problem.replace(each.folder, each.place))) for each in history.unread),
         )
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
@@ -192,13 +196,13 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
             if history.has_models
             else headline
         )
-    order = (Mark.BAD, Mark.UNSURE, Mark.NONE, Mark.GOOD)
+    order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *others = sorted(told, key=lambda each: order.index(each.mark))
     since = history.alert_since()
     counts = [count for count in history.run_violations() if count is not None]
     bad = sum(map(bool, counts))
     if since is None:
-        if first.mark in (Mark.GOOD, Mark.UNSURE):
+        if first.mark in (Highlight.GOOD, Highlight.UNSURE):
             calm = first.text
         else:
             calm = f"No alert. {first.text}"
@@ -304,7 +308,7 @@ def _card(
         top = max(abs(value), abs(reference or 0.0), *(abs(end) for end in ends or (0.0,))) or 1.0
         span = (-top if min(value, reference or 0.0) < 0 else 0.0, top)
         label = "baseline" if before is not None else "limit"
-        point = Point("now", value, reference, ends, Mark.BAD)
+        point = Point("now", value, reference, ends, Highlight.BAD)
         picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
     hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in known.outputs else ()
     hints += ("another unit?",) if first and "another unit?" in (first.change or "") else ()
@@ -334,7 +338,7 @@ def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult
             name = feature.name
         advice = (f"To find out: {feature.advice}",) if feature.advice else ()
         reason = feature.reason or ""
-        cards.append(Card(name, reason, hints=advice, hours=hours, mark=Mark.UNSURE, of=feature.name))
+        cards.append(Card(name, reason, hints=advice, hours=hours, mark=Highlight.UNSURE, of=feature.name))
     return cards
 
 
@@ -345,7 +349,7 @@ def _time(history: History, place: int) -> str:
     return label
 
 
-def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> Line:
+def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> TableLine:
     _, run = series.last
     name = series.names[row]
     of = "value" if series.is_metric[row] else "mean"
@@ -357,7 +361,7 @@ def _line(history: History, series: Series, row: int, results: Sequence[CheckRes
     if results and all(each.status is CheckStatus.NOT_JUDGED for each in results):
         largest = results[0].reason or "not judged"
     lacking = " → ".join(dict.fromkeys(_lacking(each, name) for each in (baseline or run, run)))
-    return Line(
+    return TableLine(
         (
             f"{series.model}: {name}" if history.has_models else name,
             overlay_of(run, name, baseline) or "–",
@@ -395,16 +399,16 @@ def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | N
 
 def _of_windows(history: History, times: Sequence[str]) -> PageTable:
     columns = (
-        Column("window"),
-        *(Column(title, is_number=True) for title in ("violations", "records")),
-        Column("what"),
+        TableColumn("window"),
+        *(TableColumn(title, is_number=True) for title in ("violations", "records")),
+        TableColumn("what"),
     )
     records = records_of(history) or [None] * len(times)
     lines = []
     for place in reversed(range(len(times))):
         runs = [series.runs[place] for series in history.series if place in series.runs]
         if not runs:
-            lines.append(Line((times[place], "–", "–", "no run")))
+            lines.append(TableLine((times[place], "–", "–", "no run")))
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
@@ -414,5 +418,5 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
             texts.append(f"may have changed: {list_some(unsure, MOST_NAMED)}")
         rows = records[place]
         cells = (times[place], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
-        lines.append(Line(cells, Mark.BAD if count else Mark.UNSURE if unsure else Mark.GOOD))
+        lines.append(TableLine(cells, Highlight.BAD if count else Highlight.UNSURE if unsure else Highlight.GOOD))
     return PageTable(columns, tuple(lines), f"{len(times):,} windows, the latest first")

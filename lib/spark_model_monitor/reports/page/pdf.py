@@ -12,7 +12,7 @@ from typing import Any
 from spark_model_monitor.documents.page import (
     Block,
     Cards,
-    Mark,
+    Highlight,
     Page,
     PageTable,
     PointChart,
@@ -127,7 +127,7 @@ def _drawing(chart: PointChart) -> Any:
         text(right + 8, y, svg.arrow(point, chart) + format_number(point.value), "start")
         if point.value is not None:
             start, wide = svg.bar(point, chart)
-            line(start, y, start + wide, y, BAD if point.mark is Mark.BAD else "#7fa3cc", 10)
+            line(start, y, start + wide, y, BAD if point.mark is Highlight.BAD else "#7fa3cc", 10)
         if point.interval is not None:
             low, high = (svg.place(end, chart) for end in point.interval)
             line(low, y, high, y, "#5b6875", 2)
@@ -165,7 +165,7 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
     lines += [
         ("BACKGROUND", (0, place), (-1, place), colors.HexColor(BAD_BACKGROUND))
         for place, line in enumerate(table.lines, start=1)
-        if line.mark is Mark.BAD
+        if line.mark is Highlight.BAD
     ]
     return Table([head, *rows], colWidths=widths, repeatRows=1, style=lines)
 

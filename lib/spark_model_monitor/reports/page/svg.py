@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from spark_model_monitor.documents.page import (
+    Highlight,
     Hours,
-    Mark,
     Overlay,
     Point,
     PointChart,
@@ -228,7 +228,7 @@ def column(number: int, count: int) -> float:
     return round(number * TRACK / count, 2)
 
 
-def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
+def cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
     """The cells of each mark as one path. Cells without a mark are as high as their number."""
     width = TRACK / count
     top = max((value or 0 for value in track.values), default=0) or 1
@@ -237,17 +237,17 @@ def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
         path = ""
         for number, (value, of_cell) in enumerate(zip(track.values, track.marks, strict=True)):
             if of_cell is mark and value is not None:
-                height = HIGH * value / top if mark is Mark.NONE else HIGH
+                height = HIGH * value / top if mark is Highlight.NONE else HIGH
                 path += f"M{number * width + gap / 2:.2f} {HIGH}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
         yield mark, path
 
 
-def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Mark, str, str]]:
+def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Highlight, str, str]]:
     """The mark of each window, the text of its cell, and both in words; empty for a window without a run."""
     for value, mark, time in zip(track.values, track.marks, times, strict=True):
         if value is None:
-            yield Mark.NONE, "", f"{time}: no run"
-        elif mark is Mark.UNSURE:
+            yield Highlight.NONE, "", f"{time}: no run"
+        elif mark is Highlight.UNSURE:
             yield mark, "?", f"{time}: no {track.title}, but it {mark.value}"
         else:
             yield mark, f"{value:.0f}" if value else "✓", f"{time}: {value:.0f} {track.title}"

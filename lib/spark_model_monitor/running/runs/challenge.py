@@ -37,7 +37,7 @@ from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecod
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
 from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
-from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
+from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.challenge import (
@@ -121,7 +121,7 @@ class Trial:
     def __post_init__(self) -> None:
         if self.planned_rows < 1:
             raise BadConfiguration(f"planned_rows is {self.planned_rows}; it has to be a number of rows, such as 10000")
-        if self.design not in (None, *(design.value for design in Design)):
+        if self.design not in (None, *(design.value for design in TrialDesign)):
             raise BadConfiguration(f"design is {self.design!r}; write shadow or split")
         if self.share is not None and not 0 < self.share < 1:
             raise BadConfiguration(f"share is {self.share}; it has to be above 0 and below 1 (a tenth is 0.1)")
@@ -237,7 +237,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     sides = [_rows(data, name, trial, ground_truth) for name, data in named.items()]
     design, sides = _met(sides, trial)
     answers = [side.answers(trial.plan) for side in sides]
-    is_shadow = design is Design.SHADOW
+    is_shadow = design is TrialDesign.SHADOW
     if is_shadow:
         _require_same_labels(answers, sides)
     comparison = compared(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
@@ -372,7 +372,7 @@ def _word_of(data: Data) -> str | None:
 
 
 def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
-    if trial.identity is None and trial.design != Design.SPLIT.value:
+    if trial.identity is None and trial.design != TrialDesign.SPLIT.value:
         raise BadConfiguration(
             "id_attribute is missing; name the column that says which row is which, or write --design split"
         )
@@ -436,7 +436,7 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(again.sum()))
 
 
-def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
+def _met(sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, list[_Rows]]:
     """How rows were assigned to the models, and these rows; for a shadow deployment the same ones in the same order.
 
     Raises BadInput if the ids don't show it, or contradict the trial.
@@ -448,14 +448,14 @@ def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
             f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
             "the same rows; write --design shadow or --design split"
         )
-    if trial.design == Design.SHADOW.value and common.empty:
+    if trial.design == TrialDesign.SHADOW.value and common.empty:
         raise BadInput(
             f"{sides[0].path} and {sides[1].path}: no id is on both sides, so there are no pairs; if each model had its own "
             "traffic, write --design split"
         )
-    if trial.design == Design.SPLIT.value or common.empty:
-        return Design.SPLIT, sides
-    return Design.SHADOW, [side.of(side.frame.set_index("id").loc[common].reset_index()) for side in sides]
+    if trial.design == TrialDesign.SPLIT.value or common.empty:
+        return TrialDesign.SPLIT, sides
+    return TrialDesign.SHADOW, [side.of(side.frame.set_index("id").loc[common].reset_index()) for side in sides]
 
 
 def _require_same_labels(answers: list[Answers], sides: list[_Rows]) -> None:

@@ -23,12 +23,12 @@ from spark_model_monitor.documents.page import (
     Block,
     Card,
     Cards,
-    Column,
     Headline,
     Hours,
     Page,
     PageSection,
     PageTable,
+    TableColumn,
     build_table,
     format_count,
 )
@@ -132,7 +132,7 @@ def _placed(
         elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
             lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
             count = max(len(hour.values) for hour in hours.values())
-            block = replace(block, columns=(*block.columns, Column(f"{count} windows")), lines=tuple(lines))
+            block = replace(block, columns=(*block.columns, TableColumn(f"{count} windows")), lines=tuple(lines))
         blocks.append(block)
     return replace(section, blocks=tuple(blocks))
 

@@ -31,7 +31,7 @@ from spark_model_monitor.running.scheduling.target_models import (
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 USUAL_VARIANT = "AllTraffic"
 HOURLY_FOLDER = "%Y/%m/%d/%H"
@@ -295,7 +295,7 @@ def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
         names = storage_of(top).list_folders(top)
     except BadInput:
         return []  # left to the job to report
-    return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, Named.WORD)]
+    return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, NameKind.WORD)]
 
 
 def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:

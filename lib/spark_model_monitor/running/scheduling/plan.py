@@ -25,7 +25,7 @@ from spark_model_monitor.running.configuration.reading import BASELINE_FILES, So
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.scheduling.schedules import Clock, Recurrence, full_hour, read_offset
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 MIDNIGHT = Clock("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 
@@ -327,10 +327,10 @@ def _destinations(text: str | None, where: str) -> tuple[Destination, ...]:
 
 def _faults_of_names(entry: Schedule, where: str) -> Iterator[str]:
     """Errors in names that become parts of paths: of the record of its runs, and of the folders of their results."""
-    if not is_ours(entry.name, Named.WORD):
+    if not is_ours(entry.name, NameKind.WORD):
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for place, job in enumerate(entry.jobs):
-        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), Named.BELOW):
+        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), NameKind.BELOW):
             yield (
                 f"{where}: jobs[{place}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
                 "as %Y/%m/%d/%H"

@@ -50,7 +50,7 @@ class Ties(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class DistanceComparison:
     """The result of a method.
 
     method: its name in constraints.json. distance: None if not computable; `reason` then says why. n, m: the numbers of
@@ -72,7 +72,7 @@ class Comparison:
 
 def compare_numeric(
     baseline: NumericDistribution, current: NumericDistribution, *, method: str = "Robust", ties: Ties = Ties.SUMMED
-) -> Comparison:
+) -> DistanceComparison:
     """The distance between two numeric distributions. method: a name in NUMERIC_METHODS or DISTANCES. ties: for the
     service's distances only; ours always add up equal values.
 
@@ -98,7 +98,7 @@ def compare_numeric(
     else:
         compared_distance = None
         reason = _describe_empty_samples(n, m)
-    return Comparison(entry.name, compared_distance, n, m, formula, ties, reason=reason)
+    return DistanceComparison(entry.name, compared_distance, n, m, formula, ties, reason=reason)
 
 
 def _find_distance(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
@@ -120,7 +120,9 @@ def _measure_distance(distance: Entry[Distance], samples: Samples) -> tuple[floa
     return value, None
 
 
-def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
+def compare_categorical(
+    baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity"
+) -> DistanceComparison:
     """The distance between two sets of category counts. method: a name in CATEGORICAL_METHODS or DISTANCES.
 
     LInfinity is corrected for chance like `Robust`. ChiSquared gives a p-value.
@@ -131,7 +133,9 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     entry = _find_distance(CATEGORICAL_METHODS, "categorical", method)
     n = sum(baseline.values())
     m = sum(current.values())
-    nothing = Comparison(entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"])
+    nothing = DistanceComparison(
+        entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"]
+    )
     if not (n and m):
         return replace(nothing, reason=_describe_empty_samples(n, m))
     # All methods but the test give a distance of the counts by category
@@ -206,14 +210,14 @@ class Status(Enum):
     NOT_JUDGED = "not judged"
 
 
-class Verdict(NamedTuple):
+class DriftVerdict(NamedTuple):
     """The outcome for one feature. reason: why it is not judged, or passed without a distance."""
 
     status: Status
     reason: str | None = None
 
 
-def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, current_rows: int) -> Verdict:
+def judge(comparison: DistanceComparison, threshold: float, *, baseline_rows: int, current_rows: int) -> DriftVerdict:
     """Drift if the distance is above the threshold, or a p-value below it; no drift exactly at the threshold.
 
     Not judged: a side without rows; values on one side only (missing values are left to the completeness check); a
@@ -224,15 +228,15 @@ def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, curre
         empty_samples = [
             name for name, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows
         ]
-        return Verdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(empty_samples)}")
+        return DriftVerdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(empty_samples)}")
     # Values that are missing on both sides have not changed
     if not (comparison.n or comparison.m):
-        return Verdict(Status.PASSED, "all values are missing on both sides")
+        return DriftVerdict(Status.PASSED, "all values are missing on both sides")
     if comparison.distance is None:
-        return Verdict(Status.NOT_JUDGED, comparison.reason)
+        return DriftVerdict(Status.NOT_JUDGED, comparison.reason)
     # A p-value is small where a distance is large
     if comparison.higher_is_more:
         drifted = comparison.distance > threshold
     else:
         drifted = comparison.distance < threshold
-    return Verdict(Status.VIOLATED if drifted else Status.PASSED)
+    return DriftVerdict(Status.VIOLATED if drifted else Status.PASSED)

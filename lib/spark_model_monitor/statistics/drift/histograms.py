@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Counts, NumericDistribution, StepCdf, Values
-from spark_model_monitor.statistics.states import Bucket
+from spark_model_monitor.statistics.states import HistogramBin
 
 DECILES = range(1, 10)
 
@@ -30,7 +30,7 @@ class Histogram:
     nan: float = 0.0
 
     @classmethod
-    def of(cls, buckets: Sequence[Bucket], *, nan: int = 0) -> Histogram:
+    def of(cls, buckets: Sequence[HistogramBin], *, nan: int = 0) -> Histogram:
         """The histogram of these buckets, such as those of statistics.json."""
         numbers = np.array([(b.lower_bound, b.upper_bound, b.count) for b in buckets], dtype=np.float64).reshape(-1, 3)
         lower, upper, counts = numbers.T
@@ -40,7 +40,7 @@ class Histogram:
     def from_numbers(cls, numbers: NumericDistribution) -> Histogram:
         """The ten buckets of statistics.json, plus a point for each infinity that occurs."""
         sketch = numbers.sketch()
-        buckets: list[Bucket] = []
+        buckets: list[HistogramBin] = []
         if sketch.count:
             if numbers.minimum is None:
                 low = sketch.quantile(0.0)
@@ -52,9 +52,9 @@ class Histogram:
                 high = numbers.maximum
             buckets = sketch.buckets(low, high)
         if numbers.negative_infinite:
-            buckets = [Bucket(-math.inf, -math.inf, numbers.negative_infinite), *buckets]
+            buckets = [HistogramBin(-math.inf, -math.inf, numbers.negative_infinite), *buckets]
         if numbers.positive_infinite:
-            buckets = [*buckets, Bucket(math.inf, math.inf, numbers.positive_infinite)]
+            buckets = [*buckets, HistogramBin(math.inf, math.inf, numbers.positive_infinite)]
         return cls.of(buckets)
 
 

@@ -27,10 +27,10 @@ from spark_model_monitor.statistics.states.distinct import (
 from spark_model_monitor.statistics.states.encoding import STATES, State, decode
 from spark_model_monitor.statistics.states.ends import Ends, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
-from spark_model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
+from spark_model_monitor.statistics.states.kll import HistogramBin, KllBuilder, KllSketch
 from spark_model_monitor.statistics.states.moments import Moments, MomentsBuilder
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
-from spark_model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowGroups, RowRuns, Run
+from spark_model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowGroups, RowRun, RowRuns
 
 __all__ = [
     "STATES",
@@ -48,7 +48,7 @@ __all__ = [
     "MomentsBuilder",
     "KllSketch",
     "KllBuilder",
-    "Bucket",
+    "HistogramBin",
     "DateTexts",
     "DateTextsBuilder",
     "DistinctRegisters",
@@ -65,7 +65,7 @@ __all__ = [
     "RowCounts",
     "RowGroups",
     "RowRuns",
-    "Run",
+    "RowRun",
     "Requests",
     "RequestsBuilder",
 ]

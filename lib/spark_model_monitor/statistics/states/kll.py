@@ -46,7 +46,7 @@ _LEVEL = struct.Struct("<QQB")  # length, compactions, offset
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class HistogramBin:
     """A range of values [lower_bound, upper_bound), closed in the last bucket, and how many values it holds."""
 
     lower_bound: float
@@ -127,7 +127,7 @@ class KllSketch(State):
             self._quantiles[share] = float(values[min(index, len(values) - 1)]) if len(values) else math.nan
         return self._quantiles[share]
 
-    def buckets(self, minimum: float, maximum: float, *, as_deequ: bool = False) -> list[Bucket]:
+    def buckets(self, minimum: float, maximum: float, *, as_deequ: bool = False) -> list[HistogramBin]:
         """Ten buckets of equal width from `minimum` to `maximum` (of the data, exact); none for an empty sketch.
 
         Counts are differences of the sketch's ranks and add up to `count`: the last bucket has the maximum, also where
@@ -146,7 +146,7 @@ class KllSketch(State):
             end = max(bounds[-1], maximum)
         below[-1] = _count_ranks(cdf, [end], "right")[0]  # the last bucket is closed
         counts = np.diff(below)
-        return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
+        return [HistogramBin(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
     def __add__(self, addend: KllSketch) -> KllSketch:
         """Deequ's merge, which depends on order; an empty sketch is neutral. Raises BadState if k or c differ."""

@@ -214,7 +214,7 @@ def encode_lot(lot: float, partition: int, row: int) -> float:
     return (int(lot * (1 << _OF_LOT)) + position / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
 
 
-class Run(NamedTuple):
+class RowRun(NamedTuple):
     """Neighbouring rows. lot: a random number; the runs with the smallest lots are kept. rows: their number.
 
     numbers: the present cells as doubles, NaN for a text that is none; empty if fewer than half are numbers. hashes: of
@@ -239,7 +239,7 @@ class Run(NamedTuple):
         """
         return FEWEST_ROWS * round(self.place * (1 << (_OF_PARTITION + _OF_ROW)))
 
-    def join_rows(self, following: Run) -> Run:
+    def join_rows(self, following: RowRun) -> RowRun:
         """The rows of both, up to the maximum; texts count as numbers if those of both do."""
         is_present = np.concatenate((self.read_presence(), following.read_presence()))[:ROWS_OF_A_GROUP]
         end = 8 * int(is_present.sum())
@@ -253,7 +253,7 @@ class Run(NamedTuple):
             present = b""
         else:
             present = np.packbits(is_present).tobytes()
-        return Run(self.lot, len(is_present), numbers, (self.hashes + following.hashes)[:end], present)
+        return RowRun(self.lot, len(is_present), numbers, (self.hashes + following.hashes)[:end], present)
 
     def read_presence(self) -> NDArray[np.bool_]:
         """Whether each row has a cell."""
@@ -266,10 +266,12 @@ def build_first_runs(numbers: NDArray[np.float64], partition: int = 0) -> RowRun
     """Runs of a partition's first rows, one number each; most from the first partitions, which may be the only ones."""
     numbers = numbers[: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
     parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
-    return RowRuns(tuple(Run(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts)))
+    return RowRuns(
+        tuple(RowRun(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts))
+    )
 
 
-def read_values(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def read_values(runs: Sequence[RowRun], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The present cells of all runs in order, as numbers or as hashes of texts, and the number of cells of each run. As numbers
     they are without the texts that are none.
     """
@@ -289,7 +291,7 @@ def read_values(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], ND
     return numbers[is_number], np.diff(numbers_before[ends])
 
 
-def count_value_rows(runs: Sequence[Run], *, numeric: bool) -> NDArray[np.float64]:
+def count_value_rows(runs: Sequence[RowRun], *, numeric: bool) -> NDArray[np.float64]:
     """The rows of each run whose cell is missing or a value: as numbers, without those of texts that are none."""
     rows = np.array([run.rows for run in runs], dtype=float)
     if not numeric or not any(run.hashes for run in runs):
@@ -306,7 +308,7 @@ class RowRuns(State):
 
     KIND: ClassVar[str] = "row_runs"
 
-    runs: tuple[Run, ...] = ()
+    runs: tuple[RowRun, ...] = ()
 
     def __add__(self, addend: RowRuns) -> RowRuns:
         """The runs of both with the smallest lots."""
@@ -331,7 +333,7 @@ class RowRuns(State):
                 raise BadState(f"state bytes: a part of {cls.KIND!r} has other values than rows")
             if len(bits) not in (0, -(-rows // 8)):
                 raise BadState(f"state bytes: a part of {cls.KIND!r} has other rows")
-            runs.append(Run(lot, rows, part[_HEAD.size : end], part[end:], bits))
+            runs.append(RowRun(lot, rows, part[_HEAD.size : end], part[end:], bits))
         return cls(tuple(runs))
 
 

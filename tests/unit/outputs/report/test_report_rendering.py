@@ -11,14 +11,14 @@ import nbformat
 import pytest
 
 from spark_model_monitor.documents.page import (
-    Column,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     build_table,
     format_number,
 )
@@ -31,8 +31,8 @@ HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/
 CHART = PointChart(
     HOSTILE,
     (
-        Point("DI", 0.1, 0.2, (0.05, 0.3), Mark.GOOD),
-        Point("TE", float("inf"), 2.9, None, Mark.BAD),
+        Point("DI", 0.1, 0.2, (0.05, 0.3), Highlight.GOOD),
+        Point("TE", float("inf"), 2.9, None, Highlight.BAD),
         Point("DCA", -36.7, -0.5, (float("-inf"), 0.0)),
         Point("FT", None, 0.1),
         Point("$a$", 0.5),
@@ -46,7 +46,13 @@ PAGE = Page(
         PageSection(HOSTILE, (HOSTILE, CHART)),
         PageSection(
             "Table",
-            (PageTable((Column(HOSTILE), Column("n", is_number=True)), (Line((HOSTILE, "1"), Mark.BAD),), HOSTILE),),
+            (
+                PageTable(
+                    (TableColumn(HOSTILE), TableColumn("n", is_number=True)),
+                    (TableLine((HOSTILE, "1"), Highlight.BAD),),
+                    HOSTILE,
+                ),
+            ),
             level=3,
         ),
     ),

@@ -15,10 +15,10 @@ import numpy as np
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
+    FeatureRole,
     MonitoringConfig,
     MonitoringSettings,
     NumConstraints,
-    Role,
     StringConstraints,
 )
 from spark_model_monitor.documents.statistics import (
@@ -253,7 +253,7 @@ def suggest(
         for rule in SUGGESTIONS.values():
             members |= rule(feature, max_domain_size)
         if feature.name in predictions:
-            members["role"] = Role.PREDICTION
+            members["role"] = FeatureRole.PREDICTION
         if settings.is_calibrated:
             members["always_new"] = GROUPS if feature.name == settings.group_column else why_always_new(feature)
         elif feature.num_others:  # the data set itself has to pass

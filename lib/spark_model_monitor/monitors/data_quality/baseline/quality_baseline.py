@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
+    FeatureRole,
     MonitoringConfig,
     MonitoringSettings,
-    Role,
 )
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
@@ -129,7 +129,9 @@ class QualityBaseline(StoredBaseline):
     @property
     def outputs(self) -> frozenset[str]:
         """The features that are model outputs."""
-        return frozenset(feature.name for feature in self.constraints.features if feature.role is Role.PREDICTION)
+        return frozenset(
+            feature.name for feature in self.constraints.features if feature.role is FeatureRole.PREDICTION
+        )
 
     def without(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without the `excluded` features."""
@@ -397,7 +399,7 @@ class BaselineFeature:
     @property
     def family(self) -> str:
         """The family of the feature's drift."""
-        if self.constraints.role is Role.PREDICTION:
+        if self.constraints.role is FeatureRole.PREDICTION:
             return PREDICTIONS
         return DRIFT
 

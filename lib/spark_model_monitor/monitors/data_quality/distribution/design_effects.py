@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers, why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED
-from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRuns, Run
+from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GROUP, read_values
@@ -197,7 +197,7 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float 
         yield column
 
 
-def _has_number(run: Run) -> NDArray[np.bool_]:
+def _has_number(run: RowRun) -> NDArray[np.bool_]:
     """Whether each row has a number. A run of which fewer than half are numbers keeps none."""
     has_number = run.read_presence()
     numbers = np.frombuffer(run.numbers)
@@ -243,7 +243,7 @@ def _effects_of_neighbours(
     return effects
 
 
-def _lay_out(runs: Sequence[Run], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
+def _lay_out(runs: Sequence[RowRun], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
     """The indices of the runs with so many rows, at most, in order; and their sizes, those that follow each other joined."""
     rows = 0
     indices: list[int] = []

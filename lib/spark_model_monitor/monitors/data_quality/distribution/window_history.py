@@ -25,8 +25,8 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
 from spark_model_monitor.statistics.states import (
     Profile,
+    RowRun,
     RowRuns,
-    Run,
 )
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.rows import count_value_rows, read_values
@@ -155,7 +155,7 @@ class _Cut(NamedTuple):
     """
 
     name: str
-    runs: Sequence[Run]
+    runs: Sequence[RowRun]
     apart: tuple[Values, NDArray[np.int64]]
     sizes: NDArray[np.int64]
     filled: NDArray[np.bool_]

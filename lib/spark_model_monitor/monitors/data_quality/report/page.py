@@ -30,13 +30,13 @@ from spark_model_monitor.documents.page import (
     Block,
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
+    TableColumn,
+    TableLine,
     format_count,
     format_noun_count,
     format_number,
@@ -112,7 +112,7 @@ def create_page(
         for feature in unsure[:MOST_CARDS]
     )
 
-    def line(name: str, mark: Mark = Mark.NONE) -> Line:
+    def line(name: str, mark: Highlight = Highlight.NONE) -> TableLine:
         return _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), mark)
 
     calm = [name for name in names if name not in first and name not in unsure_names]
@@ -129,7 +129,9 @@ def create_page(
     if unsure_cards:
         blocks: list[Block] = [Cards(unsure_cards)]
         if len(unsure) > MOST_CARDS:
-            blocks.append(PageTable(_CALM, tuple(line(feature.name, Mark.UNSURE) for feature in unsure[MOST_CARDS:])))
+            blocks.append(
+                PageTable(_CALM, tuple(line(feature.name, Highlight.UNSURE) for feature in unsure[MOST_CARDS:]))
+            )
         note = "nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", tuple(blocks), note=note))
     if calm:
@@ -207,7 +209,7 @@ def _unsure_card(
     more: tuple[Block, ...] = (_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
     advice = (f"To find out: {feature.advice}",) if feature.advice else ()
     reason = feature.reason or ""
-    return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Mark.UNSURE)
+    return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Highlight.UNSURE)
 
 
 def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
@@ -226,8 +228,8 @@ def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
         )
         for each in shown
     )
-    columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
-    return PageTable(columns, tuple(map(Line, rows)))
+    columns = tuple(TableColumn(title, title in ("found", "limit")) for title in CHECKS)
+    return PageTable(columns, tuple(map(TableLine, rows)))
 
 
 def _tables(result: CheckResult) -> Iterable[PageTable]:
@@ -237,18 +239,20 @@ def _tables(result: CheckResult) -> Iterable[PageTable]:
 
 
 _CALM = (
-    *(Column("feature", is_name=True), Column("type"), Column("baseline and this run")),
-    *(Column("before", is_number=True), Column("now", is_number=True)),
-    *(Column("no change larger than"), Column("missing", is_number=True)),
+    *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("baseline and this run")),
+    *(TableColumn("before", is_number=True), TableColumn("now", is_number=True)),
+    *(TableColumn("no change larger than"), TableColumn("missing", is_number=True)),
 )
 
 
-def _line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Mark) -> Line:
+def _line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Highlight) -> TableLine:
     largest = format_largest_unseen_change(check_results)
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
     picture = (draw_overlay(before, now) if before and now else None) or "–"
     lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))
-    return Line((name, shown, picture, _typical_value(before), _typical_value(now), largest, lacking), mark, of=name)
+    return TableLine(
+        (name, shown, picture, _typical_value(before), _typical_value(now), largest, lacking), mark, of=name
+    )
 
 
 def _typical_value(side: Side) -> str:
@@ -274,9 +278,9 @@ def _size(result: CheckResult) -> float:
 
 def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, FeatureDistribution]) -> Page:
     columns = (
-        *(Column("feature", is_name=True), Column("type"), Column("distribution")),
-        *(Column(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
-        Column("what is odd, or not compared"),
+        *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("distribution")),
+        *(TableColumn(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
+        TableColumn("what is odd, or not compared"),
     )
     odd = {name: _odd(features[name], each) for name, each in found.items()}
     cells = (
@@ -291,7 +295,7 @@ def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, F
         )
         for name, each in found.items()
     )
-    lines = tuple(map(Line, cells))
+    lines = tuple(map(TableLine, cells))
     strange = [name for name in found if odd[name]]
     rows = max((side.num_rows for side in found.values()), default=0)
     text = f"{len(lines):,} features of {format_count(rows)} rows: later data is checked against what they are like."

@@ -21,7 +21,7 @@ from spark_model_monitor.documents.check_results import (
     SegmentPart,
 )
 from spark_model_monitor.documents.headline import DRIFT
-from spark_model_monitor.documents.page import Column, Line, PageTable, format_number, format_percent
+from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_number, format_percent
 from spark_model_monitor.monitors.causes import ALONE, MOST, causes_table
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
@@ -233,10 +233,13 @@ MOST_SEGMENTS_SHOWN = 12
 def create_tables(result: CheckResult) -> Iterator[PageTable]:
     """Each segment's contribution to a change, the largest first, and what its rows have in common."""
     if result.parts and result.parts[0].segment != HIDDEN:
-        titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
+        titles = (
+            TableColumn("segment", is_name=True),
+            *(TableColumn(title, True) for title in ("of the rows", "within", "mix")),
+        )
         parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
         numbers = (
             (part.segment, format_percent(part.rows), *map(format_number, (part.within, part.mix))) for part in parts
         )
-        yield PageTable(titles, tuple(map(Line, numbers)), PARTS)
+        yield PageTable(titles, tuple(map(TableLine, numbers)), PARTS)
     yield from causes_table(result)
