@@ -66,7 +66,7 @@ def hash_arrays(arrays: Sequence[NDArray[np.generic]]) -> list[Hashes]:
     return hashes_by_array
 
 
-def hash_rows(columns: Sequence[NDArray[np.float64]], are_present: Sequence[NDArray[np.bool_]]) -> Hashes:
+def chain_hashes(columns: Sequence[NDArray[np.float64]], are_present: Sequence[NDArray[np.bool_]]) -> Hashes:
     """The hash of each row of doubles, as xxhash64 of several columns has it: the hash of one is the seed of the next.
 
     are_present: where there is a value; a null leaves the hash unchanged.

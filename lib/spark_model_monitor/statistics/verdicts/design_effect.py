@@ -128,7 +128,7 @@ def estimate_column_design_effects(columns: Sequence[ScoredColumn], run_sizes: S
         for column in batch:
             answers += [first_score + answer for answer in column.answers]
             first_score += len(column.scores)
-        answer_effects = iter(estimate_design_effects(scores, run_sizes, answers))
+        answer_effects = iter(compute_design_effects(scores, run_sizes, answers))
         # A column's largest answer counts, so its p-value allows for their number
         for column in batch:
             column_effects = [next(answer_effects) for _ in column.answers]
@@ -152,7 +152,7 @@ def _split_into_batches(columns: Sequence[ScoredColumn]) -> Iterator[Sequence[Sc
         yield batch
 
 
-def estimate_design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0,)) -> list[DesignEffect]:
+def compute_design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0,)) -> list[DesignEffect]:
     """The design effect of each answer, from the variance ratios of its scores.
 
     scores: shape (scores, rows), run after run, each with a mean of about 0. answers: as in `ScoredColumn`. Sums of b rows
