@@ -1,7 +1,7 @@
 """constraints.json of the data-quality jobs: the constraints of each feature, and how it is monitored.
 
 The models mirror the file, including old names and places, so that a file is written back unchanged.
-`Constraints.monitoring_of(feature)` interprets them: one `MonitoringSettings` without gaps. Model-quality constraints
+`Constraints.settings_for(feature)` interprets them: one `MonitoringSettings` without gaps. Model-quality constraints
 are another document. Driver only, pure.
 
 Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and

@@ -147,7 +147,7 @@ class DistinctBuilder:
         self._room = WAITING
 
     def update(self, hashes: Hashes) -> None:
-        """Take the hashes of present values (`hashing.xxhash64_of`, `hashing.xxhash64_of_texts`, or Spark's)."""
+        """Take the hashes of present values (`hashing.xxhash64`, `hashing.hash_texts`, or Spark's)."""
         if self._leading_bits:
             hashes = hashes[(hashes & self._leading_bits) == 0]
         if len(hashes):
