@@ -13,7 +13,7 @@ from spark_model_monitor.running.runtime.failures import KNOWN
 from spark_model_monitor.storage.files import REFUSALS, NameKind
 
 GIVEN = {
-    "of.value": [kind.value for kind in NameKind],
+    "kind.value": [kind.value for kind in NameKind],
     "form": [text.pattern.pattern for text in TEXTS],
     "sign": [*KNOWN, *REFUSALS],
     "f'\\\\b{re.escape(each.name)}\\\\b'": [r"\bmodel\-1\b"],
