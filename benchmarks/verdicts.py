@@ -69,8 +69,8 @@ from spark_model_monitor.statistics.states import (
     Moments,
     MomentsBuilder,
     Profile,
+    RowRun,
     RowRuns,
-    Run,
 )
 from spark_model_monitor.statistics.states.frequencies import LIMIT
 from spark_model_monitor.statistics.states.kll import KllBuilder
@@ -80,11 +80,11 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import Pool
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
-    category_tests,
     chance_of_more,
+    compare_categories,
+    compare_missing_values,
+    compare_numbers,
     fewest_beyond_chance,
-    missing_value_tests,
-    numeric_tests,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
@@ -186,10 +186,10 @@ def moments(values: Values) -> Moments:
 
 def compare_columns(baseline: Column, window: Column) -> tuple[Component, ...]:
     """The components of one column."""
-    missing = missing_value_tests((baseline.missing, baseline.rows), (window.missing, window.rows))
+    missing = compare_missing_values((baseline.missing, baseline.rows), (window.missing, window.rows))
     if baseline.numbers is not None and window.numbers is not None:
-        return (*missing, *numeric_tests([(baseline.numbers, window.numbers)])[0])
-    return (*missing, *category_tests([(baseline.categories, window.categories)])[0])
+        return (*missing, *compare_numbers([(baseline.numbers, window.numbers)])[0])
+    return (*missing, *compare_categories([(baseline.categories, window.categories)])[0])
 
 
 def within(runs: int, level: float) -> int:
@@ -414,7 +414,7 @@ def parts_of(
     present = [part[~np.isnan(part)] for part in kept]
     runs = RowRuns(
         tuple(
-            Run(float(lot), len(part), own.tobytes(), own.astype(np.uint64).tobytes())
+            RowRun(float(lot), len(part), own.tobytes(), own.astype(np.uint64).tobytes())
             for lot, (part, own) in enumerate(zip(kept, present, strict=True))
         )
     )
@@ -992,7 +992,7 @@ def alarms_by(before: Column, now: Column, past: WindowStatistics | None, others
             lacks = chance_of_more(before.missing, before.rows, now.missing, now.rows)
             missing = Component("missing", lacks, 1.0)  # completeness has no least effect
             allowed = adjust_for_between_window_variance(
-                missing, raw, select_similar_size(raw, past), others=others if name == IN_COMPANY else None
+                missing, raw, select_similar_size(raw, past), pooled=others if name == IN_COMPANY else None
             )
             is_missing = allowed.p <= OF_MISSING
         if found <= OF_DRIFT or is_missing:
@@ -1554,7 +1554,7 @@ def elec2(full: bool) -> Iterator[Mark]:
         baseline = column(name, np.concatenate(parts[:20]))
         raw = estimate_block_variation(
             Profile(6_720, (FeatureProfile("x", ColumnType.FRACTIONAL),)),
-            [RowRuns(tuple(Run(float(lot), 336, part.tobytes()) for lot, part in enumerate(parts[:20])))],
+            [RowRuns(tuple(RowRun(float(lot), 336, part.tobytes()) for lot, part in enumerate(parts[:20])))],
         ).past.get("x")
         if raw is None:
             print(f"        elec2, {name}: the weeks of the baseline differ too much")
@@ -1999,7 +1999,7 @@ def baseline_of_texts(cells: list[str], *, are_by_time: bool) -> Any:
     runs = []
     for part in range(32):
         hashes = np.array([hash(each) for each in cells[part * rows : part * rows + min(rows, 512)]])
-        runs.append(Run(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
+        runs.append(RowRun(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
     kept = RowRuns(tuple(runs))
     constraints = monitor.constraints(profile)
     known = monitor.stored_baseline(constraints, None, profile, constraints)
@@ -2016,7 +2016,7 @@ def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
         runs.append(
             RowRuns(
                 tuple(
-                    Run(
+                    RowRun(
                         float(lot),
                         512,
                         found[~np.isnan(found)].tobytes(),

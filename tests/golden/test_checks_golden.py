@@ -51,7 +51,7 @@ def feature_of(name: str, cells: tuple[str, ...]) -> FeatureProfile:
     kll.update(moments.update(parse_numbers(texts, kinds)))
     counts = texts.drop_null().value_counts()
     frequencies.update(counts.field("values"), counts.field("counts").to_numpy())
-    states = [DataTypeCounts.of_kinds(kinds), moments.state(), kll.state(), frequencies.state()]
+    states = [DataTypeCounts.from_kinds(kinds), moments.state(), kll.state(), frequencies.state()]
     return FeatureProfile.of(name, ColumnType.TEXT, states)
 
 
@@ -131,7 +131,7 @@ def test_the_published_traffic_breaks_churns_types_by_the_one_row_that_is_fracti
     )
 
     assert len(found) == 59
-    share = messages.java_double(333 / 334 * 100)
+    share = messages.format_java_double(333 / 334 * 100)
     assert {text for _, _, text in found} == {
         "Data type match requirement is not met. Expected data type: Integral, Expected match: 100.0%. "
         f"Observed: Only {share}% of data is Integral."

@@ -70,7 +70,7 @@ def count_together(spark: SparkSession, folder: str, threads: int, times: int) -
     storage.write(path, b"0")
 
     def count(_: int) -> None:
-        lease = Lease(storage, folder, rest=lambda seconds: time.sleep(seconds / 20))
+        lease = Lease(storage, folder, sleep=lambda seconds: time.sleep(seconds / 20))
         try:
             lease.take()
             storage.write(path, str(int(storage.read(path)) + 1).encode())

@@ -28,11 +28,11 @@ from spark_model_monitor.data.profiling.segments import AND, Part
 from spark_model_monitor.data.records.event_times import microseconds_of, moment_of
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus, remove_values
 from spark_model_monitor.documents.headline import ONE_VALUE
-from spark_model_monitor.documents.page import Column, Line, PageTable, percent
+from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
-from spark_model_monitor.statistics.states.segments import rest_of
+from spark_model_monitor.statistics.states.segments import format_rest_label
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -341,12 +341,12 @@ class Candidate:
     def of_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
         below = tuple(math.nextafter(cut, -math.inf) for cut in cuts)
         labels = Part(position, name, tuple(cuts)).ranges()
-        return cls(name, Binned(position, below), (f"{name}={NO_VALUE}", rest_of(name), *labels))
+        return cls(name, Binned(position, below), (f"{name}={NO_VALUE}", format_rest_label(name), *labels))
 
     @classmethod
     def of_values(cls, name: str, position: int, values: Iterable[str]) -> Candidate:
         found = tuple(sorted(values))
-        labels = (f"{name}={NO_VALUE}", rest_of(name), *(f"{name}={value}" for value in found))
+        labels = (f"{name}={NO_VALUE}", format_rest_label(name), *(f"{name}={value}" for value in found))
         return cls(name, Binned(position, values=found), labels)
 
 
@@ -477,7 +477,7 @@ def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Ke
     if (best := _clearest(segments)) is not None:
         key, named = best
         how = "only" if named.share >= ALONE else "most of it"
-        much = f"{percent(named.share)} of the change, {percent(named.rows)} of the rows"
+        much = f"{format_percent(named.share)} of the change, {format_percent(named.rows)} of the rows"
         found |= {"where": f"{how} in {ONE_SEGMENT}{key.name}: {much}", "segment": key.label(named)}
     return found
 
@@ -515,7 +515,7 @@ def _cause(key: Key, named: Named) -> Cause:
     if named.share >= NEARLY_ALL:
         much = "all"
     else:
-        much = percent(named.share)
+        much = format_percent(named.share)
     value = None
     if key.labels and len(named.places) == 1:
         value = key.label(named)
@@ -530,8 +530,8 @@ def shares_of(bins: NDArray[np.int16], size: int) -> Numbers:
 
 CAUSES = "What the changed rows have in common, the clearest first."
 _CAUSES = (
-    *(Column("what", is_name=True), Column("where from"), Column("value", is_name=True)),
-    *(Column("of the change", is_number=True), Column("of the rows", is_number=True)),
+    *(TableColumn("what", is_name=True), TableColumn("where from"), TableColumn("value", is_name=True)),
+    *(TableColumn("of the change", is_number=True), TableColumn("of the rows", is_number=True)),
 )
 
 
@@ -539,9 +539,10 @@ def causes_table(result: CheckResult) -> Iterator[PageTable]:
     """What the rows of a change have in common, for its card."""
     if result.cause:
         numbers = (
-            (each.key, each.words, each.value or "", percent(each.share), percent(each.rows)) for each in result.cause
+            (each.key, each.words, each.value or "", format_percent(each.share), format_percent(each.rows))
+            for each in result.cause
         )
-        yield PageTable(_CAUSES, tuple(map(Line, numbers)), CAUSES).without_empty()
+        yield PageTable(_CAUSES, tuple(map(TableLine, numbers)), CAUSES).drop_empty_columns()
 
 
 # Changes of outcomes: whether answers were wrong, or how often they were positive.

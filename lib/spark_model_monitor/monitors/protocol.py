@@ -27,7 +27,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 
@@ -339,7 +339,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """The document with the violations among the results, in its member `violations`."""
 
     @abstractmethod
-    def table(self, documents: Any, /) -> Table:
+    def table(self, documents: Any, /) -> RowTable:
         """The documents for people: one row for each feature or metric."""
 
 

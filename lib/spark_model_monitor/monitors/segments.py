@@ -6,9 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
-from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus, Hint, plain_words, whose
-from spark_model_monitor.documents.page import percent
-from spark_model_monitor.statistics.states.segments import rest_of
+from spark_model_monitor.documents.check_results import (
+    IN_SEGMENT,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    describe_violation,
+    identify_subject,
+)
+from spark_model_monitor.documents.page import format_percent
+from spark_model_monitor.statistics.states.segments import format_rest_label
 
 OTHER_CUT = "rows that are cut by {cut!r} show the same change"
 
@@ -17,10 +24,10 @@ def told_in(result: CheckResult, where: str, label: str | None) -> CheckResult:
     """The result with its segment. label: the segment's name, None if it may not be shown."""
     members: dict[str, Any] = {"segment": label, "where": where}
     if result.is_violation:
-        said = plain_words(result)
+        said = describe_violation(result)
         members |= {
             "words": f"{said}, {where}",
-            "change": said.removeprefix(f"{' of '.join(filter(None, whose(result)))} "),
+            "change": said.removeprefix(f"{' of '.join(filter(None, identify_subject(result)))} "),
         }
     if where.startswith(IN_SEGMENT) and result.description:
         members["description"] = f"{result.description}, {where if label is None else f'in {label}'}"
@@ -86,15 +93,15 @@ def hints_of_segments(before: _RowsIn | None, found: _RowsIn) -> Iterator[Hint]:
     """
     for cut in found if before is None else before:
         now = _shares(found, cut)
-        rest_label = rest_of(cut)
+        rest_label = format_rest_label(cut)
         text = ""
         if cut not in found:
             text = "the data lacks the column, so that nothing is judged by them"
         elif before is None and rest_label in now:
-            share = percent(now[rest_label])
+            share = format_percent(now[rest_label])
             text = f"there are more than {len(now) - 1:,} values, and {share} of the rows have others"
         elif before is not None and now.get(rest_label, 0.0) >= MANY_OTHERS > _shares(before, cut).get(rest_label, 0.0):
-            share = percent(now[rest_label])
+            share = format_percent(now[rest_label])
             text = f"{share} of the rows have values that the baseline lacks; are they written otherwise?"
         if text:
             yield Hint(hint="segments", features=(), description=f"segments by {cut!r}: {text}")

@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import violations_of
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import compare, number_feature, profile_of, text_feature
 
@@ -95,7 +95,7 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
 @given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES)
 def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
     profile = scanned(columns)
-    written = create_statistics(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
+    written = create_statistics(profile, compute_metrics(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
     baseline = from_statistics(Statistics.from_json(written))
 
     outcomes = check_all(compare(suggested(profile, policy), profile, baseline))
@@ -108,7 +108,7 @@ def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
 def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(columns, policy, share):
     policy = replace(policy, datatype_check_threshold=share)
     profile = DataQualityMonitor(policy).interpret_state(scanned(columns))
-    written = create_statistics(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
+    written = create_statistics(profile, compute_metrics(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
 
     for baseline in (from_profile(profile), from_statistics(Statistics.from_json(written))):
         outcomes = check_all(compare(suggested(profile, policy), profile, baseline))

@@ -12,7 +12,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.profiling.uniqueness import repeated_rows
 from spark_model_monitor.data.reading.data import read_data
-from spark_model_monitor.documents.alerts import accepted
+from spark_model_monitor.documents.alerts import apply_decisions
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
@@ -251,8 +251,8 @@ def test_somebody_who_accepts_a_violation_is_not_told_of_it_again_but_of_more():
     from spark_model_monitor.documents.alerts import Decision
 
     decision = Decision(run_id="r", time="2026-01-01T00:00:00Z", alarms=result(10))
-    assert [each.status for each in accepted(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
-    assert [each.status for each in accepted(result(100), [decision])] == [CheckStatus.VIOLATED]
+    assert [each.status for each in apply_decisions(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
+    assert [each.status for each in apply_decisions(result(100), [decision])] == [CheckStatus.VIOLATED]
 
 
 def test_rules_of_constraints_are_judged_and_those_of_the_flag_beside_them(baseline):

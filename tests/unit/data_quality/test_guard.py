@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.vectors import SEVERAL, TOO_LONG, VectorMoments, VectorMomentsBuilder
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
@@ -67,7 +67,7 @@ def vectors(rows, *others):
 def flags(random, rows, share=0.3):
     values = (random.random(rows) < share).astype(float)
     distinct = DistinctBuilder()
-    distinct.update(xxhash64_of(values))
+    distinct.update(xxhash64(values))
     feature = number_feature("flag", values.tolist(), integral=True)
     return replace(feature, states={**feature.states, "distinct": distinct.state()})
 

@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.hints import HINTS
 from spark_model_monitor.monitors.protocol import Layout, Sample
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import number_feature, profile_of, texts
 
@@ -28,7 +28,7 @@ def known(profile, *, from_documents=False):
     """A profile as a baseline. from_documents: as its statistics.json has it, without states."""
     constraints = suggest(profile, MonitoringSettings(verdicts="none"))
     if from_documents:
-        return QualityBaseline.from_documents(constraints, MONITOR.statistics(profile, metrics_of(profile)), None)
+        return QualityBaseline.from_documents(constraints, MONITOR.statistics(profile, compute_metrics(profile)), None)
     return QualityBaseline.from_documents(constraints, None, profile)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.monitors.causes import Key, Named, members_of
 
 PLANS = np.array(["basic", "plus", "premium"])
@@ -110,7 +110,7 @@ def test_the_run_says_the_likely_mistake_if_it_may_name_values(baseline, with_va
     orders = draw_orders(7)
     orders["price"] *= 100
     findings = run_monitoring(orders, DataQualityMonitor(), baseline, engine="local")
-    detail = headline_of(findings.results, with_values=with_values).detail
+    detail = write_headline(findings.results, with_values=with_values).detail
 
     assert ("price: all of them are about 100 times a usual one: another unit?" in detail) == with_values
 

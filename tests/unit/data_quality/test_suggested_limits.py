@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import 
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import number_feature, profile_of, text_feature
 
@@ -104,7 +104,7 @@ def test_without_verdicts_that_allow_for_noise_no_limit_is_suggested():
 
 def test_the_two_documents_say_the_same_as_the_states():
     constraints = suggest(PROFILE)
-    statistics = Statistics.from_json(create_statistics(PROFILE, metrics_of(PROFILE)).to_json())
+    statistics = Statistics.from_json(create_statistics(PROFILE, compute_metrics(PROFILE)).to_json())
 
     of_documents = QualityBaseline.from_documents(Constraints.from_json(constraints.to_json()), statistics)
     of_states = QualityBaseline.from_documents(constraints, profile=PROFILE)

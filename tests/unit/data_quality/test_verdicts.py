@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
 
 from .comparisons import compare, number_feature, profile_of, text_feature
 
@@ -352,7 +352,7 @@ DAYS = [f"2026-03-{day:02d}" for day in range(1, 11)] * 10
 def whole_numbers(name, values):
     feature = number_feature(name, [float(value) for value in values], integral=True)
     distinct = DistinctBuilder()
-    distinct.update(xxhash64_of(np.array(values, dtype=float)))
+    distinct.update(xxhash64(np.array(values, dtype=float)))
     return replace(feature, states={**feature.states, "distinct": distinct.state()})
 
 

@@ -11,7 +11,7 @@ from spark_model_monitor.data.profiling.partition import states_of_partition
 from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, keys_of, uri_of
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_PLACES, values_of
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_PLACES, read_values
 from spark_model_monitor.storage import StoredFile
 
 MIB = 2**20
@@ -97,7 +97,7 @@ def keep_runs(files_as_read, *, order, partition=0):
 def rows_in_order(runs):
     """The rows of the runs, in the order in which these begin."""
     in_order = sorted(runs.runs, key=lambda run: run.place)
-    return [values_of([run], numeric=True)[0].astype(int).tolist() for run in in_order]
+    return [read_values([run], numeric=True)[0].astype(int).tolist() for run in in_order]
 
 
 def test_runs_of_several_files_are_those_of_one_file_with_the_same_rows():

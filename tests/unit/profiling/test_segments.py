@@ -10,7 +10,7 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.data.profiling.segments import cuts_of, order_of
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, fits
+from spark_model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, has_columns
 
 ROWS = 3_000
 
@@ -171,8 +171,8 @@ def test_a_column_whose_name_looks_like_a_cut_is_a_column():
     [cut] = cuts_of(["a*b:3"], ["a*b:3", "a"])
 
     assert [part.name for part in cut.parts] == ["a*b:3"]
-    assert fits("a*b:3", ["a*b:3"])
-    assert not fits("a*b:3", ["a"])
+    assert has_columns("a*b:3", ["a*b:3"])
+    assert not has_columns("a*b:3", ["a"])
 
 
 def test_a_column_of_lists_cuts_no_rows():

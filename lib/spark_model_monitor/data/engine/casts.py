@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, scientific
+from spark_model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, format_scientific
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
 FRACTION_OF_ZEROS = r"\.?0+$"
@@ -97,7 +97,7 @@ def _of_float(value: np.floating[Any]) -> str:
     is_plain = value == 0 or PLAIN_FROM <= abs(float(value)) < PLAIN_BELOW
     if is_plain:
         return str(value)
-    return scientific(str(value))
+    return format_scientific(str(value))
 
 
 SAME = {

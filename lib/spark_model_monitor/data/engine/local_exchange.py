@@ -27,7 +27,7 @@ from spark_model_monitor.data.engine.partitions import (
     in_processes,
     processes_for,
 )
-from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, xxhash64
 from spark_model_monitor.storage import is_local, storage_of
 from spark_model_monitor.storage.files import TemporaryFolder, join
 
@@ -118,8 +118,8 @@ def _bounds_of_runs(numbers: NDArray[np.int64]) -> list[int]:
 
 def _hashes_of(values: pa.Array) -> Hashes:
     if pa.types.is_string(values.type):
-        return xxhash64_of_texts(values.fill_null(""))
-    return xxhash64_of(values.fill_null(0))
+        return hash_texts(values.fill_null(""))
+    return xxhash64(values.fill_null(0))
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.protocol import LINE_KEY
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, keys_of, uri_of
 from spark_model_monitor.errors import NeedsSpark
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.storage import is_local
-from spark_model_monitor.storage.files import Storage, in_folders, opened_without_spark
+from spark_model_monitor.storage.files import Storage, open_without_spark, order_like_spark
 
 READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()
@@ -70,7 +70,7 @@ def listed(places: Sequence[str]) -> tuple[File, ...]:
     return tuple(
         File(file.path, file.size_bytes)
         for place in places
-        for file in in_folders(_storage(place).walk(place), _storage(place).resolved(place))
+        for file in order_like_spark(_storage(place).walk(place), _storage(place).resolved(place))
         if file.size_bytes
     )
 
@@ -81,7 +81,7 @@ def source_of(path: str) -> Path | BinaryIO:
 
 
 def _storage(path: str) -> Storage:
-    storage = opened_without_spark(path)
+    storage = open_without_spark(path)
     if storage is None:
         raise NeedsSpark(path)
     return storage
@@ -160,7 +160,7 @@ def _column(name: str, lines: pa.Array, piece: Piece) -> pa.Array:
     if name == LINE:
         return lines.view(pa.string())
     if name == LINE_KEY:
-        return pa.array(xxhash64_of_texts(lines.view(pa.string())).view(np.int64))
+        return pa.array(hash_texts(lines.view(pa.string())).view(np.int64))
     return location_column(name, piece, len(lines))
 
 

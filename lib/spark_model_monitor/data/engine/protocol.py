@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from spark_model_monitor.statistics.states import State, decode, sum_of
+from spark_model_monitor.statistics.states import State, add_states, decode
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -91,7 +91,7 @@ def added(states: Iterable[State | bytes]) -> State:
     second = next(decoded, None)
     if second is None:
         return first
-    return sum_of(chain((first, second), decoded))
+    return add_states(chain((first, second), decoded))
 
 
 PARTITION = "partition"

@@ -42,11 +42,11 @@ from spark_model_monitor.statistics.states.contingency import (
     Standing,
     ValuedColumn,
     ValueKind,
-    places_of,
+    number_keys,
 )
-from spark_model_monitor.statistics.states.contingency import number_of as number_of_value
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
-from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
+from spark_model_monitor.statistics.states.contingency import parse_number as number_of_value
+from spark_model_monitor.statistics.states.hashing import hash_texts
+from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
@@ -227,7 +227,7 @@ def block_of(names: pa.StringArray) -> pa.Array:
     """The block of each row by the name of its group; null without a group. Source: B5.4."""
     has_name = names.is_valid().to_numpy(zero_copy_only=False)
     blocks = np.zeros(len(names), np.int64)
-    blocks[has_name] = xxhash64_of_texts(names.drop_null()) % np.uint64(BLOCKS)
+    blocks[has_name] = hash_texts(names.drop_null()) % np.uint64(BLOCKS)
     return pa.array(blocks, mask=~has_name)
 
 
@@ -511,14 +511,14 @@ def first_runs(
     found = rows.engine.way(first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
     told = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
     places = [
-        *(places_of(table, FACET) for table in state.tables),
-        *(places_of(state.tables[0], side) for side in (LABEL, PREDICTION)),
+        *(number_keys(table, FACET) for table in state.tables),
+        *(number_keys(state.tables[0], side) for side in (LABEL, PREDICTION)),
     ]
     numbers = (
         np.array([of.get(each.key(row), 0) for row in found], np.float64)
         for each, of in zip(told, places, strict=False)
     )
-    return tuple(map(first_runs_of, numbers))
+    return tuple(map(build_first_runs, numbers))
 
 
 def first_kinds(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, keys_of, uri_of
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.rows import MOST_PLACES
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class FileOrder:
         return np.repeat(ranks, np.diff(np.append(firsts, len(file_keys))))
 
     def places_of_ranks(self, ranks: Ranks) -> Ranks:
-        """The ranks as `placed_lot` takes them: fewer if there are more than it tells apart."""
+        """The ranks as `encode_lot` takes them: fewer if there are more than it tells apart."""
         if self.ranks > MOST_PLACES:
             return ranks * MOST_PLACES // self.ranks
         return ranks
@@ -86,7 +86,7 @@ def file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
     if FILE_KEY in names:
         file_keys = batch.column(FILE_KEY)
     elif FILE in names:
-        file_keys = pa.array(xxhash64_of_texts(batch.column(FILE)).view(np.int64))
+        file_keys = pa.array(hash_texts(batch.column(FILE)).view(np.int64))
     else:
         return {}
     if BLOCK_START in names:

@@ -53,11 +53,11 @@ from spark_model_monitor.statistics.states.hashing import (
     PRIME_1,
     PRIME_2,
     Hashes,
-    hashed_together,
-    mixed,
-    xxhash64_of_texts,
+    hash_arrays,
+    hash_texts,
+    mix_bits,
 )
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRun, RowRuns, encode_lot
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
@@ -119,7 +119,7 @@ class NumbersGatherer:
 
     def update(self, block: Block) -> None:
         for some in self._together(block.rows):
-            for one, hashes in zip(some, hashed_together([one.update(block) for one in some]), strict=True):
+            for one, hashes in zip(some, hash_arrays([one.update(block) for one in some]), strict=True):
                 one.hashed(hashes if not one.column.hashed_by_spark else block.hashes(one.column))
 
     def states(self) -> Iterator[tuple[int, State]]:
@@ -153,7 +153,7 @@ class NumberGatherer:
         numbers = values.to_numpy(zero_copy_only=False)
         doubles = numbers.astype(np.float64, copy=False)
         finite = self._moments.update(doubles, missing=cells.null_count)
-        self._ends = self._ends.and_of(finite)
+        self._ends = self._ends.add_values(finite)
         for builder in self._of_finite:
             builder.update(finite)
         if len(finite) == len(numbers):
@@ -253,12 +253,12 @@ class TextGatherer:
             often = often[few]
             if (bytes_of(texts) == ord(" ")).any():  # cheaper than a search in each text
                 blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
-                self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
+                self._words = self._words.add_values(*_words_of(texts.filter(pa.array(blank)), often[blank]))
         if (numbers := found.numbers_of_cells) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
             finite = self._moments.update(numbers, missing=missing)
-            self._ends = self._ends.and_of(finite)
+            self._ends = self._ends.add_values(finite)
             for builder in self._of_finite:
                 builder.update(finite)
         self._distinct.update(hashes)
@@ -308,7 +308,7 @@ class TextGatherer:
         Also counts their kinds and lengths. counts: occurrences of each text; None for one each.
         """
         kinds = self._kinds = self._classified(texts)
-        types = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
+        types = DataTypeCounts.from_kinds(kinds, counts, missing=missing)
         self._data_types += types
         self._lengths += TextLengths.of(texts, counts)
         if types.fractional > types.text + types.integral:  # measured numbers; an id may look like one
@@ -366,7 +366,7 @@ def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArr
         lengths = lengths[several]
     found = words.flatten().dictionary_encode()
     often = np.bincount(found.indices.to_numpy(), np.repeat(counts, lengths))
-    return xxhash64_of_texts(pc.utf8_trim(found.dictionary, SIGNS)), often.astype(np.int64)
+    return hash_texts(pc.utf8_trim(found.dictionary, SIGNS)), often.astype(np.int64)
 
 
 class RowRepeatsGatherer:
@@ -382,7 +382,7 @@ class RowRepeatsGatherer:
             hashes ^= self._of_cells(block, column)
             hashes *= PRIME_1
             hashes ^= np.right_shift(hashes, np.uint64(32), out=shifted)
-        self._builder.update(mixed(hashes))
+        self._builder.update(mix_bits(hashes))
 
     def states(self) -> Iterator[State]:
         yield self._builder.state()
@@ -476,10 +476,10 @@ class RunStarts:
         length = min(step, self._longest)
         ends = [start + length for start in starts]
         if ranks is None or self._file_order is None:
-            lots = map(placed_lot, by_chance, repeat(self._partition), count(self._seen, step))
+            lots = map(encode_lot, by_chance, repeat(self._partition), count(self._seen, step))
         else:
             pieces, first_rows, ends = self._locate(self._file_order, ranks, starts, ends)
-            lots = map(placed_lot, by_chance, pieces, first_rows)
+            lots = map(encode_lot, by_chance, pieces, first_rows)
         # Those that are kept
         drawn = sorted(zip(lots, starts, ends, strict=False))
         self._seen += every
@@ -519,7 +519,7 @@ class RowRunsGatherer:
     def __init__(self, column: ColumnPlan, places: RunStarts) -> None:
         self._column = column
         self._places = places
-        self._runs: list[Run] = []
+        self._runs: list[RowRun] = []
 
     def update(self, block: Block) -> None:
         lots, places = self._places.of_block(block)
@@ -530,19 +530,19 @@ class RowRunsGatherer:
         yield ranked(self._runs)
 
 
-def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
+def kept_of(runs: Iterable[RowRun], most: int) -> list[RowRun]:
     """The `most` runs with the lowest lots."""
     return sorted(runs, key=attrgetter("lot"))[:most]
 
 
-def ranked(runs: Iterable[Run]) -> RowRuns:
+def ranked(runs: Iterable[RowRun]) -> RowRuns:
     """The runs that one partition kept, ranked in this order."""
-    return RowRuns(tuple(Run(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
+    return RowRuns(tuple(RowRun(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
 
 
 def runs_of(
     column: ColumnPlan, block: Block, lots: Sequence[float], places: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+) -> Iterator[RowRun]:
     """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
     if column.is_text:
         return _runs_of_texts(column, block, lots, places)
@@ -551,7 +551,7 @@ def runs_of(
 
 def _runs_of_numbers(
     column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+) -> Iterator[RowRun]:
     cells = block.cells(column)
     rows = np.concatenate(positions)
     ends = [0, *accumulate(map(len, positions))]
@@ -568,12 +568,12 @@ def _runs_of_numbers(
     number_bytes = numbers.tobytes()
     runs = zip(lots, pairwise(ends), pairwise(number_ends), present_bits, strict=False)
     for lot, (begin, stop), (first, last), bits in runs:
-        yield Run(lot, stop - begin, number_bytes[8 * first : 8 * last], present=bits)
+        yield RowRun(lot, stop - begin, number_bytes[8 * first : 8 * last], present=bits)
 
 
 def _runs_of_texts(
     column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+) -> Iterator[RowRun]:
     cells = block.cells(column)
     rows = np.concatenate(positions)
     ends = [0, *accumulate(map(len, positions))]
@@ -597,7 +597,7 @@ def _runs_of_texts(
         run_numbers = b""
         if 2 * number_count >= end - start:
             run_numbers = number_bytes[8 * start : 8 * end]
-        yield Run(lot, stop - begin, run_numbers, run_hashes, bits)
+        yield RowRun(lot, stop - begin, run_numbers, run_hashes, bits)
 
 
 def _present_bits(is_present: NDArray[np.bool_], ends: list[int], *, has_all: bool) -> Iterator[bytes]:

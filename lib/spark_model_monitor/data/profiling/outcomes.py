@@ -20,9 +20,9 @@ from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS, VALUE, Bloc
 from spark_model_monitor.data.profiling.segments import Cut, Segments
 from spark_model_monitor.errors import ScriptFailed
 from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
-from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
+from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.records.outcome_values import OutcomeRows
@@ -84,7 +84,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
     if first:
-        yield StateRow(0, RowRuns.KIND, partition, first_runs_of(first[0], partition))
+        yield StateRow(0, RowRuns.KIND, partition, build_first_runs(first[0], partition))
 
 
 def _cells_of(kept: OutcomeRows, block: pa.RecordBatch, named: Sequence[str]) -> pa.RecordBatch:
@@ -111,7 +111,7 @@ def _kinds_of(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
             return np.nan_to_num(np.asarray(labels, np.float64) - np.asarray(predictions, np.float64))
     if not plan.with_predictions:
         predictions = pa.array((np.asarray(some.scores) > plan.threshold).astype(str))
-    label, prediction = (xxhash64_of_texts(side.cast(pa.string())) for side in (labels, predictions))
+    label, prediction = (hash_texts(side.cast(pa.string())) for side in (labels, predictions))
     return (label % 1024 * 1024 + prediction % 1024).astype(np.float64)
 
 

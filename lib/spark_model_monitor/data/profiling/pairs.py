@@ -21,8 +21,8 @@ from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.data_types import parse_numbers
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
-from spark_model_monitor.statistics.states.pairs import Pairs, size_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
+from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 
 Values: TypeAlias = NDArray[Any]  # shape (rows,): numbers, NaN if missing, or hashes of texts, 0 if missing
 
@@ -40,7 +40,7 @@ def counts_of(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[int, 
 
 def table_of(what: Mapping[str, Any], first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:
     """The number of rows for each pair of cells, in row-major order. first, second: the cells of each row."""
-    rows, columns = map(size_of, what["cells"])
+    rows, columns = map(count_cells, what["cells"])
     return tuple(np.bincount(first * columns + second, minlength=rows * columns).tolist())
 
 
@@ -86,7 +86,7 @@ def hashes_of_values(values: Values) -> NDArray[np.uint64]:
     """Hashes that identify values; 0 if missing."""
     if values.dtype == np.uint64:
         return values
-    hashes = xxhash64_of(values + 0.0)
+    hashes = xxhash64(values + 0.0)
     hashes[np.isnan(values)] = 0
     return hashes
 

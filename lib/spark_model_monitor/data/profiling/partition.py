@@ -44,7 +44,7 @@ from spark_model_monitor.data.profiling.plan import (
 )
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
-from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, xxhash64
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows from a batch of lines: the features as texts, the reason for refusing the row, and, if cells are counted,
@@ -339,17 +339,17 @@ def _prepared(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
 
 def _hashes(present: pa.Array) -> Hashes:
     if not pa.types.is_decimal(present.type):
-        return xxhash64_of(present)
+        return xxhash64(present)
     encoded = present.dictionary_encode()
     # Python's own rounds to 28 digits
     scale = present.type.scale
     exactly = Context(prec=present.type.precision)
     unscaled = [int(value.scaleb(scale, exactly)) for value in encoded.dictionary.to_pylist()]
     if present.type.precision <= DIGITS_OF_LONG:
-        hashes = xxhash64_of(np.array(unscaled, np.int64))
+        hashes = xxhash64(np.array(unscaled, np.int64))
     else:  # the bytes of Java's BigInteger
         sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
         as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
-        hashes = xxhash64_of_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
+        hashes = hash_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
     of_each: Hashes = hashes[encoded.indices.to_numpy()]
     return of_each

@@ -19,7 +19,7 @@ from spark_model_monitor.data.records.arrays import bytes_of
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
-from spark_model_monitor.statistics.states.hashing import Hashes, buffers_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, read_buffers
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
@@ -177,14 +177,14 @@ def keys_of(texts: pa.StringArray) -> pa.StringArray:
         return texts
     too_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
     long = texts.filter(too_long)
-    hashes = pa.array([f"{number:x}" for number in xxhash64_of_texts(long).tolist()])
+    hashes = pa.array([f"{number:x}" for number in hash_texts(long).tolist()])
     beginnings = pc.utf8_slice_codeunits(long, 0, KEY_PREFIX_CHARACTERS)
     return pc.replace_with_mask(texts, too_long, pc.binary_join_element_wise(beginnings, hashes, CUT_MARK))
 
 
 def hashes_of(keys: pa.StringArray) -> Hashes:
     """Spark's hashes of the keys' texts. keys: without null."""
-    hashes = xxhash64_of_texts(keys)
+    hashes = hash_texts(keys)
     for place, text in hashes_of_cut(keys).items():
         hashes[place] = int(text, 16)
     return hashes
@@ -206,7 +206,7 @@ def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
 
 def _longest(texts: pa.StringArray) -> int:
     """Bytes of the longest text."""
-    return int(np.diff(buffers_of(texts)[0]).max(initial=0))
+    return int(np.diff(read_buffers(texts)[0]).max(initial=0))
 
 
 Cell = TypeVar("Cell", bound=np.generic)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.profiling.gathering import runs_of
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, once_a_block
 from spark_model_monitor.data.records.arrays import are_missing
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.rows import MOST_GROUPS, ROWS_OF_A_GROUP, RowGroups
 
 
@@ -28,7 +28,7 @@ class RowLocations:
         """
         cells = block.cells(self._group)
         rows = np.flatnonzero(~are_missing(cells))
-        lots = (xxhash64_of_texts(cells.drop_null().cast(pa.string())) >> np.uint64(11)).astype(np.float64) / 2**53
+        lots = (hash_texts(cells.drop_null().cast(pa.string())) >> np.uint64(11)).astype(np.float64) / 2**53
         some = np.unique(lots)[:MOST_GROUPS]
         there = np.flatnonzero(np.isin(lots, some))
         order = there[np.argsort(lots[there], kind="stable")]

@@ -24,7 +24,7 @@ from spark_model_monitor.data.engine.protocol import PARTITION
 from spark_model_monitor.data.profiling.plan import keys_of
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from spark_model_monitor.statistics.states.data_types import parse_numbers
-from spark_model_monitor.statistics.states.hashing import mixed
+from spark_model_monitor.statistics.states.hashing import mix_bits
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -120,7 +120,7 @@ class Evenly:
     share: float
 
     def of(self, _: Bins | None, places: NDArray[np.int64], __: list[int]) -> NDArray[np.bool_]:
-        return np.asarray(mixed(places.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
+        return np.asarray(mix_bits(places.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,7 +250,7 @@ def _taken(states: list[State]) -> RowRuns:
 
 
 def _taken_of_segments(states: list[State]) -> Sequence[RowRuns]:
-    """The runs of a feature in its segments, in the order of `in_segments`; removed from its states."""
+    """The runs of a feature in its segments, in the order of `iterate_segments`; removed from its states."""
     from spark_model_monitor.statistics.states.segments import Segmented
 
     runs: list[RowRuns] = []

@@ -30,13 +30,13 @@ from spark_model_monitor.statistics.states import (
     KllSketch,
     Moments,
     MomentsBuilder,
-    Run,
+    RowRun,
     State,
 )
 from spark_model_monitor.statistics.states.data_types import parse_numbers
-from spark_model_monitor.statistics.states.frequencies import texts_of
+from spark_model_monitor.statistics.states.frequencies import decode_texts
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS
-from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS, Segmented, rest_of
+from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS, Segmented, format_rest_label
 
 Codes = NDArray[np.uint8]  # shape (rows,): the segment of each row
 Numbers = NDArray[np.float64]
@@ -79,7 +79,7 @@ class Cut:
 
     @property
     def rest(self) -> str:
-        return rest_of(self.name)
+        return format_rest_label(self.name)
 
 
 def cuts_of(
@@ -209,9 +209,9 @@ class Segments:
             of_present = known.codes
             codes = np.full(len(cells), len(dictionary))
             codes[cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else slice(None)] = of_present
-            return [*(f"{part.name}={text}" for text in texts_of(dictionary)), missing], codes
+            return [*(f"{part.name}={text}" for text in decode_texts(dictionary)), missing], codes
         encoded = (cells if column.is_text else cells.cast(pa.string())).dictionary_encode()
-        values = [f"{part.name}={text}" for text in texts_of(encoded.dictionary)]
+        values = [f"{part.name}={text}" for text in decode_texts(encoded.dictionary)]
         codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
         return [*values, missing], codes.astype(np.int64)
 
@@ -243,7 +243,7 @@ class SegmentsGatherer:
         self._plan = plan
         self._segments = segments
         self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # for a baseline
-        self._runs: dict[tuple[int, int], list[Run]] = {}
+        self._runs: dict[tuple[int, int], list[RowRun]] = {}
         self._values: dict[str, int] | None = {}  # indices in the tables; None if there are too many values
         self._tables: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
         self._found: list[list[_InSegment]] = [[] for _ in plan.cuts]
@@ -300,7 +300,7 @@ class SegmentsGatherer:
             self._values = None
             return None
         values = self._values
-        places = np.array([values.setdefault(text, len(values)) for text in texts_of(texts.dictionary)], np.int64)
+        places = np.array([values.setdefault(text, len(values)) for text in decode_texts(texts.dictionary)], np.int64)
         self._values = values if len(values) <= 4 * MOST_VALUES else None
         return places
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -69,12 +69,12 @@ def _keys(cells: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     if pa.types.is_floating(cells.type):
         cells = cells.filter(pc.fill_null(pc.invert(pc.is_nan(cells)), False)).cast(pa.float64())
         numbers = np.asarray(cells.to_numpy(zero_copy_only=False)) + 0.0  # -0 is 0
-        return xxhash64_of(numbers), numbers.view(np.uint64)
+        return xxhash64(numbers), numbers.view(np.uint64)
     if pa.types.is_integer(cells.type):
         whole = np.asarray(cells.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False))
-        return xxhash64_of(whole), whole.view(np.uint64)
+        return xxhash64(whole), whole.view(np.uint64)
     texts = cells.drop_null().cast(pa.string())
-    return xxhash64_of_texts(texts), xxhash64_of_texts(pc.binary_reverse(texts.cast(pa.binary())).view(pa.string()))
+    return hash_texts(texts), hash_texts(pc.binary_reverse(texts.cast(pa.binary())).view(pa.string()))
 
 
 def _repeated(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:

@@ -49,7 +49,7 @@ from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, no_group_column
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
-from spark_model_monitor.statistics.states.segments import fits
+from spark_model_monitor.statistics.states.segments import has_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -357,7 +357,9 @@ def outcomes(
 
 def _cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
     """The cuts that the plan requests; for a window, only those whose columns it has."""
-    return tuple(cuts_of([cut for cut in plan.segments if not plan.labels or fits(cut, names)], names, plan.labels))
+    return tuple(
+        cuts_of([cut for cut in plan.segments if not plan.labels or has_columns(cut, names)], names, plan.labels)
+    )
 
 
 def _group(plan: OutcomePlan, names: Sequence[str]) -> str | None:

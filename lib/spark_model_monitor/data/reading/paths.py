@@ -45,7 +45,7 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.data.records.windows import Window, hour_of_path, parse_time
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.storage import StoredFile
-from spark_model_monitor.storage.files import standing_in
+from spark_model_monitor.storage.files import resolve_stand_in
 from spark_model_monitor.storage.local import local_path
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _is_manifest(engine: Engine, file: StoredFile) -> bool:
 def _named_by(engine: Engine, manifest: StoredFile, root: str) -> Iterator[StoredFile]:
     try:
         first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
-        paths = [standing_in("".join((first["prefix"], key))) for key in keys]
+        paths = [resolve_stand_in("".join((first["prefix"], key))) for key in keys]
     except (ValueError, TypeError, KeyError, RecursionError) as fault:
         raise BadInput(
             f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "
@@ -224,7 +224,7 @@ def _named_by(engine: Engine, manifest: StoredFile, root: str) -> Iterator[Store
 
 
 def _require_below(path: str, root: str, manifest: StoredFile) -> None:
-    if not is_below(path, standing_in(root)):
+    if not is_below(path, resolve_stand_in(root)):
         raise BadInput(
             f"{manifest.path}: names a file that is not below --manifest-root {root}; leave the manifest out, or write the "
             "folder of the outputs"

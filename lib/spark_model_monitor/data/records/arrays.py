@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.hashing import buffers_of
+from spark_model_monitor.statistics.states.hashing import read_buffers
 
 Rows = TypeVar("Rows")
 
@@ -160,7 +160,7 @@ def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]
 
 def buffer_of(texts: pa.StringArray) -> pa.Buffer:
     """The bytes of all texts, concatenated."""
-    first, last = buffers_of(texts)[0][[0, -1]].tolist()
+    first, last = read_buffers(texts)[0][[0, -1]].tolist()
     if last > first:
         return texts.buffers()[2].slice(first, last - first)
     return pa.py_buffer(b"")
@@ -173,6 +173,6 @@ def bytes_of(texts: pa.StringArray) -> Bytes:
 
 def starts_of(texts: pa.StringArray) -> NDArray[np.int64]:
     """The start of each text in `bytes_of`, and the end of the last one, shape (texts + 1,)."""
-    offsets = buffers_of(texts)[0].astype(np.int64)
+    offsets = read_buffers(texts)[0].astype(np.int64)
     offsets -= offsets[0]
     return offsets

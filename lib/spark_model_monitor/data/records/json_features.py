@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.json_elements import find_excess, oversize
 from spark_model_monitor.data.records.json_lines import columns_of, json_value
 from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.errors import BadInput
 
 LONG = "long"
@@ -400,7 +400,7 @@ def _text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return str(value)
-    return java_double(value)
+    return format_java_double(value)
 
 
 def _records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[dict[str, Any], int]]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import Flags
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 
 LINE = "__line"
 FILE = "__file"
@@ -71,7 +71,7 @@ def places_among(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArra
 
 def keys_of(paths: Sequence[str]) -> list[int]:
     """The `FILE_KEY` of files with these paths in Spark."""
-    keys: list[int] = xxhash64_of_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
+    keys: list[int] = hash_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
     return keys
 
 

@@ -24,7 +24,7 @@ from spark_model_monitor.data.profiling.contingency import Cells, CountTask, key
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.monitors.bias.metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
-from spark_model_monitor.statistics.states.hashing import chained_hashes
+from spark_model_monitor.statistics.states.hashing import chain_hashes
 
 FEATURES = "features"
 POSITIVE = "positive"
@@ -229,7 +229,7 @@ class FlipTask:
             for cell in cells
         ]
         has_number = [cell.has_number for cell in cells]
-        draw = (chained_hashes(numbers, has_number).view(np.int64) % DRAWS) / float(DRAWS)
+        draw = (chain_hashes(numbers, has_number).view(np.int64) % DRAWS) / float(DRAWS)
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
         )

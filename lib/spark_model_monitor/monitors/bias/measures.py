@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Segmentation,
     ValuedColumn,
     ValueKind,
-    texts_of,
+    join_texts,
 )
 from spark_model_monitor.statistics.states.segments import MISSING
 
@@ -272,7 +272,7 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
 
 def _read_segmentation(config: SegmentConfig, column: str) -> Segmentation:
     segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
-    names = [texts_of(segment) for segment in config.segments]
+    names = [join_texts(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())
     if segments:
         names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]

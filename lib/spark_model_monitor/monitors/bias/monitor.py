@@ -23,7 +23,7 @@ from spark_model_monitor.documents.check_results import (
     Hint,
     Summary,
     SummaryRow,
-    part_of,
+    format_group,
 )
 from spark_model_monitor.documents.clarify import (
     BiasPart,
@@ -36,7 +36,7 @@ from spark_model_monitor.documents.clarify import (
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
@@ -87,14 +87,14 @@ from spark_model_monitor.statistics.states.contingency import (
     Contingency,
     ContingencyPlan,
     Key,
-    places_of,
+    number_keys,
 )
-from spark_model_monitor.statistics.states.rows import values_of
-from spark_model_monitor.statistics.states.segments import fits
+from spark_model_monitor.statistics.states.rows import read_values
+from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.statistics.verdicts.design_effect import (
     ScoredColumn,
+    estimate_neighbour_design_effect,
     is_constant_in_runs,
-    neighbours_design_effect,
 )
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def _is_key_of_row(
     keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
 ) -> NDArray[np.int64]:
     """For each row, whether its key is one of these. key_indexes: as in `first_runs`."""
-    among = np.array([key in keys for key in places_of(cells, position)], np.int64)
+    among = np.array([key in keys for key in number_keys(cells, position)], np.int64)
     return among[key_indexes.astype(np.int64)]
 
 
@@ -177,7 +177,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         return baseline
     plan = ContingencyPlan.from_text(counts.plan)
     likeness = {}
-    columns = [values_of(run.runs, numeric=True) for run in runs]
+    columns = [read_values(run.runs, numeric=True) for run in runs]
     chosen = choose_groups(counts, plan)
     label, *prediction = columns[len(plan.facets) :]
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
@@ -191,7 +191,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         looked_at = [values for values, _ in (column, label, *answers)]
         if any(is_constant_in_runs(values) for values in looked_at):
             continue
-        if neighbours_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
+        if estimate_neighbour_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
             continue
         table = LabelTable.of(cells, chosen, plan)
         last = int(plan.group is None)
@@ -289,7 +289,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
-            whose = part_of(group.facet, group.choice.configured)
+            whose = format_group(group.facet, group.choice.configured)
             parts = {
                 f"{whose} in {format_segment_label(segment.segmentation, segment.name)}": segment
                 for segment in group.segments
@@ -355,7 +355,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         configured = {part.config_name or part.name_or_index for part in measures.config.segment_config or ()}
         cuts = []
         for cut in count_segment_rows(baseline.groups):
-            if cut not in configured and fits(cut, request.dataset.names):
+            if cut not in configured and has_columns(cut, request.dataset.names):
                 cuts.append(cut)
         # Neighbours show how alike rows are, unless a column names their groups
         by_neighbours = self.tolerances.with_intervals and baseline.group_column is None
@@ -390,7 +390,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         else:
             methods = ALL_METHODS
         plan = ContingencyPlan.from_text(counts.plan)
-        counts.require_of(plan)
+        counts.require_plan(plan)
         return analyse_contingency(counts, plan, methods)
 
     def documents(
@@ -431,7 +431,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         )
         return BiasViolations(version="1.0", violations=tuple(bias_violations))
 
-    def table(self, documents: tuple[BiasReport]) -> Table:
+    def table(self, documents: tuple[BiasReport]) -> RowTable:
         """One row for each metric of each group, in the document's order."""
         rows = (
             {
@@ -447,4 +447,4 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             for group in groups
             for metric in group.metrics
         )
-        return Table("metrics", "metric", tuple(rows))
+        return RowTable("metrics", "metric", tuple(rows))

@@ -28,8 +28,8 @@ from spark_model_monitor.monitors.data_quality.families import BETWEEN
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
-from spark_model_monitor.statistics.states.pairs import Pairs, size_of
-from spark_model_monitor.statistics.states.rows import Run
+from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
+from spark_model_monitor.statistics.states.rows import RowRun
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
@@ -114,9 +114,9 @@ def _sample(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], N
     return columns, np.array([rows for _, rows in usual], np.int64)
 
 
-def _values(runs: Sequence[Run], feature: FeatureProfile) -> Values | None:
+def _values(runs: Sequence[RowRun], feature: FeatureProfile) -> Values | None:
     numeric = feature.is_numeric
-    present = np.concatenate([run.rows_present() for run in runs])
+    present = np.concatenate([run.read_presence() for run in runs])
     kept = b"".join(run.numbers if numeric else run.hashes for run in runs)
     cells = np.frombuffer(kept, np.float64 if numeric else np.uint64)
     if len(cells) != np.count_nonzero(present):
@@ -233,7 +233,7 @@ def _associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Itera
     if len(cells) < 2:
         return
     codes = [codes_of(found, column.values) for column, found in cells]
-    widths = np.array([size_of(found) for _, found in cells])
+    widths = np.array([count_cells(found) for _, found in cells])
     starts = np.cumsum(widths) - widths
     hot = np.zeros((len(codes[0]), int(widths.sum())), np.float32)
     for start, of in zip(starts, codes, strict=True):
@@ -399,7 +399,7 @@ def _relation(what: Mapping[str, Any], before: Sequence[int], now: Sequence[int]
 def _association(
     what: Mapping[str, Any], before: Sequence[int], now: Sequence[int], calibration: Calibration
 ) -> Finding:
-    shape = [size_of(cells) for cells in what["cells"]]
+    shape = [count_cells(cells) for cells in what["cells"]]
     table, window = (np.array(counts, float).reshape(shape) for counts in (before, now))
     found, expected, variance = (float(each) for each in _change(table, window))
     n = int(table.sum())

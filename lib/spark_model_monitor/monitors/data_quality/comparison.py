@@ -133,9 +133,9 @@ class FeatureComparison:
             or SEGMENTS not in self.before.states
         ):
             return {}
-        from spark_model_monitor.statistics.states.segments import sides_of
+        from spark_model_monitor.statistics.states.segments import match_segments
 
-        return sides_of(self.before, self.current)
+        return match_segments(self.before, self.current)
 
     def in_segment(self, cut: str, label: str) -> FeatureComparison:
         """The same feature, in the rows of one segment."""

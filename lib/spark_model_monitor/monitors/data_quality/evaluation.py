@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus, Hint, excess
+from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus, Hint, compute_severity
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
@@ -92,7 +92,7 @@ def _size(result: CheckResult) -> float:
     """How large the observed change is: for a drift without a test, the distance, even below its threshold."""
     if result.check == DRIFT_CHECK and result.adjusted_p is None and not result.observes_p_value:
         return result.observed or 0.0
-    return excess(result)
+    return compute_severity(result)
 
 
 def _data_set_results(comparison: Comparison) -> Iterator[CheckResult]:
@@ -173,7 +173,7 @@ def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, st
     gap = volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p = usual.p_value(gap, volume.rows_of_all(rows))
+    p = usual.p_value(gap, volume.estimate_all_rows(rows))
     formula = "minutes beside those of n windows"
     finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
     finding = finding.but(effect=gap - expected, least_effect=usual.least_delay)

@@ -31,10 +31,10 @@ from spark_model_monitor.documents.expectations import (
     Expectations,
     FeatureExpectations,
     Severity,
-    time_span,
-    whole,
+    match_whole,
+    parse_duration,
 )
-from spark_model_monitor.documents.row_rules import columns_of, rule_of
+from spark_model_monitor.documents.row_rules import list_columns, parse_rule
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 from spark_model_monitor.monitors.data_quality.messages import EXTRA_COLUMNS, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding, Judged
@@ -129,8 +129,8 @@ def planned(
                 faults += _unfit(name, types.get(name), found)
                 asked += found
     for place, each in enumerate(expectations.row_rules):
-        tree = rule_of(each.rule)
-        names = tuple(dict.fromkeys(columns_of(tree)))
+        tree = parse_rule(each.rule)
+        names = tuple(dict.fromkeys(list_columns(tree)))
         if all(is_there(name, f"row_rules[{place}]", each.level) for name in names):
             rule = Rule("row", tuple(positions[name] for name in names), (tree, names))
             found = [Requested(each.rule, "row_rule", "that break it", rule, _rest(each.share), each.level, "rows")]
@@ -186,7 +186,7 @@ def _plan_column(
         size = len(rules.domain)
         yield asks("in", _normalize_values(rules.domain), f"in {size}", f"not among the {size} allowed")
     if rules.matches is not None:
-        yield asks("matches", whole(rules.matches), f"matches {rules.matches}", "unlike the pattern")
+        yield asks("matches", match_whole(rules.matches), f"matches {rules.matches}", "unlike the pattern")
     if rules.type is not None:
         yield asks("type", rules.type.value, f"type {rules.type.value}", f"not {rules.type.value}")
     if rules.length is not None:
@@ -232,7 +232,7 @@ def _moment(text: str, end: datetime | None) -> datetime | None:
     if text.startswith("P"):
         if end is None:
             return None
-        return end - time_span(text)
+        return end - parse_duration(text)
     return parse_time(text if "T" in text or " " in text else f"{text}T00:00:00Z")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 
 
 class Message(str):
@@ -18,7 +18,7 @@ class Message(str):
     __slots__ = ()
 
     def __call__(self, *values: float | str) -> str:
-        return self.format(*(java_double(value) if isinstance(value, float) else value for value in values))
+        return self.format(*(format_java_double(value) if isinstance(value, float) else value for value in values))
 
 
 _COLUMNS = " columns in current dataset. Number of columns in current dataset: {}, Number of columns in baseline constraints: {}"

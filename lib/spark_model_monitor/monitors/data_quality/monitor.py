@@ -27,7 +27,7 @@ from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Statistics, Table, as_rows
+from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, no_group_column
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,
@@ -66,8 +66,8 @@ from spark_model_monitor.monitors.protocol import (
 )
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
-from spark_model_monitor.statistics.states.columns import chosen
-from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, metrics_of
+from spark_model_monitor.statistics.states.columns import select_metrics
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
@@ -438,7 +438,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return Measures(
             self.accept_exponents,
             required_numbers=self.required_numbers,
-            column_metrics=chosen(self.column_metrics),
+            column_metrics=select_metrics(self.column_metrics),
             run_rows=0 if self.as_service else ROWS_OF_A_WINDOW,
             time_column=self.time_column,
             value_by_value=self.as_service,
@@ -472,7 +472,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         else:
             rules = Expectations()
         if request.rules is not None:
-            rules = rules.beside(request.rules)
+            rules = rules.merge_rules(request.rules)
         if rules.is_empty:
             return measures
         from spark_model_monitor.monitors.data_quality.expectations import planned
@@ -513,9 +513,9 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
-            from spark_model_monitor.statistics.states.segments import in_segments
+            from spark_model_monitor.statistics.states.segments import iterate_segments
 
-            profile = replace(profile, features=(*profile.features, *in_segments(profile.features)))
+            profile = replace(profile, features=(*profile.features, *iterate_segments(profile.features)))
         return estimate_block_variation(profile, runs, are_by_time=self.time_column is not None)
 
     def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
@@ -524,7 +524,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return scan_data_set(measures, dataset, checks)
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
-        return metrics_of(profile)
+        return compute_metrics(profile)
 
     def documents(
         self, profile: Profile, metrics: Mapping[str, FeatureMetrics], context: RunContext = NOBODY_SAID
@@ -587,5 +587,5 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
 
-    def table(self, documents: tuple[Statistics, Constraints]) -> Table:
-        return Table("features", "feature", tuple(as_rows(documents[0])))
+    def table(self, documents: tuple[Statistics, Constraints]) -> RowTable:
+        return RowTable("features", "feature", tuple(as_rows(documents[0])))

@@ -15,7 +15,7 @@ from spark_model_monitor.data.records.event_times import newest_time, times_of_l
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NeedsSpark, no_group_column
 from spark_model_monitor.monitors.protocol import Judged, Scanned
-from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
 
 def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
     """The metrics of every feature, from its states alone; where Deequ evaluates them, its metrics are equal."""
-    return metrics_of(profile)
+    return compute_metrics(profile)
 
 
 def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Any]]:

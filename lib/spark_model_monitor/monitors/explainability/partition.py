@@ -30,9 +30,9 @@ from spark_model_monitor.monitors.predictors.loading import Caller, convert_to_c
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from spark_model_monitor.statistics.states.blocks import keys_by_group
-from spark_model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
-from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
+from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
+from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
+from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 
 MOST_CATEGORIES = 100
 
@@ -191,7 +191,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
         if cells is None:
             continue
         if group_column:
-            keys = keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
+            keys = replace_keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
         else:
             keys = hash_rows(cells)
         if explained is None:  # only partial dependence is requested
@@ -210,7 +210,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
     for feature_index, amounts in enumerate(np.concatenate(first).reshape(sum(map(len, first)), -1).T if first else ()):
-        yield StateRow(feature_index, RowRuns.KIND, partition, first_runs_of(amounts, partition))
+        yield StateRow(feature_index, RowRuns.KIND, partition, build_first_runs(amounts, partition))
 
 
 def sample_partition(
@@ -277,9 +277,9 @@ def select_accepted(block: pa.RecordBatch) -> pa.RecordBatch:
 def hash_rows(cells: Cells) -> NDArray[np.uint64]:
     """A hash of each row, for drawing it and for its block; independent of where the row is stored."""
     if cells.dtype == np.float64:
-        return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
+        return chain_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
     rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
-    return xxhash64_of_texts(pa.array(rows, pa.string()))
+    return hash_texts(pa.array(rows, pa.string()))
 
 
 def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) -> RowCounts:

@@ -72,7 +72,7 @@ from spark_model_monitor.monitors.protocol import Scanned
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.storage import join
-from spark_model_monitor.storage.files import standing_in
+from spark_model_monitor.storage.files import resolve_stand_in
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
@@ -238,7 +238,7 @@ def _read_configured_rows(
     configured: Any, dataset: Dataset, names: Sequence[str], features: str | None
 ) -> list[pa.Array]:
     if isinstance(configured, str):
-        path = standing_in(configured)
+        path = resolve_stand_in(configured)
         return convert_to_columns(
             read_baseline_rows(dataset.engine.storage(path).read(path), configured, names, features)
         )

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.check_results import (
     Family,
     remove_values,
 )
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.errors import did_you_mean
@@ -77,13 +77,13 @@ def violation_text(metric: str, value: float, standard_deviation: float | None, 
     if standard_deviation is None:
         deviation = ""
     else:
-        deviation = DEVIATION.format(deviation=java_double(standard_deviation))
+        deviation = DEVIATION.format(deviation=format_java_double(standard_deviation))
     return BROKEN.format(
         name=display_name(metric),
-        value=java_double(value),
+        value=format_java_double(value),
         deviation=deviation,
         operator=operator,
-        threshold=java_double(threshold),
+        threshold=format_java_double(threshold),
     )
 
 
@@ -227,7 +227,7 @@ def plan_budget(
     tests = {registry.get(name).facts["family"] for name in baseline.tested_metrics(problem_type)}
     if not len(tests) + other_tests:
         return None
-    ledger = BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + other_tests)
+    ledger = BudgetLedger.with_one_family(MODEL_QUALITY, budget, len(tests) + other_tests)
     if not tests or not (segments := sum(map(len, baseline.segments.values()))):
         return ledger
     tested = {MODEL_QUALITY: len(tests) + other_tests, SEGMENTS: len(tests) * segments}

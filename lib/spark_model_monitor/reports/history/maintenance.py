@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import CheckResults
-from spark_model_monitor.documents.outcome import unsure_features
-from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, moment
+from spark_model_monitor.documents.outcome import find_unsure_features
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
 from spark_model_monitor.reports.history import baselines
@@ -84,7 +84,7 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     if checks is None:
         return history.with_window(entry, beside.raw_statistics(state))
     violated = examples_lost(checks.current_checks)
-    unsure = {feature.name for feature in unsure_features(checks.current_checks)}
+    unsure = {feature.name for feature in find_unsure_features(checks.current_checks)}
     statistics = beside.raw_statistics(state, violated, None, unsure)
     return history.with_window(entry, statistics)
 
@@ -96,8 +96,8 @@ def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline
         name = f"{window.start}/{window.end}"
         time = window.end
     elif hour:
-        name = moment(hour)
-        time = moment(hour)
+        name = format_moment(hour)
+        time = format_moment(hour)
     else:
         name = ""
         time = ""

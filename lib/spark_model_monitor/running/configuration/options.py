@@ -35,7 +35,7 @@ from spark_model_monitor.reports.alerts import Destination, read_destinations
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.scheduling.schedules import read_offset
 from spark_model_monitor.statistics.drift.distances import Distance
-from spark_model_monitor.statistics.states.columns import chosen
+from spark_model_monitor.statistics.states.columns import select_metrics
 from spark_model_monitor.storage import is_local, local_path
 
 JOBS = ("baseline", "monitor", "merge")
@@ -318,7 +318,7 @@ def _read_costs(text: str) -> dict[str, float]:
 
 def _read_column_metrics(text: str) -> tuple[str, ...]:
     try:
-        return chosen(listed(text))
+        return select_metrics(listed(text))
     except BadConfiguration as error:
         raise ValueError(f"is {text!r}; {error}") from error
 

@@ -48,7 +48,7 @@ from spark_model_monitor.running.inputs.measures import (
 )
 from spark_model_monitor.running.inputs.run_inputs import configured_window, load_metrics
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
-from spark_model_monitor.statistics.states.segments import fits
+from spark_model_monitor.statistics.states.segments import has_columns
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
             names = columns_of_inputs(engine, source, reading)
         else:
             names = ()
-        has_none = not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments))
+        has_none = not plan.segments or (plan.labels and not any(has_columns(cut, names) for cut in plan.segments))
         if has_none and plan.group_column is None:
             return _read_lines(engine, config, source, LineDecoder(where(reading)))
         feature_reading = FeatureReading(columns=len(names), names=names)

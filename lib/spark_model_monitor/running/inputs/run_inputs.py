@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.records.windows import Window, hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
-from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment, name_of_place
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, format_moment, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
@@ -88,9 +88,9 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     window = configured_window(config)
     hour = hour_of_path(join(config.output_path, ""))
     if window is not None:
-        return f"{moment(window.start)}/{moment(window.end)}", window.end
+        return f"{format_moment(window.start)}/{format_moment(window.end)}", window.end
     if hour is not None:
-        return (moment(hour), hour)
+        return (format_moment(hour), hour)
     return None
 
 
@@ -248,7 +248,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     window_identity = identify_window(config)
     if window_identity is None or not isinstance(baseline, QualityBaseline) or config.replays_service:
         return baseline
-    time = moment(window_identity[1])
+    time = format_moment(window_identity[1])
     history = read_history(config.output_path).before(time)
     references = history.beside(baseline, time, baseline_id(reference_to_baseline(config, monitor)))
     window = configured_window(config)
@@ -266,10 +266,10 @@ def decisions_for(config: JobConfig) -> list[Decision]:
 def violated_since(config: JobConfig) -> Mapping[str, str]:
     """The violations of the previous window, and since when; empty where the service is replayed."""
     told = identify_window(config)
-    time = moment(told[1] if told else datetime.now(timezone.utc))
+    time = format_moment(told[1] if told else datetime.now(timezone.utc))
     if config.replays_service:
         return {}
-    return read_alerts(config.output_path).since_before(time)
+    return read_alerts(config.output_path).find_alarm_starts(time)
 
 
 def baseline_id(reference: BaselineReference | None) -> str:

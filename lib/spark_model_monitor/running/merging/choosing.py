@@ -20,7 +20,7 @@ from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.running.merging.rows import ID_SCHEMA, ids_of_lines
 from spark_model_monitor.running.merging.sources import Score
-from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 TO_LABEL = "to_label.jsonl"
 
@@ -96,11 +96,11 @@ def _candidates(
 ) -> Iterator[pa.RecordBatch]:
     """The first captures of each stratum, in an order drawn from the seed."""
     small = wanted.seed.bit_length() < 32
-    seed = int(xxhash64_of(np.array([wanted.seed], np.int32 if small else np.int64))[0])
+    seed = int(xxhash64(np.array([wanted.seed], np.int32 if small else np.int64))[0])
     for batch in batches:
         bins = batch.column("bin").dictionary_encode(null_encoding="encode")
         of_bin = np.array([strata[each] for each in bins.dictionary.to_pylist()], np.int64)[bins.indices.to_numpy()]
-        draws = xxhash64_of_texts(batch.column("id"), seed).view(np.int64)
+        draws = hash_texts(batch.column("id"), seed).view(np.int64)
         rows = pa.table([of_bin, draws, batch.column("id"), batch.column("score")], CANDIDATES)
         rows = rows.sort_by([(name, "ascending") for name in ("stratum", "draw", "id")])
         sorted_ = rows.column("stratum").to_numpy()

@@ -23,7 +23,7 @@ from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
 from spark_model_monitor.running.merging.sources import PART, SECONDS, Kind, Parts
-from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 
 Hashed: TypeAlias = Callable[[pa.StringArray], Hashes]
 
@@ -236,7 +236,7 @@ class Labels:
         self._hashed, self._of_ids, self._examples, numbers = _numbered(self._ids)
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
         numbers = numbers[order]
-        hashes = xxhash64_of_texts(self._texts).view(np.int64)[order]
+        hashes = hash_texts(self._texts).view(np.int64)[order]
         hours = _column(rows, "hour", -1)[order]
         has_no_hour = _is_null(rows, "hour")[order]
         self._period = period
@@ -328,7 +328,7 @@ class Before:
 def _numbered(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Numbers, Numbers]:
     """The numbers of texts: the hash function that distinguishes them, the distinct hashes in order, the index of one
     text for each, and the numbers of all texts, which are ranks of their hashes."""
-    hashed = hashed or xxhash64_of_texts
+    hashed = hashed or hash_texts
     hashes = hashed(texts)
     by_hash = np.argsort(hashes)
     hashes = hashes[by_hash]

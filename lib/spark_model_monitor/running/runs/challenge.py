@@ -37,7 +37,7 @@ from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecod
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
 from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
-from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
+from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.challenge import (
@@ -60,7 +60,7 @@ from spark_model_monitor.running.merging.run import merge
 from spark_model_monitor.running.merging.sources import hour_of
 from spark_model_monitor.running.runs.run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential import ERROR
 from spark_model_monitor.storage import join, storage_of
@@ -121,7 +121,7 @@ class Trial:
     def __post_init__(self) -> None:
         if self.planned_rows < 1:
             raise BadConfiguration(f"planned_rows is {self.planned_rows}; it has to be a number of rows, such as 10000")
-        if self.design not in (None, *(design.value for design in Design)):
+        if self.design not in (None, *(design.value for design in TrialDesign)):
             raise BadConfiguration(f"design is {self.design!r}; write shadow or split")
         if self.share is not None and not 0 < self.share < 1:
             raise BadConfiguration(f"share is {self.share}; it has to be above 0 and below 1 (a tenth is 0.1)")
@@ -237,7 +237,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     both_sides = [_read_labelled_rows(data, name, trial, ground_truth) for name, data in named.items()]
     design, both_sides = _match_rows(both_sides, trial)
     answers = [side_rows.answers(trial.plan) for side_rows in both_sides]
-    is_shadow = design is Design.SHADOW
+    is_shadow = design is TrialDesign.SHADOW
     if is_shadow:
         _require_same_labels(answers, both_sides)
     comparison = compare_answers(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
@@ -305,7 +305,7 @@ class _Rows:
                 return self.frame[name].to_numpy()
             return pa.array(self.frame[name], pa.string())
 
-        keys = xxhash64_of_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
+        keys = hash_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
         scores = None
         if plan.with_scores:
             scores = self.frame["score"].to_numpy()
@@ -376,7 +376,7 @@ def _infer_format(data: Data) -> str | None:
 
 
 def _read_table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
-    if trial.identity is None and trial.design != Design.SPLIT.value:
+    if trial.identity is None and trial.design != TrialDesign.SPLIT.value:
         raise BadConfiguration(
             "id_attribute is missing; name the column that says which row is which, or write --design split"
         )
@@ -440,7 +440,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(is_repeated.sum()))
 
 
-def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
+def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, list[_Rows]]:
     """How rows were assigned to the models, and these rows; for a shadow deployment the same ones in the same order.
 
     Raises BadInput if the ids don't show it, or contradict the trial.
@@ -452,14 +452,14 @@ def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Ro
             f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
             "the same rows; write --design shadow or --design split"
         )
-    if trial.design == Design.SHADOW.value and common.empty:
+    if trial.design == TrialDesign.SHADOW.value and common.empty:
         raise BadInput(
             f"{both_sides[0].path} and {both_sides[1].path}: no id is on both sides, so there are no pairs; if each "
             "model had its own traffic, write --design split"
         )
-    if trial.design == Design.SPLIT.value or common.empty:
-        return Design.SPLIT, both_sides
-    return Design.SHADOW, [
+    if trial.design == TrialDesign.SPLIT.value or common.empty:
+        return TrialDesign.SPLIT, both_sides
+    return TrialDesign.SHADOW, [
         side_rows.of(side_rows.frame.set_index("id").loc[common].reset_index()) for side_rows in both_sides
     ]
 

@@ -17,18 +17,18 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckResults,
     Hint,
-    alarms_of,
+    collect_alarms,
     remove_values,
 )
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.outcome import (
     FeatureOutcome,
     Outcome,
-    feature_outcomes,
-    run_outcome,
-    unsure_features,
+    find_unsure_features,
+    judge_features,
+    judge_run,
 )
 from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
@@ -394,12 +394,12 @@ class Findings(AsTables):
     @cached_property
     def outcome(self) -> Outcome | None:
         """Changed, cannot tell, or unchanged; None if nothing was judged."""
-        return run_outcome(self.results)
+        return judge_run(self.results)
 
     @property
     def unsure(self) -> tuple[FeatureOutcome, ...]:
         """The features or metrics of which nobody can tell whether they changed, with the reason and what to do."""
-        return unsure_features(self.results)
+        return find_unsure_features(self.results)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; for
@@ -426,7 +426,7 @@ class Findings(AsTables):
             If there are any. The text has one line per alarm, then one per feature that nobody can tell about. It names values of
             the data; `findings.without_values.raise_for_violations()` doesn't, for logs that are kept.
         """
-        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+        lines = [f"  {alarm.sentence()}" for alarm in collect_alarms(self.results)]
         if cannot_tell:
             for feature in self.unsure:
                 lines.append(f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}")
@@ -495,7 +495,7 @@ class Findings(AsTables):
         if not with_values:
             return self.without_values.headline()
         outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
-        return headline_of(self.results, self.current.context.window, outputs, self.hints)
+        return write_headline(self.results, self.current.context.window, outputs, self.hints)
 
     def summary(self) -> str:
         """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
@@ -508,7 +508,7 @@ class Findings(AsTables):
         """
         checks = CheckResults(
             outcome=self.outcome,
-            outcomes=feature_outcomes(self.results) or None,
+            outcomes=judge_features(self.results) or None,
             budget=self.budget,
             checks=self.results,
             hints=self.hints or None,

@@ -31,8 +31,8 @@ from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, wr
 from spark_model_monitor.data.reading.listing import faulty_files_named, require_unchanged
 from spark_model_monitor.data.records.refusals import Refusal, remedy
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.check_results import CheckResult, Hint, in_alarms, locate_without_values
-from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment, name_of_place
+from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms, locate_without_values
+from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, format_moment, name_of_place
 from spark_model_monitor.errors import (
     NO_DATA,
     SCRIPT_FAILED,
@@ -213,7 +213,7 @@ def run_monitoring(
     context : RunContext, optional
         As in `run_baseline`.
     decisions : sequence of Decision, optional
-        Alarms that somebody accepted; the same alarms are not violations again.
+        Alarms that somebody apply_decisions; the same alarms are not violations again.
     since : mapping of str to str, optional
         What was violated in the previous window, and since when, for the text of alarms that continue.
     expectations : str or mapping, optional
@@ -397,7 +397,7 @@ class _Reading:
     def _scan_until_read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
     ) -> tuple[Scanned, Ledger, Dataset]:
-        """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
+        """The scan of a data set, the ledger of its records, of which enough were apply_decisions, and the data set in the
         form in which it was read last. scans: how many are left.
         """
         with faulty_files_named(dataset.engine, dataset.listing):
@@ -431,7 +431,7 @@ class _Reading:
 class _Comparison:
     """The comparison of a window with its baseline, from the scan to the findings.
 
-    rules: the user's own. decisions: alarms that somebody accepted. violated_since: what was violated in the previous
+    rules: the user's own. decisions: alarms that somebody apply_decisions. violated_since: what was violated in the previous
     window, and since when. window_start, window_end: None if they are unknown. output_path: as in `run_monitoring`.
     """
 
@@ -463,14 +463,14 @@ class _Comparison:
             records = f"{current.ledger.kept:,}"
             log.info("%s records: columns matched with the baseline's by %s", records, matched_by.value)
         judgement = self.monitor.judge(current.sample(), self.baseline)
-        # What people accepted comes before the sentences, which name the alarms that are left
+        # What people accept comes before the sentences, which name the alarms that are left
         accepted = self._accept_decisions(judgement.results)
-        worded = in_alarms(judgement.write_sentences(accepted), self.violated_since)
+        worded = group_into_alarms(judgement.write_sentences(accepted), self.violated_since)
         check_results = worded
         if as_read is not None:
             check_results = judgement.find_causes(worded, as_read, self.output_path)
         # The same without values of the data, for logs, sinks and tables
-        unnamed = in_alarms(judgement.write_sentences(accepted, hide_values=True), self.violated_since)
+        unnamed = group_into_alarms(judgement.write_sentences(accepted, hide_values=True), self.violated_since)
         unnamed = tuple(map(locate_without_values, unnamed, worded, check_results))
         hints = (*self._collect_ended_alarms(check_results), *judgement.hints)
         _log_hints(hints)
@@ -487,32 +487,32 @@ class _Comparison:
     def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         if not self.decisions:
             return check_results
-        from spark_model_monitor.documents.alerts import accepted
+        from spark_model_monitor.documents.alerts import apply_decisions
 
-        return accepted(check_results, self.decisions)
+        return apply_decisions(check_results, self.decisions)
 
     def _collect_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
         if not self.violated_since:
             return ()
-        from spark_model_monitor.documents.alerts import ended
+        from spark_model_monitor.documents.alerts import report_ended_alarms
 
         start = None
         if self.window_start is not None:
-            start = moment(self.window_start)
-        return ended(check_results, self.violated_since, start)
+            start = format_moment(self.window_start)
+        return report_ended_alarms(check_results, self.violated_since, start)
 
 
 def read_expectations(source: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
     """The rules from a file or a value. Raises BadConfiguration for an unreadable file, or for invalid rules."""
     if source is None or (not isinstance(source, str | os.PathLike | Mapping)):
         return source
-    from spark_model_monitor.documents.expectations import Expectations, expectations_of
+    from spark_model_monitor.documents.expectations import Expectations, parse_expectations
 
     try:
         if isinstance(source, Mapping):
             return Expectations.from_json(json.dumps(source), "expectations")
         path = os.fspath(source)
-        return expectations_of(storage_of(path).read(path), path)
+        return parse_expectations(storage_of(path).read(path), path)
     except MissingDependency:
         raise
     except (MonitorError, OSError, TypeError) as fault:
@@ -568,7 +568,7 @@ def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str | Non
 
 
 def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
-    """A run rests on the accepted records, and is valid only if few were refused."""
+    """A run rests on the apply_decisions records, and is valid only if few were refused."""
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
     if quarantine:
         where = f"; they are in {quarantine}"

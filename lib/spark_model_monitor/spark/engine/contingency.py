@@ -56,7 +56,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Standing,
     ValuedColumn,
     ValueKind,
-    number_of,
+    parse_number,
 )
 
 INTEGER = r"^\s*[+-]?[0-9]+\s*$"
@@ -216,7 +216,7 @@ def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
             below = cell.number < item.high
         return F.coalesce(above & below, F.lit(False))
     same = cell.text == str(item)
-    number = number_of(item)
+    number = parse_number(item)
     if number is not None and cell.number is not None:
         same = same | (cell.number == number)
     return F.coalesce(same, F.lit(False))

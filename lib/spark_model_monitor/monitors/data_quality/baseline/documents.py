@@ -15,10 +15,10 @@ import numpy as np
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
+    FeatureRole,
     MonitoringConfig,
     MonitoringSettings,
     NumConstraints,
-    Role,
     StringConstraints,
 )
 from spark_model_monitor.documents.statistics import (
@@ -53,7 +53,7 @@ from spark_model_monitor.statistics.states import (
     Profile,
     VectorCounts,
 )
-from spark_model_monitor.statistics.states.columns import numbers_of
+from spark_model_monitor.statistics.states.columns import compute_metrics
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
 from spark_model_monitor.statistics.verdicts.multiple_testing import allocate_budget
 
@@ -151,7 +151,7 @@ def _feature(
             name=feature.name,
             inferred_type=inferred_type,
             numerical_statistics=_numerical(feature, metrics, common, with_sketches=with_sketches),
-            column_metrics=numbers_of(feature) or None,
+            column_metrics=compute_metrics(feature) or None,
         )
     if feature.vectors is not None:
         vectors = _vector(feature, feature.vectors, common)
@@ -253,7 +253,7 @@ def suggest(
         for rule in SUGGESTIONS.values():
             members |= rule(feature, max_domain_size)
         if feature.name in predictions:
-            members["role"] = Role.PREDICTION
+            members["role"] = FeatureRole.PREDICTION
         if settings.is_calibrated:
             members["always_new"] = GROUPS if feature.name == settings.group_column else why_always_new(feature)
         elif feature.num_others:  # the data set itself has to pass

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
+    FeatureRole,
     MonitoringConfig,
     MonitoringSettings,
-    Role,
 )
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
@@ -129,7 +129,9 @@ class QualityBaseline(StoredBaseline):
     @property
     def outputs(self) -> frozenset[str]:
         """The features that are model outputs."""
-        return frozenset(feature.name for feature in self.constraints.features if feature.role is Role.PREDICTION)
+        return frozenset(
+            feature.name for feature in self.constraints.features if feature.role is FeatureRole.PREDICTION
+        )
 
     def without(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without the `excluded` features."""
@@ -224,9 +226,9 @@ class QualityBaseline(StoredBaseline):
         rows = {"rows": float(profile.item_count)}
         row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
-            from spark_model_monitor.statistics.verdicts.expected_row_count import in_minutes
+            from spark_model_monitor.statistics.verdicts.expected_row_count import convert_to_minutes
 
-            row_statistics[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
+            row_statistics[NEWEST_ROW] = {**rows, "far": convert_to_minutes(age)}
         statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
         return tuple(statistics)
 
@@ -397,7 +399,7 @@ class BaselineFeature:
     @property
     def family(self) -> str:
         """The family of the feature's drift."""
-        if self.constraints.role is Role.PREDICTION:
+        if self.constraints.role is FeatureRole.PREDICTION:
             return PREDICTIONS
         return DRIFT
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from spark_model_monitor.documents.constraints import SUGGESTED_SHARE, Constraints, FeatureConstraints, Role
+from spark_model_monitor.documents.constraints import SUGGESTED_SHARE, Constraints, FeatureConstraints, FeatureRole
 from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution, as_counted
@@ -112,7 +112,7 @@ class EarlierMargins:
         settings = constraints.monitoring
         features = constraints.features
         parts = 4 + 1 + 1
-        if any(feature.role is Role.PREDICTION for feature in features):
+        if any(feature.role is FeatureRole.PREDICTION for feature in features):
             parts += 2
         if settings.segments:
             parts += 1

@@ -24,7 +24,7 @@ from spark_model_monitor.documents.check_results import (
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
-    by_cause,
+    group_by_cause,
     remove_values,
 )
 from spark_model_monitor.errors import MonitorError
@@ -74,7 +74,7 @@ def list_candidates(
             continue
         numbers = None
         if before.numbers is not None and feature.is_numeric:
-            numbers = before.numbers.step_cdf().finite()
+            numbers = before.numbers.step_cdf().drop_infinite()
         if numbers is not None and numbers.total and len(numbers.values) > 1:
             cuts = tuple(sorted({*map(float, numbers.quantiles(QUARTILES))} - {float(numbers.values[0])}))
             if cuts:
@@ -141,7 +141,9 @@ def find_causes(
     One pass over the data, one over the baseline's if it can be read, and one for examples. time: the column with the
     times of rows.
     """
-    alarms = {found[0].feature or "": found for found in by_cause(results) if found[0].feature in known.distributions}
+    alarms = {
+        found[0].feature or "": found for found in group_by_cause(results) if found[0].feature in known.distributions
+    }
     found: dict[str, dict[str, Any]] = {}
     changes: dict[str, Change] = {}
     began = monotonic()
@@ -226,7 +228,7 @@ def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | Non
     before = known.distributions[name]
     now = from_feature_profile(feature)
     if before.numbers is not None:
-        sides = [side.numbers.step_cdf().finite() for side in (before, now) if side.numbers is not None]
+        sides = [side.numbers.step_cdf().drop_infinite() for side in (before, now) if side.numbers is not None]
         sides = [side for side in sides if side.total]
         cuts = {float(value) for side in sides for value in side.quantiles(np.linspace(0, 1, BINS + 1).tolist())}
         least = [math.nextafter(float(side.values[0]), -math.inf) for side in sides]

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.documents.page import number_text, percent
+from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.guard.time_unit import read_ages
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
@@ -155,7 +155,7 @@ def frozen(suspect: Suspect) -> str | None:
     counts = suspect.categories
     if numbers is not None and len(numbers[1].values) == 1 < len(numbers[0].values):
         if suspect.with_values:
-            value = number_text(float(numbers[1].values[0]))
+            value = format_number(float(numbers[1].values[0]))
         else:
             value = "the same"
         return f"all values are {value}: is it frozen?"
@@ -217,7 +217,7 @@ def filled(suspect: Suspect) -> str | None:
     known = suspect.before.categories or {}
     share = sum(suspect.texts[text] for text in texts if text not in known) / max(suspect.now.rows, 1)
     if texts and share >= LEAST_EFFECT:
-        return f"{percent(share)} of the values are a text that is written for missing ones"
+        return f"{format_percent(share)} of the values are a text that is written for missing ones"
     numbers = suspect.numbers
     if numbers is None or len(numbers[0].values) <= 2:
         return None
@@ -229,7 +229,8 @@ def filled(suspect: Suspect) -> str | None:
             continue
         if not suspect.with_values:
             return "a value that is written for missing ones?"
-        return f"{number_text(value)} is in {percent(found)} of the values, {percent(was)} before: written for missing ones?"
+        shares = f"{format_percent(found)} of the values, {format_percent(was)} before"
+        return f"{format_number(value)} is in {shares}: written for missing ones?"
     return None
 
 
@@ -278,9 +279,9 @@ def _hours(count: int) -> str:
 def _hours_older(before: Ages, now: Ages) -> int | None:
     """By how many whole hours the window's times are older than the baseline's, if that explains their ages."""
     steps = [hours for hours in range(-MOST_HOURS, MOST_HOURS + 1) if hours]
-    gap, hours = min((before.gap_after(hours * HOUR, now), hours) for hours in steps)
+    gap, hours = min((before.compute_gap(hours * HOUR, now), hours) for hours in steps)
     noise = _noise(before.total, now.total) + LEAST_EFFECT / 2
-    if gap <= min(noise, EXPLAINED * before.gap_after(0.0, now)):
+    if gap <= min(noise, EXPLAINED * before.compute_gap(0.0, now)):
         return hours
     return None
 
@@ -307,9 +308,9 @@ def factor(suspect: Suspect, sides: Sides) -> str | None:
         # A broad distribution can't tell them apart
         factors = [factor for factor in THOUSANDS if _explains(factor * sides[0].values, sides)]
     if unit > 1:
-        multiple = " or ".join(number_text(factor, 4) for factor in factors) + " times"
+        multiple = " or ".join(format_number(factor, 4) for factor in factors) + " times"
     else:
-        multiple = " or ".join(f"1/{number_text(1 / factor, 4)}" for factor in factors) + " of"
+        multiple = " or ".join(f"1/{format_number(1 / factor, 4)}" for factor in factors) + " of"
     return f"all of them are about {multiple} a usual one: another unit?"
 
 
@@ -351,7 +352,7 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
     factor, offset = CONVERSIONS[conversion.name]
     if _explains(factor * before.values + offset, numbers):
         return f"all of them are {conversion.name}: another unit?"
-    return IN_SOME_ROWS.format(share=percent(round(conversion.part, 2)), name=conversion.name)
+    return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
 
 
 @GUESSES.register("converted_in_few_rows", of=("numbers",))
@@ -380,7 +381,7 @@ def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
     conversion = _find_conversion(before, TEMPERATURES, fit_outside)
     if conversion is None or conversion.gap > _noise(before.total, outside.total):
         return None
-    return IN_SOME_ROWS.format(share=percent(round(conversion.part, 2)), name=conversion.name)
+    return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
 
 
 class Conversion(NamedTuple):
@@ -444,8 +445,8 @@ def describe_held_value(suspect: Suspect, sides: Sides) -> str | None:
     usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of the value with the most
     if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
         return None
-    what = number_text(value, DIGITS) if suspect.with_values else "one value"
-    return f"{what} is in {percent(found)} of the values, {percent(was)} before: held, or repeated?"
+    what = format_number(value, DIGITS) if suspect.with_values else "one value"
+    return f"{what} is in {format_percent(found)} of the values, {format_percent(was)} before: held, or repeated?"
 
 
 @GUESSES.register("spelling", of=("categories",))
@@ -511,7 +512,7 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
 
     Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
     """
-    sides = before.finite(), now.finite()
+    sides = before.drop_infinite(), now.drop_infinite()
     if not all(side.total and np.abs(side.values[[0, -1]]).max() < LARGEST for side in sides):
         return None
     weights = np.diff(sides[0].cumulative, prepend=0)
@@ -531,7 +532,7 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
 def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
     if before.numbers is None or now.numbers is None:
         return None
-    sides = before.numbers.step_cdf().finite(), now.numbers.step_cdf().finite()
+    sides = before.numbers.step_cdf().drop_infinite(), now.numbers.step_cdf().drop_infinite()
     usable = min(side.total for side in sides) and max(np.abs(side.values[[0, -1]]).max() for side in sides) < LARGEST
     return sides if usable else None
 

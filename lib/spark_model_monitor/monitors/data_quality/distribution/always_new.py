@@ -14,7 +14,7 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
 from spark_model_monitor.statistics.states.ends import KEPT
-from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.profile import cache_with_feature
 
 DATES = "its values are dates or times{form}, and later ones are new by nature"
 ONCE = "most of its values occur once, as those of keys and free texts do"
@@ -39,7 +39,7 @@ MOST_UNEVEN = 0.1
 """The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
 
 
-@once
+@cache_with_feature
 def why_always_new(feature: FeatureProfile) -> str | None:
     """Why later values of the feature are new by nature; None if they are not."""
     if not feature.num_present:
@@ -75,7 +75,7 @@ def count_singletons(counts: Mapping[str, int]) -> int:
     return sum(count == 1 for count in counts.values())
 
 
-@once
+@cache_with_feature
 def has_whole_numbers(feature: FeatureProfile) -> bool:
     """Whether all numbers are integers, or were before pandas made them fractional because one is missing, as far as
     the sketch keeps them."""
@@ -86,7 +86,7 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
     return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
 
 
-@once
+@cache_with_feature
 def may_rise(feature: FeatureProfile) -> bool:
     """Whether the values, if they rise by row, are keys: whole numbers, nearly all different and evenly spread."""
     moments = feature.moments
@@ -98,7 +98,7 @@ def may_rise(feature: FeatureProfile) -> bool:
     return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
 
 
-@once
+@cache_with_feature
 def unit_of_times(feature: FeatureProfile) -> float | None:
     """How many units make a second, if all numbers are times since 1970 in one unit; None otherwise."""
     moments = feature.moments

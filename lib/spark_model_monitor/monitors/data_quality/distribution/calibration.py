@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, DRIFT
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
-from spark_model_monitor.statistics.drift.distributions import StepCdf, cache_pooled_samples, category_cells
+from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     PooledVariance,
     certain_overdispersion_factor,
@@ -36,18 +36,18 @@ from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Lacking,
     Samples,
-    category_tests,
     chance_of_more,
+    compare_categories,
+    compare_missing_values,
+    compare_numbers,
     fewest_beyond_chance,
-    missing_value_tests,
-    numeric_tests,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     adjust_p_values,
     combine_p_values,
+    convert_gap_to_shift,
+    convert_shift_to_gap,
     distance_interval,
-    gap_of_shift,
-    shift_of_gap,
     smallest_gap,
     smallest_missing,
     smallest_share,
@@ -211,17 +211,16 @@ class ColumnRequest:
 
 def compute_column_tests(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     """The column of each request; None if a side is unknown, or if one side is numeric and the other text."""
-    cache_pooled_samples([sides for asked in all_asked if (sides := asked.cdfs) is not None])
     columns = [_untested(asked) for asked in all_asked]
     found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
     wanted = [(asked, column) for asked, column in found if asked.tested or asked.past is not None]
     for asked, column in wanted:
-        column.components = missing_value_tests(*asked.lacking)
+        column.components = compare_missing_values(*asked.lacking)
     beside = [(column, asked.baseline, asked.current) for asked, column in wanted if column.samples is not None]
     numbers = [(column, one.numbers, two.numbers) for column, one, two in beside if one.numbers and two.numbers]
     others = [each for each in beside if not (each[1].numbers and each[2].numbers)]
     texts = [(column, one.categories or {}, two.categories or {}) for column, one, two in others]
-    kinds: Sequence[tuple[Sequence[Any], Any]] = ((numbers, numeric_tests), (texts, category_tests))
+    kinds: Sequence[tuple[Sequence[Any], Any]] = ((numbers, compare_numbers), (texts, compare_categories))
     for known, tests in kinds:
         for (column, *_), components in zip(known, tests([each[1:] for each in known]) if known else (), strict=True):
             column.components += components
@@ -454,7 +453,7 @@ def smallest_change(threshold: float, column: Column, calibration: Calibration) 
     if not (calibration.rows_are_independent or column.windows):
         gap = smallest_gap(threshold, samples, phi=phi)
         if column.share is None:
-            return shift_of_gap(gap)
+            return convert_gap_to_shift(gap)
         if gap < 1:
             return gap
         return math.inf
@@ -481,7 +480,7 @@ def _unless_unseen(
         size = matters.shift(column.present)
     else:
         size = matters.share(column.present)
-    gap_that_matters = gap_of_shift(size) if is_number else size
+    gap_that_matters = convert_shift_to_gap(size) if is_number else size
     gap = max(column.distance or 0.0, column.unseen)
     if gap > gap_that_matters:
         reason = f"{LARGE_GAP.format(gap=gap)}; {finding.reason}"

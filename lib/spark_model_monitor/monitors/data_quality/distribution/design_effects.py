@@ -21,28 +21,28 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers, why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED
-from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRuns, Run
-from spark_model_monitor.statistics.states.distinct import told_apart
-from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GROUP, values_of
+from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.profile import cache_with_feature
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GROUP, read_values
 from spark_model_monitor.statistics.verdicts.between_window_variance import LARGEST_GROWTH, MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
     DesignEffect,
     ScoredColumn,
-    allow_for_cut_groups,
-    column_design_effects,
-    dependent_columns,
-    estimates_of_groups,
+    add_margin_for_cut_groups,
+    combine_design_effects,
+    estimate_column_design_effects,
+    find_dependent_columns,
+    find_group_estimates,
     is_constant_in_runs,
-    rows_counting_as_one,
-    typical_rows,
+    typical_design_effect,
 )
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
     FEWEST_GROUPS,
     FEWEST_NAMES,
     FEWEST_ROWS_PER_NAME,
     NameShares,
-    design_effect_in_groups,
+    estimate_group_design_effect,
     group_design_effect,
 )
 
@@ -112,7 +112,7 @@ def _effects_of_filled_columns(
         return {}
     are_missing = {feature.name for feature in baseline.features if feature.num_missing}
     filled = [feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing]
-    rows = typical_rows(of_groups)
+    rows = typical_design_effect(of_groups)
     return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled}
 
 
@@ -120,12 +120,12 @@ def _effects_of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[
     """Where a column was named, whose groups the scan kept. Source: D4.21."""
     effects = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
-        values, sizes = values_of(row_runs.runs, numeric=feature.is_numeric)
+        values, sizes = read_values(row_runs.runs, numeric=feature.is_numeric)
         rows = np.array([run.rows for run in row_runs.runs])
-        is_missing = np.concatenate([~run.rows_present() for run in row_runs.runs] or [np.zeros(0, bool)])
+        is_missing = np.concatenate([~run.read_presence() for run in row_runs.runs] or [np.zeros(0, bool)])
         effect = FeatureDesignEffect(
-            design_effect_in_groups(values, sizes, are_numbers=feature.is_numeric),
-            design_effect_in_groups(is_missing, rows, are_numbers=False),
+            estimate_group_design_effect(values, sizes, are_numbers=feature.is_numeric),
+            estimate_group_design_effect(is_missing, rows, are_numbers=False),
         )
         if max(effect) > 1:
             effects[feature.name] = effect
@@ -184,12 +184,12 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float 
             layouts[layout] = _lay_out(row_runs.runs, most_rows)
         order, run_sizes = layouts[layout]
         in_order = [row_runs.runs[index] for index in order]
-        values, _ = values_of(in_order, numeric=feature.is_numeric)
+        values, _ = read_values(in_order, numeric=feature.is_numeric)
         if len(values) < 2 * FEWEST_ROWS:
             continue
         column = SampledColumn(feature.name, values, feature.is_numeric, run_sizes)
         if len(values) < column.rows:
-            is_present = np.concatenate([run.rows_present() for run in in_order])
+            is_present = np.concatenate([run.read_presence() for run in in_order])
             has_value = is_present
             if np.count_nonzero(is_present) > len(values):  # some cells of a column of numbers are texts
                 has_value = np.concatenate([_has_number(run) for run in in_order])
@@ -197,9 +197,9 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float 
         yield column
 
 
-def _has_number(run: Run) -> NDArray[np.bool_]:
+def _has_number(run: RowRun) -> NDArray[np.bool_]:
     """Whether each row has a number. A run of which fewer than half are numbers keeps none."""
-    has_number = run.rows_present()
+    has_number = run.read_presence()
     numbers = np.frombuffer(run.numbers)
     has_number[has_number] = ~np.isnan(numbers) if len(numbers) else False
     return has_number
@@ -227,14 +227,14 @@ def _effects_of_neighbours(
             features.append((column.name, "of_missing", True))
     effects: dict[str, FeatureDesignEffect] = {}
     for run_sizes, of_rows in scored.items():
-        estimates = column_design_effects(of_rows, np.array(run_sizes, np.int64))
+        estimates = estimate_column_design_effects(of_rows, np.array(run_sizes, np.int64))
         features = estimated[run_sizes]
-        of_groups = estimates_of_groups(
+        of_groups = find_group_estimates(
             [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
         )
-        counts = rows_counting_as_one(estimates, sum(run_sizes), of_groups)
+        counts = combine_design_effects(estimates, sum(run_sizes), of_groups)
         # Columns without missing values here, which may be missing in whole groups elsewhere
-        as_others = FeatureDesignEffect(of_missing=allow_for_cut_groups(typical_rows(of_groups)))
+        as_others = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_design_effect(of_groups)))
         if as_others != INDEPENDENT_ROWS:
             effects |= {column.name: as_others for column in columns if column.run_sizes == run_sizes}
         for (name, member, _), rows in zip(features, counts, strict=True):
@@ -243,7 +243,7 @@ def _effects_of_neighbours(
     return effects
 
 
-def _lay_out(runs: Sequence[Run], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
+def _lay_out(runs: Sequence[RowRun], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
     """The indices of the runs with so many rows, at most, in order; and their sizes, those that follow each other joined."""
     rows = 0
     indices: list[int] = []
@@ -293,7 +293,7 @@ def _find_group_column(profile: Profile, baseline: Profile, runs: Sequence[RowRu
     return max(best, key=lambda group: group.names, default=None)
 
 
-@once
+@cache_with_feature
 def _name_shares(baseline: FeatureProfile) -> NameShares | None:
     """How the baseline's rows are spread over the values of a feature; None if these can't be names of groups."""
     present = baseline.num_present
@@ -348,7 +348,7 @@ def _explain_by_groups(
         group = by_name.get(name)
         if group is None:
             continue
-        kinds, codes = told_apart(group.values)
+        kinds, codes = unique_with_inverse(group.values)
         group_of_row = np.full(group.rows, len(kinds))  # rows without a name are in no group
         group_of_row[... if group.has_value is None else group.has_value] = codes
         order = np.argsort(group_of_row, kind="stable")[: len(codes)]
@@ -368,7 +368,7 @@ def _explain_by_groups(
             if column.is_missing is not None:
                 features.append((column.name, "of_missing"))
                 estimates.append(_effect_in_order(ScoredColumn.from_flags(column.is_missing), order, group_of_row))
-        are_dependent = dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])
+        are_dependent = find_dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])
         if not any(are_dependent):
             continue
         # The column names groups, so the others' rows are as alike as they look, as if somebody had named it

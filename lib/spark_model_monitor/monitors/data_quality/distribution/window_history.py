@@ -25,11 +25,11 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
 from spark_model_monitor.statistics.states import (
     Profile,
+    RowRun,
     RowRuns,
-    Run,
 )
-from spark_model_monitor.statistics.states.distinct import told_apart
-from spark_model_monitor.statistics.states.rows import rows_of_values, values_of
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.rows import count_value_rows, read_values
 from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
@@ -37,7 +37,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     PastWindows,
     PooledVariance,
 )
-from spark_model_monitor.statistics.verdicts.growing_cardinality import beginnings
+from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
     VALUES,
@@ -125,10 +125,10 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
     alike: dict[tuple[bool, int], list[_Cut]] = {}
     for feature, kept in zip(profile.features, runs, strict=False):
         in_order = sorted(kept.runs, key=lambda run: run.place)
-        values, sizes = values_of(in_order, numeric=feature.is_numeric)
+        values, sizes = read_values(in_order, numeric=feature.is_numeric)
         filled = sizes > 0
         if np.count_nonzero(filled) >= FEWEST_WINDOWS:
-            apart = told_apart(values)
+            apart = unique_with_inverse(values)
             if feature.is_numeric or len(apart[0]) <= LARGEST_DOMAIN:
                 frequent = _frequent_in_runs(from_feature_profile(feature))
                 cut = _Cut(feature.name, in_order, apart, sizes, filled, frequent)
@@ -155,7 +155,7 @@ class _Cut(NamedTuple):
     """
 
     name: str
-    runs: Sequence[Run]
+    runs: Sequence[RowRun]
     apart: tuple[Values, NDArray[np.int64]]
     sizes: NDArray[np.int64]
     filled: NDArray[np.bool_]
@@ -187,16 +187,16 @@ def _add_block_statistics(
     raw = parts.raw()
     nothing = np.full(sizes.shape[1], np.nan)
     alike: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
-    between = alike if are_by_time else parts.between(FREQUENT)
+    between = alike if are_by_time else parts.iterate_between_shares(FREQUENT)
     for place, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
         begun = None
         if not is_numeric:
-            begun = beginnings(parts.counts(place) > 0, may_end=are_by_time)
+            begun = count_beginnings(parts.counts(place) > 0, may_end=are_by_time)
         if begun is None and share > MOST_BETWEEN:
             unfit[cut.name] = _why_unfit(values, sizes[place], share, is_numeric=is_numeric)
             if unfit[cut.name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
                 continue
-        rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
+        rows = count_value_rows(cut.runs, numeric=is_numeric)[cut.filled]
         missing: Values = rows - sizes[place]
         found = {**score_missing_values(missing, rows, missing.sum(), rows.sum())} | {
             name: each[place] for name, each in raw.items()
@@ -236,7 +236,7 @@ def _score_feature(
 
     found: WindowStatistics
     if before.numbers is not None and after.numbers is not None:
-        found = score_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
+        found = score_numbers(after.numbers.step_cdf().pool_with(before.numbers.step_cdf()), numbers)
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
         found = score_categories(b + w, w[None, :], texts.add(lambda: (b, w)))
@@ -291,8 +291,8 @@ def merge_histories(some: Past, others: Past) -> Past:
 
 
 def _why_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_numeric: bool) -> str:
-    """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them. share:
-    of their variance between parts.
+    """Why parts differ by their place more than as groups of rows do. values: of all parts, as
+    `BaselineBlocks.iterate_between_shares` has them. share: of their variance between parts.
 
     Sorted rows cross their mean once, and rise or fall but for noise; a text has all its rows in one place.
     """

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.protocol import Layout
@@ -65,4 +65,4 @@ HINTS: Registry[Rule] = Registry("hint")
 
 def listed(found: Mapping[str, tuple[int, int]]) -> str:
     """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
-    return some_of([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in found.items()], NAMED)
+    return list_some([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in found.items()], NAMED)

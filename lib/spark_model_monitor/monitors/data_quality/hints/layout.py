@@ -103,7 +103,7 @@ def unknown_members(seen: Seen) -> Said:
 
     Source: C4.2.
     """
-    unread = () if seen.compared is None else Hint.of_unread(seen.compared.constraints)
+    unread = () if seen.compared is None else Hint.from_unread_members(seen.compared.constraints)
     yield from ((hint.features, hint.description) for hint in unread)
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
-from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, NAMED, Said, Seen, listed
 from spark_model_monitor.monitors.data_quality.hints.values import NUMBER as NUMBER_WITH_COMMA
@@ -173,7 +173,7 @@ def line_of_totals(data: Seen) -> Said:
     elif len(summed) > 1 and are_most:
         line = "a line"
     if line is not None:
-        finding = f"{line} has {description}, in {some_of([repr(name) for name in summed], NAMED)}"
+        finding = f"{line} has {description}, in {list_some([repr(name) for name in summed], NAMED)}"
         yield summed, f"{finding}; take this line off the data"
 
 

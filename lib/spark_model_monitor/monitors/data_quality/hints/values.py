@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.headline import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
@@ -123,7 +123,7 @@ def follows_the_clock(seen: Seen) -> Said:
     names = [each.name for each in found]
     if not names:
         return
-    which = some_of([*map(repr, names)], NAMED)
+    which = list_some([*map(repr, names)], NAMED)
     said = f"held against this hour of earlier days, which the baseline is unlike: {which}"
     moved = [each.name for each in found if each.season is not None and each.season.like != CLOCK_DAY]
     if moved:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_model_monitor.documents.page import Overlay, counted, number_text, percent
+from spark_model_monitor.documents.page import Overlay, format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.statistics.drift.distributions import Values
 
@@ -54,7 +54,7 @@ class Bins:
 def choose_bins(baseline: FeatureDistribution) -> Bins | None:
     """None if its values are not known one by one."""
     if baseline.numbers is not None:
-        finite = baseline.numbers.step_cdf().finite()
+        finite = baseline.numbers.step_cdf().drop_infinite()
         if not finite.total:
             return None
         low, high = finite.quantiles((TAIL, 1 - TAIL))
@@ -69,7 +69,7 @@ def draw_overlay(
     baseline: FeatureDistribution, current: FeatureDistribution | None, most_named: int = 0
 ) -> Overlay | None:
     """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: the
-    largest number of categories whose names may be shown; others are counted.
+    largest number of categories whose names may be shown; others are format_noun_count.
     """
     if current is None:
         sides = [baseline]
@@ -81,7 +81,7 @@ def draw_overlay(
     if bins is None or len(shares) < len(sides):
         return None
     if bins.ends is None:
-        words = f"{counted(len(bins.names), 'value')} in the baseline"
+        words = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
         words += f", {shares[1][-1]:.1%} now are others" if len(sides) > 1 else ""
         kept = [*range(min(len(bins.names), BINS)), *([BINS] if len(bins.names) > BINS else []), BINS + 1]
         named = len(bins.names) <= most_named
@@ -89,7 +89,9 @@ def draw_overlay(
         names += [*(["others"] * (len(bins.names) > BINS)), "new"]
         return overlay([share[kept] for share in shares], words, names=names)
     low, high = bins.ends
-    medians = [number_text(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None]
+    medians = [
+        format_number(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None
+    ]
     if len(sides) == 1:
         words = f"median {medians[0]}"
     else:
@@ -110,11 +112,11 @@ def overlay(
     if ends is None:
         return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))
     low, high = ends
-    axis = list(dict.fromkeys(number_text(end, 3) for end in (low, low / 2 + high / 2, high)))
+    axis = list(dict.fromkeys(format_number(end, 3) for end in (low, low / 2 + high / 2, high)))
     for place, sign in ((0, "< "), (-1, "> ")):  # the outermost bins include everything beyond them
         axis[place] = f"{sign if max(baseline[place], now[place] if now else 0.0) else ''}{axis[place]}"
     outside = [
-        f"{percent(now[place])} of the records {side} the baseline’s range"
+        f"{format_percent(now[place])} of the records {side} the baseline’s range"
         for place, side in ((0, "below"), (-1, "above"))
         if now and baseline and now[place] >= max(0.02, 2 * baseline[place])
     ]

@@ -6,17 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
+from spark_model_monitor.documents.check_results import (
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    compute_severity,
+    format_check,
+)
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
     DRIFT,
     ONE_VALUE,
-    evidence_of,
-    no_more_than,
-    not_compared,
-    place_of,
+    describe_evidence,
+    describe_segment,
+    find_not_compared,
+    format_largest_unseen_change,
 )
-from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
+from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     LINES_SHOWN,
@@ -26,17 +32,17 @@ from spark_model_monitor.documents.page import (
     Block,
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
-    counted,
-    number_text,
-    percent,
-    short_name,
+    TableColumn,
+    TableLine,
+    format_noun_count,
+    format_number,
+    format_percent,
+    shorten_name,
 )
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -96,8 +102,10 @@ def create_page(
         by_name.setdefault(result.feature or "", []).append(result)
     names = dict.fromkeys((*known.names, *now))
     bad = [name for name, found in by_name.items() if any(violated(found))]
-    first = {name: min(violated(by_name[name]), key=lambda each: (each.alarm or 0, -excess(each))) for name in bad}
-    bad.sort(key=lambda name: (first[name].alarm or 0, -excess(first[name])))
+    first = {
+        name: min(violated(by_name[name]), key=lambda each: (each.alarm or 0, -compute_severity(each))) for name in bad
+    }
+    bad.sort(key=lambda name: (first[name].alarm or 0, -compute_severity(first[name])))
     apart = {name: first[name].distance or 0.0 for name in known.outputs if name in first}
     bad.sort(key=lambda name: (name in apart, -apart.get(name, 0.0)))
     cards = []
@@ -107,14 +115,14 @@ def create_page(
         card = _card(name, first[name], violation_message, by_name[name], before, after, known, most_named)
         row_hints = _row_hints(name, first[name], row_ids.get(name, ()), hide_values=hide_values)
         cards.append(replace(card, hints=(*card.hints, *row_hints)))
-    unsure = unsure_features(results)
+    unsure = find_unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
     unsure_cards = tuple(
         _unsure_card(feature, by_name.get(feature.name, []), known.distributions.get(feature.name), now, most_named)
         for feature in unsure[:MOST_CARDS]
     )
 
-    def line(name: str, mark: Mark = Mark.NONE) -> Line:
+    def line(name: str, mark: Highlight = Highlight.NONE) -> TableLine:
         return _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), mark)
 
     calm = [name for name in names if name not in first and name not in unsure_names]
@@ -131,17 +139,19 @@ def create_page(
     if unsure_cards:
         blocks: list[Block] = [Cards(unsure_cards)]
         if len(unsure) > MOST_CARDS:
-            blocks.append(PageTable(_CALM, tuple(line(feature.name, Mark.UNSURE) for feature in unsure[MOST_CARDS:])))
+            blocks.append(
+                PageTable(_CALM, tuple(line(feature.name, Highlight.UNSURE) for feature in unsure[MOST_CARDS:]))
+            )
         note = "nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", tuple(blocks), note=note))
     if calm:
-        left_out = [each for each in not_compared(results) if each.feature in calm]
-        note = counted(len(calm) - len(left_out), "feature")
+        left_out = [each for each in find_not_compared(results) if each.feature in calm]
+        note = format_noun_count(len(calm) - len(left_out), "feature")
         note += f", {len(left_out):,} not compared" if left_out else ""
         note += f", the {LINES_SHOWN} with the largest differences first" if len(calm) > MOST_LINES else ""
         sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
     rows = max((side.num_rows for side in known.distributions.values()), default=0)
-    return _page(sections, facts=(("baseline", counted(rows, "row")),) if rows else ())
+    return _page(sections, facts=(("baseline", format_noun_count(rows, "row")),) if rows else ())
 
 
 def _page(
@@ -168,8 +178,8 @@ def _card(
     values = ", ".join(first.values or ())
     short = said.short.replace(ONE_VALUE, values or ONE_VALUE) or said.words.removeprefix(f"{name}: ")
     short += f": {values}" if values and first.check == DOMAIN else ""
-    also = [check_in_words(each) for each in violated(results) if each.check != first.check]
-    where = place_of(first, with_values=most_named > 0)
+    also = [format_check(each) for each in violated(results) if each.check != first.check]
+    where = describe_segment(first, with_values=most_named > 0)
     guess = first.guess or ("a new category, or another spelling of one?" if first.check == DOMAIN else "")
     if also:
         others = f"also: {', '.join(dict.fromkeys(also))}"
@@ -189,7 +199,7 @@ def _card(
     if first.check in ("missing_column_check", "extra_column_check"):
         evidence = ""
     else:
-        evidence = evidence_of(first)
+        evidence = describe_evidence(first)
     more: tuple[Block, ...] = (_checks_table(results), *_tables(first), EXPLAIN.format(name=quote(name)))
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
@@ -199,7 +209,7 @@ def _row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, hide_v
     ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MOST_IDS]
     if ids and not hide_values:
         noun = "row" if len(ids) == 1 else "rows"
-        yield f"{noun}: {', '.join(short_name(row_id, LONGEST_ID) for row_id in ids)}"
+        yield f"{noun}: {', '.join(shorten_name(row_id, LONGEST_ID) for row_id in ids)}"
     if kept_ids:
         yield f"to print such rows: spark-model-monitor rows FOLDER {quote(name)} --source DATA"
 
@@ -220,7 +230,7 @@ def _unsure_card(
     advice = (f"To find out: {feature.advice}",) if feature.advice else ()
     advice = (*_findable_change(check_results, before), *advice)
     reason = feature.reason or ""
-    return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Mark.UNSURE)
+    return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Highlight.UNSURE)
 
 
 def _findable_change(check_results: Sequence[CheckResult], before: Side) -> Iterable[str]:
@@ -236,7 +246,7 @@ def _findable_change(check_results: Sequence[CheckResult], before: Side) -> Iter
 
             deviation = find_deviation(before.numbers.step_cdf())
         if deviation is not None:
-            words = f"of its mean by {number_text(size * deviation, 2)} ({words})"
+            words = f"of its mean by {format_number(size * deviation, 2)} ({words})"
         else:
             words = f"of a share by {words}"
         yield f"Would have been found: a change {words}"
@@ -252,15 +262,15 @@ def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
     )
     rows = (
         (
-            check_in_words(each),
+            format_check(each),
             VERDICTS[each.status][1],
-            *map(number_text, (each.observed, each.threshold)),
+            *map(format_number, (each.observed, each.threshold)),
             each.formula or "",
         )
         for each in shown
     )
-    columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
-    return PageTable(columns, tuple(map(Line, rows)))
+    columns = tuple(TableColumn(title, title in ("found", "limit")) for title in CHECKS)
+    return PageTable(columns, tuple(map(TableLine, rows)))
 
 
 def _tables(result: CheckResult) -> Iterable[PageTable]:
@@ -270,30 +280,32 @@ def _tables(result: CheckResult) -> Iterable[PageTable]:
 
 
 _CALM = (
-    *(Column("feature", is_name=True), Column("type"), Column("baseline and this run")),
-    *(Column("before", is_number=True), Column("now", is_number=True)),
-    *(Column("no change larger than"), Column("missing", is_number=True)),
+    *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("baseline and this run")),
+    *(TableColumn("before", is_number=True), TableColumn("now", is_number=True)),
+    *(TableColumn("no change larger than"), TableColumn("missing", is_number=True)),
 )
 
 
-def _line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Mark) -> Line:
-    largest = no_more_than(check_results)
+def _line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Highlight) -> TableLine:
+    largest = format_largest_unseen_change(check_results)
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
     picture = (draw_overlay(before, now) if before and now else None) or "–"
     lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))
-    return Line((name, shown, picture, _typical_value(before), _typical_value(now), largest, lacking), mark, of=name)
+    return TableLine(
+        (name, shown, picture, _typical_value(before), _typical_value(now), largest, lacking), mark, of=name
+    )
 
 
 def _typical_value(side: Side) -> str:
     """A feature in one number: its mean, or its number of values."""
     if side is None:
         return "–"
-    return counted(len(side.categories), "value") if side.categories else number_text(side.mean)
+    return format_noun_count(len(side.categories), "value") if side.categories else format_number(side.mean)
 
 
 def _lacking(side: Side) -> str:
     if side and side.rows:
-        return percent(1 - side.present / side.rows)
+        return format_percent(1 - side.present / side.rows)
     return "–"
 
 
@@ -305,9 +317,9 @@ def _size(result: CheckResult) -> float:
 
 def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, FeatureDistribution]) -> Page:
     columns = (
-        *(Column("feature", is_name=True), Column("type"), Column("distribution")),
-        *(Column(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
-        Column("what is odd, or not compared"),
+        *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("distribution")),
+        *(TableColumn(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
+        TableColumn("what is odd, or not compared"),
     )
     odd = {name: _odd(features[name], each) for name, each in found.items()}
     cells = (
@@ -322,15 +334,19 @@ def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, F
         )
         for name, each in found.items()
     )
-    lines = tuple(map(Line, cells))
+    lines = tuple(map(TableLine, cells))
     strange = [name for name in found if odd[name]]
     rows = max((side.num_rows for side in found.values()), default=0)
-    features_of_rows = f"{counted(len(lines), 'feature')} of {counted(rows, 'row')}"
+    features_of_rows = f"{format_noun_count(len(lines), 'feature')} of {format_noun_count(rows, 'row')}"
     text = f"{features_of_rows}: later data is checked against what they are like."
     told = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
     more = f"; and {len(strange) - 3:,} more" if len(strange) > 3 else ""
     detail = f"Look at them first: {told}{more}." if strange else "Nothing about them looks odd."
-    wide = [PageSection("What the data is like", (PageTable(columns, lines),), note=counted(len(lines), "feature"))]
+    wide = [
+        PageSection(
+            "What the data is like", (PageTable(columns, lines),), note=format_noun_count(len(lines), "feature")
+        )
+    ]
     return _page(wide, Headline(text, detail))
 
 
@@ -355,6 +371,6 @@ def _median(side: Side) -> str:
     if side and side.numbers:
         cdf = side.numbers.step_cdf()
     if cdf is None or not cdf.total:
-        return number_text(None)
-    low, middle, high = (number_text(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
+        return format_number(None)
+    low, middle, high = (format_number(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
     return f"{middle} ({low} to {high})"

@@ -14,11 +14,11 @@ from spark_model_monitor.documents.check_results import (
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
-    plain_words,
+    describe_violation,
     remove_values,
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE
-from spark_model_monitor.documents.page import number_text, percent
+from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
@@ -157,7 +157,7 @@ def create_violation_message(
     """The result of a violated data-quality check. current: the feature in the window, None if the window lacks it."""
     name = result.feature or ""
     if result.check == EXPECTATION:
-        return ViolationMessage(plain_words(result), change=result.change, short=result.reason or "")
+        return ViolationMessage(describe_violation(result), change=result.change, short=result.reason or "")
     if result.check in BETWEEN_COLUMNS:
         return _describe_relation(result)
     if result.check == "repeated_rows_check":
@@ -174,7 +174,7 @@ def create_violation_message(
             change = words.removeprefix(f"{name} ")
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
-        return ViolationMessage(plain_words(result))
+        return ViolationMessage(describe_violation(result))
     if result.check == COMPLETENESS:
         return describe_missing(name, before, now)
     if result.check == DOMAIN:
@@ -183,7 +183,7 @@ def create_violation_message(
 
         listed = as_counted(domains.get(name, ()))
         new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
-        share = percent(1 - result.observed)
+        share = format_percent(1 - result.observed)
         if len(new) == 1:
             denominator = name_denominator(before, now)
             change = f"has {ONE_VALUE} that was not there before in {share} of the {denominator}"
@@ -197,7 +197,7 @@ def create_violation_message(
             type_before = "no dates or times"
         else:
             type_before = f"not {before.inferred_type.value}"
-        what = f"{percent(1 - result.observed)} are {type_before} any more"
+        what = f"{format_percent(1 - result.observed)} are {type_before} any more"
         return ViolationMessage(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         from spark_model_monitor.monitors.data_quality.report.moved_values import describe_moved_value
@@ -213,7 +213,7 @@ def create_violation_message(
         if unusual is not None:
             return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
-        return ViolationMessage(plain_words(result))
+        return ViolationMessage(describe_violation(result))
     if result.check in NEW_KINDS:
         from spark_model_monitor.monitors.data_quality.report.moved_values import describe_new_kind
 
@@ -225,7 +225,7 @@ def create_violation_message(
 
         repeated = describe_repeated_values(result, before, now)
         return replace(repeated, words=f"{name}: {repeated.words}")
-    shown = percent if result.formula.startswith("share") else number_text
+    shown = format_percent if result.formula.startswith("share") else format_number
     was = shown(result.threshold)
     is_now = shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
@@ -243,11 +243,11 @@ def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None,
 def _describe_surplus(surplus: CheckResult) -> str:
     """How many rows are surplus, and were; `about` so many if it is an estimate."""
     observed = surplus.observed or 0.0
-    share = percent(observed)
+    share = format_percent(observed)
     if surplus.formula != SURPLUS:
-        share = f"about {percent(float(f'{observed:.2g}'))}"
+        share = f"about {format_percent(float(f'{observed:.2g}'))}"
     if surplus.threshold:
-        were = f"{percent(float(f'{surplus.threshold:.2g}'))} were"
+        were = f"{format_percent(float(f'{surplus.threshold:.2g}'))} were"
     else:
         were = "none were"
     return f"{share} of the rows are surplus copies of other rows, {were}"
@@ -258,9 +258,11 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
     was = result.threshold or 0.0
     now = result.observed or 0.0
     if result.change is not None:
-        change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
+        change = (
+            f"{result.change} in {'all rows' if not was else format_percent(1 - was)}, now in {format_percent(1 - now)}"
+        )
         return ViolationMessage(
-            f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {percent(now)}"
+            f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {format_percent(now)}"
         )
     change = f"how strongly they go together went from {was:.2f} to {now:.2f}"
     return ViolationMessage(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
@@ -284,8 +286,8 @@ def _drifted(result: CheckResult) -> str:
 
 def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
     """How the share of missing values changed."""
-    missing_before = percent(_missing_share(before))
-    missing_now = percent(_missing_share(now))
+    missing_before = format_percent(_missing_share(before))
+    missing_now = format_percent(_missing_share(now))
     if missing_before == "0 %":
         earlier = "where none was"
     else:

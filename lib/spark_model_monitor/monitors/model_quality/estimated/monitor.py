@@ -25,7 +25,7 @@ from spark_model_monitor.documents.model_quality import (
 )
 from spark_model_monitor.documents.page import CurveChart, Page, PageSection
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.calibration import (
@@ -417,7 +417,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
 
-    def table(self, documents: tuple[EstimatedQuality]) -> Table:
+    def table(self, documents: tuple[EstimatedQuality]) -> RowTable:
         return build_table(documents[0].metrics, "value", "interval", "n")
 
 

@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift import Comparison as DriftComparison
+from spark_model_monitor.statistics.drift import DistanceComparison as DriftComparison
 from spark_model_monitor.statistics.drift import (
     NumericDistribution,
     Status,

@@ -70,7 +70,7 @@ def unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator
             kind = "categorical"
         if not feature.inferred_type.is_numeric and feature.inferred_type is not InferredType.STRING:
             continue
-        for distance in (each.distance for each in constraints.monitoring_of(feature.name).comparators or ()):
+        for distance in (each.distance for each in constraints.settings_for(feature.name).comparators or ()):
             if not DISTANCES.get(distance).facts[kind] and not (as_service and distance in _TFDV):
                 yield (
                     f"constraints.json: features[{index}] is {feature.inferred_type.value}, and a comparator of its has the "
@@ -179,7 +179,7 @@ def with_thresholds(constraints: Constraints, given: Any) -> Constraints:
 def _with_limits(
     constraints: Constraints, feature: FeatureConstraints, limits_by_check: Mapping[str, Any]
 ) -> FeatureConstraints:
-    settings = constraints.monitoring_of(feature.name)
+    settings = constraints.settings_for(feature.name)
     comparators = settings.comparators
     checks = list(dict.fromkeys((*SHARES, DRIFT, *(name_check(each.distance) for each in comparators or ()))))
     for check, limit in limits_by_check.items():

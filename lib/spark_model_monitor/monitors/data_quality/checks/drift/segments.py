@@ -22,7 +22,7 @@ from spark_model_monitor.documents.check_results import (
     SegmentPart,
 )
 from spark_model_monitor.documents.headline import DRIFT
-from spark_model_monitor.documents.page import Column, Line, PageTable, number_text, percent
+from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_number, format_percent
 from spark_model_monitor.monitors.causes import ALONE, MOST, causes_table
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
@@ -31,7 +31,7 @@ from spark_model_monitor.monitors.segments import told_once
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.segments import Segmented, fits, sides_of
+from spark_model_monitor.statistics.states.segments import Segmented, has_columns, match_segments
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -54,7 +54,7 @@ def compute_contributions(
     whole = [_share(measure(each)) for each in (before, now)]
     sign = 1.0 if whole[1] >= whole[0] else -1.0
     found: list[SegmentPart] = []
-    for cut, segments in sides_of(before, now).items():
+    for cut, segments in match_segments(before, now).items():
         # segment, side, two numbers
         counted = np.array([[measure(side) for side in pair] for pair in segments.values()])
         totals = counted[:, :, 1].sum(axis=0)
@@ -98,9 +98,9 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
     if top_part is None:
         return "", None
     if top_part.mix > top_part.within:
-        return f"{percent(min(share, 1.0))} of it as the shares of {top_part.cut} changed", None
+        return f"{format_percent(min(share, 1.0))} of it as the shares of {top_part.cut} changed", None
     where = "only" if share >= ALONE else "most of it"
-    much = f"{percent(min(share, 1.0))} of the change, {percent(top_part.rows)} of the rows"
+    much = f"{format_percent(min(share, 1.0))} of the change, {format_percent(top_part.rows)} of the rows"
     return f"{where} in {ONE_SEGMENT}{top_part.cut}: {much}", top_part.segment
 
 
@@ -130,7 +130,7 @@ def _largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
     if not all(side.num_present for side in sides):
         return None
     if all(side.is_numeric and side.kll is not None and side.moments is not None for side in sides):
-        both = _cdf(now).beside(_cdf(before))
+        both = _cdf(now).pool_with(_cdf(before))
         gaps = np.abs(both.before / both.before[-1] - both.after / both.after[-1])
         place = float(both.values[int(gaps.argmax())])
         return lambda side: (float(_cdf(side).ranks_at(np.array([place]))[0]), side.num_numbers) if side.kll else (0, 0)
@@ -212,7 +212,7 @@ def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> 
         labels = {cut: tuple(segments) for cut, segments in found.cuts.items()}
     else:
         labels = {}
-    fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
+    fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and has_columns(cut, names))
     return replace(measures, segments=fitting, labels=labels)
 
 
@@ -226,8 +226,13 @@ MOST_SEGMENTS_SHOWN = 12
 def create_tables(result: CheckResult) -> Iterator[PageTable]:
     """Each segment's contribution to a change, the largest first, and what its rows have in common."""
     if result.parts and result.parts[0].segment != HIDDEN:
-        titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
+        titles = (
+            TableColumn("segment", is_name=True),
+            *(TableColumn(title, True) for title in ("of the rows", "within", "mix")),
+        )
         parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
-        numbers = ((part.segment, percent(part.rows), *map(number_text, (part.within, part.mix))) for part in parts)
-        yield PageTable(titles, tuple(map(Line, numbers)), PARTS)
+        numbers = (
+            (part.segment, format_percent(part.rows), *map(format_number, (part.within, part.mix))) for part in parts
+        )
+        yield PageTable(titles, tuple(map(TableLine, numbers)), PARTS)
     yield from causes_table(result)

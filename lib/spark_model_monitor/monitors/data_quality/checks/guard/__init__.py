@@ -36,12 +36,12 @@ from spark_model_monitor.registry import Entry, Registry
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
 from spark_model_monitor.statistics.states.moments import ROUNDING
-from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import (
     LEAST_EFFECT,
     LEAST_RATIO,
     chance_of_more,
-    smallest_sufficient_number,
+    find_smallest_sufficient_number,
 )
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
@@ -63,7 +63,7 @@ def collect_evidence(feature: FeatureComparison) -> Mapping[str, Evidence]:
     return evidence_by_check
 
 
-@once
+@cache_with_feature
 def _select_guards(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
     """The guards that apply to a feature with these states. needs: the state that a guard can't do without."""
     found = ((guard, guard.facts.get("needs")) for guard in GUARDS.values())
@@ -215,7 +215,7 @@ def find_fewest_of_share(
         found.least_effect = least_effect
         return found.is_large and p <= level and (counts_as_is or found.is_alien or found.grouped_p <= level)
 
-    return smallest_sufficient_number(m, is_found)
+    return find_smallest_sufficient_number(m, is_found)
 
 
 def distance_factor(rarity: float, count: int) -> float:
@@ -296,7 +296,7 @@ def has_numbers(*sides: FeatureProfile) -> bool:
     return all(map(_has_numbers, sides))
 
 
-@once
+@cache_with_feature
 def _has_numbers(side: FeatureProfile) -> bool:
     moments = side.moments
     return side.is_numeric and side.kll is not None and moments is not None and moments.count > 0

@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
-from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.text_forms import MARK, PADDED, coarsen_form, write_form
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
@@ -110,7 +110,7 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
     return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer)
 
 
-@once
+@cache_with_feature
 def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
     """How often each form occurs among the texts, or in a sample of them; none if they are unknown."""
     counts = exact_counts(feature)
@@ -129,7 +129,7 @@ def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
     return forms
 
 
-@once
+@cache_with_feature
 def count_forms_of_values(feature: FeatureProfile) -> Mapping[str, int]:
     """How many different texts have each form; none if they were not all counted. Padded or not: 1000 comes after 0999."""
     counts = exact_counts(feature)

@@ -116,7 +116,7 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     new = feature.current.state(Words)
     if old is None or new is None or old.different < FEWEST_WORDS or _free_text_shapes(feature, before) is None:
         return None
-    (b, n), (w, m) = old.new_in(new)
+    (b, n), (w, m) = old.count_new_words(new)
     group = max(1, GROUP >> max(old.level, new.level))  # of the words kept by sampling
     evidence = share_evidence("share of words that the baseline never had", (b, n), (w, m))
     if evidence is None:

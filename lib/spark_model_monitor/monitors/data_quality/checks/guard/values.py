@@ -25,12 +25,12 @@ from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
-from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.surplus import (
     LARGEST_RATIO,
     MOST_BY_NATURE,
+    compute_fraction_of_copies,
     estimate_surplus_rows,
-    fraction_of_copies,
 )
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
@@ -108,7 +108,7 @@ def _is_constant(feature: FeatureProfile) -> bool:
     return counts is not None and len(counts.counts) == 1
 
 
-@once
+@cache_with_feature
 def _different(feature: FeatureProfile) -> int:
     """The number of distinct values; 0 if unknown."""
     counts = exact_counts(feature)
@@ -121,7 +121,7 @@ def _different(feature: FeatureProfile) -> int:
     return 0
 
 
-@once
+@cache_with_feature
 def _most_frequent(feature: FeatureProfile) -> int:
     """The largest possible number of rows with one value."""
     if feature.is_numeric and feature.kll is not None:
@@ -235,9 +235,9 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
     quantity = ESTIMATED_SURPLUS
     observed = surplus.current
     baseline, current = states
-    if fraction_of_copies(baseline.counts) < LEAST_COPIES:
+    if compute_fraction_of_copies(baseline.counts) < LEAST_COPIES:
         # No row repeats by nature, so all kinds of the window's rows count, not only those that the baseline kept
-        observed = fraction_of_copies(current.counts)
+        observed = compute_fraction_of_copies(current.counts)
         quantity = ESTIMATED_SURPLUS if current.level else SURPLUS
     evidence = Evidence(
         quantity,
