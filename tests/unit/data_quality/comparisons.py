@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
-from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.budget import calibrate
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
@@ -84,7 +84,7 @@ def compared(baseline, current, *, config=None, features=None, known=None, **opt
     config: members of `monitoring_config` that replace the suggested ones. features: members that replace a feature's own,
     by name; None takes a member out. known: the baseline's distributions, if not those of its states.
     """
-    plain = suggest(baseline, MonitoringSettings(verdicts="none")).plain()
+    plain = suggest_constraints(baseline, MonitoringSettings(verdicts="none")).plain()
     plain["monitoring_config"] |= config or {}
     for feature in plain["features"]:
         feature |= (features or {}).get(feature["name"], {})

@@ -13,7 +13,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import hints
-from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.hints import HINTS
 from spark_model_monitor.monitors.protocol import Layout, Sample
@@ -26,7 +26,7 @@ MONITOR = DataQualityMonitor()
 
 def known(profile, *, from_documents=False):
     """A profile as a baseline. from_documents: as its statistics.json has it, without states."""
-    constraints = suggest(profile, MonitoringSettings(verdicts="none"))
+    constraints = suggest_constraints(profile, MonitoringSettings(verdicts="none"))
     if from_documents:
         return QualityBaseline.from_documents(constraints, MONITOR.statistics(profile, metrics_of(profile)), None)
     return QualityBaseline.from_documents(constraints, None, profile)

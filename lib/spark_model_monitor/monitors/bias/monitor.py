@@ -71,11 +71,11 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violated,
-    violation_count,
+    count_violations,
+    reject_rules,
+    select_violations,
 )
-from spark_model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
+from spark_model_monitor.monitors.segments import locate_result, with_segments, write_segment_hints
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import State
@@ -150,7 +150,7 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
                     else:
                         value = value
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
-    yield violation_count(results)
+    yield count_violations(results)
 
 
 def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
@@ -237,7 +237,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
             if metric.segment is not None and (finding := drift(metric)) is not None:
                 cut, name = metric.segment
                 result = _result(DRIFT_CHECK, metric, finding)
-                told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
+                told = locate_result(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
                 by_segment.setdefault(metric_of(result), {})[cut, name] = told
         return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
 
@@ -248,7 +248,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         else:
             before = {}
         if before:
-            return tuple(hints_of_segments(before, rows_in_segments(self.sample.metrics.groups)))
+            return tuple(write_segment_hints(before, rows_in_segments(self.sample.metrics.groups)))
         return ()
 
     def find_causes(
@@ -334,7 +334,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
 
     def plan_scan(self, request: ScanRequest[BiasBaseline]) -> BiasMeasures:
         """With the baseline's groups of rows and its cuts, if the data has the columns."""
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         measures = self.measures()
         baseline = request.baseline
         if baseline is None or measures.as_service:
@@ -414,7 +414,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
                 constraint_check_type=result.check,
                 description=result.description or "",
             )
-            for result in violated(results)
+            for result in select_violations(results)
         )
         return BiasViolations(version="1.0", violations=tuple(found))
 

@@ -31,7 +31,7 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, performance_of
 from spark_model_monitor.monitors.bias.comparison import STAGE, segment_label
-from spark_model_monitor.monitors.causes import causes_table
+from spark_model_monitor.monitors.causes import create_causes_table
 
 # the service's SDK's names for the report and its files
 TITLE = "Analysis Report"
@@ -117,7 +117,7 @@ def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[C
         about = next((metric.description for metric in metrics if metric.name == result.metric), "")
         hints = tuple(filter(None, (place_of(result), about)))
         hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
-        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
+        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
         yield Card(name, said, "", result.since or "", picture, hints, None, evidence, more, of=name_of(result))
 
 

@@ -43,7 +43,7 @@ from spark_model_monitor.monitors.bias.unmatched_values import UnmatchedValue, f
 from spark_model_monitor.monitors.causes import Marked, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.protocol import Scanned, violated
+from spark_model_monitor.monitors.protocol import Scanned, select_violations
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
@@ -344,7 +344,7 @@ def find_causes(
         rows = sum(state.tables[0].values())
         return marked(data, rows), marked(held.enter_context(source()), rows)
 
-    parts = {part for result in violated(results) for part in about(result) if part[:2] in groups}
+    parts = {part for result in select_violations(results) for part in about(result) if part[:2] in groups}
     return with_causes(
         results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=False
     )

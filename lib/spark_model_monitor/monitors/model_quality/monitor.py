@@ -64,10 +64,10 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violation_count,
+    count_violations,
+    reject_rules,
 )
-from spark_model_monitor.monitors.segments import hints_of_segments
+from spark_model_monitor.monitors.segments import write_segment_hints
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
@@ -175,11 +175,11 @@ class QualityJudgement(Judgement[ModelBaseline]):
             of_names = outcomes.plan.group_column is not None
             each_has_one = of_names and rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
             told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
-            return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
+            return (*write_segment_hints(None, found), *([_of_groups(told)] if each_has_one else []))
         # Segments, limits and groups that are not the baseline's
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in baseline.segments.items()}
         hints = (
-            *hints_of_segments(before, found),
+            *write_segment_hints(before, found),
             *(() if self.monitor.as_service else Hint.of_unread(baseline.constraints)),
         )
         if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
@@ -232,7 +232,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The defined metrics, by their names in statistics.json and metrics.json."""
-        return (*published_of(self.sample.metrics), violation_count(results))
+        return (*published_of(self.sample.metrics), count_violations(results))
 
     def summary(self) -> Summary:
         return summary_of(self.sample.metrics, hide_values=self.monitor.hide_values)
@@ -305,7 +305,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         return self.plan
 
     def plan_scan(self, request: ScanRequest[ModelBaseline]) -> OutcomePlan:
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         plan = self.measures()
         baseline = request.baseline
         if baseline is None:

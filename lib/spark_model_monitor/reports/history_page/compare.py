@@ -46,7 +46,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
-from spark_model_monitor.monitors.protocol import Sample, violated
+from spark_model_monitor.monitors.protocol import Sample, select_violations
 from spark_model_monitor.reports.history.archive import from_parquet, path_of
 from spark_model_monitor.reports.history.baselines import of_files, of_run, shares_at
 from spark_model_monitor.reports.history_page.past_run import (
@@ -196,7 +196,7 @@ def main(
     """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints."""
     found = compare(before, after, attributions)
     judged = found.judged() if judge else ()
-    results = list(violated(judged))
+    results = list(select_violations(judged))
     unjudged = [each for each in judged if each.status is CheckStatus.NOT_JUDGED and found.after.profile is None]
     unsure = unsure_features(judged)
     if output is not None:

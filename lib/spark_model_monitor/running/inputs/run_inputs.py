@@ -191,7 +191,7 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
     given = set(config.exclude_features_attribute)
     names = baseline.names
     by_index = {str(position): name for position, name in enumerate(names)}
-    return baseline.without({each if each in names else by_index.get(each, each) for each in given})
+    return baseline.drop_features({each if each in names else by_index.get(each, each) for each in given})
 
 
 WITHOUT_STATISTICS = (

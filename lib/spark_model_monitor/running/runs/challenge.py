@@ -50,7 +50,7 @@ from spark_model_monitor.monitors.model_quality.challenge import (
     disagreeing,
 )
 from spark_model_monitor.monitors.model_quality.page import page_of_trial, sentence_of
-from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import printable, text_table
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.running.merging.captured import CapturedLines
@@ -483,7 +483,9 @@ def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str
         if inputs[0].names:
             baseline = run_baseline(inputs[0], DataQualityMonitor())
             findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
-            yield from (f"{each.feature} {each.change or each.description}" for each in violated(findings.results))
+            yield from (
+                f"{each.feature} {each.change or each.description}" for each in select_violations(findings.results)
+            )
         else:
             yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"
     except MonitorError as error:

@@ -79,7 +79,7 @@ def with_budget(known: StoredBaseline | None, config: JobConfig) -> StoredBaseli
     if config.look_every is None or window is None or not isinstance(known, QualityBaseline):
         return known
     share = share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
-    return known.of_budget(known.constraints.monitoring.false_alarm_budget * share)
+    return known.replace_budget(known.constraints.monitoring.false_alarm_budget * share)
 
 
 def look(job: Job, monitor: Monitor) -> tuple[str, int]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -26,16 +26,17 @@ from spark_model_monitor.monitors.causes import (
     MOST_VALUES,
     QUARTILES,
     Candidate,
+    CauseMembers,
     Change,
     Key,
     Numbers,
-    clear_ones,
+    compute_shares,
+    create_cause_members,
+    create_column_keys,
+    create_ordered_tests,
+    create_origin_keys,
     find_root,
-    in_order,
-    members_of,
-    of_columns,
-    of_origins,
-    shares_of,
+    select_clear_causes,
 )
 from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -72,11 +73,11 @@ def list_candidates(
         if numbers is not None and numbers.total and len(numbers.values) > 1:
             cuts = tuple(sorted({*map(float, numbers.quantiles(QUARTILES))} - {float(numbers.values[0])}))
             if cuts:
-                yield Candidate.of_cuts(name, position, cuts)
+                yield Candidate.from_cuts(name, position, cuts)
         elif before.categories and not feature.is_numeric and (domain := feature.exact_domain) is not None:
             values = {*domain, *before.categories}
             if 1 < len(values) <= MOST_VALUES:
-                yield Candidate.of_values(name, position, values)
+                yield Candidate.from_values(name, position, values)
 
 
 # The search, and the words for its result.
@@ -100,7 +101,7 @@ class Examples:
         if id_column is not None and id_column not in dataset.names:
             log.warning("--id-column names %r, which is no column of the data; no examples are kept", id_column)
         elif names:
-            bins = [changes[name].behind() for name in names]
+            bins = [changes[name].list_changed_bins() for name in names]
             position = None if id_column is None else dataset.names.index(id_column)
             rows = ids_of(dataset, list(looked_at.values()), bins, self.most, position)
         found = [(names[place], text, file) for place, text, file in rows if text is not None]
@@ -133,7 +134,7 @@ def find_causes(
     times of rows.
     """
     alarms = {found[0].feature or "": found for found in by_cause(results) if found[0].feature in known.distributions}
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, CauseMembers] = {}
     changes: dict[str, Change] = {}
     began = monotonic()
     try:
@@ -146,8 +147,8 @@ def find_causes(
             for name, change in changes.items():
                 root = find_root(name, changes)
                 keys = [key for key in of_columns if root is None and name not in key.columns]
-                segments = clear_ones(change, keys, tests, level)
-                found[name] = members_of(segments, clear_ones(change, origins, tests, level))
+                segments = select_clear_causes(change, keys, tests, level)
+                found[name] = create_cause_members(segments, select_clear_causes(change, origins, tests, level))
                 if root is not None:
                     found[name]["guess"] = f"for each value of {root!r} it is as before: does it follow from {root!r}?"
             log.info("searched for the origin of the changed rows, %.1f s", monotonic() - began)
@@ -194,18 +195,22 @@ def _read(
     changes = {}
     for place, (name, binned) in enumerate(looked_at.items()):
         was = _was(known.distributions[name], binned)
-        if before is not None and np.abs(shares_of(before.bins[:, place], binned.bins) - was).sum() > OTHER_ROWS:
+        if before is not None and np.abs(compute_shares(before.bins[:, place], binned.bins) - was).sum() > OTHER_ROWS:
             before = None  # the baseline's rows have changed since
         missing = any(each.check == COMPLETENESS for each in alarms[name])
         tests = _tests(binned, missing=missing)
         changes[name] = Change(now.bins[:, place], was, tests, are_categories=not binned.cuts)
     if before is None:
-        return changes, [], list(of_origins(now))
+        return changes, [], list(create_origin_keys(now))
     for place, (name, change) in enumerate(changes.items()):
         bins = before.bins[:, place]
-        changes[name] = replace(change, was=shares_of(bins, len(change.was)), before=bins)
+        changes[name] = replace(change, was=compute_shares(bins, len(change.was)), before=bins)
     size = len(looked_at)
-    return changes, list(of_columns(candidates, now.bins[:, size:], before.bins[:, size:])), list(of_origins(now))
+    return (
+        changes,
+        list(create_column_keys(candidates, now.bins[:, size:], before.bins[:, size:])),
+        list(create_origin_keys(now)),
+    )
 
 
 def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | None:
@@ -257,7 +262,7 @@ def _tests(binned: Binned, *, missing: bool) -> NDArray[np.bool_]:
     if missing:
         return alone[:, [MISSING]]
     if binned.cuts:
-        return np.column_stack([alone[:, :2], in_order(size)])
+        return np.column_stack([alone[:, :2], create_ordered_tests(size)])
     return alone
 
 

@@ -24,7 +24,7 @@ def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
     missing = comparison.missing if comparison.is_matched else [messages.MISSING_COLUMNS] * (current < baseline)
-    return _findings(comparison, missing, messages.missing_columns(current, baseline), messages.MISSING_COLUMNS)
+    return _judge_columns(comparison, missing, messages.missing_columns(current, baseline), messages.MISSING_COLUMNS)
 
 
 @DATA_SET_CHECKS.register("extra_column_check")
@@ -37,10 +37,10 @@ def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
     extra = comparison.extra if comparison.is_matched else [messages.EXTRA_COLUMNS] * (current > baseline)
-    return _findings(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
+    return _judge_columns(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
 
 
-def _findings(
+def _judge_columns(
     comparison: Comparison, violated: Sequence[str], description: str, if_none: str
 ) -> Iterator[tuple[str, Finding]]:
     threshold = float(comparison.num_baseline_columns)

@@ -91,9 +91,9 @@ def segments(seen: Seen) -> Said:
     else:
         first = seen.profile
     if first is not None and first.features and "segments" in first.features[0].states:
-        from spark_model_monitor.monitors.segments import hints_of_segments
+        from spark_model_monitor.monitors.segments import write_segment_hints
 
-        found = hints_of_segments(None if compared is None else _rows_in(first), _rows_in(seen.profile))
+        found = write_segment_hints(None if compared is None else _rows_in(first), _rows_in(seen.profile))
         yield from ((hint.features, hint.description) for hint in found)
 
 

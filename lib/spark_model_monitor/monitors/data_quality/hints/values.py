@@ -98,7 +98,7 @@ def fewer_missing(seen: Seen) -> Said:
     for feature in seen.compared.features if seen.compared is not None else ():
         before = feature.baseline
         now = feature.now
-        if feature.known.is_drift_tested or not before.rows or not now.rows:
+        if feature.baseline_feature.is_drift_tested or not before.rows or not now.rows:
             continue
         gap = now.present / now.rows - before.present / before.rows
         p = chance_of_more(before.present, before.rows, now.present, now.rows)

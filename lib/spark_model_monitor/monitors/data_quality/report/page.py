@@ -51,7 +51,7 @@ from spark_model_monitor.monitors.data_quality.report.sentences import (
     create_violation_message,
     sides,
 )
-from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 CHECKS = ("check", "verdict", "found", "limit", "how")
@@ -87,8 +87,10 @@ def create_page(
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
     names = dict.fromkeys((*known.names, *now))
-    bad = [name for name, found in by_name.items() if any(violated(found))]
-    first = {name: min(violated(by_name[name]), key=lambda each: (each.alarm or 0, -excess(each))) for name in bad}
+    bad = [name for name, found in by_name.items() if any(select_violations(found))]
+    first = {
+        name: min(select_violations(by_name[name]), key=lambda each: (each.alarm or 0, -excess(each))) for name in bad
+    }
     bad.sort(key=lambda name: (first[name].alarm or 0, -excess(first[name])))
     apart = {name: first[name].distance or 0.0 for name in known.outputs if name in first}
     bad.sort(key=lambda name: (name in apart, -apart.get(name, 0.0)))
@@ -158,7 +160,7 @@ def _card(
     values = ", ".join(first.values or ())
     short = said.short.replace(ONE_VALUE, values or ONE_VALUE) or said.words.removeprefix(f"{name}: ")
     short += f": {values}" if values and first.check == DOMAIN else ""
-    also = [check_in_words(each) for each in violated(results) if each.check != first.check]
+    also = [check_in_words(each) for each in select_violations(results) if each.check != first.check]
     where = place_of(first, with_values=most_named > 0)
     guess = first.guess or ("a new category, or another spelling of one?" if first.check == DOMAIN else "")
     if also:

@@ -25,7 +25,7 @@ from spark_model_monitor.documents.page import number_text, percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
-from spark_model_monitor.monitors.data_quality.checks.guard import beyond
+from spark_model_monitor.monitors.data_quality.checks.guard import count_beyond
 from spark_model_monitor.monitors.data_quality.checks.guard.values import SURPLUS
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -373,11 +373,11 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> V
 
     # The states know exactly how many numbers are outside, unless these are many in a large window
     if moments.count:
-        num_above = beyond(current, above=numbers.maximum)[0]
+        num_above = count_beyond(current, above=numbers.maximum)[0]
     else:
         num_above = 0
     if moments.count:
-        num_below = beyond(current, below=numbers.minimum)[0]
+        num_below = count_beyond(current, below=numbers.minimum)[0]
     else:
         num_below = 0
     for count, direction in ((num_above, "above"), (num_below, "below")):

@@ -70,8 +70,8 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violation_count,
+    count_violations,
+    reject_rules,
 )
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
@@ -189,7 +189,7 @@ class EstimateJudgement(Judgement[ModelBaseline]):
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
-        return (*published_of(self.sample.metrics.measurement), violation_count(results))
+        return (*published_of(self.sample.metrics.measurement), count_violations(results))
 
     def summary(self) -> Summary:
         return summary_of(self.sample.metrics.measurement)
@@ -269,7 +269,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
                 "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY "
                 "here, and name its output path as --baseline of later windows"
             )
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         evidence = None
         if isinstance(request.baseline, ModelBaseline):
             evidence = request.baseline.evidence
@@ -405,7 +405,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
 
 def _of_errors_alone(known: ModelBaseline) -> ModelBaseline:
     """The baseline without metrics that have no estimate."""
-    return known.without(set(known.limits(ProblemType.REGRESSION)) - OF_ERRORS)
+    return known.drop_features(set(known.limits(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
 def _as_estimate(result: CheckResult) -> CheckResult:

@@ -72,9 +72,9 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     if feature.dates is None:
         return None
     baseline, window = feature.dates
-    before_and_total = baseline.not_dates, baseline.values
+    before_and_total = (baseline.not_dates, baseline.values)
     group = estimate_group_size(feature, lambda text: not read_dates(text))
-    now_and_total = window.not_dates, window.values
+    now_and_total = (window.not_dates, window.values)
     return _judge_kind("share of values that are no dates", before_and_total, now_and_total, group=group)
 
 
@@ -95,12 +95,14 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     if feature.has_independent_rows:
         margin = min(margin, LARGEST_MARGIN)
     latest = last + max(margin, LARGEST_MARGIN)
-    if feature.whole.volume is not None:
-        window_end = feature.whole.volume.time.toordinal()
+    if feature.comparison.volume is not None:
+        window_end = feature.comparison.volume.time.toordinal()
         latest = max(last, window_end) + margin
     num_past = window.count_before(first - margin)
     num_future = window.num_dates - window.count_before(latest)
-    quantity = f"share of dates far in the {'future' if num_future > num_past else 'past'}"
+    quantity = "share of dates far in the past"
+    if num_future > num_past:
+        quantity = "share of dates far in the future"
     return _judge_kind(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
 
 
@@ -131,6 +133,7 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
             changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected, share=None)]
     if not changes:
         return _judge_kind("share of sentinels", (0, n), (0, m))
+    # The clearest of all days and directions, each a test
     clearest = min(changes, key=lambda change: (not change.is_large, change.p))
     tests = len(changes)
     return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
@@ -181,7 +184,7 @@ def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window:
     """Whether a window, most of whose rows have one date, may be the rows of one day: if it is known to be so short; or if most
     are later than the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
     """
-    volume = feature.whole.volume
+    volume = feature.comparison.volume
     if volume is not None and volume.start is not None:
         return volume.time - volume.start <= SHORT_WINDOW
     is_later = window.num_dates > 0 and window.median() > baseline.days[-1]
@@ -210,7 +213,7 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
     """
-    past = feature.known.past(BASELINE)
+    past = feature.baseline_feature.past(BASELINE)
     if past is None or feature.baseline.is_numeric:
         return GROUP
     dispersions = []
@@ -220,11 +223,10 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
             dispersions.append(float((scores**2).mean()))
     if not dispersions:
         return GROUP
-    size = max(dispersions)
-    if size > MOST_DISPERSED:
-        size /= LEAST_OF_DISPERSION
-    else:
-        size = 1.0
+    # The largest size that such a dispersion is compatible with; none beyond what chance allows
+    size = 1.0
+    if max(dispersions) > MOST_DISPERSED:
+        size = max(dispersions) / LEAST_OF_DISPERSION
     return min(GROUP, math.ceil(max(size, feature.window_design_effect.of_values)))
 
 
