@@ -100,9 +100,7 @@ class AgesGatherer:
             texts = block.found[self._column.position]
             found = seconds_of(texts.dictionary)
             are_days = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
-            if found is None or texts.codes is None:
-                found = found
-            else:
+            if not (found is None or texts.codes is None):
                 found = found[texts.codes]
         else:
             found = seconds_of(block.cells(self._column).drop_null())

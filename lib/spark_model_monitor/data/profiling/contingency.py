@@ -344,11 +344,7 @@ def strays_of(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind
         if sum(counts.get(kind, 0) for kind in usual) >= (1 - STRAY_SHARE) * rows:
             if usual & {*WHOLE} and len(usual) == 1:
                 may_stay = may_stay - {CellKind.MISSING}
-            else:
-                may_stay = may_stay
-            if column.values:
-                may_stay = may_stay
-            else:
+            if not column.values:
                 may_stay = may_stay | {CellKind.TEXT}
             return frozenset(found - usual - may_stay)
     return frozenset()

@@ -467,8 +467,6 @@ class RunStarts:
         # a small window is one run
         if every < 2 * step and self._fewest > FEWEST_ROWS:
             step = every
-        else:
-            step = step
         if self.most:
             starts = range(0, every - step + 1, step)
         else:

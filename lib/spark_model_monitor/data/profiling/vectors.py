@@ -65,8 +65,6 @@ def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
         numbers = pc.fill_null(pc.cast(elements, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
         if pa.types.is_floating(elements.type):
             nan = np.isnan(numbers)
-        else:
-            nan = nan
         norms = np.sqrt(_sums(numbers * numbers, first[:-1], lengths))
     counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (are_missing(elements), nan)]
     of_each = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]

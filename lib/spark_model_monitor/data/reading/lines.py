@@ -106,8 +106,6 @@ class CsvLines:
                 left = column.take(pa.array(found))
             if left.null_count:
                 left = pc.fill_null(left, "")
-            else:
-                left = left
             lengths = np.diff(starts_of(left))  # rule out most other rows
             fitting = np.flatnonzero((lengths >= min(sizes)) & (lengths <= max(sizes)))
             found = found[fitting][np.asarray(pc.is_in(left.take(pa.array(fitting)), pa.array(names)))]

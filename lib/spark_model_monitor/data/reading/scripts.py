@@ -355,8 +355,6 @@ def _tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if batch.num_rows:
             partition = batch.column(PARTITION)[0].as_py()
-        else:
-            partition = partition
         outcomes = batch.column("outcome")
         records.update(outcomes.filter(pc.equal(batch.column("part"), 0)).to_pylist())
         names.update(batch.column("row").filter(pc.equal(outcomes, KEPT)).keys.unique().to_pylist())
