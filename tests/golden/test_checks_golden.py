@@ -16,7 +16,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.protocol import create_violations
@@ -73,7 +73,7 @@ def violations_in(path: Path) -> Violations:
 
 
 @pytest.fixture(scope="module")
-def churn(golden) -> Callable[..., Comparison]:
+def churn(golden) -> Callable[..., WindowComparison]:
     """The churn run beside its baseline."""
     folder = golden / "dq-churn"
     constraints = Constraints.from_json((folder / "constraints.json").read_bytes())
@@ -84,8 +84,8 @@ def churn(golden) -> Callable[..., Comparison]:
     baseline = profile_of(names, rows)
     current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
-    def comparison(**options) -> Comparison:
-        return Comparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
+    def comparison(**options) -> WindowComparison:
+        return WindowComparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
 
     return comparison
 
@@ -128,7 +128,7 @@ def test_the_published_traffic_breaks_churns_types_by_the_one_row_that_is_fracti
 
     found = as_set(
         create_violations(
-            check_all(Comparison(QualityBaseline(features, {}), profile_of(names, rows), exact_classes=True))
+            check_all(WindowComparison(QualityBaseline(features, {}), profile_of(names, rows), exact_classes=True))
         )
     )
 
@@ -148,7 +148,7 @@ def test_the_cookbook_run_has_the_two_violations_of_the_real_one(golden):
     current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     outcomes = check_all(
-        Comparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)
+        WindowComparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)
     )
 
     assert as_set(create_violations(outcomes)) == as_set(violations_in(folder / "run" / "constraint_violations.json"))

@@ -78,7 +78,7 @@ POSITION = "position"
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Culprit:
     """Parts of a key that contribute most of a change. share: of the change. rows: their share of the rows. z: by how
     many standard errors they changed more than the others. p: adjusted. proportional: the share of the change that they
     would have if it was the same everywhere.
@@ -117,13 +117,13 @@ class Key:
     columns: tuple[str, ...] = ()
     have_ranges: bool = False
 
-    def label(self, named: Named) -> str:
+    def label(self, named: Culprit) -> str:
         """The name of the first named part."""
         return self.labels[named.parts[0]]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BinnedChange:
     """A violated feature in the sample. bins: the bin of each row. before: of the baseline's rows, if they were read.
     was: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests). are_categories:
     whether bins are values without an order.
@@ -154,7 +154,7 @@ class Change:
         has_grown = compute_shares(self.bins, len(self.was)) > self.was
         return tuple(np.flatnonzero(grew_together & has_grown).tolist())
 
-    def search(self, key: Key, tests: int) -> Named | None:
+    def search(self, key: Key, tests: int) -> Culprit | None:
         """The parts of a key with most of the change, beyond their share of the rows. tests: number of all tests."""
         was, gaps, clearest = self.measure_gaps()
         if not gaps[clearest]:
@@ -216,7 +216,7 @@ class Change:
         shares: Numbers = lost / total
         return shares
 
-    def follows_from(self, column: Change) -> bool:
+    def follows_from(self, column: BinnedChange) -> bool:
         """Whether the feature is as before for each value of a column whose shares changed."""
         if self.before is None or column.before is None:
             return False
@@ -243,7 +243,7 @@ class Change:
         return counts.reshape(parts, size).astype(float)
 
 
-def find_root(name: str, changes: Mapping[str, Change]) -> str | None:
+def find_root(name: str, changes: Mapping[str, BinnedChange]) -> str | None:
     """The violated column of categories from whose shares the change of this feature follows; None if there is none.
 
     Of two columns of categories, the one with the larger alarm comes first.
@@ -279,7 +279,7 @@ class _Contributions:
     proportional: Numbers
     are_categories: bool
 
-    def describe(self, chosen: NDArray[np.bool_], tests: int) -> Named:
+    def describe(self, chosen: NDArray[np.bool_], tests: int) -> Culprit:
         """The chosen parts with what speaks for them. tests: number of all tests, among which they were searched."""
         # The others have to look unchanged
         left = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
@@ -293,7 +293,7 @@ class _Contributions:
         proportional = 0.0
         if not is_alone:
             proportional = float(self.proportional[chosen].sum())
-        return Named(np.flatnonzero(chosen).tolist(), share, float(self.weights[chosen].sum()), z, p, proportional)
+        return Culprit(np.flatnonzero(chosen).tolist(), share, float(self.weights[chosen].sum()), z, p, proportional)
 
     def _compute_z(self, chosen: NDArray[np.bool_]) -> float:
         """By how many standard errors parts that were chosen before changed more than the others."""
@@ -333,7 +333,7 @@ class _Contributions:
         return max(1.0, float(np.quantile(squares, 0.25)) / LOWER_QUARTILE)
 
 
-def _rank_parts(parts: Named) -> tuple[bool, bool, float]:
+def _rank_parts(parts: Culprit) -> tuple[bool, bool, float]:
     """Parts that are clearer alone, but leave much of the change to others, are not the whole cause."""
     return parts.share >= ALONE, parts.share >= MOST, parts.z
 
@@ -526,9 +526,11 @@ def _describe_stretch(edges: Sequence[str], chosen: Sequence[int]) -> str:
 # How causes are described.
 
 
-def select_clear_causes(change: Change, keys: Sequence[Key], tests: int, level: float) -> list[tuple[Key, Named]]:
+def select_clear_causes(
+    change: BinnedChange, keys: Sequence[Key], tests: int, level: float
+) -> list[tuple[Key, Culprit]]:
     """The keys whose parts stand out from noise."""
-    causes: list[tuple[Key, Named]] = []
+    causes: list[tuple[Key, Culprit]] = []
     for key in keys:
         parts = change.search(key, tests)
         if parts is None:
@@ -549,7 +551,9 @@ class CauseMembers(TypedDict, total=False):
     guess: str
 
 
-def create_cause_members(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Key, Named]]) -> CauseMembers:
+def create_cause_members(
+    segments: Sequence[tuple[Key, Culprit]], origins: Sequence[tuple[Key, Culprit]]
+) -> CauseMembers:
     """The causes as members of checks.json."""
     largest = max((named.share for _, named in (*segments, *origins)), default=0.0)
     segments = [(key, named) for key, named in segments if named.share >= largest - LESS]
@@ -566,13 +570,13 @@ def create_cause_members(segments: Sequence[tuple[Key, Named]], origins: Sequenc
     return {"cause": cause, "where": f"{how} in {ONE_SEGMENT}{key.name}: {amount}", "segment": key.label(named)}
 
 
-def _rank_origin(origin: tuple[Key, Named]) -> float:
+def _rank_origin(origin: tuple[Key, Culprit]) -> float:
     """The most telling first: ordered keys and values of records are before files that are as clear."""
     key, named = origin
     return -named.beyond - ORDER * key.is_ordered - 2 * ORDER * bool(key.labels)
 
 
-def _select_clearest(segments: Sequence[tuple[Key, Named]]) -> tuple[Key, Named] | None:
+def _select_clearest(segments: Sequence[tuple[Key, Culprit]]) -> tuple[Key, Culprit] | None:
     """The value that stands out most; or a pair, if its change is in fewer rows, not only a smaller share of them."""
     single_values = [(key, named) for key, named in segments if AND not in key.labels[0]]
     pairs = [(key, named) for key, named in segments if AND in key.labels[0]]
@@ -588,13 +592,13 @@ def _select_clearest(segments: Sequence[tuple[Key, Named]]) -> tuple[Key, Named]
     return value
 
 
-def rank_segment(segment: tuple[Key, Named]) -> float:
+def rank_segment(segment: tuple[Key, Culprit]) -> float:
     """How far its share of the change is beyond its rows. A range of numbers may only follow from a value that is as clear."""
     key, named = segment
     return named.beyond - ORDER * key.have_ranges
 
 
-def _describe_cause(key: Key, named: Named) -> Cause:
+def _describe_cause(key: Key, named: Culprit) -> Cause:
     values = ONE_VALUE
     if len(named.parts) > 1:
         values = f"{len(named.parts):,} values"
@@ -635,7 +639,7 @@ def create_causes_table(result: CheckResult) -> Iterator[PageTable]:
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkedRows:
     """Rows that can be read again. outcomes: columns that are outcomes and don't divide the rows."""
 
     dataset: Dataset
@@ -654,7 +658,7 @@ def create_ordered_tests(bins: int) -> NDArray[np.bool_]:
 
 def with_causes(
     results: tuple[CheckResult, ...],
-    behind: Mapping[Hashable, Callable[[ExitStack], tuple[Marked, Marked]]],
+    behind: Mapping[Hashable, Callable[[ExitStack], tuple[MarkedRows, MarkedRows]]],
     about: Callable[[CheckResult], Iterable[Hashable]],
     level: float,
     *,
@@ -694,7 +698,7 @@ def _hide_values(causes: tuple[Cause, ...] | None) -> tuple[Cause, ...] | None:
     return tuple(cause.model_copy(update={"value": None}) for cause in causes or ()) or None
 
 
-def _find_causes(now: Marked, before: Marked, level: float) -> CauseMembers:
+def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMembers:
     """The rows behind a change of marks, as members of checks.json; none if a side has no rows that count."""
     # Possible divisions are learnt from some rows of the baseline
     baseline_rows = rows_evenly(before.dataset, before.rows, LEARNT_FROM)
@@ -707,7 +711,7 @@ def _find_causes(now: Marked, before: Marked, level: float) -> CauseMembers:
     num_bins = now.mark.bins
     marks_before = baseline_sample.bins[:, 0]
     was = compute_shares(marks_before, num_bins)
-    change = Change(sample.bins[:, 0], was, create_ordered_tests(num_bins), marks_before)
+    change = BinnedChange(sample.bins[:, 0], was, create_ordered_tests(num_bins), marks_before)
     origins = list(create_origin_keys(sample))
     columns = list(create_column_keys(candidates, sample.bins[:, 1:], baseline_sample.bins[:, 1:]))
     tests = len(columns) + len(origins)
@@ -715,7 +719,7 @@ def _find_causes(now: Marked, before: Marked, level: float) -> CauseMembers:
     return create_cause_members(segments, select_clear_causes(change, origins, tests, level))
 
 
-def _list_candidates(rows: pa.Table, now: Marked, before: Marked) -> Iterator[Candidate]:
+def _list_candidates(rows: pa.Table, now: MarkedRows, before: MarkedRows) -> Iterator[Candidate]:
     """Columns of both sides that may divide the rows: with few values, or numbers by quartile. rows: the baseline's."""
     for position, name in enumerate(before.dataset.names):
         cells = rows.column(position).combine_chunks().drop_null()
@@ -731,7 +735,7 @@ def _list_candidates(rows: pa.Table, now: Marked, before: Marked) -> Iterator[Ca
             yield Candidate.from_values(name, position, values)
 
 
-def _sample_marked_rows(marked: Marked, candidates: Sequence[Candidate]) -> RowSample:
+def _sample_marked_rows(marked: MarkedRows, candidates: Sequence[Candidate]) -> RowSample:
     """The sampled rows that count."""
     names = marked.dataset.names
     binned = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]

@@ -59,7 +59,7 @@ LeftBehind: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class StatisticSet:
     """A summary of many numbers for a metrics platform, which can still compute their average."""
 
     count: int
@@ -77,7 +77,7 @@ class PublishedMetric:
     """
 
     name: str
-    value: float | Spread
+    value: float | StatisticSet
     unit: str = "None"
     dimensions: Mapping[str, str] = field(default_factory=dict)
 
@@ -86,7 +86,7 @@ NEAR = 0.1  # by which the share of a file's rows may differ from that of its by
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnLayout:
     """How the columns of a data set got their names.
 
     header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no
@@ -125,7 +125,7 @@ class Layout:
         return same_size or paths
 
 
-NAMED_COLUMNS = Layout()  # for columns with their own names
+NAMED_COLUMNS = ColumnLayout()  # for columns with their own names
 
 
 class StoredBaseline:
@@ -178,7 +178,7 @@ class Sample(Generic[StateT, MetricsT]):
 
     state: StateT
     metrics: MetricsT
-    layout: Layout = NAMED_COLUMNS
+    layout: ColumnLayout = NAMED_COLUMNS
     runs: Sequence[RowRuns] = ()
     rules: Judged | None = None
     checks: SuiteResults | None = None

@@ -11,7 +11,7 @@ from spark_model_monitor.documents.constraints import Constraints, MonitoringSet
 from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import (
@@ -97,7 +97,7 @@ def compared(baseline, current, *, config=None, features=None, known=None, **opt
 def compare(constraints, current, distributions=None, *, suggested_limits=None, profile=None, **options):
     """`current` beside a baseline of these constraints, distributions, limits that it suggested, and states."""
     baseline = QualityBaseline(constraints, distributions or {}, suggested_limits or {}, profile)
-    comparison = Comparison(baseline, current, **options)
+    comparison = WindowComparison(baseline, current, **options)
     comparison.calibration = calibrate(comparison)
     return comparison
 

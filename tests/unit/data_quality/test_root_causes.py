@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.headline import headline_of
-from spark_model_monitor.monitors.causes import Key, Named, create_cause_members
+from spark_model_monitor.monitors.causes import Culprit, Key, create_cause_members
 
 PLANS = np.array(["basic", "plus", "premium"])
 PRICES = np.array([10.0, 18.0, 40.0])
@@ -122,7 +122,7 @@ def make_origin(name, share, rows, **members):
     key = Key(name, NO_CODES, 1, **members)
     if not key.labels:
         key = replace(key, told=lambda parts: f"from {name}")
-    return key, Named([0], share, rows, z=9.0, p=0.0)
+    return key, Culprit([0], share, rows, z=9.0, p=0.0)
 
 
 @pytest.mark.parametrize("share_of_client", [0.98, 1.0])

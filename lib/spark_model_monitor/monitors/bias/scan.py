@@ -40,7 +40,7 @@ from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, Rows
 from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
 from spark_model_monitor.monitors.bias.metrics import PRE_TRAINING, FlipTest
 from spark_model_monitor.monitors.bias.unmatched_values import UnmatchedValue, find_unmatched
-from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.protocol import Scanned, select_violations
@@ -333,13 +333,13 @@ def find_causes(
         for in_group in (True, False):
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
-    def opened(part: Part, held: ExitStack) -> tuple[Marked, Marked]:
+    def opened(part: Part, held: ExitStack) -> tuple[MarkedRows, MarkedRows]:
         facet, value, in_group, of_predictions, of_errors = part
         wanted = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
 
-        def marked(dataset: Dataset, rows: int) -> Marked:
+        def marked(dataset: Dataset, rows: int) -> MarkedRows:
             task = FlipTask(CountTask(plan, dataset.names, None, None), (), wanted[1], tuple(wanted))
-            return Marked(dataset, Positive(task, in_group), rows, outcomes | {facet})
+            return MarkedRows(dataset, Positive(task, in_group), rows, outcomes | {facet})
 
         rows = sum(state.tables[0].values())
         return marked(data, rows), marked(held.enter_context(source()), rows)

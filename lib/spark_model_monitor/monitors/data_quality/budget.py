@@ -12,12 +12,12 @@ from spark_model_monitor.documents.check_results import BudgetLedger, Family
 from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality.checks import guard
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
-from spark_model_monitor.monitors.data_quality.checks.guard import Evidence
+from spark_model_monitor.monitors.data_quality.checks.guard import GuardEvidence
 from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats
-from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
-    Calibration,
     ColumnRequest,
+    NoiseCalibration,
     adjust_columns,
     compute_column_tests,
 )
@@ -38,7 +38,7 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 """The limits of each family, by their names in the settings."""
 
 
-def calibrate(comparison: Comparison) -> Calibration | None:
+def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     """How noise is allowed for in a run; None if it isn't."""
     if not comparison.monitoring.is_calibrated or comparison.exact_classes:
         return None
@@ -51,10 +51,12 @@ def calibrate(comparison: Comparison) -> Calibration | None:
     # All columns together, which is faster than one by one
     columns = zip(requests, compute_column_tests([*requests.values()]), strict=True)
     by_reference = {key: column for key, column in columns if column is not None}
-    return Calibration(share_budget(comparison, evidence), adjust_columns(by_reference), evidence)
+    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(by_reference), evidence)
 
 
-def _request_references(comparison: Comparison, feature: FeatureComparison) -> dict[tuple[str, str], ColumnRequest]:
+def _request_references(
+    comparison: WindowComparison, feature: FeatureComparison
+) -> dict[tuple[str, str], ColumnRequest]:
     """The tests of a feature's drift from each of its references."""
     baseline_feature = feature.baseline_feature
     history = comparison.baseline.history
@@ -84,7 +86,7 @@ def _request_references(comparison: Comparison, feature: FeatureComparison) -> d
     return requests
 
 
-def _request_segments(comparison: Comparison, feature: FeatureComparison) -> dict[tuple[str, str], ColumnRequest]:
+def _request_segments(comparison: WindowComparison, feature: FeatureComparison) -> dict[tuple[str, str], ColumnRequest]:
     """The tests of a feature's drift in each segment of the rows."""
     requests = {}
     for cut, labels in feature.segments.items():
@@ -105,7 +107,7 @@ def _request_segments(comparison: Comparison, feature: FeatureComparison) -> dic
     return requests
 
 
-def share_budget(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evidence]]) -> BudgetLedger:
+def share_budget(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, GuardEvidence]]) -> BudgetLedger:
     """How the families of checks that run share the budget. evidence: of the guards, by feature.
 
     A limit that a person wrote or edited is judged as written and takes no part.
@@ -121,7 +123,7 @@ def share_budget(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evi
     )
 
 
-def _count_tests(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evidence]]) -> dict[str, int]:
+def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, GuardEvidence]]) -> dict[str, int]:
     """The number of tests in each family."""
     features = comparison.features
     num_tests = dict.fromkeys((DRIFT, PREDICTIONS), 0)

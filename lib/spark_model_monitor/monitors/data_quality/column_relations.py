@@ -20,9 +20,9 @@ from spark_model_monitor.documents.check_results import STUDENT, CheckResult, Ch
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.checks.guard import share_evidence
-from spark_model_monitor.monitors.data_quality.comparison import ComparedRelation, Comparison
+from spark_model_monitor.monitors.data_quality.comparison import ComparedRelation, WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
-from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, Calibration
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.data_quality.families import BETWEEN
 from spark_model_monitor.monitors.protocol import Finding
@@ -431,7 +431,7 @@ def _estimate_overdispersion(tables: Table) -> float:
 
 
 def judge_relations(
-    comparison: Comparison, calibration: Calibration, violated: frozenset[str]
+    comparison: WindowComparison, calibration: NoiseCalibration, violated: frozenset[str]
 ) -> Iterator[CheckResult]:
     """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
 
@@ -502,7 +502,7 @@ class _JudgedRelation:
         return [linked_name for name in self.columns for linked_name in linked.get(name, (name,))]
 
 
-def _judge_relation(compared: ComparedRelation, calibration: Calibration) -> Finding:
+def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
     # b of n rows of the baseline break it, w of m rows of the window
     n, b = compared.before
     m, w = compared.now
@@ -517,7 +517,7 @@ def _judge_relation(compared: ComparedRelation, calibration: Calibration) -> Fin
     return finding.but(change=None)
 
 
-def _judge_association(compared: ComparedRelation, calibration: Calibration) -> Finding:
+def _judge_association(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
     relation = compared.relation
     shape = [size_of(cells) for cells in relation["cells"]]
     table = np.array(compared.before, float).reshape(shape)

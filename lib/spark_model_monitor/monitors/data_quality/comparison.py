@@ -17,7 +17,7 @@ from spark_model_monitor.documents.constraints import (
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
     FeatureDesignEffect,
@@ -79,7 +79,7 @@ class ComparedRelation:
 class FeatureComparison:
     """One feature of constraints.json, in a window and in the baseline."""
 
-    comparison: Comparison
+    comparison: WindowComparison
     baseline_feature: BaselineFeature
     baseline: FeatureDistribution
     """What the window is compared with: the distribution in the baseline, or in the reference `against`."""
@@ -121,7 +121,7 @@ class FeatureComparison:
         return self.baseline_feature.suggested_limits
 
     @property
-    def calibration(self) -> Calibration | None:
+    def calibration(self) -> NoiseCalibration | None:
         """How noise is allowed for in this run; None if it isn't, or not computed yet."""
         return self.comparison.calibration
 
@@ -254,7 +254,7 @@ class FeatureComparison:
 
 
 @dataclass(eq=False)
-class Comparison:
+class WindowComparison:
     """A run's data beside a baseline.
 
     current: its features have the names in the baseline's constraints. current_columns: the number of columns of the records;
@@ -272,7 +272,7 @@ class Comparison:
     exact_classes: bool = False
     volume: RowCountHistory | None = None
     design_effects: WindowDesignEffects = field(default_factory=WindowDesignEffects)
-    calibration: Calibration | None = field(default=None, init=False)
+    calibration: NoiseCalibration | None = field(default=None, init=False)
 
     @property
     def constraints(self) -> Constraints:

@@ -12,10 +12,10 @@ from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
 from spark_model_monitor.monitors.data_quality.checks.guard.values import repeated_rows
-from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from spark_model_monitor.monitors.data_quality.distribution.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import VOLUME
-from spark_model_monitor.monitors.data_quality.hints import HINTS, Seen
+from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, import_all
 from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 import_all(hints)
 
 
-def collect_hints(data: Seen) -> tuple[Hint, ...]:
+def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
     """The hints of every rule, in the order of the rules' names."""
     rules = sorted(HINTS.values(), key=attrgetter("name"))
     collected: list[Hint] = []
@@ -60,7 +60,7 @@ SAME_CHANGE = {
 """Components of drift, and the check that reports the same change in plainer words."""
 
 
-def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
+def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     """The result of every check of the data set, then of every feature in the order of constraints.json, by check type.
 
     comparison: with its calibration, if noise is allowed for (`budget.calibrate`).
@@ -104,13 +104,13 @@ def _measure_change(result: CheckResult) -> float:
     return excess(result)
 
 
-def _check_data_set(comparison: Comparison) -> Iterator[CheckResult]:
+def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         for called, finding in check(comparison):
             yield _apply_switch(finding, comparison.monitoring).result(check.name, feature=called)
 
 
-def _check_volume(comparison: Comparison) -> Iterator[CheckResult]:
+def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     if comparison.volume is None or calibration is None:
         return
@@ -125,7 +125,7 @@ def _check_volume(comparison: Comparison) -> Iterator[CheckResult]:
         yield _apply_switch(finding, comparison.monitoring).result(FRESHNESS, feature=messages.NEWEST_ROW)
 
 
-def _decide_by_level(finding: Finding, description: str, calibration: Calibration) -> Finding:
+def _decide_by_level(finding: Finding, description: str, calibration: NoiseCalibration) -> Finding:
     """The finding, violated if its p-value is at most the level of one test. description: of a violation."""
     if finding.p is None:
         return finding
@@ -136,7 +136,7 @@ def _decide_by_level(finding: Finding, description: str, calibration: Calibratio
     return finding
 
 
-def _check_relations(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
+def _check_relations(comparison: WindowComparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     if calibration is None or not comparison.pairs:
         return
@@ -146,7 +146,7 @@ def _check_relations(comparison: Comparison, of_features: Iterable[CheckResult])
     yield from judge_relations(comparison, calibration, violated)
 
 
-def _check_repeated_rows(comparison: Comparison) -> Iterator[CheckResult]:
+def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     evidence = None
     if calibration is not None:
@@ -159,7 +159,7 @@ def _check_repeated_rows(comparison: Comparison) -> Iterator[CheckResult]:
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
-def _find_single_value(calibration: Calibration) -> str | None:
+def _find_single_value(calibration: NoiseCalibration) -> str | None:
     """The violated check of a column that has one value in most rows now, whose rows repeat for that; None if there is none."""
     for name, evidence_by_check in calibration.evidence.items():
         for check in SINGLE_VALUE_CHECKS:
@@ -303,7 +303,7 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
 
 
 def _run_guards(
-    feature: FeatureComparison, calibration: Calibration, violated: set[str], *, is_usual_hour: bool
+    feature: FeatureComparison, calibration: NoiseCalibration, violated: set[str], *, is_usual_hour: bool
 ) -> Iterator[CheckResult]:
     """The verdicts of the guards. violated: checks that report a change already."""
     for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items()):

@@ -70,7 +70,7 @@ class RequestedRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExpectationPlan:
     """All rules of a run, bound to the columns of its data.
 
     lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent.
@@ -100,7 +100,7 @@ class Plan:
 
 def plan_rules(
     expectations: Expectations, dataset: Dataset, baseline_names: Sequence[str] = (), end: datetime | None = None
-) -> Plan:
+) -> ExpectationPlan:
     """The rules for a data set. baseline_names: the columns of its baseline. end: of its window.
 
     Raises BadConfiguration, a line for each error: a column that neither the data nor the baseline has, a rule about
@@ -153,7 +153,7 @@ def plan_rules(
             if requested_rule.unit == "rows":
                 with_rules.update(requested_rule.rule.operand[1])
         extra = tuple(name for name in dataset.names if name not in with_rules)
-    return Plan(expectations, tuple(requested), tuple(lacking.items()), extra, positions.get(INFERENCE_ID))
+    return ExpectationPlan(expectations, tuple(requested), tuple(lacking.items()), extra, positions.get(INFERENCE_ID))
 
 
 def _read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
@@ -276,7 +276,7 @@ def _normalize_values(values: Sequence[str | bool | float]) -> tuple[tuple[str, 
 
 
 def judge_expectations(
-    plan: Plan, offences: Offences, rows: int, repeated: Mapping[int, int], present: Mapping[int, int]
+    plan: ExpectationPlan, offences: Offences, rows: int, repeated: Mapping[int, int], present: Mapping[int, int]
 ) -> Judged:
     """The results of the rules: unmet errors as violations, and unmet warnings as hints.
 
@@ -326,7 +326,7 @@ def _report_violation(finding: Finding, reason: str) -> Finding:
     )
 
 
-def _judge_data_set(plan: Plan, rows: int) -> Iterator[CheckResult]:
+def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
     bounds = plan.expectations.rows
     if bounds is not None:
         low = bounds.min or 0

@@ -38,7 +38,7 @@ from spark_model_monitor.monitors.data_quality.baseline.documents import (
 )
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison
+from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import estimate_window_design_effects
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
@@ -50,7 +50,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     estimate_block_variation,
 )
 from spark_model_monitor.monitors.data_quality.evaluation import check_all, collect_hints, with_impact
-from spark_model_monitor.monitors.data_quality.hints import Seen
+from spark_model_monitor.monitors.data_quality.hints import ObservedData
 from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
 from spark_model_monitor.monitors.data_quality.report.page import create_page
 from spark_model_monitor.monitors.data_quality.report.sentences import with_words
@@ -61,7 +61,7 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    Spread,
+    StatisticSet,
     create_violations,
 )
 from spark_model_monitor.statistics.drift import Ties
@@ -128,7 +128,7 @@ def _feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) ->
     if feature.is_numeric and moments is not None and moments.count:
         numbers = (moments.sum, moments.minimum, moments.maximum)
         if all(map(_is_taken, numbers)):
-            yield PublishedMetric(f"feature_data_{name}", Spread(moments.count, *numbers))
+            yield PublishedMetric(f"feature_data_{name}", StatisticSet(moments.count, *numbers))
     # By the service's names; the estimate is left out where no state has it
     counts: dict[str, float | None] = {
         "non_null": feature.num_present,
@@ -236,7 +236,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     monitor: DataQualityMonitor
     sample: ProfileSample
     baseline: QualityBaseline | None
-    comparison: Comparison | None
+    comparison: WindowComparison | None
 
     @classmethod
     def of(
@@ -252,7 +252,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         profile = sample.state
         if not monitor.as_service:
             profile = baseline.required_numbers.read(sample.state)
-        comparison = Comparison(
+        comparison = WindowComparison(
             baseline,
             profile,
             is_matched=sample.layout.is_matched and not monitor.exact_columns,
@@ -312,7 +312,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if self.comparison is not None:
             profile = self.comparison.current
         _, own_hints = self._own_rules
-        return (*collect_hints(Seen(profile, layout, self.comparison)), *own_hints)
+        return (*collect_hints(ObservedData(profile, layout, self.comparison)), *own_hints)
 
     def write_sentences(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         if self.baseline is None:
@@ -557,10 +557,10 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             return statistics
         from spark_model_monitor.monitors.data_quality.report.service_format import (
             close_buckets_as_service,
-            listed_as_service,
+            list_as_service,
         )
 
-        return close_buckets_as_service(listed_as_service(statistics), profile)
+        return close_buckets_as_service(list_as_service(statistics), profile)
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = self.settings
@@ -571,9 +571,9 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         )
         if not self.as_service:
             return constraints
-        from spark_model_monitor.monitors.data_quality.report.service_format import listed_as_service
+        from spark_model_monitor.monitors.data_quality.report.service_format import list_as_service
 
-        return listed_as_service(constraints)
+        return list_as_service(constraints)
 
     def stored_baseline(
         self,

@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.states.rows import FEWEST_ROWS
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.segments import Cut
-    from spark_model_monitor.monitors.data_quality.expectations import Plan
+    from spark_model_monitor.monitors.data_quality.expectations import ExpectationPlan
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 
 
@@ -135,7 +135,7 @@ def _choose_pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, 
     return pairs_of(measures.pairs, names)
 
 
-def _judge_rules(plan: Plan, dataset: Dataset, scan_result: Scan) -> Judged:
+def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:
     """The results of a person's rules; `unique` takes a pass of its own."""
     from spark_model_monitor.data.profiling.uniqueness import repeated_rows
     from spark_model_monitor.monitors.data_quality.expectations import judge_expectations

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.page import Page, percent
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, moment
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.model_quality import mean_error
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import (
@@ -206,14 +206,16 @@ class QualityJudgement(Judgement[ModelBaseline]):
             rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
             cuts = tuple(part * rmse for part in PARTS)
 
-        def marked(side: OutcomeDataset, rows: int) -> Marked:
+        def marked(side: OutcomeDataset, rows: int) -> MarkedRows:
             if (where := side.source) is None:
                 raise BadInput("prepared outcomes are not read again")
             mark = OutcomeMark(side.decoder, monitor.plan, where.columns, side.raw.schema, cuts)
             names = where.dataset.names
-            return Marked(where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values()))
+            return MarkedRows(
+                where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values())
+            )
 
-        def opened(held: ExitStack) -> tuple[Marked, Marked]:
+        def opened(held: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = held.enter_context(source())
             addresses: Any = now.source.addresses if now.source is not None else {}

@@ -28,9 +28,9 @@ from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineR
 from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.monitors.protocol import (
     NAMED_COLUMNS,
+    ColumnLayout,
     Judged,
     Judgement,
-    Layout,
     Monitor,
     PublishedMetric,
     Sample,
@@ -120,7 +120,7 @@ class Baseline(AsTables):
     deequ: str | None = None
     judged: Judged | None = None
     source: Callable[[], Dataset] | None = field(default=None, compare=False)
-    layout: Layout = field(default=NAMED_COLUMNS, compare=False)
+    layout: ColumnLayout = field(default=NAMED_COLUMNS, compare=False)
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:

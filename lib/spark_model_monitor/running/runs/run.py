@@ -44,7 +44,7 @@ from spark_model_monitor.errors import (
     NoData,
     ScriptFailed,
 )
-from spark_model_monitor.monitors.protocol import Layout, Monitor, Scanned, ScanRequest, StoredBaseline
+from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned, ScanRequest, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
@@ -264,7 +264,7 @@ def run_monitoring(
         output_path=output_path,
     )
     if isinstance(data, Baseline):
-        return comparison.judge(replace(data, layout=Layout(newest=data.ledger.newest)))
+        return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
     reading = _Reading(
         data=data,
         monitor=monitor,
@@ -512,11 +512,11 @@ def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> E
         raise BadConfiguration(f"--expectations: {fault}") from fault
 
 
-def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
+def _layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     sizes = {file.path: file.size_bytes for file in ledger.files}
-    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
+    return ColumnLayout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
 
 
 def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:

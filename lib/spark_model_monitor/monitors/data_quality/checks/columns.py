@@ -8,14 +8,14 @@ from dataclasses import replace
 from spark_model_monitor.documents.check_results import PRESENCE, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
 from spark_model_monitor.monitors.protocol import Finding
 
 FORMULA = "columns of the current data, against those of constraints.json"
 
 
 @DATA_SET_CHECKS.register("missing_column_check")
-def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
+def missing_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]:
     """The current data has every column of constraints.json; each missing column is a violation with the column's name.
 
     If columns can't be identified, only their number counts: fewer columns are one violation, and no feature is judged.
@@ -28,7 +28,7 @@ def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
 
 
 @DATA_SET_CHECKS.register("extra_column_check")
-def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
+def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]:
     """The current data has no column that constraints.json lacks; each extra column is a violation with the column's name.
 
     If columns can't be identified, only their number counts: more columns are one violation, and no feature is judged.
@@ -41,7 +41,7 @@ def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
 
 
 def _judge_columns(
-    comparison: Comparison, violated: Sequence[str], description: str, if_none: str
+    comparison: WindowComparison, violated: Sequence[str], description: str, if_none: str
 ) -> Iterator[tuple[str, Finding]]:
     threshold = float(comparison.num_baseline_columns)
     observed = float(comparison.num_current_columns)

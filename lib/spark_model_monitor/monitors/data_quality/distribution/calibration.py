@@ -69,7 +69,7 @@ from spark_model_monitor.statistics.verdicts.variance_adjustment import (
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 if TYPE_CHECKING:
-    from spark_model_monitor.monitors.data_quality.checks.guard import Evidence
+    from spark_model_monitor.monitors.data_quality.checks.guard import GuardEvidence
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
@@ -79,7 +79,7 @@ AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 
 
 @dataclass
-class Column:
+class ColumnDrift:
     """What two samples of a feature show of its drift. samples, distance: None if a side has no values. share: of the
     baseline's most frequent value, for texts and flags. unseen: the share of values that the baseline lacks, beyond the
     share that is new by nature. present: the share of the baseline's rows that have a value.
@@ -115,14 +115,14 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class NoiseCalibration:
     """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the guards, by
     feature name and check.
     """
 
     ledger: BudgetLedger
-    columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
-    evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
+    columns: Mapping[tuple[str, str], ColumnDrift] = field(default_factory=dict)
+    evidence: Mapping[str, Mapping[str, GuardEvidence]] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:
@@ -215,12 +215,12 @@ class ColumnRequest:
         return None
 
 
-def compute_column_tests(requests: Sequence[ColumnRequest]) -> list[Column | None]:
+def compute_column_tests(requests: Sequence[ColumnRequest]) -> list[ColumnDrift | None]:
     """The column of each request; None if a side is unknown, or if one side is numeric and the other text."""
-    cache_pooled_samples([sides for request in requests if (sides := request.cdfs) is not None])
+    cache_pooled_samples([cdfs for request in requests if (cdfs := request.cdfs) is not None])
     columns = [_create_column(request) for request in requests]
     # Columns whose tests count: of independent rows, or as earlier windows vary
-    tested: list[tuple[ColumnRequest, Column]] = []
+    tested: list[tuple[ColumnRequest, ColumnDrift]] = []
     for request, column in zip(requests, columns, strict=True):
         if column is not None and (request.tested or request.past is not None):
             column.components = missing_value_tests(*request.lacking)
@@ -236,11 +236,11 @@ def compute_column_tests(requests: Sequence[ColumnRequest]) -> list[Column | Non
     return columns
 
 
-def _add_tests_of_values(tested: Sequence[tuple[ColumnRequest, Column]]) -> None:
+def _add_tests_of_values(tested: Sequence[tuple[ColumnRequest, ColumnDrift]]) -> None:
     """Add the tests of the values to each column: all numbers together, and all texts, which is faster than one by one."""
-    numeric_columns: list[Column] = []
+    numeric_columns: list[ColumnDrift] = []
     numbers: list[tuple[NumericDistribution, NumericDistribution]] = []
-    text_columns: list[Column] = []
+    text_columns: list[ColumnDrift] = []
     texts: list[tuple[CategoryCounts, CategoryCounts]] = []
     for request, column in tested:
         before = request.baseline
@@ -261,12 +261,12 @@ def _add_tests_of_values(tested: Sequence[tuple[ColumnRequest, Column]]) -> None
             column.components += components
 
 
-def _create_column(request: ColumnRequest) -> Column | None:
+def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     baseline = request.baseline
     current = request.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    column = Column(unfit=request.unfit, family=request.family, group_column=request.group_column)
+    column = ColumnDrift(unfit=request.unfit, family=request.family, group_column=request.group_column)
     # The threshold decides: only the window's own rows show how they are grouped
     if request.past is None and not request.tested:
         column.phi = column.certain_phi = column.groups = request.groups.of_values
@@ -293,7 +293,7 @@ def _create_column(request: ColumnRequest) -> Column | None:
     return column
 
 
-def _allow_for_past(column: Column, request: ColumnRequest, now: Mapping[str, float] | None) -> None:
+def _allow_for_past(column: ColumnDrift, request: ColumnRequest, now: Mapping[str, float] | None) -> None:
     groups = request.groups
     pooled_variance = request.pooled_variance
     past = request.past
@@ -343,7 +343,7 @@ def _select_rarest_cell(component: Component, value: Component) -> Component:
     return replace(rarest, p=min(1.0, 2 * rarest.p))
 
 
-def adjust_columns(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
+def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple[str, str], ColumnDrift]:
     """The columns with their p-values adjusted within each family."""
     for family in {column.family for column in columns.values()}:
         members = [column for column in columns.values() if column.family == family]
@@ -400,7 +400,7 @@ def advice_on_groups(group_column: str | None) -> str:
 
 
 def judge_drift(
-    finding: Finding, threshold: float, column: Column, calibration: Calibration, matters: ChangeThatMatters
+    finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration, matters: ChangeThatMatters
 ) -> Finding:
     """The drift check's finding by the file's method, judged again where noise is allowed for.
 
@@ -434,7 +434,7 @@ def judge_drift(
     return _check_unseen_changes(finding, smallest, column, calibration, matters)
 
 
-def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
+def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> Finding:
     """The verdict of the column's own tests, which independent rows or earlier windows allow."""
     level, _ = calibration.level_and_tests(column.family)
     rarest = column.rarest
@@ -472,7 +472,7 @@ def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibrat
     return finding.but(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
 
 
-def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Finding:
+def _allow_for_groups(finding: Finding, threshold: float, column: ColumnDrift) -> Finding:
     """A violation by the threshold, unless groups of rows may explain it."""
     if column.phi > 1 and column.samples is not None and column.distance is not None:
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
@@ -482,7 +482,7 @@ def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Fin
     return finding
 
 
-def smallest_change(threshold: float, column: Column, calibration: Calibration) -> float:
+def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
     """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
     samples = column.samples
     phi = column.certain_phi
@@ -508,7 +508,7 @@ def smallest_change(threshold: float, column: Column, calibration: Calibration) 
 
 
 def _check_unseen_changes(
-    finding: Finding, smallest: float, column: Column, calibration: Calibration, matters: ChangeThatMatters
+    finding: Finding, smallest: float, column: ColumnDrift, calibration: NoiseCalibration, matters: ChangeThatMatters
 ) -> Finding:
     """A finding that passed, unless a change that matters may have gone unseen, or there is one that may be chance."""
     rows = 0
@@ -543,7 +543,7 @@ def _check_unseen_changes(
     return finding
 
 
-def _describe_enough_rows(column: Column, lacking_power: float) -> str:
+def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
     """How many rows of a window would do; empty if the baseline has fewer. lacking_power: by what factor the smallest
     change is larger than the one that matters.
     """
@@ -557,7 +557,7 @@ def _describe_enough_rows(column: Column, lacking_power: float) -> str:
     return ""
 
 
-def _write_advice(column: Column, calibration: Calibration) -> str:
+def _write_advice(column: ColumnDrift, calibration: NoiseCalibration) -> str:
     """What would tell."""
     # First what costs nothing
     steps = []
@@ -577,7 +577,7 @@ def _write_advice(column: Column, calibration: Calibration) -> str:
 def judge_missing(
     finding: Finding,
     baseline: FeatureDistribution,
-    calibration: Calibration,
+    calibration: NoiseCalibration,
     matters: ChangeThatMatters,
     phi: float = 1.0,
     *,

@@ -83,13 +83,26 @@ class ViolationMessage:
 
 
 def with_words(
-    results: Sequence[CheckResult], profile: Profile, known: QualityBaseline, *, max_domain_size: int, hide_values: bool
+    results: Sequence[CheckResult],
+    profile: Profile,
+    baseline: QualityBaseline,
+    *,
+    max_domain_size: int,
+    hide_values: bool,
 ) -> tuple[CheckResult, ...]:
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
     features = {feature.name: feature for feature in reversed(profile.features)}
 
-    violated = (each for each in results if each.status is CheckStatus.VIOLATED and each.check != SEGMENT_DRIFT)
-    bad = {each.feature: features[each.feature] for each in violated if each.feature in features}
+    violated = (
+        check_result
+        for check_result in results
+        if check_result.status is CheckStatus.VIOLATED and check_result.check != SEGMENT_DRIFT
+    )
+    bad = {
+        check_result.feature: features[check_result.feature]
+        for check_result in violated
+        if check_result.feature in features
+    }
     guesses: dict[str, str] = {}
     if bad:
         from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import (
@@ -98,22 +111,24 @@ def with_words(
         )
 
         now = {name: from_feature_profile(feature) for name, feature in bad.items()}
-        if known.profile is None:
+        if baseline.profile is None:
             before = {}
         else:
-            before = {feature.name: feature for feature in known.profile.features}
-        for suspect in list_suspects(bad, before, known.distributions, now):
+            before = {feature.name: feature for feature in baseline.profile.features}
+        for suspect in list_suspects(bad, before, baseline.distributions, now):
             if guess := guess_mistake(replace(suspect, with_values=not hide_values)):
                 guesses[suspect.name] = guess[1]
 
     # Of renamed columns the log speaks, too: such a guess names columns, and no value
     renamed: dict[str, str] = {}
-    if known.profile is not None:
-        renamed = find_renamed_columns(results, known.profile, profile)
+    if baseline.profile is not None:
+        renamed = find_renamed_columns(results, baseline.profile, profile)
         guesses |= renamed
 
-    def told(result: CheckResult) -> CheckResult:
-        violation_message = create_violation_message(result, features.get(result.feature or ""), known, max_domain_size)
+    def add_words(result: CheckResult) -> CheckResult:
+        violation_message = create_violation_message(
+            result, features.get(result.feature or ""), baseline, max_domain_size
+        )
         shown = tuple(
             value if len(value) <= LONGEST else value[:LONGEST] + "…"
             for value in violation_message.values[:MOST_VALUES]
@@ -127,7 +142,7 @@ def with_words(
         if result.feature in renamed:
             members["words"] += f"; {renamed[result.feature]}"
         if hide_values and result.description:
-            members["description"] = _without_values(result.description)
+            members["description"] = _hide_values(result.description)
         if hide_values and violation_message.ends:
             members["words"] = violation_message.words.replace(violation_message.ends, "")
             members["change"] = (violation_message.change or "").replace(violation_message.ends, "")
@@ -140,32 +155,38 @@ def with_words(
             members["where"] = f"only in {ONE_SEGMENT}{cut}"
         return result.model_copy(update=members)
 
-    found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+    check_results = tuple(add_words(result) if result.status is CheckStatus.VIOLATED else result for result in results)
     if not hide_values:
-        return found
+        return check_results
     from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
 
-    return tuple(map(without_segments, found))
+    return tuple(map(without_segments, check_results))
 
 
-def sides(
-    result: CheckResult, current: FeatureProfile | None, known: QualityBaseline
+def select_sides(
+    result: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline
 ) -> tuple[FeatureDistribution | None, FeatureDistribution | None]:
     """Both sides of a check: the feature in the baseline, or another reference, and now; or in the check's segment."""
     name = result.feature or ""
-    if result.check != SEGMENT_DRIFT or result.segment is None or known.profile is None:
-        before = known.references.get(result.against or "", known.distributions).get(name)
-        return before, from_feature_profile(current) if current is not None else None
+    if result.check != SEGMENT_DRIFT or result.segment is None or baseline.profile is None:
+        before = baseline.references.get(result.against or "", baseline.distributions).get(name)
+        return before, _read_distribution(current)
     from spark_model_monitor.monitors.data_quality.checks.drift.segments import select_segment
 
-    whole = next((feature for feature in known.profile.features if feature.name == name), None)
-    found = (select_segment(each, result.segment) for each in (whole, current))
-    first, second = (from_feature_profile(each) if each is not None else None for each in found)
-    return first, second
+    feature_before = next((feature for feature in baseline.profile.features if feature.name == name), None)
+    in_segment_before = select_segment(feature_before, result.segment)
+    in_segment_now = select_segment(current, result.segment)
+    return _read_distribution(in_segment_before), _read_distribution(in_segment_now)
+
+
+def _read_distribution(feature: FeatureProfile | None) -> FeatureDistribution | None:
+    if feature is None:
+        return None
+    return from_feature_profile(feature)
 
 
 def create_violation_message(
-    result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int
+    result: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
 ) -> ViolationMessage:
     """The result of a violated data-quality check. current: the feature in the window, None if the window lacks it."""
     name = result.feature or ""
@@ -176,9 +197,10 @@ def create_violation_message(
     if result.check == "repeated_rows_check":
         words = _describe_surplus(result)
         return ViolationMessage(words, (), None, words)
-    before, now = sides(result, current, known)
+    # Checks of a name or of a number have a sentence of their own
+    before, now = select_sides(result, current, baseline)
     template = _PLAIN.get(result.check)
-    if _counts_columns_only(result, current, known):
+    if _counts_columns_only(result, current, baseline):
         template = _OF_COLUMNS
     if template is not None:
         words = template.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
@@ -188,10 +210,11 @@ def create_violation_message(
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
         return ViolationMessage(plain_words(result))
+    # Checks of a share, in the values that fail it
     if result.check == COMPLETENESS:
-        return _missing(name, before, now)
+        return _describe_missing(name, before, now)
     if result.check == DOMAIN:
-        domains = {feature.name: feature.domains or () for feature in known.constraints.features}
+        domains = {feature.name: feature.domains or () for feature in baseline.constraints.features}
         listed = as_counted(domains.get(name, ()))
         new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
         share = percent(1 - result.observed)
@@ -207,15 +230,19 @@ def create_violation_message(
             type_before = "no dates or times"
         else:
             type_before = f"not {before.inferred_type.value}"
-        what = f"{percent(1 - result.observed)} are {type_before} any more"
-        return ViolationMessage(f"{name}: {what}", (), f"changed its type: {what}", what)
+        change_in_words = f"{percent(1 - result.observed)} are {type_before} any more"
+        return ViolationMessage(
+            f"{name}: {change_in_words}", (), f"changed its type: {change_in_words}", change_in_words
+        )
+    # Drift: the value, or the statistic, that moved most
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         drift = _describe_moved_value(result, before, now, max_domain_size)
         is_of_baseline = result.check == DRIFT and result.against in (None, "baseline")
         if is_of_baseline and _are_unusual(result, before, now):
             drift = _describe_unusual(before, current) or drift
-        words = f"{name} {_drifted(result)}{drift.words and f': {drift.words}'}"
+        words = f"{name} {_describe_drift(result)}{drift.words and f': {drift.words}'}"
         return replace(drift, words=words, change=drift.change or "has another distribution")
+    # Guards
     if result.check in UNUSUAL_CHECKS and (unusual := _describe_unusual(before, current)) is not None:
         return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
@@ -223,8 +250,10 @@ def create_violation_message(
     shown = percent if result.formula.startswith("share") else number_text
     was = shown(result.threshold)
     is_now = shown(result.observed)
-    what = f"{result.formula} went from {was} to {is_now}"
-    return ViolationMessage(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+    change_in_words = f"{result.formula} went from {was} to {is_now}"
+    return ViolationMessage(
+        f"{name}: its {change_in_words}", (), f"changed: its {change_in_words}", f"{result.formula} {was} → {is_now}"
+    )
 
 
 def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline) -> bool:
@@ -241,10 +270,9 @@ def _describe_surplus(surplus: CheckResult) -> str:
     share = percent(observed)
     if surplus.formula != SURPLUS:
         share = f"about {percent(float(f'{observed:.2g}'))}"
+    were = "none were"
     if surplus.threshold:
         were = f"{percent(float(f'{surplus.threshold:.2g}'))} were"
-    else:
-        were = "none were"
     return f"{share} of the rows are surplus copies of other rows, {were}"
 
 
@@ -261,7 +289,7 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
     return ViolationMessage(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
 
 
-def _drifted(result: CheckResult) -> str:
+def _describe_drift(result: CheckResult) -> str:
     if result.against not in (None, "baseline"):
         against = f" from {result.against}"
     else:
@@ -271,34 +299,35 @@ def _drifted(result: CheckResult) -> str:
     if not result.observes_p_value and result.adjusted_p is not None and observed <= threshold:
         return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
     if result.observes_p_value:
-        what = "p-value"
+        measure = "p-value"
     else:
-        what = "distance"
-    return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
+        measure = "distance"
+    return f"drifted{against}, {measure} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
 def _describe_moved_value(
     result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
 ) -> ViolationMessage:
     if result.component == "missing" and before.rows and now.rows:
-        return _missing("", before, now)
+        return _describe_missing("", before, now)
     if before.numbers is not None and now.numbers is not None:
-        return _moved_numbers(result, before, now)
+        return _describe_moved_numbers(result, before, now)
     if not before.categories or not now.categories:
         return ViolationMessage("")
     b, c = category_cells(before.categories, now.categories)
     names = sorted({*before.categories, *now.categories})
     shares_before = b / b.sum()
     shares_now = c / c.sum()
-    place = _largest(shares_before, shares_now)
-    is_listed = len(before.categories if b[place] else now.categories) <= max_domain_size
+    largest = _find_largest(shares_before, shares_now)
+    is_listed = len(before.categories if b[largest] else now.categories) <= max_domain_size
 
     # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
     new_share = float(shares_now[b == 0].sum()) - count_singletons(before.categories) / b.sum()
-    if new_share >= SEVERAL * abs(shares_now - shares_before)[place]:
+    if new_share >= SEVERAL * abs(shares_now - shares_before)[largest]:
         new_values = [names[index] for index in np.flatnonzero(b == 0)]
         return _describe_new_values(shares_now[b == 0], new_values, len(now.categories) <= max_domain_size)
-    return _describe_value(float(shares_before[place]), float(shares_now[place]), [names[place]] if is_listed else [])
+    named = [names[largest]] if is_listed else []
+    return _describe_value(float(shares_before[largest]), float(shares_now[largest]), named)
 
 
 def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
@@ -310,10 +339,10 @@ def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool)
     return ViolationMessage(words, most_frequent if is_listed else [], change, f"new values: {share}")
 
 
-def _largest(before: Values, now: Values) -> int:
+def _find_largest(before: Values, now: Values) -> int:
     """The location of the largest difference; of equal ones, that of a rise."""
-    apart = np.round(now - before, 9)
-    return int(np.lexsort((apart, abs(apart)))[-1])
+    changes = np.round(now - before, 9)
+    return int(np.lexsort((changes, abs(changes)))[-1])
 
 
 def _describe_value(was: float, now: float, values: Sequence[str]) -> ViolationMessage:
@@ -322,34 +351,46 @@ def _describe_value(was: float, now: float, values: Sequence[str]) -> ViolationM
     return ViolationMessage(words, values, change, f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}")
 
 
-def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
+def _describe_moved_numbers(
+    result: CheckResult, before: FeatureDistribution, now: FeatureDistribution
+) -> ViolationMessage:
     """The share of one value if cells show one; else the mean or the standard deviation, whichever moved more."""
     assert before.numbers is not None
     assert now.numbers is not None
-    sides = before.numbers.step_cdf(), now.numbers.step_cdf()
+    cdfs = before.numbers.step_cdf(), now.numbers.step_cdf()
+    # One value, if the test of cells decided or there are but two
     is_flag = _is_flag(before, now)
     if is_flag or result.component in ("cell", "chi2"):
-        values = np.union1d(sides[0].values, sides[1].values)
-        was, found = (np.diff(side.ranks_at(values), prepend=0) / side.total for side in sides)
-        place = _largest(was, found)
-        if is_flag or abs(was - found)[place] >= LEAST_EFFECT:
+        values = np.union1d(cdfs[0].values, cdfs[1].values)
+        shares_before = np.diff(cdfs[0].ranks_at(values), prepend=0) / cdfs[0].total
+        shares_now = np.diff(cdfs[1].ranks_at(values), prepend=0) / cdfs[1].total
+        index = _find_largest(shares_before, shares_now)
+        if is_flag or abs(shares_before - shares_now)[index] >= LEAST_EFFECT:
+            named = []
             if len(values) <= MOST_NAMED_NUMBERS:
-                named = [number_text(float(values[place]))]
-            else:
-                named = []
-            return _describe_value(float(was[place]), float(found[place]), named)
-    told = {"mean": (before.mean, now.mean), "standard deviation": (_deviation(sides[0]), _deviation(sides[1]))}
-    known = ((what, b, c) for what, (b, c) in told.items() if b is not None and c is not None)
-    apart = [(abs(c - b), what, b, c) for what, b, c in known if f"{b:,.4g}" != f"{c:,.4g}"]
-    if not apart:
+                named = [number_text(float(values[index]))]
+            return _describe_value(float(shares_before[index]), float(shares_now[index]), named)
+    # Otherwise the mean or the standard deviation, as far as the change shows in their digits
+    deviation = _compute_deviation(cdfs[0])
+    statistics = {"mean": (before.mean, now.mean), "standard deviation": (deviation, _compute_deviation(cdfs[1]))}
+    candidates: list[tuple[float, str, float, float]] = []
+    for name, (value_before, value_now) in statistics.items():
+        if value_before is None or value_now is None or f"{value_before:,.4g}" == f"{value_now:,.4g}":
+            continue
+        candidates.append((abs(value_now - value_before), name, value_before, value_now))
+    if not candidates:
         return ViolationMessage("")
-    _, what, was_, is_ = max(apart, key=itemgetter(0))
-    change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
-    change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
-    if what != "mean":
-        change = f"has another spread: its {what} {change}"
-    shown = f"{what} {number_text(was_)} → {number_text(is_)}"
-    return ViolationMessage(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
+    _, statistic, was, is_now = max(candidates, key=itemgetter(0))
+    # A mean in standard deviations of the baseline
+    if statistic == "mean":
+        change, by = moved(was, is_now, deviation)
+        if _is_unit(*cdfs):
+            change += " (another unit?)"
+    else:
+        change, by = moved(was, is_now, None)
+        change = f"has another spread: its {statistic} {change}"
+    shown = f"{statistic} {number_text(was)} → {number_text(is_now)}"
+    return ViolationMessage(f"its {statistic} went from {was:,.4g} to {is_now:,.4g}", (), change, shown, by)
 
 
 def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ViolationMessage | None:
@@ -363,21 +404,17 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> V
     num_infinite = moments.present - moments.count
     clauses = []
     if num_infinite * numbers.total > infinite_before * moments.present:
+        were = ""
         if infinite_before:
             were = f" ({percent(infinite_before / numbers.total)} were)"
-        else:
-            were = ""
         clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
 
     # The states know exactly how many numbers are outside, unless these are many in a large window
+    num_above = 0
+    num_below = 0
     if moments.count:
-        num_above = count_beyond(current, above=numbers.maximum)[0]
-    else:
-        num_above = 0
-    if moments.count:
-        num_below = count_beyond(current, below=numbers.minimum)[0]
-    else:
-        num_below = 0
+        num_above, _ = count_beyond(current, above=numbers.maximum)
+        num_below, _ = count_beyond(current, below=numbers.minimum)
     for count, direction in ((num_above, "above"), (num_below, "below")):
         if count:
             verb = "lies" if count == 1 else "lie"
@@ -442,16 +479,16 @@ def _is_unit(before: StepCdf, now: StepCdf) -> bool:
     return find_unit_factor(before, now) is not None
 
 
-def _deviation(values: StepCdf) -> float | None:
+def _compute_deviation(values: StepCdf) -> float | None:
     """None if there are no numbers, or they lie too far apart."""
     finite = values.finite()
-    found = finite.deviation if finite.total else math.nan
-    return found if math.isfinite(found) else None
+    deviation = finite.deviation if finite.total else math.nan
+    return deviation if math.isfinite(deviation) else None
 
 
-def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
-    missing_before = percent(_missing_share(before))
-    missing_now = percent(_missing_share(now))
+def _describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
+    missing_before = percent(_compute_missing_share(before))
+    missing_now = percent(_compute_missing_share(now))
     if missing_before == "0 %":
         earlier = "where none was"
     else:
@@ -463,15 +500,15 @@ def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -
     return ViolationMessage(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
 
 
-def _missing_share(side: FeatureDistribution) -> float:
-    if side.rows:
-        return 1 - side.present / side.rows
+def _compute_missing_share(distribution: FeatureDistribution) -> float:
+    if distribution.rows:
+        return 1 - distribution.present / distribution.rows
     return 0.0
 
 
-def _without_values(description: str) -> str:
+def _hide_values(description: str) -> str:
     for text in (COMPARATOR_VALUE, negative):
-        said, mark, value = description.partition(text.partition("{")[0])
+        beginning, mark, value = description.partition(text.partition("{")[0])
         if value:
-            return said + mark + HIDDEN
+            return beginning + mark + HIDDEN
     return description

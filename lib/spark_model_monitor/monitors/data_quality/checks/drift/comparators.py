@@ -88,7 +88,7 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
     comparators = feature.settings.comparators or ()
     missing = set()
     order = list(_TFDV)
-    for comparator in sorted(comparators, key=lambda known: (*order, known.distance).index(known.distance)):
+    for comparator in sorted(comparators, key=lambda requested: (*order, requested.distance).index(requested.distance)):
         reference = comparator.against
         before = feature.baseline_feature.references.get(reference)
         if reference == BASELINE:

@@ -1,6 +1,6 @@
 """The guards: checks for changes that no limit of constraints.json covers. Pure.
 
-A guard takes one feature, with the baseline's states, and returns the `Evidence` of its window, or None if it does not
+A guard takes one feature, with the baseline's states, and returns the `GuardEvidence` of its window, or None if it does not
 apply; it is skipped if the baseline lacks the state that it `needs`. It runs where noise is allowed for, within the
 budget of the family "contents", or of "new kinds" for values that the baseline never had, and is violated if its `p` is
 at most `level` and its `effect` at least `least_effect`; a
@@ -28,7 +28,7 @@ import numpy as np
 from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, Calibration
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, Registry
@@ -43,12 +43,12 @@ from spark_model_monitor.statistics.verdicts.components import (
     smallest_sufficient_number,
 )
 
-Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
+Guard = Callable[[FeatureComparison, FeatureProfile], "GuardEvidence | None"]
 
 GUARDS: Registry[Guard] = Registry("guard")
 
 
-def collect_evidence(feature: FeatureComparison) -> Mapping[str, Evidence]:
+def collect_evidence(feature: FeatureComparison) -> Mapping[str, GuardEvidence]:
     """The evidence of the guards on a feature, by check name; empty if the baseline's states are unavailable."""
     before = feature.before
     if before is None or not feature.baseline_feature.is_compared:
@@ -92,7 +92,7 @@ GROUPS = (
 
 
 @dataclass(slots=True)
-class Evidence:
+class GuardEvidence:
     """The evidence of a guard. quantity: `observed` in the window and `expected` by the baseline. n, m: their values.
 
     p: for independent rows. grouped_p: for groups of rows. effect: the size of the change; least_effect: from which it is
@@ -129,7 +129,7 @@ class Evidence:
         """Whether the window has a value of a kind that the baseline lacks."""
         return bool(self.statistic)
 
-    def judge(self, calibration: Calibration) -> Finding:
+    def judge(self, calibration: NoiseCalibration) -> Finding:
         """The verdict at the level of the family's tests."""
         if self.reason is not None:
             return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.quantity, reason=self.reason)
@@ -168,7 +168,7 @@ def share_evidence(
     alien: float = math.inf,
     is_kind: bool = False,
     group: int = GROUP,
-) -> Evidence | None:
+) -> GuardEvidence | None:
     """Whether a share of a window is higher than by chance; None if a side has no values.
 
     baseline, current: the count and the total. alien: the share from which a window is unlike any healthy one, if the
@@ -195,7 +195,7 @@ def share_evidence(
     family = CONTENTS
     if is_kind and not b:
         family = NEW_KINDS
-    return Evidence(
+    return GuardEvidence(
         *(quantity, after, before, n, m, p, grouped),
         effect=after - before,
         least_effect=min(LEAST_EFFECT, least_rise),
@@ -249,7 +249,7 @@ class Mean:
         return cls(count, total / units, spread / units**2)
 
 
-def mean_evidence(quantity: str, baseline: Mean, current: Mean) -> Evidence | None:
+def mean_evidence(quantity: str, baseline: Mean, current: Mean) -> GuardEvidence | None:
     """Whether a mean differs by more than chance and rounding; None if a side has no values."""
     if not baseline.count or not current.count:
         return None
@@ -258,7 +258,7 @@ def mean_evidence(quantity: str, baseline: Mean, current: Mean) -> Evidence | No
         difference = 0.0
     # A shift is relevant in standard deviations of both sides
     deviation = math.sqrt((baseline.variance + current.variance) / 2)
-    return Evidence(
+    return GuardEvidence(
         quantity,
         current.mean,
         baseline.mean,

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, Evidence, share_evidence
+from spark_model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, GuardEvidence, share_evidence
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
@@ -40,7 +40,7 @@ nobody says when it ends may be one of the second year after the baseline."""
 
 
 @GUARDS.register("date_form_check", same_as=("data_type_check",))
-def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def date_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of dates in another form than the baseline's most frequent one is not above the baseline's, as in days first and
     months first. Dates of a type are expected as YYYY-MM-DD, with or without a time, if they become texts.
 
@@ -64,7 +64,7 @@ def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
 
 @GUARDS.register("date_value_check", same_as=("data_type_check",))
-def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def date_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of values that are no dates, such as words and 2024-13-45, is not above the baseline's.
 
     Source: D4.24.
@@ -79,7 +79,7 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 
 @GUARDS.register("date_range_check", same_as=("date_form_check",))
-def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def date_range(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of dates far in the past or in the future is not above the baseline's: ten months and twice the baseline's range
     before its first day, or after its last day and the window's end; two years after its last day if no end is known.
 
@@ -107,7 +107,7 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 
 @GUARDS.register("date_sentinel_check")
-def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No day that stands for a missing one, such as 9999-12-31 or 1970-01-01, has a larger or smaller share than in the
     baseline.
 
@@ -142,7 +142,7 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
 @GUARDS.register(
     "single_date_check", same_as=("date_form_check", "date_sentinel_check", "date_range_check", "date_value_check")
 )
-def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def single_date(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No single date has a much larger share than in the baseline: three times as many rows for each of the window's dates, and
     a quarter of them. Nearly all values may be one date if they may be the rows of a single day. A form of months, weeks or
     quarters has few values by nature.
@@ -198,7 +198,7 @@ def _judge_kind(
     current: tuple[int, int],
     large_share: float = LARGE_SHARE,
     group: int = GROUP,
-) -> Evidence | None:
+) -> GuardEvidence | None:
     """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
     evidence = share_evidence(quantity, baseline, current, is_kind=True, group=group)
     is_large = current[0] >= large_share * current[1]

@@ -8,7 +8,7 @@ import numpy as np
 
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GUARDS,
-    Evidence,
+    GuardEvidence,
     count_beyond,
     distance_factor,
     has_numbers,
@@ -33,7 +33,7 @@ LONGEST_TAIL = 1.2
 
 
 @GUARDS.register("infinity_check", needs=Moments)
-def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def infinity(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of infinities among the numbers is not above the baseline's; if that is 0, infinities are a new kind of value.
 
     Source: D4.9.
@@ -48,7 +48,7 @@ def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
 
 
 @GUARDS.register("sign_check", needs=Moments)
-def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def sign(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """There are still no negative numbers; if `non_negative_check` is Enabled, that check decides.
 
     Negative numbers are a new kind if the baseline's numbers end sharply or stay far from 0; otherwise their tail may reach 0.
@@ -78,7 +78,7 @@ def _is_sharp_end(before: FeatureProfile) -> bool:
 
 
 @GUARDS.register("range_check", needs=Moments, same_as=("baseline_drift_check",))
-def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def far_outside(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No numbers lie outside the baseline's range by two of its widths, or by half a width if the range has sharp ends or each
     row stands for itself; numbers that rise from row to row are not judged. Far numbers are a new kind unless tails are
     long. Negative ones count with them, if the range ends sharply above 0.
@@ -116,8 +116,8 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 
 def _with_distances(
-    evidence: Evidence | None, feature: FeatureComparison, before: FeatureProfile, count: int
-) -> Evidence | None:
+    evidence: GuardEvidence | None, feature: FeatureComparison, before: FeatureProfile, count: int
+) -> GuardEvidence | None:
     """The evidence of so many numbers, where each row stands for itself: how far they lie outside counts, too."""
     if evidence is not None and count > 1 and feature.has_independent_rows:
         evidence.rarity = compute_rarity(before, feature.current, count)
@@ -159,7 +159,7 @@ def _furthest_distances(feature: FeatureProfile, middle: float) -> Values:
 
 
 @GUARDS.register("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))
-def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def number_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of numbers among the texts is not above the baseline's; if that is 0, numbers are a new kind of value.
 
     `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
@@ -177,7 +177,7 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
 
 @GUARDS.register("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
-def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of texts among numbers is not above the baseline's; if that is 0, texts are a new kind of value.
 
     If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low. Dates have

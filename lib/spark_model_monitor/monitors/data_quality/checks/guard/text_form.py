@@ -10,7 +10,7 @@ from dataclasses import replace
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     FEWEST_SEEN,
     GUARDS,
-    Evidence,
+    GuardEvidence,
     exact_counts,
     share_evidence,
 )
@@ -35,7 +35,7 @@ SAME = ("categorical_values_check", "code_length_check", "frequent_value_check",
 
 
 @GUARDS.register("text_form_check", same_as=SAME)
-def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
     none, since counters grow. Only for texts whose values are new by nature; if these come and go or grow in number, each

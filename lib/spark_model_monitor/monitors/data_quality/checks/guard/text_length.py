@@ -9,7 +9,7 @@ from dataclasses import replace
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GROUP,
     GUARDS,
-    Evidence,
+    GuardEvidence,
     Mean,
     exact_counts,
     mean_evidence,
@@ -29,7 +29,7 @@ SAME = ("categorical_values_check", "code_length_check", "text_form_check", "tex
 
 
 @GUARDS.register("text_length_check", same_as=("categorical_values_check", "code_length_check", "text_form_check"))
-def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Texts without a domain have the baseline's mean length. A text longer than 256 bytes counts as 256 bytes.
 
     With a baseline from an earlier release, the check needs values that are counted one by one.
@@ -62,7 +62,7 @@ def _mean_length_of_values(frequencies: Frequencies) -> Mean:
 
 
 @GUARDS.register("text_letters_check", needs=TextShapes, same_as=SAME)
-def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_letters(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Free texts have the baseline's mean share of letters, and its mean share of digits.
 
     Source: D4.9.
@@ -90,7 +90,7 @@ def _mean_digits(shapes: TextShapes) -> Mean:
 
 
 @GUARDS.register("text_words_check", needs=TextShapes, same_as=(*SAME, "text_letters_check"))
-def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_words(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Free texts have the baseline's mean number of words (separated by blanks), if some texts have more than one word.
 
     Source: D4.9.
@@ -107,7 +107,7 @@ def _mean_words(shapes: TextShapes) -> Mean:
 
 
 @GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))
-def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def new_words(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of words that the baseline never had is not above the share of rare words by chance; a text's words are a group.
 
     Source: D4.9; Good 1953, "The population frequencies of species".
@@ -130,7 +130,7 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
 
 @GUARDS.register("code_length_check", needs=TextLengths, same_as=("categorical_values_check", "data_type_check"))
-def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def code_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No text has a different length if all of the baseline's texts, such as codes, have one; empty_text_check has empty texts.
 
     Numbers are codes if they are padded with zeros, as in 00501. Counters in codes that aren't padded may get a digit more.
@@ -157,7 +157,7 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 
 @GUARDS.register("empty_text_check", needs=TextLengths, same_as=("categorical_values_check",))
-def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def empty_text(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of empty texts is not above the baseline's; if that is 0, empty texts are a new kind of value.
 
     Source: D4.9.

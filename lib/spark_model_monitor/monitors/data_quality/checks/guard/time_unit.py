@@ -11,7 +11,7 @@ import numpy as np
 
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GUARDS,
-    Evidence,
+    GuardEvidence,
     count_beyond,
     has_numbers,
     share_evidence,
@@ -36,7 +36,7 @@ WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, 
 
 
 @GUARDS.register("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
-def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def time_unit(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No number is a time in another unit, or no time, if all of the baseline's numbers are times of this century in one unit.
 
     Source: D4.9.
@@ -61,7 +61,7 @@ def read_ages(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ag
 
 
 @GUARDS.register("time_future_check", needs=Ages, same_as=("time_age_check",))
-def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def time_future(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of times that are more than a minute later than their rows is not above the baseline's; if that is 0, such times
     are a new kind of value.
 
@@ -77,7 +77,7 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 
 @GUARDS.register("time_age_check", needs=Ages)
-def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def time_age(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Times are as old as the baseline's, relative to their rows: the median, the newest tenth and the oldest tenth. No times are
     far from all of the baseline's ages, as after a shift by whole hours.
 

@@ -12,12 +12,12 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     FEWEST_OF_MEAN,
     GROUP,
     GUARDS,
-    Evidence,
+    GuardEvidence,
     exact_counts,
     share_evidence,
     widened_tail,
 )
-from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, DRIFT
@@ -50,7 +50,7 @@ SELDOM = 0.05  # the probability that counts of independent new values vary so m
 
 
 @GUARDS.register("distinct_share_check", same_as=("repeated_rows_check",))
-def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
 
     The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature.
@@ -75,7 +75,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
     score = (share - after) / error
     p = normal_above(score)
-    return Evidence(
+    return GuardEvidence(
         *("share of different values", after, share, n, m, p, p),
         effect=share - after,
         least_effect=LEAST_DROP,
@@ -84,7 +84,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     )
 
 
-def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The rows of the most frequent value, if the window has no other."""
     current = feature.current
     n = before.num_present
@@ -137,7 +137,7 @@ def _count_most_frequent(feature: FeatureProfile) -> int:
 
 
 @GUARDS.register("frequent_value_check", needs=Frequencies)
-def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No single text has a larger share than in the baseline; for columns whose drift is not judged. Of a text that gets new
     values, the largest share of a value is as in the baseline's parts and earlier windows.
 
@@ -174,7 +174,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     )
 
 
-def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> Evidence | None:
+def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> GuardEvidence | None:
     """The largest share of a value in the window, compared with those in parts of the baseline and in earlier windows,
     whichever values these were. In place of the column's drift, whose level it has.
 
@@ -201,7 +201,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     else:
         p = max(p, -math.expm1(-math.exp(-math.pi / math.sqrt(6) * score - EULER)))
     expected = float(largest.mean())
-    return Evidence(
+    return GuardEvidence(
         *("share of one text", share, expected, feature.baseline.present, new.total, p, p),
         effect=share - expected,
         least_effect=LEAST_EFFECT,
@@ -219,7 +219,7 @@ def _bound_count(frequencies: Frequencies, value: str) -> int:
 @GUARDS.register(
     "repeated_value_check", same_as=("distinct_share_check", "frequent_value_check", "repeated_rows_check")
 )
-def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.
     Dates repeat in a shorter window.
 
@@ -230,7 +230,7 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     return _compare_repeats("share of values that repeat", before.state(Repeats), feature.current.state(Repeats))
 
 
-def repeated_rows(comparison: Comparison) -> Evidence | None:
+def repeated_rows(comparison: WindowComparison) -> GuardEvidence | None:
     """No rows are copies of others, beyond those that repeat by nature; both sides must have the same columns.
 
     By nature, rows of a few columns repeat, and retries come twice. Drifted columns have other twins than the baseline's.
@@ -254,7 +254,7 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
         quantity = SURPLUS
         if current.level:
             quantity = ESTIMATED_SURPLUS
-    evidence = Evidence(
+    evidence = GuardEvidence(
         quantity,
         observed,
         surplus.baseline,
@@ -274,7 +274,7 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
     return replace(by_kind, observed=observed, expected=surplus.baseline)
 
 
-def find_row_repeats(comparison: Comparison) -> tuple[RowRepeats, RowRepeats] | None:
+def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepeats] | None:
     """The kinds of rows of the baseline and the window, if both are known and have the same columns."""
     before = comparison.baseline.profile
     now = comparison.current
@@ -287,7 +287,7 @@ def find_row_repeats(comparison: Comparison) -> tuple[RowRepeats, RowRepeats] | 
     return None
 
 
-def _sum_squared_distances(comparison: Comparison) -> float:
+def _sum_squared_distances(comparison: WindowComparison) -> float:
     """The sum of the squared distances from the baseline, beyond chance, of the columns whose drift is judged."""
     calibration = comparison.calibration
     squared = 0.0
@@ -297,7 +297,7 @@ def _sum_squared_distances(comparison: Comparison) -> float:
     return squared
 
 
-def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) -> Evidence | None:
+def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) -> GuardEvidence | None:
     """A larger window naturally has more repeats; one above twice the baseline's size is not judged."""
     if old is None or new is None or not old.different or not new.different:
         return None
@@ -320,7 +320,7 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
 
 
 @GUARDS.register("new_values_check")
-def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The number of new values, which neither the baseline nor the last eight windows have, is as usual: as in the same number
     of rows of the baseline's second half and of earlier windows. Before there are eight windows, the age of the baseline is
     unknown, and taken as up to the baseline's own length, unless most rows have new values.
@@ -373,7 +373,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
         int(num_new / scatter),
         int(values_since / scatter),
     )
-    return Evidence(
+    return GuardEvidence(
         *("number of new values", float(num_new), expected_new, before.num_present, counts.total, p, p),
         effect=num_new - expected_new,
         least_effect=(LEAST_RATIO - 1) * expected_new,

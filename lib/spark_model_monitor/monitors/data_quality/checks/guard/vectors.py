@@ -13,7 +13,7 @@ from spark_model_monitor.documents.check_results import HOTELLING, NORMAL
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GROUP,
     GUARDS,
-    Evidence,
+    GuardEvidence,
     Mean,
     mean_evidence,
     share_evidence,
@@ -46,7 +46,7 @@ WHY_NOT = {
 
 
 @GUARDS.register("vector_length_check", needs=VectorCounts)
-def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def vector_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No vector has a different length, if all of the baseline's vectors have the same length.
 
     Source: D4.9.
@@ -60,7 +60,7 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
 
 
 @GUARDS.register("vector_gaps_check", needs=VectorCounts)
-def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of vectors with elements that are missing or not finite is not above the baseline's; if that is 0, such vectors
     are a new kind of value.
 
@@ -78,7 +78,7 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 
 @GUARDS.register("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
-def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The vectors have the baseline's mean norm.
 
     Source: D4.9.
@@ -99,7 +99,7 @@ def _mean_norm(norms: Moments | None) -> Mean | None:
 
 
 @GUARDS.register("vector_components_check", needs=VectorCounts)
-def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def vector_components(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The mean vector is the baseline's, and so are the mean absolute values of the components and along 32 directions.
 
     Three tests share the level: Hotelling's test of the mean along the directions, by Bartlett's approximation; each component
@@ -116,11 +116,11 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evi
     n = before.num_present
     m = feature.current.num_present
     if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
-        return Evidence(quantity, math.nan, 0.0, n, m, reason=why)
+        return GuardEvidence(quantity, math.nan, 0.0, n, m, reason=why)
     return compare_means(quantity, old, new)
 
 
-def compare_means(quantity: str, old: VectorMoments, new: VectorMoments) -> Evidence | None:
+def compare_means(quantity: str, old: VectorMoments, new: VectorMoments) -> GuardEvidence | None:
     """The means of both sides; None if a side has few vectors, or vectors of another length."""
     if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
         return None
@@ -201,7 +201,7 @@ def _estimate_design_effect(moments: VectorMoments, rows: int) -> _DesignEffect 
     return _DesignEffect(max(extrapolated, *ratios), max(ratios))
 
 
-def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> Evidence:
+def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> GuardEvidence:
     """The clearest of three tests. n, m: how many independent rows each side counts for."""
     width = old.width
     size = len(old.together)
@@ -231,7 +231,7 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
             name = f"mean amount of component {index - width + 1}"
         deviation = math.sqrt(float(pooled[index]))
         tests.append(
-            Evidence(
+            GuardEvidence(
                 *(name, float(new_mean[index]), float(old_mean[index]), old.count, new.count, p, p),
                 effect=abs(float(shifts[index])),
                 least_effect=LEAST_SHIFT * deviation,
@@ -242,7 +242,7 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     # All directions together
     p, distance = _test_hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
     tests.append(
-        Evidence(
+        GuardEvidence(
             *(quantity, distance, 0.0, old.count, new.count, p, p),
             effect=distance,
             least_effect=LEAST_DISTANCE,
