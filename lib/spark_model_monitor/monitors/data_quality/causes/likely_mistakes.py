@@ -432,7 +432,11 @@ def clipped(suspect: Suspect, cdfs: Sides) -> str | None:
     if not any(share >= LEAST_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
         return None
     cuts = [share >= LEAST_EFFECT / 2 for share in at_ends]
-    clipped_values = np.clip(before.values, low if cuts[0] else -np.inf, high if cuts[1] else np.inf)
+    clipped_values = before.values
+    if cuts[0]:
+        clipped_values = np.maximum(clipped_values, low)
+    if cuts[1]:
+        clipped_values = np.minimum(clipped_values, high)
     if _looks_like(clipped_values, cdfs):
         return "numbers beyond an end lie at the end: clipped?"
     return None
@@ -538,7 +542,9 @@ def _get_numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides
         return None
     cdfs = before.numbers.step_cdf().finite(), now.numbers.step_cdf().finite()
     usable = min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < LARGEST
-    return cdfs if usable else None
+    if not usable:
+        return None
+    return cdfs
 
 
 def _measure_gap(values: Values, cdfs: Sides) -> float:

@@ -36,9 +36,12 @@ class Bins:
     @property
     def _edges(self) -> Values:
         low, high = self.ends or (0.0, 0.0)
-        halves = np.linspace(low / 2, high / 2, BINS + 1)  # the whole width may exceed a double
+        # In halves, since the whole width may exceed a double
+        halves = np.linspace(low / 2, high / 2, BINS + 1)
         edges = halves.astype(np.float64) * 2
-        edges[0], edges[-1] = np.nextafter(low, -np.inf), high  # a bin includes its upper edge, the first bin both
+        # A bin includes its upper edge, the first bin both
+        edges[0] = np.nextafter(low, -np.inf)
+        edges[-1] = high
         return edges
 
     def _share_categories(self, counts: Mapping[str, int]) -> Values:
@@ -47,6 +50,7 @@ class Bins:
         first = [counts.get(name, 0) / total for name in self.names[:BINS]]
         listed = sum(counts.get(name, 0) for name in self.names) / total
         shares[: len(first)] = first
+        # The others of the baseline, and values that it lacks
         shares[BINS:] = listed - sum(first), 1 - listed
         return np.clip(shares, 0.0, 1.0)
 
@@ -89,10 +93,16 @@ def draw_overlay(
         words = f"{len(bins.names):,} values in the baseline"
         if len(distributions) > 1:
             words += f", {shares[1][-1]:.1%} now are others"
-        shown_bins = [*range(min(len(bins.names), BINS)), *([BINS] if len(bins.names) > BINS else []), BINS + 1]
-        named = len(bins.names) <= most_named
-        names = [name if named else f"value {position}" for position, name in enumerate(bins.names[:BINS], start=1)]
-        names += [*(["others"] * (len(bins.names) > BINS)), "new"]
+        # Names are values of the data, which are shown if they are few
+        names = list(bins.names[:BINS])
+        if len(bins.names) > most_named:
+            names = [f"value {position}" for position in range(1, len(names) + 1)]
+        shown_bins = [*range(len(names))]
+        if len(bins.names) > BINS:
+            shown_bins.append(BINS)
+            names.append("others")
+        shown_bins.append(BINS + 1)
+        names.append("new")
         return create_overlay([share[shown_bins] for share in shares], words, names=names)
     # Numbers: between the ends, and beyond them
     low, high = bins.ends
@@ -114,17 +124,22 @@ def create_overlay(
     shares: Sequence[Values], words: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
 ) -> Overlay:
     """shares: of the baseline, and of the window if any. ends: of the baseline's numbers. names: of its categories."""
-    baseline, *current = (tuple(map(float, share)) for share in shares)
-    now = current[0] if current else ()
+    baseline = tuple(map(float, shares[0]))
+    now: tuple[float, ...] = ()
+    if len(shares) > 1:
+        now = tuple(map(float, shares[1]))
     if ends is None:
         return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))
     low, high = ends
     axis = list(dict.fromkeys(number_text(end, 3) for end in (low, low / 2 + high / 2, high)))
-    for index, sign in ((0, "< "), (-1, "> ")):  # the outermost bins include everything beyond them
-        axis[index] = f"{sign if max(baseline[index], now[index] if now else 0.0) else ''}{axis[index]}"
-    outside = [
-        f"{percent(now[index])} of the records {direction} the baseline’s range"
-        for index, direction in ((0, "below"), (-1, "above"))
-        if now and baseline and now[index] >= max(0.02, 2 * baseline[index])
-    ]
+    # The outermost bins include everything beyond them
+    outside = []
+    for index, sign, direction in ((0, "< ", "below"), (-1, "> ", "above")):
+        share_now = 0.0
+        if now:
+            share_now = now[index]
+        if max(baseline[index], share_now):
+            axis[index] = f"{sign}{axis[index]}"
+        if now and share_now >= max(0.02, 2 * baseline[index]):
+            outside.append(f"{percent(share_now)} of the records {direction} the baseline’s range")
     return Overlay(baseline, now, words, tuple(axis), (), ", ".join(outside))

@@ -28,6 +28,7 @@ from spark_model_monitor.documents.page import (
     Headline,
     Line,
     Mark,
+    Overlay,
     Page,
     PageSection,
     PageTable,
@@ -77,25 +78,22 @@ def create_page(
     categories whose names are shown."""
     features = {feature.name: feature for feature in reversed(profile.features)}
     now = from_profile(profile)
-    most_named = 0 if hide_values else max_domain_size
+    most_named = max_domain_size
+    if hide_values:
+        most_named = 0
     if baseline is None and not results:
         return _create_baseline_page(features, now)
-    baseline = baseline or QualityBaseline.from_documents(
-        Constraints(features=()), None, None
-    )  # a person's own rules need none
+    # A person's own rules need no baseline
+    if baseline is None:
+        baseline = QualityBaseline.from_documents(Constraints(features=()), None, None)
     # Features with a violation, by their largest one; outputs of the model follow from others, so they come last
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
     names = dict.fromkeys((*baseline.names, *now))
     bad = [name for name, check_results in by_name.items() if any(select_violations(check_results))]
-    first = {
-        name: min(
-            select_violations(by_name[name]), key=lambda check_result: (check_result.alarm or 0, -excess(check_result))
-        )
-        for name in bad
-    }
-    bad.sort(key=lambda name: (first[name].alarm or 0, -excess(first[name])))
+    first = {name: min(select_violations(by_name[name]), key=_rank_violation) for name in bad}
+    bad.sort(key=lambda name: _rank_violation(first[name]))
     distance_by_output = {name: first[name].distance or 0.0 for name in baseline.outputs if name in first}
     bad.sort(key=lambda name: (name in distance_by_output, -distance_by_output.get(name, 0.0)))
     # A card for each, and for those of which nobody can tell
@@ -108,12 +106,10 @@ def create_page(
         )
     unsure = unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
-    unsure_cards = tuple(
-        _create_unsure_card(
-            feature, by_name.get(feature.name, []), baseline.distributions.get(feature.name), now, most_named
-        )
-        for feature in unsure[:MOST_CARDS]
-    )
+    unsure_cards = []
+    for feature in unsure[:MOST_CARDS]:
+        before = baseline.distributions.get(feature.name)
+        unsure_cards.append(_create_unsure_card(feature, by_name.get(feature.name, []), before, now, most_named))
 
     def line(name: str, mark: Mark = Mark.NONE) -> Line:
         return _create_line(name, baseline.distributions.get(name), now.get(name), by_name.get(name, []), mark)
@@ -121,9 +117,8 @@ def create_page(
     # The others, a line each
     calm = [name for name in names if name not in first and name not in unsure_names]
     if len(calm) > MOST_LINES:
-        calm.sort(
-            key=lambda name: -max((_measure_size(check_result) for check_result in by_name.get(name, ())), default=0.0)
-        )
+        calm.sort(key=lambda name: -max(map(_measure_size, by_name.get(name, ())), default=0.0))
+    # The sections, empty ones left out
     order = "the largest first"
     if 0 < len(distance_by_output) < len(bad):
         order = "the largest first, the model's outputs last"
@@ -131,7 +126,7 @@ def create_page(
     if cards:
         sections.append(PageSection("Changed", (Cards(tuple(cards)),), note=order))
     if unsure_cards:
-        blocks: list[Block] = [Cards(unsure_cards)]
+        blocks: list[Block] = [Cards(tuple(unsure_cards))]
         if len(unsure) > MOST_CARDS:
             blocks.append(PageTable(_CALM, tuple(line(feature.name, Mark.UNSURE) for feature in unsure[MOST_CARDS:])))
         note = "nobody can tell; each says why, and what to do"
@@ -145,7 +140,13 @@ def create_page(
             note += f", the {LINES_SHOWN} with the largest differences first"
         sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
     rows = max((distribution.num_rows for distribution in baseline.distributions.values()), default=0)
-    return _create_page(sections, facts=(("baseline", f"{rows:,} rows"),) if rows else ())
+    if not rows:
+        return _create_page(sections)
+    return _create_page(sections, facts=(("baseline", f"{rows:,} rows"),))
+
+
+def _rank_violation(violation: CheckResult) -> tuple[int, float]:
+    return violation.alarm or 0, -excess(violation)
 
 
 def _create_page(
@@ -169,14 +170,19 @@ def _create_card(
     baseline: QualityBaseline,
     most_named: int,
 ) -> Card:
+    # The change in a few words, with the values that may be shown
     values = ", ".join(first.values or ())
     short = message.short.replace(ONE_VALUE, values or ONE_VALUE) or message.words.removeprefix(f"{name}: ")
-    short += f": {values}" if values and first.check == DOMAIN else ""
+    if values and first.check == DOMAIN:
+        short += f": {values}"
     also = [
         check_in_words(check_result) for check_result in select_violations(results) if check_result.check != first.check
     ]
+    # What may explain it
     where = place_of(first, with_values=most_named > 0)
-    guess = first.guess or ("a new category, or another spelling of one?" if first.check == DOMAIN else "")
+    guess = first.guess or ""
+    if not guess and first.check == DOMAIN:
+        guess = "a new category, or another spelling of one?"
     also_in_words = ""
     if also:
         also_in_words = f"also: {', '.join(dict.fromkeys(also))}"
@@ -190,6 +196,7 @@ def _create_card(
         picture = draw_overlay(now, None, most_named)
     else:
         picture = None
+    # Of a column's name there is no more evidence
     evidence = ""
     if first.check not in ("missing_column_check", "extra_column_check"):
         evidence = evidence_of(first)
@@ -210,9 +217,11 @@ def _create_unsure_card(
     if before and now:
         picture = draw_overlay(before, now, most_named)
     more: tuple[Block, ...] = (_create_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
-    advice = (f"To find out: {feature.advice}",) if feature.advice else ()
+    hints: tuple[str, ...] = ()
+    if feature.advice:
+        hints = (f"To find out: {feature.advice}",)
     reason = feature.reason or ""
-    return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Mark.UNSURE)
+    return Card(feature.name, reason, picture=picture, hints=hints, more=more, mark=Mark.UNSURE)
 
 
 def _create_checks_table(check_results: Sequence[CheckResult]) -> PageTable:
@@ -249,9 +258,12 @@ _CALM = (
 
 
 def _create_line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Mark) -> Line:
+    # What this run would have seen, and the feature on both sides
     largest = no_more_than(check_results)
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
-    picture = (draw_overlay(before, now) if before and now else None) or "–"
+    picture: Overlay | str = "–"
+    if before and now:
+        picture = draw_overlay(before, now) or "–"
     lacking = " → ".join(dict.fromkeys(map(_format_missing, (before or now, now))))
     return Line(
         (name, shown, picture, _format_typical_value(before), _format_typical_value(now), largest, lacking),
@@ -321,8 +333,10 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
     """What a person should know of a feature before later data is compared with it."""
     if not distribution.present:
         return "it has no value"
-    values = distribution.categories or (distribution.numbers.step_cdf().values if distribution.numbers else ())
-    if len(values) == 1:
+    num_values = len(distribution.categories or ())
+    if not num_values and distribution.numbers:
+        num_values = len(distribution.numbers.step_cdf().values)
+    if num_values == 1:
         return "it has one value alone"
     lacking = ""
     if distribution.present < distribution.rows / 2:
@@ -340,5 +354,6 @@ def _format_median(distribution: Side) -> str:
         cdf = distribution.numbers.step_cdf()
     if cdf is None or not cdf.total:
         return number_text(None)
+    # Quartiles, which outliers don't move
     low, middle, high = (number_text(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
     return f"{middle} ({low} to {high})"

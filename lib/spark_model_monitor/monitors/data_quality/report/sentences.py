@@ -133,12 +133,15 @@ def with_words(
             value if len(value) <= LONGEST else value[:LONGEST] + "…"
             for value in violation_message.values[:MOST_VALUES]
         )
-        values = None if hide_values else shown or None
+        values = shown or None
+        if hide_values:
+            values = None
         members: dict[str, Any] = {
             "words": violation_message.words,
             "values": values,
             "change": violation_message.change,
         }
+        # Such a guess names columns, no values
         if result.feature in renamed:
             members["words"] += f"; {renamed[result.feature]}"
         if hide_values and result.description:
@@ -280,6 +283,7 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
     """The change in a relation between columns. change: for a relation, what it was."""
     was = result.threshold or 0.0
     now = result.observed or 0.0
+    # An exact relation, with what it was; else an association
     if result.change is not None:
         change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
         return ViolationMessage(
@@ -298,10 +302,9 @@ def _describe_drift(result: CheckResult) -> str:
     threshold = result.threshold or 0.0
     if not result.observes_p_value and result.adjusted_p is not None and observed <= threshold:
         return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
+    measure = "distance"
     if result.observes_p_value:
         measure = "p-value"
-    else:
-        measure = "distance"
     return f"drifted{against}, {measure} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
@@ -314,6 +317,7 @@ def _describe_moved_value(
         return _describe_moved_numbers(result, before, now)
     if not before.categories or not now.categories:
         return ViolationMessage("")
+    # Rows with each value, in the baseline and now, in the order of the names
     b, c = category_cells(before.categories, now.categories)
     names = sorted({*before.categories, *now.categories})
     shares_before = b / b.sum()
@@ -326,21 +330,26 @@ def _describe_moved_value(
     if new_share >= SEVERAL * abs(shares_now - shares_before)[largest]:
         new_values = [names[index] for index in np.flatnonzero(b == 0)]
         return _describe_new_values(shares_now[b == 0], new_values, len(now.categories) <= max_domain_size)
-    named = [names[largest]] if is_listed else []
+    named = []
+    if is_listed:
+        named.append(names[largest])
     return _describe_value(float(shares_before[largest]), float(shares_now[largest]), named)
 
 
 def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
     """Values that the baseline never had. shares: of each."""
     share = percent(float(shares.sum()))
-    most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
+    most_frequent = []
+    if is_listed:
+        most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
     change = f"has {share} of values that were not there before"
     words = f"{share} are {len(values):,} values that are not in the baseline"
-    return ViolationMessage(words, most_frequent if is_listed else [], change, f"new values: {share}")
+    return ViolationMessage(words, most_frequent, change, f"new values: {share}")
 
 
 def _find_largest(before: Values, now: Values) -> int:
     """The location of the largest difference; of equal ones, that of a rise."""
+    # Rounded, so that equal changes are equal
     changes = np.round(now - before, 9)
     return int(np.lexsort((changes, abs(changes)))[-1])
 
@@ -400,6 +409,7 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> V
     sketch = current.kll
     if numbers is None or numbers.minimum is None or numbers.maximum is None or moments is None or sketch is None:
         return None
+    # Infinities, if they are more of the values than before
     infinite_before = numbers.negative_infinite + numbers.positive_infinite
     num_infinite = moments.present - moments.count
     clauses = []
@@ -426,6 +436,7 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> V
     words = f"{clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
     for number, verb in clauses[1:]:
         words += f", {number} {verb}"
+    # The range's ends are values, which may have to be hidden
     ends = ""
     if num_above or num_below:
         words += " the baseline's range"
@@ -482,11 +493,13 @@ def _is_unit(before: StepCdf, now: StepCdf) -> bool:
 def _compute_deviation(values: StepCdf) -> float | None:
     """None if there are no numbers, or they lie too far apart."""
     finite = values.finite()
-    deviation = finite.deviation if finite.total else math.nan
-    return deviation if math.isfinite(deviation) else None
+    if finite.total and math.isfinite(finite.deviation):
+        return finite.deviation
+    return None
 
 
 def _describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
+    # As they are printed: a share that rounds to none was none
     missing_before = percent(_compute_missing_share(before))
     missing_now = percent(_compute_missing_share(now))
     if missing_before == "0 %":
@@ -507,6 +520,7 @@ def _compute_missing_share(distribution: FeatureDistribution) -> float:
 
 
 def _hide_values(description: str) -> str:
+    # From the value on, which ends such a text
     for text in (COMPARATOR_VALUE, negative):
         beginning, mark, value = description.partition(text.partition("{")[0])
         if value:

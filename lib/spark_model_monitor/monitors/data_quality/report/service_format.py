@@ -52,6 +52,7 @@ def _list_categories(feature: FeatureStatistics | FeatureConstraints) -> Feature
 
 def sort_as_service(feature: str, values: Iterable[str]) -> list[str]:
     """The categories of a feature in the service's order."""
+    # Pairs come out of the map of all columns, and go into that of one
     put_in = sorted(values, key=lambda value: _locate_in_trie(_hash_pair(_hash_text(feature), _hash_text(value))))
     if len(put_in) <= LARGEST_IN_ORDER:
         return put_in
@@ -144,6 +145,7 @@ def _close_last_bucket(feature: FeatureStatistics, profile: FeatureProfile) -> F
         return feature
     moments = profile.moments
     buckets = distribution.kll.buckets
+    # Only where the bound is below the maximum does it lack it
     last = buckets[-1]
     if last.upper_bound >= moments.maximum:
         return feature
