@@ -23,11 +23,11 @@ from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.loading import (
     Caller,
     are_numbers,
-    cells_of,
-    content_of,
-    plain,
-    shipped,
-    texts_of,
+    convert_to_cells,
+    convert_to_texts,
+    read_content,
+    simplify_type,
+    without_path,
 )
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,9 @@ def with_predictions(
     """The rows with the model's predictions after the first `len(names)` columns, computed once for this context."""
     positions = tuple(names.index(name) for name in features)
     types = {position: table.schema.field(f"c{position}").type for position in (*positions, names.index(label))}
-    texts = [position for position in positions if pa.types.is_string(plain(pa.array([], types[position])).type)]
+    texts = [
+        position for position in positions if pa.types.is_string(simplify_type(pa.array([], types[position])).type)
+    ]
     # Texts that are numbers throughout are given to the model as numbers
     words: set[int] = set()
     if texts:
@@ -127,9 +129,9 @@ def with_predictions(
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
     # The model's bytes are sent once, and the rows kept for as long as somebody reads them
-    with table.sent(content_of(model, table.engine.storage)) as content:
+    with table.sent(read_content(model, table.engine.storage)) as content:
         numeric = tuple(position not in words for position in positions)
-        of_model = (shipped(model), content, tuple(features), positions, numeric)
+        of_model = (without_path(model), content, tuple(features), positions, numeric)
         task = PredictionTask(*of_model, how, schema, len(names), reason)
         rows = table.mapped(partial(predict_partition, task), schema).kept()
         try:
@@ -175,8 +177,8 @@ def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -
         # Refused rows get no prediction, and the model never sees them
         if accepted.num_rows:
             caller = caller or task.caller()
-            columns = [plain(accepted.column(f"c{position}")) for position in task.positions]
-            cells = cells_of(columns, task.features, task.numeric)
+            columns = [simplify_type(accepted.column(f"c{position}")) for position in task.positions]
+            cells = convert_to_cells(columns, task.features, task.numeric)
             column = pc.replace_with_mask(column, is_accepted, task.labels(caller, cells))
         columns = batch.columns
         yield pa.RecordBatch.from_arrays(
@@ -186,14 +188,14 @@ def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -
 
 def _convert_labels(numbers: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
-        return pa.array(texts_of(numbers), kind)
+        return pa.array(convert_to_texts(numbers), kind)
     return pa.array(numbers, pa.float64()).cast(kind)
 
 
 def _convert_own_labels(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
     """The model's own labels for rows: as text if the true labels are text, otherwise as numbers."""
     if pa.types.is_string(kind):
-        return pa.array(texts_of(labels), kind)
+        return pa.array(convert_to_texts(labels), kind)
     try:
         return _convert_labels(labels.astype(np.float64), kind)
     except ValueError:
