@@ -121,7 +121,7 @@ NO_CODES = np.zeros(1, dtype=np.int64)
 def make_origin(name, share, rows, **members):
     key = Key(name, NO_CODES, 1, **members)
     if not key.labels:
-        key = replace(key, told=lambda parts: f"from {name}")
+        key = replace(key, describe=lambda parts: f"from {name}")
     return key, Culprit([0], share, rows, z=9.0, p=0.0)
 
 

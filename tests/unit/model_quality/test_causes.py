@@ -149,7 +149,7 @@ def test_files_that_lost_more_and_less_are_told_together():
     found = change.search(Key("file", files, 20, may_be_several=True), tests=10)
 
     assert found is not None
-    assert (found.places, found.share, found.p < 1e-9) == ([3, 4], pytest.approx(1, abs=0.1), True)
+    assert (found.parts, found.share, found.p < 1e-9) == ([3, 4], pytest.approx(1, abs=0.1), True)
 
 
 def test_rows_that_are_there_no_longer_leave_the_alarm_without_a_cause(caplog):
