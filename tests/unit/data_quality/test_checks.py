@@ -148,6 +148,9 @@ def test_windows_share_what_is_of_their_baseline_alone():
     again, same = judged(frame)
 
     assert same == results
-    assert [each.baseline_feature is other.baseline_feature for each, other in zip(again, first, strict=True)] == [True, True]
+    assert [each.baseline_feature is other.baseline_feature for each, other in zip(again, first, strict=True)] == [
+        True,
+        True,
+    ]
     assert (first[1].baseline_feature.is_compared, without[1].baseline_feature.is_compared) == (True, False)
     assert without[0].baseline_feature is first[0].baseline_feature
