@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from shlex import quote
 
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
@@ -36,6 +37,7 @@ from spark_model_monitor.documents.page import (
     counted,
     number_text,
     percent,
+    short_name,
 )
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -55,6 +57,11 @@ from spark_model_monitor.monitors.data_quality.report.sentences import (
 from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
+# of rows on a card, and letters of each
+MOST_IDS = 5
+LONGEST_ID = 40
+NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
+
 CHECKS = ("check", "verdict", "found", "limit", "how")
 READING = (
     "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
@@ -73,9 +80,10 @@ def create_page(
     *,
     max_domain_size: int = 0,
     hide_values: bool = False,
+    row_ids: Mapping[str, Sequence[str]] = NO_ROW_IDS,
 ) -> Page:
     """The page of a run. baseline: what it was compared with; None for a baseline. max_domain_size: the largest number of
-    categories whose names are shown."""
+    categories whose names are shown. row_ids: of rows behind violations, by feature."""
     features = {feature.name: feature for feature in reversed(profile.features)}
     now = from_profile(profile)
     most_named = max_domain_size
@@ -101,9 +109,9 @@ def create_page(
     for name in bad:
         violation_message = create_violation_message(first[name], features.get(name), baseline, max_domain_size)
         before, after = select_sides(first[name], features.get(name), baseline)
-        cards.append(
-            _create_card(name, first[name], violation_message, by_name[name], before, after, baseline, most_named)
-        )
+        card = _create_card(name, first[name], violation_message, by_name[name], before, after, baseline, most_named)
+        row_hints = _write_row_hints(name, first[name], row_ids.get(name, ()), hide_values=hide_values)
+        cards.append(replace(card, hints=(*card.hints, *row_hints)))
     unsure = unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
     unsure_cards = []
@@ -202,6 +210,16 @@ def _create_card(
         evidence = evidence_of(first)
     more: tuple[Block, ...] = (_create_checks_table(results), *_create_tables(first), EXPLAIN.format(name=quote(name)))
     return Card(name, short, message.by, first.since or "", picture, tuple(hints), None, evidence, more)
+
+
+def _write_row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
+    """The ids of some rows of a violated feature, and the command that prints all that were kept."""
+    ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MOST_IDS]
+    if ids and not hide_values:
+        noun = "row" if len(ids) == 1 else "rows"
+        yield f"{noun}: {', '.join(short_name(row_id, LONGEST_ID) for row_id in ids)}"
+    if kept_ids:
+        yield f"to print such rows: spark-model-monitor rows FOLDER {quote(name)} --source DATA"
 
 
 def _create_unsure_card(
