@@ -320,13 +320,19 @@ VERDICTS = {
 EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where this page lies."
 
 
+LONGEST_NUMBER = 1e12  # from which a number is shown as a power of ten
+
+
 def number_text(value: float | None, digits: int = 4) -> str:
-    """A number for people: `0.1324`, `-36.69`, `∞`; `–` for none."""
+    """A number for people: `0.1324`, `−36.69`, `73,920`, `∞`; `–` for none."""
     if value is None:
         return "–"
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "−∞"
-    return f"{value:,.{digits}g}".replace("-", "−")
+    text = f"{value:,.{digits}g}"
+    if "e+" in text and abs(value) < LONGEST_NUMBER:
+        text = f"{float(f'{value:.{digits}g}'):,.0f}"
+    return text.replace("-", "−")
 
 
 def count_text(count: float) -> str:

@@ -147,7 +147,8 @@ def test_the_page_begins_with_what_is_wrong_since_when_and_by_how_much(day):
     assert "windows with violations 3 of 4" in said
     assert "records 800" in said
     assert "since 03:00, 2 of 4 windows" in first
-    assert first.index("charge") < first.index("No change seen") < first.index("age")
+    assert first.index("charge") < first.index("Changed before violated in an earlier window") < first.index("age")
+    assert "No change seen" not in first
 
 
 def test_an_hour_without_a_run_is_an_empty_column(day):

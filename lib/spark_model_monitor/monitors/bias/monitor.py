@@ -62,7 +62,7 @@ from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_
 from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.metrics import SAME_AS
-from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, create_page
+from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, add_rates, create_page
 from spark_model_monitor.monitors.protocol import (
     Finding,
     Judgement,
@@ -250,6 +250,10 @@ class BiasJudgement(Judgement[BiasBaseline]):
         if before:
             return tuple(write_segment_hints(before, count_segment_rows(self.sample.metrics.groups)))
         return ()
+
+    def write_sentences(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+        """The results; violations of all rows with the rates that a metric compares."""
+        return tuple(add_rates(check_result, self.sample.metrics.groups) for check_result in check_results)
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None

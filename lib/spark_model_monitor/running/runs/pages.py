@@ -30,6 +30,7 @@ from spark_model_monitor.documents.page import (
     PageSection,
     PageTable,
     count_text,
+    counted,
     table_of,
 )
 from spark_model_monitor.documents.run_description import RunDescription, time_of
@@ -83,7 +84,8 @@ def create_run_page(
     context: Around = NOTHING_AROUND,
 ) -> Page:
     """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
-    violates no constraint; shown with the features that they are about, if those changed."""
+    violates no constraint; shown with the features that they are about, if those changed. headline: of a monitoring run;
+    without it, a baseline's, which its page has."""
     sections = [_add_context_to_section(section, described, hints, context.hours) for section in page.sections]
     placed = {
         card.name
@@ -114,7 +116,7 @@ def create_run_page(
     )
     return replace(
         page,
-        headline=page.headline or headline,
+        headline=headline or page.headline,
         trail=tuple(part for part in trail if part),
         links=context.links,
         facts=tuple(facts.items()),
@@ -189,7 +191,7 @@ def _add_context_to_card(card: Card, described: RunDescription, hints: Sequence[
             unit = "window"
         since = f"since {since_text(since, window)}, {_format_ordinal(position)} {unit}"
     elif window and not since:
-        since = "since this window"
+        since = "in this window"
     of_it = tuple(hint.description for hint in hints if card.name in hint.features)
     return replace(card, since=since, hints=(*card.hints, *of_it))
 
@@ -227,7 +229,7 @@ def _summarize_ledger(ledger: Ledger) -> str:
     sentences = [
         f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in counts_by_name.items() if count
     ]
-    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *sentences])
+    return "; ".join([f"{ledger.kept:,} of {counted(ledger.read, 'record')} kept", *sentences])
 
 
 def _draw_account(ledger: Ledger) -> PageTable:

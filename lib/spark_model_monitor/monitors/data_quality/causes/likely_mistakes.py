@@ -75,6 +75,8 @@ HELD = 0.1
 HELD_TIMES = 2
 STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
 FEWEST = 20  # rows of a side
+DIGITS = 10  # of a value that is named, which a reader may look for
+OF_ONE_VALUE = 0.9  # of the largest gap: the change of one value that explains it without a conversion
 LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
 
 
@@ -347,6 +349,12 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
             part = 0.0
         return float(np.abs(change - part * moved).max()), part
 
+    # One value that became more frequent needs no conversion to be explained
+    values = np.concatenate((before.values, now.values))
+    gaps_of_values = now.counts_at(values) / now.total - before.counts_at(values) / before.total
+    if float(np.abs(gaps_of_values).max()) >= OF_ONE_VALUE * largest:
+        return None
+
     conversion = _find_conversion(before, CONVERSIONS, fit_part)
     noise = _estimate_noise(before.total, now.total)
     if conversion is None or largest <= noise or conversion.part < LEAST_PART:
@@ -455,7 +463,7 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
         return None
     value_in_words = "one value"
     if suspect.with_values:
-        value_in_words = number_text(value)
+        value_in_words = number_text(value, DIGITS)
     return f"{value_in_words} is in {percent(share_now)} of the values, {percent(was)} before: held, or repeated?"
 
 
@@ -466,10 +474,14 @@ def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str
     new = _select_new(before, now)
     plain = {_normalize(text) for text in before}
     num_known = sum(count for text, count in new.items() if _normalize(text) in plain)
-    sentence = "new values differ from known ones in case, spaces or form of letters alone"
-    if new and num_known > 0.9 * new.total():
-        return sentence
-    return None
+    if not new or num_known <= 0.9 * new.total():
+        return None
+    if suspect.with_values:
+        name = new.most_common(1)[0][0]
+        written = [text for text in before if _normalize(text) == _normalize(name)]
+        if written:
+            return f"{name!r} differs from {written[0]!r} in case, spaces or form of letters alone"
+    return "new values differ from known ones in case, spaces or form of letters alone"
 
 
 @GUESSES.register("truncated", of=("categories",))
@@ -509,9 +521,12 @@ def renamed(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str 
         share = (was + count_now) / (n + m)
         if abs(was / n - count_now / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
             return None
-    if len(pairs) == 1:
-        return "a value that is gone was as frequent as a new one is: another name?"
-    return f"{len(pairs)} values that are gone were as frequent as new ones are: another name?"
+    if len(pairs) > 1:
+        return f"{len(pairs)} values that are gone were as frequent as new ones are: another name?"
+    (name_gone, _), (name_new, _) = pairs[0]
+    if suspect.with_values:
+        return f"{name_gone!r}, which is gone, was as frequent as {name_new!r} is: another name?"
+    return "a value that is gone was as frequent as a new one is: another name?"
 
 
 def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:

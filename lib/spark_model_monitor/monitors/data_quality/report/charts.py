@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_model_monitor.documents.page import Overlay, number_text, percent
+from spark_model_monitor.documents.page import Overlay, counted, number_text, percent
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.statistics.drift.distributions import Values
 
@@ -90,7 +90,7 @@ def draw_overlay(
         shares.append(np.clip(known_shares, 0.0, 1.0))
     # Categories: the most frequent ones, the others, and new ones
     if bins.ends is None:
-        words = f"{len(bins.names):,} values in the baseline"
+        words = f"{counted(len(bins.names), 'value')} in the baseline"
         if len(distributions) > 1:
             words += f", {shares[1][-1]:.1%} now are others"
         # Names are values of the data, which are shown if they are few

@@ -9,6 +9,7 @@ from shlex import quote
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
+    DRIFT,
     ONE_VALUE,
     evidence_of,
     no_more_than,
@@ -33,7 +34,6 @@ from spark_model_monitor.documents.page import (
     Page,
     PageSection,
     PageTable,
-    count_text,
     counted,
     number_text,
     percent,
@@ -150,7 +150,7 @@ def create_page(
     rows = max((distribution.num_rows for distribution in baseline.distributions.values()), default=0)
     if not rows:
         return _create_page(sections)
-    return _create_page(sections, facts=(("baseline", f"{rows:,} rows"),))
+    return _create_page(sections, facts=(("baseline", counted(rows, "row")),))
 
 
 def _rank_violation(violation: CheckResult) -> tuple[int, float]:
@@ -235,11 +235,34 @@ def _create_unsure_card(
     if before and now:
         picture = draw_overlay(before, now, most_named)
     more: tuple[Block, ...] = (_create_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
-    hints: tuple[str, ...] = ()
+    hints = tuple(_describe_findable_change(check_results, before))
     if feature.advice:
-        hints = (f"To find out: {feature.advice}",)
+        hints = (
+            *hints,
+            f"To find out: {feature.advice}",
+        )
     reason = feature.reason or ""
     return Card(feature.name, reason, picture=picture, hints=hints, more=more, mark=Mark.UNSURE)
+
+
+def _describe_findable_change(check_results: Sequence[CheckResult], before: Side) -> Iterable[str]:
+    """The change that would have been found nine times in ten, for numbers in the data's unit."""
+    for check_result in check_results:
+        size = check_result.smallest_change
+        if check_result.check != DRIFT or size is None or not check_result.change:
+            continue
+        words = check_result.change
+        deviation = None
+        if before is not None and before.numbers is not None:
+            from spark_model_monitor.monitors.data_quality.report.moved_values import find_deviation
+
+            deviation = find_deviation(before.numbers.step_cdf())
+        if deviation is not None:
+            words = f"of its mean by {number_text(size * deviation, 2)} ({words})"
+        else:
+            words = f"of a share by {words}"
+        yield f"Would have been found: a change {words}"
+        return
 
 
 def _create_checks_table(check_results: Sequence[CheckResult]) -> PageTable:
@@ -295,7 +318,7 @@ def _format_typical_value(distribution: Side) -> str:
     if distribution is None:
         return "–"
     if distribution.categories:
-        return f"{len(distribution.categories):,} values"
+        return counted(len(distribution.categories), "value")
     return number_text(distribution.mean)
 
 
@@ -336,14 +359,15 @@ def _create_baseline_page(
     # In the headline, the first few
     strange = [name for name in distributions if odd[name]]
     rows = max((distribution.num_rows for distribution in distributions.values()), default=0)
-    text = f"{len(lines):,} features of {count_text(rows)} rows: later data is checked against what they are like."
+    features_of_rows = f"{counted(len(lines), 'feature')} of {counted(rows, 'row')}"
+    text = f"{features_of_rows}: later data is checked against what they are like."
     oddities = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
     if len(strange) > 3:
         oddities += f"; and {len(strange) - 3:,} more"
     detail = "Nothing about them looks odd."
     if strange:
         detail = f"Look at them first: {oddities}."
-    wide = [PageSection("What the data is like", (PageTable(columns, lines),), note=f"{len(lines):,} features")]
+    wide = [PageSection("What the data is like", (PageTable(columns, lines),), note=counted(len(lines), "feature"))]
     return _create_page(wide, Headline(text, detail))
 
 

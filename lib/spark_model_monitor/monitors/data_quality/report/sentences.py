@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
@@ -20,14 +15,12 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     plain_words,
 )
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
+from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE
 from spark_model_monitor.documents.page import number_text, percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
-from spark_model_monitor.monitors.data_quality.checks.guard import count_beyond
 from spark_model_monitor.monitors.data_quality.checks.guard.values import SURPLUS
-from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     as_counted,
@@ -40,18 +33,11 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
-from spark_model_monitor.statistics.drift.distributions import Ranks, StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.statistics.states.ends import KEPT
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
-MOST_VALUES = 5
-LONGEST = 60
-SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
-MOST_OF_FLAG = 2  # distinct numbers
-ALIKE = 0.2  # of a standard deviation: the change of a mean, or of the standard deviation, that outliers make
+MOST_VALUES, LONGEST = 5, 60
+NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number_share_check")  # of texts
 UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
-MOST_NAMED_NUMBERS = 20  # distinct numbers of a feature whose values are named, as categories are
 
 DOMAIN = "categorical_values_check"
 _PLAIN = {
@@ -116,7 +102,9 @@ def with_words(
         else:
             before = {feature.name: feature for feature in baseline.profile.features}
         for suspect in list_suspects(bad, before, baseline.distributions, now):
-            if guess := guess_mistake(replace(suspect, with_values=not hide_values)):
+            num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
+            is_listed = num_categories <= max_domain_size
+            if guess := guess_mistake(replace(suspect, with_values=is_listed and not hide_values)):
                 guesses[suspect.name] = guess[1]
 
     # Of renamed columns the log speaks, too: such a guess names columns, and no value
@@ -133,19 +121,16 @@ def with_words(
             value if len(value) <= LONGEST else value[:LONGEST] + "…"
             for value in violation_message.values[:MOST_VALUES]
         )
-        values = shown or None
-        if hide_values:
-            values = None
+        values = None if hide_values else shown or None
         members: dict[str, Any] = {
             "words": violation_message.words,
             "values": values,
             "change": violation_message.change,
         }
-        # Such a guess names columns, no values
         if result.feature in renamed:
             members["words"] += f"; {renamed[result.feature]}"
         if hide_values and result.description:
-            members["description"] = _hide_values(result.description)
+            members["description"] = _without_values(result.description)
         if hide_values and violation_message.ends:
             members["words"] = violation_message.words.replace(violation_message.ends, "")
             members["change"] = (violation_message.change or "").replace(violation_message.ends, "")
@@ -173,19 +158,13 @@ def select_sides(
     name = result.feature or ""
     if result.check != SEGMENT_DRIFT or result.segment is None or baseline.profile is None:
         before = baseline.references.get(result.against or "", baseline.distributions).get(name)
-        return before, _read_distribution(current)
+        return before, from_feature_profile(current) if current is not None else None
     from spark_model_monitor.monitors.data_quality.checks.drift.segments import select_segment
 
     feature_before = next((feature for feature in baseline.profile.features if feature.name == name), None)
-    in_segment_before = select_segment(feature_before, result.segment)
-    in_segment_now = select_segment(current, result.segment)
-    return _read_distribution(in_segment_before), _read_distribution(in_segment_now)
-
-
-def _read_distribution(feature: FeatureProfile | None) -> FeatureDistribution | None:
-    if feature is None:
-        return None
-    return from_feature_profile(feature)
+    features = (select_segment(each, result.segment) for each in (feature_before, current))
+    first, second = (from_feature_profile(each) if each is not None else None for each in features)
+    return first, second
 
 
 def create_violation_message(
@@ -200,7 +179,6 @@ def create_violation_message(
     if result.check == "repeated_rows_check":
         words = _describe_surplus(result)
         return ViolationMessage(words, (), None, words)
-    # Checks of a name or of a number have a sentence of their own
     before, now = select_sides(result, current, baseline)
     template = _PLAIN.get(result.check)
     if _counts_columns_only(result, current, baseline):
@@ -213,16 +191,18 @@ def create_violation_message(
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
         return ViolationMessage(plain_words(result))
-    # Checks of a share, in the values that fail it
     if result.check == COMPLETENESS:
-        return _describe_missing(name, before, now)
+        return describe_missing(name, before, now)
     if result.check == DOMAIN:
         domains = {feature.name: feature.domains or () for feature in baseline.constraints.features}
+        from spark_model_monitor.monitors.data_quality.report.moved_values import name_denominator
+
         listed = as_counted(domains.get(name, ()))
         new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
         share = percent(1 - result.observed)
         if len(new) == 1:
-            change = f"has {ONE_VALUE} that was not there before in {share} of the records"
+            denominator = name_denominator(before, now)
+            change = f"has {ONE_VALUE} that was not there before in {share} of the {denominator}"
         else:
             change = f"has {share} of values that were not there before"
         return ViolationMessage(
@@ -237,19 +217,32 @@ def create_violation_message(
         return ViolationMessage(
             f"{name}: {change_in_words}", (), f"changed its type: {change_in_words}", change_in_words
         )
-    # Drift: the value, or the statistic, that moved most
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
-        drift = _describe_moved_value(result, before, now, max_domain_size)
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_moved_value
+
         is_of_baseline = result.check == DRIFT and result.against in (None, "baseline")
-        if is_of_baseline and _are_unusual(result, before, now):
-            drift = _describe_unusual(before, current) or drift
-        words = f"{name} {_describe_drift(result)}{drift.words and f': {drift.words}'}"
+        drift = describe_moved_value(result, before, now, current if is_of_baseline else None, max_domain_size)
+        words = f"{name} {_drifted(result)}{drift.words and f': {drift.words}'}"
         return replace(drift, words=words, change=drift.change or "has another distribution")
-    # Guards
-    if result.check in UNUSUAL_CHECKS and (unusual := _describe_unusual(before, current)) is not None:
-        return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
+    if result.check in UNUSUAL_CHECKS:
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_unusual
+
+        unusual = describe_unusual(before, current)
+        if unusual is not None:
+            return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
         return ViolationMessage(plain_words(result))
+    if result.check in NEW_KINDS:
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_new_kind
+
+        new_kind = describe_new_kind(result, before, now, max_domain_size)
+        if new_kind is not None:
+            return replace(new_kind, words=f"{name}: {new_kind.words}")
+    if result.check == "distinct_share_check":
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_repeated_values
+
+        repeated = describe_repeated_values(result, before, now)
+        return replace(repeated, words=f"{name}: {repeated.words}")
     shown = percent if result.formula.startswith("share") else number_text
     was = shown(result.threshold)
     is_now = shown(result.observed)
@@ -273,9 +266,10 @@ def _describe_surplus(surplus: CheckResult) -> str:
     share = percent(observed)
     if surplus.formula != SURPLUS:
         share = f"about {percent(float(f'{observed:.2g}'))}"
-    were = "none were"
     if surplus.threshold:
         were = f"{percent(float(f'{surplus.threshold:.2g}'))} were"
+    else:
+        were = "none were"
     return f"{share} of the rows are surplus copies of other rows, {were}"
 
 
@@ -283,7 +277,6 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
     """The change in a relation between columns. change: for a relation, what it was."""
     was = result.threshold or 0.0
     now = result.observed or 0.0
-    # An exact relation, with what it was; else an association
     if result.change is not None:
         change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
         return ViolationMessage(
@@ -293,7 +286,7 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
     return ViolationMessage(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
 
 
-def _describe_drift(result: CheckResult) -> str:
+def _drifted(result: CheckResult) -> str:
     if result.against not in (None, "baseline"):
         against = f" from {result.against}"
     else:
@@ -302,206 +295,17 @@ def _describe_drift(result: CheckResult) -> str:
     threshold = result.threshold or 0.0
     if not result.observes_p_value and result.adjusted_p is not None and observed <= threshold:
         return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
-    measure = "distance"
     if result.observes_p_value:
         measure = "p-value"
+    else:
+        measure = "distance"
     return f"drifted{against}, {measure} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
-def _describe_moved_value(
-    result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
-) -> ViolationMessage:
-    if result.component == "missing" and before.rows and now.rows:
-        return _describe_missing("", before, now)
-    if before.numbers is not None and now.numbers is not None:
-        return _describe_moved_numbers(result, before, now)
-    if not before.categories or not now.categories:
-        return ViolationMessage("")
-    # Rows with each value, in the baseline and now, in the order of the names
-    b, c = category_cells(before.categories, now.categories)
-    names = sorted({*before.categories, *now.categories})
-    shares_before = b / b.sum()
-    shares_now = c / c.sum()
-    largest = _find_largest(shares_before, shares_now)
-    is_listed = len(before.categories if b[largest] else now.categories) <= max_domain_size
-
-    # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
-    new_share = float(shares_now[b == 0].sum()) - count_singletons(before.categories) / b.sum()
-    if new_share >= SEVERAL * abs(shares_now - shares_before)[largest]:
-        new_values = [names[index] for index in np.flatnonzero(b == 0)]
-        return _describe_new_values(shares_now[b == 0], new_values, len(now.categories) <= max_domain_size)
-    named = []
-    if is_listed:
-        named.append(names[largest])
-    return _describe_value(float(shares_before[largest]), float(shares_now[largest]), named)
-
-
-def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
-    """Values that the baseline never had. shares: of each."""
-    share = percent(float(shares.sum()))
-    most_frequent = []
-    if is_listed:
-        most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
-    change = f"has {share} of values that were not there before"
-    words = f"{share} are {len(values):,} values that are not in the baseline"
-    return ViolationMessage(words, most_frequent, change, f"new values: {share}")
-
-
-def _find_largest(before: Values, now: Values) -> int:
-    """The location of the largest difference; of equal ones, that of a rise."""
-    # Rounded, so that equal changes are equal
-    changes = np.round(now - before, 9)
-    return int(np.lexsort((changes, abs(changes)))[-1])
-
-
-def _describe_value(was: float, now: float, values: Sequence[str]) -> ViolationMessage:
-    words = f"the share of {ONE_VALUE} went from {percent(was)} to {percent(now)}"
-    change = f"has {ONE_VALUE} in {percent(now)} of the records, in {percent(was) if was else 'none'} before"
-    return ViolationMessage(words, values, change, f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}")
-
-
-def _describe_moved_numbers(
-    result: CheckResult, before: FeatureDistribution, now: FeatureDistribution
-) -> ViolationMessage:
-    """The share of one value if cells show one; else the mean or the standard deviation, whichever moved more."""
-    assert before.numbers is not None
-    assert now.numbers is not None
-    cdfs = before.numbers.step_cdf(), now.numbers.step_cdf()
-    # One value, if the test of cells decided or there are but two
-    is_flag = _is_flag(before, now)
-    if is_flag or result.component in ("cell", "chi2"):
-        values = np.union1d(cdfs[0].values, cdfs[1].values)
-        shares_before = np.diff(cdfs[0].ranks_at(values), prepend=0) / cdfs[0].total
-        shares_now = np.diff(cdfs[1].ranks_at(values), prepend=0) / cdfs[1].total
-        index = _find_largest(shares_before, shares_now)
-        if is_flag or abs(shares_before - shares_now)[index] >= LEAST_EFFECT:
-            named = []
-            if len(values) <= MOST_NAMED_NUMBERS:
-                named = [number_text(float(values[index]))]
-            return _describe_value(float(shares_before[index]), float(shares_now[index]), named)
-    # Otherwise the mean or the standard deviation, as far as the change shows in their digits
-    deviation = _compute_deviation(cdfs[0])
-    statistics = {"mean": (before.mean, now.mean), "standard deviation": (deviation, _compute_deviation(cdfs[1]))}
-    candidates: list[tuple[float, str, float, float]] = []
-    for name, (value_before, value_now) in statistics.items():
-        if value_before is None or value_now is None or f"{value_before:,.4g}" == f"{value_now:,.4g}":
-            continue
-        candidates.append((abs(value_now - value_before), name, value_before, value_now))
-    if not candidates:
-        return ViolationMessage("")
-    _, statistic, was, is_now = max(candidates, key=itemgetter(0))
-    # A mean in standard deviations of the baseline
-    if statistic == "mean":
-        change, by = moved(was, is_now, deviation)
-        if _is_unit(*cdfs):
-            change += " (another unit?)"
-    else:
-        change, by = moved(was, is_now, None)
-        change = f"has another spread: its {statistic} {change}"
-    shown = f"{statistic} {number_text(was)} → {number_text(is_now)}"
-    return ViolationMessage(f"its {statistic} went from {was:,.4g} to {is_now:,.4g}", (), change, shown, by)
-
-
-def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ViolationMessage | None:
-    """The numbers that are infinite, and those outside the baseline's range; None if there are none, or it is unknown."""
-    numbers = before.numbers
-    moments = current.moments
-    sketch = current.kll
-    if numbers is None or numbers.minimum is None or numbers.maximum is None or moments is None or sketch is None:
-        return None
-    # Infinities, if they are more of the values than before
-    infinite_before = numbers.negative_infinite + numbers.positive_infinite
-    num_infinite = moments.present - moments.count
-    clauses = []
-    if num_infinite * numbers.total > infinite_before * moments.present:
-        were = ""
-        if infinite_before:
-            were = f" ({percent(infinite_before / numbers.total)} were)"
-        clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
-
-    # The states know exactly how many numbers are outside, unless these are many in a large window
-    num_above = 0
-    num_below = 0
-    if moments.count:
-        num_above, _ = count_beyond(current, above=numbers.maximum)
-        num_below, _ = count_beyond(current, below=numbers.minimum)
-    for count, direction in ((num_above, "above"), (num_below, "below")):
-        if count:
-            verb = "lies" if count == 1 else "lie"
-            at_least = "at least " * (count >= KEPT and sketch.error > 0)
-            clauses.append((f"{at_least}{count:,}", f"{verb} {direction}"))
-    if not clauses:
-        return None
-    # The first count is of all values
-    words = f"{clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
-    for number, verb in clauses[1:]:
-        words += f", {number} {verb}"
-    # The range's ends are values, which may have to be hidden
-    ends = ""
-    if num_above or num_below:
-        words += " the baseline's range"
-        ends = f" {number_text(numbers.minimum)} to {number_text(numbers.maximum)}"
-    change = words.replace("lies ", "").replace("lie ", "").replace("are infinite", "that are infinite")
-    return ViolationMessage(words + ends, (), f"has {change}{ends}", words, "", ends)
-
-
-def _are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
-    """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
-    if before.numbers is None or now.numbers is None or _is_flag(before, now):
-        return False
-    if drift.component == "range":
-        return True
-    # The numbers inside the range, beside all finite ones
-    low, high = before.numbers.ends
-    cdf = now.numbers.step_cdf()
-    weights = np.diff(cdf.cumulative, prepend=0)
-    is_inside = (cdf.values >= low) & (cdf.values <= high)
-    cdf_before = before.numbers.step_cdf().finite()
-    if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
-        return False
-    mean_before, deviation_before = _mean_and_deviation(cdf_before.values, np.diff(cdf_before.cumulative, prepend=0))
-
-    def is_alike(chosen: NDArray[np.bool_]) -> bool:
-        mean, deviation = _mean_and_deviation(cdf.values[chosen], weights[chosen])
-        is_near = abs(mean - mean_before) <= ALIKE * deviation_before
-        return is_near and abs(deviation - deviation_before) <= ALIKE * deviation_before
-
-    is_finite = np.isfinite(cdf.values)
-    return is_alike(is_inside) and not (is_finite.all() and is_alike(is_finite))
-
-
-def _mean_and_deviation(values: Values, weights: Values | Ranks) -> tuple[float, float]:
-    with np.errstate(over="ignore", invalid="ignore"):  # of huge values
-        mean = float(np.average(values, weights=weights))
-        return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
-
-
-def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
-    """Whether both sides together have so few different numbers."""
-    if before.numbers is None or now.numbers is None:
-        return False
-    values = np.union1d(before.numbers.step_cdf().values, now.numbers.step_cdf().values)
-    return len(values) <= MOST_OF_FLAG
-
-
-def _is_unit(before: StepCdf, now: StepCdf) -> bool:
-    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
-
-    return find_unit_factor(before, now) is not None
-
-
-def _compute_deviation(values: StepCdf) -> float | None:
-    """None if there are no numbers, or they lie too far apart."""
-    finite = values.finite()
-    if finite.total and math.isfinite(finite.deviation):
-        return finite.deviation
-    return None
-
-
-def _describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
-    # As they are printed: a share that rounds to none was none
-    missing_before = percent(_compute_missing_share(before))
-    missing_now = percent(_compute_missing_share(now))
+def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
+    """How the share of missing values changed."""
+    missing_before = percent(_missing_share(before))
+    missing_now = percent(_missing_share(now))
     if missing_before == "0 %":
         earlier = "where none was"
     else:
@@ -513,14 +317,13 @@ def _describe_missing(name: str, before: FeatureDistribution, now: FeatureDistri
     return ViolationMessage(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
 
 
-def _compute_missing_share(distribution: FeatureDistribution) -> float:
-    if distribution.rows:
-        return 1 - distribution.present / distribution.rows
+def _missing_share(side: FeatureDistribution) -> float:
+    if side.rows:
+        return 1 - side.present / side.rows
     return 0.0
 
 
-def _hide_values(description: str) -> str:
-    # From the value on, which ends such a text
+def _without_values(description: str) -> str:
     for text in (COMPARATOR_VALUE, negative):
         beginning, mark, value = description.partition(text.partition("{")[0])
         if value:
