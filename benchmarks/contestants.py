@@ -28,7 +28,7 @@ from scipy import stats
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import format_moment
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import WindowDesignEffects
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Past
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
@@ -175,7 +175,7 @@ class Product:
         window = Entry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
         with switched_off(self.part):
             unsure = {feature.name for feature in self.findings.unsure}
-            raw = self.findings.known.raw_statistics(state, examples_lost(self.findings.results), None, unsure)
+            raw = self.findings.known.raw_statistics(state, find_lost_examples(self.findings.results), None, unsure)
             self.history = replace(self.history, states={**self.history.states, self.window: state})
             self.history = self.history.with_window(window, raw)
 

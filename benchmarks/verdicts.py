@@ -44,7 +44,7 @@ from spark_model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, Sc
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples, is_recurring
 from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, compute_column_tests
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
@@ -55,7 +55,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.monitors.protocol import TOLD, Sample, ScanRequest
+from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample, ScanRequest
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -428,7 +428,7 @@ def beside(
     if past is None:
         return float(gap(baseline, window) - 1.8 * math.sqrt(1 / baseline.present + 1 / window.present) <= 0.1)
     (found,) = compute_column_tests(
-        [ColumnRequest(distribution(baseline), distribution(window), past=past, others=others)]
+        [ColumnRequest(distribution(baseline), distribution(window), past=past, pooled_variance=others)]
     )
     return found.p if found is not None else 1.0
 
@@ -1755,12 +1755,15 @@ def watched(
             place,
             frozenset(each.feature or "" for each in alarms),
             bool(alarms) and all(map(is_recurring, alarms)),
-            any(each.hint == "follows_the_clock" for each in monitor.judge(Sample(window, {}, TOLD), beside).hints),
+            any(
+                each.hint == "follows_the_clock"
+                for each in monitor.judge(Sample(window, {}, NAMED_COLUMNS), beside).hints
+            ),
             lambda fault: judged(monitor, hour_of(random, hours, fault), beside),  # noqa: B023
         )
         Remembered.profiles_of[ended] = window
         entry = Entry(ended, ended, "0", ended, "b", bool(alarms))
-        history = history.with_window(entry, beside.raw_statistics(window, examples_lost(results)))
+        history = history.with_window(entry, beside.raw_statistics(window, find_lost_examples(results)))
 
 
 def clock(full: bool) -> Iterator[Mark]:
@@ -1981,7 +1984,7 @@ def growth(full: bool) -> Iterator[Mark]:
                 alarms += violated
                 Remembered.profiles_of[ended] = window
                 entry = Entry(ended, ended, "0", ended, "b", violated)
-                history = history.with_window(entry, beside.raw_statistics(window, examples_lost(results)))
+                history = history.with_window(entry, beside.raw_statistics(window, find_lost_examples(results)))
         told = ", ".join(f"{kind} found in {seen} of {of}" for kind, (seen, of) in found.items())
         print(f"        {name}: {alarms} of {windows} healthy windows alarm; {told}")
         most = within(windows, BUDGET)

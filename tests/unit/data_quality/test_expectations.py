@@ -16,7 +16,7 @@ from spark_model_monitor.documents.alerts import apply_decisions
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import candidates
+from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import suggest_candidates
 
 ROWS = 2_000
 
@@ -327,7 +327,9 @@ def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
     assert "not_null" not in by_name["twice"]
     assert [each.rule for each in rules.row_rules] == ["low <= high"]
     assert judged(frame, **json.loads(rules.to_json())).count == 0
-    assert "high <= low" not in [each.rule for each in candidates(baseline.state, baseline.constraints).row_rules]
+    assert "high <= low" not in [
+        each.rule for each in suggest_candidates(baseline.state, baseline.constraints).row_rules
+    ]
 
 
 def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):

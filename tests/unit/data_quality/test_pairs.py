@@ -11,7 +11,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.data.profiling.pairs import codes_of, counts_of
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.data_quality.column_relations import _change, _raked
+from spark_model_monitor.monitors.data_quality.column_relations import _fit_to_margins, _measure_change
 from spark_model_monitor.statistics.states.pairs import Pairs
 
 CITIES = {"Graz": "8010", "Linz": "4020", "Wien": "1010", "Salzburg": "5020"}
@@ -229,8 +229,8 @@ def test_other_shares_of_rows_alone_are_no_other_association():
     table = np.array([[30.0, 20.0], [10.0, 40.0]])
     window = np.array([[300.0, 200.0], [100.0, 400.0]]) * [[1.0], [3.0]]
 
-    [[a, b], [c, d]] = _raked(table, window.sum(axis=1), window.sum(axis=0))
-    now, before, _ = _change(table, window)
+    [[a, b], [c, d]] = _fit_to_margins(table, window.sum(axis=1), window.sum(axis=0))
+    now, before, _ = _measure_change(table, window)
 
     assert a * d / (b * c) == pytest.approx((30.5 * 40.5) / (20.5 * 10.5), rel=1e-3)  # half a row more in each cell
     assert float(now) == pytest.approx(float(before), abs=0.02)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.monitors.protocol import Layout
+from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.statistics.states import RepeatsBuilder, RowRepeats
 from spark_model_monitor.statistics.states.surplus import estimate_surplus_rows
 
@@ -288,14 +288,14 @@ def test_all_rows_twice_are_named():
 
 def test_files_of_one_size_come_before_others_and_none_is_named_without_files():
     sizes = {"a": 100, "b": 108, "c": 100, "d": 200}
-    layout = Layout(file_sizes=sizes)
+    layout = ColumnLayout(file_sizes=sizes)
 
     assert layout.find_files(0.2) == ["a", "c"]
     assert layout.find_files(0.4) == ["d"]
     assert layout.find_files(0.3) == []
     assert layout.find_files(0.25, error=0.3) == ["a", "c"]
     assert layout.find_files(0.3, error=0.2) == []
-    assert Layout().find_files(0.2) == []
+    assert ColumnLayout().find_files(0.2) == []
 
 
 @pytest.mark.parametrize("kinds", [50, 3_000])

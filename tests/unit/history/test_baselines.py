@@ -108,7 +108,7 @@ def test_an_output_path_moved_without_its_runs_is_the_same_baseline(tmp_path):
 def test_features_can_be_left_out(tmp_path):
     publish_run(tmp_path, [1, 2, 3])
 
-    assert baselines.of_run(str(tmp_path)).without({"age"}).names == ()
+    assert baselines.of_run(str(tmp_path)).drop_features({"age"}).names == ()
 
 
 def test_the_services_two_files_are_a_baseline(tmp_path):

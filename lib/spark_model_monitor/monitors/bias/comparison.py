@@ -56,7 +56,7 @@ class BiasBaseline(StoredBaseline):
     def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
         return replace(self, source=source)
 
-    def without(self, excluded: Collection[str]) -> BiasBaseline:
+    def drop_features(self, excluded: Collection[str]) -> BiasBaseline:
         remaining_constraints = {
             f"{stage}_bias_metrics": part.model_copy(
                 update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}

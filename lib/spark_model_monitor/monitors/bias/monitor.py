@@ -71,11 +71,11 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violated,
-    violation_count,
+    count_violations,
+    reject_rules,
+    select_violations,
 )
-from spark_model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
+from spark_model_monitor.monitors.segments import locate_result, with_segments, write_segment_hints
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import State
@@ -150,7 +150,7 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
                     if math.isinf(value):
                         value = math.copysign(LARGEST_VALUE, value)
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
-    yield violation_count(results)
+    yield count_violations(results)
 
 
 def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
@@ -237,7 +237,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
             if metric.segment is not None and (finding := drift(metric)) is not None:
                 cut, name = metric.segment
                 drift_result = _build_result(DRIFT_CHECK, metric, finding)
-                segment_result = told_in(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
+                segment_result = locate_result(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
                 by_segment.setdefault(metric_key(drift_result), {})[cut, name] = segment_result
         return tuple(with_segments([_build_result(*arguments) for arguments in findings], by_segment, metric_key))
 
@@ -248,7 +248,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         else:
             before = {}
         if before:
-            return tuple(hints_of_segments(before, count_segment_rows(self.sample.metrics.groups)))
+            return tuple(write_segment_hints(before, count_segment_rows(self.sample.metrics.groups)))
         return ()
 
     def write_sentences(
@@ -347,7 +347,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
 
     def plan_scan(self, request: ScanRequest[BiasBaseline]) -> BiasMeasures:
         """With the baseline's groups of rows and its cuts, if the data has the columns."""
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         measures = self.measures()
         baseline = request.baseline
         if baseline is None or measures.as_service:
@@ -427,7 +427,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
                 constraint_check_type=result.check,
                 description=result.description or "",
             )
-            for result in violated(results)
+            for result in select_violations(results)
         )
         return BiasViolations(version="1.0", violations=tuple(bias_violations))
 

@@ -39,7 +39,7 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, compute_performance
 from spark_model_monitor.monitors.bias.comparison import STAGE, format_segment_label
-from spark_model_monitor.monitors.causes import causes_table
+from spark_model_monitor.monitors.causes import create_causes_table
 
 # the service's SDK's names for the report and its files
 TITLE = "Analysis Report"
@@ -183,7 +183,7 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
             rates = describe_rates(result.metric or "", group)
         hints = tuple(filter(None, (rates, describe_segment(result), about)))
         hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
-        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
+        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
         yield Card(
             name, change, "", result.since or "", picture, hints, None, evidence, more, of=format_full_name(result)
         )

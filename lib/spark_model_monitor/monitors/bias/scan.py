@@ -40,10 +40,10 @@ from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, Rows
 from spark_model_monitor.monitors.bias.measures import BiasMeasures, build_plan
 from spark_model_monitor.monitors.bias.metrics import PRE_TRAINING, FlipTest
 from spark_model_monitor.monitors.bias.unmatched_values import UnmatchedValue, find_unmatched
-from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.protocol import Scanned, violated
+from spark_model_monitor.monitors.protocol import Scanned, select_violations
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
@@ -339,18 +339,18 @@ def find_causes(
         for in_group in (True, False):
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
-    def opened(part: Part, resources: ExitStack) -> tuple[Marked, Marked]:
+    def opened(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
         facet, value, in_group, of_predictions, of_errors = part
         rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
 
-        def marked(dataset: Dataset, rows: int) -> Marked:
+        def marked(dataset: Dataset, rows: int) -> MarkedRows:
             task = FlipTask(CountTask(plan, dataset.names, None, None), (), rows_of_part[1], tuple(rows_of_part))
-            return Marked(dataset, Positive(task, in_group), rows, outcomes | {facet})
+            return MarkedRows(dataset, Positive(task, in_group), rows, outcomes | {facet})
 
         rows = sum(state.tables[0].values())
         return marked(data, rows), marked(resources.enter_context(source()), rows)
 
-    parts = {part for result in violated(check_results) for part in about(result) if part[:2] in groups}
+    parts = {part for result in select_violations(check_results) for part in about(result) if part[:2] in groups}
     return with_causes(
         check_results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=hide_values
     )

@@ -95,10 +95,10 @@ def control_data_missing(reference: str) -> str:
 
 
 def comparator_high(
-    distance: str, found: float, threshold: float, value: str | None = None, *, reference: str = "baseline"
+    distance: str, observed: float, threshold: float, value: str | None = None, *, reference: str = "baseline"
 ) -> str:
     """A comparator's distance is above its threshold, in TFDV's words. value: the most different text. Source: D3.6."""
-    text = COMPARATOR.format(distance=distance, found=found, threshold=threshold, sides=SIDES[_control(reference)])
+    text = COMPARATOR.format(distance=distance, found=observed, threshold=threshold, sides=SIDES[_control(reference)])
     if value is None:
         return text
     return text + COMPARATOR_VALUE.format(value=value)

@@ -161,7 +161,7 @@ class AttributionBaseline(StoredBaseline):
     state: Attributions | None = None
     likeness: Numbers | None = None
 
-    def without(self, excluded: Collection[str]) -> AttributionBaseline:
+    def drop_features(self, excluded: Collection[str]) -> AttributionBaseline:
         remaining_attributions = {
             output: attributions.model_copy(
                 update={

@@ -51,9 +51,9 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violated,
-    violation_count,
+    count_violations,
+    reject_rules,
+    select_violations,
 )
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
@@ -174,7 +174,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             if check_result.metric is not None and check_result.observed is not None:
                 label = (check_result.model_extra or {})[LABEL]
                 metrics.append(PublishedMetric(check_result.metric, check_result.observed, dimensions={"Label": label}))
-        return (*metrics, violation_count(results))
+        return (*metrics, count_violations(results))
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -227,7 +227,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
 
     def plan_scan(self, request: ScanRequest[AttributionBaseline]) -> AttributionMeasures:
         """The measures with the baseline's groups of rows."""
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         measures = self.measures()
         state = None
         if request.baseline is not None:
@@ -290,7 +290,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
                 constraint_check_type=result.check,
                 description=result.description or "",
             )
-            for result in violated(results)
+            for result in select_violations(results)
         )
         return AttributionViolations(version="1.0", violations=tuple(found))
 

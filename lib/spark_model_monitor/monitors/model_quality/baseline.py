@@ -67,7 +67,7 @@ class ModelBaseline(StoredBaseline):
     def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
         return replace(self, source=source)
 
-    def without(self, excluded: Collection[str]) -> ModelBaseline:
+    def drop_features(self, excluded: Collection[str]) -> ModelBaseline:
         remaining_constraints = {
             member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
             for member in MEMBERS.values()

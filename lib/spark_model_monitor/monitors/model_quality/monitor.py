@@ -18,7 +18,7 @@ from spark_model_monitor.documents.page import Page, format_percent
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, format_moment
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.model_quality import mean_error
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import (
@@ -65,10 +65,10 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violation_count,
+    count_violations,
+    reject_rules,
 )
-from spark_model_monitor.monitors.segments import hints_of_segments
+from spark_model_monitor.monitors.segments import write_segment_hints
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
@@ -177,14 +177,14 @@ class QualityJudgement(Judgement[ModelBaseline]):
             of_names = outcomes.plan.group_column is not None
             each_has_one = of_names and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
             sentence = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
-            return (*hints_of_segments(None, rows_by_segment), *([_hint_on_groups(sentence)] if each_has_one else []))
+            return (*write_segment_hints(None, rows_by_segment), *([_hint_on_groups(sentence)] if each_has_one else []))
         # Segments, limits and groups that are not the baseline's
         before = {
             cut: {label: segment.rows for label, segment in segments.items()}
             for cut, segments in baseline.segments.items()
         }
         hints = (
-            *hints_of_segments(before, rows_by_segment),
+            *write_segment_hints(before, rows_by_segment),
             *(() if self.monitor.as_service else Hint.from_unread_members(baseline.constraints)),
         )
         if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
@@ -219,16 +219,16 @@ class QualityJudgement(Judgement[ModelBaseline]):
             rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
             cuts = tuple(part * rmse for part in PARTS)
 
-        def marked(outcome_data: OutcomeDataset, rows: int) -> Marked:
+        def marked(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
             if (where := outcome_data.source) is None:
                 raise BadInput("prepared outcomes are not read again")
             mark = OutcomeMark(outcome_data.decoder, monitor.plan, where.columns, outcome_data.raw.schema, cuts)
             names = where.dataset.names
-            return Marked(
+            return MarkedRows(
                 where.dataset, mark, rows, frozenset(names[index] for index, _ in (where.columns or {}).values())
             )
 
-        def opened(resources: ExitStack) -> tuple[Marked, Marked]:
+        def opened(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = resources.enter_context(source())
             addresses: Any = now.source.addresses if now.source is not None else {}
@@ -245,7 +245,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The defined metrics, by their names in statistics.json and metrics.json."""
-        return (*published_metrics(self.sample.metrics), violation_count(results))
+        return (*published_metrics(self.sample.metrics), count_violations(results))
 
     def write_sentences(
         self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
@@ -328,7 +328,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         return self.plan
 
     def plan_scan(self, request: ScanRequest[ModelBaseline]) -> OutcomePlan:
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         plan = self.measures()
         baseline = request.baseline
         if baseline is None:

@@ -35,7 +35,7 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
-from spark_model_monitor.monitors.causes import causes_table
+from spark_model_monitor.monitors.causes import create_causes_table
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -148,7 +148,7 @@ def _card(alike: Sequence[CheckResult]) -> Card:
     said = f"{format_number(value)}, {SIDES.get(result.check, '')}{format_number(result.threshold)} was asked for"
     hints = tuple(filter(None, (describe_segment(result), result.reason)))
     hints += (f"the same by another name: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
-    more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
+    more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
     return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
 
 

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import hours_from_the_latest
@@ -83,7 +83,7 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     checks = document_of(run, CheckResults)
     if checks is None:
         return history.with_window(entry, beside.raw_statistics(state))
-    violated = examples_lost(checks.current_checks)
+    violated = find_lost_examples(checks.current_checks)
     unsure = {feature.name for feature in find_unsure_features(checks.current_checks)}
     statistics = beside.raw_statistics(state, violated, None, unsure)
     return history.with_window(entry, statistics)

@@ -47,7 +47,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
-from spark_model_monitor.monitors.protocol import Sample, violated
+from spark_model_monitor.monitors.protocol import Sample, select_violations
 from spark_model_monitor.reports.history.archive import from_parquet, path_of
 from spark_model_monitor.reports.history.baselines import of_files, of_run, shares_at
 from spark_model_monitor.reports.history_page.past_run import (
@@ -163,7 +163,7 @@ class Compared:
         if self.before.profile is None or self.after.profile is None:
             return None
         try:
-            return frozenset(violation.feature or "" for violation in violated(self.judged()))
+            return frozenset(violation.feature or "" for violation in select_violations(self.judged()))
         except MonitorError as fault:
             log.info("changes are not told from chance: %s", fault)
             return None
@@ -222,7 +222,7 @@ def main(
     """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints."""
     found = compare(before, after, attributions)
     judged = found.judged() if judge else ()
-    results = list(violated(judged))
+    results = list(select_violations(judged))
     unjudged = [each for each in judged if each.status is CheckStatus.NOT_JUDGED and found.after.profile is None]
     unsure = find_unsure_features(judged)
     if output is not None:

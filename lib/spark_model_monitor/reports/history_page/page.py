@@ -52,7 +52,7 @@ from spark_model_monitor.documents.page import (
     format_percent,
 )
 from spark_model_monitor.documents.run_description import RunWindow, format_moment
-from spark_model_monitor.monitors.data_quality.report.charts import overlay
+from spark_model_monitor.monitors.data_quality.report.charts import create_overlay
 from spark_model_monitor.reports.history_page.history import History, Series, feature_map
 from spark_model_monitor.reports.history_page.over_time import (
     MOST_TICKS,
@@ -398,10 +398,10 @@ def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | N
     before = (baseline.shares_of(name) if baseline else None) or [0.0] * len(now)
     words = f"{now[-1]:.1%} beyond the last bin"
     if len(bins) == 2 and not isinstance(bins[0], str):
-        return overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
+        return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
     kept = [place for place in range(len(now)) if place < len(bins) or place >= len(now) - 2]
     names = [*map(str, bins[: len(now) - 2]), "others", "new"]
-    return overlay([np.array(side)[kept] for side in (before, now)], words, names=names)
+    return create_overlay([np.array(side)[kept] for side in (before, now)], words, names=names)
 
 
 def _of_windows(history: History, times: Sequence[str]) -> PageTable:

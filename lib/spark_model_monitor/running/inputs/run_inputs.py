@@ -209,7 +209,7 @@ def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig
     excluded = set(config.exclude_features_attribute)
     names = baseline.names
     by_index = {str(position): name for position, name in enumerate(names)}
-    return baseline.without({each if each in names else by_index.get(each, each) for each in excluded})
+    return baseline.drop_features({each if each in names else by_index.get(each, each) for each in excluded})
 
 
 WITHOUT_STATISTICS = (

@@ -50,7 +50,7 @@ from spark_model_monitor.monitors.model_quality.challenge import (
     measure_disagreement,
 )
 from spark_model_monitor.monitors.model_quality.page import page_of_trial, sentence_of
-from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import printable, text_table
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.running.merging.captured import CapturedLines
@@ -492,7 +492,7 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], tri
             findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
             yield from (
                 f"{violation.feature} {violation.change or violation.description}"
-                for violation in violated(findings.results)
+                for violation in select_violations(findings.results)
             )
         else:
             yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"

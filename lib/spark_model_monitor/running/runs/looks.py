@@ -79,7 +79,7 @@ def with_budget_of_look(baseline: StoredBaseline | None, config: JobConfig) -> S
     if config.look_every is None or window is None or not isinstance(baseline, QualityBaseline):
         return baseline
     share = budget_share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
-    return baseline.of_budget(baseline.constraints.monitoring.false_alarm_budget * share)
+    return baseline.replace_budget(baseline.constraints.monitoring.false_alarm_budget * share)
 
 
 def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:

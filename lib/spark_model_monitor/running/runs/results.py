@@ -34,10 +34,10 @@ from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline,
 from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.monitors.protocol import (
-    TOLD,
+    NAMED_COLUMNS,
+    ColumnLayout,
     Judged,
     Judgement,
-    Layout,
     Monitor,
     PublishedMetric,
     Sample,
@@ -127,7 +127,7 @@ class Baseline(AsTables):
     deequ: str | None = None
     judged: Judged | None = None
     source: Callable[[], Dataset] | None = field(default=None, compare=False)
-    layout: Layout = field(default=TOLD, compare=False)
+    layout: ColumnLayout = field(default=NAMED_COLUMNS, compare=False)
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:

@@ -44,7 +44,7 @@ from spark_model_monitor.errors import (
     NoData,
     ScriptFailed,
 )
-from spark_model_monitor.monitors.protocol import Layout, Monitor, Scanned, ScanRequest, StoredBaseline
+from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned, ScanRequest, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
@@ -213,7 +213,7 @@ def run_monitoring(
     context : RunContext, optional
         As in `run_baseline`.
     decisions : sequence of Decision, optional
-        Alarms that somebody apply_decisions; the same alarms are not violations again.
+        Alarms that somebody accepted; the same alarms are not violations again.
     since : mapping of str to str, optional
         What was violated in the previous window, and since when, for the text of alarms that continue.
     expectations : str or mapping, optional
@@ -264,7 +264,7 @@ def run_monitoring(
         output_path=output_path,
     )
     if isinstance(data, Baseline):
-        return comparison.judge(replace(data, layout=Layout(newest=data.ledger.newest)))
+        return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
     reading = _Reading(
         data=data,
         monitor=monitor,
@@ -397,7 +397,7 @@ class _Reading:
     def _scan_until_read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
     ) -> tuple[Scanned, Ledger, Dataset]:
-        """The scan of a data set, the ledger of its records, of which enough were apply_decisions, and the data set in the
+        """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
         form in which it was read last. scans: how many are left.
         """
         with faulty_files_named(dataset.engine, dataset.listing):
@@ -431,7 +431,7 @@ class _Reading:
 class _Comparison:
     """The comparison of a window with its baseline, from the scan to the findings.
 
-    rules: the user's own. decisions: alarms that somebody apply_decisions. violated_since: what was violated in the previous
+    rules: the user's own. decisions: alarms that somebody accepted. violated_since: what was violated in the previous
     window, and since when. window_start, window_end: None if they are unknown. output_path: as in `run_monitoring`.
     """
 
@@ -463,7 +463,7 @@ class _Comparison:
             records = f"{current.ledger.kept:,}"
             log.info("%s records: columns matched with the baseline's by %s", records, matched_by.value)
         judgement = self.monitor.judge(current.sample(), self.baseline)
-        # What people accept comes before the sentences, which name the alarms that are left
+        # What people accepted comes before the sentences, which name the alarms that are left
         accepted = self._accept_decisions(judgement.results)
         worded = group_into_alarms(judgement.write_sentences(accepted), self.violated_since)
         check_results = worded
@@ -519,11 +519,11 @@ def read_expectations(source: str | Mapping[str, Any] | Expectations | None) -> 
         raise BadConfiguration(f"--expectations: {fault}") from fault
 
 
-def _read_layout(dataset: Dataset, ledger: Ledger) -> Layout:
+def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     sizes = {file.path: file.size_bytes for file in ledger.files}
-    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
+    return ColumnLayout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
 
 
 def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
@@ -568,7 +568,7 @@ def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str | Non
 
 
 def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
-    """A run rests on the apply_decisions records, and is valid only if few were refused."""
+    """A run rests on the accepted records, and is valid only if few were refused."""
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
     if quarantine:
         where = f"; they are in {quarantine}"

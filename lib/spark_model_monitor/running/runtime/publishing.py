@@ -20,7 +20,7 @@ from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredW
 from spark_model_monitor.documents.check_results import Alarm, collect_alarms, list_alarm_starts
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples, is_recurring
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,
@@ -138,7 +138,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     baseline = findings.baseline
     if told is None or baseline is None or config.replays_service:
         return
-    violated = examples_lost(findings.results)
+    violated = find_lost_examples(findings.results)
     window = configured_window(config)
     newest = findings.current.ledger.newest
     age = None

@@ -53,6 +53,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
         return DATES.format(form=dates.form_in_words)
     if feature.is_numeric:
         return None
+    # Texts most of which occur once; more values than are counted are estimated
     counts = feature.exact_domain
     if counts is None:
         if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present:
@@ -67,7 +68,10 @@ def name_of_times(feature: FeatureProfile) -> str | None:
     """The type name for values that are days or times."""
     if feature.is_numeric or recognise_dates(feature) is None:
         return None
-    return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
+    if feature.column_type is ColumnType.TEXT:
+        return "dates"
+    type_name: str = feature.column_type.value
+    return type_name
 
 
 def count_singletons(counts: Mapping[str, int]) -> int:
@@ -93,6 +97,7 @@ def may_rise(feature: FeatureProfile) -> bool:
     sketch = feature.kll
     if moments is None or sketch is None or not moments.count or not has_whole_numbers(feature):
         return False
+    # The distance from evenly spread numbers, as Kolmogorov's
     values, cumulative = sketch.step_cdf()
     even = (values - moments.minimum) / max(moments.maximum - moments.minimum, 1.0)
     return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
@@ -114,12 +119,13 @@ def _numbers_rows(feature: FeatureProfile) -> bool:
     rows = feature.num_present
     if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
         return False
-    apart = (moments.maximum - moments.minimum + 1) / rows
-    if apart <= MOST_APART:
+    range_per_row = (moments.maximum - moments.minimum + 1) / rows
+    if range_per_row <= MOST_APART:
         return _nearly_all_differ(feature)
+    # Larger gaps, where the ends show that numbers are not repeated
     ends = feature.state(Ends)
-    differ = ends is not None and all(bool((np.diff(side) > 0).all()) for side in (ends.smallest, ends.largest))
-    return differ and rows >= 2 * KEPT and apart <= MOST_GAPS and may_rise(feature)
+    differ = ends is not None and all(bool((np.diff(values) > 0).all()) for values in (ends.smallest, ends.largest))
+    return differ and rows >= 2 * KEPT and range_per_row <= MOST_GAPS and may_rise(feature)
 
 
 def _nearly_all_differ(feature: FeatureProfile) -> bool:

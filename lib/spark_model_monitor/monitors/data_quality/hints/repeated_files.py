@@ -8,7 +8,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.monitors.data_quality.checks.guard.values import LEAST_COPIES, find_row_repeats, repeated_rows
-from spark_model_monitor.monitors.data_quality.hints import HINTS, NAMED, Said, Seen
+from spark_model_monitor.monitors.data_quality.hints import HINTS, NAMED, HintSentences, ObservedData
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
 NEARLY_CERTAIN = 1e-6  # the probability of so many surplus rows by chance
@@ -17,7 +17,7 @@ HALF = 0.45  # about the share of surplus rows if all rows are there twice
 
 
 @HINTS.register("delivered_twice")
-def delivered_twice(data: Seen) -> Said:
+def delivered_twice(data: ObservedData) -> HintSentences:
     """As many rows are surplus, beyond chance, as if all data, or one file, was delivered twice.
 
     Source: D4.9.

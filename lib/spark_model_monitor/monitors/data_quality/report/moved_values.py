@@ -1,4 +1,4 @@
-"""What describe_move in a feature's values, in words: the fact that the deciding test saw, in the units of the data. Pure.
+"""What moved in a feature's values, in words: the fact that the deciding test saw, in the units of the data. Pure.
 
 A test combines many differences; a person wants the one that they would notice. Of categories it is the value whose share
 changed most among those that the evidence is about. Of numbers it is one value, if its share explains the change; else the
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.documents.headline import ONE_VALUE, describe_move
 from spark_model_monitor.documents.page import format_number, format_percent
-from spark_model_monitor.monitors.data_quality.checks.guard import beyond
+from spark_model_monitor.monitors.data_quality.checks.guard import count_beyond
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.report.sentences import ViolationMessage, describe_missing
@@ -330,8 +330,8 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
         clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
 
     # The states know exactly how many numbers are outside, unless these are many in a large window
-    num_above = beyond(current, above=numbers.maximum)[0] if moments.count else 0
-    num_below = beyond(current, below=numbers.minimum)[0] if moments.count else 0
+    num_above = count_beyond(current, above=numbers.maximum)[0] if moments.count else 0
+    num_below = count_beyond(current, below=numbers.minimum)[0] if moments.count else 0
     values, ranks = sketch.step_cdf()
     for count, direction in ((num_above, "above"), (num_below, "below")):
         if not count:

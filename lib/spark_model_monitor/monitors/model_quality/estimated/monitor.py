@@ -75,8 +75,8 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violation_count,
+    count_violations,
+    reject_rules,
 )
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
@@ -195,7 +195,7 @@ class EstimateJudgement(Judgement[ModelBaseline]):
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
-        return (*published_metrics(self.sample.metrics.measurement), violation_count(results))
+        return (*published_metrics(self.sample.metrics.measurement), count_violations(results))
 
     def write_sentences(
         self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
@@ -282,7 +282,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
                 "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY "
                 "here, and name its output path as --baseline of later windows"
             )
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         evidence = None
         if isinstance(request.baseline, ModelBaseline):
             evidence = request.baseline.evidence
@@ -423,7 +423,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
 
 def _restrict_to_error_metrics(baseline: ModelBaseline) -> ModelBaseline:
     """The baseline without metrics that have no estimate."""
-    return baseline.without(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
+    return baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
 def _rename_as_estimate(result: CheckResult) -> CheckResult:
