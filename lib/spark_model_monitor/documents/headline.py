@@ -216,7 +216,7 @@ def count_changes(results: Sequence[CheckResult]) -> tuple[list[CheckResult], in
     bad = _select_first_by_key(change for change in changes if not _is_of_all(change))
 
     # Each feature or metric counts once; a rule that holds, or a relation of columns, is none
-    compared = set(map(_identify, bad))
+    compared = {_identify(change) for change in bad if change.check not in BETWEEN_COLUMNS}
     for check_result in _select_judged(results, unit):
         if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
             compared.add(_identify(check_result))
@@ -378,7 +378,7 @@ def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult]
     """One drift result of each feature whose values were compared with no reference, such as keys, except changed features
     and columns of dates, which have checks of their own."""
     unjudged: dict[str, CheckResult] = {}
-    compared = set(map(_identify, bad))
+    compared = {_identify(change) for change in bad if change.check not in BETWEEN_COLUMNS}
     for check_result in results:
         is_judged = check_result.status is not CheckStatus.NOT_JUDGED
         if check_result.check in (DATE_VALUE, DRIFT) and is_judged:

@@ -11,7 +11,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
 from spark_model_monitor.documents.headline import describe_change
-from spark_model_monitor.documents.page import format_percent
+from spark_model_monitor.documents.page import Cards, format_percent
 from spark_model_monitor.monitors.data_quality.checks.drift.segments import compute_contributions
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.reports.history_page.compare import compare
@@ -222,6 +222,7 @@ def test_a_comparison_of_two_runs_says_where(baseline, tmp_path):
         hint
         for section in compared_page(found).sections
         for cards in section.blocks
+        if isinstance(cards, Cards)
         for card in cards.cards
         for hint in card.hints
     ]

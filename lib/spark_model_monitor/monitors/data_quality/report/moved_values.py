@@ -193,6 +193,9 @@ def describe_new_kind(
     if not math.isclose(float(shares.sum()), share.observed or 0.0, rel_tol=1e-6):
         return None
     is_listed = len(now.categories) <= max_domain_size
+    # Of codes that come and go any window has new ones: then only their form is new
+    if len(counts) > 1 and not is_listed:
+        return None
     if len(counts) > 1:
         return _describe_new_values(shares, [*counts], is_listed)
     values = []
