@@ -23,7 +23,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, Bins, Mark, RowSample, rows_evenly, sample_of
+from spark_model_monitor.data.profiling.row_sample import (
+    MISSING,
+    BinnedColumn,
+    Bins,
+    RowMark,
+    RowSample,
+    draw_row_sample,
+    read_sampled_rows,
+)
 from spark_model_monitor.data.profiling.segments import AND, Part
 from spark_model_monitor.data.records.event_times import microseconds_of, moment_of
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus
@@ -330,7 +338,7 @@ class Candidate:
     """A column that may divide the rows. labels: the names of its bins."""
 
     name: str
-    binned: Binned
+    binned: BinnedColumn
     labels: tuple[str, ...]
 
     @property
@@ -341,13 +349,13 @@ class Candidate:
     def of_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
         below = tuple(math.nextafter(cut, -math.inf) for cut in cuts)
         labels = Part(position, name, tuple(cuts)).ranges()
-        return cls(name, Binned(position, below), (f"{name}={NO_VALUE}", rest_of(name), *labels))
+        return cls(name, BinnedColumn(position, below), (f"{name}={NO_VALUE}", rest_of(name), *labels))
 
     @classmethod
     def of_values(cls, name: str, position: int, values: Iterable[str]) -> Candidate:
         found = tuple(sorted(values))
         labels = (f"{name}={NO_VALUE}", rest_of(name), *(f"{name}={value}" for value in found))
-        return cls(name, Binned(position, values=found), labels)
+        return cls(name, BinnedColumn(position, values=found), labels)
 
 
 def of_columns(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
@@ -552,7 +560,7 @@ class Marked:
     """Rows that can be read again. outcomes: columns that are outcomes and don't divide the rows."""
 
     dataset: Dataset
-    mark: Mark
+    mark: RowMark
     rows: int
     outcomes: frozenset[str] = frozenset()
 
@@ -603,7 +611,7 @@ def with_causes(
 
 def _behind(now: Marked, before: Marked, level: float) -> dict[str, Any]:
     """The rows behind a change of marks, as members of checks.json."""
-    known = rows_evenly(before.dataset, before.rows, LEARNT_FROM)
+    known = read_sampled_rows(before.dataset, before.rows, LEARNT_FROM)
     candidates = [*itertools.islice(_candidates(known, now, before), MOST_CANDIDATES)]
     sides = [_sampled(each, candidates) for each in (now, before)]
     if not all(len(side.bins) for side in sides):
@@ -636,7 +644,7 @@ def _sampled(side: Marked, candidates: Sequence[Candidate]) -> RowSample:
     """The sampled rows that count."""
     names = side.dataset.names
     own = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]
-    sample = sample_of(side.dataset, [side.mark, *own], side.rows)
+    sample = draw_row_sample(side.dataset, [side.mark, *own], side.rows)
     kept = np.flatnonzero(sample.bins[:, 0] != MISSING)
     files = [sample.files[at] for at in kept] if sample.files else ()
     said = [sample.said[at] for at in kept] if sample.said else ()

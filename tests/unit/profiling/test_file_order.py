@@ -7,7 +7,7 @@ import pytest
 from spark_model_monitor.data.engine.local_files import input_name
 from spark_model_monitor.data.engine.protocol import PARTITION
 from spark_model_monitor.data.profiling.file_order import FileOrder
-from spark_model_monitor.data.profiling.partition import states_of_partition
+from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, keys_of, uri_of
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
@@ -66,7 +66,7 @@ def test_of_very_many_files_neighbours_share_a_place():
     files = list_files([f"{number}" for number in range(3 * MOST_PLACES)])
     order = FileOrder.from_files(files)
 
-    positions = order.places_of_ranks(np.arange(len(files)))
+    positions = order.scale_ranks(np.arange(len(files)))
     assert (np.diff(positions) >= 0).all()
     assert np.bincount(positions).tolist() == [3] * MOST_PLACES
 
@@ -90,7 +90,7 @@ def keep_runs(files_as_read, *, order, partition=0):
     }
     batch = pa.RecordBatch.from_pydict({name: pa.array(values) for name, values in columns.items()})
     plan = ScanPlan((COLUMN,), 10, run_rows=FEWEST_ROWS, file_order=order)
-    [state] = [row.state for row in states_of_partition(plan, None, [batch]) if row.kind == RowRuns.KIND]
+    [state] = [row.state for row in compute_partition_states(plan, None, [batch]) if row.kind == RowRuns.KIND]
     return state
 
 
@@ -120,7 +120,7 @@ def test_runs_of_several_partitions_are_in_the_order_of_the_files():
 
 def test_rows_that_another_block_had_before_are_counted(monkeypatch):
     """A file of several blocks, and another file in the same partition that comes before it."""
-    monkeypatch.setattr("spark_model_monitor.data.profiling.partition.rows_of_block", lambda columns: 256)
+    monkeypatch.setattr("spark_model_monitor.data.profiling.partition.choose_block_rows", lambda columns: 256)
 
     rows = rows_in_order(keep_runs([3, 1], order=FileOrder.from_files(FILES)))
 

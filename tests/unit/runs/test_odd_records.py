@@ -23,7 +23,7 @@ from spark_model_monitor import (
     run_monitoring,
 )
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.profiling.contingency import strays_of
+from spark_model_monitor.data.profiling.contingency import find_strays
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import JsonFormat
 from spark_model_monitor.data.reading.ledger import Ledger
@@ -162,7 +162,7 @@ DIGITS = CellKind.INTEGER_TEXT
     ],
 )
 def test_strays_are_the_few_cells_that_would_change_what_a_column_is(kinds, values, strays):
-    assert strays_of(ValuedColumn("c", values), ColumnMetadata(kinds)) == strays
+    assert find_strays(ValuedColumn("c", values), ColumnMetadata(kinds)) == strays
 
 
 def test_a_record_is_refused_as_a_whole_and_is_one_row_then():

@@ -32,6 +32,20 @@ def joined(parts: list[Rows]) -> Rows:
     return rows
 
 
+def drop_rejected(batch: pa.RecordBatch, reason: str | None) -> pa.RecordBatch:
+    """The batch without the rows that have a reason to be rejected. reason: its column; None if all rows are accepted."""
+    if reason is None:
+        return batch
+    return batch.filter(pc.equal(batch.column(reason), 0))
+
+
+def drop_nulls(cells: pa.Array) -> pa.Array:
+    """The present cells; the same array if all are, without a copy."""
+    if cells.null_count:
+        return cells.drop_null()
+    return cells
+
+
 def where(rows: Rows, wanted: NDArray[np.bool_]) -> Rows:
     """The wanted rows."""
     if wanted.all():

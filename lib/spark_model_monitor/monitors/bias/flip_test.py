@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import PARTITION, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency import Cells, CountTask, key_of, typed_cells
+from spark_model_monitor.data.profiling.contingency import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.monitors.bias.metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
@@ -59,7 +59,7 @@ DRAWS = 2**31  # resolution of the random numbers for sampling rows
 
 @dataclass(frozen=True)
 class RowsOfKeys:
-    """Rows whose key in a column is one of these (`contingency.key_of`)."""
+    """Rows whose key in a column is one of these (`contingency.compute_keys`)."""
 
     column: ValuedColumn
     keys: tuple[Key, ...]
@@ -217,8 +217,8 @@ class FlipTask:
         for batch in batches:
             yield self._rows(batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch)
 
-    def feature(self, values: pa.Array) -> Cells:
-        return typed_cells(values, untyped_texts=self.count.plan.untyped_texts)
+    def feature(self, values: pa.Array) -> TypedCells:
+        return classify_cells(values, untyped_texts=self.count.plan.untyped_texts)
 
     def _rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         cells = [self.feature(batch.column(f"c{self.count.names.index(name)}")) for name in self.features]
@@ -243,7 +243,7 @@ class FlipTask:
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
     def among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
-        keys = key_of(self.count.typed(batch, rows.column.name), rows.column)
+        keys = compute_keys(self.count.read_cells(batch, rows.column.name), rows.column)
         wanted = pa.array([key for key in rows.keys if key is not None], keys.type)
         found: NDArray[np.bool_] = pc.is_in(keys, wanted).to_numpy(zero_copy_only=False)
         return found
@@ -264,7 +264,7 @@ class Positive:
     def inputs(self) -> tuple[str, ...]:
         return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
 
-    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+    def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
         group, first, *second = (self.task.among(rows, each) for each in self.task.sensitive)
         found = first != second[0] if second else first
         return np.where(group == self.in_group, 2 + found, MISSING).astype(np.int16)

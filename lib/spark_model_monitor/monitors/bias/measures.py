@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spark_model_monitor.data.profiling.segments import Cut, cuts_of
+from spark_model_monitor.data.profiling.segments import Cut, parse_cuts
 from spark_model_monitor.documents.analysis_config import (
     AnalysisConfig,
     BiasMethods,
@@ -234,7 +234,7 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         _segmentation(segment, columns.named(f"segment_config[{place}].name_or_index", segment.name_or_index))
         for place, segment in enumerate(config.segment_config or ())
     )
-    segmentations += tuple(map(_segmentation_of, cuts_of(measures.segments, names)))
+    segmentations += tuple(map(_segmentation_of, parse_cuts(measures.segments, names)))
     excluded = [
         columns.named(f"excluded_columns[{place}]", name) for place, name in enumerate(config.excluded_columns or ())
     ]

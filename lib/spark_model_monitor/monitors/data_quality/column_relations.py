@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.pairs import Values, codes_of, counts_of, hashes_of_values
+from spark_model_monitor.data.profiling.pairs import Values, assign_cells, count_relation, hash_values
 from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
@@ -86,7 +86,7 @@ def with_pairs(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     values = {column.name: column.values for column in columns}
     found: dict[str, dict[str, tuple[int, ...]]] = {}
     for what in kept:
-        counts = counts_of(what, [values[name] for name in what["columns"]])
+        counts = count_relation(what, [values[name] for name in what["columns"]])
         what["numeric"] = [values[name].dtype != np.uint64 for name in what["columns"]]
         found.setdefault(what["columns"][0], {})[json.dumps(what, sort_keys=True)] = counts
     features = (
@@ -109,7 +109,7 @@ def _sample(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], N
         is_same = tuple((run.lot, run.rows) for run in kept) == usual
         if is_same and feature.num_present and len(columns) < MOST_COLUMNS:
             values = _values(kept, feature)
-            if values is not None and len(np.unique(hashes_of_values(values))) > 1:
+            if values is not None and len(np.unique(hash_values(values))) > 1:
                 columns.append(_Column(feature.name, values, why_always_new(feature) is None))
     return columns, np.array([rows for _, rows in usual], np.int64)
 
@@ -137,7 +137,7 @@ def _keys(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
     """Columns of few values that determine others."""
     few = []
     for column in columns:
-        known, codes, counts = np.unique(hashes_of_values(column.values), return_inverse=True, return_counts=True)
+        known, codes, counts = np.unique(hash_values(column.values), return_inverse=True, return_counts=True)
         if known[0] == 0:
             counts[0] = 0
         if len(known) <= MOST_KEYS and 0 < counts.max() <= MOST_ALIKE * counts.sum():
@@ -219,9 +219,11 @@ def _if_it_holds(what: dict[str, Any], values: Sequence[Values], rounded: float)
     spread = np.roll(second, len(second) // 2), np.roll(first, len(first) // 2)
     for within in dict.fromkeys((1e-9 * scale, rounded)):
         relation = {**what, "within": within}
-        about, broken = counts_of(relation, values)
+        about, broken = count_relation(relation, values)
         if about >= FEWEST_ROWS and not broken:
-            others = (counts_of(relation, sides) for sides in ((first, spread[0], goal), (spread[1], second, goal)))
+            others = (
+                count_relation(relation, sides) for sides in ((first, spread[0], goal), (spread[1], second, goal))
+            )
             if all(wrong > 0.1 * of for of, wrong in others):
                 yield relation
             return
@@ -232,7 +234,7 @@ def _associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Itera
     cells = [(column, found) for column in columns if column.is_fit and (found := _cells(column.values)) is not None]
     if len(cells) < 2:
         return
-    codes = [codes_of(found, column.values) for column, found in cells]
+    codes = [assign_cells(found, column.values) for column, found in cells]
     widths = np.array([size_of(found) for _, found in cells])
     starts = np.cumsum(widths) - widths
     hot = np.zeros((len(codes[0]), int(widths.sum())), np.float32)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.expectations import Rule, Rules
+from spark_model_monitor.data.profiling.expectations import CompiledRule, Rules
 from spark_model_monitor.data.profiling.partition import column_type
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
@@ -63,7 +63,7 @@ class Requested:
     name: str
     label: str
     fault: str
-    rule: Rule
+    rule: CompiledRule
     allowed: float = 0.0
     level: Severity = Severity.ERROR
     things: str = "values"
@@ -132,7 +132,7 @@ def planned(
         tree = rule_of(each.rule)
         names = tuple(dict.fromkeys(columns_of(tree)))
         if all(is_there(name, f"row_rules[{place}]", each.level) for name in names):
-            rule = Rule("row", tuple(positions[name] for name in names), (tree, names))
+            rule = CompiledRule("row", tuple(positions[name] for name in names), (tree, names))
             found = [Requested(each.rule, "row_rule", "that break it", rule, _rest(each.share), each.level, "rows")]
             faults += _unfit(each.rule, next((types[name] for name in names if name in types), None), found)
             asked += found
@@ -170,7 +170,7 @@ def _plan_column(
 ) -> Iterator[Requested]:
     def asks(kind: str, operand: Any, label: str, fault: str, allowed: float | None = None) -> Requested:
         rest = _rest(rules.share) if allowed is None else allowed
-        return Requested(name, label, fault, Rule(kind, (position,), operand), rest, rules.level)
+        return Requested(name, label, fault, CompiledRule(kind, (position,), operand), rest, rules.level)
 
     if rules.min is not None or rules.max is not None:
         low = -math.inf if rules.min is None else rules.min

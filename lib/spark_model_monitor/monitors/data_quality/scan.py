@@ -76,7 +76,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         decode=lines.decoding if lines else None,
         metadata=dataset.metadata,
         newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
-        times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+        read_times=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
         file_order=file_order,
     )
     requested = RequestedStates(
@@ -115,26 +115,26 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
 
 
 def _cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
-    from spark_model_monitor.data.profiling.segments import cuts_of
+    from spark_model_monitor.data.profiling.segments import parse_cuts
 
-    return cuts_of(measures.segments, names, measures.labels)
+    return parse_cuts(measures.segments, names, measures.labels)
 
 
 def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    from spark_model_monitor.data.profiling.pairs import pairs_of
+    from spark_model_monitor.data.profiling.pairs import locate_pairs
 
-    return pairs_of(measures.pairs, names)
+    return locate_pairs(measures.pairs, names)
 
 
 def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
     """The results of a person's rules; `unique` takes a pass of its own."""
-    from spark_model_monitor.data.profiling.uniqueness import repeated_rows
+    from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows
     from spark_model_monitor.monitors.data_quality.expectations import expectation_results
 
     assert found.offences is not None  # rules were counted
     rows = found.profile.item_count
     present = {at: found.profile.features[at].num_present for at in plan.unique}
-    return expectation_results(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
+    return expectation_results(plan, found.offences, rows, count_repeated_rows(dataset, plan.unique, rows), present)
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:

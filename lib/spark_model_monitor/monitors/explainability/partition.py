@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import PARTITION, Broadcast, StateRow
-from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
+from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from spark_model_monitor.data.records.decoded_rows import with_refused
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
@@ -167,7 +167,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
     first: list[NDArray[np.float64]] = []
     most = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
-    for block in blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
+    for block in split_into_blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
@@ -213,7 +213,7 @@ def sample_of_partition(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
     held: pa.Table | None = None
-    for block in blocks(batches, MOST_BLOCK_ROWS):
+    for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
         kept = kept_of(block)
         columns = [plain(kept.column(FEATURE.format(place))) for place in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]

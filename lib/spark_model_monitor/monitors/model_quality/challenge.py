@@ -85,7 +85,14 @@ class Answers:
         blocks = blocks_of(self.keys)
         rows = summed(blocks)
         zero = Outcomes.zero(self.plan)
-        members: tuple[Any, ...] = (self.labels, self.predictions, self.scores, self.keys, None, self.of_classes)
+        members: tuple[Any, ...] = (
+            self.labels,
+            self.predictions,
+            self.scores,
+            self.keys,
+            None,
+            self.of_classes,
+        )
         found = []
         for block in np.flatnonzero(rows).tolist():
             builder = OutcomeBuilder(self.plan)

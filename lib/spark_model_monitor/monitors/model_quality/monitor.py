@@ -337,7 +337,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         meant = classes_meant(scanned.state.confusion, self.plan, classes)
         if meant is None:
             return None
-        return self.read_outcomes(dataset).of_classes(meant)
+        return self.read_outcomes(dataset).restrict_to_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         evidence = evidence_of(outcomes, as_service=self.as_service)

@@ -21,10 +21,10 @@ from spark_model_monitor.data.reading.formats import (
     DELTA,
     DatasetFormat,
     TableFormat,
-    between_commas,
-    listed,
     parse_dataset_format,
-    unquoted,
+    remove_quotes,
+    split_at_commas,
+    split_names,
 )
 from spark_model_monitor.data.reading.ledger import Version
 from spark_model_monitor.data.records.windows import parse_time
@@ -268,8 +268,8 @@ _wait = partial(_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for
 def _thresholds(text: str) -> dict[str, float]:
     thresholds = {}
     beginning = ""  # of a name with commas, as far as it was read
-    for word in between_commas(text):
-        named, equals, number = unquoted(f"{beginning}{word}".strip()).rpartition("=")
+    for word in split_at_commas(text):
+        named, equals, number = remove_quotes(f"{beginning}{word}".strip()).rpartition("=")
         if not equals:
             beginning += f"{word},"
             continue
@@ -287,7 +287,7 @@ PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, several with comm
 
 
 def _costs(text: str) -> dict[str, float]:
-    pairs = [pair.partition("=") for pair in listed(text)]
+    pairs = [pair.partition("=") for pair in split_names(text)]
     try:
         found = {name.strip().lower(): _number(number) for name, _, number in pairs}
     except ValueError:
@@ -299,7 +299,7 @@ def _costs(text: str) -> dict[str, float]:
 
 def _column_metrics(text: str) -> tuple[str, ...]:
     try:
-        return chosen(listed(text))
+        return chosen(split_names(text))
     except BadConfiguration as error:
         raise ValueError(f"is {text!r}; {error}") from error
 
@@ -352,7 +352,7 @@ UpTo100 = Annotated[int, BeforeValidator(_up_to_100), Placeholder("NUMBER")]
 ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds), Placeholder("THRESHOLDS")]
 Costs = Annotated[Mapping[str, float], of_text(_costs), Placeholder("COSTS")]
 Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations), Placeholder("SINK")]
-Names = Annotated[tuple[str, ...], of_text(listed), Placeholder("FEATURES")]
+Names = Annotated[tuple[str, ...], of_text(split_names), Placeholder("FEATURES")]
 ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics), Placeholder("METRICS")]
 Sha256 = Annotated[str, of_text(_sha256), Placeholder("DIGEST")]
 Script = Annotated[str, of_text(_script), Placeholder("FILE")]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.data.reading.data import require_opener, why_spark
+from spark_model_monitor.data.reading.data import find_reason_for_spark, require_opener
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
     CaptureFormat,
@@ -181,7 +181,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
             require_opener(path)
             return f"{path} is opened by it"
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
-    return why_spark(host, read or None, config.dataset_format, window=window_of(config))
+    return find_reason_for_spark(host, read or None, config.dataset_format, window=window_of(config))
 
 
 def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from spark_model_monitor.data.reading.headers import HEAD_BYTES, first_lines, head_of
+from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import is_writable, utf_8_flags
 from spark_model_monitor.data.records.capture_documents import member_of, table_of
@@ -390,12 +390,12 @@ def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:
     if not source.files:
         return CaptureFormat()
     file = source.files[0].file
-    lines = (text.decode("utf-8-sig", "replace").strip() for text in first_lines(engine, file))
+    lines = (text.decode("utf-8-sig", "replace").strip() for text in read_first_lines(engine, file))
     line = next(filter(None, lines), "")
     if line.startswith("{"):
         if transform_output(line).inference_id is not None:
             return JsonFormat(lines=True)
-        head = head_of(engine.storage(source.path), file, refuse_nul=False)
+        head = read_head(engine.storage(source.path), file, refuse_nul=False)
         begins_document = not _is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
         if begins_document:
             return JsonFormat(lines=False)

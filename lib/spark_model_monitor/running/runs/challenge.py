@@ -25,12 +25,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.local import LocalEngine, LocalPartitions
-from spark_model_monitor.data.reading.captures import list_captures, records_of
+from spark_model_monitor.data.reading.captures import list_captures, select_records
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import format_word_of
-from spark_model_monitor.data.reading.outcomes import OutcomeDataset, outcomes, read_line_outcomes, reading_of
+from spark_model_monitor.data.reading.headers import detect_format
+from spark_model_monitor.data.reading.outcomes import OutcomeDataset, build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
@@ -367,7 +367,7 @@ def _word_of(data: Data) -> str | None:
             "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
         )
     if isinstance(data, (str, os.PathLike)):
-        return format_word_of(LocalEngine(), os.fspath(data))
+        return detect_format(LocalEngine(), os.fspath(data))
     return None
 
 
@@ -384,9 +384,9 @@ def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
 
 def _captured(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
     engine = LocalEngine()
-    records = records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
+    records = select_records(OUTPUT_INDEXES, ReadOptions(window=trial.window))
     addresses = trial.label, trial.prediction, trial.probability
-    decoder = LineDecoder(reading_of(trial.plan, *addresses, records, with_label=with_label))
+    decoder = LineDecoder(build_reading(trial.plan, *addresses, records, with_label=with_label))
     return read_line_outcomes(engine, list_captures(engine, path, trial.window), decoder)
 
 
@@ -534,4 +534,4 @@ def _inputs(data: Data, trial: Trial, *, identified: bool = False) -> Dataset:
         trial.prediction or "prediction",
         trial.probability or "probability",
     }
-    return table.of_features([name for name in table.names if name not in taken])
+    return table.select_features([name for name in table.names if name not in taken])

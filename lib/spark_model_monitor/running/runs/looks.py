@@ -215,5 +215,5 @@ def _scanned(
     start, end = part
     own = config.model_copy(update={"start_time": start, "end_time": end, "scheduled_time": None})
     with read_source(engine, own, known) as data:
-        matched = data.matching(known.names, exact=monitor.exact_columns)
+        matched = data.match_with(known.names, exact=monitor.exact_columns)
         return run_baseline(matched, monitor, max_quarantined_share=config.max_quarantined_share)

@@ -109,10 +109,10 @@ def before_many_files(engine: Engine, files: int) -> None:
 
 WAYS = {
     "engine.rows": (
-        *("typed_columns", "refused_lines", "with_conditions", "newest_in_utc"),
-        *("rows_between", "rows_in_memory", "rows_of_catalog", "rows_of_reader"),
+        *("prepare_typed_columns", "find_rejected_lines", "with_conditions", "newest_in_utc"),
+        *("select_window_rows", "read_in_memory", "read_catalog_table", "read_with_reader"),
     ),
-    "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "flip_rows"),
+    "engine.contingency": ("count_kinds", "read_first_kinds", "count_distinct_values", "flip_rows"),
     "engine.spark": ("numbers", "before_many_files"),
     "deequ.checks": ("checks_of_function", "require_answerable"),
 }

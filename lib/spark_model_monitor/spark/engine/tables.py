@@ -26,7 +26,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.engine.casts import common_type, type_of_spark
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
-from spark_model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
+from spark_model_monitor.data.reading.tables import NOT_RECORDED, find_versions, make_nothing_appended_error
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.spark.engine.application import send_package
@@ -51,7 +51,7 @@ class _Keeper:
     version: str
     moment: str
     span: Callable[[int, int], Mapping[str, int | bool]]
-    appended: str
+    list_appended_files: str
     marks: tuple[str, ...] = ()
 
 
@@ -94,14 +94,19 @@ def rows_of_table(
     versions = [(row[0], row[1]) for row in history.collect()]
     if not versions:
         return spark.table(name), None
-    version, start = span_of(name, versions, as_of, since)
+    version, start = find_versions(name, versions, as_of, since)
     if start is None:
         return spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}"), TableVersion(name, version)
     if start != version:
-        rows = spark.read.options(**keeper.span(start, version)).table(name).where(keeper.appended).drop(*keeper.marks)
+        rows = (
+            spark.read.options(**keeper.span(start, version))
+            .table(name)
+            .where(keeper.list_appended_files)
+            .drop(*keeper.marks)
+        )
         if not _is_empty(rows, f"since: {name}, versions after {start}"):
             return rows, TableVersion(name, version, start)
-    raise nothing_appended(name, start, version)
+    raise make_nothing_appended_error(name, start, version)
 
 
 def _is_empty(rows: DataFrame, where: str) -> bool:

@@ -18,7 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, RowSample, ids_of, sample_of
+from spark_model_monitor.data.profiling.row_sample import (
+    MISSING,
+    BinnedColumn,
+    RowSample,
+    draw_row_sample,
+    find_row_ids,
+)
 from spark_model_monitor.documents.check_results import COMPLETENESS, SEGMENT_DRIFT, CheckResult, CheckStatus, by_cause
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.causes import (
@@ -92,7 +98,7 @@ class Examples:
     most: int
     id_column: str | None = None
 
-    def write(self, looked_at: Mapping[str, Binned], changes: Mapping[str, Change], dataset: Dataset) -> None:
+    def write(self, looked_at: Mapping[str, BinnedColumn], changes: Mapping[str, Change], dataset: Dataset) -> None:
         """Write examples.parquet below the output path. One pass over the data."""
         names = list(looked_at)
         id_column = self.id_column
@@ -102,7 +108,7 @@ class Examples:
         elif names:
             bins = [changes[name].behind() for name in names]
             position = None if id_column is None else dataset.names.index(id_column)
-            rows = ids_of(dataset, list(looked_at.values()), bins, self.most, position)
+            rows = find_row_ids(dataset, list(looked_at.values()), bins, self.most, position)
         found = [(names[place], text, file) for place, text, file in rows if text is not None]
         if len(found) < len(rows):
             without = len(rows) - len(found)
@@ -173,7 +179,7 @@ def find_causes(
 
 
 def _read(
-    looked_at: Mapping[str, Binned],
+    looked_at: Mapping[str, BinnedColumn],
     alarms: Mapping[str, Sequence[CheckResult]],
     profile: Profile,
     known: QualityBaseline,
@@ -187,7 +193,7 @@ def _read(
     position = None
     if time in dataset.names:
         position = dataset.names.index(time)
-    now = sample_of(dataset, columns, profile.item_count, position)
+    now = draw_row_sample(dataset, columns, profile.item_count, position)
     if not len(now.bins):  # the rows no longer exist
         return {}, [], []
     before = _before(known, [dataset.names[column.position] for column in columns], columns)
@@ -208,7 +214,7 @@ def _read(
     return changes, list(of_columns(candidates, now.bins[:, size:], before.bins[:, size:])), list(of_origins(now))
 
 
-def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | None:
+def _binned(profile: Profile, known: QualityBaseline, name: str) -> BinnedColumn | None:
     """The bins of a violated feature; None if the data lacks it, or the baseline has no numbers or categories."""
     position = next((place for place, feature in enumerate(profile.features) if feature.name == name), None)
     if position is None:
@@ -222,20 +228,22 @@ def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | Non
         cuts = {float(value) for side in sides for value in side.quantiles(np.linspace(0, 1, BINS + 1).tolist())}
         least = [math.nextafter(float(side.values[0]), -math.inf) for side in sides]
         if cuts:
-            return Binned(position, tuple(sorted({*cuts, *least})))
+            return BinnedColumn(position, tuple(sorted({*cuts, *least})))
         return None
     if before.categories is None:
         if before.present < before.rows:
-            return Binned(position, values=(NO_VALUE,))
+            return BinnedColumn(position, values=(NO_VALUE,))
         return None
     was = before.categories
     found = now.categories or {}
     n, m = (sum(side.values()) or 1 for side in (was, found))
     apart = {value: abs(was.get(value, 0) / n - found.get(value, 0) / m) for value in {*was, *found}}
-    return Binned(position, values=tuple(sorted(sorted(apart, key=lambda value: (-apart[value], value))[:MOST_VALUES])))
+    return BinnedColumn(
+        position, values=tuple(sorted(sorted(apart, key=lambda value: (-apart[value], value))[:MOST_VALUES]))
+    )
 
 
-def _was(before: FeatureDistribution, binned: Binned) -> Numbers:
+def _was(before: FeatureDistribution, binned: BinnedColumn) -> Numbers:
     """The shares of the bins in the baseline's states."""
     if before.rows:
         present = before.present / before.rows
@@ -250,7 +258,7 @@ def _was(before: FeatureDistribution, binned: Binned) -> Numbers:
     return np.concatenate([[1 - present, present * max(0.0, 1 - float(own.sum()))], present * own])
 
 
-def _tests(binned: Binned, *, missing: bool) -> NDArray[np.bool_]:
+def _tests(binned: BinnedColumn, *, missing: bool) -> NDArray[np.bool_]:
     """Which bins are tested together: those up to each cut, each category, and missing cells, or none of either."""
     size = binned.bins
     alone = np.eye(size, dtype=bool)
@@ -261,7 +269,7 @@ def _tests(binned: Binned, *, missing: bool) -> NDArray[np.bool_]:
     return alone
 
 
-def _before(known: QualityBaseline, names: Sequence[str], columns: Sequence[Binned]) -> RowSample | None:
+def _before(known: QualityBaseline, names: Sequence[str], columns: Sequence[BinnedColumn]) -> RowSample | None:
     """A sample of the baseline's rows; None if they can't be read."""
     if known.source is None:
         return None
@@ -269,7 +277,7 @@ def _before(known: QualityBaseline, names: Sequence[str], columns: Sequence[Binn
         with known.source() as dataset:
             positions = [dataset.names.index(name) for name in names]
             own = [replace(column, position=at) for column, at in zip(columns, positions, strict=True)]
-            return sample_of(dataset, own, known.profile.item_count if known.profile is not None else 0)
+            return draw_row_sample(dataset, own, known.profile.item_count if known.profile is not None else 0)
     except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
         log.info("the baseline's rows can't be read again (%s); no segment is looked for", type(fault).__name__)
         return None
