@@ -150,8 +150,6 @@ def damaged(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         payloads = [place for place in found if place[1] in ("data", "eventId", "inferenceTime", "encoding")]
         if payloads and rng.random() < 0.6:
             found = payloads
-        else:
-            found = found
         if found:
             rng.choice(OF_DOCUMENTS)(rng, *rng.choice(found))
     return document

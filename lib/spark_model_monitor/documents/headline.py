@@ -324,8 +324,6 @@ def place_of(result: CheckResult, *, with_values: bool = True) -> str:
     named = f"{before}{result.segment}{told and f': {told}'}"
     if with_values and after and result.segment:
         where = named
-    else:
-        where = where
     first = result.cause[0] if result.cause else None
     said = "" if first is None else first.words
     if first is not None and first.value is not None and with_values:

@@ -16,8 +16,6 @@ BASELINE = texts(plan=["basic", "gold", "basic"])
 def values(current, baseline=BASELINE, **options):
     if isinstance(current, list):
         current = texts(plan=current)
-    else:
-        current = current
     return outcomes_of(compared(baseline, current, **options)).get(("plan", "categorical_values_check"))
 
 

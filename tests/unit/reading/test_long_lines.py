@@ -44,8 +44,6 @@ def test_long_lines_do_not_depend_on_how_a_text_is_cut_into_pieces(size):
         text = bytes(rng.choices(b"aaaaa\r\n", k=rng.randrange(40)))
         if size > 2:
             text = rng.choice([b"", b"\xef\xbb\xbf"]) + text
-        else:
-            text = text
 
         assert list(measure_long_lines(cut(text, size), 7)) == expected(text, 7)
 

@@ -163,8 +163,6 @@ def some_lines(seed: int, count: int) -> list[bytes]:
             line = rng.choice(makers)(rng)
         if lines and rng.random() < 0.02:
             line = rng.choice(lines)
-        else:
-            line = line
         if line.strip() and b"\n" not in line and b"\r" not in line:
             lines.append(line)
     return lines

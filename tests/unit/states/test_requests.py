@@ -12,8 +12,6 @@ def requests_of(statuses, latencies, percentages=None) -> Requests:
     builder = RequestsBuilder()
     if percentages is None:
         percentages = [100.0] * len(statuses)
-    else:
-        percentages = percentages
     builder.update(
         pa.array(statuses, pa.int64()), pa.array(latencies, pa.float64()), pa.array(percentages, pa.float64())
     )

@@ -172,8 +172,6 @@ def arrivals(random, days, per_hour, kind):
                 times = times * (0.4 if saturday else 1.0)
             if of_day == 18 and not is_shut:
                 times = times * 0.5
-            else:
-                times = times
         times = times[(times >= 0) & (times < 1)]
         counts.append(float(len(times)))
         gaps.append(60 * (1 - times.max()) if len(times) else np.nan)

@@ -370,8 +370,6 @@ def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
     for batch in batches:
         if batch.num_rows:
             partition = batch.column(PARTITION)[0].as_py()
-        else:
-            partition = partition
         outcomes = batch.column("outcome")
         records.update(outcomes.filter(pc.equal(batch.column("part"), 0)).to_pylist())
         names.update(batch.column("row").filter(pc.equal(outcomes, KEPT)).keys.unique().to_pylist())
@@ -388,9 +386,9 @@ def _build_columns(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) ->
     for batch in batches:
         rows = batch.filter(pc.not_equal(batch.column("outcome"), DROPPED))
         row, outcomes, part = (rows.column(name) for name in ("row", "outcome", "part"))
-        # The entries of all rows' maps, as one column of names and one of values
+        # The column of all rows' maps, as one column of names and one of values
         offsets = row.offsets.to_numpy()
-        keys, items = (entries.slice(offsets[0], offsets[-1] - offsets[0]) for entries in (row.keys, row.items))
+        keys, items = (column.slice(offsets[0], offsets[-1] - offsets[0]) for column in (row.keys, row.items))
         name_indices = pc.index_in(keys, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
         row_indices = np.repeat(np.arange(len(row)), np.diff(offsets))
         # A column for each name: its entry in each row, or none

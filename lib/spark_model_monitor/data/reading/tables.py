@@ -291,8 +291,8 @@ class _IcebergTable:
     @cached_property
     def versions(self) -> Versions:
         ancestors = {snapshot.snapshot_id for snapshot in self._list_ancestors()}
-        entries = [entry for entry in self.table.history() if entry.snapshot_id in ancestors]
-        return [(entry.snapshot_id, entry.timestamp_ms * 1000) for entry in reversed(entries)]
+        snapshots = [snapshot for snapshot in self.table.history() if snapshot.snapshot_id in ancestors]
+        return [(snapshot.snapshot_id, snapshot.timestamp_ms * 1000) for snapshot in reversed(snapshots)]
 
     def is_first(self, version: int) -> bool:
         snapshot = self.table.metadata.snapshot_by_id(version)

@@ -158,8 +158,6 @@ def _judged(
         labels = pa.array(numbers)
         if reading.with_label:
             reasons = _first(reasons, faults)
-        else:
-            reasons = reasons
         if reading.prediction is not None:
             numbers, faults = _numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
             predictions = pa.array(numbers)

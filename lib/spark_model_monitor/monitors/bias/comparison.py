@@ -241,8 +241,6 @@ class MetricComparison:
             return None
         if name in RATIOS:
             value = value or self.spread.value
-        else:
-            value = value
         allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
         highest = self.neutral + allowed
         lowest = self.neutral - allowed

@@ -147,8 +147,6 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
                 if (value := metric.value) is not None:
                     if math.isinf(value):
                         value = math.copysign(LARGEST_VALUE, value)
-                    else:
-                        value = value
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
     yield violation_count(results)
 

@@ -369,8 +369,6 @@ def relation_results(
             why = next((unfit[name] for name in what["columns"] if name in unfit), None)
             if why is not None:
                 finding = finding.unjudged(why)
-            else:
-                finding = finding
         order = what["kind"] in ("association", "order"), math.inf if finding.p is None else finding.p
         found.append((*order, check, what["columns"], finding))
     linked: dict[str, set[str]] = {}

@@ -40,8 +40,6 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         raise no_group_column(group, dataset.names)
     if is_baseline or not measures.run_rows:
         group = None
-    else:
-        group = group
 
     # Lines are decoded on the executors, unless conditions in SQL need columns
     lines = None if asked else dataset.lines

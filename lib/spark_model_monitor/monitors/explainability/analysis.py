@@ -222,9 +222,7 @@ class OutputComparison:
         if not self.state.group_column and self.neighbours is None:
             return 1.0
         found, squares = _in_blocks(self.state, self.place)
-        if self.neighbours is None:
-            found = found
-        else:
+        if self.neighbours is not None:
             found = self.neighbours
         return float(np.average(found, weights=squares) if squares.any() else found.max(initial=1.0))
 

@@ -343,8 +343,6 @@ def jackknifed(
     """
     if kept is None:
         kept = np.ones(len(rows), dtype=bool)
-    else:
-        kept = kept
     blocks = np.flatnonzero(kept & (rows > 0))
     groups = len(blocks)
     left_out = groups if groups > 1 else 0

@@ -110,8 +110,6 @@ def _usual_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[Clas
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
     if positive is None:
         positive = class_key(positives[0])
-    else:
-        positive = positive
     opposite = class_key(_NEGATIVE_OF.get(positive, ""))
     others = sorted((-count, str(key), key) for key, count in rows.items() if key != positive)
     if others:

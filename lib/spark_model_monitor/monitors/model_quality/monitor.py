@@ -118,8 +118,6 @@ class QualityJudgement(Judgement[ModelBaseline]):
         misses_names = baseline.misses_names(self.sample.state)
         if misses_names:
             measurement = as_alike_as(measurement, baseline.likeness)
-        else:
-            measurement = measurement
         results = check_all(
             measurement,
             baseline,

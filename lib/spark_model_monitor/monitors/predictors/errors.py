@@ -93,8 +93,6 @@ class ErrorModel:
                 raise BadConfiguration(f"{option} is {name!r}, which is no column of the data")
         if len(rows) > MOST_ROWS:
             rows = rows.sample(MOST_ROWS, random_state=SEED)
-        else:
-            rows = rows
         if len(rows) < FEWEST_ROWS:
             raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {FEWEST_ROWS:,}")
         columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}

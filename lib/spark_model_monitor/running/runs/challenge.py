@@ -509,8 +509,6 @@ def _asked(data: Data, trial: Trial) -> pd.DataFrame:
     frame = pa.Table.from_batches(cast("LocalPartitions", inputs.table).selected(taken, taken).batches()).to_pandas()
     if inputs.reason:
         frame = frame[frame.pop(inputs.reason) == 0]
-    else:
-        frame = frame
     names = dict(zip(taken, inputs.names, strict=False))
     if is_captured:
         lines = frame.pop(LINE)

@@ -136,9 +136,7 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         by_tasks = is_connect(spark) or not spark.sparkContext._jsc.isLocal()
     if not by_tasks:
         return None
-    if isinstance(table, pa.Table):
-        table = table
-    else:
+    if not isinstance(table, pa.Table):
         table = table.read_all()
     return SparkPartitions(frame_of_table(spark, table)), len(slices(table)), 1
 

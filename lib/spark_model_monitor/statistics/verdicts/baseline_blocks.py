@@ -192,9 +192,7 @@ class BaselineBlocks:
         column_sums = {name: np.empty(self.num_columns) for name in scores}
         for column, values in enumerate(columns):
             counts = self.counts(column, value_of_row)
-            if self.are_numbers:
-                counts = counts
-            else:
+            if not self.are_numbers:
                 counts = np.asfortranarray(counts)
             for name, value_scores in scores.items():
                 block_sums[name][column] = counts @ value_scores[values]

@@ -164,9 +164,7 @@ class SampledColumn:
         if not self.are_numbers:
             return 0.5
         run = np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
-        if self.has_value is None:
-            run = run
-        else:
+        if self.has_value is not None:
             run = run[self.has_value]
         within = run[1:] == run[:-1]
         rises = np.count_nonzero((self.values[1:] > self.values[:-1]) & within)

@@ -346,9 +346,7 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
     _, what, was_, is_ = max(apart, key=itemgetter(0))
     change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
     change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
-    if what == "mean":
-        change = change
-    else:
+    if what != "mean":
         change = f"has another spread: its {what} {change}"
     shown = f"{what} {number_text(was_)} → {number_text(is_)}"
     return ViolationMessage(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
