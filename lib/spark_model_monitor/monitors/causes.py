@@ -33,7 +33,7 @@ from spark_model_monitor.data.profiling.row_sample import (
     read_sampled_rows,
 )
 from spark_model_monitor.data.profiling.segments import AND, Part
-from spark_model_monitor.data.records.event_times import microseconds_of, moment_of
+from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import ONE_VALUE
 from spark_model_monitor.documents.page import Column, Line, PageTable, percent
@@ -413,7 +413,7 @@ def of_origins(sample: RowSample) -> Iterator[Key]:
         codes = np.searchsorted(edges, times // MINUTE, side="right") - 1
         one_day = len(np.unique(edges // (24 * 60))) == 1
         clock = [
-            f"{moment_of(int(edge) * MINUTE):{'%H:%M' if one_day else '%d %B, %H:%M'}}"
+            f"{convert_microseconds(int(edge) * MINUTE):{'%H:%M' if one_day else '%d %B, %H:%M'}}"
             for edge in (*edges, minutes[-1] + 1)
         ]
         yield Key(TIME, codes, len(edges), told=partial(_told_of_stretch, clock), is_ordered=True)
@@ -436,7 +436,7 @@ def _times(sample: RowSample) -> Codes | None:
     texts = [said.get(TIME) for said in sample.said]
     if not texts or None in texts:
         return None
-    microseconds = microseconds_of(pa.array(texts, pa.string()))
+    microseconds = parse_microseconds(pa.array(texts, pa.string()))
     if microseconds.null_count:
         return None
     return np.asarray(microseconds)
@@ -446,7 +446,7 @@ def _told_of_files(files: int, starts: Sequence[int] | None, places: Sequence[in
     if starts is None:
         first = ""
     else:
-        first = f", the first at {moment_of(min(starts[place] for place in places)):%H:%M}"
+        first = f", the first at {convert_microseconds(min(starts[place] for place in places)):%H:%M}"
     return f"from {len(places):,} of {files:,} files{first}"
 
 

@@ -9,7 +9,7 @@ from spark_model_monitor.data.engine.protocol import PARTITION
 from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, keys_of, uri_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, compute_file_keys, format_uri
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_PLACES, values_of
 from spark_model_monitor.storage import StoredFile
@@ -23,7 +23,7 @@ def list_files(names, sizes=None):
 
 
 def rank_files(order, files, starts=None):
-    keys = np.array(keys_of([input_name(file.path) for file in files]))
+    keys = np.array(compute_file_keys([input_name(file.path) for file in files]))
     return order.rank_rows(keys, np.array(starts or [0] * len(files))).tolist()
 
 
@@ -41,7 +41,7 @@ def test_files_are_in_the_order_of_their_names_and_numbers(names):
     order = FileOrder.from_files(files[::-1])
 
     assert rank_files(order, files) == list(range(len(names)))
-    by_uri = np.array(keys_of([uri_of(file.path) for file in files]))
+    by_uri = np.array(compute_file_keys([format_uri(file.path) for file in files]))
     assert order.rank_rows(by_uri, np.zeros(len(files), np.int64)).tolist() == list(range(len(names)))
 
 
@@ -81,7 +81,7 @@ BOUNDS = np.cumsum([0, *SIZES])
 def keep_runs(files_as_read, *, order, partition=0):
     """The runs of a partition that reads these of the files, one after the other; a cell is the number of its row."""
     rows = np.concatenate([np.arange(BOUNDS[file], BOUNDS[file + 1]) for file in files_as_read])
-    keys = np.array(keys_of([input_name(file.path) for file in FILES]))
+    keys = np.array(compute_file_keys([input_name(file.path) for file in FILES]))
     columns = {
         PARTITION: np.full(len(rows), partition, np.int32),
         f"{VALUE}0": rows,

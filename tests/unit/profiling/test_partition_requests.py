@@ -8,7 +8,7 @@ import pyarrow as pa
 from spark_model_monitor.data.profiling import partition
 from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
-from spark_model_monitor.data.records.capture_documents import request_metadata
+from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states import ColumnType, Requests, RowCounts
 
@@ -18,7 +18,7 @@ PLAN = ScanPlan(
     frequency_limit=10,
     reasons=len(Refusal),
     counts_cells=True,
-    metadata=LineMetadata(LINE, request_metadata),
+    metadata=LineMetadata(LINE, read_request_metadata),
 )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spark_model_monitor.data.reading.listing import list_window_folders
-from spark_model_monitor.data.records.windows import Window, hour_of_path, parse_time
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path, parse_time
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.storage import LocalStorage
 
@@ -105,9 +105,9 @@ def test_what_is_a_time(text, expected):
 
 
 def test_the_folder_names_the_hour():
-    assert hour_of_path("s3a://bucket/x/AllTraffic/2022/04/18/07/48-871-0b7b.jsonl") == at(7)
-    assert hour_of_path("file:/data/a.jsonl") is None
-    assert hour_of_path("file:/data/2022/13/18/07/a.jsonl") is None
+    assert parse_hour_of_path("s3a://bucket/x/AllTraffic/2022/04/18/07/48-871-0b7b.jsonl") == at(7)
+    assert parse_hour_of_path("file:/data/a.jsonl") is None
+    assert parse_hour_of_path("file:/data/2022/13/18/07/a.jsonl") is None
 
 
 def test_only_the_hours_of_the_window_are_looked_at(hour_folders):

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import LINE_KEY
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, keys_of, uri_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, compute_file_keys, format_uri
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 from spark_model_monitor.storage import is_local
@@ -55,14 +55,14 @@ class Piece:
     @property
     def uri(self) -> str:
         """The file's name in Spark's `_metadata.file_path`."""
-        return uri_of(self.path)
+        return format_uri(self.path)
 
 
 def input_name(path: str) -> str:
     """The file's name in Spark's `input_file_name`."""
     if is_local(path):
-        return f"file://{uri_of(path).removeprefix('file:')}"
-    return uri_of(path)
+        return f"file://{format_uri(path).removeprefix('file:')}"
+    return format_uri(path)
 
 
 def listed(places: Sequence[str]) -> tuple[File, ...]:
@@ -172,7 +172,7 @@ def location_column(name: str, piece: Piece, rows: int) -> pa.Array:
 
 @cache
 def _file_key(path: str) -> int:
-    return keys_of([input_name(path)])[0]
+    return compute_file_keys([input_name(path)])[0]
 
 
 def _opened(path: str) -> IO[bytes]:

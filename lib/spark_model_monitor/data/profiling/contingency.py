@@ -20,7 +20,7 @@ from spark_model_monitor.data.engine.casts import is_number, number_of, text_of,
 from spark_model_monitor.data.engine.local import batches_in_order
 from spark_model_monitor.data.engine.protocol import Partitions
 from spark_model_monitor.data.records.arrays import drop_rejected
-from spark_model_monitor.data.records.decoded_rows import with_reasons, with_refused
+from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -379,7 +379,7 @@ class StrayTask:
             stray = np.zeros(batch.num_rows, bool)
             for name, kinds in self.strays.items():
                 stray |= np.isin(self.count.read_cells(batch, name).kind, [*kinds])
-            yield with_refused(batch, stray, Refusal.STRAY, self.count.cells, self.schema)
+            yield reject_records(batch, stray, Refusal.STRAY, self.count.cells, self.schema)
 
 
 def reject_strays(
@@ -392,7 +392,7 @@ def reject_strays(
             strays[column.name] = strays.get(column.name, frozenset()) | kinds
     if not strays:
         return None
-    schema = with_reasons(rows.schema)
+    schema = add_reason_field(rows.schema)
     return rows.mapped(StrayTask(CountTask(plan, tuple(names), REASON, cells), strays, schema), schema)
 
 

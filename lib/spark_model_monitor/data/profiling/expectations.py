@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import numbers_of
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
-from spark_model_monitor.data.records.event_times import microseconds_of
+from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
@@ -215,7 +215,7 @@ def _parse_times(texts: pa.Array) -> pa.Array:
     """Times in microseconds since 1970, for a day its beginning; null for texts that are not times."""
     # A day alone is no time to the parser
     days = pc.match_substring_regex(texts, r"^\d{4}-\d\d-\d\d$")
-    return microseconds_of(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
+    return parse_microseconds(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
 
 
 def _flag_unmet_numbers(cells: RuleCells, meets: Callable[[Numbers], Flags]) -> Flags | None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine import partitions
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, keys_of, uri_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, compute_file_keys, format_uri
 from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 from spark_model_monitor.statistics.states.rows import MOST_PLACES
 
@@ -52,7 +52,9 @@ class FileOrder:
         ends = np.cumsum(-(-sizes // unit_bytes))
         first_ranks = np.concatenate(([0], ends[:-1]))
         # Spark names a file in two ways: one for `input_file_name`, one for `_metadata.file_path`
-        keys = np.array(keys_of([input_name(file.path) for file in files] + [uri_of(file.path) for file in files]))
+        keys = np.array(
+            compute_file_keys([input_name(file.path) for file in files] + [format_uri(file.path) for file in files])
+        )
         keys, indices = np.unique(keys, return_index=True)
         return cls(keys, np.tile(first_ranks, 2)[indices], unit_bytes, int(ends[-1]))
 

@@ -28,7 +28,7 @@ from spark_model_monitor.data.profiling.plan import (
     find_cut_hashes,
     hash_keys,
 )
-from spark_model_monitor.data.records.arrays import bytes_of, drop_nulls
+from spark_model_monitor.data.records.arrays import drop_nulls, view_text_bytes
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,
@@ -271,7 +271,7 @@ class TextGatherer:
             are_sampled &= ~are_long
             texts = texts.filter(pa.array(are_sampled))
             occurrences = occurrences[are_sampled]
-            if (bytes_of(texts) == ord(" ")).any():  # cheaper than a search in each text
+            if (view_text_bytes(texts) == ord(" ")).any():  # cheaper than a search in each text
                 blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
                 self._words = self._words.and_of(*_count_words(texts.filter(pa.array(blank)), occurrences[blank]))
         # The column may turn out to be numeric, in other partitions
@@ -377,9 +377,11 @@ def _sample_texts(
 def _count_words(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
     """The hashes of the words in texts of several words, without surrounding punctuation, and their counts."""
     # ASCII without the separators that only one of Arrow's two functions splits at
-    letters = bytes_of(texts)
+    letters = view_text_bytes(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
-    is_plain = is_plain and len(bytes_of(pc.ascii_rtrim_whitespace(texts))) == len(letters)  # no text ends with a blank
+    is_plain = is_plain and len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(
+        letters
+    )  # no text ends with a blank
     # The same result for plain texts, in half the time
     if is_plain:
         words = pc.ascii_split_whitespace(pc.ascii_lower(texts))

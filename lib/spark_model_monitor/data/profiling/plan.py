@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import bytes_of
+from spark_model_monitor.data.records.arrays import view_text_bytes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
@@ -196,7 +196,7 @@ def find_cut_hashes(keys: pa.StringArray) -> dict[int, str]:
     if _count_longest_bytes(keys) < _SHORTEST_CUT:
         return {}
     # Most blocks have no cut text, which their bytes show without a search
-    letters = bytes_of(keys)
+    letters = view_text_bytes(keys)
     mark = CUT_MARK.encode()[0]
     if letters.max(initial=0) < mark or not (letters == mark).any():
         return {}

@@ -29,14 +29,14 @@ from spark_model_monitor.data.reading.listing import (
 )
 from spark_model_monitor.data.reading.scripts import Script, process_lines, run_capture_handler
 from spark_model_monitor.data.records import INPUT
-from spark_model_monitor.data.records.capture_documents import carries_metadata, request_metadata
+from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, carry_names, matching_of
+from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, choose_matching, have_names
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, NoData
 from spark_model_monitor.storage import join
 
@@ -88,7 +88,7 @@ def list_captures(engine: Engine, path: str, window: Window | None = None, *, le
 def _drop_later_folders(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
     """The folders without those of the hour after the window; a source that is a single folder is kept."""
     # The records of the next hour may be of this one, its labels aren't
-    hours = ((folder, hour_of_path(join(folder, ""))) for folder in folders)
+    hours = ((folder, parse_hour_of_path(join(folder, ""))) for folder in folders)
     return [name for name, hour in hours if window is None or name == path or hour is None or hour < window.end]
 
 
@@ -148,7 +148,7 @@ def read_captures(
     # What a scan counts besides the features
     metadata = None
     if _has_metadata(engine, source):
-        metadata = LineMetadata(LINE, request_metadata)
+        metadata = LineMetadata(LINE, read_request_metadata)
     elif not as_service:
         metadata = LineMetadata(LINE, None)
     width = len(reading.names)
@@ -184,7 +184,7 @@ POSITION_OF_ARRAY = re.compile(r"\.\d+$")
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
     """How columns of records with this encoding are matched; None stands for CSV and JSON mixed (M11)."""
-    if encoding == CSV or not carry_names(names):
+    if encoding == CSV or not have_names(names):
         return Matching.POSITION
     return Matching.NAME_ELSE_POSITION
 
@@ -220,7 +220,7 @@ def _reread_with_columns(
     else:
         other_keys = []
     # Members that the baseline lacks are further columns, behind its own
-    if carry_names(reading.names) and len(reading.names) + len(other_keys) == columns:
+    if have_names(reading.names) and len(reading.names) + len(other_keys) == columns:
         reading = replace(reading, names=(*reading.names, *other_keys))
     return replace(_build_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
 
@@ -234,7 +234,7 @@ def _read_with_script(
     rows, names = _order_as_baseline(reading.names, script_rows.table, script_rows.names, as_service=as_service)
     matched_by = None
     if names == reading.names:
-        matched_by = matching_of(script_rows.names, names)
+        matched_by = choose_matching(script_rows.names, names)
     return replace(script_rows, rows=rows, names=names, matched_by=matched_by)
 
 
@@ -303,4 +303,4 @@ def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tup
 def _has_metadata(engine: Engine, source: Listing) -> bool:
     """Whether the first or last file begins with a record that has the status of its request."""
     ends = {source.files[0], source.files[-1]}
-    return any(carries_metadata(next(read_first_lines(engine, file), b"")) for file in ends)
+    return any(has_request_metadata(next(read_first_lines(engine, file), b"")) for file in ends)

@@ -23,11 +23,19 @@ from spark_model_monitor.data.records.decoded_rows import (
     Decoder,
     Decoding,
     Matching,
-    can_be_told,
-    matching_of,
+    can_match_by_name,
+    choose_matching,
 )
-from spark_model_monitor.data.records.event_times import moment_of
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, PLACE_FIELDS, PLACES, uri_of
+from spark_model_monitor.data.records.event_times import convert_microseconds
+from spark_model_monitor.data.records.locations import (
+    BLOCK_START,
+    FILE,
+    FILE_KEY,
+    LINE,
+    PLACE_FIELDS,
+    PLACES,
+    format_uri,
+)
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
@@ -246,7 +254,7 @@ class Dataset:
         Source: C11.25.
         """
         # Names that mean something decide; without such, the position does
-        by_name = can_be_told(self.names, names) and not exact
+        by_name = can_match_by_name(self.names, names) and not exact
         if by_name or len(names) != len(self.names):
             self._warn_of_other_columns(names, by_name=by_name)
             if by_name:
@@ -255,7 +263,7 @@ class Dataset:
         renamed = self._rename_by_position(names)
         if renamed is self and self.matched_by is not None:
             return self
-        return replace(renamed, matched_by=matching_of(self.names, names))
+        return replace(renamed, matched_by=choose_matching(self.names, names))
 
     def _rename_by_position(self, names: Sequence[str]) -> Dataset:
         if set(names) <= set(self.names):
@@ -307,14 +315,14 @@ class Dataset:
         # Two encodings in one record: the service fails on any, we on most
         mismatched = _count_rejected(rows, Refusal.ENCODING_MISMATCH)
         if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
-            from spark_model_monitor.data.records.decoding import mismatch_of
+            from spark_model_monitor.data.records.decoding import describe_mismatch
 
-            raise BadInput(mismatch_of(self._find_first_rejected(Refusal.ENCODING_MISMATCH, LINE)))
+            raise BadInput(describe_mismatch(self._find_first_rejected(Refusal.ENCODING_MISMATCH, LINE)))
         if _count_rejected(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
             file = self._find_first_rejected(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
             # The first file may itself have a data line with the names in another order
             first = self.files[0].path
-            is_first = file == uri_of(first)
+            is_first = file == format_uri(first)
             if is_first:
                 difference = "a line has the cells of its first line"
             else:
@@ -379,7 +387,7 @@ class Dataset:
             coverage=self.coverage,
             matched_by=self.matched_by,
             table=self.version,
-            newest=moment_of(rows.newest) if rows.newest else None,
+            newest=convert_microseconds(rows.newest) if rows.newest else None,
         )
 
     def __enter__(self) -> Dataset:
@@ -477,7 +485,7 @@ class DecodedLines:
         """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the locations."""
         # Locations come with every row, and may be among what the decoder reads
         looked_at = (*PLACES, *(name for name in self.decoding.decoder.inputs if name not in PLACES))
-        return self.lines.partitions(*looked_at).mapped(self.decoding.with_places, self._schema)
+        return self.lines.partitions(*looked_at).mapped(self.decoding.decode_with_locations, self._schema)
 
     @property
     def _schema(self) -> pa.Schema:

@@ -28,11 +28,11 @@ from spark_model_monitor.data.records.csv_rows import (
     DECIMAL_COMMA,
     RFC_4180_ESCAPE,
     SPARK_ESCAPE,
-    cells_of,
     is_header,
-    marked_rows,
+    parse_marked_rows,
+    split_row,
 )
-from spark_model_monitor.data.records.refusals import read_by_spark
+from spark_model_monitor.data.records.refusals import format_spark_reader
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from spark_model_monitor.storage import Storage, StoredFile, join
 
@@ -272,7 +272,7 @@ def _reject_comment(file: StoredFile, text: str, separator: str) -> None:
     below = rows[len(comments) :] or comments
     is_wide_enough = len(comments) == 1 and len(rows[0]) == len(below[0])
     if not is_wide_enough or is_header(below):
-        reader = read_by_spark({"comment": "#"})
+        reader = format_spark_reader({"comment": "#"})
         raise BadInput(f"{file.path}: line 1 is a comment; take off the lines that begin with #, or write {reader}")
 
 
@@ -321,8 +321,8 @@ def has_escapes_by_backslash(head: bytes, separator: str) -> bool:
     columns = len(_split_cells(lines[0], separator))
     texts = pa.array(lines, pa.string())
     # Both readings of the first lines; the one that gives equally many cells is the file's
-    by_quotes = marked_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator, decimal=".")
-    by_backslashes = marked_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator, decimal=".")
+    by_quotes = parse_marked_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator, decimal=".")
+    by_backslashes = parse_marked_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator, decimal=".")
     are_odd = any('\\"' in lines[index] for index in by_quotes.odd.tolist())
     return are_odd and bool((by_backslashes.widths == columns).all())
 
@@ -349,7 +349,7 @@ def _split_cells(line: str, separator: str = ",") -> list[str]:
         return next(csv.reader([line], strict=False, delimiter=separator))
     except csv.Error:  # a cell that is too long for it
         exchanged = str.maketrans(f",{separator}", f"{separator},")
-        return [(cell or "").translate(exchanged) for cell in cells_of(line.translate(exchanged))]
+        return [(cell or "").translate(exchanged) for cell in split_row(line.translate(exchanged))]
 
 
 def read_names(cells: Sequence[str], where: str) -> tuple[str, ...]:
@@ -518,7 +518,7 @@ def _detect_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: s
         csv_format = _detect_csv_format(head, separator)
         if csv_format is not None:
             return format_csv_option(csv_format)
-    header = _is_header_line(read_first_cells(file, head), cells_of(second))
+    header = _is_header_line(read_first_cells(file, head), split_row(second))
     if has_escapes_by_backslash(head, ","):
         escape = SPARK_ESCAPE
     else:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from spark_model_monitor.data.engine.partitions import gathered
 from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.records.decoded_rows import Matching
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, uri_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, format_uri
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.storage import Storage, StoredFile, join
@@ -329,7 +329,7 @@ def _add_skipped_lines(passed_over: Sequence[int], number: int) -> int:
 def _format_long_line(line: LongLine) -> Record:
     return {
         "reason": Refusal.TOO_LONG.text,
-        "file": uri_of(line.path),
+        "file": format_uri(line.path),
         "line_number": line.number,
         "line_start": line.start,
         "size_bytes": line.size_bytes,

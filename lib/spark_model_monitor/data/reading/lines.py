@@ -21,11 +21,17 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import LongLine
-from spark_model_monitor.data.records.arrays import starts_of, utf_8_flags
-from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, marked_rows, parsed_rows
+from spark_model_monitor.data.records.arrays import compute_text_starts, find_utf_8
+from spark_model_monitor.data.records.csv_rows import (
+    BYTE_ORDER_MARK,
+    RFC_4180_ESCAPE,
+    CsvCells,
+    parse_marked_rows,
+    parse_rows,
+)
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.data.records.missing_values import without_missing_values
+from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import Storage, StoredFile
@@ -64,20 +70,20 @@ class CsvLines:
         return DecodedRows.by_parts([(0, len(lines))], lambda part: self._rows(lines[part]), self.features)
 
     def _rows(self, lines: pa.StringArray) -> DecodedRows:
-        is_text = utf_8_flags(lines)
+        is_text = find_utf_8(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
         # Plain CSV has a faster parser
         if (self.separator, self.decimal) == (",", "."):
-            cells = parsed_rows(lines, len(self.names), escape=self.escape)
+            cells = parse_rows(lines, len(self.names), escape=self.escape)
         else:
             marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
-            cells = marked_rows(lines, len(self.names), **marks)
+            cells = parse_marked_rows(lines, len(self.names), **marks)
         reasons = self._find_reasons(lines, is_text, cells)
-        columns = tuple(without_missing_values(column, self.missing_values) for column in cells.columns)
+        columns = tuple(replace_missing_values(column, self.missing_values) for column in cells.columns)
         return DecodedRows(columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
 
-    def _find_reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
+    def _find_reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: CsvCells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
             # the first half of a cell with a line break would be read as a whole cell
@@ -98,7 +104,7 @@ class CsvLines:
             reasons[is_separator_line] = Refusal.SEPARATOR_LINE
         return reasons
 
-    def _find_rows_of_names(self, cells: Cells) -> list[int]:
+    def _find_rows_of_names(self, cells: CsvCells) -> list[int]:
         """Numbers of the rows of column names only, checked cell by cell: the first cell rules out most rows."""
         names = self._get_written_names()
         sizes = [len(name.encode()) for name in names]
@@ -110,7 +116,7 @@ class CsvLines:
                 cells_left = column.take(pa.array(candidates))
             if cells_left.null_count:
                 cells_left = pc.fill_null(cells_left, "")
-            lengths = np.diff(starts_of(cells_left))  # rule out most other rows
+            lengths = np.diff(compute_text_starts(cells_left))  # rule out most other rows
             fitting = np.flatnonzero((lengths >= min(sizes)) & (lengths <= max(sizes)))
             candidates = candidates[fitting][np.asarray(pc.is_in(cells_left.take(pa.array(fitting)), pa.array(names)))]
             if not len(candidates):

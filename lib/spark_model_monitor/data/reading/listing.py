@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import Coverage
-from spark_model_monitor.data.records.windows import HOUR, Window, hour_of_path
+from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 
@@ -54,7 +54,7 @@ def list_window_folders(storage: Storage, path: str, window: Window, *, later: i
     bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - timedelta(microseconds=1))]
 
     def is_wanted(name: str) -> bool:
-        hour = hour_of_path(f"/{name}/")
+        hour = parse_hour_of_path(f"/{name}/")
         if hour is not None:
             return first <= hour < end
         return bool(ABOVE_HOURS.fullmatch(name)) and bounds[0][: len(name)] <= name <= bounds[1][: len(name)]

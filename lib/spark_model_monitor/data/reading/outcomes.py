@@ -28,7 +28,7 @@ from spark_model_monitor.data.reading.lines import find_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
-from spark_model_monitor.data.records.outcome_payloads import index_of
+from spark_model_monitor.data.records.outcome_payloads import parse_index
 from spark_model_monitor.data.records.outcome_records import (
     IDENTITY,
     LABEL,
@@ -39,10 +39,10 @@ from spark_model_monitor.data.records.outcome_records import (
     DocumentDecoder,
     LabelledRecords,
     LineDecoder,
-    document_of,
-    predicted,
-    record_of,
-    rows_of_blocks,
+    decode_blocks,
+    decode_document,
+    decode_merged_record,
+    fill_predictions,
 )
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
@@ -149,9 +149,9 @@ def _count_features(
         lines = [storage.read(file.path)] if whole_files else read_first_lines(engine, file)
         for line in lines:
             if documents:
-                decoded = document_of(line, anything)
+                decoded = decode_document(line, anything)
             else:
-                decoded = record_of(line, file.path, anything)
+                decoded = decode_merged_record(line, file.path, anything)
             if decoded.reason is None:
                 widths[len(decoded.rows[0]) - OUTCOMES] += 1
             else:
@@ -221,7 +221,7 @@ class OutcomeMark:
             if self.plan.with_predictions:
                 answers = accepted.predictions
             else:
-                answers = predicted(accepted, self.plan.threshold)
+                answers = fill_predictions(accepted, self.plan.threshold)
             assert accepted.labels is not None
             assert answers is not None
             code = np.asarray(pc.not_equal(accepted.labels.cast(pa.string()), answers.cast(pa.string())))
@@ -497,7 +497,7 @@ def _build_dataset(
     """raw: rows for the scan. placed: the same with their locations, if they have any, for the outcomes row by row."""
     locations = [location for location in PLACE_FIELDS if location.name in placed.columns]
     # Outcomes row by row, for whoever reads the data set as rows
-    task = partial(rows_of_blocks, decoder, tuple(location.name for location in locations))
+    task = partial(decode_blocks, decoder, tuple(location.name for location in locations))
     members = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
     members |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *locations])), "refusable": True}
     members["names"] = (LABEL, PREDICTION, PROBABILITY)
@@ -508,7 +508,7 @@ def _find_position(dataset: Dataset, option: str, address: str) -> int:
     if address in dataset.names:
         return dataset.names.index(address)
     # A column by its 0-based index, or as `_c0`
-    index = index_of(address)
+    index = parse_index(address)
     if index is not None and index < len(dataset.names):
         return index
     listed = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"

@@ -44,10 +44,10 @@ from spark_model_monitor.data.reading.headers import (
 )
 from spark_model_monitor.data.reading.listing import Listing, Places, list_dataset, list_paths
 from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table
-from spark_model_monitor.data.records.decoded_rows import can_be_told, matching_of
+from spark_model_monitor.data.records.decoded_rows import can_match_by_name, choose_matching
 from spark_model_monitor.data.records.locations import FILE
 from spark_model_monitor.data.records.refusals import REASON, Refusal
-from spark_model_monitor.data.records.windows import Window, hour_of_path, parse_time
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path, parse_time
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.storage.files import standing_in
@@ -311,7 +311,7 @@ def _reject_outside_window(
     for batch in batches:
         texts = pc.cast(batch.column(time_position), pa.string()).to_pylist()
         files = batch.column(FILE).to_pylist()
-        of_file = {file: hour_of_path(file) for file in set(files)}
+        of_file = {file: parse_hour_of_path(file) for file in set(files)}
         # A row that is refused already keeps its reason
         reasons = batch.column(REASON).to_pylist()
         for row, (text, file) in enumerate(zip(texts, files, strict=True)):
@@ -331,10 +331,10 @@ def _match_features(dataset: Dataset, names: Sequence[str] | None, *, as_service
     """The features matched by name if they are the baseline's, else by position if equally many have no names."""
     if names is None or len(names) != len(dataset.names):
         return dataset
-    matched = replace(dataset, matched_by=matching_of(dataset.names, names))
+    matched = replace(dataset, matched_by=choose_matching(dataset.names, names))
     # By name in any order; by position only if the names mean nothing
     if set(names) == set(dataset.names):
         return matched.select_features(list(names))
-    if can_be_told(dataset.names, names) and not as_service:
+    if can_match_by_name(dataset.names, names) and not as_service:
         return dataset
     return replace(matched, names=tuple(names))

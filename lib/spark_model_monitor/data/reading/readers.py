@@ -41,7 +41,7 @@ from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
 from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.locations import FILE_KEY, PLACE_FIELDS, PLACES
-from spark_model_monitor.data.records.missing_values import batches_without_missing_values
+from spark_model_monitor.data.records.missing_values import replace_missing_in_batches
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
@@ -171,18 +171,18 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
             f"{largest.path}: has {largest.size_bytes:,} bytes, and a JSON document, which is read at once, may have "
             f"{engine.max_line_bytes:,}; write one object a line and --dataset-format jsonl, or a larger --max-record-size"
         )
-    from spark_model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+    from spark_model_monitor.data.records.json_features import INFERRED, choose_features, decode_records, infer_members
 
     # One pass finds the features, whose types and nesting no file says; the rows are read in the next
     lines = engine.lines(listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files)
     source = lines.partitions(*PLACES, *([FILE_KEY] if whole_files else []))
-    inferred = source.mapped(partial(infer, whole_files), INFERRED).batches()
-    features = features_of(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
+    inferred = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
+    features = choose_features(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else PLACE_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
-    rows = source.mapped(partial(rows_of, features, schema, whole_files), schema)
+    rows = source.mapped(partial(decode_records, features, schema, whole_files), schema)
     if options.missing_values:
-        replace_missing = partial(batches_without_missing_values, options.missing_values, len(features.names))
+        replace_missing = partial(replace_missing_in_batches, options.missing_values, len(features.names))
         rows = rows.mapped(replace_missing, schema)
     return Dataset(rows, features.names, refusable=True, rare=features.rare)
 

@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
 from spark_model_monitor.data.records.decoded_rows import Decoded
-from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode, opened
+from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode, open_record
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACE_FIELDS, PLACES
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
@@ -217,7 +217,7 @@ def run_on_captured_line(
     handler: Callable[[Any], Any], line: bytes, path: str, script: Script, reading: Reading
 ) -> list[ScriptResult]:
     """A handler's results for one captured line. path: path of its file."""
-    document = opened(line, reading, path)
+    document = open_record(line, reading, path)
     if isinstance(document, Refusal):
         return [ScriptResult(None, document)]
     if not has_known_types(document):
@@ -386,7 +386,7 @@ def _build_columns(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) ->
     for batch in batches:
         rows = batch.filter(pc.not_equal(batch.column("outcome"), DROPPED))
         row, outcomes, part = (rows.column(name) for name in ("row", "outcome", "part"))
-        # The column of all rows' maps, as one column of names and one of values
+        # The entries of all rows' maps, as one column of names and one of values
         offsets = row.offsets.to_numpy()
         keys, items = (column.slice(offsets[0], offsets[-1] - offsets[0]) for column in (row.keys, row.items))
         name_indices = pc.index_in(keys, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)

@@ -11,7 +11,7 @@ from spark_model_monitor.data.engine.protocol import Partitions
 from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, Scan, scan
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.records.event_times import newest_time, times_of_lines
+from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NeedsSpark, no_group_column
 from spark_model_monitor.monitors.protocol import Judged, Scanned
@@ -73,8 +73,8 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         column_groups=dataset.column_groups if group is None and (time is None or not measures.run_rows) else 1,
         decode=lines.decoding if lines else None,
         metadata=dataset.metadata,
-        newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
-        read_times=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+        newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
+        read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
         file_order=file_order,
     )
     requested = RequestedStates(

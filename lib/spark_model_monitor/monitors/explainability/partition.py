@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.protocol import PARTITION, Broadcast, StateRow
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS
-from spark_model_monitor.data.records.decoded_rows import with_refused
+from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
@@ -292,7 +292,7 @@ def _counts(block: pa.RecordBatch, known: int, of_kept: int = 0) -> RowCounts:
 
 @dataclass(frozen=True)
 class AnswerTask:
-    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `with_refused`.
+    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
 
     If many rows are affected, the model is at fault: then it raises the exception for all rows together.
     """
@@ -317,7 +317,7 @@ class AnswerTask:
                 self._ask(caller, batch.take(pa.array(places)))
             bad = np.zeros(batch.num_rows, bool)
             bad[places[found]] = True
-            yield with_refused(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
+            yield reject_records(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
 
     def _unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
         try:

@@ -25,7 +25,7 @@ from spark_model_monitor.data.engine.local import numbers
 from spark_model_monitor.data.engine.protocol import Engine, Partitions, StateRow, added
 from spark_model_monitor.data.profiling.contingency import STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.records.decoded_rows import with_reasons
+from spark_model_monitor.data.records.decoded_rows import add_reason_field
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadConfiguration, NoData
 from spark_model_monitor.monitors.explainability.analysis import Dependent, analysis_of
@@ -127,7 +127,7 @@ def answered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
     table = dataset.table_with_lines
     columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
     with _asking(rows) as explained:
-        task = AnswerTask(explained, columns, dataset.cells, with_reasons(table.schema))
+        task = AnswerTask(explained, columns, dataset.cells, add_reason_field(table.schema))
     return replace(dataset, rows=table.mapped(task, task.schema), refusable=True)
 
 

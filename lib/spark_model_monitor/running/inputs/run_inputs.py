@@ -21,7 +21,7 @@ from spark_model_monitor.data.reading.formats import (
     SparkFormat,
     TableFormat,
 )
-from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment
@@ -86,7 +86,7 @@ def window_told(config: JobConfig) -> tuple[str, datetime] | None:
     beginning; None if unknown.
     """
     window = window_of(config)
-    hour = hour_of_path(join(config.output_path, ""))
+    hour = parse_hour_of_path(join(config.output_path, ""))
     if window is not None:
         return f"{moment(window.start)}/{moment(window.end)}", window.end
     if hour is not None:

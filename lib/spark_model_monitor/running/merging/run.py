@@ -340,9 +340,9 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         if count:
             log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
         if count > request.max_quarantined_share * read:
-            from spark_model_monitor.data.records.refusals import remedy
+            from spark_model_monitor.data.records.refusals import describe_remedy
 
-            mended = remedy([reason.text for reason in reasons])
+            mended = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
                 mended += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
             raise BadInput(

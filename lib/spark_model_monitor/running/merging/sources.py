@@ -26,7 +26,7 @@ from spark_model_monitor.data.reading.listing import Listing, list_hour_folders
 from spark_model_monitor.data.reading.paths import list_named_files
 from spark_model_monitor.data.records.decoding import CSV
 from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.locations import keys_of, places_among, uri_of
+from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
 from spark_model_monitor.storage import StoredFile, join
 
 SECONDS = 3600
@@ -357,9 +357,9 @@ class FileLocations:
     def of(cls, files: Sequence[HourlyFile], branches: Sequence[str]) -> FileLocations:
         """branches: by number."""
         number = {branch: index for index, branch in enumerate(branches)}
-        uris = [uri_of(file.file.path) for file in files]
+        uris = [format_uri(file.file.path) for file in files]
         spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in spellings_of(uri)]
-        keys = np.array(keys_of([spelling for spelling, _ in spelled]), np.int64)
+        keys = np.array(compute_file_keys([spelling for spelling, _ in spelled]), np.int64)
         order = np.argsort(keys, kind="stable")
         return cls(
             keys[order],
@@ -371,7 +371,7 @@ class FileLocations:
 
     def listed(self, lines: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Int32Array]:
         """The lines of listed files, and the rank of each; files added after the listing are skipped."""
-        places, known = places_among(self.keys, lines)
+        places, known = find_file_indices(self.keys, lines)
         if not known.all():
             lines = lines.filter(pa.array(known))
             places = places[known]

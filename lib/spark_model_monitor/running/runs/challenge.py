@@ -35,7 +35,7 @@ from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, remedy
+from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
@@ -420,7 +420,9 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     bad = sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
         told = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
-        raise BadInput(f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({told}); {remedy(refused)}")
+        raise BadInput(
+            f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({told}); {describe_remedy(refused)}"
+        )
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")
     frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")

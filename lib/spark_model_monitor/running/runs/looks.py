@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.data.records.windows import duration
+from spark_model_monitor.data.records.windows import format_duration
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.outcome import outcome_of_count
 from spark_model_monitor.documents.run_description import RunDescription, moment, time_of
@@ -96,7 +96,7 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     known = with_budget(with_history(read_baseline(config, monitor), config, monitor), config)
     if not isinstance(known, QualityBaseline):
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
-    counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
+    counts = _Counts(config.output_path, moment(window.end), format_duration(until - window.start))
     volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
     known = replace(known, volume=volume)
     # What came since the previous look is added to its states

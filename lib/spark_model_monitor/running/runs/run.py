@@ -29,7 +29,7 @@ from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, write_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
-from spark_model_monitor.data.records.refusals import Refusal, remedy
+from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.check_results import CheckResult, Hint, in_alarms
 from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment
@@ -570,7 +570,7 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
     if ledger.quarantined_share > max_quarantined_share:
         sentence = (
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
-            f"{max_quarantined_share}{where}; {remedy(ledger.refused)}, or allow more with --max-quarantined-share"
+            f"{max_quarantined_share}{where}; {describe_remedy(ledger.refused)}, or allow more with --max-quarantined-share"
         )
         if Refusal.SCRIPT_ERROR.text in ledger.refused:
             raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")

@@ -40,7 +40,7 @@ from spark_model_monitor.data.profiling.scan import compute_row_states
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.data.reading.ledger import NUMBER, Version
-from spark_model_monitor.data.records.event_times import moment_of
+from spark_model_monitor.data.records.event_times import convert_microseconds
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
@@ -385,6 +385,6 @@ def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
     """The newest time of a column, whose timestamps Spark prints in its session's time zone."""
     if not newest or dict(dataset.frame.dtypes)[f"c{dataset.names.index(time)}"] != "timestamp":
         return newest
-    moment = f"TIMESTAMP_LTZ'{moment_of(newest):%Y-%m-%d %H:%M:%S.%f}'"
+    moment = f"TIMESTAMP_LTZ'{convert_microseconds(newest):%Y-%m-%d %H:%M:%S.%f}'"
     [row] = dataset.engine.spark.sql(f"SELECT unix_micros({moment})").collect()
     return int(row[0])
