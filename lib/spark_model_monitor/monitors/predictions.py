@@ -125,11 +125,11 @@ def with_predictions(
     fields = list(table.schema)
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
-    with table.sent(content_of(model, table.engine.storage)) as content:
+    with table.broadcast(content_of(model, table.engine.storage)) as content:
         numeric = tuple(place not in words for place in places)
         of_model = (shipped(model), content, tuple(features), places, numeric)
         task = PredictionTask(*of_model, how, schema, len(names), reason)
-        kept = table.mapped(partial(predictions_of_partition, task), schema).kept()
+        kept = table.mapped(partial(predictions_of_partition, task), schema).persist()
         try:
             yield kept
         finally:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.engine.local_files import input_name
+from spark_model_monitor.data.engine.local_files import format_input_name
 from spark_model_monitor.data.engine.protocol import PARTITION
 from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.partition import compute_partition_states
@@ -23,7 +23,7 @@ def list_files(names, sizes=None):
 
 
 def rank_files(order, files, starts=None):
-    keys = np.array(compute_file_keys([input_name(file.path) for file in files]))
+    keys = np.array(compute_file_keys([format_input_name(file.path) for file in files]))
     return order.rank_rows(keys, np.array(starts or [0] * len(files))).tolist()
 
 
@@ -81,7 +81,7 @@ BOUNDS = np.cumsum([0, *SIZES])
 def keep_runs(files_as_read, *, order, partition=0):
     """The runs of a partition that reads these of the files, one after the other; a cell is the number of its row."""
     rows = np.concatenate([np.arange(BOUNDS[file], BOUNDS[file + 1]) for file in files_as_read])
-    keys = np.array(compute_file_keys([input_name(file.path) for file in FILES]))
+    keys = np.array(compute_file_keys([format_input_name(file.path) for file in FILES]))
     columns = {
         PARTITION: np.full(len(rows), partition, np.int32),
         f"{VALUE}0": rows,

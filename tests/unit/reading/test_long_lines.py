@@ -172,12 +172,12 @@ def test_the_reader_without_a_jvm_passes_over_long_lines_wherever_a_file_is_cut(
         text = bytes(rng.choices(b"aaaaaaaab\r\n", k=rng.randrange(1, 90)))
         (tmp_path / "x.txt").write_bytes(text)
         file = local_files.File(f"file:{tmp_path}/x.txt", len(text))
-        pieces = local_files.pieces(file, rng.randrange(1, 40))
+        pieces = local_files.split_text_file(file, rng.randrange(1, 40))
 
         found = [
             line
             for piece in pieces
-            for batch in local_files.lines_of_piece(piece, names=(LINE,), rows=9, max_bytes=7)
+            for batch in local_files.read_lines_of_piece(piece, names=(LINE,), rows=9, max_bytes=7)
             for line in batch.column(0).to_pylist()
         ]
 

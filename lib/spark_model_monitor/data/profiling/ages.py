@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, compute_once_a_block
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.statistics.states import State
@@ -41,7 +41,7 @@ def parse_times(cells: pa.Array) -> Seconds | None:
 
 def _parse_seconds(cells: pa.Array) -> Seconds:
     if not pa.types.is_string(cells.type):
-        return _convert_numbers(numbers_of(cells))
+        return _convert_numbers(convert_to_doubles(cells))
     # Arrow parses most spellings of times at once, with a zone or without one
     for zone in ("UTC", None):
         with suppress(pa.ArrowInvalid):

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import is_number, number_of, text_of, without_nan
-from spark_model_monitor.data.engine.local import batches_in_order
+from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number, replace_nan
+from spark_model_monitor.data.engine.local import iterate_batches
 from spark_model_monitor.data.engine.protocol import Partitions
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
@@ -180,7 +180,7 @@ class TypedCells:
     @cached_property
     def text(self) -> pa.StringArray:
         """The cells as texts; null if missing."""
-        return text_of(self.source)
+        return format_texts(self.source)
 
     @property
     def may_be_text(self) -> bool:
@@ -192,7 +192,7 @@ def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bo
     if is_number(values.type):
         decimal = pa.types.is_decimal(values.type)
         integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
-        numbers = number_of(without_nan(values))
+        numbers = convert_decimals(replace_nan(values))
         # An integral decimal is written 7, its double 7.0
         source = values if integral else numbers
         return _build_number_cells(numbers, source, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
@@ -336,7 +336,7 @@ class IdentityTask:
                 texts = cells.text
                 # 1 and 1.0 are one value, whatever the column's type
                 if cells.number is not None:
-                    numbers = text_of(pa.array(cells.number, mask=~cells.has_number))
+                    numbers = format_texts(pa.array(cells.number, mask=~cells.has_number))
                     texts = pc.if_else(pa.array(cells.kind == CellKind.INTEGRAL), numbers, texts)
                 distinct = texts.drop_null().unique()
                 yield pa.RecordBatch.from_arrays([pa.repeat(index, len(distinct)), distinct], names=["place", "text"])
@@ -506,7 +506,7 @@ def count_rows(
     """
     started = time.monotonic()
     # One more than allowed, so that an engine can stop there and we still see that there are too many
-    counted = rows.engine.way(count_kinds)(rows, names, plan, reason, cells, MOST_CELLS + 1)
+    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MOST_CELLS + 1)
     if len(counted) > MOST_CELLS:
         raise BadInput(_describe_excess(plan))
     account = build_row_counts(counted, reasons)
@@ -537,7 +537,7 @@ def select_first_runs(
     One Spark job that reads only these rows. Source: B5.4.
     """
     # The first rows by kind
-    first_rows = rows.engine.way(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
+    first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
     # The keys of these rows, as positions among all keys of their column
     facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
@@ -557,7 +557,7 @@ def read_first_kinds(
     """The kinds of the first `limit` kept rows, in order."""
     task = CountTask(plan, tuple(names), reason, None)
     kinds = list[dict[str, Any]]()
-    for batch in batches_in_order(rows):
+    for batch in iterate_batches(rows):
         accepted = drop_rejected(batch, reason)
         if accepted.num_rows:
             kinds += task.keys(accepted.slice(0, limit - len(kinds))).to_pylist()
@@ -570,7 +570,7 @@ def count_distinct(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, indices: Sequence[int], reason: str | None = None
 ) -> Mapping[int, int]:
     """The number of distinct values of columns of `plan.valued`, by index. One Spark job."""
-    return rows.engine.way(count_distinct_values)(rows, names, plan, indices, reason)
+    return rows.engine.implementation(count_distinct_values)(rows, names, plan, indices, reason)
 
 
 def count_distinct_values(

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.registry import Registry
@@ -93,7 +93,7 @@ class RuleCells:
         """Of each row, NaN where there is none."""
         if self.is_text:
             return self.expand_to_rows(self.different_numbers, np.nan)
-        return numbers_of(self._cells)
+        return convert_to_doubles(self._cells)
 
     @cached_property
     def strings(self) -> pa.Array:

@@ -44,7 +44,7 @@ class FileOrder:
         """The order of these files by their paths, in which numbers are compared as numbers; None of fewer than two."""
         if len(files) < 2:
             return None
-        from spark_model_monitor.data.engine.local_files import input_name  # on the driver alone
+        from spark_model_monitor.data.engine.local_files import format_input_name  # on the driver alone
 
         files = sorted(files, key=lambda file: _make_natural_sort_key(file.path))
         unit_bytes = max(1, partitions.MIN_PARTITION_BYTES // 2)  # no piece of a file that is cut has fewer
@@ -53,7 +53,9 @@ class FileOrder:
         first_ranks = np.concatenate(([0], ends[:-1]))
         # Spark names a file in two ways: one for `input_file_name`, one for `_metadata.file_path`
         keys = np.array(
-            compute_file_keys([input_name(file.path) for file in files] + [format_uri(file.path) for file in files])
+            compute_file_keys(
+                [format_input_name(file.path) for file in files] + [format_uri(file.path) for file in files]
+            )
         )
         keys, indices = np.unique(keys, return_index=True)
         return cls(keys, np.tile(first_ranks, 2)[indices], unit_bytes, int(ends[-1]))

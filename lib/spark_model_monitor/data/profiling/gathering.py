@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.plan import (
     NORM,
     TEXT_TYPES,
@@ -425,7 +425,7 @@ class RowRepeatsGatherer:
         else:
             cells = block.cells(column)
         if not column.is_text:
-            return (numbers_of(cells) + 0.0).view(np.uint64)
+            return (convert_to_doubles(cells) + 0.0).view(np.uint64)
         present = block.texts_by_position[column.position].cell_hashes
         if not cells.null_count:
             return present

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, added
+from spark_model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, add_states
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.profiling.segments import Cut, Segments
@@ -210,7 +210,7 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     partials = raw.numbered().states(partial(compute_outcome_states, task))
     rows_by_kind = groupby(partials.rows(adders=0 if are_few else 1), key=lambda row: row.kind)
     states = {
-        kind: added(row.state for row in state_rows) for kind, state_rows in rows_by_kind
+        kind: add_states(row.state for row in state_rows) for kind, state_rows in rows_by_kind
     }  # small: two per partition
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))

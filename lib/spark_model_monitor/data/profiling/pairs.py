@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.states import State
@@ -104,8 +104,8 @@ def read_values(block: Block, column: ColumnPlan, *, numeric: bool, accept_expon
     cells = block.cells(column)
     if not column.is_text:
         if numeric:
-            return numbers_of(cells)
-        return hash_values(numbers_of(cells))
+            return convert_to_doubles(cells)
+        return hash_values(convert_to_doubles(cells))
     texts = block.texts_by_position[column.position]
     # A text column, as its gatherer parsed and hashed it; Spark's hashes of times are not of their texts
     present: Values | None

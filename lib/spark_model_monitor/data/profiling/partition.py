@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import number_of, text_of
+from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from spark_model_monitor.data.engine.protocol import PARTITION, StateRow
 from spark_model_monitor.data.profiling.file_order import select_file_columns
@@ -333,7 +333,7 @@ def _prepare_column(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
 
         names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM, ELEMENTS)
         return {f"{name}{position}": values for name, values in zip(names, measure_vectors(cells), strict=True)}
-    prepared = {f"{VALUE}{position}": text_of(cells) if plan.is_text else number_of(cells)}
+    prepared = {f"{VALUE}{position}": format_texts(cells) if plan.is_text else convert_decimals(cells)}
     if plan.is_text:
         prepared[f"{VALUE}{position}"] = make_keys(prepared[f"{VALUE}{position}"])
     if plan.hashed_by_spark:

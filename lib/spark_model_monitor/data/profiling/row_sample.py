@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import number_of, numbers_of, text_of
+from spark_model_monitor.data.engine.casts import convert_decimals, convert_to_doubles, format_texts
 from spark_model_monitor.data.engine.protocol import PARTITION
 from spark_model_monitor.data.profiling.plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
@@ -87,11 +87,11 @@ class BinnedColumn:
                 numbers = parse_numbers(cells)
                 absent = np.asarray(cells.is_null())
             else:
-                numbers = numbers_of(number_of(cells))
+                numbers = convert_to_doubles(convert_decimals(cells))
                 absent = np.isnan(numbers)
             bins = np.searchsorted(np.array(self.cuts), numbers, side="left") + 2
             return np.asarray(np.where(absent, MISSING, np.where(np.isnan(numbers), 1, bins)), np.int16)
-        encoded = make_keys(text_of(cells)).dictionary_encode()
+        encoded = make_keys(format_texts(cells)).dictionary_encode()
         # Each distinct text is looked up once; -1 + 2 is the bin of other texts
         bin_indices = pc.index_in(encoded.dictionary, pa.array(self.values, pa.string()))
         bins_of_texts = (pc.fill_null(bin_indices, -1).to_numpy(zero_copy_only=False) + 2).clip(1)
@@ -179,7 +179,7 @@ def _read_sampled_texts(
             # A row's position in the data: its partition above 40 bits of its number there
             is_chosen = pa.array(sampler.choose(None, rows + (accepted.column(PARTITION)[0].as_py() << 40), []))
             chosen_rows = accepted.filter(is_chosen)
-            cells = [text_of(chosen_rows.column(name)) for name in schema.names[2:]]
+            cells = [format_texts(chosen_rows.column(name)) for name in schema.names[2:]]
             locations = [chosen_rows.column(PARTITION), pa.array(rows).filter(is_chosen)]
             yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
 
@@ -288,7 +288,7 @@ def _choose_rows(
         else:
             metadata = [{} for _ in rows]
         for name, position in metadata_columns.items():
-            texts = text_of(accepted.column(f"c{position}")).to_pylist()
+            texts = format_texts(accepted.column(f"c{position}")).to_pylist()
             for record_metadata, text in zip(metadata, texts, strict=True):
                 if text is not None:
                     record_metadata[name] = text
@@ -365,7 +365,7 @@ def _select_rows_with_ids(
         accepted = drop_rejected(batch, reason)
         # A row's id is in a column, or in its record
         if position is not None:
-            row_ids = text_of(accepted.column(f"c{position}"))
+            row_ids = format_texts(accepted.column(f"c{position}"))
         else:
             lines = [""] * accepted.num_rows
             if LINE in accepted.schema.names:

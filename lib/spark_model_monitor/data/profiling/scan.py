@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.protocol import Partitions, StateRow, States, added
+from spark_model_monitor.data.engine.protocol import Partitions, StateRow, States, add_states
 from spark_model_monitor.data.profiling.partition import (
     Decode,
     compute_partition_states,
@@ -158,7 +158,7 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     plans, states = _build_plans(source, requested)
 
     # One pass over the rows, and the states of all partitions added
-    partials = reduce(lambda states_so_far, more: states_so_far.beside(more), map(states, plans))
+    partials = reduce(lambda states_so_far, more: states_so_far.concat(more), map(states, plans))
     features = len(source.names)
     max_partitions = source.partitions_at_most
     are_few = max_partitions is not None and features * max_partitions <= STATES_ON_THE_DRIVER
@@ -226,7 +226,7 @@ def _build_plans(source: RowSource, requested: RequestedStates) -> tuple[list[Sc
         return [plan(plan_decoded_columns(names, requested.counted))], partial(
             compute_row_states, source.data, source.decode
         )
-    make_states = source.data.engine.way(prepare_typed_columns)
+    make_states = source.data.engine.implementation(prepare_typed_columns)
     plan_columns, states = make_states(source.data, source.predicates, source.reason, source.cells)
     # States of several columns need their rows whole, so one group
     groups = split_columns(len(names), 1 if requested.needs_whole_rows else source.column_groups)
@@ -302,7 +302,7 @@ def prepare_typed_columns(
         names = {*filter(None, (reason, cells, line)), *(f"c{column.position}" for column in plan.columns)}
         if plan.file_order is not None:
             names |= {FILE_KEY, BLOCK_START}
-        needed = cast("LocalPartitions", table).only(names)
+        needed = cast("LocalPartitions", table).restrict_columns(names)
         return needed.numbered().states(partial(_compute_typed_states, plan, reason, cells))
 
     return partial(plan_typed_columns, table.schema), states
@@ -324,5 +324,5 @@ def _add_states(partials: Iterable[StateRow]) -> dict[int, list[State]]:
     sums: dict[int, list[State]] = {}
     # Rows come sorted by feature and kind, and by partition within these
     for (feature, _), state_rows in groupby(partials, key=lambda row: (row.feature, row.kind)):
-        sums.setdefault(feature, []).append(added(row.state for row in state_rows))
+        sums.setdefault(feature, []).append(add_states(row.state for row in state_rows))
     return sums

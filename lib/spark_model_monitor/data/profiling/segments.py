@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.gathering import RunStarts, extract_runs, keep_lowest_lots, rank_runs
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_a_block
 from spark_model_monitor.data.records.arrays import drop_nulls
@@ -238,7 +238,7 @@ def _parse_numbers(cells: pa.Array, column: ColumnPlan) -> NDArray[np.float64]:
     """The number of each row, NaN if missing."""
     if column.is_text:
         return parse_numbers(cells)
-    return numbers_of(cells)
+    return convert_to_doubles(cells)
 
 
 class SegmentsGatherer:

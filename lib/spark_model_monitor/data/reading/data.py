@@ -105,7 +105,7 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     names = tuple(rows.schema.names)
     require_columns(names)
     stored_rows = convert_to_spark_types(rows, FILE_BYTES_OF_A_GROUP)
-    in_memory = engine.way(read_in_memory)(engine, stored_rows, by_tasks)
+    in_memory = engine.implementation(read_in_memory)(engine, stored_rows, by_tasks)
     if in_memory is not None:
         memory_rows, max_partitions, groups = in_memory
         return Dataset(memory_rows, names, partitions_at_most=max_partitions, column_groups=groups)
@@ -131,16 +131,16 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         groups = choose_column_groups(table)
     if groups is None:
         return None
-    from spark_model_monitor.data.engine.casts import type_of_spark, typed
+    from spark_model_monitor.data.engine.casts import cast_batch, map_to_spark_type
 
     types = {
-        data_type: type_of_spark(data_type, f"column {position}")
+        data_type: map_to_spark_type(data_type, f"column {position}")
         for position, data_type in enumerate(table.schema.types, start=1)
     }
     schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
-    batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
+    batches = [cast_batch(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
     alone = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
-    return alone.of_batches(schema, [batches]), 1, groups
+    return alone.make_partitions(schema, [batches]), 1, groups
 
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"

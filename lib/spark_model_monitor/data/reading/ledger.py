@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.partitions import gathered
+from spark_model_monitor.data.engine.partitions import group_by_size
 from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, format_uri
@@ -285,10 +285,10 @@ def write_quarantine(
     storage = dataset.engine.storage(output_path)
     # Files of an earlier run would seem to be of this one
     storage.delete(folder)
-    refused = refused or dataset.engine.way(find_rejected_lines)
+    refused = refused or dataset.engine.implementation(find_rejected_lines)
     records = _merge_records(() if only_long_lines else refused(dataset), dataset.long_lines)
     lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in records)
-    for index, chunk in enumerate(gathered(lines, CHUNK_BYTES, len)):
+    for index, chunk in enumerate(group_by_size(lines, CHUNK_BYTES, len)):
         storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(chunk), private=True)
     return folder
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import double_of, is_number, text_of, without_nan
+from spark_model_monitor.data.engine.casts import format_texts, is_number, parse_doubles, replace_nan
 from spark_model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
 from spark_model_monitor.data.profiling.outcomes import OutcomeMetric
 from spark_model_monitor.data.profiling.plan import CUT_NO_ROWS, NO_GROUPS, VALUE
@@ -414,7 +414,7 @@ def _append_expected_labels(
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        predictions = double_of(without_nan(batch.column(of_prediction)))
+        predictions = parse_doubles(replace_nan(batch.column(of_prediction)))
         if batch.num_rows:
             expected_errors = errors({name: batch.column(column) for name, column in columns_by_name.items()})
         else:
@@ -558,9 +558,9 @@ def _convert_columns(
 def _convert_cells(values: pa.Array, *, as_number: bool) -> pa.Array:
     # The probabilities of all classes in one cell
     if pa.types.is_list(values.type):
-        elements = (double_of if as_number else text_of)(values.values)
+        elements = (parse_doubles if as_number else format_texts)(values.values)
         return pa.ListArray.from_arrays(values.offsets, elements, mask=values.is_null() if values.null_count else None)
-    present = without_nan(values)
+    present = replace_nan(values)
     if as_number and is_number(values.type):
-        return double_of(present)
-    return text_of(present)
+        return parse_doubles(present)
+    return format_texts(present)

@@ -108,13 +108,13 @@ def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAUL
         read_catalog_table,  # imports Parquet readers, which are rarely needed
     )
 
-    rows_of = engine.way(read_catalog_table)
+    rows_of = engine.implementation(read_catalog_table)
     return rows_of(engine, table.name, options.as_of, options.since, in_order=options.as_service)
 
 
 def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:
     """The rows of a Spark reader that needs only options, such as a database's. Raises the reader's exceptions."""
-    return engine.way(read_with_reader)(engine, source.reader, source.options, in_order=as_service)
+    return engine.implementation(read_with_reader)(engine, source.reader, source.options, in_order=as_service)
 
 
 def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
@@ -242,7 +242,7 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
             f"time_column: {column!r} is text, as all of CSV and JSON Lines, and takes no rows of a window; leave out the window "
             "(--start-time and --end-time, or --scheduled-time) to read all rows, or write Parquet, ORC or a table"
         )
-    return replace(dataset, rows=dataset.engine.way(select_window_rows)(dataset, column, window))
+    return replace(dataset, rows=dataset.engine.implementation(select_window_rows)(dataset, column, window))
 
 
 def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:

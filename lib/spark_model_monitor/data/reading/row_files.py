@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_model_monitor.data.engine import partitions
-from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, gathered
+from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, group_by_size
 from spark_model_monitor.data.profiling.partition import choose_block_rows, plan_typed_columns
 from spark_model_monitor.data.profiling.plan import ColumnPlan
 from spark_model_monitor.data.profiling.scan import split_columns
@@ -149,7 +149,7 @@ def write(rows: Rows, path: Path) -> None:
     """Write the rows to a file. Raises OutputFailed if there is no room."""
     is_table = isinstance(rows, pa.Table)
     group = _choose_group_rows(rows) if is_table else None
-    groups = gathered(rows, ROW_GROUP_BYTES, attrgetter("nbytes"))
+    groups = group_by_size(rows, ROW_GROUP_BYTES, attrgetter("nbytes"))
     tables = [rows] if is_table else map(pa.Table.from_batches, groups)
     try:
         with pq.ParquetWriter(path, rows.schema, store_schema=False) as file:

@@ -313,7 +313,7 @@ def process_lines(
     """
     # The script runs once; its rows are held for the scan
     raw = lines.partitions(*PLACES)
-    rows = raw.mapped(partial(_run_on_byte_lines, runner or partial(run_handler, script)), OUTCOME_SCHEMA).kept()
+    rows = raw.mapped(partial(_run_on_byte_lines, runner or partial(run_handler, script)), OUTCOME_SCHEMA).persist()
     batches = rows.numbered().mapped(_count_outcomes, TALLY_SCHEMA).batches()
     tallies = sorted(chain.from_iterable(batch.to_pylist() for batch in batches), key=itemgetter(PARTITION))
     # Counts, names and problems of all partitions, in their order

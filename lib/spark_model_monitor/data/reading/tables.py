@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spark_model_monitor.data.engine.local_files import File, source_of
-from spark_model_monitor.data.engine.local_tables import TableFiles, schema_of
+from spark_model_monitor.data.engine.local_files import File, open_source
+from spark_model_monitor.data.engine.local_tables import TableFiles, read_schema
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import LIBRARIES, parse_table_path
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
@@ -165,7 +165,7 @@ def read_catalog_table(
         table_files = table.list_appended_files(start, version)
     if start is not None and not table_files.files:
         raise make_nothing_appended_error(name, start, version)
-    rows = cast("LocalEngine", engine).rows_of_table(table_files, in_order=in_order)
+    rows = cast("LocalEngine", engine).read_table_files(table_files, in_order=in_order)
     return Dataset(rows, tuple(table_files.schema.names), version=TableVersion(name, version, start))
 
 
@@ -252,7 +252,7 @@ class _DeltaTable:
         return added
 
     def _has_inserted_rows(self, change: Mapping[str, Any]) -> bool:
-        kinds = pq.ParquetFile(source_of(join(self.path, unquote(change["path"])))).read(["_change_type"])
+        kinds = pq.ParquetFile(open_source(join(self.path, unquote(change["path"])))).read(["_change_type"])
         return bool(pc.any(pc.equal(kinds.column(0), "insert")).as_py())
 
     def _files(
@@ -407,7 +407,7 @@ class _ParquetFolder:
             for file in files
         }
         if files:
-            schema = schema_of(files[-1].path, "parquet")
+            schema = read_schema(files[-1].path, "parquet")
         else:
             schema = pa.schema([])
         own_fields = [pa.field(field.name, field.type) for field in schema]

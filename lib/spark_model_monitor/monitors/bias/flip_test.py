@@ -316,7 +316,7 @@ def flip_test(
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
         return NO_LIBRARY
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
-    prepared = table.engine.way(flip_rows)(
+    prepared = table.engine.implementation(flip_rows)(
         table, names, plan, features, positive, [group.sensitive for group in groups], reason
     )
     if prepared is None:
@@ -355,7 +355,7 @@ def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int)
 def _tested(
     prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
 ) -> list[FlipTest]:
-    with prepared.sent(neighbours) as sent:
+    with prepared.broadcast(neighbours) as sent:
         counted = _rows(prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA))
     sums = np.zeros((len(plan), len(SUMMED)), np.int64)
     for row in counted:

@@ -51,7 +51,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         rows = lines.raw_with_files
     predicates: dict[str, Any] = {}
     if asked:
-        rows, predicates = engine.way(with_conditions)(dataset, asked)
+        rows, predicates = engine.implementation(with_conditions)(dataset, asked)
 
     # What is read, and what is computed from it
     if measures.segments:
@@ -99,13 +99,13 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         scan_result = replace(scan_result, profile=with_pairs(scan_result.profile, scan_result.runs))
     counts = scan_result.rows
     if time is not None:
-        counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
-    metrics = partial(engine.way(evaluated), dataset, scan_result.profile)
+        counts = replace(counts, newest=engine.implementation(newest_in_utc)(dataset, counts.newest, time))
+    metrics = partial(engine.implementation(evaluated), dataset, scan_result.profile)
     results = None
     if checks:
         from spark_model_monitor.monitors.user_checks.suite import checked
 
-        results = partial(engine.way(checked), checks, dataset, profile_of_deequ, scan_result.matches)
+        results = partial(engine.implementation(checked), checks, dataset, profile_of_deequ, scan_result.matches)
     judge = None
     if measures.expected:
         judge = partial(_judged, measures.expected, dataset, scan_result)

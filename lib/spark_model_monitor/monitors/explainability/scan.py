@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.local import numbers
-from spark_model_monitor.data.engine.protocol import Engine, Partitions, StateRow, added
+from spark_model_monitor.data.engine.local import make_numbers
+from spark_model_monitor.data.engine.protocol import Engine, Partitions, StateRow, add_states
 from spark_model_monitor.data.profiling.contingency import STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.decoded_rows import add_reason_field
@@ -116,7 +116,7 @@ def _asking(rows: _Rows) -> Iterator[Explained]:
     numeric, cells = _baseline(rows)
     measures = rows.measures
     shap = rows.measures.shap
-    with rows.partitions.sent(content_of(measures.model, rows.dataset.engine.storage)) as content:
+    with rows.partitions.broadcast(content_of(measures.model, rows.dataset.engine.storage)) as content:
         how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
         yield Explained(rows.plan.features, numeric, shipped(measures.model), content, cells, *how)
 
@@ -185,7 +185,7 @@ class _Rows:
     def tasks(self, count: int) -> Partitions:
         """Partitions of one row each, its number, for work that isn't on the data's rows."""
         engine: Engine = self.dataset.engine
-        return engine.way(numbers)(engine, count)
+        return engine.implementation(make_numbers)(engine, count)
 
 
 def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
@@ -304,7 +304,7 @@ def _explained(rows: _Rows, task: AttributionTask) -> tuple[Attributions, RowCou
 
 def _sum(found: list[StateRow], none: Any, kind: str) -> Any:
     states = [row.state for row in sorted(found, key=lambda row: row.partition) if row.kind == kind]
-    return added(states) if states else none
+    return add_states(states) if states else none
 
 
 def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
@@ -333,7 +333,7 @@ def _dependence(rows: _Rows, explained: Explained, state: Attributions) -> tuple
             column = cells[:, place]
         grids.append((place, grid_of(column, pdp.grid_resolution or RESOLUTION)))
     each = rows.tasks(len(grids))
-    with each.sent(cells) as sent:
+    with each.broadcast(cells) as sent:
         task = partial(dependence_of_features, explained, tuple(grids), sent)
         batches = each.mapped(task, SUMS_SCHEMA).batches()
     found = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}

@@ -337,7 +337,7 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
         position = dataset.names.index(address)
     else:
         position = int(address)
-    rows = dataset.table.above(f"c{position}", threshold_of(config, analysis), f"c{len(dataset.names)}")
+    rows = dataset.table.flag_above(f"c{position}", threshold_of(config, analysis), f"c{len(dataset.names)}")
     rest = rows.columns[len(dataset.names) : -1]
     columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
     return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))

@@ -205,8 +205,8 @@ def put_aside(
         long_lines=tuple(sorted(long_lines)),
     )
     also = reduce(_beside, elements) if elements else None  # there may be no ground truth yet
-    return write_quarantine(dataset, output_path, partial(engine.way(find_rejected_lines), also=also))
+    return write_quarantine(dataset, output_path, partial(engine.implementation(find_rejected_lines), also=also))
 
 
 def _beside(some: Partitions, others: Partitions) -> Partitions:
-    return some.beside(others)
+    return some.concat(others)

@@ -24,7 +24,7 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from spark_model_monitor.data.engine import partitions
-from spark_model_monitor.data.engine.casts import common_type, type_of_spark
+from spark_model_monitor.data.engine.casts import find_common_type, map_to_spark_type
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
 from spark_model_monitor.data.reading.tables import NOT_RECORDED, find_versions, make_nothing_appended_error
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
@@ -260,7 +260,7 @@ def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], 
     if without:
         kept = [field for field in fields if field.name not in without]
         types = {
-            (each.name, pa.int64() if each.name in nanos else type_of_spark(each.type, each.name)) for each in kept
+            (each.name, pa.int64() if each.name in nanos else map_to_spark_type(each.type, each.name)) for each in kept
         }
         schema = pa.schema(sorted(types, key=lambda of: names.index(of[0])))
         if len(schema) + len(without) > len(names):
@@ -301,8 +301,8 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
         frames.append(frame.select(*columns))
     rows = reduce(DataFrame.union, frames)
     # As many partitions as one reader of all files would have, which packs small files together
-    partition_bytes = partitions.bytes_of(spark.conf.get("spark.sql.files.maxPartitionBytes"))
-    open_cost_bytes = partitions.bytes_of(spark.conf.get("spark.sql.files.openCostInBytes"))
+    partition_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.maxPartitionBytes"))
+    open_cost_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.openCostInBytes"))
     sizes = (file.size_bytes for files in files_by_schema.values() for file in files)
     return rows.coalesce(partitions.partitions_at_most(sizes, partition_bytes, open_cost_bytes))
 
@@ -315,15 +315,15 @@ def _common_schema(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) ->
         for column in schema:
             data_type = column.type
             if not pa.types.is_null(data_type):
-                data_type = type_of_spark(data_type, f"{file.path}: {column.name!r}")
+                data_type = map_to_spark_type(data_type, f"{file.path}: {column.name!r}")
             # Compared with the file that has the column first
             first_field, first_file = first_fields.setdefault(column.name, (column, file))
-            common = common_type(types.get(column.name, pa.null()), data_type)
+            common = find_common_type(types.get(column.name, pa.null()), data_type)
             if common is None:
                 problem = f"column {column.name!r} is {column.type}, and {first_field.type} in {first_file.path}"
                 raise BadInput(f"{file.path}: {problem}; write all files with the same types")
             types[column.name] = common
-    return pa.schema([(name, type_of_spark(data_type, name)) for name, data_type in types.items()])
+    return pa.schema([(name, map_to_spark_type(data_type, name)) for name, data_type in types.items()])
 
 
 FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
