@@ -71,7 +71,7 @@ def main() -> int:
     if asked.minutes:
         ends = time.monotonic() + 60 * asked.minutes
     went_wrong = {}
-    for script in asked.restrict_columns or SCRIPTS:
+    for script in asked.only or SCRIPTS:
         left = ends - time.monotonic() if ends else None
         if left is not None and left <= 0:
             print(f"== {script}: left out, the time is over", flush=True)

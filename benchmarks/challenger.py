@@ -138,7 +138,7 @@ def main() -> None:
         "classes": (of_metrics, given.metric_trials, 4, 1_200, OF_MANY),
     }
     for name, (run, *sizes) in runs.items():
-        if given.restrict_columns in (None, name):
+        if given.only in (None, name):
             for line in run(*sizes):
                 print(line, flush=True)
 

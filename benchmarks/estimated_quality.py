@@ -508,7 +508,7 @@ def main() -> None:
         "speed": lambda: speed(data),
     }
     for name, part in parts.items():
-        for line in part() if asked.restrict_columns in (None, name) else ():
+        for line in part() if asked.only in (None, name) else ():
             print(line, flush=True)
 
 

@@ -247,7 +247,7 @@ def main() -> int:
     np.seterr(all="ignore")
     missed = 0
     found = series(asked.folder, asked.elec2)
-    for name in asked.restrict_columns or PARTS:
+    for name in asked.only or PARTS:
         for mark in PARTS[name](found, asked.orders, asked.seed):
             missed += not mark.met
             print(mark, flush=True)

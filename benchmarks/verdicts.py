@@ -2084,7 +2084,7 @@ def main() -> int:
     asked = parser.parse_args()
     globals()["SEED"], missed = asked.seed, 0
     logging.getLogger("spark_model_monitor").setLevel(logging.ERROR)
-    for name in asked.restrict_columns or PARTS:
+    for name in asked.only or PARTS:
         began = time.perf_counter()
         for mark in PARTS[name](asked.full):
             missed += not mark.met

@@ -64,7 +64,7 @@ def main(words: Sequence[str]) -> int:
         package = tree / PACKAGE.relative_to(PACKAGE.parents[1])
         files = [file for folder in options.folders for file in sorted((package / folder).rglob("*.py"))]
         damages = draw_damages(files, seed, options.count)
-        chosen = options.restrict_columns or range(1, len(damages) + 1)
+        chosen = options.only or range(1, len(damages) + 1)
 
         # Each of them in turn, with its test
         for number in chosen:

@@ -224,8 +224,8 @@ class MetricComparison:
         """By how much the value may be too high and too low, 19 times in 20, with the baseline's own error."""
         assert self.spread is not None
         of_baseline = self.of_baseline or self.spread  # assumes the same error if the counts are unknown
-        past = max(of_baseline.below, of_baseline.flag_above)  # the larger one, as a distance ends at 0
-        return math.hypot(self.spread.below, past), math.hypot(self.spread.flag_above, past)
+        past = max(of_baseline.below, of_baseline.above)  # the larger one, as a distance ends at 0
+        return math.hypot(self.spread.below, past), math.hypot(self.spread.above, past)
 
     @property
     def level(self) -> float:

@@ -74,7 +74,7 @@ class Spread:
 
     value: float
     below: float
-    flag_above: float
+    above: float
 
 
 def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[str, Spread | None]:
