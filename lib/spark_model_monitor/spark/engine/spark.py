@@ -112,7 +112,7 @@ WAYS = {
         *("prepare_typed_columns", "find_rejected_lines", "with_conditions", "newest_in_utc"),
         *("select_window_rows", "read_in_memory", "read_catalog_table", "read_with_reader"),
     ),
-    "engine.contingency": ("count_kinds", "read_first_kinds", "count_distinct_values", "flip_rows"),
+    "engine.contingency": ("count_kinds", "read_first_kinds", "count_distinct_values", "prepare_flip_rows"),
     "engine.spark": ("make_numbers", "before_many_files"),
     "deequ.checks": ("checks_of_function", "require_answerable"),
 }
