@@ -128,17 +128,17 @@ def _estimated_quality(config: JobConfig) -> Monitor:
 def _bias(config: JobConfig) -> Monitor:
     """How a model, and the data it learns from, treat a sensitive group beside the rest."""
     from spark_model_monitor.monitors.bias.monitor import BiasMonitor
-    from spark_model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
+    from spark_model_monitor.running.inputs.measures import bias_measures, bias_tolerances
 
-    return BiasMonitor(bias_measures(config), bias_tolerances_of(config), config.find_causes)
+    return BiasMonitor(bias_measures(config), bias_tolerances(config), config.find_causes)
 
 
 def _explainability(config: JobConfig) -> Monitor:
     """Which features move a model's answers, and whether that changes."""
     from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-    from spark_model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances_of
+    from spark_model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances
 
-    return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances_of(config))
+    return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances(config))
 
 
 def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Monitor:

@@ -197,7 +197,7 @@ def _draw_chart(
 def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]) -> PageTable:
     judged = any(result is not None for result in metric_results)
     with_interval = any(result is not None and result.interval is not None for result in metric_results)
-    columns = [Column("metric"), Column("description", is_name=True), Column("value", is_number=True)]
+    columns = [Column("metric", is_name=True), Column("description"), Column("value", is_number=True)]
     if judged:
         columns += [Column("baseline", is_number=True)]
         columns += [Column("95 % interval", is_number=True)] if with_interval else []

@@ -35,10 +35,10 @@ from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_his
 from spark_model_monitor.reports.outputs.files import document_of, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import (
-    context_of,
     decisions_for,
     read_baseline,
     reference_to_baseline,
+    run_context,
     violated_since,
     with_history,
 )
@@ -182,7 +182,7 @@ def _scan_commits(
         try:
             with read_source(engine, commit_config) as data:
                 share = commit_config.max_quarantined_share
-                context = context_of(commit_config)
+                context = run_context(commit_config)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
         except (NoData, NotRecorded) as nothing:
             log.info("version %d: %s", commit.version, nothing)
@@ -196,7 +196,7 @@ def _judge_commit(window: _Window, baseline: StoredBaseline | None, monitor: Mon
     decisions = decisions_for(config)
     since = violated_since(config)
     findings = run_monitoring(
-        window.rows, monitor, baseline, context=context_of(config), decisions=decisions, since=since
+        window.rows, monitor, baseline, context=run_context(config), decisions=decisions, since=since
     )
     run = put_in_place(findings, config, reference_to_baseline(config, monitor))
     notify(findings, run, config)

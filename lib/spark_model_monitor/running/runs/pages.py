@@ -128,6 +128,11 @@ def create_run_page(
     )
 
 
+def linked_files(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The names of a run's files that a browser shows, which lie beside its page."""
+    return tuple(sorted(name for name in files if name.endswith(".json") and "/" not in name))
+
+
 def _add_context_to_section(
     section: PageSection, described: RunDescription, hints: Sequence[Hint], hours: Mapping[str, Hours]
 ) -> PageSection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ from spark_model_monitor.reports.history.archive import (
 from spark_model_monitor.reports.outputs.files import Run, publish
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from spark_model_monitor.reports.page.files import Report, report_files
-from spark_model_monitor.running.runs.pages import AsTables, create_run_page
+from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import opened_by, opening_session
 
@@ -213,7 +213,7 @@ class Baseline(AsTables):
         """Every file of the run by its name below the output path."""
         files = {**self.files_of_data(), **summary_file(self.judgement.summary()), **self.judgement.files}
         if self.context.report:
-            files |= report_files(self.report().page)
+            files |= report_files(replace(self.report().page, files=linked_files(files)))
         return files
 
     def files_of_data(self) -> dict[str, bytes]:
@@ -460,12 +460,12 @@ class Findings(AsTables):
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
         files |= self.judgement.files
-        if self.current.context.report:
-            files |= report_files(self._page(described, NOTHING_AROUND))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.violations.to_json().encode()
+        if self.current.context.report:
+            files |= report_files(replace(self._page(described, NOTHING_AROUND), files=linked_files(files)))
         return files
 
     def tables(self) -> dict[str, bytes]:
@@ -514,7 +514,8 @@ class Findings(AsTables):
             else:
                 context = NOTHING_AROUND
             if context != NOTHING_AROUND:
-                shown = report_files(self._page(described, context))
+                page = replace(self._page(described, context), files=linked_files(files))
+                shown = report_files(page)
             else:
                 shown = {}
             return publish(files, path, shown=shown)

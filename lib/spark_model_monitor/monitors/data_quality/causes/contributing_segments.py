@@ -9,7 +9,7 @@ import itertools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -90,13 +90,14 @@ def list_candidates(
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Ids of rows behind violations, which only their owner may read. most: per violated feature. id_column: the column
-    with the ids; None for those of captured events.
+    """Ids of rows behind violations, in a file that only its owner may read. most: per violated feature. id_column: the
+    column with the ids; None for those of captured events. ids: those that were written, by feature.
     """
 
     output_path: str
     most: int
     id_column: str | None = None
+    ids: dict[str, list[str]] = field(default_factory=dict, compare=False)
 
     def write(self, looked_at: Mapping[str, BinnedColumn], changes: Mapping[str, Change], dataset: Dataset) -> None:
         """Write examples.parquet below the output path. One pass over the data."""
@@ -117,6 +118,8 @@ class Examples:
         table = pa.table(
             [list(column) for column in zip(*found, strict=True)] if found else [[], [], []], schema=schema
         )
+        for name, text, _ in found:
+            self.ids.setdefault(name, []).append(text)
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         path = join(self.output_path, "examples.parquet")

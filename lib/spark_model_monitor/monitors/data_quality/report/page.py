@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from shlex import quote
 
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
@@ -35,6 +36,7 @@ from spark_model_monitor.documents.page import (
     counted,
     number_text,
     percent,
+    short_name,
 )
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -54,6 +56,11 @@ from spark_model_monitor.monitors.data_quality.report.sentences import (
 from spark_model_monitor.monitors.protocol import violated
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
+# of rows on a card, and letters of each
+MOST_IDS = 5
+LONGEST_ID = 40
+NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
+
 CHECKS = ("check", "verdict", "found", "limit", "how")
 READING = (
     "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
@@ -72,9 +79,10 @@ def create_page(
     *,
     max_domain_size: int = 0,
     hide_values: bool = False,
+    row_ids: Mapping[str, Sequence[str]] = NO_ROW_IDS,
 ) -> Page:
     """The page of a run. known: what it was compared with; None for a baseline. max_domain_size: the largest number of
-    categories whose names are shown."""
+    categories whose names are shown. row_ids: of rows behind violations, by feature."""
     features = {feature.name: feature for feature in reversed(profile.features)}
     now = from_profile(profile)
     most_named = 0 if hide_values else max_domain_size
@@ -96,7 +104,9 @@ def create_page(
     for name in bad:
         violation_message = create_violation_message(first[name], features.get(name), known, max_domain_size)
         before, after = sides(first[name], features.get(name), known)
-        cards.append(_card(name, first[name], violation_message, by_name[name], before, after, known, most_named))
+        card = _card(name, first[name], violation_message, by_name[name], before, after, known, most_named)
+        row_hints = _row_hints(name, first[name], row_ids.get(name, ()), hide_values=hide_values)
+        cards.append(replace(card, hints=(*card.hints, *row_hints)))
     unsure = unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
     unsure_cards = tuple(
@@ -182,6 +192,16 @@ def _card(
         evidence = evidence_of(first)
     more: tuple[Block, ...] = (_checks_table(results), *_tables(first), EXPLAIN.format(name=quote(name)))
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
+
+
+def _row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
+    """The ids of some rows of a violated feature, and the command that prints all that were kept."""
+    ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MOST_IDS]
+    if ids and not hide_values:
+        noun = "row" if len(ids) == 1 else "rows"
+        yield f"{noun}: {', '.join(short_name(row_id, LONGEST_ID) for row_id in ids)}"
+    if kept_ids:
+        yield f"to print such rows: spark-model-monitor rows FOLDER {quote(name)} --source DATA"
 
 
 def _unsure_card(
