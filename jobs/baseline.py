@@ -42,7 +42,8 @@ def main(argv: list[str]) -> int:
             write_expectations(rules, suggested)
         if job.config.learn_errors is not None and errors is not None:
             errors.write(job.config.learn_errors)
-        write_results_table(run, job.config.results_table)
+        tables = baseline.tables(hide_values=not job.config.sends_values)
+        write_results_table(run, job.config.results_table, tables)
         run_postprocessor(job.config.post_analytics_processor_script)
         job.finish(completed())
     return job.exit_status

@@ -23,7 +23,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.looks import run_look, with_budget_of_look
 from spark_model_monitor.running.runs.run import read_expectations, run_monitoring
-from spark_model_monitor.running.runtime.ending import end_of_run
+from spark_model_monitor.running.runtime.ending import end_of_run, show_findings
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
     notify,
@@ -72,13 +72,16 @@ def one_window(job: Job, monitor: Monitor) -> None:
     job.lift_time_limit()
     reference = reference_to_baseline(job.config, monitor)
     run = put_in_place(findings, job.config, reference)
-    write_results_table(run, job.config.results_table)
+    tables = findings.tables(hide_values=not job.config.sends_values)
+    write_results_table(run, job.config.results_table, tables)
     write_metrics(findings, job.config)
     write_junit(findings, job.config)
     notify(findings, run, job.config)
     run_postprocessor(job.config.post_analytics_processor_script)
-    said = printable(str(findings.headline(with_values=False)))
-    job.finish(*end_of_run(findings, job.config), said=said)
+    sentence = printable(findings.without_values.summary())
+    if not job.is_guest and show_findings(findings, sys.stdout):
+        sentence = ""  # it stands above
+    job.finish(*end_of_run(findings, job.config), said=sentence)
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:

@@ -296,6 +296,15 @@ class Page:
     files: tuple[str, ...] = ()
 
     @property
+    def tab_title(self) -> str:
+        """Whose page it is, what it is about, and when: `churn: Data quality, 4 March 2024, 20:00 to 21:00 UTC`."""
+        name, *further_parts = self.trail or (self.title,)
+        title = self.title
+        if name.lower() != title.lower():
+            title = f"{name}: {title}"
+        return ", ".join((title, *(part for part in further_parts if part.lower() != self.title.lower())))
+
+    @property
     def has_script(self) -> bool:
         """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
@@ -320,13 +329,19 @@ VERDICTS = {
 EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where this page lies."
 
 
+LONGEST_NUMBER = 1e12  # from which a number is shown as a power of ten
+
+
 def number_text(value: float | None, digits: int = 4) -> str:
-    """A number for people: `0.1324`, `-36.69`, `∞`; `–` for none."""
+    """A number for people: `0.1324`, `−36.69`, `73,920`, `∞`; `–` for none."""
     if value is None:
         return "–"
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "−∞"
-    return f"{value:,.{digits}g}".replace("-", "−")
+    text = f"{value:,.{digits}g}"
+    if "e+" in text and abs(value) < LONGEST_NUMBER:
+        text = f"{float(f'{value:.{digits}g}'):,.0f}"
+    return text.replace("-", "−")
 
 
 def count_text(count: float) -> str:

@@ -44,6 +44,7 @@ def findings(violations, records=100, hints=(), unsure=()):
     for name in unsure:
         feature = FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason="few rows", advice="more")
         unsure_features.append(feature)
+    # A violated check for each name
     names = [f"feature {index}" for index in range(violations)]
     check = {"check": "data_type_check", "status": CheckStatus.VIOLATED, "observed": 0.5, "threshold": 1.0}
     check_results = [CheckResult(feature=name, **check) for name in names]
@@ -51,17 +52,22 @@ def findings(violations, records=100, hints=(), unsure=()):
     for name in names:
         violation = Violation(feature_name=name, constraint_check_type="data_type_check", description="…")
         reported_violations.append(violation)
-    return SimpleNamespace(
+    # What a run would be
+    context = SimpleNamespace(model=None, data="captures", schedule=None)
+    stand_in = SimpleNamespace(
         count=violations,
         violations=Violations(violations=tuple(reported_violations)),
         results=in_alarms(check_results, {}),
         headline=lambda: None,
         outcome=outcome,
         unsure=tuple(unsure_features),
-        current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
+        current=SimpleNamespace(ledger=SimpleNamespace(kept=records), context=context),
         hints=tuple(Hint(hint="swapped_columns", features=("a", "b"), description=text) for text in hints),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
     )
+    stand_in.without_values = stand_in  # it has no values
+    stand_in.sendable = stand_in
+    return stand_in
 
 
 @pytest.fixture

@@ -298,11 +298,13 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         _, own_hints = self._own_rules
         return (*all_hints(Seen(profile, layout, self.comparison)), *own_hints)
 
-    def write_sentences(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    def write_sentences(
+        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return results
         size = self.monitor.max_domain_size
-        hide = self.monitor.hide_values
+        hide = hide_values or self.monitor.hide_values
         return with_words(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
 
     def find_causes(
@@ -325,13 +327,13 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         hide = monitor.hide_values
         return find_causes(results, profile, self.baseline, dataset, examples, time, hide_values=hide)
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
+    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         return create_page(
             self.sample.state,
             results,
             self.baseline,
             max_domain_size=self.monitor.max_domain_size,
-            hide_values=self.monitor.hide_values,
+            hide_values=hide_values or self.monitor.hide_values,
             row_ids=self.row_ids,
         )
 
@@ -340,8 +342,8 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.state, results, constraints))
 
-    def summary(self) -> Summary:
-        if self.monitor.hide_values:
+    def summary(self, *, hide_values: bool = False) -> Summary:
+        if hide_values or self.monitor.hide_values:
             size = 0
         else:
             size = self.monitor.max_domain_size

@@ -171,7 +171,8 @@ def notebook_of(page: Page) -> str:
     else:
         said = ""
     facts = "  \n".join(f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts)
-    head = f"# {_escaped(page.title)}\n\n{said}{facts}"
+    trail = f"{_escaped(' › '.join(page.trail))}\n\n" if page.trail else ""
+    head = f"# {_escaped(page.title)}\n\n{trail}{said}{facts}"
     cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
     for place, cell in enumerate(cells):
         cell["id"] = sha256(f"{place}".encode()).hexdigest()[:8]

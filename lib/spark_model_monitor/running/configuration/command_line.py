@@ -6,7 +6,6 @@ Standard library only. For a word after a switch, the job itself decides whether
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -14,14 +13,14 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 
-_DECLARED = re.compile(r"(?<=^    )\w+(?=: (?:Annotated\[$|.+ = _\w+\())|(?<=opposite=\")\w+", re.MULTILINE)
+OPTION_NAMES_FILE = Path(__file__).with_name("help_texts") / "option-names.txt"
+"""The names of all options, a line each; `contract.py`, which declares them, takes a library to import."""
 
 
 @cache
 def option_names() -> tuple[str, ...]:
-    """The options that `contract.py`, beside this module, declares, and the flags that turn its switches off."""
-    declared = Path(__file__).with_name("contract.py").read_text(encoding="utf-8")
-    return tuple(declaration[0] for declaration in _DECLARED.finditer(declared))
+    """The options of the jobs, and the flags that turn their switches off."""
+    return tuple(OPTION_NAMES_FILE.read_text(encoding="utf-8").split())
 
 
 HELP_FLAGS = ("--help", "-h", "--help-all")

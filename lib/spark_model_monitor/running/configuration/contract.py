@@ -249,9 +249,13 @@ class JobConfig(BaseModel):
     """File for the checks as JUnit XML, for CI servers: one test case per check; a violation is a failure."""
 
     hide_values: kinds.Switch = _of_monitoring(
-        initial=False, analyses=(*_DATA_QUALITY, *_OF_QUALITY), opposite="show_values"
+        initial=False, analyses=(*_DATA_QUALITY, *_OF_QUALITY, *_BIAS), opposite="show_values"
     )
-    """Keep values of the data out of alarms: no categories or classes in mails, pages, or checks.json."""
+    """The same as --values hide; --show-values is --values show."""
+
+    values: Annotated[kinds.ShownValues | None, AfterValidator(kinds.not_hidden_twice)] = _of_analysis(default="show")
+    """Where categories, classes and segments of the data are named: hide them everywhere, even on pages and in checks.json; show
+    them on pages and terminals; or send them to sinks, too."""
 
     find_causes: kinds.Switch = _of_monitoring(
         initial=True,
@@ -556,6 +560,16 @@ class JobConfig(BaseModel):
         if self.fail_on is None and self.fail_on_violations:
             return kinds.FailOn.VIOLATIONS
         return self.fail_on
+
+    @property
+    def hides_values(self) -> bool:
+        """Whether no page and no file but those made of values names values of the data."""
+        return self.hide_values or self.values is kinds.ShownValues.HIDE
+
+    @property
+    def sends_values(self) -> bool:
+        """Whether sinks, JUnit files and result tables may name values of the data."""
+        return self.values is kinds.ShownValues.SEND
 
     @property
     def replays_service(self) -> bool:

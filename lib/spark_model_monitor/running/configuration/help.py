@@ -68,7 +68,7 @@ GROUPS = {
         *("as_of", "since", "lenient_window", "max_quarantined_share", "features_attribute", "inference_attribute"),
         *("probability_attribute", "ground_truth_attribute", "probability_threshold_attribute"),
     ),
-    "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic"),
+    "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic", "values"),
     "run": (
         *(
             "analysis_type",
@@ -88,7 +88,7 @@ GROUPS = {
 RARE = (
     *("metric_time", "publish_cloudwatch_metrics", "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"),
     *("allow_mixed_encodings", "max_record_size", "omit_empty_violations", "log_values", "lease_wait"),
-    *("container_root", "trust_type", "model_sha256", "manifest_root"),
+    *("container_root", "trust_type", "model_sha256", "manifest_root", "hide_values"),
 )
 """Flags that only --help-all names."""
 

@@ -55,6 +55,16 @@ class FailOn(str, Enum):
     CANNOT_TELL = "cannot-tell"
 
 
+class ShownValues(str, Enum):
+    """Where values of the data may stand besides the run's own files: nowhere, on pages and terminals, or also in what
+    sinks get.
+    """
+
+    HIDE = "hide"
+    SHOW = "show"
+    SEND = "send"
+
+
 @dataclass(frozen=True)
 class Option:
     """What is declared with an option in addition to its type and default.
@@ -207,6 +217,13 @@ def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
         never = f"datapoints_to_alert {needed}: there could be no alert"
         raise ValueError(f"is {period}, and {never}; write {needed} or more")
     return period
+
+
+def not_hidden_twice(values: ShownValues | None, options: ValidationInfo) -> ShownValues | None:
+    """Where values are shown; not shown or sent where they are hidden by the other option."""
+    if options.data.get("hide_values") and values not in (None, ShownValues.HIDE):
+        raise ValueError(f"is {values.value!r}, and hide_values hides them; leave one of them out")
+    return values
 
 
 def connect_address(url: str | None, info: ValidationInfo) -> str | None:

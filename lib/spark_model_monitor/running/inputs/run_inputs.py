@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
-from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
@@ -103,12 +103,30 @@ def run_context(config: JobConfig) -> RunContext:
     else:
         start = None
         end = None
-    names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
-    context = RunContext(start, end, *names, config.report, config.remembered or None)
+    context = RunContext(
+        start,
+        end,
+        config.sagemaker_endpoint_name,
+        config.sagemaker_monitoring_schedule_name,
+        config.report,
+        config.remembered or None,
+        data=_name_of_data(config),
+        sends_values=config.sends_values,
+    )
     if config.replays_service and window is None:
         # The service's files say when they were made; the end of a window says it the same in every rerun
         return replace(context, evaluation_time=config.metric_time or datetime.now(timezone.utc))
     return context
+
+
+def _name_of_data(config: JobConfig) -> str | None:
+    """The name of the file, folder or table that is read; None without one."""
+    if isinstance(config.dataset_format, TableFormat):
+        table = config.dataset_format.name
+        if "`" not in table:  # named by a catalog: the same table read from its folder has the same name
+            table = table.rpartition(".")[2]
+        return name_of_place(table)
+    return name_of_place(config.dataset_source)
 
 
 def _resolve_scheduled_window(config: JobConfig, scheduled: datetime) -> Window:

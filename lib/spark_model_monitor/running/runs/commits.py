@@ -212,7 +212,7 @@ def _publish_learnt_baseline(
         log.info("%s: another value in each commit, so left out", ", ".join(names))
         left_out = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
-        windows = [replace(window, rows=_without_features(window.rows, names)) for window in windows]
+        windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
     accepted = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
     total = learnt_commits.total
@@ -251,7 +251,7 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
     return identifying
 
 
-def _without_features(rows: Baseline, names: Sequence[str]) -> Baseline:
+def _drop_features(rows: Baseline, names: Sequence[str]) -> Baseline:
     kept_indexes = [place for place, feature in enumerate(rows.state.features) if feature.name not in names]
     features, runs = (
         tuple(members[place] for place in kept_indexes) if members else ()
@@ -264,7 +264,7 @@ def _select_alike_commits(commits: Mapping[int, Baseline], monitor: DataQualityM
     """The commits that don't stand out: first compared with the others without the most distant ones, since one outlier
     hides another, then again with all that remain, so that no healthy commit is lost.
     """
-    fitting = _BaselineCommits(_most_common_schema(commits), monitor)
+    fitting = _BaselineCommits(_select_most_common_schema(commits), monitor)
     suspects = [commit for commit in fitting.commits if fitting.has_odd(commit, aside=SET_ASIDE)]
     left = {number: each for number, each in fitting.commits.items() if number not in suspects}
     if len(left) < len(suspects):
@@ -276,7 +276,7 @@ def _select_alike_commits(commits: Mapping[int, Baseline], monitor: DataQualityM
     return once_more
 
 
-def _most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
+def _select_most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
     """The commits with the columns that most commits have; of schemas as common, the older one's. A new schema in a few
     commits is a change for people to look at, however new it is."""
     schemas: list[dict[int, Baseline]] = []

@@ -104,7 +104,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     context = replace(run_context(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)
     if since >= moment(until):
-        return _finish_look(violations, config)
+        return _close_look(violations, config)
     rows: Baseline | None = None
     try:
         rows = _scan_part(engine, config, monitor, baseline, (time_of(since) if since else window.start, until))
@@ -141,10 +141,10 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
         counts.remember(state.item_count if isinstance(state, Profile) else 0)
     if findings.count:
         notify(findings, run, config)
-    return _finish_look(findings.count, config)
+    return _close_look(findings.count, config)
 
 
-def _finish_look(violations: int, config: JobConfig) -> tuple[str, int]:
+def _close_look(violations: int, config: JobConfig) -> tuple[str, int]:
     """Message and status: what a look can't tell, the whole window may."""
     return completed(violations), exit_status(outcome_of_count(violations), config.fails_on)
 

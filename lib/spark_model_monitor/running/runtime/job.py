@@ -124,6 +124,11 @@ class Job:
         self._around = ExitStack()  # contexts to close in the thread that opened them
         self._time_limit: TimeLimit | None = None
 
+    @property
+    def is_guest(self) -> bool:
+        """Whether it runs in the Spark of a notebook or a task, whose output is the host's."""
+        return self._host is not None
+
     @cached_property
     def config(self) -> JobConfig:
         """The configuration of the run.

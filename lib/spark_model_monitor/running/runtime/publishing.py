@@ -97,7 +97,9 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
     Raises OutputFailed if it can't be written.
     """
     if config.junit is not None:
-        content = junit_xml(findings.results, config.analysis_type.value)
+        context = findings.current.context
+        names = tuple(filter(None, (context.model or context.data, context.schedule)))
+        content = junit_xml(findings.sendable.results, config.analysis_type.value, names)
         storage_of(config.junit).write(config.junit, content)
 
 
@@ -211,7 +213,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
     Raises SinkFailed if a sink fails and `--sink-required` is set.
     """
-    _log_alarms(alarms_of(findings.results))
+    _log_alarms(alarms_of(findings.without_values.results))
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
@@ -252,7 +254,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
 def _log_alarms(alarms: Sequence[Alarm]) -> None:
     for alarm in alarms[:ALARMS_NAMED]:
-        log.info("violated: %s", printable(alarm.sentence(with_values=False)))
+        log.info("violated: %s", printable(alarm.sentence()))
     if len(alarms) > ALARMS_NAMED:
         log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
 
@@ -303,7 +305,11 @@ def report_of(
     alert: AlertReport,
     notices: tuple[Notice, ...] = (),
 ) -> Report:
-    """The report of the run."""
+    """The report of the run. It names values of the data only if they may be sent."""
+    page = None
+    if findings.sendable is not findings:
+        page = findings.page_without_values
+    findings = findings.sendable
     window = configured_window(config)
     violations = [violation.plain() for violation in findings.violations.violations]
     alarms = alarms_of(findings.results)
@@ -327,6 +333,8 @@ def report_of(
         said=findings.headline(),
         outcome=findings.outcome,
         unsure=findings.unsure,
+        data=findings.current.context.data,
+        page=page,
     )
 
 

@@ -25,7 +25,14 @@ from spark_model_monitor.data.profiling.row_sample import (
     draw_row_sample,
     find_row_ids,
 )
-from spark_model_monitor.documents.check_results import COMPLETENESS, SEGMENT_DRIFT, CheckResult, CheckStatus, by_cause
+from spark_model_monitor.documents.check_results import (
+    COMPLETENESS,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    by_cause,
+    remove_values,
+)
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.causes import (
     MOST_CANDIDATES,
@@ -43,7 +50,6 @@ from spark_model_monitor.monitors.causes import (
     of_origins,
     shares_of,
 )
-from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_feature_profile,
@@ -175,7 +181,7 @@ def find_causes(
             del members["where"], members["segment"]
         result = result.model_copy(update=members)
         if hide_values:
-            return without_segments(result)
+            return remove_values(result)
         return result
 
     return tuple(map(told, results))
