@@ -39,7 +39,7 @@ from side_by_side import Contestant, own_process, race
 from sklearn import datasets
 
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
-from spark_model_monitor.data.profiling.gathering import gatherers_of
+from spark_model_monitor.data.profiling.gathering import build_gatherers
 from spark_model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
@@ -1445,7 +1445,7 @@ def gathered(cells: Cells) -> FeatureProfile:
     else:
         kind = ColumnType.FRACTIONAL
     column = ColumnPlan(0, kind, hashed_by_spark=False)
-    numbers, others = gatherers_of(ScanPlan((column,), LIMIT))
+    numbers, others = build_gatherers(ScanPlan((column,), LIMIT))
     block = Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])])
     for gatherer in (numbers, *(one for _, one in others)):
         gatherer.update(block)

@@ -23,9 +23,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, Bins, Mark, RowSample, rows_evenly, sample_of
+from spark_model_monitor.data.profiling.row_sample import (
+    MISSING,
+    BinnedColumn,
+    Bins,
+    RowMark,
+    RowSample,
+    draw_row_sample,
+    read_sampled_rows,
+)
 from spark_model_monitor.data.profiling.segments import AND, Part
-from spark_model_monitor.data.records.event_times import microseconds_of, moment_of
+from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus, remove_values
 from spark_model_monitor.documents.headline import ONE_VALUE
 from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_percent
@@ -392,7 +400,7 @@ class Candidate:
     """A column that may divide the rows. labels: the names of its bins."""
 
     name: str
-    binned: Binned
+    binned: BinnedColumn
     labels: tuple[str, ...]
 
     @property
@@ -404,13 +412,13 @@ class Candidate:
         # Bins end below a cut, ranges begin at it
         below = tuple(math.nextafter(cut, -math.inf) for cut in cuts)
         labels = Part(position, name, tuple(cuts)).ranges()
-        return cls(name, Binned(position, below), (f"{name}={NO_VALUE}", format_rest_label(name), *labels))
+        return cls(name, BinnedColumn(position, below), (f"{name}={NO_VALUE}", format_rest_label(name), *labels))
 
     @classmethod
     def from_values(cls, name: str, position: int, values: Iterable[str]) -> Candidate:
         in_order = tuple(sorted(values))
         labels = (f"{name}={NO_VALUE}", format_rest_label(name), *(f"{name}={value}" for value in in_order))
-        return cls(name, Binned(position, values=in_order), labels)
+        return cls(name, BinnedColumn(position, values=in_order), labels)
 
 
 def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
@@ -478,7 +486,7 @@ def create_origin_keys(sample: RowSample) -> Iterator[Key]:
         time_format = "%d %B, %H:%M"
         if len(np.unique(edges // (24 * 60))) == 1:
             time_format = "%H:%M"
-        clock = [f"{moment_of(int(edge) * MINUTE):{time_format}}" for edge in (*edges, minutes[-1] + 1)]
+        clock = [f"{convert_microseconds(int(edge) * MINUTE):{time_format}}" for edge in (*edges, minutes[-1] + 1)]
         yield Key(TIME, codes, len(edges), describe=partial(_describe_stretch, clock), is_ordered=True)
 
 
@@ -499,7 +507,7 @@ def _read_times(sample: RowSample) -> Codes | None:
     texts = [metadata.get(TIME) for metadata in sample.said]
     if not texts or None in texts:
         return None
-    microseconds = microseconds_of(pa.array(texts, pa.string()))
+    microseconds = parse_microseconds(pa.array(texts, pa.string()))
     if microseconds.null_count:
         return None
     return np.asarray(microseconds)
@@ -509,7 +517,7 @@ def _describe_files(files: int, starts: Sequence[int] | None, chosen: Sequence[i
     words = f"from {len(chosen):,} of {files:,} files"
     if starts is None:
         return words
-    return f"{words}, the first at {moment_of(min(starts[part] for part in chosen)):%H:%M}"
+    return f"{words}, the first at {convert_microseconds(min(starts[part] for part in chosen)):%H:%M}"
 
 
 def _describe_stretch(edges: Sequence[str], chosen: Sequence[int]) -> str:
@@ -647,7 +655,7 @@ class MarkedRows:
     """Rows that can be read again. outcomes: columns that are outcomes and don't divide the rows."""
 
     dataset: Dataset
-    mark: Mark
+    mark: RowMark
     rows: int
     outcomes: frozenset[str] = frozenset()
 
@@ -702,7 +710,7 @@ def with_causes(
 def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMembers:
     """The rows behind a change of marks, as members of checks.json; none if a side has no rows that count."""
     # Possible divisions are learnt from some rows of the baseline
-    baseline_rows = rows_evenly(before.dataset, before.rows, LEARNT_FROM)
+    baseline_rows = read_sampled_rows(before.dataset, before.rows, LEARNT_FROM)
     candidates = [*itertools.islice(_list_candidates(baseline_rows, now, before), MOST_CANDIDATES)]
     sample = _sample_marked_rows(now, candidates)
     baseline_sample = _sample_marked_rows(before, candidates)
@@ -740,7 +748,7 @@ def _sample_marked_rows(marked: MarkedRows, candidates: Sequence[Candidate]) -> 
     """The sampled rows that count."""
     names = marked.dataset.names
     binned = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]
-    sample = sample_of(marked.dataset, [marked.mark, *binned], marked.rows)
+    sample = draw_row_sample(marked.dataset, [marked.mark, *binned], marked.rows)
     with_mark = np.flatnonzero(sample.bins[:, 0] != MISSING)
     # Rows may have no file, and say nothing of themselves
     files: Sequence[str] = ()

@@ -129,11 +129,11 @@ def with_predictions(
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
     # The model's bytes are sent once, and the rows kept for as long as somebody reads them
-    with table.sent(read_content(model, table.engine.storage)) as content:
+    with table.broadcast(read_content(model, table.engine.storage)) as content:
         numeric = tuple(position not in words for position in positions)
         of_model = (without_path(model), content, tuple(features), positions, numeric)
         task = PredictionTask(*of_model, how, schema, len(names), reason)
-        rows = table.mapped(partial(predict_partition, task), schema).kept()
+        rows = table.mapped(partial(predict_partition, task), schema).persist()
         try:
             yield rows
         finally:

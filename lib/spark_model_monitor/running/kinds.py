@@ -203,7 +203,7 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     """
     started = time.monotonic()
     dataset = KINDS[config.analysis_type].read(engine, config, baseline)
-    engine.way(before_many_files)(engine, len(dataset.files))
+    engine.implementation(before_many_files)(engine, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
         "found %d features in %d files, %s bytes, %.1f s",

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.uniqueness import repeated_rows
+from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.documents.alerts import apply_decisions
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -177,8 +177,8 @@ def test_unique_is_the_same_in_many_passes():
     expected = {place: int(frame[name].duplicated(keep=False).sum()) for place, name in enumerate(frame)}  # by pandas
 
     with read_data(frame, engine="local") as data:
-        assert repeated_rows(data, (0, 1), ROWS) == expected
-        assert repeated_rows(data, (0, 1), ROWS, pass_bytes=5_000) == expected
+        assert count_repeated_rows(data, (0, 1), ROWS) == expected
+        assert count_repeated_rows(data, (0, 1), ROWS, pass_bytes=5_000) == expected
 
 
 def test_a_share_may_offend_where_somebody_says_so():

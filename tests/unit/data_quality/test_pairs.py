@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.pairs import codes_of, counts_of
+from spark_model_monitor.data.profiling.pairs import assign_cells, count_relation
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.column_relations import _fit_to_margins, _measure_change
 from spark_model_monitor.statistics.states.pairs import Pairs
@@ -205,9 +205,9 @@ def test_rows_are_counted_by_their_cells():
     texts = np.array([7, 9, 0, 7, 8], np.uint64)
     cells = [{"cuts": [2.0, 3.0]}, {"values": [7, 9]}]
 
-    assert codes_of(cells[0], numbers).tolist() == [0, 1, 2, 3, 1]
-    assert codes_of(cells[1], texts).tolist() == [0, 1, 3, 0, 2]  # two of a cell each, others, missing
-    counts = np.reshape(counts_of({"kind": "association", "cells": cells}, [numbers, texts]), (4, 4))
+    assert assign_cells(cells[0], numbers).tolist() == [0, 1, 2, 3, 1]
+    assert assign_cells(cells[1], texts).tolist() == [0, 1, 3, 0, 2]  # two of a cell each, others, missing
+    counts = np.reshape(count_relation({"kind": "association", "cells": cells}, [numbers, texts]), (4, 4))
     assert counts.tolist() == [[1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
 
 
@@ -221,7 +221,7 @@ def test_rows_are_counted_by_their_cells():
     ],
 )
 def test_rows_that_break_a_relation_are_counted_and_those_without_a_value_are_not_asked(kind, columns, counts):
-    assert counts_of({"kind": kind, "within": 0.0}, [np.array(each) for each in columns]) == counts
+    assert count_relation({"kind": kind, "within": 0.0}, [np.array(each) for each in columns]) == counts
 
 
 def test_other_shares_of_rows_alone_are_no_other_association():

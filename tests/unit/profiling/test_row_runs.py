@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.engine.protocol import PARTITION
-from spark_model_monitor.data.profiling.partition import states_of_partition
+from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, count_value_rows, read_values
@@ -21,7 +21,7 @@ def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), run_rows=FEWEST_ROWS
     plan = ScanPlan(columns, 10, run_rows=run_rows, all_columns=len(columns))
     cells = [np.full(len(rows), partition, np.int32), np.array(rows, dtype=np.int64), pa.array(list(map(texts, rows)))]
     batch = pa.RecordBatch.from_arrays([pa.array(each) for each in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"])
-    found = states_of_partition(plan, None, [batch])
+    found = compute_partition_states(plan, None, [batch])
     return {row.feature: row.state for row in found if row.kind == RowRuns.KIND}
 
 

@@ -374,12 +374,12 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
 
     def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""
-        from spark_model_monitor.data.profiling.contingency import without_strays
+        from spark_model_monitor.data.profiling.contingency import reject_strays
 
         if self.measures().as_service:
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)
-        rows = without_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)
+        rows = reject_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)
         if rows is None:
             return None
         return replace(dataset, rows=rows, refusable=True)

@@ -18,8 +18,8 @@ from spark_model_monitor.data.profiling.contingency import (
     CountTask,
     count_distinct,
     count_rows,
-    first_runs,
-    strays_of,
+    find_strays,
+    select_first_runs,
 )
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcomes import PREDICTION_COLUMN
@@ -79,7 +79,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
         counted = _select_counted_columns(dataset, plan)
         with_runs = measures.with_runs
         if with_runs:
-            runs = first_runs(counted.table, counted.names, plan, dataset.reason, state)
+            runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
         else:
             runs = ()
         resources = opened.pop_all()
@@ -149,7 +149,7 @@ def with_kinds_of_baseline(
 
     def with_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValuedColumn:
         kind = baseline_kinds.get(column.name)
-        if kind is None or not facts.present or strays_of(column, facts) or choose_kind(column, facts) is kind:
+        if kind is None or not facts.present or find_strays(column, facts) or choose_kind(column, facts) is kind:
             return column
         log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
         return replace(column, taken_as=kind)
@@ -162,7 +162,7 @@ def with_kinds_of_baseline(
 
 
 def _select_counted_columns(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
-    return dataset.of_features([name for name in dataset.names if name in plan.columns])
+    return dataset.select_features([name for name in dataset.names if name in plan.columns])
 
 
 def _analyse_scan(

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.pairs import Values, codes_of, counts_of, hashes_of_values
+from spark_model_monitor.data.profiling.pairs import Values, assign_cells, count_relation, hash_values
 from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
@@ -97,7 +97,7 @@ def with_relations(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     counts_by_feature: dict[str, dict[str, tuple[int, ...]]] = {}
     for relation in relations:
         names = relation["columns"]
-        counts = counts_of(relation, [values[name] for name in names])
+        counts = count_relation(relation, [values[name] for name in names])
         relation["numeric"] = [values[name].dtype != np.uint64 for name in names]
         counts_by_feature.setdefault(names[0], {})[json.dumps(relation, sort_keys=True)] = counts
     features = []
@@ -122,7 +122,7 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Co
     for feature, feature_runs, layout in zip(profile.features, runs_by_column, layouts, strict=False):
         if layout == usual_layout and feature.num_present and len(columns) < MOST_COLUMNS:
             values = _read_values(feature_runs, feature)
-            if values is not None and len(np.unique(hashes_of_values(values))) > 1:
+            if values is not None and len(np.unique(hash_values(values))) > 1:
                 columns.append(_Column(feature.name, values, why_always_new(feature) is None))
     return columns, np.array([rows for _, rows in usual_layout], np.int64)
 
@@ -152,7 +152,7 @@ def _find_keys(columns: Sequence[_Column]) -> Iterator[Relation]:
     """Columns of few values that determine others."""
     columns_of_few = []
     for column in columns:
-        values, codes, counts = np.unique(hashes_of_values(column.values), return_inverse=True, return_counts=True)
+        values, codes, counts = np.unique(hash_values(column.values), return_inverse=True, return_counts=True)
         if values[0] == 0:  # missing
             counts[0] = 0
         if len(values) <= MOST_KEYS and 0 < counts.max() <= MOST_ALIKE * counts.sum():
@@ -264,11 +264,11 @@ def _valid_relations(relation_type: Relation, values: Sequence[Values], rounded:
     with_other_first = (np.roll(first, len(first) // 2), second, goal)
     for within in dict.fromkeys((1e-9 * scale, rounded)):
         relation = {**relation_type, "within": within}
-        about, broken = counts_of(relation, values)
+        about, broken = count_relation(relation, values)
         if about < FEWEST_ROWS or broken:
             continue
         for shuffled in (with_other_second, with_other_first):
-            rows, wrong = counts_of(relation, shuffled)
+            rows, wrong = count_relation(relation, shuffled)
             if wrong <= 0.1 * rows:
                 return
         yield relation
@@ -285,7 +285,7 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
         if column_cells is not None:
             names.append(column.name)
             cells.append(column_cells)
-            codes.append(codes_of(column_cells, column.values))
+            codes.append(assign_cells(column_cells, column.values))
     if len(cells) < 2:
         return
     widths = np.array([count_cells(column_cells) for column_cells in cells])

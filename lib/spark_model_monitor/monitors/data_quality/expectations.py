@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.expectations import Rule, Rules
+from spark_model_monitor.data.profiling.expectations import CompiledRule, Rules
 from spark_model_monitor.data.profiling.partition import column_type
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
@@ -63,7 +63,7 @@ class RequestedRule:
     name: str
     label: str
     fault: str
-    rule: Rule
+    rule: CompiledRule
     allowed: float = 0.0
     level: Severity = Severity.ERROR
     unit: str = "values"
@@ -135,7 +135,7 @@ def plan_rules(
         tree = parse_rule(row_rule.rule)
         names = tuple(dict.fromkeys(list_columns(tree)))
         if all(is_there(name, f"row_rules[{index}]", row_rule.level) for name in names):
-            rule = Rule("row", tuple(positions[name] for name in names), (tree, names))
+            rule = CompiledRule("row", tuple(positions[name] for name in names), (tree, names))
             allowed = _compute_allowed_share(row_rule.share)
             words = (row_rule.rule, "row_rule", "that break it")
             requested_rule = RequestedRule(*words, rule, allowed, row_rule.level, "rows")
@@ -181,7 +181,7 @@ def _plan_column(
 ) -> Iterator[RequestedRule]:
     def request(kind: str, operand: Any, label: str, fault: str, allowed: float | None = None) -> RequestedRule:
         allowed_share = _compute_allowed_share(rules.share) if allowed is None else allowed
-        return RequestedRule(name, label, fault, Rule(kind, (position,), operand), allowed_share, rules.level)
+        return RequestedRule(name, label, fault, CompiledRule(kind, (position,), operand), allowed_share, rules.level)
 
     if rules.min is not None or rules.max is not None:
         low = -math.inf

@@ -11,7 +11,7 @@ from spark_model_monitor.data.engine.protocol import Partitions
 from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, Scan, scan
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.records.event_times import newest_time, times_of_lines
+from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NeedsSpark, no_group_column
 from spark_model_monitor.monitors.protocol import Judged, Scanned
@@ -58,7 +58,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         rows = lines.raw_with_files
     predicates: dict[str, Any] = {}
     if predicates_of_checks:
-        rows, predicates = engine.way(with_conditions)(dataset, predicates_of_checks)
+        rows, predicates = engine.implementation(with_conditions)(dataset, predicates_of_checks)
 
     # What is read, and what is computed from it
     cuts: Sequence[Cut] = ()
@@ -82,8 +82,8 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         column_groups=column_groups,
         decode=lines.decoding if lines else None,
         metadata=dataset.metadata,
-        newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
-        times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+        newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
+        read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
         file_order=file_order,
     )
     requested = RequestedStates(
@@ -109,14 +109,14 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     # Times of a column are printed by the engine, in its time zone
     counts = scan_result.rows
     if time is not None:
-        counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
+        counts = replace(counts, newest=engine.implementation(newest_in_utc)(dataset, counts.newest, time))
     # Computed only if the run gets so far
-    metrics = partial(engine.way(evaluated), dataset, scan_result.profile)
+    metrics = partial(engine.implementation(evaluated), dataset, scan_result.profile)
     results = None
     if checks:
         from spark_model_monitor.monitors.user_checks.suite import checked
 
-        results = partial(engine.way(checked), checks, dataset, profile_of_deequ, scan_result.matches)
+        results = partial(engine.implementation(checked), checks, dataset, profile_of_deequ, scan_result.matches)
     judge = None
     if measures.expected:
         judge = partial(_judge_rules, measures.expected, dataset, scan_result)
@@ -124,26 +124,28 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
 
 
 def _choose_cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
-    from spark_model_monitor.data.profiling.segments import cuts_of
+    from spark_model_monitor.data.profiling.segments import parse_cuts
 
-    return cuts_of(measures.segments, names, measures.labels)
+    return parse_cuts(measures.segments, names, measures.labels)
 
 
 def _choose_pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    from spark_model_monitor.data.profiling.pairs import pairs_of
+    from spark_model_monitor.data.profiling.pairs import locate_pairs
 
-    return pairs_of(measures.pairs, names)
+    return locate_pairs(measures.pairs, names)
 
 
 def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:
     """The results of a person's rules; `unique` takes a pass of its own."""
-    from spark_model_monitor.data.profiling.uniqueness import repeated_rows
+    from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows
     from spark_model_monitor.monitors.data_quality.expectations import judge_expectations
 
     assert scan_result.offences is not None  # rules were counted
     rows = scan_result.profile.item_count
     present = {position: scan_result.profile.features[position].num_present for position in plan.unique}
-    return judge_expectations(plan, scan_result.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
+    return judge_expectations(
+        plan, scan_result.offences, rows, count_repeated_rows(dataset, plan.unique, rows), present
+    )
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:

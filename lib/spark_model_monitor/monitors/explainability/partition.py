@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import PARTITION, Broadcast, StateRow
-from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
+from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS
-from spark_model_monitor.data.records.decoded_rows import with_refused
+from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
@@ -172,7 +172,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     first: list[NDArray[np.float64]] = []
     most_amounts = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
-    for block in blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
+    for block in split_into_blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
@@ -218,7 +218,7 @@ def sample_partition(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
     smallest: pa.Table | None = None
-    for block in blocks(batches, MOST_BLOCK_ROWS):
+    for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
         accepted_rows = select_accepted(block)
         columns = [simplify_type(accepted_rows.column(FEATURE.format(index))) for index in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]
@@ -297,7 +297,7 @@ def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) 
 
 @dataclass(frozen=True)
 class AnswerTask:
-    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `with_refused`.
+    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
 
     If many rows are affected, the model is at fault: then it raises the exception for all rows together.
     """
@@ -322,7 +322,7 @@ class AnswerTask:
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))
             bad = np.zeros(batch.num_rows, bool)
             bad[accepted_indexes[unanswered]] = True
-            yield with_refused(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
+            yield reject_records(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
 
     def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
         try:

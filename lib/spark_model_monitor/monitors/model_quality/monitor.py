@@ -360,7 +360,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         meant = find_intended_classes(scanned.state.confusion, self.plan, classes)
         if meant is None:
             return None
-        return self.read_outcomes(dataset).of_classes(meant)
+        return self.read_outcomes(dataset).restrict_to_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         evidence = build_evidence(outcomes, as_service=self.as_service)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
     NOTHING_AROUND,
@@ -195,7 +195,7 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
     end of its window, as for the other runs).
     """
     found = HOUR_FOLDERS.match(output_path)
-    hour = hour_of_path(join(output_path, ""))
+    hour = parse_hour_of_path(join(output_path, ""))
     if found is None or hour is None or described.window is None:
         return NOTHING_AROUND
     top = found["top"]

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
+from spark_model_monitor.data.records.windows import HOUR, parse_hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import (
     QUANTILES,
     WORST_FIRST,
@@ -423,7 +423,7 @@ def _window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple
 
 def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
     """The hour in the folder's name."""
-    start = hour_of_path(join(folder, ""))
+    start = parse_hour_of_path(join(folder, ""))
     if start is None:
         return (None, None)
     return (start, start + HOUR)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.data.reading.data import require_opener, why_spark
+from spark_model_monitor.data.reading.data import find_reason_for_spark, require_opener
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
     CaptureFormat,
@@ -21,7 +21,7 @@ from spark_model_monitor.data.reading.formats import (
     SparkFormat,
     TableFormat,
 )
-from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext, format_moment, name_of_place
@@ -86,7 +86,7 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     beginning; None if unknown.
     """
     window = configured_window(config)
-    hour = hour_of_path(join(config.output_path, ""))
+    hour = parse_hour_of_path(join(config.output_path, ""))
     if window is not None:
         return f"{format_moment(window.start)}/{format_moment(window.end)}", window.end
     if hour is not None:
@@ -199,7 +199,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
             require_opener(path)
             return f"{path} is opened by it"
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
-    return why_spark(host, read or None, config.dataset_format, window=configured_window(config))
+    return find_reason_for_spark(host, read or None, config.dataset_format, window=configured_window(config))
 
 
 def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import double_of
+from spark_model_monitor.data.engine.casts import parse_doubles
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.running.merging.rows import ID_SCHEMA, ids_of_lines
@@ -51,7 +51,7 @@ def chosen_ids(engine: Engine, files: Sequence[str], wanted: ToLabel, partitions
     if not files:
         return []
     waiting = engine.lines(files).partitions(LINE).mapped(ids_of_lines, ID_SCHEMA)
-    scored = waiting.together("id", ["id"], partitions).mapped(_scored, SCORED)
+    scored = waiting.repartition_by("id", ["id"], partitions).mapped(_scored, SCORED)
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
     for batch in scored.mapped(_counted, COUNTED).batches():
         counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
@@ -72,7 +72,7 @@ def _place_of(row: Mapping[str, Any]) -> tuple[int, int, bytes]:
 def _scored(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
     rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
-    scores = double_of(rows.column("score_max").combine_chunks())
+    scores = parse_doubles(rows.column("score_max").combine_chunks())
     scores = pc.if_else(pc.is_finite(scores), scores, None)
     found = scores.dictionary_encode()
     bins = pa.array(map(_rounded, found.dictionary.to_pylist()), pa.float64()).take(found.indices)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import Flags, buffer_of, starts_of
+from spark_model_monitor.data.records.arrays import Flags, compute_text_starts, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
@@ -219,9 +219,9 @@ class Bucket:
 
 def _those_there(texts: pa.StringArray) -> pa.StringArray:
     """The texts that are not null, over the same bytes; nulls must have no bytes."""
-    starts = starts_of(texts).astype(np.int32)
+    starts = compute_text_starts(texts).astype(np.int32)
     there = np.append(texts.is_valid(), True)
-    return pa.StringArray.from_buffers(there.sum() - 1, pa.py_buffer(starts[there]), buffer_of(texts))
+    return pa.StringArray.from_buffers(there.sum() - 1, pa.py_buffer(starts[there]), get_text_buffer(texts))
 
 
 class Labels:

@@ -25,17 +25,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.local import LocalEngine, LocalPartitions
-from spark_model_monitor.data.reading.captures import list_captures, records_of
+from spark_model_monitor.data.reading.captures import list_captures, select_records
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import format_word_of
-from spark_model_monitor.data.reading.outcomes import OutcomeDataset, outcomes, read_line_outcomes, reading_of
+from spark_model_monitor.data.reading.headers import detect_format
+from spark_model_monitor.data.reading.outcomes import OutcomeDataset, build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, remedy
+from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
@@ -371,7 +371,7 @@ def _infer_format(data: Data) -> str | None:
             "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
         )
     if isinstance(data, (str, os.PathLike)):
-        return format_word_of(LocalEngine(), os.fspath(data))
+        return detect_format(LocalEngine(), os.fspath(data))
     return None
 
 
@@ -388,9 +388,9 @@ def _read_table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset
 
 def _read_captures(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
     engine = LocalEngine()
-    records = records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
+    records = select_records(OUTPUT_INDEXES, ReadOptions(window=trial.window))
     addresses = trial.label, trial.prediction, trial.probability
-    decoder = LineDecoder(reading_of(trial.plan, *addresses, records, with_label=with_label))
+    decoder = LineDecoder(build_reading(trial.plan, *addresses, records, with_label=with_label))
     return read_line_outcomes(engine, list_captures(engine, path, trial.window), decoder)
 
 
@@ -424,7 +424,9 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     bad = sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
-        raise BadInput(f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({reasons}); {remedy(refused)}")
+        raise BadInput(
+            f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({reasons}); {describe_remedy(refused)}"
+        )
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")
     frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
@@ -542,4 +544,4 @@ def _read_inputs(data: Data, trial: Trial, *, identified: bool = False) -> Datas
         trial.prediction or "prediction",
         trial.probability or "probability",
     }
-    return table.of_features([name for name in table.names if name not in taken])
+    return table.select_features([name for name in table.names if name not in taken])

@@ -19,9 +19,9 @@ from operator import add
 import numpy as np
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.data.reading.formats import DELTA, TableFormat, listed, quoted
+from spark_model_monitor.data.reading.formats import DELTA, TableFormat, add_quotes, split_names
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.data.reading.tables import Commit, commits_of
+from spark_model_monitor.data.reading.tables import Commit, list_commits
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
@@ -94,7 +94,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     name = _table_name(config)
     if not isinstance(monitor, DataQualityMonitor):
         raise BadConfiguration(NO_TABLE)
-    commits = commits_of(name)[-MOST_WINDOWS:]
+    commits = list_commits(name)[-MOST_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
     engine = job.engine
@@ -120,7 +120,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     baseline: StoredBaseline | None = None
     learnt = _read_learnt_baseline(config)
     named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
-    left_out = listed(named) or config.exclude_features_attribute
+    left_out = split_names(named) or config.exclude_features_attribute
     new = [commit for commit in commits if format_moment(commit.time) > last]
     for window in _scan_commits(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
         baseline = baseline or read_baseline(window.config, monitor)
@@ -210,7 +210,7 @@ def _publish_learnt_baseline(
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _find_identifying_columns([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
-        left_out = ",".join(map(quoted, [*config.exclude_features_attribute, *names]))
+        left_out = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)

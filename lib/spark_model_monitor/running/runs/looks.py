@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.data.records.windows import duration
+from spark_model_monitor.data.records.windows import format_duration
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.outcome import convert_count_to_outcome
 from spark_model_monitor.documents.run_description import RunDescription, format_moment, parse_moment
@@ -96,7 +96,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     baseline = with_budget_of_look(with_history(read_baseline(config, monitor), config, monitor), config)
     if not isinstance(baseline, QualityBaseline):
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
-    counts = _Counts(config.output_path, format_moment(window.end), duration(until - window.start))
+    counts = _Counts(config.output_path, format_moment(window.end), format_duration(until - window.start))
     volume = baseline.volume and replace(baseline.volume, until=until, by_then=counts.earlier(baseline.volume.earlier))
     baseline = replace(baseline, volume=volume)
     # What came since the previous look is added to its states
@@ -216,5 +216,5 @@ def _scan_part(
     start, end = part
     part_config = config.model_copy(update={"start_time": start, "end_time": end, "scheduled_time": None})
     with read_source(engine, part_config, baseline) as data:
-        matched = data.matching(baseline.names, exact=monitor.exact_columns)
+        matched = data.match_with(baseline.names, exact=monitor.exact_columns)
         return run_baseline(matched, monitor, max_quarantined_share=config.max_quarantined_share)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor import __version__
-from spark_model_monitor.data.reading.data import session_at_hand
+from spark_model_monitor.data.reading.data import get_running_session
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.check_results import (
     BudgetLedger,
@@ -291,7 +291,7 @@ class Baseline(AsTables):
         OutputHeld
             If another run holds the folder for longer than ten minutes.
         """
-        with opened_by(spark or opening_session() or session_at_hand()):
+        with opened_by(spark or opening_session() or get_running_session()):
             return publish(self.files(), os.fspath(output_path))
 
     def _document(self, kind: type[Document] | None) -> Document:
@@ -571,7 +571,7 @@ class Findings(AsTables):
         path = os.fspath(output_path)
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
-        with opened_by(spark or opening_session() or session_at_hand()):
+        with opened_by(spark or opening_session() or get_running_session()):
             if self.current.context.report:
                 context = _read_surroundings(path, described, files[SUMMARY])
             else:

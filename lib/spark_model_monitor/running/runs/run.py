@@ -28,8 +28,8 @@ from spark_model_monitor.data.reading.data import Data, EngineName, read_data
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, write_quarantine
-from spark_model_monitor.data.reading.listing import faulty_files_named, require_unchanged
-from spark_model_monitor.data.records.refusals import Refusal, remedy
+from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
+from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms, locate_without_values
 from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, format_moment, name_of_place
@@ -400,11 +400,11 @@ class _Reading:
         """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
         form in which it was read last. scans: how many are left.
         """
-        with faulty_files_named(dataset.engine, dataset.listing):
+        with naming_faulty_files(dataset.engine, dataset.listing):
             scanned = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
         columns = dataset.column_count(scanned.rows)
-        with_other_columns = dataset.with_column_count(columns)
+        with_other_columns = dataset.read_with_columns(columns)
         if with_other_columns is not dataset:
             without = ", without the Deequ checks" if checks else ""
             log.warning(
@@ -451,7 +451,7 @@ class _Comparison:
         if names is None:
             matched = dataset
         else:
-            matched = dataset.matching(names, exact=self.monitor.exact_columns)
+            matched = dataset.match_with(names, exact=self.monitor.exact_columns)
         measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
         current, as_read = reading.scan(matched, measures)
         return self.judge(replace(current, layout=_read_layout(dataset, current.ledger)), as_read)
@@ -577,7 +577,7 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
     if ledger.quarantined_share > max_quarantined_share:
         sentence = (
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
-            f"{max_quarantined_share}{where}; {remedy(ledger.refused)}, or allow more with --max-quarantined-share"
+            f"{max_quarantined_share}{where}; {describe_remedy(ledger.refused)}, or allow more with --max-quarantined-share"
         )
         if Refusal.SCRIPT_ERROR.text in ledger.refused:
             raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")

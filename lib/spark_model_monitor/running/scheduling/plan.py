@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
 
-from spark_model_monitor.data.records.windows import Window, duration, parse_time
+from spark_model_monitor.data.records.windows import Window, format_duration, parse_time
 from spark_model_monitor.documents.clarify import AttributionReport
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
@@ -160,8 +160,8 @@ class Plan:
             **_of_schedule(self, job, given),
             **self._budget_of(job, given),
             "scheduled_time": format_moment(scheduled),
-            "start_time_offset": duration(window.start - hour),
-            "end_time_offset": duration(window.end - hour),
+            "start_time_offset": format_duration(window.start - hour),
+            "end_time_offset": format_duration(window.end - hour),
             "fail_on_violations": "true",  # so that the exit status shows violations
             **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
         }

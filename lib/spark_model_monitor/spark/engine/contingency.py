@@ -276,7 +276,7 @@ def count_kinds(
     return [row.asDict() for row in found]  # a Row searches all its names for each name
 
 
-def first_kinds(
+def read_first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
 ) -> list[dict[str, Any]]:
     """The kinds of the first `most` kept rows. Spark tries partition after partition until it has them."""
@@ -288,7 +288,7 @@ def first_kinds(
     return [row.asDict() for row in frame.select(*_kinds(columns)).limit(most).collect()]
 
 
-def distinct_values(
+def count_distinct_values(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
 ) -> Mapping[int, int]:
     """The number of distinct values of some of `plan.valued`, by their positions. One Spark job."""

@@ -18,7 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, RowSample, ids_of, sample_of
+from spark_model_monitor.data.profiling.row_sample import (
+    MISSING,
+    BinnedColumn,
+    RowSample,
+    draw_row_sample,
+    find_row_ids,
+)
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     SEGMENT_DRIFT,
@@ -100,7 +106,9 @@ class Examples:
     id_column: str | None = None
     ids: dict[str, list[str]] = field(default_factory=dict, compare=False)
 
-    def write(self, looked_at: Mapping[str, Binned], changes: Mapping[str, BinnedChange], dataset: Dataset) -> None:
+    def write(
+        self, looked_at: Mapping[str, BinnedColumn], changes: Mapping[str, BinnedChange], dataset: Dataset
+    ) -> None:
         """Write examples.parquet below the output path. One pass over the data."""
         # Ids of rows in the bins that grew
         names = list(looked_at)
@@ -113,7 +121,7 @@ class Examples:
             position = None
             if id_column is not None:
                 position = dataset.names.index(id_column)
-            rows = ids_of(dataset, list(looked_at.values()), bins, self.most, position)
+            rows = find_row_ids(dataset, list(looked_at.values()), bins, self.most, position)
         examples = [(names[index], text, file) for index, text, file in rows if text is not None]
         if len(examples) < len(rows):
             without = len(rows) - len(examples)
@@ -197,7 +205,7 @@ def find_causes(
 
 
 def _read_changes(
-    looked_at: Mapping[str, Binned],
+    looked_at: Mapping[str, BinnedColumn],
     alarms: Mapping[str, Sequence[CheckResult]],
     profile: Profile,
     baseline: QualityBaseline,
@@ -211,7 +219,7 @@ def _read_changes(
     position = None
     if time in dataset.names:
         position = dataset.names.index(time)
-    now = sample_of(dataset, columns, profile.item_count, position)
+    now = draw_row_sample(dataset, columns, profile.item_count, position)
     if not len(now.bins):  # the rows no longer exist
         return {}, [], []
     # The baseline's rows, unless they have changed since its states were made
@@ -235,7 +243,7 @@ def _read_changes(
     return changes, column_keys, list(create_origin_keys(now))
 
 
-def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binned | None:
+def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> BinnedColumn | None:
     """The bins of a violated feature; None if the data lacks it, or the baseline has no numbers or categories."""
     position = next((index for index, feature in enumerate(profile.features) if feature.name == name), None)
     if position is None:
@@ -253,11 +261,11 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
                 cuts.update(map(float, cdf.quantiles(np.linspace(0, 1, BINS + 1).tolist())))
                 cuts.add(math.nextafter(float(cdf.values[0]), -math.inf))
         if cuts:
-            return Binned(position, tuple(sorted(cuts)))
+            return BinnedColumn(position, tuple(sorted(cuts)))
         return None
     if before.categories is None:
         if before.present < before.rows:
-            return Binned(position, values=(NO_VALUE,))
+            return BinnedColumn(position, values=(NO_VALUE,))
         return None
     # Categories whose shares changed most
     counts = before.categories
@@ -266,10 +274,10 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     m = sum(counts_now.values()) or 1
     changes = {value: abs(counts.get(value, 0) / n - counts_now.get(value, 0) / m) for value in {*counts, *counts_now}}
     by_change = sorted(changes, key=lambda value: (-changes[value], value))
-    return Binned(position, values=tuple(sorted(by_change[:MOST_VALUES])))
+    return BinnedColumn(position, values=tuple(sorted(by_change[:MOST_VALUES])))
 
 
-def _compute_baseline_shares(before: FeatureDistribution, binned: Binned) -> Numbers:
+def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) -> Numbers:
     """The shares of the bins in the baseline's states."""
     present = 0.0
     if before.rows:
@@ -283,7 +291,7 @@ def _compute_baseline_shares(before: FeatureDistribution, binned: Binned) -> Num
     return np.concatenate([[1 - present, present * max(0.0, 1 - float(shares.sum()))], present * shares])
 
 
-def _create_tests(binned: Binned, *, missing: bool) -> NDArray[np.bool_]:
+def _create_tests(binned: BinnedColumn, *, missing: bool) -> NDArray[np.bool_]:
     """Which bins are tested together: those up to each cut, each category, and missing cells, or none of either."""
     size = binned.bins
     alone = np.eye(size, dtype=bool)
@@ -294,7 +302,9 @@ def _create_tests(binned: Binned, *, missing: bool) -> NDArray[np.bool_]:
     return alone
 
 
-def _sample_baseline(baseline: QualityBaseline, names: Sequence[str], columns: Sequence[Binned]) -> RowSample | None:
+def _sample_baseline(
+    baseline: QualityBaseline, names: Sequence[str], columns: Sequence[BinnedColumn]
+) -> RowSample | None:
     """A sample of the baseline's rows; None if they can't be read."""
     if baseline.source is None:
         return None
@@ -305,7 +315,7 @@ def _sample_baseline(baseline: QualityBaseline, names: Sequence[str], columns: S
         with baseline.source() as dataset:
             positions = [dataset.names.index(name) for name in names]
             binned = [replace(column, position=position) for column, position in zip(columns, positions, strict=True)]
-            return sample_of(dataset, binned, num_rows)
+            return draw_row_sample(dataset, binned, num_rows)
     except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
         log.info("the baseline's rows can't be read again (%s); no segment is looked for", type(fault).__name__)
         return None

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.plan import hashes_of
+from spark_model_monitor.data.profiling.plan import hash_keys
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     count_frequent_values,
@@ -271,7 +271,7 @@ def _find_frequent_in_runs(feature: FeatureDistribution) -> Part:
     """The most frequent values of a feature, as runs of its rows have them."""
     if feature.numbers is not None:
         return np.array(feature.frequent_values, float)
-    return hashes_of(pa.array(feature.frequent_values, pa.string()))
+    return hash_keys(pa.array(feature.frequent_values, pa.string()))
 
 
 def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Values] | None:

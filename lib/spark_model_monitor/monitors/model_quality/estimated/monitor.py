@@ -13,7 +13,7 @@ import numpy as np
 from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
-from spark_model_monitor.data.records.outcome_records import Unlabelled
+from spark_model_monitor.data.records.outcome_records import UnlabelledDecoder
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
 from spark_model_monitor.documents.document import Document
@@ -314,7 +314,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
             task = OutcomeTask(plan, data.decoder, len(Refusal))
             scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
             return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=errors.worth), scanned.rows)
-        unlabelled = Unlabelled(data.decoder, plan.threshold, evidence.classes)
+        unlabelled = UnlabelledDecoder(data.decoder, plan.threshold, evidence.classes)
         task = OutcomeTask(plan, unlabelled, len(Refusal))
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         assert evidence.scores is not None  # ensured by `plan_scan`
