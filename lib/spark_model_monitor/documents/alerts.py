@@ -117,9 +117,9 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         return any(_is_repeated(result, alarm) for alarm in self.alarms)
 
 
-def apply_decisions(results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
+def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
     """The results; violations that a decision covers are not judged."""
-    return tuple(_apply_decision(result, decisions) for result in results)
+    return tuple(_apply_decision(check_result, decisions) for check_result in check_results)
 
 
 def _apply_decision(result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
@@ -205,7 +205,7 @@ class Promotions(Document, file="_promotions.json", meant="_promotions.json of `
 
 
 def report_ended_alarms(
-    results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None
+    check_results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None
 ) -> tuple[Hint, ...]:
     """Hints for alarms of the previous window that are over in this one; each is reported once, in its first window.
 
@@ -213,7 +213,7 @@ def report_ended_alarms(
     """
     # A cause is over if some of its checks were judged and none of them is violated
     judged: dict[str, bool] = {}
-    for check_result in results:
+    for check_result in check_results:
         if check_result.status is not CheckStatus.NOT_JUDGED and since:
             is_over = check_result.status is not CheckStatus.VIOLATED
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over

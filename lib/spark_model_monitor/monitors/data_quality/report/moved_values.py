@@ -66,7 +66,9 @@ def describe_moved_value(
 def name_denominator(before: FeatureDistribution, now: FeatureDistribution) -> str:
     """What shares of present values are shares of: `records`, unless some have no value."""
     is_complete = before.present == before.num_rows and now.present == now.num_rows
-    return "records" if is_complete else "present values"
+    if is_complete:
+        return "records"
+    return "present values"
 
 
 def _describe_moved_categories(
@@ -78,7 +80,6 @@ def _describe_moved_categories(
     names = sorted({*categories_before, *categories_now})
     shares_before = counts_before / counts_before.sum()
     shares_now = counts_now / counts_now.sum()
-    index = find_clearest_value(counts_before, counts_now)
 
     # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
     is_new = counts_before == 0
@@ -88,9 +89,18 @@ def _describe_moved_categories(
         new_values = [names[new] for new in np.flatnonzero(is_new)]
         is_listed = len(categories_now) <= max_domain_size
         return _describe_new_values(shares_now[is_new], new_values, is_listed)
-    is_listed = len(categories_before if counts_before[index] else categories_now) <= max_domain_size
-    values = [names[index]] if is_listed else []
-    return _describe_value(float(shares_before[index]), float(shares_now[index]), values, name_denominator(before, now))
+
+    # One value, by its name if the side that had it has few
+    index = find_clearest_value(counts_before, counts_now)
+    num_categories = len(categories_now)
+    if counts_before[index]:
+        num_categories = len(categories_before)
+    values = []
+    if num_categories <= max_domain_size:
+        values = [names[index]]
+    was = float(shares_before[index])
+    is_now = float(shares_now[index])
+    return _describe_value(was, is_now, values, name_denominator(before, now))
 
 
 def find_clearest_value(before: Counts, now: Counts) -> int:
@@ -100,10 +110,12 @@ def find_clearest_value(before: Counts, now: Counts) -> int:
     """
     num_before = before.sum()
     num_now = now.sum()
+    # How clear each change is: the difference of its shares in standard errors
     gaps = np.round(now / num_now - before / num_before, 9)
     shares = (before + now) / (num_before + num_now)
     errors = np.sqrt(shares * (1 - shares) * (1 / num_before + 1 / num_now))
     scores = np.divide(np.abs(gaps), errors, out=np.zeros(len(gaps)), where=errors > 0)
+    # The largest change of the clear ones, unless new values come first
     is_clear = scores >= CLEAR * scores.max()
     sizes = np.where(is_clear, np.abs(gaps), -1.0)
     is_new = is_clear & (before == 0) & (sizes >= COMPARABLE * sizes.max())
@@ -114,10 +126,12 @@ def find_clearest_value(before: Counts, now: Counts) -> int:
 def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
     """Values that the baseline never had. shares: of each."""
     share = format_percent(float(shares.sum()))
-    most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
+    most_frequent = []
+    if is_listed:
+        most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
     change = f"has {share} of values that were not there before"
     words = f"{share} are {len(values):,} values that are not in the baseline"
-    return ViolationMessage(words, most_frequent if is_listed else [], change, f"new values: {share}")
+    return ViolationMessage(words, most_frequent, change, f"new values: {share}")
 
 
 def _describe_value(was: float, now: float, values: Sequence[str], denominator: str) -> ViolationMessage:
@@ -187,6 +201,7 @@ def describe_new_kind(
     """Texts of a kind that the baseline never had, by their names; None if the values aren't known one by one."""
     if share.threshold or not before.categories or not now.categories or not now.present:
         return None
+    # The values that the baseline lacks, as shares of the present ones
     counts = {value: count for value, count in now.categories.items() if value not in before.categories}
     shares = np.array([count / now.present for count in counts.values()])
     # Texts of a new kind are new values, but not all of these need be of it
@@ -208,6 +223,7 @@ def describe_repeated_values(
     share: CheckResult, before: FeatureDistribution, now: FeatureDistribution
 ) -> ViolationMessage:
     """Fewer values differ: the number that repeats, if one does, else the share of different values, which is an estimate."""
+    # The number whose share grew by half of what is lost, if there is one
     if before.numbers is not None and now.numbers is not None:
         pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
         counts_before = np.diff(pooled.before, prepend=0).astype(float)
@@ -215,9 +231,11 @@ def describe_repeated_values(
         index = find_clearest_value(counts_before, counts_now)
         was = float(counts_before[index] / pooled.before[-1])
         is_now = float(counts_now[index] / pooled.after[-1])
-        if is_now - was >= COMPARABLE * ((share.threshold or 0.0) - (share.observed or 0.0)):
+        lost_share = (share.threshold or 0.0) - (share.observed or 0.0)
+        if is_now - was >= COMPARABLE * lost_share:
             name = format_number(float(pooled.values[index]), DIGITS)
             return _describe_value(was, is_now, [name], name_denominator(before, now))
+    # Estimates, to two digits
     different_before = format_percent(float(f"{share.threshold or 0.0:.2g}"))
     different_now = format_percent(float(f"{share.observed or 0.0:.2g}"))
     words = f"about {different_now} of its values differ, about {different_before} did"
@@ -264,7 +282,9 @@ def _describe_tail(
     # In words
     if not was and current is not None:
         return describe_unusual(before, current)
-    more = "more" if is_now > was else "fewer"
+    more = "fewer"
+    if is_now > was:
+        more = "more"
     tail = "low"
     ends = f" below {format_number(bound, DIGITS)}"
     if is_high:
@@ -288,13 +308,14 @@ def _describe_moments(
         "standard deviation": (deviation, find_deviation(cdf_now)),
     }
     # In a long tail the mean hardly moves when all numbers do
-    is_mean_still = None not in (before.mean, now.mean, deviation) and (
-        abs((now.mean or 0.0) - (before.mean or 0.0)) < ALIKE / 2 * (deviation or 0.0)
-    )
+    is_mean_still = False
+    if before.mean is not None and now.mean is not None and deviation is not None:
+        is_mean_still = abs(now.mean - before.mean) < ALIKE / 2 * deviation
     if drift.component in ("location", "ks") and is_mean_still:
         median_before = cdf_before.quantiles([0.5])[0]
         median_now = cdf_now.quantiles([0.5])[0]
         moments = {"median": (median_before, median_now), **moments}
+    # Moments whose change a reader can see in four digits
     changes = []
     for name, (was, is_now) in moments.items():
         if was is not None and is_now is not None and f"{was:,.4g}" != f"{is_now:,.4g}":
@@ -308,12 +329,16 @@ def _describe_moments(
     _, name, was, is_now = largest
     if named and named[0][0] >= COMPARABLE * largest[0]:
         _, name, was, is_now = named[0]
-    size, by = describe_move(was, is_now, None if name == "standard deviation" else deviation)
+    # In words; the size of a spread's change is not told in standard deviations
     numbers = f"{name} {format_number(was)} → {format_number(is_now)}"
     if name == "standard deviation":
+        size, by = describe_move(was, is_now, None)
         change = f"has another spread: its {name} {size} ({format_number(was)} → {format_number(is_now)})"
     else:
-        unit = ", another unit?" if name == "mean" and is_in_another_unit(cdf_before, cdf_now) else ""
+        size, by = describe_move(was, is_now, deviation)
+        unit = ""
+        if name == "mean" and is_in_another_unit(cdf_before, cdf_now):
+            unit = ", another unit?"
         change = f"{size} ({numbers}{unit})"
     return ViolationMessage(f"its {name} went from {was:,.4g} to {is_now:,.4g}", (), change, numbers, by)
 
@@ -325,22 +350,31 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
     sketch = current.kll
     if numbers is None or numbers.minimum is None or numbers.maximum is None or moments is None or sketch is None:
         return None
+    # Infinite numbers, if their share is larger than before
     infinite_before = numbers.negative_infinite + numbers.positive_infinite
     num_infinite = moments.present - moments.count
     clauses = []
     if num_infinite * numbers.total > infinite_before * moments.present:
-        were = f" ({format_percent(infinite_before / numbers.total)} were)" if infinite_before else ""
+        were = ""
+        if infinite_before:
+            were = f" ({format_percent(infinite_before / numbers.total)} were)"
         clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
 
     # The states know exactly how many numbers are outside, unless these are many in a large window
-    num_above = count_beyond(current, above=numbers.maximum)[0] if moments.count else 0
-    num_below = count_beyond(current, below=numbers.minimum)[0] if moments.count else 0
+    num_above = 0
+    num_below = 0
+    if moments.count:
+        num_above = count_beyond(current, above=numbers.maximum)[0]
+        num_below = count_beyond(current, below=numbers.minimum)[0]
     values, ranks = sketch.step_cdf()
     for count, direction in ((num_above, "above"), (num_below, "below")):
         if not count:
             continue
-        verb = "lies" if count == 1 else "lie"
+        verb = "lie"
+        if count == 1:
+            verb = "lies"
         amount = f"{count:,}"
+        # Of many the sketch tells the share, to two digits
         if count >= KEPT and sketch.error > 0:
             at_most = int(values.searchsorted(numbers.maximum, side="right"))
             less = int(values.searchsorted(numbers.minimum, side="left"))
@@ -348,7 +382,8 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
             outside = counts_below[less]
             if direction == "above":
                 outside = ranks[-1] - counts_below[at_most]
-            amount = f"about {format_percent(float(f'{outside / moments.present:.2g}'))}"
+            outside_share = float(f"{outside / moments.present:.2g}")
+            amount = f"about {format_percent(outside_share)}"
         clauses.append((amount, f"{verb} {direction}"))
     if not clauses:
         return None
@@ -378,15 +413,15 @@ def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDis
     cdf_before = before.numbers.step_cdf().drop_infinite()
     if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
         return False
-    mean_before, deviation_before = compute_mean_and_deviation(
-        cdf_before.values, np.diff(cdf_before.cumulative, prepend=0)
-    )
+    weights_before = np.diff(cdf_before.cumulative, prepend=0)
+    mean_before, deviation_before = compute_mean_and_deviation(cdf_before.values, weights_before)
 
     def is_alike(chosen: NDArray[np.bool_]) -> bool:
         mean, deviation = compute_mean_and_deviation(cdf.values[chosen], weights[chosen])
         is_near = abs(mean - mean_before) <= ALIKE * deviation_before
         return is_near and abs(deviation - deviation_before) <= ALIKE * deviation_before
 
+    # If all finite numbers together are as before, the few outside explain nothing
     is_finite = np.isfinite(cdf.values)
     return is_alike(is_inside) and not (is_finite.all() and is_alike(is_finite))
 
@@ -395,14 +430,16 @@ def compute_mean_and_deviation(values: Values, weights: Values | Ranks) -> tuple
     """The mean and the population standard deviation; infinite for huge values."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(np.average(values, weights=weights))
-        return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
+        variance = float(np.average((values - mean) ** 2, weights=weights))
+        return mean, math.sqrt(variance)
 
 
 def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
     """Whether both sides together have so few different numbers."""
     if before.numbers is None or now.numbers is None:
         return False
-    return len(now.numbers.step_cdf().pool_with(before.numbers.step_cdf()).values) <= MOST_OF_FLAG
+    pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
+    return len(pooled.values) <= MOST_OF_FLAG
 
 
 def is_in_another_unit(before: StepCdf, now: StepCdf) -> bool:
@@ -415,5 +452,6 @@ def is_in_another_unit(before: StepCdf, now: StepCdf) -> bool:
 def find_deviation(values: StepCdf) -> float | None:
     """None if there are no numbers, or they lie too far apart."""
     finite = values.drop_infinite()
-    deviation = finite.deviation if finite.total else math.nan
-    return deviation if math.isfinite(deviation) else None
+    if not finite.total or not math.isfinite(finite.deviation):
+        return None
+    return finite.deviation

@@ -142,9 +142,8 @@ def create_page(
     if unsure_cards:
         blocks: list[Block] = [Cards(tuple(unsure_cards))]
         if len(unsure) > MOST_CARDS:
-            blocks.append(
-                PageTable(_CALM, tuple(line(feature.name, Highlight.UNSURE) for feature in unsure[MOST_CARDS:]))
-            )
+            unsure_lines = tuple(line(feature.name, Highlight.UNSURE) for feature in unsure[MOST_CARDS:])
+            blocks.append(PageTable(_CALM, unsure_lines))
         note = "nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", tuple(blocks), note=note))
     if calm:
@@ -154,7 +153,8 @@ def create_page(
             note += f", {len(left_out):,} not compared"
         if len(calm) > MOST_LINES:
             note += f", the {LINES_SHOWN} with the largest differences first"
-        sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
+        calm_table = PageTable(_CALM, tuple(map(line, calm)))
+        sections.append(PageSection("No change seen", (calm_table,), note=note))
     rows = max((distribution.num_rows for distribution in baseline.distributions.values()), default=0)
     if not rows:
         return _create_page(sections)
@@ -202,6 +202,7 @@ def _create_card(
     also_in_words = ""
     if also:
         also_in_words = f"also: {', '.join(dict.fromkeys(also))}"
+    # Hints, then the picture of both sides, or of the side that has the feature
     output = ""
     if name in baseline.outputs:
         output = "a model output: it follows its inputs"
@@ -224,8 +225,11 @@ def _write_row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, 
     """The ids of some rows of a violated feature, and the command that prints all that were kept."""
     ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MOST_IDS]
     if ids and not hide_values:
-        noun = "row" if len(ids) == 1 else "rows"
-        yield f"{noun}: {', '.join(shorten_name(row_id, LONGEST_ID) for row_id in ids)}"
+        noun = "rows"
+        if len(ids) == 1:
+            noun = "row"
+        short_ids = [shorten_name(row_id, LONGEST_ID) for row_id in ids]
+        yield f"{noun}: {', '.join(short_ids)}"
     if kept_ids:
         yield f"to print such rows: spark-model-monitor rows FOLDER {quote(name)} --source DATA"
 
@@ -238,6 +242,7 @@ def _create_unsure_card(
     most_named: int,
 ) -> Card:
     """A feature that may have changed: why nobody can tell, and what to do."""
+    # Both sides, if both are known
     now = current.get(feature.name)
     picture = None
     if before and now:
@@ -245,10 +250,7 @@ def _create_unsure_card(
     more: tuple[Block, ...] = (_create_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
     hints = tuple(_describe_findable_change(check_results, before))
     if feature.advice:
-        hints = (
-            *hints,
-            f"To find out: {feature.advice}",
-        )
+        hints += (f"To find out: {feature.advice}",)
     reason = feature.reason or ""
     return Card(feature.name, reason, picture=picture, hints=hints, more=more, mark=Highlight.UNSURE)
 
@@ -315,12 +317,12 @@ def _create_line(
     picture: Overlay | str = "–"
     if before and now:
         picture = draw_overlay(before, now) or "–"
+    # The shares of missing values, one if they are equal
     lacking = " → ".join(dict.fromkeys(map(_format_missing, (before or now, now))))
-    return TableLine(
-        (name, shown, picture, _format_typical_value(before), _format_typical_value(now), largest, lacking),
-        mark,
-        of=name,
-    )
+    value_before = _format_typical_value(before)
+    value_now = _format_typical_value(now)
+    cells = (name, shown, picture, value_before, value_now, largest, lacking)
+    return TableLine(cells, mark, of=name)
 
 
 def _format_typical_value(distribution: Side) -> str:
@@ -352,6 +354,7 @@ def _create_baseline_page(
         *(TableColumn(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
         TableColumn("what is odd, or not compared"),
     )
+    # A line for each feature
     odd = {name: _describe_oddity(features[name], distribution) for name, distribution in distributions.items()}
     cells = (
         (
@@ -377,30 +380,29 @@ def _create_baseline_page(
     detail = "Nothing about them looks odd."
     if strange:
         detail = f"Look at them first: {oddities}."
-    wide = [
-        PageSection(
-            "What the data is like", (PageTable(columns, lines),), note=format_noun_count(len(lines), "feature")
-        )
-    ]
-    return _create_page(wide, Headline(text, detail))
+    # One section, of all features
+    note = format_noun_count(len(lines), "feature")
+    section = PageSection("What the data is like", (PageTable(columns, lines),), note=note)
+    return _create_page([section], Headline(text, detail))
 
 
 def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution) -> str:
     """What a person should know of a feature before later data is compared with it."""
     if not distribution.present:
         return "it has no value"
+    # A single value, of texts or numbers
     num_values = len(distribution.categories or ())
     if not num_values and distribution.numbers:
         num_values = len(distribution.numbers.step_cdf().values)
     if num_values == 1:
         return "it has one value alone"
+    # What is missing, or no number in a column of numbers
     lacking = ""
     if distribution.present < distribution.rows / 2:
         lacking = f"{_format_missing(distribution)} are missing"
     if distribution.other_cells:
-        lacking = (
-            f"{distribution.other_cells:,} of {distribution.other_cells + distribution.present:,} values are no numbers"
-        )
+        num_cells = distribution.other_cells + distribution.present
+        lacking = f"{distribution.other_cells:,} of {num_cells:,} values are no numbers"
     return why_always_new(feature) or lacking or distribution.reason or ""
 
 

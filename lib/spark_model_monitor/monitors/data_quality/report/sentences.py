@@ -80,6 +80,7 @@ def with_words(
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
     features = {feature.name: feature for feature in reversed(profile.features)}
 
+    # What may explain each violated feature: a known kind of mistake
     violated = (
         check_result
         for check_result in results
@@ -118,11 +119,10 @@ def with_words(
         violation_message = create_violation_message(
             result, features.get(result.feature or ""), baseline, max_domain_size
         )
-        shown = tuple(
-            value if len(value) <= LONGEST else value[:LONGEST] + "…"
-            for value in violation_message.values[:MOST_VALUES]
-        )
-        values = None if hide_values else shown or None
+        # A few values, each shortened
+        values = None
+        if violation_message.values and not hide_values:
+            values = tuple(map(_shorten_value, violation_message.values[:MOST_VALUES]))
         members: dict[str, Any] = {
             "words": violation_message.words,
             "values": values,
@@ -144,10 +144,21 @@ def with_words(
             members["where"] = f"only in {ONE_SEGMENT}{cut}"
         return result.model_copy(update=members)
 
-    check_results = tuple(add_words(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+    check_results = []
+    for check_result in results:
+        if check_result.status is CheckStatus.VIOLATED:
+            check_results.append(add_words(check_result))
+        else:
+            check_results.append(check_result)
     if hide_values:
         return tuple(map(remove_values, check_results))
-    return check_results
+    return tuple(check_results)
+
+
+def _shorten_value(value: str) -> str:
+    if len(value) <= LONGEST:
+        return value
+    return value[:LONGEST] + "…"
 
 
 def select_sides(
@@ -156,14 +167,20 @@ def select_sides(
     """Both sides of a check: the feature in the baseline, or another reference, and now; or in the check's segment."""
     name = result.feature or ""
     if result.check != SEGMENT_DRIFT or result.segment is None or baseline.profile is None:
-        before = baseline.references.get(result.against or "", baseline.distributions).get(name)
-        return before, from_feature_profile(current) if current is not None else None
+        distributions = baseline.references.get(result.against or "", baseline.distributions)
+        return distributions.get(name), _create_distribution(current)
     from spark_model_monitor.monitors.data_quality.checks.drift.segments import select_segment
 
     feature_before = next((feature for feature in baseline.profile.features if feature.name == name), None)
-    features = (select_segment(each, result.segment) for each in (feature_before, current))
-    first, second = (from_feature_profile(each) if each is not None else None for each in features)
-    return first, second
+    segment_before = select_segment(feature_before, result.segment)
+    segment_now = select_segment(current, result.segment)
+    return _create_distribution(segment_before), _create_distribution(segment_now)
+
+
+def _create_distribution(feature: FeatureProfile | None) -> FeatureDistribution | None:
+    if feature is None:
+        return None
+    return from_feature_profile(feature)
 
 
 def create_violation_message(
@@ -178,6 +195,7 @@ def create_violation_message(
     if result.check == "repeated_rows_check":
         words = _describe_surplus(result)
         return ViolationMessage(words, (), None, words)
+    # Checks with a plain sentence
     before, now = select_sides(result, current, baseline)
     template = _PLAIN.get(result.check)
     if _counts_columns_only(result, current, baseline):
@@ -190,12 +208,14 @@ def create_violation_message(
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
         return ViolationMessage(describe_violation(result))
+    # The baseline's own constraints
     if result.check == COMPLETENESS:
         return describe_missing(name, before, now)
     if result.check == DOMAIN:
         domains = {feature.name: feature.domains or () for feature in baseline.constraints.features}
         from spark_model_monitor.monitors.data_quality.report.moved_values import name_denominator
 
+        # The values that the constraint doesn't list, and the share of records with them
         listed = as_counted(domains.get(name, ()))
         new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
         share = format_percent(1 - result.observed)
@@ -204,25 +224,29 @@ def create_violation_message(
             change = f"has {ONE_VALUE} that was not there before in {share} of the {denominator}"
         else:
             change = f"has {share} of values that were not there before"
-        return ViolationMessage(
-            f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}"
-        )
+        words = f"{name}: {share} are values that are not in the baseline"
+        return ViolationMessage(words, new, change, f"new values: {share}")
     if result.check == "data_type_check":
         if before.times:
             type_before = "no dates or times"
         else:
             type_before = f"not {before.inferred_type.value}"
         change_in_words = f"{format_percent(1 - result.observed)} are {type_before} any more"
-        return ViolationMessage(
-            f"{name}: {change_in_words}", (), f"changed its type: {change_in_words}", change_in_words
-        )
+        words = f"{name}: {change_in_words}"
+        return ViolationMessage(words, (), f"changed its type: {change_in_words}", change_in_words)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         from spark_model_monitor.monitors.data_quality.report.moved_values import describe_moved_value
 
-        is_of_baseline = result.check == DRIFT and result.against in (None, "baseline")
-        drift = describe_moved_value(result, before, now, current if is_of_baseline else None, max_domain_size)
-        words = f"{name} {_drifted(result)}{drift.words and f': {drift.words}'}"
+        # Only of the whole window, compared with the baseline, the states know what lies outside the range
+        states = None
+        if result.check == DRIFT and result.against in (None, "baseline"):
+            states = current
+        drift = describe_moved_value(result, before, now, states, max_domain_size)
+        words = f"{name} {_describe_drift(result)}"
+        if drift.words:
+            words += f": {drift.words}"
         return replace(drift, words=words, change=drift.change or "has another distribution")
+    # Checks of the values' form and range
     if result.check in UNUSUAL_CHECKS:
         from spark_model_monitor.monitors.data_quality.report.moved_values import describe_unusual
 
@@ -242,13 +266,16 @@ def create_violation_message(
 
         repeated = describe_repeated_values(result, before, now)
         return replace(repeated, words=f"{name}: {repeated.words}")
-    shown = format_percent if result.formula.startswith("share") else format_number
-    was = shown(result.threshold)
-    is_now = shown(result.observed)
+    # Another quantity, before and now
+    if result.formula.startswith("share"):
+        was = format_percent(result.threshold)
+        is_now = format_percent(result.observed)
+    else:
+        was = format_number(result.threshold)
+        is_now = format_number(result.observed)
     change_in_words = f"{result.formula} went from {was} to {is_now}"
-    return ViolationMessage(
-        f"{name}: its {change_in_words}", (), f"changed: its {change_in_words}", f"{result.formula} {was} → {is_now}"
-    )
+    short = f"{result.formula} {was} → {is_now}"
+    return ViolationMessage(f"{name}: its {change_in_words}", (), f"changed: its {change_in_words}", short)
 
 
 def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline) -> bool:
@@ -277,17 +304,18 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
     was = result.threshold or 0.0
     now = result.observed or 0.0
     if result.change is not None:
-        change = (
-            f"{result.change} in {'all rows' if not was else format_percent(1 - was)}, now in {format_percent(1 - now)}"
-        )
-        return ViolationMessage(
-            f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {format_percent(now)}"
-        )
+        # A rule, which is broken in these shares of the rows
+        held_in = "all rows"
+        if was:
+            held_in = format_percent(1 - was)
+        change = f"{result.change} in {held_in}, now in {format_percent(1 - now)}"
+        short = f"broken in {format_percent(now)}"
+        return ViolationMessage(f"{result.feature}: {change}", (), f"broke a rule: {change}", short)
     change = f"how strongly they go together went from {was:.2f} to {now:.2f}"
     return ViolationMessage(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
 
 
-def _drifted(result: CheckResult) -> str:
+def _describe_drift(result: CheckResult) -> str:
     if result.against not in (None, "baseline"):
         against = f" from {result.against}"
     else:
@@ -318,9 +346,9 @@ def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistrib
     return ViolationMessage(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
 
 
-def _missing_share(side: FeatureDistribution) -> float:
-    if side.rows:
-        return 1 - side.present / side.rows
+def _missing_share(distribution: FeatureDistribution) -> float:
+    if distribution.rows:
+        return 1 - distribution.present / distribution.rows
     return 0.0
 
 
