@@ -80,14 +80,16 @@ def read_destinations(text: str) -> tuple[Destination, ...]:
     Raises ValueError for the first invalid one, with what to write instead.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    return tuple(dict.fromkeys(_read(part, place) for place, part in enumerate(parts, start=1)))
+    return tuple(dict.fromkeys(_read(part, position) for position, part in enumerate(parts, start=1)))
 
 
-def _read(text: str, place: int) -> Destination:
+def _read(text: str, position: int) -> Destination:
     """One destination. Errors don't repeat invalid text: it may be a URL with a secret in it, or part of one."""
     name, _, target = text.partition(":")
     if name not in SINKS:
-        raise ValueError(f"names no sink at place {place}; write one of {SPELLINGS} (a comma inside a target is %2C)")
+        raise ValueError(
+            f"names no sink at place {position}; write one of {SPELLINGS} (a comma inside a target is %2C)"
+        )
     try:
         return Destination(name, SINKS.get(name).facts["examined"](target.strip()))
     except ValueError as error:
@@ -164,8 +166,8 @@ def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> 
     before = next((window for window in alerts.windows if window.window == monitored.window), None)
     if before is not None and before.run_id == monitored.run_id:
         monitored = monitored.model_copy(update={"told": before.told})
-    others = [window for window in alerts.windows if window.window != monitored.window]
-    windows = tuple(sorted([*others, monitored], key=lambda window: window.time)[-MOST_WINDOWS:])
+    other_windows = [window for window in alerts.windows if window.window != monitored.window]
+    windows = tuple(sorted([*other_windows, monitored], key=lambda window: window.time)[-MOST_WINDOWS:])
     status = rule.status(windows)
     transitions = alerts.transitions
     if status is not alerts.status:
@@ -217,26 +219,26 @@ def _of_traffic(to: Destination) -> str:
 
 def _with_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
     now = {sink: Notified(sink=sink, status=status) for sink in sinks}
-    kept = (told for told in alerts.told if told.sink not in now)
-    return alerts.model_copy(update={"told": (*kept, *now.values())})
+    other_sinks = (notified for notified in alerts.told if notified.sink not in now)
+    return alerts.model_copy(update={"told": (*other_sinks, *now.values())})
 
 
 def _with_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
     missed = Transition(time=window.time, window=window.window, status=alerts.status)
     for sink in sinks:
-        before = [each for each in alerts.find_missed(sink) if each.window != window.window]
-        in_order = sorted([*before, missed], key=lambda each: each.time)
-        changes = [next(alike) for _, alike in groupby(in_order, key=lambda each: each.status)]
+        before = [transition for transition in alerts.find_missed(sink) if transition.window != window.window]
+        in_order = sorted([*before, missed], key=lambda transition: transition.time)
+        changes = [next(transitions) for _, transitions in groupby(in_order, key=lambda transition: transition.status)]
         now = Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MOST_MISSED:]))
-        kept = (told for told in alerts.told if told.sink != sink)
-        alerts = alerts.model_copy(update={"told": (*kept, now)})
+        other_sinks = (notified for notified in alerts.told if notified.sink != sink)
+        alerts = alerts.model_copy(update={"told": (*other_sinks, now)})
     return alerts
 
 
 def _with_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
-    told = tuple(sinks)
+    notified_sinks = tuple(sinks)
     windows = tuple(
-        window.model_copy(update={"told": tuple(dict.fromkeys((*window.told, *told)))})
+        window.model_copy(update={"told": tuple(dict.fromkeys((*window.told, *notified_sinks)))})
         if window.window == name
         else window
         for window in alerts.windows
@@ -310,10 +312,10 @@ def usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None
     return None
 
 
-def traffic_status(monitored: MonitoredWindow, usual: float | None, least_share: float | None) -> AlertStatus:
+def traffic_status(monitored: MonitoredWindow, usual_count: float | None, least_share: float | None) -> AlertStatus:
     """InAlert if the window has less than this share of the usual records; OK if that or the share is unknown."""
-    if monitored.records is None or usual is None or least_share is None:
+    if monitored.records is None or usual_count is None or least_share is None:
         return AlertStatus.OK
-    if monitored.records < least_share * usual:
+    if monitored.records < least_share * usual_count:
         return AlertStatus.IN_ALERT
     return AlertStatus.OK

@@ -105,28 +105,28 @@ def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | 
     ]
     rows.sort(key=lambda row: -row.gap)
     shown = rows[:MOST_CATEGORIES]
-    others = rows[MOST_CATEGORIES:]
-    if others:
-        before = sum(row.baseline for row in others)
-        after = sum(row.current for row in others)
-        shown.append(Row(f"({len(others):,} others)", None, before, after, before / n, after / m))
+    further_rows = rows[MOST_CATEGORIES:]
+    if further_rows:
+        before = sum(row.baseline for row in further_rows)
+        after = sum(row.current for row in further_rows)
+        shown.append(Row(f"({len(further_rows):,} others)", None, before, after, before / n, after / m))
     return Table("categories", tuple(shown), rows[0], n, m)
 
 
 def _ranges(edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf, after: StepCdf) -> list[Row]:
     """One row for each range of values between neighbouring edges, from the lowest up."""
-    sides = [cdf.ranks_at(edges) for cdf in (before, after)]
-    counts = [np.diff(ranks, prepend=0) for ranks in sides]
+    ranks_by_sample = [cdf.ranks_at(edges) for cdf in (before, after)]
+    counts = [np.diff(ranks, prepend=0) for ranks in ranks_by_sample]
     return [
         Row(
-            f"{edges[place - 1]:g} to {edges[place]:g}" if place else f"up to {edges[place]:g}",
-            float(edges[place]),
-            int(counts[0][place]),
-            int(counts[1][place]),
-            float(sides[0][place] / before.total),
-            float(sides[1][place] / after.total),
+            f"{edges[index - 1]:g} to {edges[index]:g}" if index else f"up to {edges[index]:g}",
+            float(edges[index]),
+            int(counts[0][index]),
+            int(counts[1][index]),
+            float(ranks_by_sample[0][index] / before.total),
+            float(ranks_by_sample[1][index] / after.total),
         )
-        for place in range(len(edges))
+        for index in range(len(edges))
     ]
 
 
@@ -199,9 +199,9 @@ class Explanation:
 
 def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
     """How the drift check computed its number. Raises Underivable."""
-    for side, distribution in (("baseline", baseline), ("current data", current)):
+    for sample, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
-            raise Underivable(f"{side}: {distribution.reason}")
+            raise Underivable(f"{sample}: {distribution.reason}")
     method = result.method
     distance = None
     if baseline.numbers and current.numbers:
@@ -221,10 +221,10 @@ def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: F
     if table is None:
         raise Underivable("a side has no values")
     if table.kind == "numbers":
-        sides = {"baseline": baseline.numbers, "current": current.numbers}
+        numbers_by_sample = {"baseline": baseline.numbers, "current": current.numbers}
     else:
-        sides = {}
-    quantiles = {name: side.step_cdf().quantiles(QUANTILES) for name, side in sides.items() if side}
+        numbers_by_sample = {}
+    quantiles = {name: sample.step_cdf().quantiles(QUANTILES) for name, sample in numbers_by_sample.items() if sample}
     return Derivation(table, method, distance, _correction(method, table), quantiles)
 
 
@@ -244,7 +244,8 @@ def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]
         "m": table.m,
         "table": [_plain_row(row) for row in table.rows],
         "quantiles": {
-            name: dict(zip(map(str, QUANTILES), found, strict=True)) for name, found in derivation.quantiles.items()
+            name: dict(zip(map(str, QUANTILES), feature_quantiles, strict=True))
+            for name, feature_quantiles in derivation.quantiles.items()
         },
         "largest_gap": {**_plain_row(table.largest), "gap": table.largest.gap},
         "correction": derivation.correction,
@@ -292,8 +293,12 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
     else:
         shares = ("p_baseline", "p_current")
     if derivation.quantiles:
-        sides: list[list[str | float]] = [[name, *found] for name, found in derivation.quantiles.items()]
-        yield from text_table(("quantile", *(f"{share:.0%}" for share in QUANTILES)), sides, width=WIDTH).splitlines()
+        quantile_rows: list[list[str | float]] = [
+            [name, *feature_quantiles] for name, feature_quantiles in derivation.quantiles.items()
+        ]
+        yield from text_table(
+            ("quantile", *(f"{share:.0%}" for share in QUANTILES)), quantile_rows, width=WIDTH
+        ).splitlines()
         yield ""
     header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
     rows = [
@@ -304,10 +309,10 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
     yield ""
     largest = table.largest
     if numbers:
-        place = f"at {largest.up_to!r}"
+        location = f"at {largest.up_to!r}"
     else:
-        place = f"of {largest.label!r}"
-    yield f"largest gap {place}: |{largest.baseline_share!r} - {largest.current_share!r}| = {largest.gap!r}"
+        location = f"of {largest.label!r}"
+    yield f"largest gap {location}: |{largest.baseline_share!r} - {largest.current_share!r}| = {largest.gap!r}"
     if derivation.correction:
         yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
         yield f"  n = {table.n:,} values of the baseline, m = {table.m:,} of the current data"
@@ -357,13 +362,13 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
 
 
 def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    found = tuple(check for check in checks if name in (check.feature, check.metric))
-    if not found:
-        names = list(dict.fromkeys(known for check in checks if (known := check.feature or check.metric)))
+    feature_results = tuple(check for check in checks if name in (check.feature, check.metric))
+    if not feature_results:
+        names = list(dict.fromkeys(subject for check in checks if (subject := check.feature or check.metric)))
         hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", most=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks)}; {hint}")
-    return found
+    return feature_results
 
 
 def _has_numbers(name: str, statistics: Statistics | None) -> bool:
@@ -378,19 +383,19 @@ def _baseline_of(name: str, reference: BaselineReference | None, *, as_numbers: 
     """The baseline's distribution of the feature. Raises Underivable if there is none."""
     if reference is None:
         raise Underivable("the run does not say which baseline it was held against; name it with --baseline")
-    found: FeatureDistribution | None
+    distribution: FeatureDistribution | None
     if reference.folder is None:
-        found = baselines.of_files(reference.constraints or "", reference.statistics).distributions.get(name)
+        distribution = baselines.of_files(reference.constraints or "", reference.statistics).distributions.get(name)
     elif storage_of(reference.folder).exists(join(reference.folder, path_of(Profile))):
         profile = _profile_of(name, reference.folder)
         if profile is not None and as_numbers:
             profile = profile.read_as_numbers()
-        found = from_feature_profile(profile) if profile else None
+        distribution = from_feature_profile(profile) if profile else None
     else:
         raise Underivable(f"{reference.folder} has no states/ of features")
-    if not found:
+    if not distribution:
         raise Underivable(f"{_place(reference)} has no feature of this name")
-    return found
+    return distribution
 
 
 def _profile_of(name: str, folder: str) -> FeatureProfile | None:

@@ -32,12 +32,12 @@ def rows_behind(run_path: str, feature: str, source: str | None = None) -> Itera
             raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
         raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
     table = table_in(storage.read(path), path)
-    kept = table.filter(pc.equal(table["feature"], feature)).to_pylist()
-    if not kept:
-        there = ", ".join(sorted(set(table["feature"].to_pylist()))) or "none"
-        raise BadInput(f"{path}: has no row of {feature!r}; it has rows of: {there}")
+    example_rows = table.filter(pc.equal(table["feature"], feature)).to_pylist()
+    if not example_rows:
+        feature_names = ", ".join(sorted(set(table["feature"].to_pylist()))) or "none"
+        raise BadInput(f"{path}: has no row of {feature!r}; it has rows of: {feature_names}")
     if source is None:
-        yield from ("\t".join(map(printable, filter(None, (row["id"], row["file"])))) for row in kept)
+        yield from ("\t".join(map(printable, filter(None, (row["id"], row["file"])))) for row in example_rows)
         return
     bad: dict[str, set[str]] = {}
     for row in table.to_pylist():
@@ -55,10 +55,10 @@ def rows_behind(run_path: str, feature: str, source: str | None = None) -> Itera
         position = None
         if id_column is not None:
             position = dataset.names.index(id_column)
-        rows = read_rows_with_ids(dataset, {row["id"] for row in kept}, position)
+        rows = read_rows_with_ids(dataset, {row["id"] for row in example_rows}, position)
         if not rows:
-            raise BadInput(f"{source}: has none of the {len(kept)} rows; name the data that this run has read")
-        for of, cells in rows:
+            raise BadInput(f"{source}: has none of the {len(example_rows)} rows; name the data that this run has read")
+        for row_id, cells in rows:
             shown = zip(dataset.names, ("" if cell is None else cell for cell in cells), strict=True)
-            marked = (f"{name}=>{cell}<" if name in bad[of] else f"{name}={cell}" for name, cell in shown)
-            yield f"{printable(of)}\t{printable(', '.join(marked))}"
+            marked = (f"{name}=>{cell}<" if name in bad[row_id] else f"{name}={cell}" for name, cell in shown)
+            yield f"{printable(row_id)}\t{printable(', '.join(marked))}"

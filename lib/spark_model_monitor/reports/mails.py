@@ -69,10 +69,10 @@ class MailServer:
 def examined(address: str) -> str:
     """Raises ValueError for an invalid address."""
     try:
-        found = Address(addr_spec=address)
+        parsed_address = Address(addr_spec=address)
     except (ValueError, IndexError, MessageError):
-        found = Address()
-    if not (found.username and found.domain):
+        parsed_address = Address()
+    if not (parsed_address.username and parsed_address.domain):
         raise ValueError("is no address; write email:NAME@DOMAIN")
     return address
 
@@ -136,8 +136,8 @@ def _refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
     if code is None:
         return PassingFailure(f"{server.host} ended the conversation ({type(error).__name__})")
     whom = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
-    what = whom.get(type(error), "the mail")
-    refusal = f"{server.host} refused {what} ({code})"
+    refused = whom.get(type(error), "the mail")
+    refusal = f"{server.host} refused {refused} ({code})"
     if _is_passing(code):
         return PassingFailure(refusal)
     return SinkFailed(f"{refusal}; check the addresses")
@@ -181,6 +181,6 @@ def _sender(text_: str | None, errors: list[str]) -> str:
     try:
         return examined(text_ or "")
     except ValueError:
-        found = "not set" if text_ is None else repr(text_)
-        errors.append(f"{SENDER} is {found}; write the address that the mail comes from")
+        sender = "not set" if text_ is None else repr(text_)
+        errors.append(f"{SENDER} is {sender}; write the address that the mail comes from")
         return ""

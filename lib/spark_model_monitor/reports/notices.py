@@ -143,16 +143,16 @@ def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckRe
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     if len(violated) != len(violations):
         return tuple(violations[:MOST_VIOLATIONS])
-    places = sorted(range(len(violations)), key=lambda place: -compute_severity(violated[place]))
-    return tuple(violations[place] for place in places[:MOST_VIOLATIONS])
+    order = sorted(range(len(violations)), key=lambda index: -compute_severity(violated[index]))
+    return tuple(violations[index] for index in order[:MOST_VIOLATIONS])
 
 
 def sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The metrics whose numbers are all finite; the others are counted in the log."""
-    given = list(metrics)
-    finite = [metric for metric in given if all(map(math.isfinite, _numbers(metric)))]
-    if len(finite) < len(given):
-        log.warning("left out %d metrics that are not finite numbers", len(given) - len(finite))
+    all_metrics = list(metrics)
+    finite = [metric for metric in all_metrics if all(map(math.isfinite, _numbers(metric)))]
+    if len(finite) < len(all_metrics):
+        log.warning("left out %d metrics that are not finite numbers", len(all_metrics) - len(finite))
     return finite
 
 
@@ -175,10 +175,10 @@ def headline(report: Report) -> str:
     if not report.is_of_a_run:
         return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
     if report.violations == 1:
-        many = "1 violation"
+        violation_count = "1 violation"
     else:
-        many = f"{report.violations:,} violations"
-    line = f"{report.alert.status.value}: {_whose(report)}, {many}"
+        violation_count = f"{report.violations:,} violations"
+    line = f"{report.alert.status.value}: {_whose(report)}, {violation_count}"
     if report.start and report.end:
         line += f" from {format_moment(report.start)} to {format_moment(report.end)}"
     if report.said is not None:
@@ -188,9 +188,9 @@ def headline(report: Report) -> str:
 
 def text(report: Report) -> str:
     """The report as text: headline, alert, what happened, paths."""
-    places = [f"{what}: {printable(path)}" for what, path in report.paths.items()]
+    path_lines = [f"{description}: {printable(path)}" for description, path in report.paths.items()]
     if not report.is_of_a_run:
-        return "\n".join([headline(report), "", *places]) + "\n"
+        return "\n".join([headline(report), "", *path_lines]) + "\n"
     alert = report.alert
     if alert.changed:
         turned = "changed by this run"
@@ -206,7 +206,7 @@ def text(report: Report) -> str:
     ]
     if report.alarm_count > len(report.alarms):
         lines.append(f"and {report.alarm_count - len(report.alarms):,} more")
-    lines += ["", *places, f"run: {report.run_id}"]
+    lines += ["", *path_lines, f"run: {report.run_id}"]
     return "\n".join(lines) + "\n"
 
 

@@ -60,7 +60,9 @@ def to_parquet(state: State) -> bytes:
     if isinstance(state, Profile):
         rows = _rows_of_profile(state)
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
-        if lacking := {str(place): sorted(each.lacking) for place, each in enumerate(state.features) if each.lacking}:
+        if lacking := {
+            str(index): sorted(feature.lacking) for index, feature in enumerate(state.features) if feature.lacking
+        }:
             header[LACKING] = lacking
     else:
         rows = [{"kind": state.KIND, "state": state.to_bytes()}]
@@ -109,16 +111,16 @@ class StoredProfile:
         decode, if not all.
         """
         with _told(self._where):
-            told = zip(self._table["feature"].to_pylist(), self._table["kind"].to_pylist(), strict=True)
-            places = [
-                place for place, (name, kind) in enumerate(told) if name in names and (kinds is None or kind in kinds)
+            pairs = zip(self._table["feature"].to_pylist(), self._table["kind"].to_pylist(), strict=True)
+            indices = [
+                index for index, (name, kind) in enumerate(pairs) if name in names and (kinds is None or kind in kinds)
             ]
-            rows = [self._table.slice(place, 1) for place in places]  # `take` would load pandas
+            rows = [self._table.slice(index, 1) for index in indices]  # `take` would load pandas
             if rows:
-                found = _profile_of(pa.concat_tables(rows).to_pylist(), self._header, self._where).features
+                features = _profile_of(pa.concat_tables(rows).to_pylist(), self._header, self._where).features
             else:
-                found = ()
-            return {feature.name: feature for feature in reversed(found)}
+                features = ()
+            return {feature.name: feature for feature in reversed(features)}
 
 
 @contextmanager
@@ -193,8 +195,8 @@ def _profile_of(rows: list[dict[str, Any]], header: Mapping[str, Any], where: st
         blobs.setdefault(key, []).append(row["state"])
     noted = header.get(LACKING, {})
     features = tuple(
-        FeatureProfile.decoded(name, ColumnType(column_type), found, noted.get(str(place), ()))
-        for (place, name, column_type), found in sorted(blobs.items())
+        FeatureProfile.decoded(name, ColumnType(column_type), states, noted.get(str(position), ()))
+        for (position, name, column_type), states in sorted(blobs.items())
     )
     unread = {row["kind"] for row in rows}.difference(*(feature.states for feature in features))
     if unread:
@@ -226,10 +228,10 @@ def parts_file(variation: Variation) -> dict[str, bytes]:
         rows["feature"] += [feature] * len(raw["rows"])
         for name in FIELDS:
             rows[name] += raw[name].tolist()
-    told = {"unfit": json.dumps(dict(variation.unfit))}
+    metadata = {"unfit": json.dumps(dict(variation.unfit))}
     if variation.are_by_time:
-        told["by_time"] = "true"
-    return {PARTS: parts_to_parquet(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(told)))}
+        metadata["by_time"] = "true"
+    return {PARTS: parts_to_parquet(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
 
 
 def parts_of(content: bytes, where: str) -> Variation:
@@ -257,7 +259,7 @@ def by_feature(table: pa.Table) -> Past:
     columns = {name: table[name].to_numpy().astype(np.float64)[order] for name in FIELDS}
     split = {name: np.split(column, ends) for name, column in columns.items()}
     names: Iterator[str] = iter(encoded.dictionary.to_pylist())
-    return {name: {field: split[field][place] for field in FIELDS} for place, name in enumerate(names)}
+    return {name: {field: split[field][index] for field in FIELDS} for index, name in enumerate(names)}
 
 
 def parts_to_parquet(table: pa.Table) -> bytes:

@@ -128,10 +128,10 @@ def of_files(constraints_path: str, statistics_path: str | None, monitor: Monito
     state = None
     if folder is not None:
         state = state_below(folder, storage_of(folder), monitor)
-    known = monitor.stored_baseline(constraints, statistics, state, suggested)
+    baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
     if run is not None and statistics is not None:
-        return _with_parts(known, run)
-    return known
+        return _with_parts(baseline, run)
+    return baseline
 
 
 def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
@@ -162,8 +162,8 @@ def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
         constraints = _document(monitor.CONSTRAINTS, storage_of(edited), edited)
     else:
         constraints = suggested
-    known = monitor.stored_baseline(constraints, None, state_below(run.folder, storage, monitor), suggested)
-    return _with_parts(known.with_source(partial(_rows_of, run, known.names, opening_session())), run)
+    baseline = monitor.stored_baseline(constraints, None, state_below(run.folder, storage, monitor), suggested)
+    return _with_parts(baseline.with_source(partial(_rows_of, run, baseline.names, opening_session())), run)
 
 
 def _with_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document | None]:
@@ -196,12 +196,12 @@ def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Da
     return read_again([file["path"] for file in files], read_by, names or None, spark)
 
 
-def _with_parts(known: Any, run: Run) -> Any:
+def _with_parts(baseline: Any, run: Run) -> Any:
     """The baseline with the variation of its parts, if the run stored it."""
-    if PARTS not in run.digests or not isinstance(known, QualityBaseline):
-        return known
+    if PARTS not in run.digests or not isinstance(baseline, QualityBaseline):
+        return baseline
     path = join(run.folder, PARTS)
-    return known.with_parts(parts_of(storage_of(path).read(path), path))
+    return baseline.with_parts(parts_of(storage_of(path).read(path), path))
 
 
 def edited_file(name: str, path: str, run: Run) -> str | None:

@@ -106,7 +106,9 @@ def _accepted(run_path: str, features: Sequence[str], by: str | None, why: str |
         raise BadConfiguration(
             f"{run_path}: run {published.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}"
         )
-    alarms = tuple(each for each in violated if not features or {each.metric, each.feature} & set(features))
+    alarms = tuple(
+        violation for violation in violated if not features or {violation.metric, violation.feature} & set(features)
+    )
     noted: dict[str, Any] = {
         "features": tuple(features),
         "time": format_moment(now),
@@ -167,19 +169,21 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
     version = join(baselines, model_version)
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     with holding(storage_of(baselines), baselines):
-        there = run_before(version)
-        if there is not None and dict(there.digests) != digests and not replace:
+        existing_run = run_before(version)
+        if existing_run is not None and dict(existing_run.digests) != digests and not replace:
             raise BadConfiguration(
-                f"{version}: has run {there.run_id} already, which is another baseline; name another --model-version, or "
+                f"{version}: has run {existing_run.run_id} already, which is another baseline; name another --model-version, or "
                 "say --replace"
             )
         run = publish(files, version)
-        known = read_promotions(baselines)
+        promotions = read_promotions(baselines)
         promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=format_moment(now))
-        standing = known.standing[-1] if known.standing else None
+        standing = promotions.standing[-1] if promotions.standing else None
         if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
-            known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
-        _write(known, baselines)  # first: if something fails in between, running the same command again does the rest
+            promotions = promotions.model_copy(update={"promotions": (*promotions.promotions, promotion)})
+        _write(
+            promotions, baselines
+        )  # first: if something fails in between, running the same command again does the rest
         point_to(run, baselines)
     return promotion
 
@@ -193,10 +197,12 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
         known = read_promotions(baselines)
         if len(known.standing) < 2:
             if known.standing:
-                there = known.standing[-1].model_version
+                current_version = known.standing[-1].model_version
             else:
-                there = "none"
-            raise BadConfiguration(f"{baselines}: there is no version before the one that counts, which is {there}")
+                current_version = "none"
+            raise BadConfiguration(
+                f"{baselines}: there is no version before the one that counts, which is {current_version}"
+            )
         *_, before, present = known.standing
         run = current_run(join(baselines, before.model_version))
         if run is None or run.run_id != before.run_id:
@@ -220,12 +226,12 @@ def read_promotions(baselines: str) -> Promotions:
     storage = storage_of(baselines)
     path = join(baselines, Promotions.FILE_NAME)
     if storage.exists(path):
-        known = Promotions.from_json(storage.read(path), path)
-        if not all(is_ours(promotion.model_version, NameKind.WORD) for promotion in known.promotions):
+        promotions = Promotions.from_json(storage.read(path), path)
+        if not all(is_ours(promotion.model_version, NameKind.WORD) for promotion in promotions.promotions):
             raise BadDocument(
                 f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"
             )
-        return known
+        return promotions
     run = run_before(baselines)
     if run is not None and run.folder == join(baselines, RUNS, run.run_id):  # a promoted run is a version's
         raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")

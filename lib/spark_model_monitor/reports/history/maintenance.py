@@ -49,7 +49,7 @@ def rebuild_history(folder: str) -> History:
     """
     storage = storage_of(folder)
     history = new_history(folder)
-    known = {}
+    baselines = {}
     with holding(storage, folder):
         for hour in reversed([*hours_from_the_latest(storage, folder)]):
             path = join(folder, hour.lstrip("/"))
@@ -61,10 +61,10 @@ def rebuild_history(folder: str) -> History:
                 described = document_of(run, RunDescription)
                 if reference is None or described is None:
                     raise BadInput("it does not say which baseline it was compared with")
-                if (run_id := reference.run_id or reference.constraints) not in known:
-                    known[run_id] = _baseline(reference)
+                if (run_id := reference.run_id or reference.constraints) not in baselines:
+                    baselines[run_id] = _baseline(reference)
                 entry = _entry(folder, path, run, described, str(run_id))
-                history = _with_run(history, entry, known[run_id], run)
+                history = _with_run(history, entry, baselines[run_id], run)
             except MonitorError as error:
                 log.warning("%s: is left out of the history: %s", path, error)
         if not history.table.num_rows:
@@ -76,16 +76,16 @@ def rebuild_history(folder: str) -> History:
     return history
 
 
-def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
+def _with_run(history: History, entry: Entry, baseline: Any, run: Run) -> History:
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where).read(where), where)
-    beside: Any = history.beside(known, entry.time, entry.baseline)
+    extended_baseline: Any = history.beside(baseline, entry.time, entry.baseline)
     checks = document_of(run, CheckResults)
     if checks is None:
-        return history.with_window(entry, beside.raw_statistics(state))
+        return history.with_window(entry, extended_baseline.raw_statistics(state))
     violated = find_lost_examples(checks.current_checks)
     unsure = {feature.name for feature in find_unsure_features(checks.current_checks)}
-    statistics = beside.raw_statistics(state, violated, None, unsure)
+    statistics = extended_baseline.raw_statistics(state, violated, None, unsure)
     return history.with_window(entry, statistics)
 
 
@@ -165,18 +165,18 @@ def prunable(trees: Trees, before: datetime) -> list[Prunable]:
 
     Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs.
     """
-    found = [
-        *(each for path in trees.captures for each in _of_hours(Kind.CAPTURES, path, storage_of(path))),
-        *(each for path in trees.merged for each in _of_merge(path, storage_of(path))),
+    items = [
+        *(item for path in trees.captures for item in _of_hours(Kind.CAPTURES, path, storage_of(path))),
+        *(item for path in trees.merged for item in _of_merge(path, storage_of(path))),
         *(quarantine for path in trees.reports for quarantine in _quarantines(path, storage_of(path))),
     ]
     if trees.pages or trees.keep_windows is not None:
-        found += [each for path in trees.reports for each in _of_runs(trees, path, storage_of(path))]
-    going = [each for each in found if each.time <= before]
-    whole = tuple(join(each.path, "") for each in going if each.kind is Kind.WINDOWS)
-    if whole:
-        return [each for each in going if not each.path.startswith(whole)]
-    return going
+        items += [item for path in trees.reports for item in _of_runs(trees, path, storage_of(path))]
+    old_items = [item for item in items if item.time <= before]
+    window_folders = tuple(join(item.path, "") for item in old_items if item.kind is Kind.WINDOWS)
+    if window_folders:
+        return [item for item in old_items if not item.path.startswith(window_folders)]
+    return old_items
 
 
 def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
@@ -187,14 +187,14 @@ def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
     Raises OutputHeld if a run holds an output for longer than the wait.
     """
     for output, group in groupby(items, attrgetter("output")):
-        found = list(group)
+        output_items = list(group)
         with holding(storage_of(output), output) if output else nullcontext():
-            for item in found:
+            for item in output_items:
                 storage = storage_of(item.path)
                 _delete(storage, item)
                 if item.kind in (Kind.CAPTURES, Kind.MERGED):
                     _delete_empty_above(storage, item.path)
-        for item in found:
+        for item in output_items:
             if item.kind is Kind.WINDOWS:
                 _delete_if_empty(storage_of(item.path), item.path)
     for output in outputs:
@@ -324,10 +324,10 @@ def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
     for runs in schedules.values():
         latest_first = sorted(runs, reverse=True)
         if trees.keep_windows is None:
-            kept = len(runs)
+            num_kept = len(runs)
         else:
-            kept = trees.keep_windows
-        for hour, folder in latest_first[kept:]:
+            num_kept = trees.keep_windows
+        for hour, folder in latest_first[num_kept:]:
             yield _item(
                 Kind.WINDOWS,
                 folder,
@@ -335,7 +335,7 @@ def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
                 [*_unless_gone(partial(_files_of, storage=storage), folder, storage)],
                 folder,
             )
-        for hour, folder in latest_first[:kept] if trees.pages else ():
+        for hour, folder in latest_first[:num_kept] if trees.pages else ():
             for file in _unless_gone(partial(_files_of, storage=storage), folder, storage):
                 if file.name == PAGE:
                     yield _item(Kind.PAGES, file.path, hour, [file], folder)

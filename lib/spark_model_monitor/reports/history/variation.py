@@ -114,11 +114,11 @@ class History:
         """Every window, ordered by time."""
         names = list(Entry.__dataclass_fields__)
         if self.table.num_rows:
-            told = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
+            table = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
         else:
-            told = self.table
-        told = told.rename_columns([name.removesuffix("_max") for name in told.column_names])
-        return sorted(Entry(**{name: row[name] for name in names}) for row in told.select(names).to_pylist())
+            table = self.table
+        table = table.rename_columns([name.removesuffix("_max") for name in table.column_names])
+        return sorted(Entry(**{name: row[name] for name in names}) for row in table.select(names).to_pylist())
 
     def before(self, time: str) -> History:
         """The windows that ended before a time."""
@@ -136,37 +136,41 @@ class History:
         baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
         they have that.
         """
-        kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
+        is_selected = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
         if baseline is not None:
-            kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
-        for name, other in (instead or {}).items():
+            is_selected = pc.and_(is_selected, pc.equal(self.table["baseline"], baseline))
+        for name, own_reference in (instead or {}).items():
             mine = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
-            theirs = pc.and_(mine, pc.equal(self.table["reference"], other))
+            theirs = pc.and_(mine, pc.equal(self.table["reference"], own_reference))
             moved = pc.and_(mine, pc.is_in(self.table["window"], self.table["window"].filter(theirs)))
-            kept = pc.or_(pc.and_(kept, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"])))
-        table = self.table.filter(kept)
+            is_selected = pc.or_(
+                pc.and_(is_selected, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"]))
+            )
+        table = self.table.filter(is_selected)
         return by_feature(table.filter(_are_examples(table)) if reference == BASELINE else table)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
         """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
         an alarm.
         """
-        kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
-        table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
+        is_selected = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
+        table = self.table.filter(pc.and_(is_selected, pc.invert(self.table["alarmed"])))
         times = map(parse_moment, table["time"].to_pylist())
         ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
-    def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
-        """The history with a window, replacing its earlier rows. found: reference, feature, its raw statistics, and
+    def with_window(self, entry: Entry, statistics: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
+        """The history with a window, replacing its earlier rows. statistics: reference, feature, its raw statistics, and
         whether it was an alarm if that differs from the window.
         """
-        whole = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-        rows = [{**whole, "reference": reference, "feature": name, **raw} for reference, name, raw in found]
-        others = self.table.filter(pc.not_equal(self.table["window"], entry.window))
+        entry_members = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
+        rows = [
+            {**entry_members, "reference": reference, "feature": name, **raw} for reference, name, raw in statistics
+        ]
+        table = self.table.filter(pc.not_equal(self.table["window"], entry.window))
         if rows:
-            others = pa.concat_tables([others, pa.Table.from_pylist(rows, schema=_HISTORY)])
-        return replace(self, table=others)._bounded()
+            table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=_HISTORY)])
+        return replace(self, table=table)._bounded()
 
     def accepted(self, window: str, features: Iterable[str] = ()) -> History:
         """The history in which a window, or some features of it, count as without an alarm."""
@@ -183,22 +187,22 @@ class History:
         profiles = {name: self.profile(name, time, features) for name, features in references.items()}
         return {name: profile for name, profile in profiles.items() if profile is not None}
 
-    def beside(self, known: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
+    def beside(self, quality_baseline: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
         """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
         references made of their states.
         """
         before = self.before(time)
-        references = before.profiles(known.wanted_references, time)
+        references = before.profiles(quality_baseline.wanted_references, time)
         past = {name: before.past(name) for name in references}
-        if known.follows_the_clock:
-            hours, seasons = before.clock(baseline, time, known.names)
+        if quality_baseline.follows_the_clock:
+            hours, seasons = before.clock(baseline, time, quality_baseline.names)
         else:
             hours = {}
             seasons = {}
         past[BASELINE] = before.past(BASELINE, baseline)
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
-        return known.with_history({**references, **hours}, past, seasons)
+        return quality_baseline.with_history({**references, **hours}, past, seasons)
 
     def clock(
         self, baseline: str, time: str, names: Collection[str] = ()
@@ -232,25 +236,25 @@ class History:
         }
         if not may:
             return {}, seasons
-        told = {reference: self._read_past_hours(reference, baseline, back_of) for reference in CLOCK}
+        past_hours = {reference: self._read_past_hours(reference, baseline, back_of) for reference in CLOCK}
         if are_daily:
-            backs = {name: weekday_windows(past, told[CLOCK_DAY].get(name)) for name, past in may.items()}
+            backs = {name: weekday_windows(past, past_hours[CLOCK_DAY].get(name)) for name, past in may.items()}
             sums = self._add_windows(backs, windows)
             for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
                 is_known = bool(may[name].find_similar_weeks())
                 seasons[name] = Season(learnt=is_known, stands_out=is_known, is_new=not is_known)
             return {reference: Profile(0, tuple(features)) for reference, features in sums.items()}, seasons
         # The windows that each is compared with
-        told[BASELINE] = beside_baseline
+        past_hours[BASELINE] = beside_baseline
         backs = {}
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
         for name in may:
-            hours = {of: past[name] for of, past in told.items() if name in past}
-            like[name], unlike[name], beside = compare_with_hour(hours, ended)
-            weeks = told[CLOCK_WEEK].get(name)
+            hours = {of: past[name] for of, past in past_hours.items() if name in past}
+            like[name], unlike[name], reference_hours = compare_with_hour(hours, ended)
+            weeks = past_hours[CLOCK_WEEK].get(name)
             odd = () if weeks is None else weeks.alarmed_backs
-            found_of = select_hour_windows(beside, ended, windows, odd, weekly=may[name].weekdays_differ)
+            found_of = select_hour_windows(reference_hours, ended, windows, odd, weekly=may[name].weekdays_differ)
             backs[name] = {of: back for of, back in found_of.items() if of == CLOCK_DAY or of not in unlike[name]}
         sums = self._add_windows(backs, windows)
         began = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
@@ -280,16 +284,18 @@ class History:
 
     def _read_past_hours(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
         """The windows relative to a reference, by feature."""
-        kept = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
-        table = self.table.filter(pc.and_(kept, pc.is_in(self.table["window"], pa.array([*back_of], pa.string()))))
+        is_selected = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
+        table = self.table.filter(
+            pc.and_(is_selected, pc.is_in(self.table["window"], pa.array([*back_of], pa.string())))
+        )
         table = table.sort_by("feature")
         names, counts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
         ends = np.cumsum(counts)[:-1]
         back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
         scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
-        columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
+        columns = (np.split(column, ends) for column in (back, table["alarmed"].to_numpy(), scores))
         if len(names):
-            return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)}
+            return {str(name): PastHours(*column) for name, *column in zip(names, *columns, strict=True)}
         return {}
 
     def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
@@ -324,17 +330,17 @@ class History:
 
     def _alarmed(self) -> dict[str, set[str]]:
         """The features with an alarm, by window."""
-        found: dict[str, set[str]] = {}
+        features_by_window: dict[str, set[str]] = {}
         rows = self.table.filter(self.table["alarmed"]).select(["window", "feature"])
         for window, feature in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):
-            found.setdefault(window, set()).add(feature)
-        return found
+            features_by_window.setdefault(window, set()).add(feature)
+        return features_by_window
 
     def _features(self, entry: Entry, names: Collection[str]) -> dict[str, FeatureProfile]:
-        found = self._profile(entry)
-        if found is None:
+        profile = self._profile(entry)
+        if profile is None:
             return {}
-        return found.features(names, OF_DISTRIBUTIONS)
+        return profile.features(names, OF_DISTRIBUTIONS)
 
     def _profile(self, entry: Entry) -> StoredProfile | None:
         """A window's states; None if they are gone."""
@@ -370,8 +376,8 @@ def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
     is_accepted = pc.equal(outcomes, ACCEPTED).to_numpy()
     features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     # The rank of each row among those of its feature
-    usual = np.flatnonzero(~is_unsure & ~is_accepted)
-    order = usual[np.argsort(features[usual], kind="stable")]
+    judged_rows = np.flatnonzero(~is_unsure & ~is_accepted)
+    order = judged_rows[np.argsort(features[judged_rows], kind="stable")]
     counts = np.bincount(features[order])
     ranks = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)
     is_first = np.zeros(len(table), bool)
@@ -450,8 +456,8 @@ def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry]
     by_time = {parse_moment(entry.time): entry for entry in entries}
     times = [*sorted(by_time), parse_moment(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
-    wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
-    return [by_time[fromkey] for fromkey in dict.fromkeys(wanted) if fromkey in by_time], MOST_SEASONS
+    earlier_times = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
+    return [by_time[fromkey] for fromkey in dict.fromkeys(earlier_times) if fromkey in by_time], MOST_SEASONS
 
 
 def _sums(
@@ -459,13 +465,15 @@ def _sums(
 ) -> dict[str, FeatureProfile]:
     """The sum of the states of these kinds over the windows of each feature."""
     names_of: dict[int, set[str]] = {}
-    stored = {id(each): each for part in parts.values() for each in part}
-    for name, kept in parts.items():
-        for each in kept:
-            names_of.setdefault(id(each), set()).add(name)
-    found = {place: each.features(names_of[place], kinds) for place, each in stored.items()}
-    sums = {name: _sum([found[id(each)][name] for each in kept], reference) for name, kept in parts.items()}
-    return {name: whole for name, whole in sums.items() if whole is not None}
+    stored = {id(profile): profile for part in parts.values() for profile in part}
+    for name, profiles in parts.items():
+        for profile in profiles:
+            names_of.setdefault(id(profile), set()).add(name)
+    decoded = {identity: profile.features(names_of[identity], kinds) for identity, profile in stored.items()}
+    sums = {
+        name: _sum([decoded[id(profile)][name] for profile in profiles], reference) for name, profiles in parts.items()
+    }
+    return {name: total for name, total in sums.items() if total is not None}
 
 
 def _sum(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:

@@ -107,8 +107,8 @@ def report(
     >>> report("reports", title="shop").page.title
     'shop'
     """
-    given = [os.fspath(folder) for folder in folders]
-    return report_of(Request(given, since, until, last, tuple(features), title, max_size))
+    paths = [os.fspath(folder) for folder in folders]
+    return report_of(Request(paths, since, until, last, tuple(features), title, max_size))
 
 
 def main(request: Request, output: str | None, out: TextIO, *, shown: bool = False) -> int:
@@ -134,11 +134,11 @@ def _history(request: Request) -> History:
     history = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
     if not request.features:
         return history
-    series = tuple(_only(each, request.features) for each in history.series)
-    kept = tuple(each for each in series if each.names)
-    if not kept:
+    series = tuple(_only(series_of_kind, request.features) for series_of_kind in history.series)
+    matching_series = tuple(series_of_kind for series_of_kind in series if series_of_kind.names)
+    if not matching_series:
         raise BadInput(f"--features is {','.join(request.features)!r}, which no feature or metric matches")
-    return replace(history, series=kept)
+    return replace(history, series=matching_series)
 
 
 def _name_of_folders(folders: Sequence[str]) -> str:
@@ -159,35 +159,35 @@ def _report(history: History, request: Request, links: Mapping[str, str] | None 
 def _links(history: History, page: str) -> dict[str, str]:
     """The links from a page to the pages of runs below it, by the runs' folders."""
     top = page.rpartition("/")[0]
-    found = {}
+    links = {}
     for series in history.series:
         for run in series.runs.values():
             path = join(run.folder, "report.html")
             if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
-                found[run.folder] = path.removeprefix(f"{top}/")
-    return found
+                links[run.folder] = path.removeprefix(f"{top}/")
+    return links
 
 
 def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
     """The check results of the last run; empty for runs without checks.json, or with one of an older release."""
-    found = _published(series.last[1].folder, CheckResults) or CheckResults(checks=())
+    check_results = _published(series.last[1].folder, CheckResults) or CheckResults(checks=())
     named = (
         check
-        for check in found.checks
+        for check in check_results.checks
         if any(fnmatch.fnmatchcase(identify_subject(check)[0], name) for name in patterns or ("*",))
     )
-    return found.model_copy(update={"checks": tuple(named)})
+    return check_results.model_copy(update={"checks": tuple(named)})
 
 
 def _only(series: Series, patterns: Sequence[str]) -> Series:
-    return replace(series, runs={place: _narrowed(run, patterns) for place, run in series.runs.items()})
+    return replace(series, runs={index: _narrowed(run, patterns) for index, run in series.runs.items()})
 
 
 def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
-    kept = [
-        place for place, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    indices = [
+        index for index, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
     ]
-    names = tuple(run.names[place] for place in kept)
+    names = tuple(run.names[index] for index in indices)
     violation_results = []
     for violation in run.violation_results:
         if format_full_name(violation) in names:
@@ -195,13 +195,13 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
     return replace(
         run,
         names=names,
-        is_metric=run.is_metric[kept],
-        numbers={name: column[kept] for name, column in run.numbers.items()},
-        statuses=run.statuses[kept],
+        is_metric=run.is_metric[indices],
+        numbers={name: column[indices] for name, column in run.numbers.items()},
+        statuses=run.statuses[indices],
         violated={name: checks for name, checks in run.violated.items() if name in names},
         violations=sum(len(checks) for name, checks in run.violated.items() if name in names),
-        shares=None if run.shares is None else run.shares[kept],
-        outcome=run.outcome if run.outcome is None else _outcome_of_statuses(run.statuses[kept]),
+        shares=None if run.shares is None else run.shares[indices],
+        outcome=run.outcome if run.outcome is None else _outcome_of_statuses(run.statuses[indices]),
         violation_results=tuple(violation_results),
     )
 
@@ -216,12 +216,12 @@ def _outcome_of_statuses(statuses: NDArray[np.uint8]) -> Outcome:
 
 def _baselines(history: History) -> dict[str, PastRun]:
     """The baselines by their runs' ids, if their folders can be read from here."""
-    found: dict[str, PastRun | None] = {}
+    runs: dict[str, PastRun | None] = {}
     for series in history.series:
         for run in series.runs.values():
-            if run.baseline_run_id and run.baseline_run_id not in found:
-                found[run.baseline_run_id] = _baseline_of(run)
-    return {run_id: run for run_id, run in found.items() if run is not None}
+            if run.baseline_run_id and run.baseline_run_id not in runs:
+                runs[run.baseline_run_id] = _baseline_of(run)
+    return {run_id: run for run_id, run in runs.items() if run is not None}
 
 
 def _baseline_of(run: PastRun) -> PastRun | None:
@@ -236,17 +236,17 @@ def _baseline_of(run: PastRun) -> PastRun | None:
 
 def _outputs(history: History) -> frozenset[str]:
     """The outputs of the models, if the constraints of their baselines can be read."""
-    found: set[str] = set()
+    outputs: set[str] = set()
     for series in history.series:
         reference = _published(series.last[1].folder, BaselineReference)
         if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
-            known = _published(reference.folder.rpartition("/_runs/")[0], Constraints)
-            found |= (
-                {feature.name for feature in known.features if feature.role is FeatureRole.PREDICTION}
-                if known
+            constraints = _published(reference.folder.rpartition("/_runs/")[0], Constraints)
+            outputs |= (
+                {feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION}
+                if constraints
                 else set()
             )
-    return frozenset(found)
+    return frozenset(outputs)
 
 
 def _published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
@@ -262,16 +262,16 @@ def _time(text: str | None, flag: str) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise BadConfiguration(f"{flag} is {text!r}; write a time such as 2026-03-01 or 2026-03-01T06:00:00Z") from None
-    if found.tzinfo:
-        return found
-    return found.replace(tzinfo=timezone.utc)
+    if moment.tzinfo:
+        return moment
+    return moment.replace(tzinfo=timezone.utc)
 
 
 def _bytes(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
         raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB")
-    return int(float(found[1]) * _POWER[found[2].upper()])
+    return int(float(match[1]) * _POWER[match[2].upper()])

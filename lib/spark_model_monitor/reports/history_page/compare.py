@@ -220,41 +220,53 @@ def main(
     attributions: str | None = None,
 ) -> int:
     """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints."""
-    found = compare(before, after, attributions)
-    judged = found.judged() if judge else ()
+    comparison = compare(before, after, attributions)
+    judged = comparison.judged() if judge else ()
     results = list(select_violations(judged))
-    unjudged = [each for each in judged if each.status is CheckStatus.NOT_JUDGED and found.after.profile is None]
+    unjudged = [
+        check_result
+        for check_result in judged
+        if check_result.status is CheckStatus.NOT_JUDGED and comparison.after.profile is None
+    ]
     unsure = find_unsure_features(judged)
     if output is not None:
-        Report(page_of(found, results)).save(output)
+        Report(page_of(comparison, results)).save(output)
     if as_json:
-        plain = found.plain()
+        plain = comparison.plain()
         if judge:
-            told = [{"feature": each.feature, "check": each.check, "reason": each.reason} for each in unjudged]
-            plain |= {"violations": [each.description for each in results], "not_judged": told}
+            unjudged_checks = [
+                {"feature": check_result.feature, "check": check_result.check, "reason": check_result.reason}
+                for check_result in unjudged
+            ]
+            plain |= {
+                "violations": [check_result.description for check_result in results],
+                "not_judged": unjudged_checks,
+            }
             plain |= {"cannot_tell": [feature.plain() for feature in unsure]}
         out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     else:
-        out.write(_text(found, results, unjudged, unsure, judge=judge))
+        out.write(_text(comparison, results, unjudged, unsure, judge=judge))
     return VIOLATED_STATUS if results else 0
 
 
-def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
+def page_of(comparison: Compared, results: Sequence[CheckResult] = ()) -> Page:
     """The comparison as a page."""
     broken = {result.feature or result.metric: result for result in results}
     # What changed, what differs by chance, and what is the same
-    changed = found.significant
-    by_chance = [change for change in found.changes if change.kind != "same" and change not in changed]
-    cards = tuple(_card(found, change, broken.get(change.name)) for change in changed)
+    changed = comparison.significant
+    by_chance = [change for change in comparison.changes if change.kind != "same" and change not in changed]
+    cards = tuple(_card(comparison, change, broken.get(change.name)) for change in changed)
     same = tuple(
-        TableLine((change.name, format_number(change.distance))) for change in found.changes if change.kind == "same"
+        TableLine((change.name, format_number(change.distance)))
+        for change in comparison.changes
+        if change.kind == "same"
     )
     sections = []
     if results:
-        told = tuple(f"{each.feature}: {each.description}" for each in results)
-        sections.append(PageSection("What breaks the constraints", told))
+        descriptions = tuple(f"{violation.feature}: {violation.description}" for violation in results)
+        sections.append(PageSection("What breaks the constraints", descriptions))
     if cards:
-        order = f"the largest {'impact' if found.shares else 'change'} first"
+        order = f"the largest {'impact' if comparison.shares else 'change'} first"
         sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
     if by_chance:
         of_differences = (
@@ -268,7 +280,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
         columns = (TableColumn("feature or metric", is_name=True), TableColumn("distance", is_number=True))
         sections.append(PageSection("The same", (PageTable(columns, same),), note=f"{len(same):,}"))
     # The headline
-    text = f"{len(changed):,} of {len(found.changes):,} features or metrics changed."
+    text = f"{len(changed):,} of {len(comparison.changes):,} features or metrics changed."
     if by_chance:
         differ = f"{len(by_chance):,} others differ"
         if len(by_chance) == 1:
@@ -282,16 +294,16 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     headline = Headline(
         text if changed or by_chance else "No change seen.", first, Highlight.BAD if results else Highlight.NONE
     )
-    facts = (("before", found.before.path), ("after", found.after.path))
+    facts = (("before", comparison.before.path), ("after", comparison.after.path))
     return Page("compare", "Comparison", facts, tuple(sections), headline, html_only=True)
 
 
-def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
-    before, after = (side.distributions.get(change.name) for side in (found.before, found.after))
+def _card(comparison: Compared, change: Change, broken: CheckResult | None) -> Card:
+    before, after = (sample.distributions.get(change.name) for sample in (comparison.before, comparison.after))
     first, second = (before, after) if before else (after, None)
     picture: Overlay | PointChart | None = draw_overlay(first, second, MAX_DOMAIN_SIZE) if first else None
     value = change.changes.get("value")
-    if picture is None and value is not None and all(isinstance(each, (int, float)) for each in value):
+    if picture is None and value is not None and all(isinstance(number, (int, float)) for number in value):
         top = max(map(abs, value)) or 1.0
         span = (-top if min(value) < 0 else 0.0, top)
         picture = PointChart(change.name, (Point("after", value[1], value[0]),), span, reference_label="before")
@@ -301,19 +313,29 @@ def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
         evidence = f"distance {format_number(change.distance)}"
     hints = (broken.description,) if broken is not None and broken.description else ()
     mark = Highlight.BAD if broken is not None else Highlight.NONE
-    said, by, rest = *_first(change), _words(replace(change, changes=dict(list(change.changes.items())[1:])))
-    evidence = "; ".join(part for part in (evidence, rest) if part)
-    if where := _where(found, change.name):
+    first_words, by, further_words = (
+        *_first(change),
+        _words(replace(change, changes=dict(list(change.changes.items())[1:]))),
+    )
+    evidence = "; ".join(part for part in (evidence, further_words) if part)
+    if where := _where(comparison, change.name):
         hints = (where, *hints)
-    return Card(change.name, said, by, "", picture, hints, None, evidence, (), mark)
+    return Card(change.name, first_words, by, "", picture, hints, None, evidence, (), mark)
 
 
-def _where(found: Compared, name: str) -> str:
+def _where(comparison: Compared, name: str) -> str:
     """The segment of a change, if both runs have segments."""
-    if (_distance(*(side.distributions.get(name) for side in (found.before, found.after))) or 0.0) < LEAST_EFFECT:
+    if (
+        _distance(*(sample.distributions.get(name) for sample in (comparison.before, comparison.after))) or 0.0
+    ) < LEAST_EFFECT:
         return ""
-    sides = (side.profile.features if side.profile is not None else () for side in (found.before, found.after))
-    before, after = (next((feature for feature in features if feature.name == name), None) for features in sides)
+    features_by_sample = (
+        sample.profile.features if sample.profile is not None else ()
+        for sample in (comparison.before, comparison.after)
+    )
+    before, after = (
+        next((feature for feature in features if feature.name == name), None) for features in features_by_sample
+    )
     if after is not None:
         where, segment = describe_location(compute_contributions(before, after))
     else:
@@ -340,14 +362,14 @@ def _side(path: str) -> Side:
     if path.endswith(".json"):
         return _read_file(path)
     run = current_run(path)
-    place = run.folder if run else path
-    statistics = join(place, Statistics.FILE_NAME)
-    states = join(place, path_of(Profile))
-    storage = storage_of(place)
+    folder = run.folder if run else path
+    statistics = join(folder, Statistics.FILE_NAME)
+    states = join(folder, path_of(Profile))
+    storage = storage_of(folder)
     if storage.exists(states):
         profile = from_parquet(storage.read(states), states)
         return _of_statistics(path, statistics, profile if isinstance(profile, Profile) else None)
-    constraints = join(place, Constraints.FILE_NAME)
+    constraints = join(folder, Constraints.FILE_NAME)
     if run is None and not is_run(path) and storage.exists(constraints):
         return replace(_read_file(constraints), path=constraints)
     past = read_run(path)
@@ -464,18 +486,18 @@ def _rank(change: Change) -> tuple[int, float, float, str]:
 
 
 def _text(
-    found: Compared,
+    comparison: Compared,
     violations: Sequence[CheckResult],
     unjudged: Sequence[CheckResult],
     unsure: Sequence[FeatureOutcome],
     *,
     judge: bool,
 ) -> str:
-    different = [change for change in found.changes if change.kind != "same"]
-    differ = f"{len(different):,} of {len(found.changes):,} features or metrics differ"
-    if found.changed_names is not None and different:
-        differ += f", {len(found.significant):,} of them by more than chance"
-    counts = (found.before.item_count, found.after.item_count)
+    different = [change for change in comparison.changes if change.kind != "same"]
+    differ = f"{len(different):,} of {len(comparison.changes):,} features or metrics differ"
+    if comparison.changed_names is not None and different:
+        differ += f", {len(comparison.significant):,} of them by more than chance"
+    counts = (comparison.before.item_count, comparison.after.item_count)
     text = f"{differ}\n"
     if counts != (None, None):
         text = f"{counts[0] or 0:,} rows before, {counts[1] or 0:,} after; {text}"
@@ -483,26 +505,33 @@ def _text(
         rows = [
             [
                 change.name,
-                change.kind if change in found.significant else "by chance",
+                change.kind if change in comparison.significant else "by chance",
                 _rounded(change.distance),
-                "; ".join(filter(None, (_where(found, change.name), _words(change)))),
+                "; ".join(filter(None, (_where(comparison, change.name), _words(change)))),
             ]
-            for change in sorted(different, key=lambda change: change not in found.significant)
+            for change in sorted(different, key=lambda change: change not in comparison.significant)
         ]
         header = ["name", "change", "distance", "what"]
         text += "\n" + text_table(header, rows, width=160, shortest_name=LONGEST_NAME)
     if judge:
-        told = [f"  {printable(f'{violation.feature}: {violation.description}')}\n" for violation in violations]
+        check_lines = [f"  {printable(f'{violation.feature}: {violation.description}')}\n" for violation in violations]
         violation_count = format_noun_count(len(violations), "violation")
-        text += f"\n{violation_count} of the constraints of {printable(found.before.path)}\n" + "".join(told)
+        text += f"\n{violation_count} of the constraints of {printable(comparison.before.path)}\n" + "".join(
+            check_lines
+        )
     if unsure:
         lines = (f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure)
         text += f"\n{len(unsure):,} of which nobody can tell\n" + "".join(f"  {printable(line)}\n" for line in lines)
-    if judge and found.before.constraints is not None:
-        text += f"\nstatistics.json of {printable(found.before.path)} is missing, so no distribution is compared\n"
-    if judge and found.after.profile is None:
-        told = [f"  {printable(f'{each.feature}: {each.check}: {each.reason}')}\n" for each in unjudged]
-        text += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(told)
+    if judge and comparison.before.constraints is not None:
+        text += f"\nstatistics.json of {printable(comparison.before.path)} is missing, so no distribution is compared\n"
+    if judge and comparison.after.profile is None:
+        check_lines = [
+            f"  {printable(f'{check_result.feature}: {check_result.check}: {check_result.reason}')}\n"
+            for check_result in unjudged
+        ]
+        text += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(
+            check_lines
+        )
     return text
 
 

@@ -130,44 +130,44 @@ def causes_of(news: Iterable[Watched]) -> list[Cause]:
     with the same start, then the same source, then the same fault; the rest stay alone.
     """
     left = list(news)
-    found = []
+    causes = []
     while left:
         shared: dict[tuple[str, ...], list[Watched]] = {}
-        for each in left:
-            for key in _keys(each):
-                shared.setdefault(key, []).append(each)
+        for monitor in left:
+            for key in _keys(monitor):
+                shared.setdefault(key, []).append(monitor)
         key = max(shared, key=lambda key: (len(shared[key]), -list(shared).index(key)))
-        together = shared[key]
-        found.append(Cause(_said(key, together), tuple(together)))
-        left = [each for each in left if each not in together]
-    return found
+        monitors = shared[key]
+        causes.append(Cause(_said(key, monitors), tuple(monitors)))
+        left = [monitor for monitor in left if monitor not in monitors]
+    return causes
 
 
-def _keys(each: Watched) -> list[tuple[str, ...]]:
-    if each.state is State.IN_ALERT:
-        columns: list[tuple[str, ...]] = [("column", cause, each.since) for cause in each.causes]
-        return [*columns, ("source", each.source or each.name, each.since)]
-    if each.state is State.UNSURE:
+def _keys(monitor: Watched) -> list[tuple[str, ...]]:
+    if monitor.state is State.IN_ALERT:
+        columns: list[tuple[str, ...]] = [("column", cause, monitor.since) for cause in monitor.causes]
+        return [*columns, ("source", monitor.source or monitor.name, monitor.since)]
+    if monitor.state is State.UNSURE:
         return [("unsure",)]
-    return [("fault", re.sub(rf"\b{re.escape(each.name)}\b", "…", each.fault)), ("alone", each.name)]
+    return [("fault", re.sub(rf"\b{re.escape(monitor.name)}\b", "…", monitor.fault)), ("alone", monitor.name)]
 
 
-def _said(key: Sequence[str], of: Sequence[Watched]) -> str:
-    names = _listed([each.name for each in of])
-    if len(of) > 1:
-        many = f"{len(of):,} monitors"
+def _said(key: Sequence[str], monitors: Sequence[Watched]) -> str:
+    names = _listed([monitor.name for monitor in monitors])
+    if len(monitors) > 1:
+        monitor_count = f"{len(monitors):,} monitors"
     else:
-        many = "1 monitor"
+        monitor_count = "1 monitor"
     if key[0] == "unsure":
-        unsure = _listed(list(dict.fromkeys(name for each in of for name in each.unsure)))
-        return f"{many} can't tell whether {unsure or 'something'} changed ({names})"
-    if key[0] == "fault" or of[0].state is not State.IN_ALERT:
-        return f"{many} could not check ({names}): {of[0].fault}"
+        unsure = _listed(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
+        return f"{monitor_count} can't tell whether {unsure or 'something'} changed ({names})"
+    if key[0] == "fault" or monitors[0].state is not State.IN_ALERT:
+        return f"{monitor_count} could not check ({names}): {monitors[0].fault}"
     if key[0] == "column":
-        what = key[1]
+        subject = key[1]
     else:
-        what = _listed(of[0].causes) or "the data"
-    return f"{what} changed in {many} since {_time(of[0].since)} ({names})"
+        subject = _listed(monitors[0].causes) or "the data"
+    return f"{subject} changed in {monitor_count} since {_time(monitors[0].since)} ({names})"
 
 
 def page_of_all(
@@ -177,10 +177,10 @@ def page_of_all(
     model, or a table.
     """
     models: dict[str, list[Watched]] = {}
-    for each in sorted(watched, key=_worst_first):
-        models.setdefault(each.model or each.name, []).append(each)
-    kinds = [kind for kind in (*KINDS, "") if any(each.kind == kind for each in watched)]
-    lines = tuple(_line(name, of, kinds) for name, of in list(models.items())[:MOST_LINES])
+    for monitor in sorted(watched, key=_worst_first):
+        models.setdefault(monitor.model or monitor.name, []).append(monitor)
+    kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in watched)]
+    lines = tuple(_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES])
     columns = (
         TableColumn(noun, is_name=True),
         *(TableColumn(KINDS.get(kind, "entry")) for kind in kinds),
@@ -192,28 +192,28 @@ def page_of_all(
     else:
         more = ""
     sections = []
-    bad = [each for each in watched if each.state is State.IN_ALERT]
+    bad = [monitor for monitor in watched if monitor.state is State.IN_ALERT]
     if bad:
         sections.append(PageSection("What changed", (_common(bad, noun),), note=f"{noun}s in which a column changed"))
     table = PageTable(columns, lines, more, of_all=True).drop_empty_columns()
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
-    times = sorted({window.time for each in watched for window in each.windows})[-WINDOWS:]
+    times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_over_time(watched, times),)))
     how = tuple[Block, ...](sentence.format(noun=noun) for sentence in HOW)
     sections.append(PageSection("How to read this", how, folded=True))
-    counts = ((state.value[2:], f"{sum(each.state is state for each in watched):,}") for state in State)
+    counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in State)
     facts = (*counts, ("false alarms allowed", budget))
     return Page("index", title, facts, tuple(sections), _headline(models, bad, noun), trail=(title,), html_only=True)
 
 
-def _worst_first(each: Watched) -> tuple[int, str, int, str]:
-    last = each.windows[-1].violations if each.windows else 0
-    return each.state.rank, each.since or "~", -last, each.name
+def _worst_first(monitor: Watched) -> tuple[int, str, int, str]:
+    last = monitor.windows[-1].violations if monitor.windows else 0
+    return monitor.state.rank, monitor.since or "~", -last, monitor.name
 
 
 def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
-    many = format_noun_count(len(models), noun)
+    model_count = format_noun_count(len(models), noun)
     failed = [name for name, monitors in models.items() if any(monitor.state is State.FAILED for monitor in monitors)]
     if failed:
         unchecked = f"Not checked: {_listed(failed)}."
@@ -225,15 +225,15 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: st
     else:
         may_have = ""
     if not bad and unsure and not failed:
-        text = f"No alert, but {len(unsure):,} of {many} can't tell whether something changed"
+        text = f"No alert, but {len(unsure):,} of {model_count} can't tell whether something changed"
         return Headline(f"{text}.", may_have, Highlight.UNSURE)
     if not bad:
         if not failed:
-            text = f"No alert in {many}"
+            text = f"No alert in {model_count}"
         else:
-            text = f"No alert, but {len(failed):,} of {many} could not be checked"
-        said = " ".join(filter(None, (unchecked, may_have)))
-        return Headline(f"{text}.", said, Highlight.NONE if failed else Highlight.GOOD)
+            text = f"No alert, but {len(failed):,} of {model_count} could not be checked"
+        detail_text = " ".join(filter(None, (unchecked, may_have)))
+        return Headline(f"{text}.", detail_text, Highlight.NONE if failed else Highlight.GOOD)
     # some models are in alert: those first
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
     times = sorted({each.since for each in bad if each.since})
@@ -242,18 +242,20 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: st
         began = f", {'since' if len(times) == 1 else 'the first since'} {_time(times[0])}"
     else:
         began = ""
-    first, *others = causes_of(bad)
+    first, *further_causes = causes_of(bad)
     detail = [f"{first.said}."]
-    if others:
-        detail.append(f"{len(others):,} further cause{'s' if len(others) > 1 else ''}.")
-    said = " ".join(filter(None, (*detail, unchecked, may_have)))
-    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Highlight.BAD)
+    if further_causes:
+        detail.append(f"{len(further_causes):,} further cause{'s' if len(further_causes) > 1 else ''}.")
+    detail_text = " ".join(filter(None, (*detail, unchecked, may_have)))
+    return Headline(f"{len(alerting):,} of {model_count} {verb} in alert{began}.", detail_text, Highlight.BAD)
 
 
 def _common(bad: Sequence[Watched], noun: str) -> PointChart:
     """How many models or tables have each change, compared with the window before."""
-    now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
-    before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
+    now = Counter(cause for monitor in bad for cause in dict.fromkeys(monitor.causes))
+    before = Counter(
+        cause for monitor in bad for window in monitor.windows[-2:-1] for cause in dict.fromkeys(window.causes)
+    )
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
     points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
@@ -268,8 +270,8 @@ def _common(bad: Sequence[Watched], noun: str) -> PointChart:
 
 def _over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
     windows_by_time: dict[str, list[SeenWindow]] = {time: [] for time in times}
-    for each in watched:
-        for window in each.windows:
+    for monitor in watched:
+        for window in monitor.windows:
             windows_by_time.setdefault(window.time, []).append(window)
     windows = [windows_by_time[time] for time in times]
     values = tuple(float(sum(window.violations > 0 for window in of_time)) if of_time else None for of_time in windows)
@@ -289,20 +291,21 @@ def _mark(windows: Sequence[SeenWindow]) -> Highlight:
     return Highlight.GOOD
 
 
-def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
-    worst = of[0]
+def _line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
+    worst = monitors[0]
     cells: list[Cell] = [shorten_name(name)]
     for kind in kinds:
-        each = next((each for each in of if each.kind == kind), None)
-        text = each.state.value if each else "–"
-        cells.append(Link(text, each.page) if each and each.page else text)
+        monitor = next((monitor for monitor in monitors if monitor.kind == kind), None)
+        text = monitor.state.value if monitor else "–"
+        cells.append(Link(text, monitor.page) if monitor and monitor.page else text)
     bars = Hours(
         tuple(float(window.violations) for window in worst.windows),
         tuple(window.violations > 0 for window in worst.windows),
         f"violations of {worst.name} by window",
     )
     owners, tags = (
-        dict.fromkeys(filter(None, texts)) for texts in ([o.owner for o in of], [t for o in of for t in o.tags])
+        dict.fromkeys(filter(None, texts))
+        for texts in ([o.owner for o in monitors], [t for o in monitors for t in o.tags])
     )
     cells += [_time(worst.since), _shortened(worst.said), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]

@@ -64,14 +64,14 @@ class Series:
         """COLUMNS and "status", each an array names × windows."""
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
-        found: dict[str, NDArray[np.float64]] = {name: np.full(shape, np.nan) for name in COLUMNS}
-        found["status"] = np.full(shape, NONE + 1.0)
+        columns: dict[str, NDArray[np.float64]] = {name: np.full(shape, np.nan) for name in COLUMNS}
+        columns["status"] = np.full(shape, NONE + 1.0)
         for column, run in self.runs.items():
-            places = [rows[name] for name in run.names]
+            rows_of_run = [rows[name] for name in run.names]
             for name in COLUMNS:
-                found[name][places, column] = run.numbers[name]
-            found["status"][places, column] = run.statuses
-        return found
+                columns[name][rows_of_run, column] = run.numbers[name]
+            columns["status"][rows_of_run, column] = run.statuses
+        return columns
 
     def of(self, column: str) -> NDArray[np.float64]:
         """A column of the runs, names × windows: NaN without a number; for "status" NONE + 1 without a run."""
@@ -79,14 +79,14 @@ class Series:
 
     @cached_property
     def is_violated(self) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = self.of("status") == VIOLATED
-        return found
+        is_violated: NDArray[np.bool_] = self.of("status") == VIOLATED
+        return is_violated
 
     @property
     def last(self) -> tuple[int, PastRun]:
         """The latest run and the index of its window."""
-        place = max(self.runs)
-        return place, self.runs[place]
+        index = max(self.runs)
+        return index, self.runs[index]
 
     @cached_property
     def is_metric(self) -> NDArray[np.bool_]:
@@ -98,7 +98,7 @@ class Series:
     @property
     def violations(self) -> list[int | None]:
         """Number of violations by window; None without a run."""
-        return [run.violations if (run := self.runs.get(place)) else None for place in range(len(self.windows))]
+        return [run.violations if (run := self.runs.get(index)) else None for index in range(len(self.windows))]
 
     def since(self, row: int) -> int | None:
         """The first of the consecutive windows up to the last run that violate a name; None if the last one doesn't."""
@@ -130,7 +130,8 @@ class History:
         """Number of violations by window, of all monitors together; None without a run."""
         columns = [series.violations for series in self.series]
         return [
-            None if all(n is None for n in each) else sum(n or 0 for n in each) for each in zip(*columns, strict=True)
+            None if all(n is None for n in counts) else sum(n or 0 for n in counts)
+            for counts in zip(*columns, strict=True)
         ]
 
     def run_outcomes(self) -> list[Outcome | None]:
@@ -143,18 +144,18 @@ class History:
 
     def alert_since(self) -> int | None:
         """The first of the consecutive windows with violations up to the last one; None if the last one has none."""
-        counts = [(place, count) for place, count in enumerate(self.run_violations()) if count is not None]
-        return trailing([bool(count) for _, count in counts], [place for place, _ in counts])
+        counts = [(index, count) for index, count in enumerate(self.run_violations()) if count is not None]
+        return trailing([bool(count) for _, count in counts], [index for index, _ in counts])
 
 
-def trailing(flags: Sequence[bool], places: Sequence[int]) -> int | None:
+def trailing(flags: Sequence[bool], indices: Sequence[int]) -> int | None:
     """The place of the first of the consecutive set flags at the end; None if the last is not set."""
-    found = None
-    for flag, place in zip(reversed(flags), reversed(places), strict=True):
+    start = None
+    for flag, index in zip(reversed(flags), reversed(indices), strict=True):
         if not flag:
             break
-        found = place
-    return found
+        start = index
+    return start
 
 
 def read_history(
@@ -180,35 +181,35 @@ def read_history(
             damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}"
         else:
             damaged = ""
-        other = len(places_of_runs) - len(unread)
-        if other:
-            found = f"none of the {other} runs here is of a window in these times"
+        num_outside = len(places_of_runs) - len(unread)
+        if num_outside:
+            problem = f"none of the {num_outside} runs here is of a window in these times"
         else:
-            found = "no run here"
-        raise BadInput(f"{', '.join(folders)}: {found}{damaged}")
+            problem = "no run here"
+        raise BadInput(f"{', '.join(folders)}: {problem}{damaged}")
     timed = {(run.start, run.end, run.analysis_type, run.model): run for run in runs if run.start and run.end}
     labels = None
     if not timed:
-        labels = {_made_up(place): run.folder.rpartition("/")[2] for place, run in enumerate(runs)}
-        timed = {(*_made_up(place), run.analysis_type, run.model): run for place, run in enumerate(runs)}
+        labels = {_made_up(index): run.folder.rpartition("/")[2] for index, run in enumerate(runs)}
+        timed = {(*_made_up(index), run.analysis_type, run.model): run for index, run in enumerate(runs)}
     else:
         unread += [
             Unread(run.folder, "is left out: the run has no window") for run in runs if not (run.start and run.end)
         ]
     windows = _filled(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
-    places = {window: place for place, window in enumerate(windows)}
+    indices = {window: index for index, window in enumerate(windows)}
     kinds: dict[tuple[str, str | None], dict[int, PastRun]] = {}
     for (start, end, kind, model), run in timed.items():
-        if (start, end) in places:
-            kinds.setdefault((kind, model), {})[places[start, end]] = run
-    series = [Series(kind, tuple(windows), found, model) for (kind, model), found in kinds.items()]
+        if (start, end) in indices:
+            kinds.setdefault((kind, model), {})[indices[start, end]] = run
+    series = [Series(kind, tuple(windows), problem, model) for (kind, model), problem in kinds.items()]
     named = tuple(labels[window] if labels else f"{window[0]:%Y-%m-%d %H:%M}" for window in windows)
     return History(tuple(windows), named, tuple(series), tuple(unread))
 
 
-def _made_up(place: int) -> Window:
+def _made_up(index: int) -> Window:
     """A substitute window for a run without one, used if no run has one."""
-    start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(hours=place)
+    start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(hours=index)
     return start, start + timedelta(hours=1)
 
 
@@ -234,7 +235,7 @@ def _filled(windows: Sequence[Window]) -> list[Window]:
     steps = [(start - first) / rhythm for start, _ in windows]
     if any(step != round(step) for step in steps) or steps[-1] >= MOST_GAPS:
         return list(windows)
-    return [(first + place * rhythm, first + place * rhythm + length) for place in range(round(steps[-1]) + 1)]
+    return [(first + index * rhythm, first + index * rhythm + length) for index in range(round(steps[-1]) + 1)]
 
 
 MOST_ROWS = 2_000
@@ -244,13 +245,13 @@ NO_VALUE = 255
 
 
 def feature_map(
-    found: Sequence[Series],
+    all_series: Sequence[Series],
     times: Sequence[str],
     baselines: Mapping[str, PastRun],
     most_bytes: int,
 ) -> list[Block]:
     """The map of the monitor of features, and what it leaves out; only a sentence if no run examined features."""
-    series = next((each for each in found if not each.is_metric.all()), None)
+    series = next((series_of_kind for series_of_kind in all_series if not series_of_kind.is_metric.all()), None)
     if series is None:
         return ["Only metrics were looked at; the tables have them all."]
     order = _worst_first(series)
@@ -259,7 +260,7 @@ def feature_map(
     detailed, left_out = _detailed(series, rows, most_bytes)
     shares, means = _cells(series, rows, detailed)
     _, last = series.last
-    known = baselines.get(last.baseline_run_id or "")
+    baseline = baselines.get(last.baseline_run_id or "")
     data = {
         "names": [series.names[row] for row in rows],
         "times": list(times),
@@ -269,21 +270,23 @@ def feature_map(
         "shares": _packed(shares),
         "numbers": _packed(means),
         "baseline": _packed(
-            np.array([_of_baseline(known.shares_of(series.names[row]) if known else None) for row in rows], np.uint8)
+            np.array(
+                [_of_baseline(baseline.shares_of(series.names[row]) if baseline else None) for row in rows], np.uint8
+            )
         ),
         "bins": [_ends(last.bins.get(series.names[row])) for row in rows],
-        "folders": [run.place if (run := series.runs.get(place)) else "" for place in range(len(times))],
+        "folders": [run.place if (run := series.runs.get(index)) else "" for index in range(len(times))],
     }
     if len(order) > MOST_ROWS:
-        said = [f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables."]
+        notes = [f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables."]
     else:
-        said = []
+        notes = []
     if left_out:
-        said.append(
+        notes.append(
             f"Distributions of {left_out:,} windows of features are left out to keep the page small; --max-size lets them in, "
             "--features chooses."
         )
-    return [FeatureMap("Distance of each feature in each window", data), *said]
+    return [FeatureMap("Distance of each feature in each window", data), *notes]
 
 
 def _worst_first(series: Series) -> NDArray[np.int64]:
@@ -304,18 +307,18 @@ def _detailed(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple
     with_shares = [place for place in ran if series.runs[place].shares is not None]
     recent = set(with_shares[-LAST:])
     room = max(most_bytes // 2, 0) // BINS
-    wanted = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]
+    candidates = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]
     violated = np.flatnonzero(series.is_violated[rows].any(axis=1)).tolist()
-    wanted += [(line, index) for line in violated for index in with_shares if index not in recent]
-    return sorted(wanted[:room]), max(len(wanted) - room, 0)
+    candidates += [(line, index) for line in violated for index in with_shares if index not in recent]
+    return sorted(candidates[:room]), max(len(candidates) - room, 0)
 
 
 def _mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """1 for each cell with a distribution; the distributions follow in this order."""
-    found = np.zeros(shape, np.uint8)
-    for line, place in cells:
-        found[line, place] = 1
-    return found
+    mask = np.zeros(shape, np.uint8)
+    for line, window in cells:
+        mask[line, window] = 1
+    return mask
 
 
 def _cells(
@@ -324,25 +327,25 @@ def _cells(
     """For each cell the shares, in units of 1/255, and mean, median and share of missing values."""
     shares = np.zeros((len(cells), BINS), np.uint8)
     numbers = np.full((len(cells), 3), np.nan, np.float32)
-    places = {place: run.places for place, run in series.runs.items()}
-    parts = {place: _of_255(run.shares) for place, run in series.runs.items() if run.shares is not None}
+    rows_by_window = {window: run.places for window, run in series.runs.items()}
+    parts = {window: _of_255(run.shares) for window, run in series.runs.items() if run.shares is not None}
     present, missing, mean, median = (series.of(name) for name in ("present", "missing", "mean", "median"))
-    for cell, (line, place) in enumerate(cells):
+    for cell, (line, window) in enumerate(cells):
         row = int(rows[line])
-        of_row = places[place].get(series.names[row])
+        of_row = rows_by_window[window].get(series.names[row])
         if of_row is not None:
-            shares[cell, : parts[place].shape[1]] = parts[place][of_row]
-        total = present[row, place] + missing[row, place]
-        share = missing[row, place] / total if total else np.nan
-        numbers[cell] = mean[row, place], median[row, place], share
+            shares[cell, : parts[window].shape[1]] = parts[window][of_row]
+        total = present[row, window] + missing[row, window]
+        share = missing[row, window] / total if total else np.nan
+        numbers[cell] = mean[row, window], median[row, window], share
     return shares, numbers
 
 
 def _of_baseline(shares: Sequence[float] | None) -> NDArray[np.uint8]:
-    found = np.zeros(BINS, np.uint8)
+    encoded = np.zeros(BINS, np.uint8)
     if shares:
-        found[: len(shares)] = _of_255(np.array(shares[:BINS], np.float32))
-    return found
+        encoded[: len(shares)] = _of_255(np.array(shares[:BINS], np.float32))
+    return encoded
 
 
 def _of_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -358,8 +361,8 @@ def _ends(bins: Sequence[object] | None) -> list[str]:
 
 def _quantised(distances: NDArray[np.float64]) -> NDArray[np.uint8]:
     """0 to 250 for a distance from 0 to 1."""
-    found = np.rint(np.clip(np.nan_to_num(distances), 0, 1) * 250)
-    return np.where(np.isnan(distances), NO_VALUE, found).astype(np.uint8)
+    quantised = np.rint(np.clip(np.nan_to_num(distances), 0, 1) * 250)
+    return np.where(np.isnan(distances), NO_VALUE, quantised).astype(np.uint8)
 
 
 def _packed(numbers: NDArray[np.generic]) -> str:

@@ -36,20 +36,20 @@ MOST_BARS = 120
 MOST_TICKS = 40
 
 
-def hours_of(series: Series, row: int, times: Sequence[str], most: int = MOST_BARS) -> Hours:
+def hours_of(series: Series, row: int, times: Sequence[str], most_bars: int = MOST_BARS) -> Hours:
     """A feature's distances, or a metric's values, by window; the limit if it separates violated ones from others."""
     is_metric = series.is_metric[row]
     bad = series.is_violated[row]
     name = series.names[row]
-    drawn, limits = (series.of(each)[row] for each in ("value" if is_metric else "distance", "threshold"))
-    known = limits[~np.isnan(limits)]
+    drawn, limits = (series.of(column)[row] for column in ("value" if is_metric else "distance", "threshold"))
+    known_limits = limits[~np.isnan(limits)]
     limit = None
-    if len(known) and (not is_metric or series.analysis_type == "MODEL_QUALITY"):
-        limit = float(known[-1])
+    if len(known_limits) and (not is_metric or series.analysis_type == "MODEL_QUALITY"):
+        limit = float(known_limits[-1])
     if limit is not None and not _separates(limit, drawn[bad], drawn[~bad] if is_metric else drawn[:0]):
         limit = None
     words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
-    return thinned(Hours(_values(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most)
+    return thinned(Hours(_values(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most_bars)
 
 
 def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
@@ -61,9 +61,9 @@ def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
     return bool(is_upper or is_lower)
 
 
-def thinned(hours: Hours, most: int) -> Hours:
+def thinned(hours: Hours, most_bars: int) -> Hours:
     """The same with fewer bars: each shows the largest of neighbours, violated if one of them is."""
-    step = -(-len(hours.values) // most)
+    step = -(-len(hours.values) // most_bars)
     starts = range(0, len(hours.values), step)
     parts = [[value for value in hours.values[start : start + step] if value is not None] for start in starts]
     bad = tuple(any(hours.bad[start : start + step]) for start in starts)
@@ -73,9 +73,9 @@ def thinned(hours: Hours, most: int) -> Hours:
 def records_of(history: History) -> list[float | None]:
     """Rows of data by window, from the first monitor that has them."""
     for series in history.series:
-        found = [series.runs[place].rows if place in series.runs else None for place in range(len(history.windows))]
-        if any(count is not None for count in found):
-            return [None if count is None else float(count) for count in found]
+        counts = [series.runs[index].rows if index in series.runs else None for index in range(len(history.windows))]
+        if any(count is not None for count in counts):
+            return [None if count is None else float(count) for count in counts]
     return []
 
 
@@ -85,9 +85,11 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     marks = tuple(map(_mark, counts, history.run_outcomes()))
     num_windows = sum(count is not None for count in counts)
     note = f"in {sum(map(bool, counts)):,} of {format_noun_count(num_windows, 'window')}"
-    runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
-    found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
-    drawn = [Track("violations", note, tuple(counts), marks, links=found)]
+    runs = [[series.runs[index] for series in history.series if index in series.runs] for index in range(len(times))]
+    page_links = tuple(
+        next((links[run.folder] for run in runs_of_window if run.folder in links), "") for runs_of_window in runs
+    )
+    drawn = [Track("violations", note, tuple(counts), marks, links=page_links)]
     records = records_of(history)
     if records:
         note = f"{format_count(sum(count or 0 for count in records))} in all"
@@ -96,11 +98,11 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     drawn += [track for series in history.series for track in _metrics(series) if track.title not in estimates]
     drawn += estimates.values()
     ids = [
-        next((run.baseline_run_id for series in history.series if (run := series.runs.get(place))), None)
-        for place in range(len(times))
+        next((run.baseline_run_id for series in history.series if (run := series.runs.get(index))), None)
+        for index in range(len(times))
     ]
-    known = [(place, run_id) for place, run_id in enumerate(ids) if run_id]
-    changes = tuple(place for (_, before), (place, now) in pairwise(known) if before != now)
+    known_ids = [(index, run_id) for index, run_id in enumerate(ids) if run_id]
+    changes = tuple(index for (_, before), (index, now) in pairwise(known_ids) if before != now)
     return Tracks("Over time", tuple(times), tuple(drawn), changes)
 
 
@@ -154,13 +156,13 @@ def _before_labels(history: History) -> Iterator[Track]:
     for series in history.series:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
-        of_labels = [each for each in history.series if each.analysis_type == "MODEL_QUALITY"]
-        realised = next((each for each in of_labels if each.model == series.model), None)
+        of_labels = [labelled for labelled in history.series if labelled.analysis_type == "MODEL_QUALITY"]
+        realised = next((labelled for labelled in of_labels if labelled.model == series.model), None)
         for name in FIRST_ESTIMATES:
             if ESTIMATED + name not in series.names:
                 continue
             row = series.names.index(ESTIMATED + name)
-            low, high, expected = (_values(series.of(each)[row]) for each in ("low", "high", "value"))
+            low, high, expected = (_values(series.of(labelled)[row]) for labelled in ("low", "high", "value"))
             values: tuple[float | None, ...] = (None,) * len(expected)
             if realised is not None and name in realised.names:
                 values = _values(realised.of("value")[realised.names.index(name)])
@@ -194,11 +196,11 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
     """summary: the run's own. Nothing for a run without a window, or outside the folder of its hour (the start or the
     end of its window, as for the other runs).
     """
-    found = HOUR_FOLDERS.match(output_path)
+    folders = HOUR_FOLDERS.match(output_path)
     hour = parse_hour_of_path(join(output_path, ""))
-    if found is None or hour is None or described.window is None:
+    if folders is None or hour is None or described.window is None:
         return NOTHING_AROUND
-    top = found["top"]
+    top = folders["top"]
     storage = storage_of(output_path)
     start = parse_moment(described.window.start)
     end = parse_moment(described.window.end)
@@ -212,7 +214,9 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
         except MonitorError:  # it is absent, or can't be read
             continue
     first = min(runs)
-    series = Series(described.analysis_type, tuple(windows[first:]), {at - first: run for at, run in runs.items()})
+    series = Series(
+        described.analysis_type, tuple(windows[first:]), {index - first: run for index, run in runs.items()}
+    )
     times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]
     if len(runs) > 1:
         hours = {name: hours_of(series, row, times) for row, name in enumerate(series.names)}
@@ -224,8 +228,8 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
 def _links(top: str, hour: datetime, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
     start, end = window
     length = end - start
-    for word, beside in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
-        if storage.exists(join(top, path := f"{beside:{HOUR}}/{PAGE}")):
+    for word, neighbour in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
+        if storage.exists(join(top, path := f"{neighbour:{HOUR}}/{PAGE}")):
             yield word, f"../../../../{path}"
     for word, folder, up in (("all windows", top, ""), ("the model", top.rpartition("/")[0], "../")):
         if folder and storage.exists(join(folder, HISTORY)):

@@ -96,7 +96,9 @@ _CALM = (
 )
 
 
-def page_of(history: History, title: str, known: PageContext, most_bytes: int, judged: Sequence[CheckResults]) -> Page:
+def page_of(
+    history: History, title: str, context: PageContext, most_bytes: int, judged: Sequence[CheckResults]
+) -> Page:
     """most_bytes: limit of the page's map; the page says what is left out. judged: check results of the last run of
     each monitor, empty if no file has them.
     """
@@ -111,18 +113,18 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         checks = results.current_checks
         for check_result in checks or series.last[1].violation_results:
             by_name.setdefault(format_full_name(check_result), []).append(check_result)
-        found = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
-        bad = [row for row in found if series.is_violated[row, series.last[0]]]
-        bad.sort(key=lambda row: _rank(series.names[row] in known.outputs, found[row]))
+        results_by_row = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
+        bad = [row for row in results_by_row if series.is_violated[row, series.last[0]]]
+        bad.sort(key=lambda row: _rank(series.names[row] in context.outputs, results_by_row[row]))
         twins: dict[str, list[int]] = {}
         for row in bad:
-            metric = next((each for each in found[row] if each.metric), None)
+            metric = next((feature_result for feature_result in results_by_row[row] if feature_result.metric), None)
             twins.setdefault(cause(metric) if metric else series.names[row], []).append(row)
-        cards += [_card(history, series, rows, found[rows[0]], known) for rows in twins.values()]
+        cards += [_card(history, series, rows, results_by_row[rows[0]], context) for rows in twins.values()]
         unsure = _unsure_cards(history, series, checks)
         unsure_cards += unsure
         unsure_names = {card.of for card in unsure}
-        calm = [row for row in found if row not in bad and series.names[row] not in unsure_names]
+        calm = [row for row in results_by_row if row not in bad and series.names[row] not in unsure_names]
         caption = ""
         if len(history.series) > 1:
             caption = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
@@ -132,30 +134,30 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
             ([row for row in calm if not was_violated[row]], tables),
             ([row for row in calm if was_violated[row]], earlier_tables),
         ):
-            lines = tuple(_line(history, series, row, found[row], known) for row in rows)
+            lines = tuple(_line(history, series, row, results_by_row[row], context) for row in rows)
             if lines:
                 own_tables.append(PageTable(_CALM, lines, caption).drop_empty_columns())
         changed, compared, unit = count_changes(checks or series.last[1].results())
         calm_count = max(compared - len(changed) - len(unsure) - num_earlier, 0)
         counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
-    drawn = tracks_of(history, times, known.links)
+    drawn = tracks_of(history, times, context.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
-        if said := find_kind_of_change(results.current_checks or series.last[1].results()):
+        if kind_of_change := find_kind_of_change(results.current_checks or series.last[1].results()):
             if history.has_models:
                 whose = f"the last window of {series.model}"
             else:
                 whose = "the last window with labels"
-            sections.append(PageSection("What kind of change", (said,), note=whose))
+            sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
     if cards:
         note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, _, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
     if cards:
         name = quote(cards[0].name.rpartition(": ")[2])
-        place = _latest(history).place
-        told = f"spark-model-monitor explain {name} --run {place} derives its numbers."
+        folder = _latest(history).place
+        explain_hint = f"spark-model-monitor explain {name} --run {folder} derives its numbers."
         sections.append(
-            PageSection("What to do next", (f"Open the last run (top right), which has its checks. {told}",))
+            PageSection("What to do next", (f"Open the last run (top right), which has its checks. {explain_hint}",))
         )
     if unsure_cards:
         note = "in the last window nobody can tell; each says why, and what to do"
@@ -166,13 +168,18 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     if tables:
         note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts)
         sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
-    shown = feature_map(history.series, times, known.baselines, most_bytes)
+    shown = feature_map(history.series, times, context.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
     sections.append(PageSection("All windows", (_of_windows(history, times),), folded=True))
     if history.unread:
         table = PageTable(
             (TableColumn("folder", is_name=True), TableColumn("problem")),
-            tuple(TableLine((each.place, each.problem.replace(each.folder, each.place))) for each in history.unread),
+            tuple(
+                TableLine(
+                    (feature_result.place, feature_result.problem.replace(feature_result.folder, feature_result.place))
+                )
+                for feature_result in history.unread
+            ),
         )
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
@@ -183,9 +190,9 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         span = format_window(run_window)
     else:
         span = " to ".join(dict.fromkeys((times[0], times[-1])))
-    links = known.links.get(_latest(history).folder)
+    links = context.links.get(_latest(history).folder)
     return Page(
-        *("history", title, _facts(history), tuple(sections), _headline(history, judged, known.outputs)),
+        *("history", title, _facts(history), tuple(sections), _headline(history, judged, context.outputs)),
         trail=(title, span, ", ".join(kinds)),
         links=(("the last run", links),) if links else (),
         html_only=True,
@@ -194,20 +201,20 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
 
 def _headline(history: History, judged: Sequence[CheckResults], outputs: frozenset[str]) -> Headline:
     """The sentences of the last runs together: those with violations first, with the previous state."""
-    told = []
+    headlines = []
     for series, results in zip(history.series, judged, strict=True):
-        place, run = series.last
-        start, end = history.windows[place]
+        index, run = series.last
+        start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
         told_of = results.current_checks or run.results()
         headline = write_headline(told_of, window, outputs, results.hints or ())
-        told.append(
+        headlines.append(
             Headline(f"{series.model}: {headline.text}", headline.detail, headline.mark)
             if history.has_models
             else headline
         )
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
-    first, *others = sorted(told, key=lambda each: order.index(each.mark))
+    first, *further_headlines = sorted(headlines, key=lambda each: order.index(each.mark))
     since = history.alert_since()
     counts = [count for count in history.run_violations() if count is not None]
     bad = sum(map(bool, counts))
@@ -220,8 +227,8 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
         past = ""
         if len(counts) > 1:
             past = f"{many} {format_noun_count(len(counts), 'window')} had violations."
-        said = " ".join(part for part in (first.detail, *(each.text for each in others), past) if part)
-        return Headline(calm, said, first.mark)
+        detail = " ".join(part for part in (first.detail, *(each.text for each in further_headlines), past) if part)
+        return Headline(calm, detail, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
     before = ""
     if len(earlier) == 1:
@@ -230,12 +237,12 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
         before = f"The {len(earlier):,} windows before had no violation."
     elif earlier:
         before = f"{sum(earlier):,} of the {len(earlier):,} windows before had no violation."
-    said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
+    detail = " ".join(part for part in (first.detail, *(each.text for each in further_headlines), before) if part)
     time = _time(history, since)
     text = first.text
     for told_twice in (f", all since {time}", f", the first of them since {time}", f", since {time}", f" at {time}"):
         text = text.replace(told_twice, "")
-    return Headline(f"In alert since {time}: {text}", said, first.mark)
+    return Headline(f"In alert since {time}: {text}", detail, first.mark)
 
 
 def _kind(series: Series) -> str:
@@ -247,7 +254,7 @@ def _days(history: History) -> set[str]:
 
 
 def _latest(history: History) -> PastRun:
-    return max((series.last for series in history.series), key=lambda each: each[0])[1]
+    return max((series.last for series in history.series), key=lambda indexed_run: indexed_run[0])[1]
 
 
 def _facts(history: History) -> tuple[tuple[str, str], ...]:
@@ -260,53 +267,58 @@ def _facts(history: History) -> tuple[tuple[str, str], ...]:
     if any(count is not None for count in records):
         facts.append(("records", format_count(sum(count or 0 for count in records))))
     ids = [dict.fromkeys(run.baseline_run_id for run in series.runs.values()) for series in history.series]
-    known = [found for each in ids if (found := list(filter(None, each)))]
-    if known:
+    baseline_ids = [present_ids for run_ids in ids if (present_ids := list(filter(None, run_ids)))]
+    if baseline_ids:
         facts.append(
             (
                 "baseline",
-                ", ".join(each[0][:8] if len(each) == 1 else f"{len(each)} after each other" for each in known),
+                ", ".join(
+                    run_ids[0][:8] if len(run_ids) == 1 else f"{len(run_ids)} after each other"
+                    for run_ids in baseline_ids
+                ),
             )
         )
     return tuple(facts)
 
 
 def _rank(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float, float]:
-    bad = [each for each in results if each.status is CheckStatus.VIOLATED]
-    first = min((each.alarm for each in bad if each.alarm and not is_output), default=float("inf"))
-    size = max(((each.distance or 0.0) if is_output else compute_severity(each) for each in bad), default=0.0)
+    bad = [violation for violation in results if violation.status is CheckStatus.VIOLATED]
+    first = min((violation.alarm for violation in bad if violation.alarm and not is_output), default=float("inf"))
+    size = max(
+        ((violation.distance or 0.0) if is_output else compute_severity(violation) for violation in bad), default=0.0
+    )
     return is_output, first, -size
 
 
 def _card(
-    history: History, series: Series, twins: Sequence[int], results: Sequence[CheckResult], known: PageContext
+    history: History, series: Series, twins: Sequence[int], results: Sequence[CheckResult], context: PageContext
 ) -> Card:
     """twins: the row of a feature, or the rows of metrics that say the same."""
     (_, run), row = series.last, twins[0]
     name = series.names[row]
     times = history.labels
-    first = next((alike[0] for alike in group_by_cause(results)), None)
-    baseline = known.baselines.get(run.baseline_run_id or "")
+    first = next((causes[0] for causes in group_by_cause(results)), None)
+    baseline = context.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
     when = ""
     if since is not None:
         when = f"since {_time(history, since)}, {violated:,} of {format_noun_count(len(series.ran), 'window')}"
-    of = "value" if series.is_metric[row] else "mean"
-    now = run.number(of, name)
-    before = baseline.number(of, name) if baseline else None
+    column = "value" if series.is_metric[row] else "mean"
+    now = run.number(column, name)
+    before = baseline.number(column, name) if baseline else None
     change = ""
     by = ""
     if first is not None:
         change = describe_change(first)
     if now is not None and before is not None and not (first and first.change and ONE_VALUE in first.change):
-        what = "attribution" if is_of_changes(series) else of
-        change = f"{what} {format_number(before)} → {format_number(now)}"
+        quantity = "attribution" if is_of_changes(series) else column
+        change = f"{quantity} {format_number(before)} → {format_number(now)}"
         by = describe_move(before, now)[1]
     change = change or ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
     limit = run.number("threshold", name)
     picture: Overlay | PointChart | None = overlay_of(run, name, baseline)
-    if picture is None and (value := run.number(of if series.is_metric[row] else "distance", name)) is not None:
+    if picture is None and (value := run.number(column if series.is_metric[row] else "distance", name)) is not None:
         reference = before if before is not None else limit
         interval = (None, None) if is_of_changes(series) else (run.number("low", name), run.number("high", name))
         ends = None
@@ -317,14 +329,18 @@ def _card(
         label = "baseline" if before is not None else "limit"
         point = Point("now", value, reference, ends, Highlight.BAD)
         picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
-    hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in known.outputs else ()
+    hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in context.outputs else ()
     hints += ("another unit?",) if first and "another unit?" in (first.change or "") else ()
-    also = [format_check(each) for each in results if each.status is CheckStatus.VIOLATED and each is not first]
+    also = [
+        format_check(check_result)
+        for check_result in results
+        if check_result.status is CheckStatus.VIOLATED and check_result is not first
+    ]
     also += [series.names[twin] for twin in twins[1:]]
     hints += (f"also: {', '.join(dict.fromkeys(also))}",) if also else ()
     return Card(
         *(f"{series.model}: {name}" if history.has_models else name, change, by, when, picture, hints),
-        hours_of(series, row, [_time(history, place) for place in range(len(times))]) if len(times) > 1 else None,
+        hours_of(series, row, [_time(history, index) for index in range(len(times))]) if len(times) > 1 else None,
         describe_evidence(first) if first else "",
     )
 
@@ -349,31 +365,33 @@ def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult
     return cards
 
 
-def _time(history: History, place: int) -> str:
-    label = history.labels[place]
+def _time(history: History, index: int) -> str:
+    label = history.labels[index]
     if len(_days(history)) == 1:
         return label.rpartition(" ")[2]
     return label
 
 
-def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> TableLine:
+def _line(
+    history: History, series: Series, row: int, results: Sequence[CheckResult], context: PageContext
+) -> TableLine:
     _, run = series.last
     name = series.names[row]
-    of = "value" if series.is_metric[row] else "mean"
-    baseline = known.baselines.get(run.baseline_run_id or "")
+    column = "value" if series.is_metric[row] else "mean"
+    baseline = context.baselines.get(run.baseline_run_id or "")
     if name in run.places:
         largest = format_largest_unseen_change(results)
     else:
         largest = "not in the last window"
-    if results and all(each.status is CheckStatus.NOT_JUDGED for each in results):
+    if results and all(check_result.status is CheckStatus.NOT_JUDGED for check_result in results):
         largest = results[0].reason or "not judged"
-    lacking = " → ".join(dict.fromkeys(_lacking(each, name) for each in (baseline or run, run)))
+    lacking = " → ".join(dict.fromkeys(_lacking(check_result, name) for check_result in (baseline or run, run)))
     return TableLine(
         (
             f"{series.model}: {name}" if history.has_models else name,
             overlay_of(run, name, baseline) or "–",
-            format_number(baseline.number(of, name) if baseline else None),
-            format_number(run.number(of, name)),
+            format_number(baseline.number(column, name) if baseline else None),
+            format_number(run.number(column, name)),
             largest,
             lacking,
             hours_of(series, row, (), MOST_TICKS),
@@ -399,9 +417,9 @@ def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | N
     words = f"{now[-1]:.1%} beyond the last bin"
     if len(bins) == 2 and not isinstance(bins[0], str):
         return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
-    kept = [place for place in range(len(now)) if place < len(bins) or place >= len(now) - 2]
+    shown_bins = [index for index in range(len(now)) if index < len(bins) or index >= len(now) - 2]
     names = [*map(str, bins[: len(now) - 2]), "others", "new"]
-    return create_overlay([np.array(side)[kept] for side in (before, now)], words, names=names)
+    return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], words, names=names)
 
 
 def _of_windows(history: History, times: Sequence[str]) -> PageTable:
@@ -412,10 +430,10 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
     )
     records = records_of(history) or [None] * len(times)
     lines = []
-    for place in reversed(range(len(times))):
-        runs = [series.runs[place] for series in history.series if place in series.runs]
+    for index in reversed(range(len(times))):
+        runs = [series.runs[index] for series in history.series if index in series.runs]
         if not runs:
-            lines.append(TableLine((times[place], "–", "–", "no run")))
+            lines.append(TableLine((times[index], "–", "–", "no run")))
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
@@ -423,7 +441,7 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
             texts.append(f"may have changed: {list_some(unsure, MOST_NAMED)}")
-        rows = records[place]
-        cells = (times[place], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
+        rows = records[index]
+        cells = (times[index], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
         lines.append(TableLine(cells, Highlight.BAD if count else Highlight.UNSURE if unsure else Highlight.GOOD))
     return PageTable(columns, tuple(lines), f"{format_noun_count(len(times), 'window')}, the latest first")

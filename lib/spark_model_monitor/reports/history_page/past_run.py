@@ -101,24 +101,24 @@ class PastRun:
     @cached_property
     def places(self) -> dict[str, int]:
         """The index of each name in the columns."""
-        return {name: place for place, name in enumerate(self.names)}
+        return {name: index for index, name in enumerate(self.names)}
 
     def number(self, column: str, name: str) -> float | None:
         """A number of COLUMNS; None if unknown."""
-        place = self.places.get(name)
-        if place is None:
-            found = np.nan
+        index = self.places.get(name)
+        if index is None:
+            number = np.nan
         else:
-            found = float(self.numbers[column][place])
-        return None if np.isnan(found) else found
+            number = float(self.numbers[column][index])
+        return None if np.isnan(number) else number
 
     def shares_of(self, name: str) -> list[float] | None:
         """The shares of a feature's values in the baseline's bins; None if unknown."""
-        place = self.places.get(name)
-        if self.shares is None or place is None or np.isnan(self.shares[place]).any():
+        index = self.places.get(name)
+        if self.shares is None or index is None or np.isnan(self.shares[index]).any():
             return None
-        found: list[float] = self.shares[place].tolist()
-        return found
+        shares: list[float] = self.shares[index].tolist()
+        return shares
 
     def results(self) -> list[CheckResult]:
         """What is known about its checks without a checks.json: the service's violations, of other names the worst status."""
@@ -131,15 +131,15 @@ class PastRun:
     def _worst_results(self, described: Collection[str]) -> list[CheckResult]:
         return [
             CheckResult(
-                feature=None if self.is_metric[place] else name,
-                metric=name if self.is_metric[place] else None,
+                feature=None if self.is_metric[index] else name,
+                metric=name if self.is_metric[index] else None,
                 check=next(iter(self.violated.get(name, ())), "check"),
-                status=WORST_FIRST[self.statuses[place]],
-                observed=self.number("value" if self.is_metric[place] else "distance", name),
+                status=WORST_FIRST[self.statuses[index]],
+                observed=self.number("value" if self.is_metric[index] else "distance", name),
                 threshold=self.number("threshold", name),
             )
-            for name, place in self.places.items()
-            if self.statuses[place] < NONE and name not in described
+            for name, index in self.places.items()
+            if self.statuses[index] < NONE and name not in described
         ]
 
 
@@ -161,14 +161,14 @@ def read_run(folder: str) -> PastRun:
     Raises BadInput if a file can't be read, BadDocument if one is damaged.
     """
     run = current_run(folder)
-    place = run.folder if run else folder
+    run_folder = run.folder if run else folder
     described = None
     if run and SUMMARY in run.digests:
         described = document_of(run, RunDescription)
     if run and described:
-        path = join(place, SUMMARY)
+        path = join(run_folder, SUMMARY)
         return of_summary(storage_of(path).read(path), path, folder, described, run.run_id)
-    return _of_documents(folder, place, run.run_id if run else None)
+    return _of_documents(folder, run_folder, run.run_id if run else None)
 
 
 def of_summary(
@@ -241,14 +241,14 @@ def _statuses(table: pa.Table) -> NDArray[np.uint8]:
     return statuses
 
 
-def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
+def _of_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun:
     """The run from files that the service writes as well, and from checks.json if present."""
-    storage = storage_of(place)
+    storage = storage_of(run_folder)
 
-    def read(document: type[Document], of: Callable[[bytes, str], T] | None = None) -> T | Any:
-        path = join(place, document.FILE_NAME)
+    def read(document: type[Document], parse: Callable[[bytes, str], T] | None = None) -> T | Any:
+        path = join(run_folder, document.FILE_NAME)
         if storage.exists(path):
-            return (of or document.from_json)(storage.read(path), path)
+            return (parse or document.from_json)(storage.read(path), path)
         return None
 
     rows, dataset = read(Statistics, rows_of_statistics) or ({}, DatasetOfRun())
@@ -307,11 +307,11 @@ class DatasetOfRun(NamedTuple):
 def rows_of_statistics(content: bytes, where: str) -> tuple[Rows, DatasetOfRun]:
     """The needed parts of statistics.json: with classes, a month of runs with 1,000 features would take minutes."""
     try:
-        found = json.loads(content)
-        rows = _features(found) | _metrics(found)
-        if "dataset" not in found:
+        statistics = json.loads(content)
+        rows = _features(statistics) | _metrics(statistics)
+        if "dataset" not in statistics:
             return rows, DatasetOfRun()
-        dataset = found["dataset"]
+        dataset = statistics["dataset"]
         item_count = int(dataset["item_count"])
         return rows, DatasetOfRun(item_count, dataset.get("start_time"), dataset.get("end_time"))
     except MALFORMED as fault:
@@ -323,16 +323,16 @@ def _is_violation(check_result: CheckResult) -> bool:
 
 
 def _features(statistics: Mapping[str, Any]) -> Rows:
-    found: Rows = {}
+    rows: Rows = {}
     for feature in statistics.get("features", ()):
         of_kind = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
         common = of_kind.get("common", {})
-        found[str(feature.get("name"))] = {
+        rows[str(feature.get("name"))] = {
             "mean": _number(of_kind.get("mean")),
             "present": _number(common.get("num_present")),
             "missing": _number(common.get("num_missing")),
         }
-    return found
+    return rows
 
 
 def _metrics(statistics: Mapping[str, Any]) -> Rows:
@@ -349,9 +349,9 @@ def _metrics(statistics: Mapping[str, Any]) -> Rows:
 def rows_of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
     """The needed parts of Clarify's analysis.json: bias, attributions or both; and whether it has attributions."""
     try:
-        found = json.loads(content)
-        attributions = found.get("explanations", {}).get("kernel_shap", {})
-        rows: Rows = dict(_groups(found)) | {
+        analysis = json.loads(content)
+        attributions = analysis.get("explanations", {}).get("kernel_shap", {})
+        rows: Rows = dict(_groups(analysis)) | {
             join_name(feature, label): {"value": _number(value)}
             for label, values in attributions.items()
             for feature, value in values["global_shap_values"].items()
@@ -374,27 +374,27 @@ def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float 
 def _analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
     if analysed:
         if explains:
-            found = AnalysisType.MODEL_EXPLAINABILITY
+            analysis_type = AnalysisType.MODEL_EXPLAINABILITY
         else:
-            found = AnalysisType.MODEL_BIAS
+            analysis_type = AnalysisType.MODEL_BIAS
     else:
         has_metrics = any("value" in row for row in rows.values())
         if has_metrics:
-            found = AnalysisType.MODEL_QUALITY
+            analysis_type = AnalysisType.MODEL_QUALITY
         else:
-            found = AnalysisType.DATA_QUALITY
-    return str(found.value)
+            analysis_type = AnalysisType.DATA_QUALITY
+    return str(analysis_type.value)
 
 
 def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
-    known = lengths > 0
-    if not known.any():
+    is_known = lengths > 0
+    if not is_known.any():
         return None
-    found = np.full((len(lists), int(lengths.max())), np.nan, np.float32)
-    found[known] = lists.flatten().to_numpy().reshape(int(known.sum()), -1) / np.float32(FULL_SHARE)
-    return found
+    shares = np.full((len(lists), int(lengths.max())), np.nan, np.float32)
+    shares[is_known] = lists.flatten().to_numpy().reshape(int(is_known.sum()), -1) / np.float32(FULL_SHARE)
+    return shares
 
 
 _DRAWN = pa.schema(

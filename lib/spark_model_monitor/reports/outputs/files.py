@@ -76,7 +76,7 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
             storage.write(note, _commit(run, output_path))
             notes[note] = run
         # names that no longer belong to a run
-        stale = {name for each in (before, *notes.values()) if each for name in each.digests} - files.keys()
+        stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - files.keys()
         try:
             for name, content in files.items():
                 storage.write(join(run.folder, name), content)
@@ -103,10 +103,10 @@ def forget_unfinished(output_path: str) -> None:
     notes = _without_folders(unfinished(output_path), (counts,), output_path, storage)
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
         copy = join(output_path, name)
-        known = counts.digests.get(name) if counts else None
-        if counts is None or known is None:
+        published_digest = counts.digests.get(name) if counts else None
+        if counts is None or published_digest is None:
             storage.delete(copy)
-        elif digest != known:
+        elif digest != published_digest:
             with suppress(BadInput):  # it did not get that far, or the page was pruned
                 if hashlib.sha256(storage.read(copy)).hexdigest() == digest:
                     storage.write(copy, storage.read(join(counts.folder, name)))
@@ -115,10 +115,10 @@ def forget_unfinished(output_path: str) -> None:
 
 
 def _without_folders(
-    notes: dict[str, Run | None], kept: Iterable[Run | None], output_path: str, storage: Storage
+    notes: dict[str, Run | None], kept_runs: Iterable[Run | None], output_path: str, storage: Storage
 ) -> dict[str, Run | None]:
-    """The notes, after deleting the folders of their runs, except those in `kept`."""
-    for run_id in {run.run_id for run in notes.values() if run} - {run.run_id for run in kept if run}:
+    """The notes, after deleting the folders of their runs, except those in `kept_runs`."""
+    for run_id in {run.run_id for run in notes.values() if run} - {run.run_id for run in kept_runs if run}:
         storage.delete(join(output_path, RUNS, run_id))
     return notes
 

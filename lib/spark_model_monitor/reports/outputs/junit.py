@@ -39,8 +39,8 @@ def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: S
                 case, "skipped", message=_text(check_result.reason or check_result.status.value)
             )
             skipped.text = _text(check_result.advice or "") or None
-    for name, found in {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}.items():
-        suite.set(name, str(len(suite.findall(found))))
+    for name, path in {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}.items():
+        suite.set(name, str(len(suite.findall(path))))
     suites = ElementTree.Element("testsuites")
     suites.append(suite)
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))

@@ -47,8 +47,13 @@ def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
 
 def _numbers(metric: PublishedMetric) -> dict[str, Any]:
     """One number, or the numbers from which Average, Sum, Min, Max and SampleCount can be computed."""
-    many = metric.value
-    if not isinstance(many, StatisticSet):
-        return {"Value": float(many)}
-    numbers = {"SampleCount": float(many.count), "Sum": many.total, "Minimum": many.minimum, "Maximum": many.maximum}
+    statistics = metric.value
+    if not isinstance(statistics, StatisticSet):
+        return {"Value": float(statistics)}
+    numbers = {
+        "SampleCount": float(statistics.count),
+        "Sum": statistics.total,
+        "Minimum": statistics.minimum,
+        "Maximum": statistics.maximum,
+    }
     return {"StatisticValues": numbers}

@@ -25,8 +25,8 @@ def printable(text: str) -> str:
 
 def printable_lines(text: str) -> str:
     """The same for our own multi-line texts. Lines after the first are indented, so none can pass for another's."""
-    first, *others = text.split("\n")
-    return "\n".join([printable(first), *(f"  {printable(line)}" for line in others)])
+    first, *further_lines = text.split("\n")
+    return "\n".join([printable(first), *(f"  {printable(line)}" for line in further_lines)])
 
 
 def error_lines(error: Exception) -> str:

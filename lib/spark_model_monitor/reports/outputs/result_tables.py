@@ -69,15 +69,15 @@ _CHECKS = pa.schema(
 
 def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
     """summary.parquet by name. results: the results of the run's checks, none for a baseline."""
-    found: dict[tuple[str, str], list[CheckResult]] = {}
+    results_by_row: dict[tuple[str, str], list[CheckResult]] = {}
     for result in results:
-        found.setdefault(identify_subject(result), []).append(result)
+        results_by_row.setdefault(identify_subject(result), []).append(result)
     rows = []
     outcomes = {feature.name: feature.outcome.value for feature in judge_features(results)}
     for row in summary.rows:
         members = {member.name: getattr(row, member.name) for member in fields(row)}
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
-        members |= _judged(found.get((row.name, row.part), []), members)
+        members |= _judged(results_by_row.get((row.name, row.part), []), members)
         rows.append(members | {"outcome": outcomes.get(join_name(row.name, row.part))})
     return {SUMMARY: _parquet(rows, SUMMARY_COLUMNS, {"bins": _packed(summary.bins)})}
 
@@ -88,8 +88,8 @@ def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
     for result in results:
         low, high = result.interval or (None, None)
         name, part = identify_subject(result)
-        known = result.model_dump() | {"name": name, "part": part, "low": low, "high": high}
-        rows.append(known | {"status": result.status.value})
+        members = result.model_dump() | {"name": name, "part": part, "low": low, "high": high}
+        rows.append(members | {"status": result.status.value})
     return {CHECKS: _parquet(rows, _CHECKS, {})}
 
 
@@ -100,11 +100,11 @@ def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
     """
     rows = pq.read_table(pa.BufferReader(content))
     window = run.window
-    told: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
+    run_members: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
     for end in ("start", "end"):
         time = window and parse_moment(getattr(window, end)).replace(tzinfo=None)
-        told[f"window_{end}"] = time, pa.timestamp("us")
-    columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in told.items()}
+        run_members[f"window_{end}"] = time, pa.timestamp("us")
+    columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in run_members.items()}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         columns[name] = column.cast(_SHARES) if name == "shares" else column
     outcome = None if run.outcome is None else run.outcome.value
@@ -127,24 +127,33 @@ def bins_of(content: bytes) -> dict[str, list[Any]]:
     """
     metadata = pq.read_schema(pa.BufferReader(content)).metadata
     text = zlib.decompressobj().decompress(base64.b64decode(metadata[b"bins"]), MOST_BYTES_OF_BINS)
-    found: dict[str, list[Any]] = json.loads(text)
-    for ends in found.values():
+    bins: dict[str, list[Any]] = json.loads(text)
+    for ends in bins.values():
         if set(map(type, ends)) - {str} and (len(ends) != 2 or not all(map(math.isfinite, ends))):
             raise ValueError("neither names nor two ends")
-    return found
+    return bins
 
 
 def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str, Any]:
     """The checks' verdict on a row: the worst status, and the distance that belongs to it."""
-    ordered = sorted(results, key=lambda each: WORST_FIRST.index(each.status))
+    ordered = sorted(results, key=lambda check_result: WORST_FIRST.index(check_result.status))
     if not ordered:
         return {}
-    of_distance = [each for each in ordered if each.method is not None or each.distance is not None]
-    measured = next((each for each in (*of_distance, *ordered) if each.status is not CheckStatus.NOT_JUDGED), None)
-    low, high = next((each.interval for each in ordered if each.interval), (None, None))
-    found: dict[str, Any] = {
+    of_distance = [
+        check_result for check_result in ordered if check_result.method is not None or check_result.distance is not None
+    ]
+    measured = next(
+        (
+            check_result
+            for check_result in (*of_distance, *ordered)
+            if check_result.status is not CheckStatus.NOT_JUDGED
+        ),
+        None,
+    )
+    low, high = next((check_result.interval for check_result in ordered if check_result.interval), (None, None))
+    verdict: dict[str, Any] = {
         "status": ordered[0].status.value,
-        "violated": [each.check for each in ordered if each.status is CheckStatus.VIOLATED],
+        "violated": [check_result.check for check_result in ordered if check_result.status is CheckStatus.VIOLATED],
         "low": low if row["low"] is None else row["low"],
         "high": high if row["high"] is None else row["high"],
     }
@@ -153,17 +162,17 @@ def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str,
             distance = measured.distance
         else:
             distance = measured.observed
-        return found | {"distance": distance, "threshold": measured.threshold}
+        return verdict | {"distance": distance, "threshold": measured.threshold}
     if row["value"] is not None and measured is not None:
-        return found | {"threshold": measured.threshold}
-    return found
+        return verdict | {"threshold": measured.threshold}
+    return verdict
 
 
-def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, told: Mapping[str, str]) -> bytes:
+def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, metadata: Mapping[str, str]) -> bytes:
     columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
-    return parquet_of(pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **told})))
+    return parquet_of(pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **metadata})))
 
 
 def _packed(bins: Bins) -> str:
-    text = json.dumps({name: list(found) for name, found in bins.items()}, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({name: list(ends) for name, ends in bins.items()}, ensure_ascii=False, allow_nan=False)
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()

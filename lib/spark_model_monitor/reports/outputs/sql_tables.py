@@ -24,57 +24,57 @@ log = logging.getLogger(__name__)
 _VIEW = "model_monitor_rows_of_a_run"
 
 
-def is_of_catalog(place: str) -> bool:
+def is_of_catalog(destination: str) -> bool:
     """Whether this is the name of a table, such as `churn` or `quality.churn`, not a path."""
-    return re.fullmatch(r"\w+(\.\w+){0,2}", place, re.ASCII) is not None
+    return re.fullmatch(r"\w+(\.\w+){0,2}", destination, re.ASCII) is not None
 
 
-def catalog_settings(place: str | None) -> dict[str, str]:
+def catalog_settings(destination: str | None) -> dict[str, str]:
     """Settings for a job's own Spark session so that a table in its catalog persists; empty for a folder."""
-    of_hive = place is not None and is_of_catalog(place) and place.count(".") < 2
+    of_hive = destination is not None and is_of_catalog(destination) and destination.count(".") < 2
     if of_hive:
         return {"spark.sql.catalogImplementation": "hive"}
     return {}
 
 
-def write_results_table(run: Run, place: str | None, tables: Mapping[str, bytes]) -> None:
+def write_results_table(run: Run, destination: str | None, tables: Mapping[str, bytes]) -> None:
     """Write the summary and the checks of a published run to the tables, replacing earlier results of the same window.
 
-    place: a folder, or the tables' name in Spark's catalog; None: nowhere. tables: both as Parquet, by the names of the
+    destination: a folder, or the tables' name in Spark's catalog; None: nowhere. tables: both as Parquet, by the names of the
     run's files; unlike those they may name no value of the data. Raises OutputFailed if writing fails.
     """
     described = document_of(run, RunDescription)
-    if place is None or described is None:
+    if destination is None or described is None:
         return
     superseded = _superseded(run, described)
     for file in (SUMMARY, CHECKS):
         if file in tables:
-            table = _table(place, file.removesuffix(".parquet"))
+            table = _table(destination, file.removesuffix(".parquet"))
             table.put(run.run_id, rows_of_run(tables[file], described))
             if superseded is not None:
                 table.drop(superseded)
-    log.info("wrote the results of run %s to the tables of %s", run.run_id, place)
+    log.info("wrote the results of run %s to the tables of %s", run.run_id, destination)
 
 
 def _superseded(run: Run, described: RunDescription) -> str | None:
     """The run that this one replaces: the previous one, if it has the same window."""
     before = run.before
-    known = None
+    run_before_description = None
     if before and before.run_id != run.run_id:
-        known = document_of(before, RunDescription)
-    if before is None or known is None or described.window is None:
+        run_before_description = document_of(before, RunDescription)
+    if before is None or run_before_description is None or described.window is None:
         return None
     same = ("job", "analysis_type", "window", "model", "schedule")
-    if all(getattr(known, name) == getattr(described, name) for name in same):
+    if all(getattr(run_before_description, name) == getattr(described, name) for name in same):
         return before.run_id
     return None
 
 
-def _table(place: str, what: str) -> _Folder | _Catalog:
+def _table(destination: str, name: str) -> _Folder | _Catalog:
     spark = opening_session()
-    if spark is not None and is_of_catalog(place):
-        return _Catalog(f"{place}_{what}", spark)
-    return _Folder(join(place, what), f"{what}.parquet")
+    if spark is not None and is_of_catalog(destination):
+        return _Catalog(f"{destination}_{name}", spark)
+    return _Folder(join(destination, name), f"{name}.parquet")
 
 
 class _Folder:

@@ -167,15 +167,15 @@ _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
 def notebook_of(page: Page) -> str:
     """The page as a notebook; deterministic."""
     if page.headline:
-        said = f"**{_escaped(str(page.headline))}**\n\n"
+        headline = f"**{_escaped(str(page.headline))}**\n\n"
     else:
-        said = ""
+        headline = ""
     facts = "  \n".join(f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts)
     trail = f"{_escaped(' › '.join(page.trail))}\n\n" if page.trail else ""
-    head = f"# {_escaped(page.title)}\n\n{trail}{said}{facts}"
+    head = f"# {_escaped(page.title)}\n\n{trail}{headline}{facts}"
     cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
-    for place, cell in enumerate(cells):
-        cell["id"] = sha256(f"{place}".encode()).hexdigest()[:8]
+    for number, cell in enumerate(cells):
+        cell["id"] = sha256(f"{number}".encode()).hexdigest()[:8]
     metadata = {"language_info": {"name": "python"}}
     notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)

@@ -57,7 +57,7 @@ def pdf_of(page: Page) -> bytes:
         story.append(Paragraph(_plain(section.heading), styles[f"h{section.level}"]))
         story += [flowable for block in section.blocks for flowable in _flowables(block, styles)]
     buffer = io.BytesIO()
-    margins = {f"{side}Margin": MARGIN for side in ("left", "right", "top", "bottom")}
+    margins = {f"{edge}Margin": MARGIN for edge in ("left", "right", "top", "bottom")}
     SimpleDocTemplate(buffer, pagesize=A4, title=printable(page.tab_title), invariant=1, **margins).build(story)
     return buffer.getvalue()
 
@@ -155,8 +155,8 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
         for line in table.lines
     ]
     longest = (
-        max(map(len, (column.title, *(str(line.cells[place]) for line in table.lines))))
-        for place, column in enumerate(table.columns)
+        max(map(len, (column.title, *(str(line.cells[index]) for line in table.lines))))
+        for index, column in enumerate(table.columns)
     )
     shares = [min(max(letters, FEWEST_LETTERS), MOST_LETTERS) for letters in longest]
     widths = [WIDTH * share / sum(shares) for share in shares]
@@ -165,8 +165,8 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
     ]
     lines += [
-        ("BACKGROUND", (0, place), (-1, place), colors.HexColor(BAD_BACKGROUND))
-        for place, line in enumerate(table.lines, start=1)
+        ("BACKGROUND", (0, index), (-1, index), colors.HexColor(BAD_BACKGROUND))
+        for index, line in enumerate(table.lines, start=1)
         if line.mark is Highlight.BAD
     ]
     return Table([head, *rows], colWidths=widths, repeatRows=1, style=lines)

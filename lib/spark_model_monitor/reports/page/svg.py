@@ -57,8 +57,8 @@ def bars(shares: Sequence[float], top: float, width: float, height: float) -> st
     """A path of bars with a gap between them."""
     step = width / max(1, len(shares))
     return "".join(
-        f"M{place * step + 0.5:.4g} {height}v-{share / top * height:.4g}h{step - 1:.4g}V{height}z"
-        for place, share in enumerate(shares)
+        f"M{index * step + 0.5:.4g} {height}v-{share / top * height:.4g}h{step - 1:.4g}V{height}z"
+        for index, share in enumerate(shares)
         if share > 0
     )
 
@@ -84,10 +84,12 @@ def top_of(overlay: Overlay) -> float:
 def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
     """Categories with name, both shares and label; if there are many, those with the largest change."""
     rows = [
-        (name, before, overlay.current[place] if overlay.current else None)
-        for place, (name, before) in enumerate(zip(overlay.names, overlay.baseline, strict=True))
+        (name, before, overlay.current[index] if overlay.current else None)
+        for index, (name, before) in enumerate(zip(overlay.names, overlay.baseline, strict=True))
     ]
-    kept = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])[:MOST_NAMED]
+    shown_rows = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])[
+        :MOST_NAMED
+    ]
     return [
         (
             name,
@@ -96,22 +98,26 @@ def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
             format_percent(before) if now is None else f"{format_percent(before)} → {format_percent(now)}",
         )
         for name, before, now in rows
-        if (name, before, now) in kept and (before or now or name not in ("new", "others"))
+        if (name, before, now) in shown_rows and (before or now or name not in ("new", "others"))
     ]
 
 
-def hours(of: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
+def hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
     """The bars of windows without and with a violation, and the height of the limit's line."""
     width, height = size
-    known = [abs(value) for value in (*of.values, of.limit) if value is not None]
-    top = max(known, default=0.0) or 1.0
-    step = width / max(1, len(of.values))
+    heights = [abs(value) for value in (*hour_bars.values, hour_bars.limit) if value is not None]
+    top = max(heights, default=0.0) or 1.0
+    step = width / max(1, len(hour_bars.values))
     paths = {False: "", True: ""}
-    for place, (value, bad) in enumerate(zip(of.values, of.bad, strict=True)):
+    for index, (value, bad) in enumerate(zip(hour_bars.values, hour_bars.bad, strict=True)):
         if value is not None or bad:
             tall = max(abs(value) / top * height if value is not None else height, 2.0)
-            paths[bad] += f"M{place * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
-    return paths[False], paths[True], None if of.limit is None else round(height - of.limit / top * height, 1)
+            paths[bad] += f"M{index * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
+    return (
+        paths[False],
+        paths[True],
+        None if hour_bars.limit is None else round(height - hour_bars.limit / top * height, 1),
+    )
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:
@@ -232,8 +238,8 @@ def line_of(track: Track) -> Drawn:
     """A line through the windows."""
     low = track.low
     high = track.high
-    known = [each for each in (*track.values, *track.expected, *low, *high, track.threshold) if each is not None]
-    bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
+    numbers = [each for each in (*track.values, *track.expected, *low, *high, track.threshold) if each is not None]
+    bottom, top = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     span = (top - bottom) or 1.0
     step = TRACK / max(1, len(track.values))
 
@@ -312,12 +318,12 @@ def ticks(times: Sequence[str], most_ticks: int = MOST_TICKS) -> list[tuple[floa
 
 def words_of(track: Track, times: Sequence[str]) -> str:
     """A track as text."""
-    known = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
+    known_values = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
     if track.expected:
         words = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)
         return f"{words_of(replace(track, expected=()), times)}; {words}"
-    if not known:
+    if not known_values:
         return f"{track.title}: nothing"
-    (least, at_least), (most, at_most) = min(known), max(known)
-    span = f"{format_number(least)} ({at_least}) to {format_number(most)} ({at_most})"
-    return f"{track.title}: {span}, last {format_number(known[-1][0])}"
+    (lowest, at_least), (highest, at_most) = min(known_values), max(known_values)
+    span = f"{format_number(lowest)} ({at_least}) to {format_number(highest)} ({at_most})"
+    return f"{track.title}: {span}, last {format_number(known_values[-1][0])}"

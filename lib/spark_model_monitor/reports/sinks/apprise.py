@@ -43,10 +43,10 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
     service = _service(url)
     outbox = Apprise()
     outbox.add(service)
-    first, _, rest = text(report).partition("\n")
+    first, _, further_lines = text(report).partition("\n")
     message: dict[str, Any] = {
         "title": first,
-        "body": rest.strip() or first,
+        "body": further_lines.strip() or first,
         "notify_type": _kind(report),
         "body_format": "text",
     }

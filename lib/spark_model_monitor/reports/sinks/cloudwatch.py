@@ -67,10 +67,10 @@ def namespace_of(report: Report) -> str:
     if report.namespace is None:
         raise SinkFailed(f"the service has no namespace for {report.analysis_type}; write cloudwatch:NAMESPACE")
     if report.endpoint:
-        place = "Endpoints"
+        source = "Endpoints"
     else:
-        place = "ModelMonitoring"
-    return f"aws/sagemaker/{place}/{report.namespace}"
+        source = "ModelMonitoring"
+    return f"aws/sagemaker/{source}/{report.namespace}"
 
 
 def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
@@ -94,16 +94,16 @@ def _complete(report: Report) -> list[Mapping[str, Any]]:
 
     Second comes the time of the run, stamped with that time: its absence raises an alarm, whatever the window.
     """
-    known = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
+    violation_metric = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
     violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.violations), "Count")
-    total = known or _of_run(report, violations, report.start or report.time)
+    total = violation_metric or _of_run(report, violations, report.start or report.time)
     last_run = _of_run(report, PublishedMetric(LAST_RUN, report.time.timestamp(), "Seconds"), report.time)
     return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
 
 
 def _of_run(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[str, Any]:
-    [made] = cloudwatch_metrics([metric], MetricContext(time, report.endpoint, report.schedule))
-    return made
+    [cloudwatch_metric] = cloudwatch_metrics([metric], MetricContext(time, report.endpoint, report.schedule))
+    return cloudwatch_metric
 
 
 def _is_accepted(metric: Mapping[str, Any]) -> bool:
@@ -123,7 +123,7 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
         for name, inner in value.items():
             yield from _leaves(inner, f"{key}.{name}" if key else name)
     elif isinstance(value, list):
-        for place, inner in enumerate(value, start=1):
-            yield from _leaves(inner, f"{key}.member.{place}")
+        for position, inner in enumerate(value, start=1):
+            yield from _leaves(inner, f"{key}.member.{position}")
     else:
         yield key, str(value)

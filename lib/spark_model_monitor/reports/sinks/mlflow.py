@@ -57,18 +57,20 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
 
     time = int(report.time.timestamp() * 1000)
     tags = [RunTag(f"model_monitor.{name}", text) for name, text in _verdict(report).items()]
-    found = iter([Metric(name, value, time, 0) for name, value in dict(_numbers(report)).items()])
+    metrics = iter([Metric(name, value, time, 0) for name, value in dict(_numbers(report)).items()])
     try:
         client = MlflowClient()
-        given = environment.variable(RUN)
-        run_id = given or _begun(client, experiment or environment.variable(EXPERIMENT_NAME) or EXPERIMENT, report)
+        given_run_id = environment.variable(RUN)
+        run_id = given_run_id or _begun(
+            client, experiment or environment.variable(EXPERIMENT_NAME) or EXPERIMENT, report
+        )
         client.log_batch(run_id, tags=tags)
-        while some := list(islice(found, METRICS_PER_REQUEST)):
+        while some := list(islice(metrics, METRICS_PER_REQUEST)):
             client.log_batch(run_id, metrics=some)
         with page_here(report) as page:
             if page is not None:
                 client.log_artifact(run_id, page)
-        if given is None:
+        if given_run_id is None:
             client.set_terminated(run_id)
     except ModuleNotFoundError as error:
         # The client alone stores runs in folders or at a server; a database needs the whole of MLflow
@@ -92,7 +94,7 @@ def _begun(client: MlflowClient, name: str, report: Report) -> str:
 
 
 def _verdict(report: Report) -> dict[str, str]:
-    said = {
+    tags = {
         "run_id": report.run_id,
         "analysis_type": report.analysis_type,
         "model": report.model,
@@ -104,17 +106,17 @@ def _verdict(report: Report) -> dict[str, str]:
         "headline": None if report.said is None else str(report.said),
         "report": report.paths.get("page"),
     }
-    return {name: text for name, text in said.items() if text}
+    return {name: text for name, text in tags.items() if text}
 
 
 def _numbers(report: Report) -> Iterator[tuple[str, float]]:
     for metric in sendable(report.metrics):
-        parts = (each["Value"] for each in metric["Dimensions"] if each["Name"] not in OF_EVERY_METRIC)
+        parts = (dimension["Value"] for dimension in metric["Dimensions"] if dimension["Name"] not in OF_EVERY_METRIC)
         name = NO_SIGN_OF_A_NAME.sub("_", "/".join([metric["MetricName"], *parts]))
-        many = metric.get("StatisticValues")
-        if many is None:
+        statistics = metric.get("StatisticValues")
+        if statistics is None:
             yield name, metric["Value"]
         else:
-            yield f"{name}/mean", many["Sum"] / many["SampleCount"]
-            yield f"{name}/min", many["Minimum"]
-            yield f"{name}/max", many["Maximum"]
+            yield f"{name}/mean", statistics["Sum"] / statistics["SampleCount"]
+            yield f"{name}/min", statistics["Minimum"]
+            yield f"{name}/max", statistics["Maximum"]
