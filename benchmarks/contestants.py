@@ -33,7 +33,7 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Past
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
-from spark_model_monitor.reports.history.variation import Entry, History, new_history
+from spark_model_monitor.reports.history.variation import Entry, History, create_history
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MONTH = 720  # windows
@@ -149,7 +149,7 @@ class Product:
         self.hours = law.hours
         self.part = part
         self.monitor = replace(MONITOR, time_column=law.time_column)
-        self.history = HistoryInMemory("", new_history("").table)
+        self.history = HistoryInMemory("", create_history("").table)
         with switched_off(part), tempfile.TemporaryDirectory() as folder:
             run_baseline(as_table(concatenate(baseline)), self.monitor, engine="local").write(folder)
             self.baseline = read_baseline(folder, self.monitor)
@@ -226,7 +226,7 @@ LARGEST_SHARE = f"{GUARD}.values:compare_largest_shares"
 HISTORY = "reports.history.variation:History"
 CLOCK = f"{HISTORY}.clock"
 FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour"
-WEEKDAYS = "reports.history.variation:weekday_windows"
+WEEKDAYS = "reports.history.variation:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{QUALITY}.monitor:window_design_effects": returns(WindowDesignEffects())},

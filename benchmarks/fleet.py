@@ -33,8 +33,8 @@ from side_by_side import Took, quick_asked
 
 from spark_model_monitor.integrations.demo.fleet import FLEET, write_fleet
 from spark_model_monitor.integrations.demo.traffic import Traffic
-from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
-from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, create_fleet_page
+from spark_model_monitor.reports.page.files import render_html
 from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.fleet import read_fleet
 from spark_model_monitor.running.scheduling.plan import JobCommand
@@ -293,7 +293,7 @@ def page() -> None:
         for kind in kinds
     ]
     began = time.monotonic()
-    size = len(html_of(page_of_all(many, "shop")).encode())
+    size = len(render_html(create_fleet_page(many, "shop")).encode())
     verdict = "reached" if size <= LARGEST else "missed"
     print(f"the page of {LARGE:,} models x {len(kinds)} monitors: {time.monotonic() - began:.1f} s")
     print(f"{size / 1e6:.1f} MB, at most {LARGEST / 1e6:g} wanted: {verdict}")

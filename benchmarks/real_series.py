@@ -26,7 +26,7 @@ from verdicts import Mark, Remembered
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import Entry, History, new_history
+from spark_model_monitor.reports.history.variation import Entry, History, create_history
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 START = datetime(2026, 1, 5)
@@ -137,7 +137,7 @@ def judged(
     known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
         baseline.variation
     )
-    history: History = Remembered("", new_history("").table)
+    history: History = Remembered("", create_history("").table)
     for window in later:
         ended = f"{window[AT].max().ceil('D'):%Y-%m-%dT%H:%M:%SZ}"
         beside = history.beside(known, ended, "b")

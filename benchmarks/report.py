@@ -25,7 +25,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.reports.outputs.files import publish
-from spark_model_monitor.reports.outputs.result_tables import summary_file
+from spark_model_monitor.reports.outputs.result_tables import encode_summary
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -85,7 +85,7 @@ def write_runs(folder: Path, windows: int, features: int, rows: int) -> None:
             violations=sum(result.status is CheckStatus.VIOLATED for result in results),
         )
         files = {RunDescription.FILE_NAME: described.to_json().encode()}
-        files |= summary_file(Summary(rows_of, {name: [0.0, 100.0] for name in names}), results)
+        files |= encode_summary(Summary(rows_of, {name: [0.0, 100.0] for name in names}), results)
         publish(files, str(folder / f"{start:%Y/%m/%d/%H}"))
 
 

@@ -29,7 +29,7 @@ from verdicts import Mark, Remembered, Values
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import Entry, History, new_history
+from spark_model_monitor.reports.history.variation import Entry, History, create_history
 
 HERE = Path(__file__).parent
 PEER = HERE.parent / ".venv-river" / "bin" / "python"
@@ -128,7 +128,7 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
     known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
         baseline.variation
     )
-    history: History = Remembered("", new_history("").table)
+    history: History = Remembered("", create_history("").table)
     for place, values in enumerate(windows):
         ended = f"{datetime(2026, 6, 1) + timedelta(hours=place + 1):%Y-%m-%dT%H:%M:%SZ}"
         beside = history.beside(known, ended, "b")

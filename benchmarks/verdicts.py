@@ -57,7 +57,7 @@ from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBa
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample, ScanRequest
 from spark_model_monitor.reports.history.archive import StoredProfile
-from spark_model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
+from spark_model_monitor.reports.history.variation import Entry, History, create_history, read_history, write_history
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import category_cells
@@ -1471,7 +1471,7 @@ def speed(full: bool) -> Iterator[Mark]:
     known = monitor.stored_baseline(constraints, None, before, constraints)
     [raw] = {name: each for _, name, each in known.raw_statistics(after) if name == names[0]}.values()
     with tempfile.TemporaryDirectory() as folder:
-        history = new_history(folder)
+        history = create_history(folder)
         start = datetime(2026, 1, 1)
         tables = []
         for place in range(windows):
@@ -1743,7 +1743,7 @@ def watched(
     before = hour_of(random, random.integers(0, 28 * 24, 20_000), {})
     constraints = monitor.constraints(before)
     known = monitor.stored_baseline(constraints, None, before, constraints).with_parts(parts_of_hours(random, before))
-    history: History = Remembered("", new_history("").table)
+    history: History = Remembered("", create_history("").table)
     for place in places:
         ended = f"{start + timedelta(hours=place + 1):%Y-%m-%dT%H:%M:%SZ}"
         beside = history.beside(known, ended, "b")
@@ -1960,7 +1960,7 @@ def growth(full: bool) -> Iterator[Mark]:
             days = catalog.sold(random, DAYS + LATER, rows)
             before = [value for day in days[:DAYS] for value in day]
             known = baseline_of_texts(before, are_by_time=math.isfinite(catalog.lasts))
-            history: History = Remembered("", new_history("").table)
+            history: History = Remembered("", create_history("").table)
             monitor = DataQualityMonitor()
             for place, day in enumerate(days[DAYS:]):
                 ended = f"{datetime(2026, 6, 1) + timedelta(days=place + 1):%Y-%m-%dT%H:%M:%SZ}"

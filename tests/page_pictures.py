@@ -37,9 +37,9 @@ from spark_model_monitor.monitors.model_quality.measurement import BARE, Measure
 from spark_model_monitor.monitors.model_quality.page import create_page as page_of_quality
 from spark_model_monitor.monitors.protocol import Judgement, Sample, StoredBaseline
 from spark_model_monitor.reports.history_page.compare import compare
-from spark_model_monitor.reports.history_page.compare import page_of as page_of_comparison
-from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
-from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.reports.history_page.compare import create_comparison_page as page_of_comparison
+from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, create_fleet_page
+from spark_model_monitor.reports.page.files import render_html
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def write_data_quality_pages(folder: Path) -> None:
         baseline.write(runs[0])
         run_baseline(later, monitor, engine="local").write(runs[1])
         compared = compare(*runs)
-        (folder / f"{name}-compare.html").write_text(html_of(page_of_comparison(compared)))
+        (folder / f"{name}-compare.html").write_text(render_html(page_of_comparison(compared)))
 
 
 def write_run_page(folder: Path) -> None:
@@ -180,13 +180,13 @@ def write_run_page(folder: Path) -> None:
 
 
 def write_pages_of_quality(folder: Path, name: str, before: Measurement, after: Measurement) -> None:
-    (folder / f"{name}-baseline.html").write_text(html_of(page_of_quality(before, ())))
+    (folder / f"{name}-baseline.html").write_text(render_html(page_of_quality(before, ())))
     baseline = ModelBaseline(suggest(before, BARE))
     for state, window in (("healthy", before), ("changed", after)):
         check_results = check_all(window, baseline)
         headline = write_headline(check_results)
         page = page_of_quality(window, check_results)
-        (folder / f"{name}-{state}.html").write_text(html_of(replace(page, headline=headline)))
+        (folder / f"{name}-{state}.html").write_text(render_html(replace(page, headline=headline)))
 
 
 def write_quality_pages(folder: Path) -> None:
@@ -221,7 +221,7 @@ def write_quality_pages(folder: Path) -> None:
 def write_judged_page(path: Path, judgement: Judgement[StoredBaseline]) -> None:
     """The page of a monitor's judgement, with its headline."""
     check_results = group_into_alarms(judgement.results, {})
-    path.write_text(html_of(replace(judgement.page(check_results), headline=write_headline(check_results))))
+    path.write_text(render_html(replace(judgement.page(check_results), headline=write_headline(check_results))))
 
 
 def write_bias_pages(folder: Path) -> None:
@@ -232,7 +232,7 @@ def write_bias_pages(folder: Path) -> None:
         judgement = monitor.judge(Sample(state, monitor.metrics(state)), baseline)
         write_judged_page(folder / f"bias-{name}.html", judgement)
     first = monitor.judge(Sample(BIAS_BASELINE, monitor.metrics(BIAS_BASELINE)), None)
-    (folder / "bias-baseline.html").write_text(html_of(first.page(())))
+    (folder / "bias-baseline.html").write_text(render_html(first.page(())))
 
 
 def make_attributions(scales: Sequence[float], seed: int) -> Attributions:
@@ -279,7 +279,7 @@ def write_pages(folder: Path) -> None:
     write_attribution_pages(folder)
     write_trial_pages(folder)
     for name, watched in FLEETS.items():
-        (folder / f"fleet-{name}.html").write_text(html_of(page_of_all(watched, "shop")))
+        (folder / f"fleet-{name}.html").write_text(render_html(create_fleet_page(watched, "shop")))
 
 
 def write_demo(folder: Path) -> None:

@@ -19,9 +19,9 @@ from tests.page_pictures import FLEETS, SETS, SIZES, breaches, empty_sheets, pag
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.run_description import RunContext
-from spark_model_monitor.reports.history_page.fleet import page_of_all
-from spark_model_monitor.reports.outputs.files import current_run
-from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.reports.history_page.fleet import create_fleet_page
+from spark_model_monitor.reports.outputs.files import read_current_run
+from spark_model_monitor.reports.page.files import render_html
 
 
 @pytest.fixture(scope="module")
@@ -138,13 +138,13 @@ def test_a_page_leads_to_its_runs_files(pages, chromium):
 
     assert {"checks.json", "constraint_violations.json", "statistics.json", "run.json"} <= {*names}
     assert all((pages / "run" / name).is_file() for name in names)
-    published = current_run(str(pages / "run"))
+    published = read_current_run(str(pages / "run"))
     assert all((Path(published.folder) / name).is_file() for name in names)
 
 
 def test_the_page_of_all_is_searched_by_owner_and_its_cells_lead_to_pages(tmp_path, chromium):
     file = tmp_path / "index.html"
-    file.write_text(html_of(page_of_all(FLEETS["changed"], "shop")))
+    file.write_text(render_html(create_fleet_page(FLEETS["changed"], "shop")))
     (tmp_path / "reports" / "1").mkdir(parents=True)
     (tmp_path / "reports" / "1" / "report.html").write_text("<title>the page of m1</title>")
     page = chromium.new_page()

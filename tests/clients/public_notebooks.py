@@ -41,7 +41,7 @@ from tests.servers import HttpServer
 
 import spark_model_monitor.sagemaker as ours
 from spark_model_monitor.integrations.imports.notebook import changed, changes_of
-from spark_model_monitor.reports.outputs.printable import text_table
+from spark_model_monitor.reports.outputs.printable import format_table
 
 EXAMPLES = "aws/amazon-sagemaker-examples"
 PACKT = "PacktPublishing"
@@ -296,8 +296,8 @@ def main(checkouts: str, *parts: str) -> int:
         for cell in cells:
             if cell.outcome != "ran":
                 print(f"{path.stem} [{cell.number}] {cell.outcome}: {cell.said}", flush=True)
-        print(text_table(["notebook", "cells", "ran", "stopped by others", "ours"], rows[-1:], width=200), flush=True)
-    print(text_table(["notebook", "cells", "ran", "stopped by others", "ours"], rows, width=200))
+        print(format_table(["notebook", "cells", "ran", "stopped by others", "ours"], rows[-1:], width=200), flush=True)
+    print(format_table(["notebook", "cells", "ran", "stopped by others", "ours"], rows, width=200))
     return int(any(row[-1] != "0" for row in rows))
 
 

@@ -49,7 +49,7 @@ from spark_model_monitor.documents.model_quality import ModelQualityConstraints,
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.bias.measures import resolve_methods
 from spark_model_monitor.monitors.explainability.measures import require_in_scope
-from spark_model_monitor.reports.outputs.printable import text_table
+from spark_model_monitor.reports.outputs.printable import format_table
 
 LIST = Path(__file__).with_suffix(".txt")
 DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
@@ -279,7 +279,7 @@ def main(clones: str, *parts: str) -> int:
             print(f"{entry.kind} {entry.repository}/{entry.place}: {outcome}: {said}", flush=True)
     columns = [SAME, OPENED, OF_IMAGES, REFUSED, OTHERWISE, ABSENT]
     rows = [[kind, str(sum(of.values())), *(str(of[name]) for name in columns)] for kind, of in sorted(counts.items())]
-    print(text_table(["kind", "asked", *columns], rows, width=200))
+    print(format_table(["kind", "asked", *columns], rows, width=200))
     for what, is_part in (("files", False), ("cells and programs", True)):
         total = sum((of for kind, of in counts.items() if (" cell" in kind) == is_part), Counter[str]())
         there = sum(total.values()) - total[ABSENT]

@@ -16,7 +16,7 @@ from tests.faults import Killed, ended_process
 from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 
-from spark_model_monitor.reports.outputs.files import current_run
+from spark_model_monitor.reports.outputs.files import read_current_run
 from spark_model_monitor.spark.storage import HadoopStorage
 from spark_model_monitor.storage import LocalStorage, opened_by, storage_of
 from spark_model_monitor.storage.lease import PREFIX
@@ -163,7 +163,7 @@ class Trials:
         self.calls.at = None
         wrong = []
         with opened_by(self.spark):
-            run = current_run(self.out)
+            run = read_current_run(self.out)
             found = self._files()
         here = {name: content for name, content in found.items() if name.startswith(f"_runs/{run.run_id}/")}
         if not any(here == {name: each.get(name) for name in here} for each in (self.before, self.quiet)):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.baselines import of_run
+from spark_model_monitor.reports.history.baselines import read_run_baseline
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 
@@ -117,7 +117,7 @@ def report(golden, spark, tmp_path_factory):
     for feature, case in zip(constraints["features"], CASES, strict=True):
         feature["monitoring_config_overrides"] = {"distribution_constraints": {case.member: case.method}}
     suggested.write_text(json.dumps(constraints))
-    baseline = of_run(str(folder / "baseline"))
+    baseline = read_run_baseline(str(folder / "baseline"))
     run_monitoring(frame_of("window"), DataQualityMonitor(), baseline).write(str(folder / "report"))
     return folder / "report"
 

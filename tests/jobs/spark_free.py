@@ -14,7 +14,7 @@ from tests.s3 import traffic
 import spark_model_monitor.monitors.data_quality.scan  # noqa: F401
 from jobs import baseline, monitor
 from spark_model_monitor.reports.history.decisions import promote, read_promotions, roll_back
-from spark_model_monitor.reports.history.maintenance import Trees, prunable, prune
+from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling.command import Request, run_due
@@ -53,7 +53,7 @@ def rolled_back(folder: str) -> None:
 
 def pruned(folder: str) -> None:
     trees = Trees((f"{folder}/captures",), (f"{folder}/out",), (f"{folder}/reports",))
-    prune(prunable(trees, NOW), outputs=(*trees.merged, *trees.reports))
+    prune(find_prunable(trees, NOW), outputs=(*trees.merged, *trees.reports))
 
 
 def _launch(command, note):

@@ -25,7 +25,7 @@ from tests.unit.scheduling.conftest import Schedule
 
 from spark_model_monitor.documents.schedule import Executions
 from spark_model_monitor.reports.history.decisions import promote
-from spark_model_monitor.reports.outputs.files import current_run
+from spark_model_monitor.reports.outputs.files import read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 
 
@@ -216,7 +216,7 @@ class Trials:
 
     @property
     def run_id(self):
-        run = current_run(str(self.folder / "out"))
+        run = read_current_run(str(self.folder / "out"))
         for name, digest in run.digests.items() if run else ():
             assert sha256((Path(run.folder) / name).read_bytes()).hexdigest() == digest, f"{name} of {run.run_id}"
         return run and run.run_id

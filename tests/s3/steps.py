@@ -12,7 +12,7 @@ from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.reading.lines import find_long_lines
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.reports.history_page import command, compare
-from spark_model_monitor.reports.outputs.files import current_run
+from spark_model_monitor.reports.outputs.files import read_current_run
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.spark.engine.text_lines import read_lines
 from spark_model_monitor.spark.session import beside
@@ -95,7 +95,7 @@ def write_after_others_took_over(spark: SparkSession, folder: str) -> None:
 def run_that_counts(spark: SparkSession, path: str) -> str | None:
     """The id of the run that our readers see."""
     with opened_by(spark):
-        run = current_run(path)
+        run = read_current_run(path)
     return run.run_id if run else None
 
 

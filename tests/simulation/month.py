@@ -44,7 +44,7 @@ from tests.simulation.world import OF_SINKS, Fault, World
 
 from jobs import baseline, monitor
 from spark_model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
-from spark_model_monitor.reports.history.maintenance import Trees, prunable, prune
+from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
 from spark_model_monitor.reports.history_page import command as pages
 from spark_model_monitor.storage import holding, storage_of
 
@@ -279,7 +279,7 @@ def _accepted(hour: datetime, time: datetime, world: World) -> None:
 
 def _pruned(before: datetime, world: World) -> None:
     trees = Trees((where("captures/churn/AllTraffic"),), (), (where("reports"),))
-    prune(prunable(trees, before), outputs=trees.reports)
+    prune(find_prunable(trees, before), outputs=trees.reports)
 
 
 def _reported(world: World) -> None:

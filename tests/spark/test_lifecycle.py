@@ -8,8 +8,8 @@ import pytest
 from tests.spark_lines import on_a_jvm
 
 from spark_model_monitor.reports.history.decisions import promote, roll_back
-from spark_model_monitor.reports.history.maintenance import Trees, prunable, prune
-from spark_model_monitor.reports.outputs.files import current_run, publish
+from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
+from spark_model_monitor.reports.outputs.files import publish, read_current_run
 from spark_model_monitor.storage import opened_by
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
@@ -30,11 +30,11 @@ def test_a_baseline_is_promoted_and_rolled_back(elsewhere):
     for version in ("1", "2"):
         publish({"constraints.json": version.encode()}, f"{elsewhere}/run-{version}")
         promote(f"{elsewhere}/run-{version}", version, f"{elsewhere}/baselines", NOW)
-    counts = current_run(f"{elsewhere}/baselines")
+    counts = read_current_run(f"{elsewhere}/baselines")
     assert counts.folder.startswith(f"{elsewhere}/baselines/2/_runs/")
 
     roll_back(f"{elsewhere}/baselines", NOW)
-    counts = current_run(f"{elsewhere}/baselines")
+    counts = read_current_run(f"{elsewhere}/baselines")
     assert counts.folder.startswith(f"{elsewhere}/baselines/1/_runs/")
 
 
@@ -49,7 +49,7 @@ def test_old_hours_and_quarantines_go(elsewhere, tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}")
     trees = Trees(captures=[f"{elsewhere}/captures"], reports=[f"{elsewhere}/reports"])
-    prune(prunable(trees, NOW))
+    prune(find_prunable(trees, NOW))
 
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
         "captures/churn/2026/01/31/12/b.jsonl",

@@ -161,7 +161,7 @@ def test_a_weeks_quality_is_a_merge(spark, tmp_path):
     assert {"statistics.json", "constraints.json", "metrics.json"} <= {
         path.name for path in (tmp_path / "week").iterdir()
     }
-    assert baselines.of_run(str(tmp_path / "week"), monitor=MONITOR).constraints.body_dict
+    assert baselines.read_run_baseline(str(tmp_path / "week"), monitor=MONITOR).constraints.body_dict
 
 
 def test_runs_of_different_kinds_are_not_merged(spark, tmp_path):

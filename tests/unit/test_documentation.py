@@ -285,7 +285,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
     monkeypatch.setattr(
-        "spark_model_monitor.reports.examples.rows_behind", lambda *given: understood.append(given) or []
+        "spark_model_monitor.reports.examples.read_rows_behind", lambda *given: understood.append(given) or []
     )
     monkeypatch.setattr(
         "spark_model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
@@ -334,7 +334,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         lambda *given, **named: understood.append(given) or decision,
     )
     monkeypatch.setattr(
-        "spark_model_monitor.reports.history.maintenance.prunable", lambda *given: understood.append(given) or []
+        "spark_model_monitor.reports.history.maintenance.find_prunable", lambda *given: understood.append(given) or []
     )
     failed = []
     for page in PAGES:
@@ -548,7 +548,7 @@ def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else
     exec(compile(source, "docs/alerts.md", "exec"), program)
     headers = {
         webhook.TIMESTAMP_HEADER: "1769900700",
-        webhook.SIGNATURE_HEADER: webhook.signature_of(b"{}", "secret", "1769900700"),
+        webhook.SIGNATURE_HEADER: webhook.compute_signature(b"{}", "secret", "1769900700"),
     }
 
     assert program["is_genuine"](headers, b"{}", "secret")

@@ -161,7 +161,7 @@ class AlertRule:
         return AlertStatus.OK
 
 
-def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
+def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
     """The alerts after a window was monitored, the first time or again; remembers which sinks have its numbers."""
     before = next((window for window in alerts.windows if window.window == monitored.window), None)
     if before is not None and before.run_id == monitored.run_id:
@@ -189,15 +189,15 @@ def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: Al
         return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
     is_newest = window.time == max(window.time for window in alerts.windows)
     is_news = alerts.find_last_status(to.key) is not alerts.status or (is_newest and bool(alerts.find_missed(to.key)))
-    return every or is_news or traffic_turned(to, alerts, traffic)
+    return every or is_news or has_traffic_changed(to, alerts, traffic)
 
 
-def traffic_turned(to: Destination, alerts: Alerts, traffic: AlertStatus) -> bool:
+def has_traffic_changed(to: Destination, alerts: Alerts, traffic: AlertStatus) -> bool:
     """Whether the destination takes messages and its last one had a different status of the traffic."""
-    return not to.every_run and alerts.find_last_status(_of_traffic(to)) is not traffic
+    return not to.every_run and alerts.find_last_status(_name_traffic_key(to)) is not traffic
 
 
-def after_delivery(
+def record_delivery(
     alerts: Alerts,
     window: MonitoredWindow,
     traffic: AlertStatus,
@@ -205,25 +205,25 @@ def after_delivery(
     missed: Sequence[Destination] = (),
 ) -> Alerts:
     """The alerts after `reached` got the report of the window, and `missed` did not."""
-    turned = [_of_traffic(to) for to in reached if traffic_turned(to, alerts, traffic)]
-    noted = _with_status(alerts, [to.key for to in reached if not to.every_run], alerts.status)
-    noted = _with_status(noted, turned, traffic)
-    noted = _with_missed(noted, window, [to.key for to in missed if not to.every_run])
-    return _with_numbers(noted, window.window, [to.key for to in reached if to.adds_up])
+    turned = [_name_traffic_key(to) for to in reached if has_traffic_changed(to, alerts, traffic)]
+    noted = _record_status(alerts, [to.key for to in reached if not to.every_run], alerts.status)
+    noted = _record_status(noted, turned, traffic)
+    noted = _record_missed(noted, window, [to.key for to in missed if not to.every_run])
+    return _record_numbers(noted, window.window, [to.key for to in reached if to.adds_up])
 
 
-def _of_traffic(to: Destination) -> str:
+def _name_traffic_key(to: Destination) -> str:
     """The name, in the alerts' file, of the last traffic status sent to a sink."""
     return f"{to.key}:traffic"
 
 
-def _with_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
+def _record_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
     now = {sink: Notified(sink=sink, status=status) for sink in sinks}
     other_sinks = (notified for notified in alerts.told if notified.sink not in now)
     return alerts.model_copy(update={"told": (*other_sinks, *now.values())})
 
 
-def _with_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
+def _record_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
     missed = Transition(time=window.time, window=window.window, status=alerts.status)
     for sink in sinks:
         before = [transition for transition in alerts.find_missed(sink) if transition.window != window.window]
@@ -235,7 +235,7 @@ def _with_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) 
     return alerts
 
 
-def _with_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
+def _record_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
     notified_sinks = tuple(sinks)
     windows = tuple(
         window.model_copy(update={"told": tuple(dict.fromkeys((*window.told, *notified_sinks)))})
@@ -250,12 +250,12 @@ def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
     return any(window.window == name and sink in window.told for window in alerts.windows)
 
 
-def holding_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
+def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
     """Inside this context no other run changes the alerts; required for reading them and writing them back changed.
 
     Raises as `storage.holding`.
     """
-    folder = path_of(output_path).removesuffix(Alerts.FILE_NAME)
+    folder = resolve_alerts_path(output_path).removesuffix(Alerts.FILE_NAME)
     return holding(storage_of(folder), folder, wait)
 
 
@@ -265,7 +265,7 @@ def read_alerts(output_path: str) -> Alerts:
     An invalid file is left aside with a warning, and a new history begins.
     Raises BadInput if it can't be read.
     """
-    path = path_of(output_path)
+    path = resolve_alerts_path(output_path)
     storage = storage_of(path)
     if not storage.exists(path):
         return Alerts()
@@ -281,11 +281,11 @@ def write_alerts(alerts: Alerts, output_path: str) -> None:
 
     Raises OutputFailed if they can't be written.
     """
-    path = path_of(output_path)
+    path = resolve_alerts_path(output_path)
     storage_of(path).write(path, alerts.to_json().encode())
 
 
-def path_of(output_path: str) -> str:
+def resolve_alerts_path(output_path: str) -> str:
     """The path of the alerts of the runs below `output_path`."""
     hours = HOUR_FOLDERS.match(output_path)
     return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
@@ -295,7 +295,7 @@ FEWEST_WINDOWS = 3  # how many earlier windows must be known before anything is 
 _HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
 
 
-def usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
+def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
     """The median number of records of the earlier windows that ended at the same hour of the day as `time`.
 
     Of all earlier windows if there are fewer than `FEWEST_WINDOWS` at that hour; None if all are fewer, too.
@@ -304,15 +304,15 @@ def usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
     of_all = [records for _, records in counted]
     if len(at_that_hour) >= FEWEST_WINDOWS:
-        known = at_that_hour
+        record_counts = at_that_hour
     else:
-        known = of_all
-    if len(known) >= FEWEST_WINDOWS:
-        return float(median(known))
+        record_counts = of_all
+    if len(record_counts) >= FEWEST_WINDOWS:
+        return float(median(record_counts))
     return None
 
 
-def traffic_status(monitored: MonitoredWindow, usual_count: float | None, least_share: float | None) -> AlertStatus:
+def judge_traffic(monitored: MonitoredWindow, usual_count: float | None, least_share: float | None) -> AlertStatus:
     """InAlert if the window has less than this share of the usual records; OK if that or the share is unknown."""
     if monitored.records is None or usual_count is None or least_share is None:
         return AlertStatus.OK

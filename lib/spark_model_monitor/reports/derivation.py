@@ -22,9 +22,9 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 )
 from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.archive import StoredProfile, path_of
-from spark_model_monitor.reports.outputs.files import Run, current_run, document_of
-from spark_model_monitor.reports.outputs.printable import printable, text_table
+from spark_model_monitor.reports.history.archive import StoredProfile, name_state_file
+from spark_model_monitor.reports.outputs.files import Run, read_current_run, read_document
+from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build_tie_losing_cdf
 from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf
@@ -72,7 +72,9 @@ class Table:
     m: int
 
 
-def of_numbers(baseline: NumericDistribution, current: NumericDistribution, *, ties_lost: bool = False) -> Table | None:
+def compare_numbers(
+    baseline: NumericDistribution, current: NumericDistribution, *, ties_lost: bool = False
+) -> Table | None:
     """The cumulative shares at the deciles of the baseline, at the largest gap, and at the end; None if a side has no values.
 
     ties_lost: count each distinct value once, as `--compat service` does.
@@ -88,11 +90,11 @@ def of_numbers(baseline: NumericDistribution, current: NumericDistribution, *, t
     values = np.union1d(before.values, after.values)
     widest = values[np.abs(before.shares_at(values) - after.shares_at(values)).argmax()]
     edges = np.unique(np.concatenate((compute_decile_edges(before), [widest, values[-1]])))
-    rows = tuple(_ranges(edges, before, after))
+    rows = tuple(_create_range_rows(edges, before, after))
     return Table("numbers", rows, next(row for row in rows if row.up_to == widest), before.total, after.total)
 
 
-def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | None:
+def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -> Table | None:
     """The shares of the categories, largest difference first; None if a side has no values."""
     n = sum(baseline.values())
     m = sum(current.values())
@@ -113,7 +115,9 @@ def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | 
     return Table("categories", tuple(shown), rows[0], n, m)
 
 
-def _ranges(edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf, after: StepCdf) -> list[Row]:
+def _create_range_rows(
+    edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf, after: StepCdf
+) -> list[Row]:
     """One row for each range of values between neighbouring edges, from the lowest up."""
     ranks_by_sample = [cdf.ranks_at(edges) for cdf in (before, after)]
     counts = [np.diff(ranks, prepend=0) for ranks in ranks_by_sample]
@@ -192,12 +196,14 @@ class Explanation:
             "checks": [result.plain() for result in self.results],
             "types": dict(self.types),
             "lacking": list(self.lacking),
-            "derivation": None if derivation is None else _plain(derivation, reproduced=self.is_reproduced),
+            "derivation": None
+            if derivation is None
+            else _convert_derivation(derivation, reproduced=self.is_reproduced),
             "no_derivation": self.no_derivation,
         }
 
 
-def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
+def describe_derivation(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
     """How the drift check computed its number. Raises Underivable."""
     for sample, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
@@ -209,11 +215,11 @@ def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: F
             ties = Ties.LOST
         else:
             ties = Ties.SUMMED
-        table = of_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
+        table = compare_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
         if method and table:
             distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
     elif baseline.categories and current.categories:
-        table = of_categories(baseline.categories, current.categories)
+        table = compare_category_counts(baseline.categories, current.categories)
         if method and table:
             distance = compare_categorical(baseline.categories, current.categories, method=method).distance
     else:
@@ -225,36 +231,36 @@ def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: F
     else:
         numbers_by_sample = {}
     quantiles = {name: sample.step_cdf().quantiles(QUANTILES) for name, sample in numbers_by_sample.items() if sample}
-    return Derivation(table, method, distance, _correction(method, table), quantiles)
+    return Derivation(table, method, distance, _compute_correction(method, table), quantiles)
 
 
-def _correction(method: str | None, table: Table) -> float | None:
+def _compute_correction(method: str | None, table: Table) -> float | None:
     """What the method subtracts for noise in samples of these sizes. Source: D3.1."""
     if method in ("Robust", "LInfinity"):
         return CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
     return 0.0 if method == "Simple" else None
 
 
-def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]:
+def _convert_derivation(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]:
     table = derivation.table
     return {
         "kind": table.kind,
         "method": derivation.method,
         "n": table.n,
         "m": table.m,
-        "table": [_plain_row(row) for row in table.rows],
+        "table": [_convert_row(row) for row in table.rows],
         "quantiles": {
             name: dict(zip(map(str, QUANTILES), feature_quantiles, strict=True))
             for name, feature_quantiles in derivation.quantiles.items()
         },
-        "largest_gap": {**_plain_row(table.largest), "gap": table.largest.gap},
+        "largest_gap": {**_convert_row(table.largest), "gap": table.largest.gap},
         "correction": derivation.correction,
         "computed": derivation.computed,
         "reproduced": reproduced,
     }
 
 
-def _plain_row(row: Row) -> dict[str, Any]:
+def _convert_row(row: Row) -> dict[str, Any]:
     """The row without infinite ends of ranges, which JSON numbers can't express; the label shows them."""
     members = {name: value for name, value in asdict(row).items() if value is not None}
     if math.isfinite(row.up_to or 0.0):
@@ -264,10 +270,10 @@ def _plain_row(row: Row) -> dict[str, Any]:
 
 def as_text(explanation: Explanation) -> str:
     """The checks, then how the drift check computed its distance, each step with its numbers."""
-    return "".join(f"{printable(line)}\n" for line in _lines(explanation))
+    return "".join(f"{printable(line)}\n" for line in _write_lines(explanation))
 
 
-def _lines(explanation: Explanation) -> Iterator[str]:
+def _write_lines(explanation: Explanation) -> Iterator[str]:
     yield f"{explanation.name} in {explanation.run}"
     if explanation.baseline:
         yield f"held against {explanation.baseline}"
@@ -280,12 +286,12 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield from describe_decision(result)
         if result is explanation.drift and explanation.derivation is not None:
             yield ""
-            yield from _derivation(explanation.derivation, result, reproduced=explanation.is_reproduced)
+            yield from _write_derivation(explanation.derivation, result, reproduced=explanation.is_reproduced)
         elif result is explanation.drift and explanation.no_derivation:
             yield f"  no table: {explanation.no_derivation}"
 
 
-def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
+def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
     table = derivation.table
     numbers = derivation.table.kind == "numbers"
     if numbers:
@@ -296,7 +302,7 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
         quantile_rows: list[list[str | float]] = [
             [name, *feature_quantiles] for name, feature_quantiles in derivation.quantiles.items()
         ]
-        yield from text_table(
+        yield from format_table(
             ("quantile", *(f"{share:.0%}" for share in QUANTILES)), quantile_rows, width=WIDTH
         ).splitlines()
         yield ""
@@ -305,7 +311,7 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
         (row.label, row.baseline, row.current, row.baseline_share, row.current_share, row.gap, _mark(row, table))
         for row in table.rows
     ]
-    yield from text_table(header, rows, width=WIDTH).splitlines()
+    yield from format_table(header, rows, width=WIDTH).splitlines()
     yield ""
     largest = table.largest
     if numbers:
@@ -339,29 +345,29 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     baseline_path: output path of the baseline's run, or a folder with its two files; None: the one that the run names.
     Raises BadInput if no monitoring run was published there, or if it has no check with this name.
     """
-    run = current_run(run_path)
-    checks = document_of(run, CheckResults) if run else None
+    run = read_current_run(run_path)
+    checks = read_document(run, CheckResults) if run else None
     if run is None or checks is None:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
-    results = _results_of(name, run, checks.checks)
-    profile = _profile_of(name, run.folder)
-    if profile is not None and _has_numbers(name, document_of(run, Statistics)):
+    results = _select_results(name, run, checks.checks)
+    profile = _read_profile(name, run.folder)
+    if profile is not None and _has_numbers(name, read_document(run, Statistics)):
         profile = profile.read_as_numbers()
     lacking = tuple(sorted(profile.lacking)) if profile else ()
-    explanation = Explanation(name, run.folder, results, types=_types(profile), lacking=lacking)
+    explanation = Explanation(name, run.folder, results, types=_count_types(profile), lacking=lacking)
     drift = explanation.drift
     if profile is None or drift is None:
         return explanation
-    reference = baselines.to_run(baseline_path) if baseline_path else document_of(run, BaselineReference)
-    explanation = replace(explanation, baseline=_place(reference) if reference else None)
+    reference = baselines.to_run(baseline_path) if baseline_path else read_document(run, BaselineReference)
+    explanation = replace(explanation, baseline=_name_reference(reference) if reference else None)
     try:
-        baseline = _baseline_of(name, reference, as_numbers=profile.is_numeric)
-        return replace(explanation, derivation=derivation_of(drift, baseline, from_feature_profile(profile)))
+        baseline = _read_baseline_distribution(name, reference, as_numbers=profile.is_numeric)
+        return replace(explanation, derivation=describe_derivation(drift, baseline, from_feature_profile(profile)))
     except Underivable as reason:
         return replace(explanation, no_derivation=str(reason))
 
 
-def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+def _select_results(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
     feature_results = tuple(check for check in checks if name in (check.feature, check.metric))
     if not feature_results:
         names = list(dict.fromkeys(subject for check in checks if (subject := check.feature or check.metric)))
@@ -379,28 +385,32 @@ def _has_numbers(name: str, statistics: Statistics | None) -> bool:
     return name in numeric
 
 
-def _baseline_of(name: str, reference: BaselineReference | None, *, as_numbers: bool) -> FeatureDistribution:
+def _read_baseline_distribution(
+    name: str, reference: BaselineReference | None, *, as_numbers: bool
+) -> FeatureDistribution:
     """The baseline's distribution of the feature. Raises Underivable if there is none."""
     if reference is None:
         raise Underivable("the run does not say which baseline it was held against; name it with --baseline")
     distribution: FeatureDistribution | None
     if reference.folder is None:
-        distribution = baselines.of_files(reference.constraints or "", reference.statistics).distributions.get(name)
-    elif storage_of(reference.folder).exists(join(reference.folder, path_of(Profile))):
-        profile = _profile_of(name, reference.folder)
+        distribution = baselines.read_file_baseline(
+            reference.constraints or "", reference.statistics
+        ).distributions.get(name)
+    elif storage_of(reference.folder).exists(join(reference.folder, name_state_file(Profile))):
+        profile = _read_profile(name, reference.folder)
         if profile is not None and as_numbers:
             profile = profile.read_as_numbers()
         distribution = from_feature_profile(profile) if profile else None
     else:
         raise Underivable(f"{reference.folder} has no states/ of features")
     if not distribution:
-        raise Underivable(f"{_place(reference)} has no feature of this name")
+        raise Underivable(f"{_name_reference(reference)} has no feature of this name")
     return distribution
 
 
-def _profile_of(name: str, folder: str) -> FeatureProfile | None:
+def _read_profile(name: str, folder: str) -> FeatureProfile | None:
     """The feature's states below the folder of a run; None if there are none, as for a model's metrics."""
-    path = join(folder, path_of(Profile))
+    path = join(folder, name_state_file(Profile))
     storage = storage_of(path)
     stored = None
     if storage.exists(path):
@@ -410,7 +420,7 @@ def _profile_of(name: str, folder: str) -> FeatureProfile | None:
     return stored.features((name,)).get(name)
 
 
-def _types(profile: FeatureProfile | None) -> dict[str, int]:
+def _count_types(profile: FeatureProfile | None) -> dict[str, int]:
     """The number of cells of the current data by apparent type, for types that occur."""
     if profile is None:
         return {}
@@ -426,5 +436,5 @@ def _types(profile: FeatureProfile | None) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _place(reference: BaselineReference) -> str:
+def _name_reference(reference: BaselineReference) -> str:
     return reference.folder or reference.statistics or reference.constraints or ""

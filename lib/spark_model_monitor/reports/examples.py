@@ -11,15 +11,15 @@ from spark_model_monitor.data.reading.data import read_again
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.reports.history.archive import table_in
-from spark_model_monitor.reports.outputs.files import current_run, document_of
+from spark_model_monitor.reports.history.archive import read_archived_table
+from spark_model_monitor.reports.outputs.files import read_current_run, read_document
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.storage import join, opening_session, storage_of
 
 EXAMPLES = "examples.parquet"
 
 
-def rows_behind(run_path: str, feature: str, source: str | None = None) -> Iterator[str]:
+def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> Iterator[str]:
     """One line for each row that a run kept of a violated feature: its id and its file; with a source its cells, with
     those of features that it is an example of between `>` and `<`.
 
@@ -28,10 +28,10 @@ def rows_behind(run_path: str, feature: str, source: str | None = None) -> Itera
     path = join(run_path, EXAMPLES)
     storage = storage_of(path)
     if not storage.exists(path):
-        if current_run(run_path) is None:
+        if read_current_run(run_path) is None:
             raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
         raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
-    table = table_in(storage.read(path), path)
+    table = read_archived_table(storage.read(path), path)
     example_rows = table.filter(pc.equal(table["feature"], feature)).to_pylist()
     if not example_rows:
         feature_names = ", ".join(sorted(set(table["feature"].to_pylist()))) or "none"
@@ -42,8 +42,8 @@ def rows_behind(run_path: str, feature: str, source: str | None = None) -> Itera
     bad: dict[str, set[str]] = {}
     for row in table.to_pylist():
         bad.setdefault(row["id"], set()).add(row["feature"])
-    run = current_run(run_path)
-    described, constraints = (document_of(run, kind) if run else None for kind in (RunDescription, Constraints))
+    run = read_current_run(run_path)
+    described, constraints = (read_document(run, kind) if run else None for kind in (RunDescription, Constraints))
     names = None
     if isinstance(constraints, Constraints):
         names = tuple(feature.name for feature in constraints.features)

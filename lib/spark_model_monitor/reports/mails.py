@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from enum import Enum
 
 from spark_model_monitor.errors import BadConfiguration, SinkFailed
-from spark_model_monitor.reports.notices import Report, headline, text
+from spark_model_monitor.reports.notices import Report, write_headline, write_text
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, Environment, PassingFailure, attempt
 
 HOST, SECURITY, SENDER, USER, PASSWORD = SMTP_VARIABLES
@@ -49,11 +49,11 @@ class MailServer:
         Raises BadConfiguration with everything that is missing or wrong.
         """
         errors: list[str] = []
-        security = _security(environment.variable(SECURITY), errors)
-        host, port = _host(environment.variable(HOST), security, errors)
+        security = _read_security(environment.variable(SECURITY), errors)
+        host, port = _read_host(environment.variable(HOST), security, errors)
         user = environment.variable(USER)
         password = environment.variable(PASSWORD)
-        sender = _sender(environment.variable(SENDER) or user, errors)
+        sender = _read_sender(environment.variable(SENDER) or user, errors)
         if (user is None) != (password is None):
             errors.append(f"only one of {USER} and {PASSWORD} is set; set both, or none")
         elif password is not None and security is Security.NONE:
@@ -66,7 +66,7 @@ class MailServer:
         return f"MailServer({self.host}:{self.port}, {self.security.value})"
 
 
-def examined(address: str) -> str:
+def check_address(address: str) -> str:
     """Raises ValueError for an invalid address."""
     try:
         parsed_address = Address(addr_spec=address)
@@ -77,36 +77,36 @@ def examined(address: str) -> str:
     return address
 
 
-def sent(report: Report, address: str, environment: Environment) -> None:
+def send_mail(report: Report, address: str, environment: Environment) -> None:
     """Send the mail; retries if the server is unreachable or refuses temporarily (4xx). Raises SinkFailed."""
     server = MailServer.of(environment)
-    message = mail(report, server.sender, address)
+    message = create_mail(report, server.sender, address)
     attempt(lambda: _send(message, server, environment.timeout_seconds), environment)
 
 
-def mail(report: Report, sender: str, address: str) -> EmailMessage:
+def create_mail(report: Report, sender: str, address: str) -> EmailMessage:
     """The report as a mail; its id is the same in every attempt, so a mailbox can drop a duplicate."""
     message = EmailMessage()
-    message["Subject"] = headline(report)
+    message["Subject"] = write_headline(report)
     message["From"] = sender
     message["To"] = address
     message["Date"] = format_datetime(report.time)
     message["Message-ID"] = f"<{report.delivery_id}@spark-model-monitor.invalid>"
     message["Auto-Submitted"] = "auto-generated"  # prevents out-of-office replies
-    message.set_content(text(report))
+    message.set_content(write_text(report))
     return message
 
 
 def _send(message: EmailMessage, server: MailServer, timeout_seconds: float) -> None:
     try:
-        with _connection(server, timeout_seconds) as connection:
+        with _open_connection(server, timeout_seconds) as connection:
             if server.security is Security.STARTTLS:
                 connection.starttls(context=ssl.create_default_context())
             if server.user and server.password:
                 connection.login(server.user, server.password)
             connection.send_message(message)
     except smtplib.SMTPException as error:
-        raise _refusal(server, error) from None
+        raise _describe_refusal(server, error) from None
     except ssl.SSLCertVerificationError:
         raise SinkFailed(
             f"{server.host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE"
@@ -119,18 +119,18 @@ def _send(message: EmailMessage, server: MailServer, timeout_seconds: float) -> 
         raise PassingFailure(f"{server.host}:{server.port} could not be reached ({reason})") from None
 
 
-def _connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP:
+def _open_connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP:
     if server.security is Security.TLS:
         context = ssl.create_default_context()
         return smtplib.SMTP_SSL(server.host, server.port, timeout=timeout_seconds, context=context)
     return smtplib.SMTP(server.host, server.port, timeout=timeout_seconds)
 
 
-def _refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
+def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
     """The meaning of the server's response. Its own text is left out: it may repeat what was sent."""
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return SinkFailed(f"{server.host} does not offer what {SECURITY} or the login needs; write tls or none")
-    code = _code(error)
+    code = _find_code(error)
     if isinstance(error, smtplib.SMTPAuthenticationError) and not _is_passing(code):
         return SinkFailed(f"{server.host} refused the login ({code}); check {USER} and {PASSWORD}")
     if code is None:
@@ -143,7 +143,7 @@ def _refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
     return SinkFailed(f"{refusal}; check the addresses")
 
 
-def _code(error: smtplib.SMTPException) -> int | None:
+def _find_code(error: smtplib.SMTPException) -> int | None:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next(iter(code for code, _ in error.recipients.values()), None)
     if isinstance(error, smtplib.SMTPResponseException):
@@ -156,7 +156,7 @@ def _is_passing(code: int | None) -> bool:
     return code is not None and 400 <= code < 500
 
 
-def _security(text_: str | None, errors: list[str]) -> Security:
+def _read_security(text_: str | None, errors: list[str]) -> Security:
     try:
         if text_:
             return Security(text_.lower())
@@ -166,7 +166,7 @@ def _security(text_: str | None, errors: list[str]) -> Security:
         return Security.STARTTLS
 
 
-def _host(text_: str | None, security: Security, errors: list[str]) -> tuple[str, int]:
+def _read_host(text_: str | None, security: Security, errors: list[str]) -> tuple[str, int]:
     if text_ is None:
         errors.append(f"{HOST} is not set; write the mail server's name, or NAME:PORT")
         return "", 0
@@ -177,9 +177,9 @@ def _host(text_: str | None, security: Security, errors: list[str]) -> tuple[str
     return name, int(port) if colon else security.port
 
 
-def _sender(text_: str | None, errors: list[str]) -> str:
+def _read_sender(text_: str | None, errors: list[str]) -> str:
     try:
-        return examined(text_ or "")
+        return check_address(text_ or "")
     except ValueError:
         sender = "not set" if text_ is None else repr(text_)
         errors.append(f"{SENDER} is {sender}; write the address that the mail comes from")

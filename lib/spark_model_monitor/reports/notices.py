@@ -16,7 +16,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.page import Headline
 from spark_model_monitor.documents.run_description import format_moment
-from spark_model_monitor.reports.outputs.printable import in_json, printable
+from spark_model_monitor.reports.outputs.printable import escape_in_json, printable
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,9 @@ class Report:
         return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
 
 
-def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
+def select_worst(
+    violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]
+) -> tuple[Mapping[str, Any], ...]:
     """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
 
     `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
@@ -147,16 +149,16 @@ def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckRe
     return tuple(violations[index] for index in order[:MOST_VIOLATIONS])
 
 
-def sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def select_sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The metrics whose numbers are all finite; the others are counted in the log."""
     all_metrics = list(metrics)
-    finite = [metric for metric in all_metrics if all(map(math.isfinite, _numbers(metric)))]
+    finite = [metric for metric in all_metrics if all(map(math.isfinite, _list_numbers(metric)))]
     if len(finite) < len(all_metrics):
         log.warning("left out %d metrics that are not finite numbers", len(all_metrics) - len(finite))
     return finite
 
 
-def _numbers(metric: Mapping[str, Any]) -> list[float]:
+def _list_numbers(metric: Mapping[str, Any]) -> list[float]:
     if "Value" in metric:
         return [metric["Value"]]
     return list(metric["StatisticValues"].values())
@@ -169,16 +171,16 @@ def _numbers(metric: Mapping[str, Any]) -> list[float]:
 VERSION = 1  # version of the JSON document; within a version, members are only added
 
 
-def headline(report: Report) -> str:
+def write_headline(report: Report) -> str:
     """One line: the state of the alert, its model, the number of violations, and the notices."""
     noted = "; ".join(notice.text for notice in report.notices)
     if not report.is_of_a_run:
-        return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
+        return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_name_owner(report)}, {noted}")
     if report.violations == 1:
         violation_count = "1 violation"
     else:
         violation_count = f"{report.violations:,} violations"
-    line = f"{report.alert.status.value}: {_whose(report)}, {violation_count}"
+    line = f"{report.alert.status.value}: {_name_owner(report)}, {violation_count}"
     if report.start and report.end:
         line += f" from {format_moment(report.start)} to {format_moment(report.end)}"
     if report.said is not None:
@@ -186,18 +188,18 @@ def headline(report: Report) -> str:
     return printable(f"{line}; {noted}" if noted else line)
 
 
-def text(report: Report) -> str:
+def write_text(report: Report) -> str:
     """The report as text: headline, alert, what happened, paths."""
     path_lines = [f"{description}: {printable(path)}" for description, path in report.paths.items()]
     if not report.is_of_a_run:
-        return "\n".join([headline(report), "", *path_lines]) + "\n"
+        return "\n".join([write_headline(report), "", *path_lines]) + "\n"
     alert = report.alert
     if alert.changed:
         turned = "changed by this run"
     else:
         turned = "as before"
     lines = [
-        headline(report),
+        write_headline(report),
         f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
         "",
@@ -210,11 +212,11 @@ def text(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def document(report: Report) -> dict[str, Any]:
+def create_document(report: Report) -> dict[str, Any]:
     """The report as a JSON object; docs/alerts.md describes its members. Chat servers show `text`."""
     return {
         "version": VERSION,
-        "text": headline(report)
+        "text": write_headline(report)
         + (f"; the largest: {printable(report.largest)}" if report.largest and not report.said else ""),
         "headline": None if report.said is None else str(report.said),
         "analysis_type": report.analysis_type,
@@ -225,7 +227,7 @@ def document(report: Report) -> dict[str, Any]:
         else None,
         "status": report.status if report.is_of_a_run else None,
         "outcome": report.outcome_name,
-        "unsure": _unsure(report),
+        "unsure": _describe_unsure(report),
         "notices": [{"kind": notice.kind, "text": notice.text} for notice in report.notices],
         "alert": {
             "status": report.alert.status.value,
@@ -242,7 +244,7 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def _unsure(report: Report) -> dict[str, int | list[dict[str, str | None]]]:
+def _describe_unsure(report: Report) -> dict[str, int | list[dict[str, str | None]]]:
     """The number of features or metrics of which nobody can tell, and the first of them."""
     first = []
     for feature in report.unsure[:MOST_VIOLATIONS]:
@@ -251,12 +253,12 @@ def _unsure(report: Report) -> dict[str, int | list[dict[str, str | None]]]:
     return {"count": len(report.unsure), "first": first}
 
 
-def document_bytes(report: Report) -> bytes:
+def encode_document(report: Report) -> bytes:
     """The JSON document as sent."""
-    return in_json(json.dumps(document(report), ensure_ascii=False, allow_nan=False)).encode()
+    return escape_in_json(json.dumps(create_document(report), ensure_ascii=False, allow_nan=False)).encode()
 
 
-def _whose(report: Report) -> str:
+def _name_owner(report: Report) -> str:
     names = " / ".join(name for name in (report.model, report.schedule) if name)
     if names:
         return f"{report.analysis_type} of {names}"

@@ -146,7 +146,7 @@ def _explainability(config: JobConfig) -> Monitor:
 def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Monitor:
     from spark_model_monitor.reports.history import baselines
 
-    constraints = baselines.of_run(path).constraints
+    constraints = baselines.read_run_baseline(path).constraints
     named = tuple(feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION)
     data_quality_monitor: Monitor = monitor(settings=constraints.monitoring, predictions=named)
     return data_quality_monitor

@@ -283,10 +283,10 @@ def test_columns_that_only_one_side_has_are_named_in_the_log(spark, caplog):
 def test_findings_are_written_and_any_run_can_be_a_baseline(spark, table, tmp_path):
     frame = spark.createDataFrame(table[["flag", "charge"]])
     run_baseline(frame, MONITOR).write(str(tmp_path / "baseline"))
-    known = baselines.of_run(str(tmp_path / "baseline"))
+    known = baselines.read_run_baseline(str(tmp_path / "baseline"))
     first = run_monitoring(frame, MONITOR, known)
     first.write(str(tmp_path / "report" / "2026" / "01" / "31" / "23"))
-    previous = baselines.previous(str(tmp_path / "report" / "2026" / "02" / "01" / "00"))
+    previous = baselines.read_previous_baseline(str(tmp_path / "report" / "2026" / "02" / "01" / "00"))
     second = run_monitoring(frame, MONITOR, previous)
 
     names = {path.name for path in (tmp_path / "report" / "2026" / "01" / "31" / "23").iterdir()}

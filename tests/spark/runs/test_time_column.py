@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.archive import parts_file
+from spark_model_monitor.reports.history.archive import encode_parts
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 
 
@@ -28,7 +28,7 @@ def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
 
     found = [run_baseline(path, monitor, spark=spark, engine=engine) for engine in ("spark", "local")]
 
-    assert parts_file(found[0].variation) == parts_file(found[1].variation)
+    assert encode_parts(found[0].variation) == encode_parts(found[1].variation)
     assert np.mean(found[0].variation.past["x"]["location"] ** 2) > 10  # of parts in no order it would be 1
     current = run_monitoring(path, monitor, found[0], spark=spark, engine="local").current
 

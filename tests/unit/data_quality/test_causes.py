@@ -16,7 +16,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, cli, read_baseline, read_data, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput, BadState
-from spark_model_monitor.reports.examples import rows_behind
+from spark_model_monitor.reports.examples import read_rows_behind
 
 PLANS = ["basic", "business", "student"]
 CITIES = ["Graz", "Linz", "Wien"]
@@ -327,7 +327,7 @@ def test_what_records_say_of_themselves_may_be_anything(traffic, tmp_path, attri
 
 
 def kept(run, feature="spend", **source):
-    return [line.split("\t") for line in rows_behind(str(run), feature, **source)]
+    return [line.split("\t") for line in read_rows_behind(str(run), feature, **source)]
 
 
 @pytest.fixture
@@ -463,7 +463,7 @@ def test_ids_that_repeat_and_hold_hostile_text_are_printed_as_text(tmp_path):
     baseline = run_baseline(str(tmp_path / "before.parquet"), MONITOR, engine="local")
     monitor = DataQualityMonitor(keep_examples=5, id_column="order")
     run_monitoring(now, monitor, baseline, engine="local", output_path=run).write(run)
-    lines = [*rows_behind(run, "spend"), *rows_behind(run, "spend", now)]
+    lines = [*read_rows_behind(run, "spend"), *read_rows_behind(run, "spend", now)]
 
     assert len(lines) > 5
     assert not any(sign in line for line in lines for sign in ("\x1b", "\u202e"))

@@ -16,7 +16,7 @@ from spark_model_monitor.documents.headline import describe_move, format_chance,
 from spark_model_monitor.documents.page import MOST_CARDS, Cards, Highlight, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.reports.page.files import html_of, part_of
+from spark_model_monitor.reports.page.files import render_html, render_part
 from spark_model_monitor.statistics.states import ColumnType
 
 from .comparisons import number_feature, profile_of, text_feature
@@ -113,7 +113,7 @@ def test_what_did_not_change_is_a_line_each_without_a_verdict(churn):
 
     assert [row["feature"] for row in lines] == [f"steady_{place}" for place in range(13)]
     assert {row["missing"] for row in lines} == {"0 %"}
-    assert "cannot tell" not in html_of(churn)
+    assert "cannot tell" not in render_html(churn)
 
 
 def create_steady_profile(names, rows):
@@ -167,7 +167,7 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
     shown = judgement.page(judgement.write_sentences(judgement.results))
     assert cards(shown)["country"].picture.names == ("value 1", "value 2", "new")
     assert list(judgement.summary().bins["country"]) == ["value 1", "value 2"]
-    assert not {"DE", "FR", "ES"} & set(Elements(html_of(shown)).texts)
+    assert not {"DE", "FR", "ES"} & set(Elements(render_html(shown)).texts)
 
 
 def test_a_change_is_told_in_a_persons_terms():
@@ -229,7 +229,7 @@ def test_whatever_the_numbers_are_every_share_is_one(before, now):
     pictures = [card.picture for card in cards(found).values()]
     pictures = pictures or [rows(found)[0]["baseline and this run"]]
 
-    assert "nan" not in re.sub(r"pa[nN]an|<style>.*?</style>", "", html_of(found).lower(), flags=re.DOTALL)
+    assert "nan" not in re.sub(r"pa[nN]an|<style>.*?</style>", "", render_html(found).lower(), flags=re.DOTALL)
     for overlay in pictures:
         for side in (overlay.baseline, overlay.current) if isinstance(overlay, Overlay) and overlay.current else ():
             assert sum(side) == pytest.approx(1)
@@ -240,7 +240,7 @@ def test_values_that_statistics_does_not_list_are_not_on_the_page():
     before = profile_of(text_feature("mail", [f"before-{number}@example.org" for number in range(400)]))
     found = page(before, profile_of(text_feature("mail", [f"secret-{number}@example.org" for number in range(400)])))
 
-    assert "@example.org" not in html_of(found)
+    assert "@example.org" not in render_html(found)
 
 
 def test_a_baseline_shows_each_feature_without_a_verdict():
@@ -258,7 +258,7 @@ def test_a_baseline_shows_each_feature_without_a_verdict():
 )
 def test_hostile_names_of_features_are_texts(name):
     profile = profile_of(number_feature(name, [1.0, 2.0] * 30), text_feature("t", [name, "b"] * 30))
-    shown = html_of(
+    shown = render_html(
         page(profile, profile_of(number_feature(name, [9.0] * 60), text_feature("t", ["b", name + "!"] * 30)))
     )
     found = Elements(shown)
@@ -272,7 +272,7 @@ def test_hostile_names_of_features_are_texts(name):
 
 
 def test_two_of_them_fit_in_one_notebook(churn):
-    part = Elements(part_of(churn))
+    part = Elements(render_part(churn))
 
     assert not {"html", "body", "script"} & set(part.tags)
     assert [value for attribute, value in part.attributes if attribute == "id"] == []
@@ -297,7 +297,7 @@ def test_the_page_is_small_and_fast(features, most_bytes, most_seconds):
 
     # The page alone
     began = time.process_time()
-    size = len(html_of(judgement.page(results)).encode())
+    size = len(render_html(judgement.page(results)).encode())
 
     assert size <= most_bytes
     assert time.process_time() - began <= most_seconds

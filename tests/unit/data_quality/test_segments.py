@@ -15,7 +15,7 @@ from spark_model_monitor.documents.page import Cards, format_percent
 from spark_model_monitor.monitors.data_quality.checks.drift.segments import compute_contributions
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.reports.history_page.compare import compare
-from spark_model_monitor.reports.history_page.compare import page_of as compared_page
+from spark_model_monitor.reports.history_page.compare import create_comparison_page as compared_page
 from spark_model_monitor.statistics.drift.comparison import compare_categorical, compare_numeric
 from spark_model_monitor.statistics.states.segments import Segmented
 

@@ -10,7 +10,7 @@ from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.archive import path_of, to_parquet
+from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -47,7 +47,7 @@ def publish_baseline(path, found, monitor=DataQualityMonitor()):  # noqa: B008
     """Publish a baseline's documents and states; gives what the monitor knows of it."""
     documents = monitor.documents(found, monitor.metrics(found))
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    publish({**files, path_of(Profile): to_parquet(found)}, str(path))
+    publish({**files, name_state_file(Profile): to_parquet(found)}, str(path))
     return monitor.stored_baseline(documents[1], None, found)
 
 
@@ -56,7 +56,7 @@ def publish_window(path, found, known, *, baseline=None, monitor=DataQualityMoni
     outcomes = monitor.judge(Sample(found, monitor.metrics(found)), known).results
     files = {
         CheckResults.FILE_NAME: CheckResults(checks=outcomes).to_json().encode(),
-        path_of(Profile): to_parquet(found),
+        name_state_file(Profile): to_parquet(found),
     }
     if baseline is not None:
         reference = baselines.to_run(str(baseline))

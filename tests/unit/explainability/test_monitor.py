@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.explainability.analysis import Dependent, Tole
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.explainability.partition import Grid
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.reports.page.files import render_html
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
@@ -229,7 +229,7 @@ def test_the_page_names_the_largest_feature_first_and_how_large_a_change_may_be(
 
     table = page.sections[0].blocks[1]
     assert [line.cells[0] for line in table.lines] == ["b", "a", "c"]
-    assert "no change larger than" in html_of(page)
+    assert "no change larger than" in render_html(page)
 
 
 def test_partial_dependence_on_a_number_is_a_curve_from_the_least_to_the_largest():
@@ -247,7 +247,7 @@ def test_partial_dependence_on_a_number_is_a_curve_from_the_least_to_the_largest
     assert of_number[0].points == ((0.0, 0.5), (pytest.approx(1 / 3), 1.0), (1.0, 0.0))
     assert of_number[0].axes == ("a, 10 to 40", "label0, 0.25 to 0.75")
     assert len(of_words) == 1
-    assert "label0 over a" in html_of(page)
+    assert "label0 over a" in render_html(page)
 
 
 def test_a_baseline_of_another_monitor_is_refused():

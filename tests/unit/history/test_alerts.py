@@ -11,12 +11,12 @@ from spark_model_monitor.documents.outcome import Outcome, convert_count_to_outc
 from spark_model_monitor.reports.alerts import (
     MOST_MISSED,
     AlertRule,
-    after_delivery,
     is_due,
-    path_of,
     read_alerts,
     read_destinations,
-    with_window,
+    record_delivery,
+    record_window,
+    resolve_alerts_path,
     write_alerts,
 )
 
@@ -44,7 +44,7 @@ def after(counts, *, rule=ONE_OF_ONE):
     """The alerts after windows with these counts of violations, hour by hour."""
     alerts = Alerts()
     for number, violations in enumerate(counts):
-        alerts = with_window(alerts, hour(number, violations), rule)
+        alerts = record_window(alerts, hour(number, violations), rule)
     return alerts
 
 
@@ -83,15 +83,15 @@ def test_transitions_are_kept_with_the_window_that_made_them():
 def test_a_rerun_of_a_window_replaces_it():
     once = after([0, 2])
 
-    assert with_window(once, hour(1, 2), AlertRule()) == once
-    mended = with_window(once, hour(1, 0), AlertRule())
+    assert record_window(once, hour(1, 2), AlertRule()) == once
+    mended = record_window(once, hour(1, 0), AlertRule())
     assert [window.violations for window in mended.windows] == [0, 0]
     assert mended.status is AlertStatus.OK
 
 
 def test_an_older_window_that_comes_late_takes_its_place_in_time():
     alerts = after([0, 0, 0, 0, 0])
-    late = with_window(
+    late = record_window(
         alerts, hour(2, 9).model_copy(update={"time": "2026-01-30T12:00:00Z", "window": "late"}), AlertRule()
     )
 
@@ -103,7 +103,7 @@ def test_no_more_is_kept_than_the_longest_period_needs():
     alerts = Alerts()
     for number in range(250):
         window = MonitoredWindow(window=str(number), time=f"{number:05}", violations=number % 2, run_id="r")
-        alerts = with_window(alerts, window, AlertRule())
+        alerts = record_window(alerts, window, AlertRule())
 
     assert len(alerts.windows) == 100
     assert len(alerts.transitions) == 100
@@ -118,10 +118,10 @@ def test_a_sink_that_was_never_told_anything_thinks_that_all_is_well():
     window = alerts.windows[-1]
 
     assert alerts.find_last_status(FIRST.key) is AlertStatus.OK
-    told = after_delivery(alerts, window, AlertStatus.OK, [FIRST])
+    told = record_delivery(alerts, window, AlertStatus.OK, [FIRST])
     assert told.find_last_status(FIRST.key) is AlertStatus.IN_ALERT
     assert told.find_last_status(SECOND.key) is AlertStatus.OK
-    assert len(after_delivery(told, window, AlertStatus.OK, [FIRST, SECOND]).told) == 2
+    assert len(record_delivery(told, window, AlertStatus.OK, [FIRST, SECOND]).told) == 2
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_sink_that_was_never_told_anything_thinks_that_all_is_well():
 def test_a_message_is_due_until_it_arrived_and_numbers_are_due_once(heard, traffic, every, due):
     alerts = after([2])
     window = alerts.windows[-1]
-    noted = after_delivery(alerts, window, AlertStatus.OK, heard)
+    noted = record_delivery(alerts, window, AlertStatus.OK, heard)
 
     found = {to for to in (FIRST, SECOND, SERIES) if is_due(to, noted, noted.windows[-1], traffic, every=every)}
 
@@ -146,8 +146,8 @@ def test_a_message_is_due_until_it_arrived_and_numbers_are_due_once(heard, traff
 
 def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_told():
     alerts = after([0, 2])
-    missed = after_delivery(alerts, alerts.windows[-1], AlertStatus.OK, [SECOND], [FIRST, SERIES])
-    healthy = with_window(missed, hour(2, 0), ONE_OF_ONE)
+    missed = record_delivery(alerts, alerts.windows[-1], AlertStatus.OK, [SECOND], [FIRST, SERIES])
+    healthy = record_window(missed, hour(2, 0), ONE_OF_ONE)
     rerun = healthy.windows[1]
     newest = healthy.windows[-1]
 
@@ -157,7 +157,7 @@ def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_told
     assert is_due(FIRST, healthy, newest, AlertStatus.OK, every=False)
     assert not is_due(FIRST, healthy, rerun, AlertStatus.OK, every=False)
 
-    told = after_delivery(healthy, newest, AlertStatus.OK, [FIRST, SECOND])
+    told = record_delivery(healthy, newest, AlertStatus.OK, [FIRST, SECOND])
     assert not is_due(FIRST, told, newest, AlertStatus.OK, every=False)
     assert told.find_missed(FIRST.key) == ()
 
@@ -167,7 +167,7 @@ def test_what_a_sink_missed_is_kept_once_a_change_and_not_for_ever():
     for window in (*alerts.windows, alerts.windows[-1]):
         status = IN_ALERT if window.violations else "OK"
         at_the_time = alerts.model_copy(update={"status": AlertStatus(status)})
-        alerts = after_delivery(at_the_time, window, AlertStatus.OK, [], [FIRST])
+        alerts = record_delivery(at_the_time, window, AlertStatus.OK, [], [FIRST])
 
     assert [each.window for each in alerts.find_missed(FIRST.key)] == [
         each.window for each in alerts.windows[-MOST_MISSED:]
@@ -178,7 +178,7 @@ def test_what_a_sink_missed_is_kept_once_a_change_and_not_for_ever():
 def test_a_window_that_changed_nothing_is_not_missed(order):
     alerts = after([2, 2, 2])
     for place in order:
-        alerts = after_delivery(alerts, alerts.windows[place], AlertStatus.OK, [], [FIRST])
+        alerts = record_delivery(alerts, alerts.windows[place], AlertStatus.OK, [], [FIRST])
 
     assert [each.window for each in alerts.find_missed(FIRST.key)] == [alerts.windows[0].window]
 
@@ -193,12 +193,12 @@ def test_a_window_that_changed_nothing_is_not_missed(order):
     ],
 )
 def test_the_file_lies_beside_the_runs(output_path, expected):
-    assert path_of(output_path) == expected
+    assert resolve_alerts_path(output_path) == expected
 
 
 def test_the_file_is_read_back_by_the_next_hour(tmp_path):
     before = after([0, 2])
-    alerts = after_delivery(before, before.windows[-1], AlertStatus.OK, [FIRST])
+    alerts = record_delivery(before, before.windows[-1], AlertStatus.OK, [FIRST])
     write_alerts(alerts, f"{tmp_path}/2026/01/31/01")
 
     assert read_alerts(f"{tmp_path}/2026/01/31/02") == alerts
@@ -221,7 +221,7 @@ def after_windows(*windows):
     alerts = Alerts()
     for number, members in enumerate(windows):
         window = hour(number, members.pop("violations", 0)).model_copy(update=members)
-        alerts = with_window(alerts, window, AlertRule())
+        alerts = record_window(alerts, window, AlertRule())
     return alerts
 
 

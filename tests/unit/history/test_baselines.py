@@ -50,7 +50,7 @@ def values_of(known):
 
 def test_a_run_is_a_baseline(tmp_path):
     publish_run(tmp_path, [1, 2, 3])
-    known = baselines.of_run(str(tmp_path))
+    known = baselines.read_run_baseline(str(tmp_path))
 
     assert known.names == ("age",)
     assert values_of(known) == [1, 2, 3]
@@ -61,7 +61,7 @@ def test_constraints_that_were_edited_after_the_run_count(tmp_path):
     constraints = json.loads((tmp_path / CONSTRAINTS).read_text())
     constraints["monitoring_config"]["distribution_constraints"]["comparison_threshold"] = 0.95
     (tmp_path / CONSTRAINTS).write_text(json.dumps(constraints))
-    known = baselines.of_run(str(tmp_path))
+    known = baselines.read_run_baseline(str(tmp_path))
 
     assert known.constraints.monitoring.comparison_threshold == 0.95
     assert values_of(known) == [1, 2, 3]
@@ -72,8 +72,8 @@ def test_an_edited_limit_is_requested_however_the_baseline_is_named(tmp_path):
     constraints = json.loads((tmp_path / CONSTRAINTS).read_text())
     constraints["features"][0]["completeness"] = 0.5
     (tmp_path / CONSTRAINTS).write_text(json.dumps(constraints))
-    by_folder = baselines.of_run(str(tmp_path))
-    by_name = baselines.of_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
+    by_folder = baselines.read_run_baseline(str(tmp_path))
+    by_name = baselines.read_file_baseline(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
 
     assert [known.constraints.features[0].completeness for known in (by_folder, by_name)] == [0.5, 0.5]
     assert [known.suggested_limits for known in (by_folder, by_name)] == [{"age": {"datatype_check_threshold"}}] * 2
@@ -86,20 +86,20 @@ def test_copied_files_say_what_was_suggested_as_far_as_there_are_statistics(tmp_
     constraints = str(tmp_path / CONSTRAINTS)
     statistics = str(tmp_path / STATISTICS)
 
-    assert baselines.of_files(constraints, None).suggested_limits == {}
-    assert baselines.of_files(constraints, statistics).suggested_limits["age"] == {
+    assert baselines.read_file_baseline(constraints, None).suggested_limits == {}
+    assert baselines.read_file_baseline(constraints, statistics).suggested_limits["age"] == {
         *("completeness", "datatype_check_threshold")
     }
 
 
 def test_an_output_path_moved_without_its_runs_is_the_same_baseline(tmp_path):
     publish_run(tmp_path / "run", [1, 2, 3])
-    before = baselines.of_run(str(tmp_path / "run"))
+    before = baselines.read_run_baseline(str(tmp_path / "run"))
     (tmp_path / "run").rename(tmp_path / "moved")
     shutil.rmtree(tmp_path / "moved" / RUNS)
     moved = str(tmp_path / "moved")
-    by_folder = baselines.of_run(moved)
-    by_name = baselines.of_files(f"{moved}/{CONSTRAINTS}", f"{moved}/{STATISTICS}")
+    by_folder = baselines.read_run_baseline(moved)
+    by_name = baselines.read_file_baseline(f"{moved}/{CONSTRAINTS}", f"{moved}/{STATISTICS}")
 
     assert (by_folder.constraints, by_folder.profile) == (before.constraints, before.profile)
     assert by_folder.suggested_limits == by_name.suggested_limits == before.suggested_limits
@@ -108,15 +108,15 @@ def test_an_output_path_moved_without_its_runs_is_the_same_baseline(tmp_path):
 def test_features_can_be_left_out(tmp_path):
     publish_run(tmp_path, [1, 2, 3])
 
-    assert baselines.of_run(str(tmp_path)).drop_features({"age"}).names == ()
+    assert baselines.read_run_baseline(str(tmp_path)).drop_features({"age"}).names == ()
 
 
 def test_the_services_two_files_are_a_baseline(tmp_path):
     publish_run(tmp_path / "run", [1, 2, 3])
     for name in (STATISTICS, CONSTRAINTS):
         (tmp_path / name).write_bytes((tmp_path / "run" / name).read_bytes())
-    by_name = baselines.of_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
-    by_folder = baselines.of_run(str(tmp_path))
+    by_name = baselines.read_file_baseline(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
+    by_folder = baselines.read_run_baseline(str(tmp_path))
 
     assert values_of(by_name) == values_of(by_folder) == [1, 2, 3]
 
@@ -124,14 +124,14 @@ def test_the_services_two_files_are_a_baseline(tmp_path):
 def test_states_beside_statistics_without_sketches_fill_the_gap(tmp_path):
     publish_run(tmp_path, [1, 2, 3], with_sketches=False)
 
-    assert values_of(baselines.of_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))) == [1, 2, 3]
+    assert values_of(baselines.read_file_baseline(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))) == [1, 2, 3]
 
 
 def test_without_states_or_sketches_there_is_a_reason(tmp_path):
     publish_run(tmp_path / "run", [1, 2, 3], with_sketches=False)
     for name in (STATISTICS, CONSTRAINTS):
         (tmp_path / name).write_bytes((tmp_path / "run" / name).read_bytes())
-    known = baselines.of_run(str(tmp_path))
+    known = baselines.read_run_baseline(str(tmp_path))
 
     assert known.distributions["age"].numbers is None
     assert "holds no sketch" in known.distributions["age"].reason
@@ -141,12 +141,12 @@ def test_constraints_alone_are_a_baseline_without_distributions(tmp_path):
     publish_run(tmp_path / "run", [1, 2, 3])
     (tmp_path / CONSTRAINTS).write_bytes((tmp_path / "run" / CONSTRAINTS).read_bytes())
 
-    assert baselines.of_run(str(tmp_path)).distributions == {}
+    assert baselines.read_run_baseline(str(tmp_path)).distributions == {}
 
 
 def test_a_folder_without_a_run_is_no_baseline(tmp_path):
     with pytest.raises(BadInput, match=r"there is neither a run of ours nor a constraints\.json"):
-        baselines.of_run(str(tmp_path))
+        baselines.read_run_baseline(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_previous_run_is_the_latest_earlier_hour(tmp_path, hours, now, expec
     for number, hour in enumerate(hours, start=1):
         publish_run(tmp_path / hour, [number])
 
-    assert values_of(baselines.previous(str(tmp_path / now))) == [expected]
+    assert values_of(baselines.read_previous_baseline(str(tmp_path / now))) == [expected]
 
 
 def test_an_hour_whose_commit_is_damaged_is_no_previous_run(tmp_path):
@@ -169,26 +169,26 @@ def test_an_hour_whose_commit_is_damaged_is_no_previous_run(tmp_path):
     publish_run(tmp_path / "2026/01/31/21", [2])
     (tmp_path / "2026/01/31/21/_current.json").write_text("{")
 
-    assert values_of(baselines.previous(str(tmp_path / "2026/01/31/22"))) == [1]
-    assert baselines.previous(str(tmp_path / "2026/01/31/20")) is not None
+    assert values_of(baselines.read_previous_baseline(str(tmp_path / "2026/01/31/22"))) == [1]
+    assert baselines.read_previous_baseline(str(tmp_path / "2026/01/31/20")) is not None
 
 
 def test_a_damaged_commit_at_the_same_path_is_no_previous_run(tmp_path):
     publish_run(tmp_path, [1])
     (tmp_path / "_current.json").write_text("{")
 
-    assert baselines.previous(str(tmp_path)) is None
+    assert baselines.read_previous_baseline(str(tmp_path)) is None
 
 
 def test_the_previous_run_at_the_same_path_comes_first(tmp_path):
     publish_run(tmp_path, [7])
 
-    assert values_of(baselines.previous(str(tmp_path))) == [7]
+    assert values_of(baselines.read_previous_baseline(str(tmp_path))) == [7]
 
 
 @pytest.mark.parametrize("path", ["report", "report/2026/02/01/03"])
 def test_there_is_no_previous_run_at_the_beginning(tmp_path, path):
-    assert baselines.previous(str(tmp_path / path)) is None
+    assert baselines.read_previous_baseline(str(tmp_path / path)) is None
 
 
 def test_merging_needs_runs_of_the_same_features(tmp_path):

@@ -13,7 +13,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.decisions import promote, roll_back
-from spark_model_monitor.reports.outputs.files import current_run, publish
+from spark_model_monitor.reports.outputs.files import publish, read_current_run
 
 NOW = datetime(2026, 1, 31, tzinfo=timezone.utc)
 
@@ -37,7 +37,7 @@ def runs(tmp_path):
 
 def completeness_of(path):
     """The threshold that a monitor with `--baseline path` goes by."""
-    return baselines.of_run(path).constraints.features[0].completeness
+    return baselines.read_run_baseline(path).constraints.features[0].completeness
 
 
 def test_the_version_promoted_last_counts_and_each_can_be_pinned(runs, tmp_path):
@@ -59,7 +59,7 @@ def test_a_run_is_promoted_without_the_page_that_a_prune_deleted(tmp_path):
     promote(str(january), "1", folder, NOW)
 
     assert completeness_of(folder) == 0.9
-    assert "report.html" not in current_run(f"{folder}/1").digests
+    assert "report.html" not in read_current_run(f"{folder}/1").digests
 
 
 @pytest.mark.parametrize("version", ["../january", "", ".", "1/2", "_runs"])
@@ -190,7 +190,7 @@ def test_the_commands_say_which_version_counts(runs, tmp_path, capsys):
     assert cli.main(["rollback", folder]) == 0
 
     first, _, last = capsys.readouterr().out.splitlines()
-    run_id = current_run(f"{folder}/1").run_id
+    run_id = read_current_run(f"{folder}/1").run_id
     assert (first, last) == (
         f"{folder}: version 1 counts, run {run_id}",
         f"{folder}: version 1 counts again, run {run_id}",

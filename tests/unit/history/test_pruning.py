@@ -13,7 +13,7 @@ from tests.leases import waiting_while_held
 
 from spark_model_monitor import cli
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.reports.history.maintenance import Kind, Trees, _of_hours, prunable, prune
+from spark_model_monitor.reports.history.maintenance import Kind, Trees, _find_hours, find_prunable, prune
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.storage import LocalStorage, holding
 
@@ -35,7 +35,7 @@ def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
     last = "2026/01/31/11/b.jsonl"
     young = "2026/01/31/12/c.jsonl"
     put(tmp_path / "captures", *(f"churn/AllTraffic/{path}" for path in (old, last, young)))
-    prune(prunable(Trees(captures=[str(tmp_path / "captures")]), BEFORE))
+    prune(find_prunable(Trees(captures=[str(tmp_path / "captures")]), BEFORE))
 
     assert files(tmp_path) == [f"captures/churn/AllTraffic/{young}"]
     assert not (tmp_path / "captures" / "churn" / "AllTraffic" / "2025").exists()
@@ -43,7 +43,7 @@ def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
 
 def test_what_another_prune_deletes_meanwhile_is_no_fault(tmp_path):
     put(tmp_path, "2025/12/31/22/a.jsonl", "2025/12/31/23/b.jsonl", "2026/01/01/00/c.jsonl")
-    found = _of_hours(Kind.CAPTURES, str(tmp_path), LocalStorage())
+    found = _find_hours(Kind.CAPTURES, str(tmp_path), LocalStorage())
     first = next(found)
     shutil.rmtree(tmp_path / "2025")
     shutil.rmtree(tmp_path / "2026/01/01")
@@ -60,14 +60,14 @@ def test_nothing_goes_that_a_link_leads_to(tmp_path):
         (tmp_path / name / "linked").symlink_to(tmp_path / "elsewhere")
     before = files(tmp_path)
     far = datetime(2100, 1, 1, tzinfo=timezone.utc)
-    prune(prunable(Trees(captures=[str(tmp_path / "captures")], reports=[str(tmp_path / "reports")]), far))
+    prune(find_prunable(Trees(captures=[str(tmp_path / "captures")], reports=[str(tmp_path / "reports")]), far))
 
     assert files(tmp_path) == before
 
 
 def test_waiting_ids_of_an_hour_that_no_day_has_stay(tmp_path):
     put(tmp_path, "pending/2025-13-45T99.jsonl", "pending/2025-12-31T23.jsonl")
-    prune(prunable(Trees(merged=[str(tmp_path)]), BEFORE))
+    prune(find_prunable(Trees(merged=[str(tmp_path)]), BEFORE))
 
     assert files(tmp_path) == ["pending/2025-13-45T99.jsonl"]
 
@@ -77,7 +77,7 @@ def test_of_runs_only_the_quarantine_goes(tmp_path):
     publish({"statistics.json": b"{}", "states/profile.parquet": b"x"}, str(run))
     put(run, "quarantine/00000.jsonl", "message")
     kept = [path for path in files(tmp_path) if "quarantine" not in path]
-    prune(prunable(Trees(reports=[str(tmp_path / "reports")]), BEFORE))
+    prune(find_prunable(Trees(reports=[str(tmp_path / "reports")]), BEFORE))
 
     assert files(tmp_path) == kept
     assert any("states" in path for path in kept)
@@ -88,7 +88,7 @@ def test_a_quarantine_without_an_hour_goes_by_the_age_of_its_files(tmp_path):
     put(tmp_path / "new", "quarantine/00000.jsonl")
     for name, time in (("old", BEFORE.timestamp() - 1), ("new", BEFORE.timestamp() + 1)):
         os.utime(tmp_path / name / "quarantine" / "00000.jsonl", (time, time))
-    prune(prunable(Trees(reports=[str(tmp_path / "old"), str(tmp_path / "new")]), BEFORE))
+    prune(find_prunable(Trees(reports=[str(tmp_path / "old"), str(tmp_path / "new")]), BEFORE))
 
     assert files(tmp_path) == ["new/quarantine/00000.jsonl"]
 
@@ -106,7 +106,7 @@ def test_what_a_run_may_be_reading_goes_when_it_has_ended(tmp_path, monkeypatch,
     put(tmp_path, path)
     monkeypatch.chdir(tmp_path)
     output = tmp_path / ("merged" if trees.merged else "reports/2026/01/30/23")
-    with waiting_while_held(output, lambda: prune(prunable(trees, BEFORE))):
+    with waiting_while_held(output, lambda: prune(find_prunable(trees, BEFORE))):
         assert (tmp_path / path).exists()
 
     assert files(tmp_path) == []
@@ -116,7 +116,7 @@ def test_of_a_merge_its_old_hours_go_and_the_ids_that_wait_for_labels(tmp_path):
     put(tmp_path, "churn/AllTraffic/2026/01/30/23/part-0.jsonl", "churn/AllTraffic/2026/01/31/12/part-0.jsonl")
     put(tmp_path, "pending/churn/AllTraffic/2026-01-30T23.jsonl", "pending/churn/AllTraffic/2026-01-31T12.jsonl")
     put(tmp_path, "ledger.json")
-    prune(prunable(Trees(merged=[str(tmp_path)]), BEFORE))
+    prune(find_prunable(Trees(merged=[str(tmp_path)]), BEFORE))
 
     assert files(tmp_path) == [
         "churn/AllTraffic/2026/01/31/12/part-0.jsonl",
@@ -129,12 +129,12 @@ def test_reports_that_are_named_as_captures_are_refused_before_anything_goes(tmp
     put(tmp_path / "captures", "2026/01/30/22/a.jsonl")
     publish({"statistics.json": b"{}"}, str(tmp_path / "reports" / "2026" / "01" / "30" / "23"))
     with pytest.raises(BadConfiguration, match="is the output path of a run, not an hour of captures"):
-        prunable(Trees(captures=[str(tmp_path / "captures"), str(tmp_path / "reports")]), BEFORE)
+        find_prunable(Trees(captures=[str(tmp_path / "captures"), str(tmp_path / "reports")]), BEFORE)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(BadInput, match="absent: there is no such file or directory"):
-        prunable(Trees(captures=[str(tmp_path / "absent")]), BEFORE)
+        find_prunable(Trees(captures=[str(tmp_path / "absent")]), BEFORE)
 
 
 def test_a_dry_run_says_what_would_go_and_deletes_nothing(tmp_path, capsys):
@@ -176,7 +176,7 @@ def pages(folder):
 
 def test_pages_of_old_runs_go_and_their_documents_and_states_stay(runs, tmp_path):
     before = files(tmp_path)
-    prune(prunable(Trees(reports=[runs], pages=True), BEFORE))
+    prune(find_prunable(Trees(reports=[runs], pages=True), BEFORE))
 
     gone = {path for path in before if path.endswith("report.html") and HOURS[-1] not in path}
     assert len(gone) == 2 * 3 * 2, "of each window one page, in two places"
@@ -184,7 +184,7 @@ def test_pages_of_old_runs_go_and_their_documents_and_states_stay(runs, tmp_path
 
 
 def test_the_latest_windows_of_each_schedule_stay_whatever_their_age(runs, tmp_path):
-    prune(prunable(Trees(reports=[runs], keep_windows=2), BEFORE))
+    prune(find_prunable(Trees(reports=[runs], keep_windows=2), BEFORE))
 
     assert not [path for path in files(tmp_path) if HOURS[0] in path or HOURS[1] in path]
     assert not (tmp_path / "reports" / "churn" / "2025").exists()
@@ -195,7 +195,7 @@ def test_the_latest_windows_of_each_schedule_stay_whatever_their_age(runs, tmp_p
 
 
 def test_young_windows_stay_however_many_there_are(runs, tmp_path):
-    prune(prunable(Trees(reports=[runs], keep_windows=0), BEFORE))
+    prune(find_prunable(Trees(reports=[runs], keep_windows=0), BEFORE))
 
     assert {path.split("/", 2)[2].rsplit("/", 1)[0][:13] for path in files(tmp_path) if "history" not in path} == {
         HOURS[-1]
@@ -204,12 +204,12 @@ def test_young_windows_stay_however_many_there_are(runs, tmp_path):
 
 def test_a_prune_that_was_stopped_in_a_window_leaves_it_for_the_next_one(runs, tmp_path):
     """The commit goes last: a window without it would be nobody's."""
-    (going, *_) = prunable(Trees(reports=[runs], keep_windows=3), BEFORE)
+    (going, *_) = find_prunable(Trees(reports=[runs], keep_windows=3), BEFORE)
     left = sorted(path for path in files(tmp_path) if going.path in str(tmp_path / path))
     for path in left:
         if not path.endswith("_current.json"):
             (tmp_path / path).unlink()
-    prune(prunable(Trees(reports=[runs], keep_windows=3), BEFORE))
+    prune(find_prunable(Trees(reports=[runs], keep_windows=3), BEFORE))
 
     assert not [path for path in files(tmp_path) if HOURS[0] in path]
 
@@ -228,7 +228,7 @@ def test_a_prune_that_is_killed_at_any_deletion_is_finished_by_the_next_one(runs
         delete(storage, path)
 
     def prune_reports(folder):
-        prune(prunable(Trees(reports=[folder], **trees), BEFORE), outputs=[folder])
+        prune(find_prunable(Trees(reports=[folder], **trees), BEFORE), outputs=[folder])
 
     quiet = shutil.copytree(runs, tmp_path / "quiet")
     prune_reports(str(quiet))

@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 
 from spark_model_monitor.documents.statistics import RequestStatistics
-from spark_model_monitor.reports.history.archive import published_requests, request_statistics
+from spark_model_monitor.reports.history.archive import create_request_metrics, request_statistics
 from spark_model_monitor.statistics.states import Requests, RequestsBuilder
 
 
@@ -41,7 +41,7 @@ def test_latencies_that_nobody_measured_are_neither_written_nor_published():
     statistics = request_statistics(requests_of([200], [None]))
 
     assert json.loads(statistics.to_json())["latency_ms"] == {"rank_error": 0.0}
-    assert {metric.name: metric.value for metric in published_requests(statistics)} == {
+    assert {metric.name: metric.value for metric in create_request_metrics(statistics)} == {
         "request_count": 1.0,
         "request_success_share": 1.0,
     }
@@ -50,7 +50,7 @@ def test_latencies_that_nobody_measured_are_neither_written_nor_published():
 def test_what_is_published_has_its_unit():
     statistics = request_statistics(requests_of([200, 200, 503, 200], [10.0, 20.0, 30.0, 40.0]))
 
-    assert [(metric.name, metric.value, metric.unit) for metric in published_requests(statistics)] == [
+    assert [(metric.name, metric.value, metric.unit) for metric in create_request_metrics(statistics)] == [
         ("request_count", 4.0, "Count"),
         ("request_success_share", 0.75, "None"),
         ("request_latency_p50", 20.0, "Milliseconds"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.documents.alerts import AlertStatus, MonitoredWindow
-from spark_model_monitor.reports.alerts import traffic_status, usual_records
+from spark_model_monitor.reports.alerts import estimate_usual_records, judge_traffic
 
 OK = AlertStatus.OK
 FELL = AlertStatus.IN_ALERT
@@ -23,12 +23,12 @@ DAYS = [
 
 
 def test_a_quiet_hour_is_held_against_the_same_hour_of_other_days():
-    assert usual_records(DAYS, "2026-01-29T03:00:00Z") == 10
-    assert usual_records(DAYS, "2026-01-29T15:00:00Z") == 900
+    assert estimate_usual_records(DAYS, "2026-01-29T03:00:00Z") == 10
+    assert estimate_usual_records(DAYS, "2026-01-29T15:00:00Z") == 900
 
 
 def test_an_hour_that_is_new_is_held_against_all():
-    assert usual_records(DAYS, "2026-01-29T09:00:00Z") == 455  # the median of 10, 10, 10, 900, 900, 900
+    assert estimate_usual_records(DAYS, "2026-01-29T09:00:00Z") == 455  # the median of 10, 10, 10, 900, 900, 900
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_an_hour_that_is_new_is_held_against_all():
     ],
 )
 def test_nothing_is_usual_until_three_windows_are_known(known):
-    assert usual_records(known, "2026-01-29T03:00:00Z") is None
+    assert estimate_usual_records(known, "2026-01-29T03:00:00Z") is None
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_nothing_is_usual_until_three_windows_are_known(known):
     ],
 )
 def test_traffic_fell_below_a_share_of_the_usual(records, usual, share, status):
-    assert traffic_status(window("2026-01-29T03:00:00Z", records), usual, share) is status
+    assert judge_traffic(window("2026-01-29T03:00:00Z", records), usual, share) is status

@@ -15,7 +15,7 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
+from spark_model_monitor.reports.history.archive import PARTS, decode_parts, encode_parts, encode_parts_table
 from spark_model_monitor.reports.history.variation import (
     HISTORY,
     MOST_EXAMPLES,
@@ -309,8 +309,8 @@ def test_parts_are_read_as_they_were_written():
     random = np.random.default_rng(1)
     past = {name: {field: random.random(9).astype(np.float32) for field in FIELDS} for name in ("b", "a")}
 
-    [(name, content)] = parts_file(Variation(past, {"s": "sorted"})).items()
-    found = parts_of(content, "here")
+    [(name, content)] = encode_parts(Variation(past, {"s": "sorted"})).items()
+    found = decode_parts(content, "here")
 
     assert (name, found.unfit) == (PARTS, {"s": "sorted"})
     for feature, raw in past.items():
@@ -319,24 +319,24 @@ def test_parts_are_read_as_they_were_written():
 
 
 def test_parts_of_an_earlier_release_lack_what_came_later():
-    [content] = parts_file(Variation({"a": {field: np.zeros(9) for field in FIELDS}})).values()
+    [content] = encode_parts(Variation({"a": {field: np.zeros(9) for field in FIELDS}})).values()
     table = pq.read_table(pa.BufferReader(content)).drop_columns([*LATER])
 
-    found = parts_of(parts_to_parquet(table), "here").past["a"]
+    found = decode_parts(encode_parts_table(table), "here").past["a"]
     assert {field for field in FIELDS if np.isnan(found[field]).all()} == {*LATER}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"{}"])
 def test_damaged_parts_are_a_sentence(content):
     with pytest.raises(BadState, match="here: is no such file of ours"):
-        parts_of(content, "here")
+        decode_parts(content, "here")
 
 
 @pytest.mark.parametrize("unfit", [b"", b"1", b"[]", b'{"a": "\\ud800"}', b"[" * 9999])
 def test_parts_that_say_nothing_of_unfit_features_are_a_sentence(unfit):
-    [content] = parts_file(Variation({}, {})).values()
+    [content] = encode_parts(Variation({}, {})).values()
     table = pq.read_table(pa.BufferReader(content))
-    written = parts_to_parquet(table.replace_schema_metadata({b"unfit": unfit}))
+    written = encode_parts_table(table.replace_schema_metadata({b"unfit": unfit}))
 
     with pytest.raises(BadState, match=r"here: is no parts\.parquet of ours"):
-        parts_of(written, "here")
+        decode_parts(written, "here")

@@ -27,8 +27,8 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_two_classes
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.reports.history_page.history import read_history
-from spark_model_monitor.reports.history_page.over_time import tracks_of
-from spark_model_monitor.reports.page.svg import line_of, words_of
+from spark_model_monitor.reports.history_page.over_time import create_tracks
+from spark_model_monitor.reports.page.svg import describe_track, draw_line
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, SCORED
@@ -267,13 +267,13 @@ def test_the_history_has_a_dashed_line_before_the_labels_and_a_full_one_after(tm
             run_monitoring(labelled, ModelQualityMonitor(SCORED), known, context=context).write(tmp_path / "quality/0")
 
     history = read_history([str(tmp_path)])
-    [accuracy] = [track for track in tracks_of(history, history.labels, {}).tracks if track.title == "accuracy"]
+    [accuracy] = [track for track in create_tracks(history, history.labels, {}).tracks if track.title == "accuracy"]
 
     first = rows(300, seed=20)
     assert accuracy.values == (pytest.approx((first["label"] == first["prediction"]).mean()), None, None)
     assert len(accuracy.expected) == 3
     assert None not in accuracy.expected
-    drawn = line_of(accuracy)
+    drawn = draw_line(accuracy)
     assert (drawn.path.count("M"), drawn.path.count("L")) == (1, 0)
     assert (drawn.expected.count("M"), drawn.expected.count("L")) == (1, 2)
-    assert "estimated before labels" in words_of(accuracy, history.labels)
+    assert "estimated before labels" in describe_track(accuracy, history.labels)

@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
 from spark_model_monitor.monitors.model_quality.page import create_page
-from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.reports.page.files import render_html
 from spark_model_monitor.statistics.states import KllSketch
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
@@ -145,7 +145,7 @@ def test_regression_has_metrics_and_residuals():
 
 
 def test_hostile_names_of_classes_are_texts():
-    found = Elements(html_of(create_page(measured(MULTICLASS, [HOSTILE, "b"], ["b", HOSTILE]), ())))
+    found = Elements(render_html(create_page(measured(MULTICLASS, [HOSTILE, "b"], ["b", HOSTILE]), ())))
 
     assert not {"script", "img"} & set(found.tags)
     assert HOSTILE.replace("\x07", "\\x07") in {value for _, value in found.attributes}

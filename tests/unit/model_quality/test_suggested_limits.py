@@ -32,10 +32,10 @@ from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, build_statistics, suggest
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
-from spark_model_monitor.reports.history.baselines import of_files
+from spark_model_monitor.reports.history.baselines import read_file_baseline
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.history_page.history import read_history
-from spark_model_monitor.reports.history_page.over_time import hours_of, tracks_of
+from spark_model_monitor.reports.history_page.over_time import create_hours, create_tracks
 
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, SCORED, measured, of_counts, outcomes_of
 
@@ -421,8 +421,8 @@ def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_pat
     alone.mkdir()
     shutil.copy(folder / "constraints.json", alone / "constraints.json")
 
-    with_statistics = of_files(str(folder / "constraints.json"), None, monitor)
-    lacking = of_files(str(alone / "constraints.json"), None, monitor)
+    with_statistics = read_file_baseline(str(folder / "constraints.json"), None, monitor)
+    lacking = read_file_baseline(str(alone / "constraints.json"), None, monitor)
 
     assert with_statistics.suggested_limits == ALL | {"auc"}
     assert lacking.suggested_limits == frozenset()
@@ -538,8 +538,8 @@ def test_the_history_calls_a_line_a_threshold_if_it_separates_the_violated_windo
 
     history = read_history([str(tmp_path)])
     [series] = history.series
-    bars = hours_of(series, series.names.index("recall"), history.labels)
-    [track] = [track for track in tracks_of(history, history.labels, {}).tracks if track.title == "recall"]
+    bars = create_hours(series, series.names.index("recall"), history.labels)
+    [track] = [track for track in create_tracks(history, history.labels, {}).tracks if track.title == "recall"]
 
     assert bars.bad == (False, False, True)
     assert (bars.limit is not None) is has_limit

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from spark_model_monitor.errors import BadDocument, OutputFailed
-from spark_model_monitor.reports.outputs.files import current_run, publish
+from spark_model_monitor.reports.outputs.files import publish, read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 
 FILES = {"statistics.json": b"{}", "constraints.json": b"{ }", "states/profile.parquet": b"PAR1"}
@@ -64,7 +64,7 @@ def test_another_result_replaces_the_one_before_and_leaves_none_of_its_files(tmp
     assert found["statistics.json"] == b"[1]"
     assert "checks_deequ.json" not in found
     assert found[f"_runs/{first.run_id}/checks_deequ.json"] == b"[]"
-    assert current_run(str(tmp_path)) == second
+    assert read_current_run(str(tmp_path)) == second
 
 
 def test_files_of_others_stay(tmp_path):
@@ -81,7 +81,7 @@ def test_a_disk_that_is_full_leaves_the_run_before(tmp_path, file_size_limit, to
     with file_size_limit(10_000), pytest.raises(OutputFailed, match=f"{too_large}: can't be written"):
         publish({**FILES, too_large: bytes(20_000)}, str(tmp_path))
 
-    assert current_run(str(tmp_path)) == before
+    assert read_current_run(str(tmp_path)) == before
     assert {name: tree(tmp_path)[name] for name in FILES} == FILES
     assert not [
         name for name in tree(tmp_path) if ".statistics" in name or ".constraints" in name or ".profile" in name
@@ -145,7 +145,7 @@ def test_a_name_that_can_not_be_replaced_leaves_whole_files_and_the_commit_befor
     with pytest.raises(OutputFailed, match="constraints.json: can't be written"):
         publish(FILES, str(tmp_path))
 
-    assert current_run(str(tmp_path)) is None
+    assert read_current_run(str(tmp_path)) is None
     assert tree(tmp_path)["statistics.json"] == FILES["statistics.json"]
 
 
@@ -159,14 +159,14 @@ def test_violations_are_not_seen_before_every_file_that_they_are_about(tmp_path,
 
 
 def test_the_first_run_of_a_folder_has_none_before_it(tmp_path):
-    assert current_run(str(tmp_path / "new")) is None
+    assert read_current_run(str(tmp_path / "new")) is None
 
 
 def test_a_broken_commit_is_named(tmp_path):
     (tmp_path / "_current.json").write_text("[]")
 
     with pytest.raises(BadDocument, match=r"_current\.json: is not the commit of a run"):
-        current_run(str(tmp_path))
+        read_current_run(str(tmp_path))
 
 
 NAMES_OF_OTHERS = {
@@ -193,13 +193,13 @@ def test_a_commit_that_names_what_no_run_writes_is_a_sentence_and_deletes_nothin
     commit = {"run_id": "ab", "folder": "_runs/ab", "sha256": digests}
     (out / "_current.json").write_text(json.dumps(commit))
     with pytest.raises(BadDocument, match=r"_current\.json: is not the commit of a run .*; delete it and run the job"):
-        current_run(str(out))
+        read_current_run(str(out))
 
     run = publish(FILES, str(out))
 
     assert (tmp_path / "victim.d" / "notes.txt").exists()
     assert (out / "mine" / "notes.txt").exists()
-    assert current_run(str(out)) == run, "the next run ends it"
+    assert read_current_run(str(out)) == run, "the next run ends it"
     assert "it counts as no run" in caplog.text
 
 
@@ -210,14 +210,14 @@ def test_a_commit_whose_folder_is_elsewhere_is_no_commit(tmp_path, folder):
     (tmp_path / "_current.json").write_text(json.dumps({"run_id": "ab", "folder": folder, "sha256": {}}))
 
     with pytest.raises(BadDocument, match="run_id or folder is no name that a run has"):
-        current_run(str(tmp_path))
+        read_current_run(str(tmp_path))
 
 
 def test_a_commit_of_a_thousand_lists_is_a_sentence(tmp_path):
     (tmp_path / "_current.json").write_text("[" * 100_000)
 
     with pytest.raises(BadDocument, match="nested too deeply"):
-        current_run(str(tmp_path))
+        read_current_run(str(tmp_path))
 
 
 def test_holding_an_output_leaves_nothing(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.reports.outputs.junit import junit_xml
+from spark_model_monitor.reports.outputs.junit import encode_junit
 
 
 def result(check, status, feature="plan", **members):
@@ -13,7 +13,7 @@ def result(check, status, feature="plan", **members):
 
 
 def suite_of(*results):
-    [suite] = ElementTree.fromstring(junit_xml(results, "DATA_QUALITY"))
+    [suite] = ElementTree.fromstring(encode_junit(results, "DATA_QUALITY"))
     return suite
 
 
@@ -62,6 +62,6 @@ def test_names_that_xml_can_not_hold_are_written_as_python_writes_them():
 
 
 def test_the_suite_says_whose_checks_they_are():
-    suite = ElementTree.fromstring(junit_xml([], "DATA_QUALITY", ("orders", "hourly")))[0]
+    suite = ElementTree.fromstring(encode_junit([], "DATA_QUALITY", ("orders", "hourly")))[0]
 
     assert suite.get("name") == "spark-model-monitor DATA_QUALITY of orders / hourly"

@@ -11,7 +11,12 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.monitors.data_quality.monitor import published_metrics
-from spark_model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
+from spark_model_monitor.reports.outputs.metrics import (
+    METRICS_FILE,
+    MetricContext,
+    create_cloudwatch_metrics,
+    encode_metrics,
+)
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
@@ -52,7 +57,7 @@ def drift(feature, observed, status=CheckStatus.PASSED):
 
 
 def lines_of(profile, outcomes, rules, context):
-    return cloudwatch_metrics(published_metrics(profile, outcomes, rules), context)
+    return create_cloudwatch_metrics(published_metrics(profile, outcomes, rules), context)
 
 
 def metrics_of(*features, outcomes=(), rules=None, context=CONTEXT):
@@ -184,9 +189,9 @@ def test_times_are_utc():
 def test_the_file_is_one_json_object_per_line_with_a_value_or_statistics_and_never_both():
     metrics = lines_of(Profile(3, (numbers("Город", [1.0]), TEXTS)), [], constraints("plan"), CONTEXT)
 
-    lines = metric_lines(metrics).decode().splitlines()
+    lines = encode_metrics(metrics).decode().splitlines()
 
     assert METRICS_FILE == "cloudwatch_metrics.jsonl"
     assert [json.loads(line) for line in lines] == metrics
     assert all(("Value" in metric) != ("StatisticValues" in metric) for metric in metrics)
-    assert metric_lines([]) == b""
+    assert encode_metrics([]) == b""

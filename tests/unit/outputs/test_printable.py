@@ -16,11 +16,11 @@ from spark_model_monitor.documents.page import Page, PageSection, build_table
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.integrations.demo import run as demo
 from spark_model_monitor.reports.derivation import Explanation, as_text
-from spark_model_monitor.reports.mails import mail
-from spark_model_monitor.reports.notices import AlertReport, Report, document_bytes, headline, text
-from spark_model_monitor.reports.outputs.printable import error_lines, printable, printable_lines, text_table
-from spark_model_monitor.reports.page.files import html_of, notebook_of, part_of
-from spark_model_monitor.reports.page.pdf import pdf_of
+from spark_model_monitor.reports.mails import create_mail
+from spark_model_monitor.reports.notices import AlertReport, Report, encode_document, write_headline, write_text
+from spark_model_monitor.reports.outputs.printable import error_lines, format_table, printable, printable_lines
+from spark_model_monitor.reports.page.files import render_html, render_notebook, render_part
+from spark_model_monitor.reports.page.pdf import render_pdf
 from spark_model_monitor.running.runtime.status import PrintableFormatter, failed
 from spark_model_monitor.spark.launch import submission
 
@@ -102,17 +102,17 @@ def explanation():
 
 
 SHOWN = {
-    "headline": lambda: headline(report()),
-    "mail": lambda: text(report()),
-    "subject of a mail": lambda: mail(report(), "a@example.org", "b@example.org")["Subject"],
-    "what chat servers show": lambda: json.loads(document_bytes(report()))["text"],
+    "headline": lambda: write_headline(report()),
+    "mail": lambda: write_text(report()),
+    "subject of a mail": lambda: create_mail(report(), "a@example.org", "b@example.org")["Subject"],
+    "what chat servers show": lambda: json.loads(encode_document(report()))["text"],
     "message file": lambda: failed(NAME.replace("\n", "")),
     "log": logged,
     "error of a command": lambda: error_lines(BadInput(NAME)).replace("\n  ", ""),
-    "page": lambda: html_of(page()),
-    "notebook's report": lambda: json.dumps(json.loads(notebook_of(page()))["cells"], ensure_ascii=False),
-    "notebook": lambda: part_of(page()),
-    "table": lambda: text_table(["feature"], [[NAME]]),
+    "page": lambda: render_html(page()),
+    "notebook's report": lambda: json.dumps(json.loads(render_notebook(page()))["cells"], ensure_ascii=False),
+    "notebook": lambda: render_part(page()),
+    "table": lambda: format_table(["feature"], [[NAME]]),
     "explanation": explanation,
 }
 
@@ -126,11 +126,11 @@ def test_no_such_sign_is_shown(shown):
 
 
 def test_a_pdf_is_made_of_any_name():
-    assert pdf_of(page()).startswith(b"%PDF")
+    assert render_pdf(page()).startswith(b"%PDF")
 
 
 def test_a_webhooks_document_says_what_the_name_is_and_holds_no_such_sign():
-    content = document_bytes(report()).decode()
+    content = encode_document(report()).decode()
 
     assert json.loads(content)["violations"]["worst"][0]["feature_name"] == NAME
     assert [sign for sign in SIGNS if sign in content] == []

@@ -19,10 +19,10 @@ from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.outputs.result_tables import (
     CHECKS,
     SUMMARY,
-    bins_of,
-    checks_file,
-    rows_of_run,
-    summary_file,
+    create_run_rows,
+    decode_bins,
+    encode_checks,
+    encode_summary,
 )
 from spark_model_monitor.running.runs.results import CheckResults
 
@@ -36,7 +36,7 @@ def rows_of(content):
 def compared(before, after):
     known = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
     results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
-    return summary_file(MONITOR.judge(Sample(after, None), known).summary(), results)[SUMMARY], results
+    return encode_summary(MONITOR.judge(Sample(after, None), known).summary(), results)[SUMMARY], results
 
 
 def test_shares_are_those_of_the_rows_in_the_baselines_bins():
@@ -48,7 +48,7 @@ def test_shares_are_those_of_the_rows_in_the_baselines_bins():
     )
 
     [row] = rows_of(content)
-    low, high = bins_of(content)["x"]
+    low, high = decode_bins(content)["x"]
     edges = np.concatenate(([-np.inf], np.linspace(low, high, 21), [np.inf]))
     counted = [np.mean((after > a) & (after <= b)) for a, b in itertools.pairwise(edges)]
     assert (low, high) == tuple(np.quantile(before, (0.005, 0.995), method="inverted_cdf"))
@@ -64,7 +64,7 @@ def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
     content, _ = compared(profile_of(text_feature("t", before)), profile_of(text_feature("t", after)))
 
     [row] = rows_of(content)
-    assert bins_of(content)["t"] == [f"c{place:02}" for place in range(20)]
+    assert decode_bins(content)["t"] == [f"c{place:02}" for place in range(20)]
     assert [round(share / 65_535, 3) for share in row["shares"]] == [0.6, *[0.0] * 19, 0.3, 0.1]
 
 
@@ -72,7 +72,7 @@ def test_values_that_statistics_json_would_not_list_have_no_name():
     keys = [f"secret{place}" for place in range(500)]
     content, _ = compared(profile_of(text_feature("id", keys)), profile_of(text_feature("id", keys)))
 
-    assert bins_of(content)["id"][:2] == ["value 1", "value 2"]
+    assert decode_bins(content)["id"][:2] == ["value 1", "value 2"]
     assert b"secret" not in content
 
 
@@ -102,7 +102,7 @@ def test_checks_are_those_of_checks_json():
         {"feature": "sex", "metric": "DI", "facet_value": "f", "check": "bias", "status": "passed", "threshold": None}
     )
 
-    rows = rows_of(checks_file((*results, bias))[CHECKS])
+    rows = rows_of(encode_checks((*results, bias))[CHECKS])
 
     told = CheckResults(checks=results).plain()["checks"]
     assert (rows[-1]["name"], rows[-1]["part"]) == ("DI", "sex=f")
@@ -127,7 +127,7 @@ def test_checks_are_those_of_checks_json():
 def test_a_row_has_the_outcome_of_its_feature_and_of_its_run():
     unsure = CheckResult(feature="x", check="baseline_drift_check", status=CheckStatus.CANNOT_TELL, threshold=0.1)
     summary = Summary((SummaryRow("x", kind="number"), SummaryRow("y", kind="number")))
-    content = summary_file(summary, (unsure,))[SUMMARY]
+    content = encode_summary(summary, (unsure,))[SUMMARY]
     described = RunDescription(
         job="monitor",
         analysis_type="DATA_QUALITY",
@@ -142,7 +142,7 @@ def test_a_row_has_the_outcome_of_its_feature_and_of_its_run():
         outcome=Outcome.CANNOT_TELL,
     )
 
-    x, y = rows_of_run(content, described).to_pylist()
+    x, y = create_run_rows(content, described).to_pylist()
     assert x["name"] == "x"
     assert x["outcome"] == "cannot tell"
     assert x["run_outcome"] == "cannot tell"
@@ -157,8 +157,8 @@ def test_a_metric_has_its_value_its_interval_and_its_own_threshold():
         metric="auc", check="c", status=CheckStatus.VIOLATED, observed=0.75, interval=(0.7, 0.8), threshold=0.9
     )
 
-    [found] = rows_of(summary_file(Summary((row,)), (check,))[SUMMARY])
-    [alone] = rows_of(summary_file(Summary((replace(row, low=0.6, high=0.9),)))[SUMMARY])
+    [found] = rows_of(encode_summary(Summary((row,)), (check,))[SUMMARY])
+    [alone] = rows_of(encode_summary(Summary((replace(row, low=0.6, high=0.9),)))[SUMMARY])
 
     assert (found["value"], found["low"], found["high"], found["threshold"]) == (0.75, 0.7, 0.8, 0.9)
     assert found["distance"] is None

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from spark_model_monitor.reports.outputs.printable import text_table
+from spark_model_monitor.reports.outputs.printable import format_table
 
 
 def test_columns_are_as_wide_as_their_content_and_numbers_stand_to_the_right():
-    table = text_table(["feature", "mean", "n"], [["age", 41.5, 7], ["a long name", None, 12_345]])
+    table = format_table(["feature", "mean", "n"], [["age", 41.5, 7], ["a long name", None, 12_345]])
 
     assert table.splitlines() == [
         "feature      mean      n",
@@ -35,15 +35,15 @@ def test_columns_are_as_wide_as_their_content_and_numbers_stand_to_the_right():
     ],
 )
 def test_numbers_are_short_and_keep_four_digits(number, shown):
-    assert text_table(["n"], [[number]]).splitlines()[-1].strip() == shown
+    assert format_table(["n"], [[number]]).splitlines()[-1].strip() == shown
 
 
 def test_a_table_that_is_too_wide_shortens_its_first_column_only():
-    table = text_table(["feature", "value"], [["x" * 90, "y" * 30]], width=60)
+    table = format_table(["feature", "value"], [["x" * 90, "y" * 30]], width=60)
 
     assert max(map(len, table.splitlines())) == 60
     assert table.splitlines()[-1] == "x" * 27 + "…  " + "y" * 30
 
 
 def test_a_table_without_rows_is_its_header():
-    assert text_table(["feature", "n"], []) == "feature  n\n-------  -\n"
+    assert format_table(["feature", "n"], []) == "feature  n\n-------  -\n"

@@ -13,7 +13,7 @@ from tests.unit.outputs.test_result_tables import number_feature, profile_of, te
 from spark_model_monitor.cli import main as cli
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.archive import path_of, to_parquet
+from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
 from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS, compare, main
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.statistics.states import Profile
@@ -24,7 +24,7 @@ def put(folder, *features) -> str:
     profile = profile_of(*features)
     documents = monitor.documents(profile, monitor.metrics(profile))
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    publish({**files, path_of(Profile): to_parquet(profile)}, str(folder))
+    publish({**files, name_state_file(Profile): to_parquet(profile)}, str(folder))
     return str(folder)
 
 

@@ -12,10 +12,10 @@ from spark_model_monitor.reports.history_page.fleet import (
     SeenWindow,
     State,
     Watched,
-    causes_of,
-    page_of_all,
+    create_fleet_page,
+    group_by_cause,
 )
-from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.reports.page.files import render_html
 
 
 def windows(*violations, causes=()):
@@ -39,7 +39,7 @@ def test_the_worst_stand_first_and_of_those_the_oldest():
         Watched("new", State.WAITING, "DATA_QUALITY"),
     ]
 
-    page = page_of_all(watched, "shop")
+    page = create_fleet_page(watched, "shop")
     models = [line["model"] for line in lines_of(page)]
     assert models == ["old", "young", "unread", "unsure", "new", "fine"]
 
@@ -59,7 +59,7 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
         ),
         Watched("b", State.OK, "DATA_QUALITY", "b", windows=windows(0)),
     ]
-    first, second = lines_of(page_of_all(watched, "shop"))
+    first, second = lines_of(create_fleet_page(watched, "shop"))
 
     assert first["data quality"] == Link("✓ no alert", "r/a/report.html")
     assert first["bias"] == Link("✗ in alert", "r/b.html")
@@ -85,14 +85,17 @@ def test_the_headline_counts_models(states, said):
         for place, state in enumerate(states)
     ]
 
-    assert page_of_all(watched, "shop").headline.text == said
+    assert create_fleet_page(watched, "shop").headline.text == said
 
 
 def test_the_headline_says_which_began_first():
     alert = {"state": State.IN_ALERT, "windows": windows(1, causes=("a",))}
     watched = [Watched("a", since="2024-03-04T19:00:00Z", **alert), Watched("b", since="2024-03-04T18:00:00Z", **alert)]
 
-    assert page_of_all(watched, "shop").headline.text == "2 of 2 models are in alert, the first since 2024-03-04 18:00."
+    assert (
+        create_fleet_page(watched, "shop").headline.text
+        == "2 of 2 models are in alert, the first since 2024-03-04 18:00."
+    )
 
 
 def test_what_most_have_in_common_is_one_cause():
@@ -107,7 +110,7 @@ def test_what_most_have_in_common_is_one_cause():
         Watched("f", windows=windows(1, causes=("income",)), state=State.IN_ALERT, since="2024-03-04T19:00:00Z"),
     ]
 
-    assert ["".join(each.name for each in cause.of) for cause in causes_of(watched)] == ["abc", "de", "f"]
+    assert ["".join(each.name for each in cause.of) for cause in group_by_cause(watched)] == ["abc", "de", "f"]
 
 
 def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():
@@ -127,7 +130,7 @@ def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():
         for number in range(1_000)
         for kind in ("DATA_QUALITY", "MODEL_QUALITY", "MODEL_BIAS", "MODEL_EXPLAINABILITY")
     ]
-    html = html_of(page_of_all(watched, "shop"))
+    html = render_html(create_fleet_page(watched, "shop"))
 
     assert len(html.encode()) <= 5_000_000
     assert html.count("<tr") == 1_002
@@ -136,7 +139,7 @@ def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():
 
 def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
     watched = [Watched(f"m{number:05}", State.OK, "DATA_QUALITY") for number in range(10_000)]
-    page = page_of_all(watched, "shop")
+    page = create_fleet_page(watched, "shop")
     [table] = next(section.blocks for section in page.sections if section.heading == "All models")
 
     assert len(table.lines) == MOST_LINES
@@ -145,12 +148,12 @@ def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
 
 
 def test_tables_are_called_tables_and_not_models():
-    page = page_of_all(
+    page = create_fleet_page(
         [Watched(name, State.OK, "DATA_QUALITY", name) for name in ("sales.orders", "sales.items")],
         "sales.*",
         noun="table",
     )
-    words = html_of(page).partition("</style>")[2].partition("<script>")[0]
+    words = render_html(page).partition("</style>")[2].partition("<script>")[0]
 
     assert "2 tables" in str(page.headline)
     assert "All tables" in [section.heading for section in page.sections]
@@ -163,7 +166,7 @@ def test_a_long_sentence_is_cut_between_words_and_a_time_never_in_its_middle():
         note = f"{'x' * number} " + f"{time} (orders) " * 9
         [table] = next(
             section.blocks
-            for section in page_of_all(
+            for section in create_fleet_page(
                 [Watched("orders", State.OK, "DATA_QUALITY", "orders", note=note)], "all"
             ).sections
             if section.heading == "All models"

@@ -40,8 +40,8 @@ from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
 from spark_model_monitor.monitors.model_quality.page import create_page as create_quality_page
 from spark_model_monitor.reports.history_page.compare import compare
-from spark_model_monitor.reports.history_page.compare import page_of as page_of_comparison
-from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
+from spark_model_monitor.reports.history_page.compare import create_comparison_page as page_of_comparison
+from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, create_fleet_page
 
 ROWS = 3_000
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
@@ -246,7 +246,9 @@ def test_a_page_of_a_fleet_denies_nothing(counts):
     ]
     watched += [Watched(f"calm {index}", State.OK, "DATA_QUALITY", windows=calm) for index in range(3)]
 
-    assert [problem for problem in find_contradictions(page_of_all(watched, "shop")) if "marked" not in problem] == []
+    assert [
+        problem for problem in find_contradictions(create_fleet_page(watched, "shop")) if "marked" not in problem
+    ] == []
 
 
 BAD_PAGES = {

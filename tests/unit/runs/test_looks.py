@@ -14,7 +14,7 @@ from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
 from spark_model_monitor.documents.alerts import Alerts
 from spark_model_monitor.monitors.data_quality.distribution.window_history import WINDOW
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from spark_model_monitor.reports.history.variation import Entry, new_history, write_history
+from spark_model_monitor.reports.history.variation import Entry, create_history, write_history
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runs.looks import budget_share_of_look
 
@@ -53,7 +53,7 @@ class Hours:
 
     def remember(self, rows, windows=30) -> None:
         """Earlier hours of so many rows, the newest of which came seconds before their ends."""
-        history = new_history(str(self.folder / "out"))
+        history = create_history(str(self.folder / "out"))
         for number in range(1, windows + 1):
             time = f"{HOUR - (number - 1) * 60 * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
             noise = float(self.rng.exponential())

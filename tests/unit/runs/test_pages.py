@@ -21,8 +21,8 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import Highlight
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, around
-from spark_model_monitor.reports.notices import AlertReport, Report, document, headline, text
+from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, read_neighbour_runs
+from spark_model_monitor.reports.notices import AlertReport, Report, create_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runs.results import Baseline, Findings
@@ -79,9 +79,9 @@ def test_every_place_that_tells_of_a_run_says_the_same_sentence(violated):
     report = Report(
         "DATA_QUALITY", "r1", HOUR.end, AlertReport(AlertStatus.IN_ALERT, changed=True), 1, said=violated.headline()
     )
-    assert headline(report).endswith(said)
-    assert said in text(report)
-    assert document(report)["headline"] == said
+    assert write_headline(report).endswith(said)
+    assert said in write_text(report)
+    assert create_document(report)["headline"] == said
 
 
 def test_a_change_that_goes_on_says_since_when(violated):
@@ -199,7 +199,7 @@ def test_a_card_shows_the_windows_before_with_the_limit_that_parts_the_violated_
     top, later, found = hours
     place = str(top / f"2024/03/04/{20 + later}")
     described = found._described(None)
-    shown = around(place, described, found.files()[SUMMARY])
+    shown = read_neighbour_runs(place, described, found.files()[SUMMARY])
 
     assert shown.hours["charge"].bad == (False, True, True)
     assert shown.hours["charge"].times == ("18:00", "19:00", "20:00")
@@ -216,13 +216,13 @@ def test_neighbours_have_links_where_they_are(hours):
         update={"window": RunContext(HOUR.start - timedelta(hours=1), HOUR.start).window}
     )
 
-    links = dict(around(place, described, found.files()[SUMMARY]).links)
+    links = dict(read_neighbour_runs(place, described, found.files()[SUMMARY]).links)
     assert list(links) == ["← 18:00", "20:00 →", "all windows"]
     assert all(Path(place, path).resolve().is_file() for path in links.values())
 
 
 def test_a_run_outside_of_an_hours_folder_has_no_windows_before_it(violated, tmp_path):
-    assert around(str(tmp_path), violated._described(None), b"") == NOTHING_AROUND
+    assert read_neighbour_runs(str(tmp_path), violated._described(None), b"") == NOTHING_AROUND
 
 
 def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do(violated):

@@ -26,8 +26,8 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import ViolationsFound
-from spark_model_monitor.reports.notices import AlertReport, document_bytes, headline, text
-from spark_model_monitor.reports.outputs.junit import junit_xml
+from spark_model_monitor.reports.notices import AlertReport, encode_document, write_headline, write_text
+from spark_model_monitor.reports.outputs.junit import encode_junit
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.runtime.publishing import report_of
 
@@ -114,10 +114,10 @@ def collect_what_leaves(findings, tmp_path, analysis_type):
         findings.without_values.raise_for_violations()
     return {
         "report": repr(report),
-        "message": headline(report) + text(report),
-        "document": document_bytes(report).decode(),
+        "message": write_headline(report) + write_text(report),
+        "document": encode_document(report).decode(),
         "page": "" if report.page is None else report.page().decode(),
-        "JUnit": junit_xml(findings.sendable.results, analysis_type).decode(),
+        "JUnit": encode_junit(findings.sendable.results, analysis_type).decode(),
         "tables": str([pq.read_table(pa.BufferReader(content)).to_pylist() for content in tables.values()]),
         "violations": (tmp_path / "constraint_violations.json").read_text(),
         "error": str(error.value),

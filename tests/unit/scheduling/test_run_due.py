@@ -19,7 +19,7 @@ from tests.servers import http_server
 from tests.unit.scheduling.conftest import at
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.reports.history.baselines import shares_at
+from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.command import Doing, Request, run_due
@@ -642,7 +642,7 @@ def test_impact_is_by_the_version_of_the_baseline_that_counts(schedule):
     schedule.run(at(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--attributions"] == "versions"
-    assert shares_at(str(schedule.folder / "versions")) == {"age": 0.25, "plan": 0.75}
+    assert read_shares(str(schedule.folder / "versions")) == {"age": 0.25, "plan": 0.75}
 
 
 def test_the_env_files_own_attributions_count(schedule):

@@ -55,7 +55,7 @@ def prune(given: argparse.Namespace) -> int:
     from datetime import datetime, timedelta, timezone
 
     from spark_model_monitor.errors import BadConfiguration
-    from spark_model_monitor.reports.history.maintenance import Trees, prunable, prune, totals
+    from spark_model_monitor.reports.history.maintenance import Trees, count_totals, find_prunable, prune
     from spark_model_monitor.running.scheduling.schedules import read_offset
 
     age = read_offset(given.older_than, "--older-than")
@@ -69,11 +69,11 @@ def prune(given: argparse.Namespace) -> int:
         raise BadConfiguration("nothing is named that has hours; write --captures, --merged or --reports DIRECTORY")
     trees = Trees(given.captures, given.merged, given.reports, given.pages, given.keep_windows)
     with opened([*given.captures, *given.merged, *given.reports]):
-        items = prunable(trees, datetime.now(timezone.utc) - age)
+        items = find_prunable(trees, datetime.now(timezone.utc) - age)
         for item in items if given.dry_run else ():
             sys.stdout.write(f"{item.path}\n")
         if not given.dry_run:
             prune(items, outputs=(*given.merged, *given.reports))
-    for kind, (files, size_bytes) in totals(items).items():
+    for kind, (files, size_bytes) in count_totals(items).items():
         sys.stdout.write(f"{kind.value}: {files:,} files, {size_bytes:,} bytes\n")
     return 0

@@ -84,9 +84,9 @@ def _rows_flags(parser: argparse.ArgumentParser) -> None:
 @VERBS.register("rows", group="look", flags=_rows_flags)
 def rows(given: argparse.Namespace) -> int:
     """Print the ids of rows behind a violation, or the rows themselves."""
-    from spark_model_monitor.reports.examples import rows_behind
+    from spark_model_monitor.reports.examples import read_rows_behind
 
     with opened([given.run_path, given.source or ""]):
-        for line in rows_behind(given.run_path, given.feature, given.source):
+        for line in read_rows_behind(given.run_path, given.feature, given.source):
             sys.stdout.write(line + "\n")
     return 0

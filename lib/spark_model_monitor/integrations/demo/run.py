@@ -47,9 +47,9 @@ from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMo
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.baselines import read_baseline, shares_at
+from spark_model_monitor.reports.history.baselines import read_baseline, read_shares
 from spark_model_monitor.reports.history_page import command
-from spark_model_monitor.reports.outputs.printable import error_lines, text_table
+from spark_model_monitor.reports.outputs.printable import error_lines, format_table
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -79,7 +79,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
     """
     config = AnalysisConfig.from_json((output / ANALYSIS).read_text(encoding="utf-8"))
     explaining = ExplainabilityMonitor(AttributionMeasures.of(config, churn.score, baseline=str(attributions)))
-    known = read_baseline(baseline).with_attributions(shares_at(str(attributions)))
+    known = read_baseline(baseline).with_attributions(read_shares(str(attributions)))
     watched: tuple[tuple[str, Monitor, StoredBaseline, Path], ...] = (
         (HOURS, DataQualityMonitor(), known, baseline),
         (EXPLAINED, explaining, read_baseline(attributions, explaining), attributions),
@@ -284,7 +284,7 @@ def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
 def _found(statistics: Statistics) -> str:
     """The table of all features."""
     rows = [[row[key] for key in SHOWN.values()] for row in as_rows(statistics)]
-    return f"{statistics.dataset.item_count:,} rows, {len(rows)} features\n\n{text_table(list(SHOWN), rows)}"
+    return f"{statistics.dataset.item_count:,} rows, {len(rows)} features\n\n{format_table(list(SHOWN), rows)}"
 
 
 def _places(output: Path) -> str:

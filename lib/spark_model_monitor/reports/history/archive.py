@@ -19,8 +19,8 @@ from spark_model_monitor.documents.statistics import LatencyStatistics, RequestS
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import OUTCOME, Past, Variation
 from spark_model_monitor.monitors.protocol import PublishedMetric
-from spark_model_monitor.reports.outputs.files import current_run
-from spark_model_monitor.reports.outputs.result_tables import parquet_of
+from spark_model_monitor.reports.outputs.files import read_current_run
+from spark_model_monitor.reports.outputs.result_tables import encode_parquet
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, LATER
@@ -49,7 +49,7 @@ SCHEMA = pa.schema(
 )
 
 
-def path_of(kind: type[State]) -> str:
+def name_state_file(kind: type[State]) -> str:
     """The path of a run's state of this type, relative to its output path."""
     return f"{FOLDER}/{kind.KIND}.parquet"
 
@@ -58,7 +58,7 @@ def to_parquet(state: State) -> bytes:
     """A state as bytes; deterministic."""
     header: dict[str, Any]
     if isinstance(state, Profile):
-        rows = _rows_of_profile(state)
+        rows = _create_profile_rows(state)
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
         if lacking := {
             str(index): sorted(feature.lacking) for index, feature in enumerate(state.features) if feature.lacking
@@ -68,7 +68,7 @@ def to_parquet(state: State) -> bytes:
         rows = [{"kind": state.KIND, "state": state.to_bytes()}]
         header = {"version": VERSION, "kind": state.KIND}
     schema = SCHEMA.with_metadata({METADATA: json.dumps(header).encode()})
-    return parquet_of(pa.Table.from_pylist(rows, schema=schema))
+    return encode_parquet(pa.Table.from_pylist(rows, schema=schema))
 
 
 def from_parquet(content: bytes, where: str) -> State:
@@ -76,12 +76,12 @@ def from_parquet(content: bytes, where: str) -> State:
 
     Raises BadState for other content, or for a version that this release does not read.
     """
-    with _told(where):
+    with _name_file_in_errors(where):
         table, header = _read(content, where)
         rows = table.to_pylist()
         if "kind" in header:
             return decode(rows[0]["state"])
-        return _profile_of(rows, header, where)
+        return _decode_profile(rows, header, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class StoredProfile:
 
         Raises BadState as `from_parquet` does; so does `features`.
         """
-        with _told(where):
+        with _name_file_in_errors(where):
             table, header = _read(content, where)
             if "kind" in header:
                 return None
@@ -110,21 +110,21 @@ class StoredProfile:
         """The features with these names; of columns with the same name, the first one. kinds: the kinds of states to
         decode, if not all.
         """
-        with _told(self._where):
+        with _name_file_in_errors(self._where):
             pairs = zip(self._table["feature"].to_pylist(), self._table["kind"].to_pylist(), strict=True)
             indices = [
                 index for index, (name, kind) in enumerate(pairs) if name in names and (kinds is None or kind in kinds)
             ]
             rows = [self._table.slice(index, 1) for index in indices]  # `take` would load pandas
             if rows:
-                features = _profile_of(pa.concat_tables(rows).to_pylist(), self._header, self._where).features
+                features = _decode_profile(pa.concat_tables(rows).to_pylist(), self._header, self._where).features
             else:
                 features = ()
             return {feature.name: feature for feature in reversed(features)}
 
 
 @contextmanager
-def _told(where: str) -> Iterator[None]:
+def _name_file_in_errors(where: str) -> Iterator[None]:
     """Turns any error about the file's content into a sentence that begins with its path."""
     try:
         yield
@@ -136,7 +136,7 @@ def _told(where: str) -> Iterator[None]:
 
 def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
     """The file's rows and its header."""
-    table = table_in(content, where)
+    table = read_archived_table(content, where)
     header: dict[str, Any] = json.loads(table.schema.metadata[METADATA])
     version = header["version"]
     if version != VERSION:
@@ -149,7 +149,7 @@ def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
     return table, header
 
 
-def table_in(content: bytes, where: str, columns: Sequence[str] | None = None) -> pa.Table:
+def read_archived_table(content: bytes, where: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of one of our Parquet files, whoever wrote it. columns: the columns to read, if present; None: all.
 
     Raises BadState if it can't be read, or announces more than any of our files has.
@@ -174,7 +174,7 @@ def _require_bounds(announced: pq.FileMetaData, where: str) -> None:
         )
 
 
-def _rows_of_profile(profile: Profile) -> list[dict[str, Any]]:
+def _create_profile_rows(profile: Profile) -> list[dict[str, Any]]:
     return [
         {
             "position": position,
@@ -188,7 +188,7 @@ def _rows_of_profile(profile: Profile) -> list[dict[str, Any]]:
     ]
 
 
-def _profile_of(rows: list[dict[str, Any]], header: Mapping[str, Any], where: str) -> Profile:
+def _decode_profile(rows: list[dict[str, Any]], header: Mapping[str, Any], where: str) -> Profile:
     blobs: dict[tuple[int, str, str], list[bytes]] = {}
     for row in rows:
         key = (row["position"], row["feature"], row["column_type"])
@@ -221,7 +221,7 @@ MAY_LACK = {*LATER, OUTCOME}  # columns that files of earlier releases lack
 _PARTS = pa.schema(OF_FEATURE)
 
 
-def parts_file(variation: Variation) -> dict[str, bytes]:
+def encode_parts(variation: Variation) -> dict[str, bytes]:
     """parts.parquet by name."""
     rows = {name: [] for name in _PARTS.names}  # type: dict[str, list[object]]
     for feature, raw in variation.past.items():
@@ -231,11 +231,11 @@ def parts_file(variation: Variation) -> dict[str, bytes]:
     metadata = {"unfit": json.dumps(dict(variation.unfit))}
     if variation.are_by_time:
         metadata["by_time"] = "true"
-    return {PARTS: parts_to_parquet(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
+    return {PARTS: encode_parts_table(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
 
 
-def parts_of(content: bytes, where: str) -> Variation:
-    """The content that `parts_file` wrote. where: the file, for errors.
+def decode_parts(content: bytes, where: str) -> Variation:
+    """The content that `encode_parts` wrote. where: the file, for errors.
 
     Raises BadState for other content.
     """
@@ -245,10 +245,10 @@ def parts_of(content: bytes, where: str) -> Variation:
         "".join(unfit.values()).encode()  # half a surrogate pair can't be encoded
     except MALFORMED as error:
         raise BadState(f"{where}: is no {PARTS} of ours ({type(error).__name__}); make the baseline again") from error
-    return Variation(by_feature(table), unfit, b"by_time" in table.schema.metadata)
+    return Variation(split_by_feature(table), unfit, b"by_time" in table.schema.metadata)
 
 
-def by_feature(table: pa.Table) -> Past:
+def split_by_feature(table: pa.Table) -> Past:
     """The raw statistics of each feature."""
     encoded = table["feature"].combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
@@ -262,9 +262,9 @@ def by_feature(table: pa.Table) -> Past:
     return {name: {field: split[field][index] for field in FIELDS} for index, name in enumerate(names)}
 
 
-def parts_to_parquet(table: pa.Table) -> bytes:
+def encode_parts_table(table: pa.Table) -> bytes:
     """The table as a file: the same bytes for the same table, whether it was read or computed."""
-    return parquet_of(table.replace_schema_metadata(table.schema.metadata or None))
+    return encode_parquet(table.replace_schema_metadata(table.schema.metadata or None))
 
 
 def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
@@ -272,7 +272,7 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
 
     Raises BadState if that isn't so.
     """
-    table = table_in(content, where, schema.names)
+    table = read_archived_table(content, where, schema.names)
     for name in schema.names:
         if name in MAY_LACK and name not in table.column_names:
             nothing = pa.nulls(len(table), schema.field(name).type)
@@ -316,7 +316,7 @@ def request_statistics(requests: Requests) -> RequestStatistics:
     )
 
 
-def published_requests(statistics: RequestStatistics) -> tuple[PublishedMetric, ...]:
+def create_request_metrics(statistics: RequestStatistics) -> tuple[PublishedMetric, ...]:
     """The numbers for a metrics platform, without undefined ones."""
     latency = statistics.latency_ms
     numbers = (
@@ -333,25 +333,25 @@ def _from(requests: Requests, first: int) -> int:
     return sum(count for status, count in requests.statuses.items() if status >= first)
 
 
-def request_files(requests: Requests) -> dict[str, bytes]:
+def encode_requests(requests: Requests) -> dict[str, bytes]:
     """The document and the state, by name relative to the output path. requests: at least one."""
     document = request_statistics(requests)
-    return {document.FILE_NAME: document.to_json().encode(), path_of(Requests): to_parquet(requests)}
+    return {document.FILE_NAME: document.to_json().encode(), name_state_file(Requests): to_parquet(requests)}
 
 
-def sum_of_requests(paths: Sequence[str]) -> Requests:
+def add_requests(paths: Sequence[str]) -> Requests:
     """The sum of the requests of all runs, in this order; runs whose records have no metadata add nothing.
 
     paths: output paths on this machine.
     """
-    return sum((_requests_of(path) for path in paths), Requests())
+    return sum((_read_requests(path) for path in paths), Requests())
 
 
-def _requests_of(path: str) -> Requests:
-    run = current_run(path)
-    if run is None or path_of(Requests) not in run.digests:
+def _read_requests(path: str) -> Requests:
+    run = read_current_run(path)
+    if run is None or name_state_file(Requests) not in run.digests:
         return Requests()
-    where = join(run.folder, path_of(Requests))
+    where = join(run.folder, name_state_file(Requests))
     state = from_parquet(storage_of(where).read(where), where)
     assert isinstance(state, Requests)  # guaranteed by the file's name
     return state

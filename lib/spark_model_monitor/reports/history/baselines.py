@@ -17,14 +17,14 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor
-from spark_model_monitor.reports.history.archive import PARTS, from_parquet, parts_of, path_of
+from spark_model_monitor.reports.history.archive import PARTS, decode_parts, from_parquet, name_state_file
 from spark_model_monitor.reports.outputs.files import (
     HOUR_FOLDERS,
     RUNS,
     Run,
-    current_run,
-    document_of,
-    file_at,
+    read_current_run,
+    read_document,
+    resolve_file,
     run_before,
 )
 from spark_model_monitor.statistics.states import State
@@ -83,15 +83,15 @@ def read_baseline(
     ('items',)
     """
     with opened_by(spark):
-        return of_run(os.fspath(path), monitor)
+        return read_run_baseline(os.fspath(path), monitor)
 
 
-def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
+def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     """The baseline from the run published below `path`; any run can be one, including a monitoring run.
 
     Raises BadInput if no run was published there, BadDocument or BadState if one of its files can't be read.
     """
-    run = current_run(path)
+    run = read_current_run(path)
     if run is None:
         # a folder from the service, or a copy of one: documents only
         storage = storage_of(path)
@@ -101,93 +101,93 @@ def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
                 f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
                 "baselining job"
             )
-        return of_files(constraints, _statistics_below(path, storage, monitor), monitor)
-    return _of_published(path, run, monitor, edits=True)
+        return read_file_baseline(constraints, _find_statistics(path, storage, monitor), monitor)
+    return _read_published(path, run, monitor, edits=True)
 
 
-def of_files(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
+def read_file_baseline(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
     """The baseline from a file of constraints, one of statistics, and the state next to the latter if there is one. A kind
     without statistics has its state next to the constraints.
 
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
-    constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
+    constraints = _read_document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
     constraints_folder = constraints_path.rpartition("/")[0] or "."
-    run, suggested = _with_suggestion(run_before(constraints_folder), constraints_folder, monitor)
+    run, suggested = _read_suggestion(run_before(constraints_folder), constraints_folder, monitor)
 
     statistics: Document | None = None
     folder: str | None = constraints_folder
     if monitor.STATISTICS is not None:
         if statistics_path is None and monitor.FINDS_STATISTICS:
-            statistics_path = _statistics_below(constraints_folder, storage_of(constraints_folder), monitor)
+            statistics_path = _find_statistics(constraints_folder, storage_of(constraints_folder), monitor)
         folder = None
         if statistics_path is not None:
-            statistics = _document(monitor.STATISTICS, storage_of(statistics_path), statistics_path)
+            statistics = _read_document(monitor.STATISTICS, storage_of(statistics_path), statistics_path)
             folder = statistics_path.rpartition("/")[0] or "."
 
     state = None
     if folder is not None:
-        state = state_below(folder, storage_of(folder), monitor)
+        state = read_state_below(folder, storage_of(folder), monitor)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
     if run is not None and statistics is not None:
-        return _with_parts(baseline, run)
+        return _add_parts(baseline, run)
     return baseline
 
 
-def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
+def read_previous_baseline(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     """The run before the one that will be published below `output_path`; None if there was none.
 
     It is the run published at the same path, or for a path that ends in yyyy/mm/dd/hh that of the latest earlier hour.
     """
     run = run_before(output_path)
     if run is not None:
-        return _of_published(output_path, run, monitor, edits=False)
-    earlier = earlier_hour(output_path)
+        return _read_published(output_path, run, monitor, edits=False)
+    earlier = find_earlier_hour(output_path)
     if earlier:
-        return of_run(earlier, monitor)
+        return read_run_baseline(earlier, monitor)
     return None
 
 
-def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
+def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
     """edits: whether to use constraints edited at `path` after the run was published; users tune thresholds there."""
     name = monitor.CONSTRAINTS.FILE_NAME
-    run, suggested = _with_suggestion(run, path, monitor)
+    run, suggested = _read_suggestion(run, path, monitor)
     storage = storage_of(run.folder)
     if suggested is None:
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
         )
-    edited = edited_file(name, path, run) if edits else None
+    edited = find_edited_file(name, path, run) if edits else None
     if edited:
-        constraints = _document(monitor.CONSTRAINTS, storage_of(edited), edited)
+        constraints = _read_document(monitor.CONSTRAINTS, storage_of(edited), edited)
     else:
         constraints = suggested
-    baseline = monitor.stored_baseline(constraints, None, state_below(run.folder, storage, monitor), suggested)
-    return _with_parts(baseline.with_source(partial(_rows_of, run, baseline.names, opening_session())), run)
+    baseline = monitor.stored_baseline(constraints, None, read_state_below(run.folder, storage, monitor), suggested)
+    return _add_parts(baseline.with_source(partial(_read_rows_again, run, baseline.names, opening_session())), run)
 
 
-def _with_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document | None]:
+def _read_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document | None]:
     """The run published at `path`, with the constraints as it wrote them. The copies at `path` are its files if they were
     moved there without `_runs/`.
     """
     if run is None:
         return run, None
     try:
-        return run, document_of(run, monitor.CONSTRAINTS)
+        return run, read_document(run, monitor.CONSTRAINTS)
     except BadInput:
         if storage_of(run.folder).exists(run.folder):
             raise
     log.info("%s: its files were moved there without %s", path, RUNS)
     moved = replace(run, folder=path)
-    return moved, document_of(moved, monitor.CONSTRAINTS)
+    return moved, read_document(moved, monitor.CONSTRAINTS)
 
 
-def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
+def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
     """The rows that a run has read. Raises BadInput for too many to read again."""
     from spark_model_monitor.data.reading.data import read_again
 
     with opened_by(spark):
-        described = document_of(run, RunDescription)
+        described = read_document(run, RunDescription)
         path = join(run.folder, LEDGER)
         files = json.loads(storage_of(path).read(path))["files"]
     read_by = (described.read_by if described is not None else None) or {}
@@ -196,15 +196,15 @@ def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Da
     return read_again([file["path"] for file in files], read_by, names or None, spark)
 
 
-def _with_parts(baseline: Any, run: Run) -> Any:
+def _add_parts(baseline: Any, run: Run) -> Any:
     """The baseline with the variation of its parts, if the run stored it."""
     if PARTS not in run.digests or not isinstance(baseline, QualityBaseline):
         return baseline
     path = join(run.folder, PARTS)
-    return baseline.with_parts(parts_of(storage_of(path).read(path), path))
+    return baseline.with_parts(decode_parts(storage_of(path).read(path), path))
 
 
-def edited_file(name: str, path: str, run: Run) -> str | None:
+def find_edited_file(name: str, path: str, run: Run) -> str | None:
     """The file at `path` if it was edited after the run was published."""
     storage = storage_of(path)
     copy = join(path, name)
@@ -214,11 +214,11 @@ def edited_file(name: str, path: str, run: Run) -> str | None:
     return copy
 
 
-def _document(kind: type[Document], storage: Storage, path: str) -> Document:
+def _read_document(kind: type[Document], storage: Storage, path: str) -> Document:
     return kind.from_json(storage.read(path), path)
 
 
-def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | None:
+def _find_statistics(path: str, storage: Storage, monitor: Monitor) -> str | None:
     if monitor.STATISTICS is None:
         return None
     statistics = join(path, monitor.STATISTICS.FILE_NAME)
@@ -227,15 +227,15 @@ def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | No
     return None
 
 
-def state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+def read_state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
     """The state in a run's folder; None without one."""
-    path = join(folder, path_of(monitor.BASELINE_STATE or monitor.STATE))
+    path = join(folder, name_state_file(monitor.BASELINE_STATE or monitor.STATE))
     if storage.exists(path):
         return from_parquet(storage.read(path), path)
     return None
 
 
-def earlier_hour(output_path: str) -> str | None:
+def find_earlier_hour(output_path: str) -> str | None:
     """The latest hour folder before `output_path` in which a run was published; searched from the latest down."""
     matched = HOUR_FOLDERS.match(output_path)
     if matched is None:
@@ -245,56 +245,56 @@ def earlier_hour(output_path: str) -> str | None:
     now = output_path.rstrip("/")[len(top) :]
     if not storage.exists(top):
         return None
-    for hour in hours_from_the_latest(storage, top):
+    for hour in list_hours_from_latest(storage, top):
         if hour < now and run_before(top + hour) is not None:
             return top + hour
     return None
 
 
-def hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:
+def list_hours_from_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:
     """`/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first; lists only as many folders as needed."""
     if below.count("/") == HOUR_LEVELS:
         yield below
         return
     for name in reversed(storage.list_folders(top + below)):
         if name.isdecimal():
-            yield from hours_from_the_latest(storage, top, f"{below}/{name}")
+            yield from list_hours_from_latest(storage, top, f"{below}/{name}")
 
 
 def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
     """The run published below `path`, or the files there with the names of `monitor`'s documents."""
-    run = current_run(path)
+    run = read_current_run(path)
     if run is None:
         statistics = None
         if monitor.STATISTICS:
             statistics = join(path, monitor.STATISTICS.FILE_NAME)
         return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), statistics)
-    return BaselineReference(run_id=run.run_id, folder=_resolved(run.folder))
+    return BaselineReference(run_id=run.run_id, folder=_resolve_path(run.folder))
 
 
 def to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
     """The file of constraints and, if there is one, of statistics."""
     statistics = None
     if statistics_path is not None and storage_of(statistics_path).exists(statistics_path):
-        statistics = _resolved(statistics_path)
-    return BaselineReference(constraints=_resolved(constraints_path), statistics=statistics)
+        statistics = _resolve_path(statistics_path)
+    return BaselineReference(constraints=_resolve_path(constraints_path), statistics=statistics)
 
 
 def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference | None:
     """The run before the one that will be published below `output_path`; None if there was none."""
     if run_before(output_path) is not None:
         return to_run(output_path, monitor)
-    earlier = earlier_hour(output_path)
+    earlier = find_earlier_hour(output_path)
     if earlier:
         return to_run(earlier, monitor)
     return None
 
 
-def _resolved(path: str) -> str:
+def _resolve_path(path: str) -> str:
     return storage_of(path).resolved(path)
 
 
-def shares_at(path: str) -> Mapping[str, float]:
+def read_shares(path: str) -> Mapping[str, float]:
     """The shares by feature. path: an analysis.json, the output path of a run with one, or a folder of promoted runs.
 
     Raises BadInput if it can't be read, BadDocument if it has no attributions.
@@ -304,5 +304,5 @@ def shares_at(path: str) -> Mapping[str, float]:
     if path.endswith(".json"):
         file = path
     else:
-        file = file_at(path, AttributionReport.FILE_NAME)
+        file = resolve_file(path, AttributionReport.FILE_NAME)
     return AttributionReport.from_json(storage_of(file).read(file), file).shares

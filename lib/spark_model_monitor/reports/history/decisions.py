@@ -14,18 +14,18 @@ from spark_model_monitor.documents.alerts import Decision, Promotion, Promotions
 from spark_model_monitor.documents.check_results import CheckResults, CheckStatus
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.reports.alerts import holding_alerts, path_of
+from spark_model_monitor.reports.alerts import open_alerts, resolve_alerts_path
 from spark_model_monitor.reports.history.variation import read_history, write_history
 from spark_model_monitor.reports.outputs.files import (
     ANALYSIS,
     CONSTRAINTS,
     RUNS,
     STATISTICS,
-    current_run,
-    document_of,
-    point_to,
     publish,
+    read_current_run,
+    read_document,
     run_before,
+    set_current_run,
 )
 from spark_model_monitor.storage import holding, join, opened_by, storage_of
 from spark_model_monitor.storage.files import NameKind, is_ours
@@ -89,14 +89,16 @@ def accept(
     ['country']
     """
     with opened_by(spark):
-        return _accepted(os.fspath(run), features, by, why, now or datetime.now(timezone.utc))
+        return _create_decision(os.fspath(run), features, by, why, now or datetime.now(timezone.utc))
 
 
-def _accepted(run_path: str, features: Sequence[str], by: str | None, why: str | None, now: datetime) -> Decision:
-    published = current_run(run_path)
+def _create_decision(
+    run_path: str, features: Sequence[str], by: str | None, why: str | None, now: datetime
+) -> Decision:
+    published = read_current_run(run_path)
     checks = None
     if published:
-        checks = document_of(published, CheckResults)
+        checks = read_document(published, CheckResults)
     if published is None or checks is None:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
     violated = [result for result in checks.checks if result.status is CheckStatus.VIOLATED]
@@ -116,11 +118,11 @@ def _accepted(run_path: str, features: Sequence[str], by: str | None, why: str |
         "why": why,
         "alarms": alarms,
     }
-    with holding_alerts(run_path):
+    with open_alerts(run_path):
         history = read_history(run_path)
         window = next((entry.window for entry in history.entries if entry.run_id == published.run_id), None)
         decision = Decision(run_id=published.run_id, window=window, **noted)
-        path = join(_folder_of(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
+        path = join(_name_folder(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
         storage_of(path).write(path, decision.to_json().encode())
         if window is not None:
             write_history(history.accepted(window, features))
@@ -129,7 +131,7 @@ def _accepted(run_path: str, features: Sequence[str], by: str | None, why: str |
 
 def read_decisions(output_path: str) -> list[Decision]:
     """The decisions on the runs that `output_path` belongs to, the oldest first; unreadable ones are ignored."""
-    folder = _folder_of(output_path)
+    folder = _name_folder(output_path)
     storage = storage_of(folder)
     files = storage.list_beginning(folder, "") if storage.exists(folder) else ()
     decisions = []
@@ -141,8 +143,8 @@ def read_decisions(output_path: str) -> list[Decision]:
     return decisions
 
 
-def _folder_of(output_path: str) -> str:
-    return join(path_of(output_path).rpartition("/")[0] or ".", FOLDER)
+def _name_folder(output_path: str) -> str:
+    return join(resolve_alerts_path(output_path).rpartition("/")[0] or ".", FOLDER)
 
 
 PAGE = "report.html"
@@ -165,7 +167,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         raise BadConfiguration(
             f"--model-version is {model_version!r}; it has to be letters, digits, '.' and '-', such as 7 or 2026-01-31"
         )
-    files = _files_of(run_path)
+    files = _read_baseline_files(run_path)
     version = join(baselines, model_version)
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     with holding(storage_of(baselines), baselines):
@@ -184,7 +186,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         _write(
             promotions, baselines
         )  # first: if something fails in between, running the same command again does the rest
-        point_to(run, baselines)
+        set_current_run(run, baselines)
     return promotion
 
 
@@ -194,26 +196,28 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
     Raises BadConfiguration if there is none before it, BadInput if its files are gone.
     """
     with holding(storage_of(baselines), baselines):
-        known = read_promotions(baselines)
-        if len(known.standing) < 2:
-            if known.standing:
-                current_version = known.standing[-1].model_version
+        past_promotions = read_promotions(baselines)
+        if len(past_promotions.standing) < 2:
+            if past_promotions.standing:
+                current_version = past_promotions.standing[-1].model_version
             else:
                 current_version = "none"
             raise BadConfiguration(
                 f"{baselines}: there is no version before the one that counts, which is {current_version}"
             )
-        *_, before, present = known.standing
-        run = current_run(join(baselines, before.model_version))
+        *_, before, present = past_promotions.standing
+        run = read_current_run(join(baselines, before.model_version))
         if run is None or run.run_id != before.run_id:
             raise BadInput(
                 f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall "
                 "count"
             )
         taken_back = present.model_copy(update={"taken_back": format_moment(now)})
-        promotions = tuple(taken_back if promotion is present else promotion for promotion in known.promotions)
-        point_to(run, baselines)  # first: until the history has it, the same command again does the rest
-        _write(known.model_copy(update={"promotions": promotions}), baselines)
+        promotions = tuple(
+            taken_back if promotion is present else promotion for promotion in past_promotions.promotions
+        )
+        set_current_run(run, baselines)  # first: until the history has it, the same command again does the rest
+        _write(past_promotions.model_copy(update={"promotions": promotions}), baselines)
     return before
 
 
@@ -243,9 +247,9 @@ def _write(promotions: Promotions, baselines: str) -> None:
     storage_of(path).write(path, promotions.to_json().encode())
 
 
-def _files_of(path: str) -> dict[str, bytes]:
+def _read_baseline_files(path: str) -> dict[str, bytes]:
     storage = storage_of(path)
-    run = current_run(path)
+    run = read_current_run(path)
     if run is None:
         names = [name for name in (STATISTICS, *TUNED) if storage.exists(join(path, name))]
         if not set(names) & set(TUNED):

@@ -23,17 +23,17 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError,
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
-from spark_model_monitor.reports.history.baselines import hours_from_the_latest
+from spark_model_monitor.reports.history.baselines import list_hours_from_latest
 from spark_model_monitor.reports.history.decisions import read_decisions
-from spark_model_monitor.reports.history.variation import Entry, History, new_history, write_history
+from spark_model_monitor.reports.history.variation import Entry, History, create_history, write_history
 from spark_model_monitor.reports.outputs.files import (
     CURRENT,
     HOUR_FOLDERS,
     RUNS,
     UNFINISHED,
     Run,
-    document_of,
     forget_unfinished,
+    read_document,
     run_before,
 )
 from spark_model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
@@ -48,23 +48,23 @@ def rebuild_history(folder: str) -> History:
     A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
     """
     storage = storage_of(folder)
-    history = new_history(folder)
+    history = create_history(folder)
     baselines = {}
     with holding(storage, folder):
-        for hour in reversed([*hours_from_the_latest(storage, folder)]):
+        for hour in reversed([*list_hours_from_latest(storage, folder)]):
             path = join(folder, hour.lstrip("/"))
             run = run_before(path)
             if run is None or PROFILE not in run.digests:
                 continue
             try:
-                reference = document_of(run, BaselineReference)
-                described = document_of(run, RunDescription)
+                reference = read_document(run, BaselineReference)
+                described = read_document(run, RunDescription)
                 if reference is None or described is None:
                     raise BadInput("it does not say which baseline it was compared with")
                 if (run_id := reference.run_id or reference.constraints) not in baselines:
-                    baselines[run_id] = _baseline(reference)
-                entry = _entry(folder, path, run, described, str(run_id))
-                history = _with_run(history, entry, baselines[run_id], run)
+                    baselines[run_id] = _read_reference_baseline(reference)
+                entry = _create_entry(folder, path, run, described, str(run_id))
+                history = _add_run(history, entry, baselines[run_id], run)
             except MonitorError as error:
                 log.warning("%s: is left out of the history: %s", path, error)
         if not history.table.num_rows:
@@ -76,11 +76,11 @@ def rebuild_history(folder: str) -> History:
     return history
 
 
-def _with_run(history: History, entry: Entry, baseline: Any, run: Run) -> History:
+def _add_run(history: History, entry: Entry, baseline: Any, run: Run) -> History:
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where).read(where), where)
     extended_baseline: Any = history.beside(baseline, entry.time, entry.baseline)
-    checks = document_of(run, CheckResults)
+    checks = read_document(run, CheckResults)
     if checks is None:
         return history.with_window(entry, extended_baseline.raw_statistics(state))
     violated = find_lost_examples(checks.current_checks)
@@ -89,7 +89,7 @@ def _with_run(history: History, entry: Entry, baseline: Any, run: Run) -> Histor
     return history.with_window(entry, statistics)
 
 
-def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
+def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
     window = described.window
     hour = parse_hour_of_path(join(path, ""))
     if window:
@@ -105,10 +105,10 @@ def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline
     return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
 
 
-def _baseline(reference: BaselineReference) -> Any:
+def _read_reference_baseline(reference: BaselineReference) -> Any:
     if reference.folder is not None:
-        return baselines.of_run(reference.folder)
-    return baselines.of_files(reference.constraints or "", reference.statistics)
+        return baselines.read_run_baseline(reference.folder)
+    return baselines.read_file_baseline(reference.constraints or "", reference.statistics)
 
 
 Found = TypeVar("Found")
@@ -160,22 +160,22 @@ class Trees:
     keep_windows: int | None = None
 
 
-def prunable(trees: Trees, before: datetime) -> list[Prunable]:
+def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     """Everything there that ended before a time. Without a session paths must be on this machine.
 
     Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs.
     """
-    items = [
-        *(item for path in trees.captures for item in _of_hours(Kind.CAPTURES, path, storage_of(path))),
-        *(item for path in trees.merged for item in _of_merge(path, storage_of(path))),
-        *(quarantine for path in trees.reports for quarantine in _quarantines(path, storage_of(path))),
+    candidates = [
+        *(candidate for path in trees.captures for candidate in _find_hours(Kind.CAPTURES, path, storage_of(path))),
+        *(candidate for path in trees.merged for candidate in _find_merge_files(path, storage_of(path))),
+        *(quarantine for path in trees.reports for quarantine in _find_quarantines(path, storage_of(path))),
     ]
     if trees.pages or trees.keep_windows is not None:
-        items += [item for path in trees.reports for item in _of_runs(trees, path, storage_of(path))]
-    old_items = [item for item in items if item.time <= before]
-    window_folders = tuple(join(item.path, "") for item in old_items if item.kind is Kind.WINDOWS)
+        candidates += [candidate for path in trees.reports for candidate in _find_runs(trees, path, storage_of(path))]
+    old_items = [candidate for candidate in candidates if candidate.time <= before]
+    window_folders = tuple(join(candidate.path, "") for candidate in old_items if candidate.kind is Kind.WINDOWS)
     if window_folders:
-        return [item for item in old_items if not item.path.startswith(window_folders)]
+        return [candidate for candidate in old_items if not candidate.path.startswith(window_folders)]
     return old_items
 
 
@@ -198,11 +198,11 @@ def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
             if item.kind is Kind.WINDOWS:
                 _delete_if_empty(storage_of(item.path), item.path)
     for output in outputs:
-        _let_go(output)
+        _finish_stopped_prunes(output)
     log.info("deleted %d folders and files", len(items))
 
 
-def _let_go(top: str) -> None:
+def _finish_stopped_prunes(top: str) -> None:
     """Briefly hold every held output, which cleans it up if its run is dead or left that to the next run there; an hour
     folder may never see another run.
     """
@@ -224,7 +224,7 @@ def _delete_empty_hours(storage: Storage, top: str) -> None:
     """Delete folders of hours, days, months and years that a killed prune has emptied; object stores have none."""
     if not is_local(top):
         return
-    for folder in [*_unless_gone(partial(_folders, storage), top, storage)]:
+    for folder in [*_list_unless_gone(partial(_list_folders, storage), top, storage)]:
         is_hour = parse_hour_of_path(join(folder, "")) is not None
         if not is_hour:
             _delete_empty_hours(storage, folder)
@@ -238,7 +238,7 @@ def _delete_empty_hours(storage: Storage, top: str) -> None:
 DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
 
 
-def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
+def count_totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
     """Number of files and bytes of each kind."""
     return {
         kind: (
@@ -249,59 +249,59 @@ def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
     }
 
 
-def _of_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
-    for folder, hour in _hour_folders(storage, top):
+def _find_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
+    for folder, hour in _list_hour_folders(storage, top):
         if storage.exists(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
             )
         output = top if kind is Kind.MERGED else None
-        yield _item(kind, folder, hour + HOUR, [*_unless_gone(storage.list_files, folder, storage)], output)
+        yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(storage.list_files, folder, storage)], output)
 
 
-def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
-    yield from _of_hours(Kind.MERGED, top, storage)
-    yield from _quarantines(top, storage)
+def _find_merge_files(top: str, storage: Storage) -> Iterator[Prunable]:
+    yield from _find_hours(Kind.MERGED, top, storage)
+    yield from _find_quarantines(top, storage)
     folder = join(top, PENDING)
     for file in storage.list_files(folder) if storage.exists(folder) else ():
         named = _PENDING_HOUR.fullmatch(file.path)
         if named is not None and (hour := parse_time(f"{named[1]}:00:00")) is not None:
-            yield _item(Kind.PENDING, file.path, hour + HOUR, [file], top)
+            yield _create_item(Kind.PENDING, file.path, hour + HOUR, [file], top)
 
 
-def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
+def _find_quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
     """The quarantines at and below a folder: dated by the hour of an hourly output path, or by the youngest file."""
-    for folder in _folders(storage, top):
+    for folder in _list_folders(storage, top):
         if folder.rpartition("/")[2] != QUARANTINE:
-            yield from _unless_gone(partial(_quarantines, storage=storage), folder, storage)
+            yield from _list_unless_gone(partial(_find_quarantines, storage=storage), folder, storage)
             continue
-        files = [*_unless_gone(storage.list_files, folder, storage)]
+        files = [*_list_unless_gone(storage.list_files, folder, storage)]
         hour = parse_hour_of_path(folder)
         youngest = max((file.modified_ms for file in files), default=0) / 1000
         if hour:
             time = hour + HOUR
         else:
             time = datetime.fromtimestamp(youngest, timezone.utc)
-        yield _item(Kind.QUARANTINE, folder, time, files, top)
+        yield _create_item(Kind.QUARANTINE, folder, time, files, top)
 
 
-def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
-    for folder in _folders(storage, top):
+def _list_hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
+    for folder in _list_folders(storage, top):
         hour = parse_hour_of_path(join(folder, ""))
         if hour is None:
-            yield from _unless_gone(partial(_hour_folders, storage), folder, storage)
+            yield from _list_unless_gone(partial(_list_hour_folders, storage), folder, storage)
         else:
             yield folder, hour
 
 
-def _folders(storage: Storage, top: str) -> Iterator[str]:
+def _list_folders(storage: Storage, top: str) -> Iterator[str]:
     """The folders in a folder, without links: the user didn't name their targets."""
     for folder in (join(top, name) for name in storage.list_folders(top)):
         if not (is_local(folder) and local_path(folder).is_symlink()):
             yield folder
 
 
-def _unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: Storage) -> Iterator[Found]:
+def _list_unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: Storage) -> Iterator[Found]:
     """What is found in a folder; nothing if another prune has deleted it in the meantime."""
     try:
         yield from look(folder)
@@ -310,14 +310,14 @@ def _unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: S
             raise
 
 
-def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
+def _create_item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
     return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
 
 
-def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
+def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
     """The pages of runs in hour folders, and runs that are not among the latest of their schedule."""
     schedules: dict[str, list[tuple[datetime, str]]] = {}
-    for folder, hour in _hour_folders(storage, top):
+    for folder, hour in _list_hour_folders(storage, top):
         if storage.exists(join(folder, CURRENT)):
             schedule = folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
             schedules.setdefault(schedule, []).append((hour, folder))
@@ -328,20 +328,20 @@ def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
         else:
             num_kept = trees.keep_windows
         for hour, folder in latest_first[num_kept:]:
-            yield _item(
+            yield _create_item(
                 Kind.WINDOWS,
                 folder,
                 hour,
-                [*_unless_gone(partial(_files_of, storage=storage), folder, storage)],
+                [*_list_unless_gone(partial(_list_run_files, storage=storage), folder, storage)],
                 folder,
             )
         for hour, folder in latest_first[:num_kept] if trees.pages else ():
-            for file in _unless_gone(partial(_files_of, storage=storage), folder, storage):
+            for file in _list_unless_gone(partial(_list_run_files, storage=storage), folder, storage):
                 if file.name == PAGE:
-                    yield _item(Kind.PAGES, file.path, hour, [file], folder)
+                    yield _create_item(Kind.PAGES, file.path, hour, [file], folder)
 
 
-def _files_of(folder: str, storage: Storage) -> list[StoredFile]:
+def _list_run_files(folder: str, storage: Storage) -> list[StoredFile]:
     """All files of a run, half of them in a hidden folder, with the commit last."""
     return sorted(storage.walk(folder, hidden=True), key=lambda file: (file.name == CURRENT, file.path))
 
@@ -351,13 +351,15 @@ def _delete(storage: Storage, item: Prunable) -> None:
     if item.kind is not Kind.WINDOWS:
         storage.delete(item.path)
         return
-    for file in _files_of(item.path, storage):
+    for file in _list_run_files(item.path, storage):
         if not file.name.startswith(PREFIX):
             storage.delete(file.path)
 
 
 def _delete_if_empty(storage: Storage, window: str) -> None:
-    if storage.exists(window) and not any(_unless_gone(partial(_files_of, storage=storage), window, storage)):
+    if storage.exists(window) and not any(
+        _list_unless_gone(partial(_list_run_files, storage=storage), window, storage)
+    ):
         storage.delete(window)
         _delete_empty_above(storage, window)
 
@@ -367,6 +369,6 @@ def _delete_empty_above(storage: Storage, hour: str) -> None:
     for _ in range(_LEVELS_ABOVE_AN_HOUR):
         folder = folder.rpartition("/")[0]
         looks = (storage.list_folders, storage.list_files)
-        if not storage.exists(folder) or any(any(_unless_gone(look, folder, storage)) for look in looks):
+        if not storage.exists(folder) or any(any(_list_unless_gone(look, folder, storage)) for look in looks):
             return
         storage.delete(folder)

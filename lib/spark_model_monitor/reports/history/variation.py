@@ -33,14 +33,14 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     Past,
 )
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
-from spark_model_monitor.reports.alerts import path_of
+from spark_model_monitor.reports.alerts import resolve_alerts_path
 from spark_model_monitor.reports.history.archive import (
     OF_FEATURE,
     PROFILE,
     StoredProfile,
-    by_feature,
-    parts_to_parquet,
+    encode_parts_table,
     read_table,
+    split_by_feature,
 )
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.seasonality import (
@@ -147,7 +147,7 @@ class History:
                 pc.and_(is_selected, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"]))
             )
         table = self.table.filter(is_selected)
-        return by_feature(table.filter(_are_examples(table)) if reference == BASELINE else table)
+        return split_by_feature(table.filter(_are_examples(table)) if reference == BASELINE else table)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
         """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
@@ -238,7 +238,7 @@ class History:
             return {}, seasons
         past_hours = {reference: self._read_past_hours(reference, baseline, back_of) for reference in CLOCK}
         if are_daily:
-            backs = {name: weekday_windows(past, past_hours[CLOCK_DAY].get(name)) for name, past in may.items()}
+            backs = {name: select_weekday_windows(past, past_hours[CLOCK_DAY].get(name)) for name, past in may.items()}
             sums = self._add_windows(backs, windows)
             for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
                 is_known = bool(may[name].find_similar_weeks())
@@ -250,12 +250,16 @@ class History:
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
         for name in may:
-            hours = {of: past[name] for of, past in past_hours.items() if name in past}
+            hours = {reference_name: past[name] for reference_name, past in past_hours.items() if name in past}
             like[name], unlike[name], reference_hours = compare_with_hour(hours, ended)
             weeks = past_hours[CLOCK_WEEK].get(name)
             odd = () if weeks is None else weeks.alarmed_backs
             found_of = select_hour_windows(reference_hours, ended, windows, odd, weekly=may[name].weekdays_differ)
-            backs[name] = {of: back for of, back in found_of.items() if of == CLOCK_DAY or of not in unlike[name]}
+            backs[name] = {
+                reference_name: back
+                for reference_name, back in found_of.items()
+                if reference_name == CLOCK_DAY or reference_name not in unlike[name]
+            }
         sums = self._add_windows(backs, windows)
         began = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
         for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
@@ -277,7 +281,7 @@ class History:
         for name, by_reference in backs.items():
             for reference, minutes in by_reference.items():
                 parts = [profiles[back][name] for back in minutes if name in profiles.get(back, ())][:MOST_SEASONS]
-                total = _sum(parts, reference)
+                total = _add_profiles(parts, reference)
                 if total is not None:
                     sums.setdefault(reference, []).append(total)
         return sums
@@ -303,7 +307,7 @@ class History:
         ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out
         for that feature: otherwise a repair would look like a change.
         """
-        windows, count = _named(reference, self.before(time).entries, time)
+        windows, count = _select_windows(reference, self.before(time).entries, time)
         alarmed = self._alarmed() if ":" in reference else {}
         parts: dict[str, list[StoredProfile]] = {}
         rows, names = 0, ()  # type: int, tuple[str, ...]
@@ -321,9 +325,9 @@ class History:
                 break
         enough = count if reference.startswith("previous") else 1
         parts = {name: profiles for name, profiles in parts.items() if len(profiles) >= enough and name in names}
-        sums = _sums(parts, OF_NUMBERS, reference)
+        sums = _add_states(parts, OF_NUMBERS, reference)
         texts = {name: profiles for name, profiles in parts.items() if name in sums and not sums[name].is_numeric}
-        sums |= _sums(texts, OF_DISTRIBUTIONS, reference)
+        sums |= _add_states(texts, OF_DISTRIBUTIONS, reference)
         if sums:
             return Profile(rows, tuple(sums.values()))
         return None
@@ -386,14 +390,14 @@ def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
     return are_examples
 
 
-def new_history(folder: str) -> History:
+def create_history(folder: str) -> History:
     """A history without windows."""
     return History(folder, _HISTORY.empty_table())
 
 
 def read_history(output_path: str) -> History:
     """The history of the runs that `output_path` belongs to; a new one if it is absent, or damaged (with a warning)."""
-    folder = path_of(output_path).rpartition("/")[0] or "."
+    folder = resolve_alerts_path(output_path).rpartition("/")[0] or "."
     path = join(folder, HISTORY)
     storage = storage_of(path)
     if storage.exists(path):
@@ -403,7 +407,7 @@ def read_history(output_path: str) -> History:
             log.warning(
                 "%s; the history of windows begins anew; merge-states --history makes it of their states", error
             )
-    return new_history(folder)
+    return create_history(folder)
 
 
 @lru_cache(1)  # a run that has compared its window with the history then adds it
@@ -423,10 +427,10 @@ def write_history(history: History) -> None:
     Raises OutputFailed if it can't be written.
     """
     path = join(history.folder, HISTORY)
-    storage_of(path).write(path, parts_to_parquet(history.table))
+    storage_of(path).write(path, encode_parts_table(history.table))
 
 
-def weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[str, tuple[int, ...]]:
+def select_weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[str, tuple[int, ...]]:
     """The windows that a column whose weekdays differ is compared with, by reference, in minutes before this one, where all end
     at one hour: the weekday in the weeks in which it is alike, or in the last two where it isn't known; and the days that a
     holiday may be like, without windows unlike their weekday. past: the windows beside the baseline.
@@ -444,7 +448,7 @@ MOST_SEASONS = 14  # Source: D4.3
 LOOKED_AT = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
 
 
-def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry], int]:
+def _select_windows(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry], int]:
     """The windows that a reference of the window that ends at `time` may use, the latest first, and the most that it
     does use; none if there are too few. `previous` is the window before, even if it had an alarm.
     """
@@ -460,7 +464,7 @@ def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry]
     return [by_time[fromkey] for fromkey in dict.fromkeys(earlier_times) if fromkey in by_time], MOST_SEASONS
 
 
-def _sums(
+def _add_states(
     parts: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
 ) -> dict[str, FeatureProfile]:
     """The sum of the states of these kinds over the windows of each feature."""
@@ -471,12 +475,13 @@ def _sums(
             names_of.setdefault(id(profile), set()).add(name)
     decoded = {identity: profile.features(names_of[identity], kinds) for identity, profile in stored.items()}
     sums = {
-        name: _sum([decoded[id(profile)][name] for profile in profiles], reference) for name, profiles in parts.items()
+        name: _add_profiles([decoded[id(profile)][name] for profile in profiles], reference)
+        for name, profiles in parts.items()
     }
     return {name: total for name, total in sums.items() if total is not None}
 
 
-def _sum(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:
+def _add_profiles(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:
     """The sum of the windows' states; a state of another kind is left out with a warning."""
     total: FeatureProfile | None = None
     for part in parts:

@@ -23,9 +23,9 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import BaselineReference, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, read_history
-from spark_model_monitor.reports.history_page.page import PageContext, page_of
+from spark_model_monitor.reports.history_page.page import PageContext, create_history_page
 from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
-from spark_model_monitor.reports.outputs.files import current_run, document_of
+from spark_model_monitor.reports.outputs.files import read_current_run, read_document
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.storage import holding, join, storage_of
 
@@ -51,12 +51,12 @@ class Request:
     most_bytes: str = MOST_BYTES
 
 
-def report_of(request: Request) -> Report:
+def create_report(request: Request) -> Report:
     """The page of the runs at and below some folders.
 
     Raises BadInput if there are no runs, BadConfiguration for an invalid time or size.
     """
-    return _report(_history(request), request)
+    return _report(_read_requested_history(request), request)
 
 
 def report(
@@ -108,15 +108,15 @@ def report(
     'shop'
     """
     paths = [os.fspath(folder) for folder in folders]
-    return report_of(Request(paths, since, until, last, tuple(features), title, max_size))
+    return create_report(Request(paths, since, until, last, tuple(features), title, max_size))
 
 
 def main(request: Request, output: str | None, out: TextIO, *, shown: bool = False) -> int:
     """Write the page, print its path. output: by default history.html in the first folder. shown: open a browser."""
     started = time.monotonic()
-    history = _history(request)
+    history = _read_requested_history(request)
     path = output or join(request.folders[0], OUTPUT)
-    report = _report(history, request, _links(history, path))
+    report = _report(history, request, _find_links(history, path))
     with holding(storage_of(path), os.path.dirname(path) or "."):  # removes drafts of killed runs
         report.save(path)
     runs = sum(len(series.runs) for series in history.series)
@@ -127,14 +127,14 @@ def main(request: Request, output: str | None, out: TextIO, *, shown: bool = Fal
     return 0
 
 
-def _history(request: Request) -> History:
+def _read_requested_history(request: Request) -> History:
     if request.last is not None and request.last < 1:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
-    times = (_time(request.since, "--since"), _time(request.until, "--until"))
+    times = (_parse_time(request.since, "--since"), _parse_time(request.until, "--until"))
     history = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
     if not request.features:
         return history
-    series = tuple(_only(series_of_kind, request.features) for series_of_kind in history.series)
+    series = tuple(_restrict_series(series_of_kind, request.features) for series_of_kind in history.series)
     matching_series = tuple(series_of_kind for series_of_kind in series if series_of_kind.names)
     if not matching_series:
         raise BadInput(f"--features is {','.join(request.features)!r}, which no feature or metric matches")
@@ -151,12 +151,12 @@ def _name_of_folders(folders: Sequence[str]) -> str:
 def _report(history: History, request: Request, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
     title = request.title or ", ".join(models) or _name_of_folders(request.folders)
-    judged = [_judged(series, request.features) for series in history.series]
-    page_context = PageContext(_baselines(history), _outputs(history), links or {})
-    return Report(page_of(history, title, page_context, _bytes(request.most_bytes), judged))
+    judged = [_select_checks(series, request.features) for series in history.series]
+    page_context = PageContext(_read_baselines(history), _find_outputs(history), links or {})
+    return Report(create_history_page(history, title, page_context, _parse_size(request.most_bytes), judged))
 
 
-def _links(history: History, page: str) -> dict[str, str]:
+def _find_links(history: History, page: str) -> dict[str, str]:
     """The links from a page to the pages of runs below it, by the runs' folders."""
     top = page.rpartition("/")[0]
     links = {}
@@ -168,9 +168,9 @@ def _links(history: History, page: str) -> dict[str, str]:
     return links
 
 
-def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
+def _select_checks(series: Series, patterns: Sequence[str]) -> CheckResults:
     """The check results of the last run; empty for runs without checks.json, or with one of an older release."""
-    check_results = _published(series.last[1].folder, CheckResults) or CheckResults(checks=())
+    check_results = _read_published(series.last[1].folder, CheckResults) or CheckResults(checks=())
     named = (
         check
         for check in check_results.checks
@@ -179,11 +179,11 @@ def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
     return check_results.model_copy(update={"checks": tuple(named)})
 
 
-def _only(series: Series, patterns: Sequence[str]) -> Series:
-    return replace(series, runs={index: _narrowed(run, patterns) for index, run in series.runs.items()})
+def _restrict_series(series: Series, patterns: Sequence[str]) -> Series:
+    return replace(series, runs={index: _restrict_run(run, patterns) for index, run in series.runs.items()})
 
 
-def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
+def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
     indices = [
         index for index, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
     ]
@@ -201,12 +201,12 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
         violated={name: checks for name, checks in run.violated.items() if name in names},
         violations=sum(len(checks) for name, checks in run.violated.items() if name in names),
         shares=None if run.shares is None else run.shares[indices],
-        outcome=run.outcome if run.outcome is None else _outcome_of_statuses(run.statuses[indices]),
+        outcome=run.outcome if run.outcome is None else _judge_statuses(run.statuses[indices]),
         violation_results=tuple(violation_results),
     )
 
 
-def _outcome_of_statuses(statuses: NDArray[np.uint8]) -> Outcome:
+def _judge_statuses(statuses: NDArray[np.uint8]) -> Outcome:
     if VIOLATED in statuses:
         return Outcome.CHANGED
     if UNSURE in statuses:
@@ -214,18 +214,18 @@ def _outcome_of_statuses(statuses: NDArray[np.uint8]) -> Outcome:
     return Outcome.UNCHANGED
 
 
-def _baselines(history: History) -> dict[str, PastRun]:
+def _read_baselines(history: History) -> dict[str, PastRun]:
     """The baselines by their runs' ids, if their folders can be read from here."""
     runs: dict[str, PastRun | None] = {}
     for series in history.series:
         for run in series.runs.values():
             if run.baseline_run_id and run.baseline_run_id not in runs:
-                runs[run.baseline_run_id] = _baseline_of(run)
+                runs[run.baseline_run_id] = _read_baseline_run(run)
     return {run_id: run for run_id, run in runs.items() if run is not None}
 
 
-def _baseline_of(run: PastRun) -> PastRun | None:
-    reference = _published(run.folder, BaselineReference)
+def _read_baseline_run(run: PastRun) -> PastRun | None:
+    reference = _read_published(run.folder, BaselineReference)
     if reference is None or not reference.folder:
         return None
     try:
@@ -234,31 +234,31 @@ def _baseline_of(run: PastRun) -> PastRun | None:
         return None
 
 
-def _outputs(history: History) -> frozenset[str]:
+def _find_outputs(history: History) -> frozenset[str]:
     """The outputs of the models, if the constraints of their baselines can be read."""
-    outputs: set[str] = set()
+    output_names: set[str] = set()
     for series in history.series:
-        reference = _published(series.last[1].folder, BaselineReference)
+        reference = _read_published(series.last[1].folder, BaselineReference)
         if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
-            constraints = _published(reference.folder.rpartition("/_runs/")[0], Constraints)
-            outputs |= (
+            constraints = _read_published(reference.folder.rpartition("/_runs/")[0], Constraints)
+            output_names |= (
                 {feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION}
                 if constraints
                 else set()
             )
-    return frozenset(outputs)
+    return frozenset(output_names)
 
 
-def _published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
+def _read_published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
     """A document of the current run in a folder; None if it has none, or one of an older release."""
-    run = current_run(folder)
+    run = read_current_run(folder)
     try:
-        return document_of(run, kind) if run else None
+        return read_document(run, kind) if run else None
     except (BadDocument, BadInput):
         return None
 
 
-def _time(text: str | None, flag: str) -> datetime | None:
+def _parse_time(text: str | None, flag: str) -> datetime | None:
     if text is None:
         return None
     try:
@@ -270,7 +270,7 @@ def _time(text: str | None, flag: str) -> datetime | None:
     return moment.replace(tzinfo=timezone.utc)
 
 
-def _bytes(text: str) -> int:
+def _parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB")

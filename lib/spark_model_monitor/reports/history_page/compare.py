@@ -48,18 +48,18 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
 from spark_model_monitor.monitors.protocol import Sample, select_violations
-from spark_model_monitor.reports.history.archive import from_parquet, path_of
-from spark_model_monitor.reports.history.baselines import of_files, of_run, shares_at
+from spark_model_monitor.reports.history.archive import from_parquet, name_state_file
+from spark_model_monitor.reports.history.baselines import read_file_baseline, read_run_baseline, read_shares
 from spark_model_monitor.reports.history_page.past_run import (
     PastRun,
     Rows,
     is_run,
+    parse_analysis_rows,
+    parse_statistics_rows,
     read_run,
-    rows_of_analysis,
-    rows_of_statistics,
 )
-from spark_model_monitor.reports.outputs.files import current_run
-from spark_model_monitor.reports.outputs.printable import printable, text_table
+from spark_model_monitor.reports.outputs.files import read_current_run
+from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.statistics.drift import compare_categorical, compare_numeric
 from spark_model_monitor.statistics.states import Profile
@@ -133,7 +133,7 @@ class Compared:
         keys = dict.fromkeys((*before, *after)) if is_of_constraints else SHOWN
         pairs = {key: (before.get(key), after.get(key)) for key in keys}
         different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-        distance = _distance(self.before.distributions.get(name), self.after.distributions.get(name))
+        distance = _measure_distance(self.before.distributions.get(name), self.after.distributions.get(name))
         impact = None
         if self.shares:
             impact = (distance or 0.0) * self.shares.get(name, 0.0)
@@ -198,15 +198,15 @@ def compare(before: str, after: str, attributions: str | None = None) -> Compare
 
     Raises BadInput if there is nothing to compare, BadDocument if a file is damaged.
     """
-    first = _side(before)
-    second = _side(after)
+    first = _read_side(before)
+    second = _read_side(after)
     if (first.constraints is None) != (second.constraints is None):
         is_judgeable = isinstance(first.constraints, Constraints) and second.statistics is not None
         if not is_judgeable:
             raise BadInput(f"one of {before} and {after} is a constraints.json; name two files or two runs of one kind")
         features = {name: row for name, row in first.rows.items() if name != SETTINGS}
         first = replace(first, rows=features)
-    return Compared(first, second, shares_at(attributions) if attributions else {})
+    return Compared(first, second, read_shares(attributions) if attributions else {})
 
 
 def main(
@@ -230,7 +230,7 @@ def main(
     ]
     unsure = find_unsure_features(judged)
     if output is not None:
-        Report(page_of(comparison, results)).save(output)
+        Report(create_comparison_page(comparison, results)).save(output)
     if as_json:
         plain = comparison.plain()
         if judge:
@@ -245,17 +245,17 @@ def main(
             plain |= {"cannot_tell": [feature.plain() for feature in unsure]}
         out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     else:
-        out.write(_text(comparison, results, unjudged, unsure, judge=judge))
+        out.write(_write_text(comparison, results, unjudged, unsure, judge=judge))
     return VIOLATED_STATUS if results else 0
 
 
-def page_of(comparison: Compared, results: Sequence[CheckResult] = ()) -> Page:
+def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] = ()) -> Page:
     """The comparison as a page."""
     broken = {result.feature or result.metric: result for result in results}
     # What changed, what differs by chance, and what is the same
     changed = comparison.significant
     by_chance = [change for change in comparison.changes if change.kind != "same" and change not in changed]
-    cards = tuple(_card(comparison, change, broken.get(change.name)) for change in changed)
+    cards = tuple(_create_card(comparison, change, broken.get(change.name)) for change in changed)
     same = tuple(
         TableLine((change.name, format_number(change.distance)))
         for change in comparison.changes
@@ -274,7 +274,9 @@ def page_of(comparison: Compared, results: Sequence[CheckResult] = ()) -> Page:
             TableColumn("distance", is_number=True),
             TableColumn("what"),
         )
-        lines = tuple(TableLine((change.name, format_number(change.distance), _words(change))) for change in by_chance)
+        lines = tuple(
+            TableLine((change.name, format_number(change.distance), _describe_changes(change))) for change in by_chance
+        )
         sections.append(PageSection(BY_CHANCE, (PageTable(of_differences, lines),), note=f"{len(by_chance):,}"))
     if same:
         columns = (TableColumn("feature or metric", is_name=True), TableColumn("distance", is_number=True))
@@ -290,7 +292,7 @@ def page_of(comparison: Compared, results: Sequence[CheckResult] = ()) -> Page:
         text = f"{format_noun_count(len(results), 'violation')} of the constraints: {text[0].lower()}{text[1:]}"
     first = ""
     if changed:
-        first = f"The largest: {shorten_name(changed[0].name)}, {' '.join(_first(changed[0])).strip()}."
+        first = f"The largest: {shorten_name(changed[0].name)}, {' '.join(_describe_first(changed[0])).strip()}."
     headline = Headline(
         text if changed or by_chance else "No change seen.", first, Highlight.BAD if results else Highlight.NONE
     )
@@ -298,7 +300,7 @@ def page_of(comparison: Compared, results: Sequence[CheckResult] = ()) -> Page:
     return Page("compare", "Comparison", facts, tuple(sections), headline, html_only=True)
 
 
-def _card(comparison: Compared, change: Change, broken: CheckResult | None) -> Card:
+def _create_card(comparison: Compared, change: Change, broken: CheckResult | None) -> Card:
     before, after = (sample.distributions.get(change.name) for sample in (comparison.before, comparison.after))
     first, second = (before, after) if before else (after, None)
     picture: Overlay | PointChart | None = draw_overlay(first, second, MAX_DOMAIN_SIZE) if first else None
@@ -313,20 +315,20 @@ def _card(comparison: Compared, change: Change, broken: CheckResult | None) -> C
         evidence = f"distance {format_number(change.distance)}"
     hints = (broken.description,) if broken is not None and broken.description else ()
     mark = Highlight.BAD if broken is not None else Highlight.NONE
-    first_words, by, further_words = (
-        *_first(change),
-        _words(replace(change, changes=dict(list(change.changes.items())[1:]))),
-    )
+    # The first change in words, then the others
+    first_words, by = _describe_first(change)
+    further_changes = dict(list(change.changes.items())[1:])
+    further_words = _describe_changes(replace(change, changes=further_changes))
     evidence = "; ".join(part for part in (evidence, further_words) if part)
-    if where := _where(comparison, change.name):
+    if where := _locate_change(comparison, change.name):
         hints = (where, *hints)
     return Card(change.name, first_words, by, "", picture, hints, None, evidence, (), mark)
 
 
-def _where(comparison: Compared, name: str) -> str:
+def _locate_change(comparison: Compared, name: str) -> str:
     """The segment of a change, if both runs have segments."""
     if (
-        _distance(*(sample.distributions.get(name) for sample in (comparison.before, comparison.after))) or 0.0
+        _measure_distance(*(sample.distributions.get(name) for sample in (comparison.before, comparison.after))) or 0.0
     ) < LEAST_EFFECT:
         return ""
     features_by_sample = (
@@ -346,36 +348,36 @@ def _where(comparison: Compared, name: str) -> str:
     )
 
 
-def _first(change: Change) -> tuple[str, str]:
+def _describe_first(change: Change) -> tuple[str, str]:
     """The first number that differs, and the difference in readable form."""
     for key, (before, after) in change.changes.items():
         if isinstance(before, (int, float)) and isinstance(after, (int, float)):
             by = describe_move(before, after)[1]
         else:
             by = ""
-        return f"{HEADINGS.get(key, key)} {_pair(before, after)}", by
+        return f"{HEADINGS.get(key, key)} {_format_pair(before, after)}", by
     return change.kind, ""
 
 
-def _side(path: str) -> Side:
+def _read_side(path: str) -> Side:
     path = path.rstrip("/") or path
     if path.endswith(".json"):
         return _read_file(path)
-    run = current_run(path)
+    run = read_current_run(path)
     folder = run.folder if run else path
     statistics = join(folder, Statistics.FILE_NAME)
-    states = join(folder, path_of(Profile))
+    states = join(folder, name_state_file(Profile))
     storage = storage_of(folder)
     if storage.exists(states):
         profile = from_parquet(storage.read(states), states)
-        return _of_statistics(path, statistics, profile if isinstance(profile, Profile) else None)
+        return _create_side_with_statistics(path, statistics, profile if isinstance(profile, Profile) else None)
     constraints = join(folder, Constraints.FILE_NAME)
     if run is None and not is_run(path) and storage.exists(constraints):
         return replace(_read_file(constraints), path=constraints)
     past = read_run(path)
     if past.is_metric.any() or not storage.exists(statistics):
-        return _of_metrics(path, past)
-    return _of_statistics(path, statistics, None)
+        return _create_side_with_metrics(path, past)
+    return _create_side_with_statistics(path, statistics, None)
 
 
 def _read_file(path: str) -> Side:
@@ -389,15 +391,15 @@ def _read_file(path: str) -> Side:
     if "monitoring_config" in members or ("features" in members and "dataset" not in members):
         return _read_constraints(path, Constraints.from_json(content, path))
     if any(name.endswith("_metrics") for name in members):
-        rows, dataset = rows_of_statistics(content, path)
-        analysed, _ = rows_of_analysis(content, path)
-        return Side(path, dataset.item_count, _values(rows | analysed), {})
+        rows, dataset = parse_statistics_rows(content, path)
+        analysed, _ = parse_analysis_rows(content, path)
+        return Side(path, dataset.item_count, _collect_values(rows | analysed), {})
     if "explanations" in members:
-        return Side(path, None, _values(rows_of_analysis(content, path)[0]), {})
-    return _of_statistics(path, path, None)
+        return Side(path, None, _collect_values(parse_analysis_rows(content, path)[0]), {})
+    return _create_side_with_statistics(path, path, None)
 
 
-def _values(rows: Rows) -> dict[str, dict[str, Number]]:
+def _collect_values(rows: Rows) -> dict[str, dict[str, Number]]:
     """The values of metrics, None where one is undefined."""
     values = {name: row.get("value") for name, row in rows.items()}
     return {name: {"value": None if value is None or math.isnan(value) else value} for name, value in values.items()}
@@ -414,11 +416,11 @@ def _read_limits(path: str, constraints: ModelQualityConstraints) -> Side:
 
 def _read_constraints(path: str, constraints: Constraints) -> Side:
     """The constraints of each feature, with the settings that only it has, and the settings of the file, in any layout."""
-    settings = _settings_in_words(constraints.monitoring)
+    settings = _describe_settings(constraints.monitoring)
     rows: dict[str, dict[str, Number]] = {SETTINGS: settings}
     of_features = constraints.settings_by_feature()
     for feature in constraints.features:
-        feature_settings = _settings_in_words(of_features[feature.name])
+        feature_settings = _describe_settings(of_features[feature.name])
         numbers = feature.num_constraints
         rows[feature.name] = {
             "inferred_type": feature.inferred_type.value,
@@ -430,16 +432,16 @@ def _read_constraints(path: str, constraints: Constraints) -> Side:
     return Side(path, None, rows, {}, constraints=constraints)
 
 
-def _settings_in_words(settings: MonitoringSettings) -> dict[str, Number]:
+def _describe_settings(settings: MonitoringSettings) -> dict[str, Number]:
     plain = settings.as_config().plain()
     drift: dict[str, Number] = plain.pop("distribution_constraints", {})
     return drift | plain
 
 
-def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
+def _create_side_with_statistics(path: str, file: str, profile: Profile | None) -> Side:
     statistics = Statistics.from_json(storage_of(file).read(file), file)
     rows = {
-        str(row["feature"]): row | {"distinct": _at_most(row["distinct"], row["num_present"])}
+        str(row["feature"]): row | {"distinct": _restrict_distinct(row["distinct"], row["num_present"])}
         for row in as_rows(statistics)
     }
     distributions = from_statistics(statistics)
@@ -448,28 +450,28 @@ def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
     return Side(path, statistics.dataset.item_count, rows, distributions, profile, statistics)
 
 
-def _of_metrics(path: str, run: PastRun) -> Side:
+def _create_side_with_metrics(path: str, run: PastRun) -> Side:
     if not run.names:
         raise BadInput(f"{path}: there is neither a run nor a statistics.json to compare")
     values = run.numbers["value"].tolist()
     rows: Rows = {name: {"value": values[index]} for name, index in run.places.items()}
-    return Side(path, run.rows, _values(rows), {})
+    return Side(path, run.rows, _collect_values(rows), {})
 
 
 def _read_baseline(before: Side) -> QualityBaseline:
     path = before.path
     baseline: QualityBaseline
     if not path.endswith(".json"):
-        baseline = of_run(path)
+        baseline = read_run_baseline(path)
     elif before.constraints is not None:
-        baseline = of_files(path, None)
+        baseline = read_file_baseline(path, None)
     else:
         folder = path.rpartition("/")[0] or "."
-        baseline = of_files(join(folder, Constraints.FILE_NAME), path)
+        baseline = read_file_baseline(join(folder, Constraints.FILE_NAME), path)
     return baseline
 
 
-def _distance(before: FeatureDistribution | None, after: FeatureDistribution | None) -> float | None:
+def _measure_distance(before: FeatureDistribution | None, after: FeatureDistribution | None) -> float | None:
     """The largest gap, without a correction for noise."""
     if before is None or after is None:
         return None
@@ -485,7 +487,7 @@ def _rank(change: Change) -> tuple[int, float, float, str]:
     return order.index(change.kind), -(change.impact or 0.0), -(change.distance or 0.0), change.name
 
 
-def _text(
+def _write_text(
     comparison: Compared,
     violations: Sequence[CheckResult],
     unjudged: Sequence[CheckResult],
@@ -506,13 +508,13 @@ def _text(
             [
                 change.name,
                 change.kind if change in comparison.significant else "by chance",
-                _rounded(change.distance),
-                "; ".join(filter(None, (_where(comparison, change.name), _words(change)))),
+                _round_distance(change.distance),
+                "; ".join(filter(None, (_locate_change(comparison, change.name), _describe_changes(change)))),
             ]
             for change in sorted(different, key=lambda change: change not in comparison.significant)
         ]
         header = ["name", "change", "distance", "what"]
-        text += "\n" + text_table(header, rows, width=160, shortest_name=LONGEST_NAME)
+        text += "\n" + format_table(header, rows, width=160, shortest_name=LONGEST_NAME)
     if judge:
         check_lines = [f"  {printable(f'{violation.feature}: {violation.description}')}\n" for violation in violations]
         violation_count = format_noun_count(len(violations), "violation")
@@ -547,20 +549,20 @@ def _as_documents_tell(result: CheckResult) -> CheckResult:
     return result.model_copy(update=unknown)
 
 
-def _words(change: Change) -> str:
-    return "; ".join(f"{HEADINGS.get(key, key)} {_pair(*pair)}" for key, pair in change.changes.items())
+def _describe_changes(change: Change) -> str:
+    return "; ".join(f"{HEADINGS.get(key, key)} {_format_pair(*pair)}" for key, pair in change.changes.items())
 
 
-def _pair(before: Number, after: Number) -> str:
+def _format_pair(before: Number, after: Number) -> str:
     """Both values; of lists, which may be long, how many items are new and how many are gone."""
     if not isinstance(before, (list, tuple)) or not isinstance(after, (list, tuple)):
-        return f"{_shown(before)} → {_shown(after)}"
+        return f"{_format_value(before)} → {_format_value(after)}"
     added = len(set(after).difference(before))
     removed = len(set(before).difference(after))
-    return f"{_shown(before)} → {_shown(after)}, {added:,} added, {removed:,} removed"
+    return f"{_format_value(before)} → {_format_value(after)}, {added:,} added, {removed:,} removed"
 
 
-def _shown(value: Number) -> str:
+def _format_value(value: Number) -> str:
     if isinstance(value, (list, tuple)):
         return format_noun_count(len(value), "value")
     if isinstance(value, (str, bool, dict)):
@@ -568,13 +570,13 @@ def _shown(value: Number) -> str:
     return format_number(value)
 
 
-def _rounded(distance: float | None) -> float | None:
+def _round_distance(distance: float | None) -> float | None:
     if distance is None:
         return None
     return round(distance, 4)
 
 
-def _at_most(distinct: Number, present: Number) -> Number:
+def _restrict_distinct(distinct: Number, present: Number) -> Number:
     """An estimate of distinct values, limited to the number of values."""
     if distinct is None or present is None:
         return distinct

@@ -107,11 +107,11 @@ class Watched:
     def said(self) -> str:
         """What is wrong, in one line, or other news."""
         if self.causes:
-            changed = f"{_listed(self.causes)} changed"
+            changed = f"{_list_names(self.causes)} changed"
         else:
             changed = ""
         if self.unsure:
-            unsure = f"{_listed(self.unsure)} may have changed"
+            unsure = f"{_list_names(self.unsure)} may have changed"
         else:
             unsure = ""
         return "; ".join(filter(None, (changed, unsure, self.fault, self.note)))
@@ -125,7 +125,7 @@ class Cause:
     of: tuple[Watched, ...]
 
 
-def causes_of(news: Iterable[Watched]) -> list[Cause]:
+def group_by_cause(news: Iterable[Watched]) -> list[Cause]:
     """The monitors, each once, grouped by their most likely common cause: first the changed column that most share,
     with the same start, then the same source, then the same fault; the rest stay alone.
     """
@@ -134,16 +134,16 @@ def causes_of(news: Iterable[Watched]) -> list[Cause]:
     while left:
         shared: dict[tuple[str, ...], list[Watched]] = {}
         for monitor in left:
-            for key in _keys(monitor):
+            for key in _list_cause_keys(monitor):
                 shared.setdefault(key, []).append(monitor)
         key = max(shared, key=lambda key: (len(shared[key]), -list(shared).index(key)))
         monitors = shared[key]
-        causes.append(Cause(_said(key, monitors), tuple(monitors)))
+        causes.append(Cause(_describe_cause(key, monitors), tuple(monitors)))
         left = [monitor for monitor in left if monitor not in monitors]
     return causes
 
 
-def _keys(monitor: Watched) -> list[tuple[str, ...]]:
+def _list_cause_keys(monitor: Watched) -> list[tuple[str, ...]]:
     if monitor.state is State.IN_ALERT:
         columns: list[tuple[str, ...]] = [("column", cause, monitor.since) for cause in monitor.causes]
         return [*columns, ("source", monitor.source or monitor.name, monitor.since)]
@@ -152,35 +152,35 @@ def _keys(monitor: Watched) -> list[tuple[str, ...]]:
     return [("fault", re.sub(rf"\b{re.escape(monitor.name)}\b", "…", monitor.fault)), ("alone", monitor.name)]
 
 
-def _said(key: Sequence[str], monitors: Sequence[Watched]) -> str:
-    names = _listed([monitor.name for monitor in monitors])
+def _describe_cause(key: Sequence[str], monitors: Sequence[Watched]) -> str:
+    names = _list_names([monitor.name for monitor in monitors])
     if len(monitors) > 1:
         monitor_count = f"{len(monitors):,} monitors"
     else:
         monitor_count = "1 monitor"
     if key[0] == "unsure":
-        unsure = _listed(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
+        unsure = _list_names(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
         return f"{monitor_count} can't tell whether {unsure or 'something'} changed ({names})"
     if key[0] == "fault" or monitors[0].state is not State.IN_ALERT:
         return f"{monitor_count} could not check ({names}): {monitors[0].fault}"
     if key[0] == "column":
         subject = key[1]
     else:
-        subject = _listed(monitors[0].causes) or "the data"
-    return f"{subject} changed in {monitor_count} since {_time(monitors[0].since)} ({names})"
+        subject = _list_names(monitors[0].causes) or "the data"
+    return f"{subject} changed in {monitor_count} since {_format_time(monitors[0].since)} ({names})"
 
 
-def page_of_all(
+def create_fleet_page(
     watched: Sequence[Watched], title: str, budget: str = "each schedule's own", noun: str = "model"
 ) -> Page:
     """watched: the monitors of all models, in any order. budget: of false alarms, as text. noun: what is monitored: a
     model, or a table.
     """
     models: dict[str, list[Watched]] = {}
-    for monitor in sorted(watched, key=_worst_first):
+    for monitor in sorted(watched, key=_rank_monitor):
         models.setdefault(monitor.model or monitor.name, []).append(monitor)
     kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in watched)]
-    lines = tuple(_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES])
+    lines = tuple(_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES])
     columns = (
         TableColumn(noun, is_name=True),
         *(TableColumn(KINDS.get(kind, "entry")) for kind in kinds),
@@ -194,34 +194,38 @@ def page_of_all(
     sections = []
     bad = [monitor for monitor in watched if monitor.state is State.IN_ALERT]
     if bad:
-        sections.append(PageSection("What changed", (_common(bad, noun),), note=f"{noun}s in which a column changed"))
+        sections.append(
+            PageSection("What changed", (_draw_common_causes(bad, noun),), note=f"{noun}s in which a column changed")
+        )
     table = PageTable(columns, lines, more, of_all=True).drop_empty_columns()
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]
     if times:
-        sections.append(PageSection("Over time", (_over_time(watched, times),)))
+        sections.append(PageSection("Over time", (_draw_over_time(watched, times),)))
     how = tuple[Block, ...](sentence.format(noun=noun) for sentence in HOW)
     sections.append(PageSection("How to read this", how, folded=True))
     counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in State)
     facts = (*counts, ("false alarms allowed", budget))
-    return Page("index", title, facts, tuple(sections), _headline(models, bad, noun), trail=(title,), html_only=True)
+    return Page(
+        "index", title, facts, tuple(sections), _write_headline(models, bad, noun), trail=(title,), html_only=True
+    )
 
 
-def _worst_first(monitor: Watched) -> tuple[int, str, int, str]:
+def _rank_monitor(monitor: Watched) -> tuple[int, str, int, str]:
     last = monitor.windows[-1].violations if monitor.windows else 0
     return monitor.state.rank, monitor.since or "~", -last, monitor.name
 
 
-def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
+def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
     model_count = format_noun_count(len(models), noun)
     failed = [name for name, monitors in models.items() if any(monitor.state is State.FAILED for monitor in monitors)]
     if failed:
-        unchecked = f"Not checked: {_listed(failed)}."
+        unchecked = f"Not checked: {_list_names(failed)}."
     else:
         unchecked = ""
     unsure = [name for name, monitors in models.items() if any(monitor.state is State.UNSURE for monitor in monitors)]
     if unsure:
-        may_have = f"May have changed: {_listed(unsure)}; its page says why nobody can tell."
+        may_have = f"May have changed: {_list_names(unsure)}; its page says why nobody can tell."
     else:
         may_have = ""
     if not bad and unsure and not failed:
@@ -235,14 +239,18 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: st
         detail_text = " ".join(filter(None, (unchecked, may_have)))
         return Headline(f"{text}.", detail_text, Highlight.NONE if failed else Highlight.GOOD)
     # some models are in alert: those first
-    alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
-    times = sorted({each.since for each in bad if each.since})
+    alerting = [
+        name
+        for name, monitors_of_model in models.items()
+        if any(watched_monitor.state is State.IN_ALERT for watched_monitor in monitors_of_model)
+    ]
+    times = sorted({watched_monitor.since for watched_monitor in bad if watched_monitor.since})
     verb = "is" if len(alerting) == 1 else "are"
     if times:
-        began = f", {'since' if len(times) == 1 else 'the first since'} {_time(times[0])}"
+        began = f", {'since' if len(times) == 1 else 'the first since'} {_format_time(times[0])}"
     else:
         began = ""
-    first, *further_causes = causes_of(bad)
+    first, *further_causes = group_by_cause(bad)
     detail = [f"{first.said}."]
     if further_causes:
         detail.append(f"{len(further_causes):,} further cause{'s' if len(further_causes) > 1 else ''}.")
@@ -250,7 +258,7 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: st
     return Headline(f"{len(alerting):,} of {model_count} {verb} in alert{began}.", detail_text, Highlight.BAD)
 
 
-def _common(bad: Sequence[Watched], noun: str) -> PointChart:
+def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
     """How many models or tables have each change, compared with the window before."""
     now = Counter(cause for monitor in bad for cause in dict.fromkeys(monitor.causes))
     before = Counter(
@@ -268,7 +276,7 @@ def _common(bad: Sequence[Watched], noun: str) -> PointChart:
     )
 
 
-def _over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
+def _draw_over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
     windows_by_time: dict[str, list[SeenWindow]] = {time: [] for time in times}
     for monitor in watched:
         for window in monitor.windows:
@@ -277,7 +285,7 @@ def _over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
     values = tuple(float(sum(window.violations > 0 for window in of_time)) if of_time else None for of_time in windows)
     marks = tuple(map(_mark, windows))
     note = f"windows with violations, of {len(watched):,} monitors"
-    return Tracks("Over time", tuple(_time(time) for time in times), (Track("violations", note, values, marks),))
+    return Tracks("Over time", tuple(_format_time(time) for time in times), (Track("violations", note, values, marks),))
 
 
 def _mark(windows: Sequence[SeenWindow]) -> Highlight:
@@ -291,7 +299,7 @@ def _mark(windows: Sequence[SeenWindow]) -> Highlight:
     return Highlight.GOOD
 
 
-def _line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
+def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
     worst = monitors[0]
     cells: list[Cell] = [shorten_name(name)]
     for kind in kinds:
@@ -307,7 +315,7 @@ def _line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -> Table
         dict.fromkeys(filter(None, texts))
         for texts in ([o.owner for o in monitors], [t for o in monitors for t in o.tags])
     )
-    cells += [_time(worst.since), _shortened(worst.said), bars if worst.windows else "–"]
+    cells += [_format_time(worst.since), _shorten_sentence(worst.said), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
     marks = {State.IN_ALERT: Highlight.BAD, State.UNSURE: Highlight.UNSURE}
     return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
@@ -316,21 +324,21 @@ def _line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -> Table
 _LONG_PATH = re.compile(r"\S*/\S*(/[^/\s]+/[^/\s]+)")
 
 
-def _shortened(sentence: str) -> str:
+def _shorten_sentence(sentence: str) -> str:
     """A sentence; if it is long, paths without their beginnings, and its first and last words. No word is cut."""
     if len(sentence) <= LONGEST:
         return sentence
     words = _LONG_PATH.sub(r"…\1", sentence).split()
     if len(" ".join(words)) <= LONGEST:
         return " ".join(words)
-    last_words = ["…", *_last_words(words, LONGEST // 3)]
+    last_words = ["…", *_pick_last_words(words, LONGEST // 3)]
     first_words = words[: 1 - len(last_words)]
     while len(" ".join([*first_words, *last_words])) > LONGEST and len(first_words) > 1:
         first_words.pop()
     return " ".join([*first_words, *last_words])
 
 
-def _last_words(words: Sequence[str], maximum: int) -> list[str]:
+def _pick_last_words(words: Sequence[str], maximum: int) -> list[str]:
     """The last words, of at most so many characters, but one at least."""
     count = 1
     while count < len(words) - 1 and len(" ".join(words[-count - 1 :])) <= maximum:
@@ -338,11 +346,11 @@ def _last_words(words: Sequence[str], maximum: int) -> list[str]:
     return list(words[-count:])
 
 
-def _time(text: str) -> str:
+def _format_time(text: str) -> str:
     return text[:16].replace("T", " ")
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     if len(names) > NAMED:
         more = f" and {len(names) - NAMED:,} more"
     else:

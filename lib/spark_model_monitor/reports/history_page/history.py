@@ -23,8 +23,8 @@ from spark_model_monitor.reports.history_page.past_run import (
     VIOLATED,
     PastRun,
     is_run,
-    place_of,
     read_run,
+    show_end_of_path,
 )
 from spark_model_monitor.storage import join, storage_of
 
@@ -42,7 +42,7 @@ class Unread:
 
     @property
     def place(self) -> str:
-        return place_of(self.folder)
+        return show_end_of_path(self.folder)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Series:
 
     def since(self, row: int) -> int | None:
         """The first of the consecutive windows up to the last run that violate a name; None if the last one doesn't."""
-        return trailing(self.is_violated[row, self.ran].tolist(), self.ran)
+        return find_trailing_start(self.is_violated[row, self.ran].tolist(), self.ran)
 
     @cached_property
     def ran(self) -> list[int]:
@@ -145,10 +145,10 @@ class History:
     def alert_since(self) -> int | None:
         """The first of the consecutive windows with violations up to the last one; None if the last one has none."""
         counts = [(index, count) for index, count in enumerate(self.run_violations()) if count is not None]
-        return trailing([bool(count) for _, count in counts], [index for index, _ in counts])
+        return find_trailing_start([bool(count) for _, count in counts], [index for index, _ in counts])
 
 
-def trailing(flags: Sequence[bool], indices: Sequence[int]) -> int | None:
+def find_trailing_start(flags: Sequence[bool], indices: Sequence[int]) -> int | None:
     """The place of the first of the consecutive set flags at the end; None if the last is not set."""
     start = None
     for flag, index in zip(reversed(flags), reversed(indices), strict=True):
@@ -190,13 +190,13 @@ def read_history(
     timed = {(run.start, run.end, run.analysis_type, run.model): run for run in runs if run.start and run.end}
     labels = None
     if not timed:
-        labels = {_made_up(index): run.folder.rpartition("/")[2] for index, run in enumerate(runs)}
-        timed = {(*_made_up(index), run.analysis_type, run.model): run for index, run in enumerate(runs)}
+        labels = {_make_up_window(index): run.folder.rpartition("/")[2] for index, run in enumerate(runs)}
+        timed = {(*_make_up_window(index), run.analysis_type, run.model): run for index, run in enumerate(runs)}
     else:
         unread += [
             Unread(run.folder, "is left out: the run has no window") for run in runs if not (run.start and run.end)
         ]
-    windows = _filled(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
+    windows = _fill_gaps(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
     indices = {window: index for index, window in enumerate(windows)}
     kinds: dict[tuple[str, str | None], dict[int, PastRun]] = {}
     for (start, end, kind, model), run in timed.items():
@@ -207,7 +207,7 @@ def read_history(
     return History(tuple(windows), named, tuple(series), tuple(unread))
 
 
-def _made_up(index: int) -> Window:
+def _make_up_window(index: int) -> Window:
     """A substitute window for a run without one, used if no run has one."""
     start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(hours=index)
     return start, start + timedelta(hours=1)
@@ -225,7 +225,7 @@ def run_folders(top: str) -> Iterator[str]:
         yield from run_folders(join(top, name))
 
 
-def _filled(windows: Sequence[Window]) -> list[Window]:
+def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
     """The windows, plus those missing between them, if all have one length and one rhythm and none overlap."""
     lengths = {end - start for start, end in windows}
     rhythm = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
@@ -244,7 +244,7 @@ BINS = 22
 NO_VALUE = 255
 
 
-def feature_map(
+def create_feature_map(
     all_series: Sequence[Series],
     times: Sequence[str],
     baselines: Mapping[str, PastRun],
@@ -254,27 +254,28 @@ def feature_map(
     series = next((series_of_kind for series_of_kind in all_series if not series_of_kind.is_metric.all()), None)
     if series is None:
         return ["Only metrics were looked at; the tables have them all."]
-    order = _worst_first(series)
+    order = _sort_rows(series)
     rows = order[:MOST_ROWS]
     drawn = np.where(series.is_metric[:, None], np.nan, series.of("distance"))[rows]
-    detailed, left_out = _detailed(series, rows, most_bytes)
-    shares, means = _cells(series, rows, detailed)
+    detailed, left_out = _pick_detailed_cells(series, rows, most_bytes)
+    shares, means = _collect_cells(series, rows, detailed)
     _, last = series.last
     baseline = baselines.get(last.baseline_run_id or "")
     data = {
         "names": [series.names[row] for row in rows],
         "times": list(times),
-        "distances": _packed(_quantised(drawn)),
-        "statuses": _packed(series.of("status")[rows].astype(np.uint8)),
-        "cells": _packed(_mask(detailed, (len(rows), len(times)))),
-        "shares": _packed(shares),
-        "numbers": _packed(means),
-        "baseline": _packed(
+        "distances": _pack_numbers(_quantize_distances(drawn)),
+        "statuses": _pack_numbers(series.of("status")[rows].astype(np.uint8)),
+        "cells": _pack_numbers(_create_mask(detailed, (len(rows), len(times)))),
+        "shares": _pack_numbers(shares),
+        "numbers": _pack_numbers(means),
+        "baseline": _pack_numbers(
             np.array(
-                [_of_baseline(baseline.shares_of(series.names[row]) if baseline else None) for row in rows], np.uint8
+                [_encode_baseline_shares(baseline.shares_of(series.names[row]) if baseline else None) for row in rows],
+                np.uint8,
             )
         ),
-        "bins": [_ends(last.bins.get(series.names[row])) for row in rows],
+        "bins": [_format_ends(last.bins.get(series.names[row])) for row in rows],
         "folders": [run.place if (run := series.runs.get(index)) else "" for index in range(len(times))],
     }
     if len(order) > MOST_ROWS:
@@ -289,7 +290,7 @@ def feature_map(
     return [FeatureMap("Distance of each feature in each window", data), *notes]
 
 
-def _worst_first(series: Series) -> NDArray[np.int64]:
+def _sort_rows(series: Series) -> NDArray[np.int64]:
     """Rows: names violated now, then those violated in most windows, then those with the largest distance."""
     column, _ = series.last
     with np.errstate(all="ignore"):
@@ -300,11 +301,11 @@ def _worst_first(series: Series) -> NDArray[np.int64]:
     return ordered
 
 
-def _detailed(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple[list[tuple[int, int]], int]:
+def _pick_detailed_cells(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple[list[tuple[int, int]], int]:
     """The cells (line of the map, window) whose distributions are on the page: the last windows of all features, then
     all windows of violated ones, as space permits; and the number of cells left out."""
     ran = sorted(series.runs)
-    with_shares = [place for place in ran if series.runs[place].shares is not None]
+    with_shares = [window_index for window_index in ran if series.runs[window_index].shares is not None]
     recent = set(with_shares[-LAST:])
     room = max(most_bytes // 2, 0) // BINS
     candidates = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]
@@ -313,7 +314,7 @@ def _detailed(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple
     return sorted(candidates[:room]), max(len(candidates) - room, 0)
 
 
-def _mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[np.uint8]:
+def _create_mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """1 for each cell with a distribution; the distributions follow in this order."""
     mask = np.zeros(shape, np.uint8)
     for line, window in cells:
@@ -321,14 +322,14 @@ def _mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[n
     return mask
 
 
-def _cells(
+def _collect_cells(
     series: Series, rows: NDArray[np.int64], cells: Sequence[tuple[int, int]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """For each cell the shares, in units of 1/255, and mean, median and share of missing values."""
     shares = np.zeros((len(cells), BINS), np.uint8)
     numbers = np.full((len(cells), 3), np.nan, np.float32)
     rows_by_window = {window: run.places for window, run in series.runs.items()}
-    parts = {window: _of_255(run.shares) for window, run in series.runs.items() if run.shares is not None}
+    parts = {window: _scale_to_255(run.shares) for window, run in series.runs.items() if run.shares is not None}
     present, missing, mean, median = (series.of(name) for name in ("present", "missing", "mean", "median"))
     for cell, (line, window) in enumerate(cells):
         row = int(rows[line])
@@ -341,29 +342,29 @@ def _cells(
     return shares, numbers
 
 
-def _of_baseline(shares: Sequence[float] | None) -> NDArray[np.uint8]:
+def _encode_baseline_shares(shares: Sequence[float] | None) -> NDArray[np.uint8]:
     encoded = np.zeros(BINS, np.uint8)
     if shares:
-        encoded[: len(shares)] = _of_255(np.array(shares[:BINS], np.float32))
+        encoded[: len(shares)] = _scale_to_255(np.array(shares[:BINS], np.float32))
     return encoded
 
 
-def _of_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _scale_to_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(np.clip(np.nan_to_num(shares), 0, 1) * 255).astype(np.uint8)
 
 
-def _ends(bins: Sequence[object] | None) -> list[str]:
+def _format_ends(bins: Sequence[object] | None) -> list[str]:
     """The labels at the ends of a drawing."""
     if bins and len(bins) == 2 and all(isinstance(end, (int, float)) for end in bins):
         return [format_number(float(end), 3) for end in bins]  # type: ignore[arg-type]
     return ["most frequent", "new"] if bins else []
 
 
-def _quantised(distances: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _quantize_distances(distances: NDArray[np.float64]) -> NDArray[np.uint8]:
     """0 to 250 for a distance from 0 to 1."""
     quantised = np.rint(np.clip(np.nan_to_num(distances), 0, 1) * 250)
     return np.where(np.isnan(distances), NO_VALUE, quantised).astype(np.uint8)
 
 
-def _packed(numbers: NDArray[np.generic]) -> str:
+def _pack_numbers(numbers: NDArray[np.generic]) -> str:
     return base64.b64encode(zlib.compress(np.ascontiguousarray(numbers).tobytes(), 9)).decode()

@@ -25,7 +25,7 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
-from spark_model_monitor.reports.history_page.past_run import Numbers, of_summary
+from spark_model_monitor.reports.history_page.past_run import Numbers, parse_summary
 from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.storage import Storage, join, storage_of
@@ -36,7 +36,7 @@ MOST_BARS = 120
 MOST_TICKS = 40
 
 
-def hours_of(series: Series, row: int, times: Sequence[str], most_bars: int = MOST_BARS) -> Hours:
+def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int = MOST_BARS) -> Hours:
     """A feature's distances, or a metric's values, by window; the limit if it separates violated ones from others."""
     is_metric = series.is_metric[row]
     bad = series.is_violated[row]
@@ -49,7 +49,7 @@ def hours_of(series: Series, row: int, times: Sequence[str], most_bars: int = MO
     if limit is not None and not _separates(limit, drawn[bad], drawn[~bad] if is_metric else drawn[:0]):
         limit = None
     words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
-    return thinned(Hours(_values(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most_bars)
+    return reduce_bars(Hours(_convert_numbers(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most_bars)
 
 
 def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
@@ -61,7 +61,7 @@ def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
     return bool(is_upper or is_lower)
 
 
-def thinned(hours: Hours, most_bars: int) -> Hours:
+def reduce_bars(hours: Hours, most_bars: int) -> Hours:
     """The same with fewer bars: each shows the largest of neighbours, violated if one of them is."""
     step = -(-len(hours.values) // most_bars)
     starts = range(0, len(hours.values), step)
@@ -70,7 +70,7 @@ def thinned(hours: Hours, most_bars: int) -> Hours:
     return replace(hours, values=tuple(max(part, default=None) for part in parts), bad=bad)
 
 
-def records_of(history: History) -> list[float | None]:
+def count_records(history: History) -> list[float | None]:
     """Rows of data by window, from the first monitor that has them."""
     for series in history.series:
         counts = [series.runs[index].rows if index in series.runs else None for index in range(len(history.windows))]
@@ -79,7 +79,7 @@ def records_of(history: History) -> list[float | None]:
     return []
 
 
-def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
+def create_tracks(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
     """Violations, records, and the metrics violated most often; tables and cards show the others."""
     counts = history.run_violations()
     marks = tuple(map(_mark, counts, history.run_outcomes()))
@@ -90,12 +90,14 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
         next((links[run.folder] for run in runs_of_window if run.folder in links), "") for runs_of_window in runs
     )
     drawn = [Track("violations", note, tuple(counts), marks, links=page_links)]
-    records = records_of(history)
+    records = count_records(history)
     if records:
         note = f"{format_count(sum(count or 0 for count in records))} in all"
         drawn.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
-    estimates = {track.title: track for track in _before_labels(history)}
-    drawn += [track for series in history.series for track in _metrics(series) if track.title not in estimates]
+    estimates = {track.title: track for track in _create_estimate_tracks(history)}
+    drawn += [
+        track for series in history.series for track in _list_metric_tracks(series) if track.title not in estimates
+    ]
     drawn += estimates.values()
     ids = [
         next((run.baseline_run_id for series in history.series if (run := series.runs.get(index))), None)
@@ -117,22 +119,22 @@ def _mark(violations: int | None, outcome: Outcome | None) -> Highlight:
     return Highlight.GOOD
 
 
-def _metrics(series: Series) -> list[Track]:
+def _list_metric_tracks(series: Series) -> list[Track]:
     """The metrics with a threshold that were violated most often; estimates have their own lines."""
     if series.analysis_type == "ESTIMATED_QUALITY":
         return []
     has_threshold = ~np.isnan(series.of("threshold")).all(axis=1)
     rows = np.flatnonzero(series.is_metric & series.is_violated.any(axis=1) & has_threshold)
     most_violated_first = sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))
-    return [_metric_track(series, row) for row in most_violated_first[:MOST_FIRST]]
+    return [_create_metric_track(series, row) for row in most_violated_first[:MOST_FIRST]]
 
 
-def _metric_track(series: Series, row: int) -> Track:
+def _create_metric_track(series: Series, row: int) -> Track:
     """A metric's values over the windows, with its interval and the last threshold; an attribution has neither."""
     name = series.names[row]
     metric_values = series.of("value")[row]
     if is_of_changes(series):
-        return Track(name, "attribution", _values(metric_values))
+        return Track(name, "attribution", _convert_numbers(metric_values))
     thresholds = series.of("threshold")[row]
     threshold = float(thresholds[~np.isnan(thresholds)][-1])
     is_violated = series.is_violated[row]
@@ -141,9 +143,9 @@ def _metric_track(series: Series, row: int) -> Track:
         note = f"threshold {format_number(threshold)}"
     else:
         note = f"baseline {format_number(threshold)}"
-    low = _values(series.of("low")[row])
-    high = _values(series.of("high")[row])
-    return Track(name, note, _values(metric_values), (), low, high, threshold)
+    low = _convert_numbers(series.of("low")[row])
+    high = _convert_numbers(series.of("high")[row])
+    return Track(name, note, _convert_numbers(metric_values), (), low, high, threshold)
 
 
 ESTIMATED = "estimated_"
@@ -151,7 +153,7 @@ FIRST_ESTIMATES = ("accuracy", "auc", "macro_auc", "mae")
 DASHED = "dashed: estimated before labels"
 
 
-def _before_labels(history: History) -> Iterator[Track]:
+def _create_estimate_tracks(history: History) -> Iterator[Track]:
     """Accuracy, area and mean error as they were estimated, and as computed since from labels."""
     for series in history.series:
         if series.analysis_type != "ESTIMATED_QUALITY":
@@ -162,10 +164,10 @@ def _before_labels(history: History) -> Iterator[Track]:
             if ESTIMATED + name not in series.names:
                 continue
             row = series.names.index(ESTIMATED + name)
-            low, high, expected = (_values(series.of(labelled)[row]) for labelled in ("low", "high", "value"))
+            low, high, expected = (_convert_numbers(series.of(labelled)[row]) for labelled in ("low", "high", "value"))
             values: tuple[float | None, ...] = (None,) * len(expected)
             if realised is not None and name in realised.names:
-                values = _values(realised.of("value")[realised.names.index(name)])
+                values = _convert_numbers(realised.of("value")[realised.names.index(name)])
             limits = series.of("threshold")[row]
             threshold = next((float(limit) for limit in limits[::-1] if not np.isnan(limit)), None)
             yield Track(name, DASHED, values, (), low, high, threshold, expected=expected)
@@ -176,14 +178,14 @@ def is_of_changes(series: Series) -> bool:
     return series.analysis_type == "MODEL_EXPLAINABILITY"
 
 
-def _or_none(number: float) -> float | None:
+def _convert_nan(number: float) -> float | None:
     if np.isnan(number):
         return None
     return float(number)
 
 
-def _values(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]:  # type: ignore[type-arg]
-    return tuple(_or_none(number) for number in numbers)
+def _convert_numbers(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]:  # type: ignore[type-arg]
+    return tuple(_convert_nan(number) for number in numbers)
 
 
 MOST_AROUND = 24  # windows on a run's page, including its own
@@ -192,7 +194,7 @@ PAGE = "report.html"
 HISTORY = "history.html"
 
 
-def around(output_path: str, described: RunDescription, summary: bytes) -> Around:
+def read_neighbour_runs(output_path: str, described: RunDescription, summary: bytes) -> Around:
     """summary: the run's own. Nothing for a run without a window, or outside the folder of its hour (the start or the
     end of its window, as for the other runs).
     """
@@ -205,12 +207,12 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
     start = parse_moment(described.window.start)
     end = parse_moment(described.window.end)
     length = end - start
-    windows = [(start - place * length, end - place * length) for place in reversed(range(MOST_AROUND))]
-    runs = {MOST_AROUND - 1: of_summary(summary, output_path, output_path, described, as_drawn=True)}
-    for place, (began, _) in enumerate(windows[:-1]):
+    windows = [(start - position * length, end - position * length) for position in reversed(range(MOST_AROUND))]
+    runs = {MOST_AROUND - 1: parse_summary(summary, output_path, output_path, described, as_drawn=True)}
+    for position, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR}}", SUMMARY)
         try:
-            runs[place] = of_summary(storage.read(path), path, path, described, as_drawn=True)
+            runs[position] = parse_summary(storage.read(path), path, path, described, as_drawn=True)
         except MonitorError:  # it is absent, or can't be read
             continue
     first = min(runs)
@@ -219,13 +221,13 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
     )
     times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]
     if len(runs) > 1:
-        hours = {name: hours_of(series, row, times) for row, name in enumerate(series.names)}
+        hours = {name: create_hours(series, row, times) for row, name in enumerate(series.names)}
     else:
         hours = {}
-    return Around(hours, tuple(_links(top, hour, (start, end), storage)))
+    return Around(hours, tuple(_find_links(top, hour, (start, end), storage)))
 
 
-def _links(top: str, hour: datetime, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
+def _find_links(top: str, hour: datetime, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
     start, end = window
     length = end - start
     for word, neighbour in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):

@@ -53,13 +53,13 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.documents.run_description import RunWindow, format_moment
 from spark_model_monitor.monitors.data_quality.report.charts import create_overlay
-from spark_model_monitor.reports.history_page.history import History, Series, feature_map
+from spark_model_monitor.reports.history_page.history import History, Series, create_feature_map
 from spark_model_monitor.reports.history_page.over_time import (
     MOST_TICKS,
-    hours_of,
+    count_records,
+    create_hours,
+    create_tracks,
     is_of_changes,
-    records_of,
-    tracks_of,
 )
 from spark_model_monitor.reports.history_page.past_run import PastRun
 
@@ -96,7 +96,7 @@ _CALM = (
 )
 
 
-def page_of(
+def create_history_page(
     history: History, title: str, context: PageContext, most_bytes: int, judged: Sequence[CheckResults]
 ) -> Page:
     """most_bytes: limit of the page's map; the page says what is left out. judged: check results of the last run of
@@ -115,33 +115,33 @@ def page_of(
             by_name.setdefault(format_full_name(check_result), []).append(check_result)
         results_by_row = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
         bad = [row for row in results_by_row if series.is_violated[row, series.last[0]]]
-        bad.sort(key=lambda row: _rank(series.names[row] in context.outputs, results_by_row[row]))
+        bad.sort(key=lambda row: _rank_results(series.names[row] in context.outputs, results_by_row[row]))
         twins: dict[str, list[int]] = {}
         for row in bad:
             metric = next((feature_result for feature_result in results_by_row[row] if feature_result.metric), None)
             twins.setdefault(cause(metric) if metric else series.names[row], []).append(row)
-        cards += [_card(history, series, rows, results_by_row[rows[0]], context) for rows in twins.values()]
-        unsure = _unsure_cards(history, series, checks)
+        cards += [_create_card(history, series, rows, results_by_row[rows[0]], context) for rows in twins.values()]
+        unsure = _create_unsure_cards(history, series, checks)
         unsure_cards += unsure
         unsure_names = {card.of for card in unsure}
         calm = [row for row in results_by_row if row not in bad and series.names[row] not in unsure_names]
         caption = ""
         if len(history.series) > 1:
-            caption = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
+            caption = f"{series.model}, {_name_kind(series)}" if history.has_models else _name_kind(series)
         was_violated: list[bool] = np.any(series.is_violated, axis=1, keepdims=False).tolist()
         num_earlier = sum(was_violated[row] for row in calm)
         for rows, own_tables in (
             ([row for row in calm if not was_violated[row]], tables),
             ([row for row in calm if was_violated[row]], earlier_tables),
         ):
-            lines = tuple(_line(history, series, row, results_by_row[row], context) for row in rows)
+            lines = tuple(_create_line(history, series, row, results_by_row[row], context) for row in rows)
             if lines:
                 own_tables.append(PageTable(_CALM, lines, caption).drop_empty_columns())
         changed, compared, unit = count_changes(checks or series.last[1].results())
         calm_count = max(compared - len(changed) - len(unsure) - num_earlier, 0)
         counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
-    drawn = tracks_of(history, times, context.links)
-    sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
+    drawn = create_tracks(history, times, context.links)
+    sections = [PageSection("The day" if len(_list_days(history)) == 1 else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.current_checks or series.last[1].results()):
             if history.has_models:
@@ -154,7 +154,7 @@ def page_of(
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
     if cards:
         name = quote(cards[0].name.rpartition(": ")[2])
-        folder = _latest(history).place
+        folder = _find_latest_run(history).place
         explain_hint = f"spark-model-monitor explain {name} --run {folder} derives its numbers."
         sections.append(
             PageSection("What to do next", (f"Open the last run (top right), which has its checks. {explain_hint}",))
@@ -168,38 +168,36 @@ def page_of(
     if tables:
         note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts)
         sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
-    shown = feature_map(history.series, times, context.baselines, most_bytes)
+    shown = create_feature_map(history.series, times, context.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
-    sections.append(PageSection("All windows", (_of_windows(history, times),), folded=True))
+    sections.append(PageSection("All windows", (_create_window_table(history, times),), folded=True))
     if history.unread:
         table = PageTable(
             (TableColumn("folder", is_name=True), TableColumn("problem")),
             tuple(
-                TableLine(
-                    (feature_result.place, feature_result.problem.replace(feature_result.folder, feature_result.place))
-                )
-                for feature_result in history.unread
+                TableLine((unread_run.place, unread_run.problem.replace(unread_run.folder, unread_run.place)))
+                for unread_run in history.unread
             ),
         )
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
-    kinds = dict.fromkeys(_kind(series) for series in history.series)
+    kinds = dict.fromkeys(_name_kind(series) for series in history.series)
     run_window = RunWindow(start=format_moment(history.windows[0][0]), end=format_moment(history.windows[-1][1]))
     is_timed = times[0].startswith(f"{history.windows[0][0]:%Y-%m-%d}")
     if is_timed:
         span = format_window(run_window)
     else:
         span = " to ".join(dict.fromkeys((times[0], times[-1])))
-    links = context.links.get(_latest(history).folder)
+    links = context.links.get(_find_latest_run(history).folder)
     return Page(
-        *("history", title, _facts(history), tuple(sections), _headline(history, judged, context.outputs)),
+        *("history", title, _list_facts(history), tuple(sections), _write_headline(history, judged, context.outputs)),
         trail=(title, span, ", ".join(kinds)),
         links=(("the last run", links),) if links else (),
         html_only=True,
     )
 
 
-def _headline(history: History, judged: Sequence[CheckResults], outputs: frozenset[str]) -> Headline:
+def _write_headline(history: History, judged: Sequence[CheckResults], outputs: frozenset[str]) -> Headline:
     """The sentences of the last runs together: those with violations first, with the previous state."""
     headlines = []
     for series, results in zip(history.series, judged, strict=True):
@@ -214,7 +212,7 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
             else headline
         )
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
-    first, *further_headlines = sorted(headlines, key=lambda each: order.index(each.mark))
+    first, *further_headlines = sorted(headlines, key=lambda further_headline: order.index(further_headline.mark))
     since = history.alert_since()
     counts = [count for count in history.run_violations() if count is not None]
     bad = sum(map(bool, counts))
@@ -227,7 +225,11 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
         past = ""
         if len(counts) > 1:
             past = f"{many} {format_noun_count(len(counts), 'window')} had violations."
-        detail = " ".join(part for part in (first.detail, *(each.text for each in further_headlines), past) if part)
+        detail = " ".join(
+            part
+            for part in (first.detail, *(further_headline.text for further_headline in further_headlines), past)
+            if part
+        )
         return Headline(calm, detail, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
     before = ""
@@ -237,33 +239,37 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
         before = f"The {len(earlier):,} windows before had no violation."
     elif earlier:
         before = f"{sum(earlier):,} of the {len(earlier):,} windows before had no violation."
-    detail = " ".join(part for part in (first.detail, *(each.text for each in further_headlines), before) if part)
-    time = _time(history, since)
+    detail = " ".join(
+        part
+        for part in (first.detail, *(further_headline.text for further_headline in further_headlines), before)
+        if part
+    )
+    time = _format_time(history, since)
     text = first.text
     for told_twice in (f", all since {time}", f", the first of them since {time}", f", since {time}", f" at {time}"):
         text = text.replace(told_twice, "")
     return Headline(f"In alert since {time}: {text}", detail, first.mark)
 
 
-def _kind(series: Series) -> str:
+def _name_kind(series: Series) -> str:
     return KINDS.get(series.analysis_type, series.analysis_type)
 
 
-def _days(history: History) -> set[str]:
+def _list_days(history: History) -> set[str]:
     return {label.rpartition(" ")[0] for label in history.labels}
 
 
-def _latest(history: History) -> PastRun:
+def _find_latest_run(history: History) -> PastRun:
     return max((series.last for series in history.series), key=lambda indexed_run: indexed_run[0])[1]
 
 
-def _facts(history: History) -> tuple[tuple[str, str], ...]:
+def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     counts = [count for count in history.run_violations() if count is not None]
     facts = [("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}")]
     unsure = history.run_outcomes().count(Outcome.CANNOT_TELL)
     if unsure:
         facts.append(("windows that may have changed", f"{unsure:,}"))
-    records = records_of(history)
+    records = count_records(history)
     if any(count is not None for count in records):
         facts.append(("records", format_count(sum(count or 0 for count in records))))
     ids = [dict.fromkeys(run.baseline_run_id for run in series.runs.values()) for series in history.series]
@@ -281,7 +287,7 @@ def _facts(history: History) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _rank(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float, float]:
+def _rank_results(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float, float]:
     bad = [violation for violation in results if violation.status is CheckStatus.VIOLATED]
     first = min((violation.alarm for violation in bad if violation.alarm and not is_output), default=float("inf"))
     size = max(
@@ -290,7 +296,7 @@ def _rank(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float,
     return is_output, first, -size
 
 
-def _card(
+def _create_card(
     history: History, series: Series, twins: Sequence[int], results: Sequence[CheckResult], context: PageContext
 ) -> Card:
     """twins: the row of a feature, or the rows of metrics that say the same."""
@@ -303,7 +309,7 @@ def _card(
     violated = int(series.is_violated[row].sum())
     when = ""
     if since is not None:
-        when = f"since {_time(history, since)}, {violated:,} of {format_noun_count(len(series.ran), 'window')}"
+        when = f"since {_format_time(history, since)}, {violated:,} of {format_noun_count(len(series.ran), 'window')}"
     column = "value" if series.is_metric[row] else "mean"
     now = run.number(column, name)
     before = baseline.number(column, name) if baseline else None
@@ -317,7 +323,7 @@ def _card(
         by = describe_move(before, now)[1]
     change = change or ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
     limit = run.number("threshold", name)
-    picture: Overlay | PointChart | None = overlay_of(run, name, baseline)
+    picture: Overlay | PointChart | None = draw_run_overlay(run, name, baseline)
     if picture is None and (value := run.number(column if series.is_metric[row] else "distance", name)) is not None:
         reference = before if before is not None else limit
         interval = (None, None) if is_of_changes(series) else (run.number("low", name), run.number("high", name))
@@ -340,21 +346,23 @@ def _card(
     hints += (f"also: {', '.join(dict.fromkeys(also))}",) if also else ()
     return Card(
         *(f"{series.model}: {name}" if history.has_models else name, change, by, when, picture, hints),
-        hours_of(series, row, [_time(history, index) for index in range(len(times))]) if len(times) > 1 else None,
+        create_hours(series, row, [_format_time(history, index) for index in range(len(times))])
+        if len(times) > 1
+        else None,
         describe_evidence(first) if first else "",
     )
 
 
-def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult]) -> list[Card]:
+def _create_unsure_cards(history: History, series: Series, checks: Sequence[CheckResult]) -> list[Card]:
     """Features and metrics of which the last run could not tell whether they changed."""
-    times = [_time(history, position) for position in range(len(history.labels))]
+    times = [_format_time(history, position) for position in range(len(history.labels))]
     rows = {name: row for row, name in enumerate(series.names)}
     cards = []
     for feature in find_unsure_features(checks)[:MOST_CARDS]:
         row = rows.get(feature.name)
         hours = None
         if row is not None and len(times) > 1:
-            hours = hours_of(series, row, times)
+            hours = create_hours(series, row, times)
         if history.has_models:
             name = f"{series.model}: {feature.name}"
         else:
@@ -365,14 +373,14 @@ def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult
     return cards
 
 
-def _time(history: History, index: int) -> str:
+def _format_time(history: History, index: int) -> str:
     label = history.labels[index]
-    if len(_days(history)) == 1:
+    if len(_list_days(history)) == 1:
         return label.rpartition(" ")[2]
     return label
 
 
-def _line(
+def _create_line(
     history: History, series: Series, row: int, results: Sequence[CheckResult], context: PageContext
 ) -> TableLine:
     _, run = series.last
@@ -385,21 +393,21 @@ def _line(
         largest = "not in the last window"
     if results and all(check_result.status is CheckStatus.NOT_JUDGED for check_result in results):
         largest = results[0].reason or "not judged"
-    lacking = " → ".join(dict.fromkeys(_lacking(check_result, name) for check_result in (baseline or run, run)))
+    lacking = " → ".join(dict.fromkeys(_format_missing(check_result, name) for check_result in (baseline or run, run)))
     return TableLine(
         (
             f"{series.model}: {name}" if history.has_models else name,
-            overlay_of(run, name, baseline) or "–",
+            draw_run_overlay(run, name, baseline) or "–",
             format_number(baseline.number(column, name) if baseline else None),
             format_number(run.number(column, name)),
             largest,
             lacking,
-            hours_of(series, row, (), MOST_TICKS),
+            create_hours(series, row, (), MOST_TICKS),
         )
     )
 
 
-def _lacking(run: PastRun, name: str) -> str:
+def _format_missing(run: PastRun, name: str) -> str:
     present = run.number("present", name)
     missing = run.number("missing", name)
     if present is None or missing is None or not present + missing:
@@ -407,7 +415,7 @@ def _lacking(run: PastRun, name: str) -> str:
     return format_percent(missing / (present + missing))
 
 
-def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:
+def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:
     """A feature's distribution in a run, compared with its baseline's; None if unknown."""
     now = run.shares_of(name)
     if now is None:
@@ -422,13 +430,13 @@ def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | N
     return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], words, names=names)
 
 
-def _of_windows(history: History, times: Sequence[str]) -> PageTable:
+def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
     columns = (
         TableColumn("window"),
         *(TableColumn(title, is_number=True) for title in ("violations", "records")),
         TableColumn("what"),
     )
-    records = records_of(history) or [None] * len(times)
+    records = count_records(history) or [None] * len(times)
     lines = []
     for index in reversed(range(len(times))):
         runs = [series.runs[index] for series in history.series if index in series.runs]

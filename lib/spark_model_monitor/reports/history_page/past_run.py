@@ -39,8 +39,8 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.reports.history.archive import read_table
 from spark_model_monitor.reports.history_page.service_violations import read_check_results
-from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, current_run, document_of
-from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, bins_of
+from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, read_current_run, read_document
+from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, decode_bins
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import join, storage_of
 
@@ -96,7 +96,7 @@ class PastRun:
     @property
     def place(self) -> str:
         """The end of its folder's path, which shows the window and nothing about the machine."""
-        return place_of(self.folder)
+        return show_end_of_path(self.folder)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -143,7 +143,7 @@ class PastRun:
         ]
 
 
-def place_of(folder: str) -> str:
+def show_end_of_path(folder: str) -> str:
     """The end of a path, for pages that leave this machine."""
     return "…/" + "/".join(folder.rstrip("/").split("/")[-4:])
 
@@ -160,18 +160,18 @@ def read_run(folder: str) -> PastRun:
 
     Raises BadInput if a file can't be read, BadDocument if one is damaged.
     """
-    run = current_run(folder)
+    run = read_current_run(folder)
     run_folder = run.folder if run else folder
     described = None
     if run and SUMMARY in run.digests:
-        described = document_of(run, RunDescription)
+        described = read_document(run, RunDescription)
     if run and described:
         path = join(run_folder, SUMMARY)
-        return of_summary(storage_of(path).read(path), path, folder, described, run.run_id)
-    return _of_documents(folder, run_folder, run.run_id if run else None)
+        return parse_summary(storage_of(path).read(path), path, folder, described, run.run_id)
+    return _read_documents(folder, run_folder, run.run_id if run else None)
 
 
-def of_summary(
+def parse_summary(
     content: bytes,
     path: str,
     folder: str,
@@ -191,8 +191,8 @@ def of_summary(
     try:
         if not as_drawn:
             table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
-            shares = _shares(table.column("shares").combine_chunks())
-            bins = bins_of(content)
+            shares = _decode_shares(table.column("shares").combine_chunks())
+            bins = decode_bins(content)
         numbers = dict.fromkeys(COLUMNS, np.full(len(table), np.nan)) | {
             name: table.column(name).cast(pa.float64(), safe=False).to_numpy()
             for name in COLUMNS
@@ -203,7 +203,7 @@ def of_summary(
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
     window = described.window
-    start, end = _hour(folder)
+    start, end = _parse_hour(folder)
     if window:
         start = parse_moment(window.start)
         end = parse_moment(window.end)
@@ -213,7 +213,7 @@ def of_summary(
         names,
         np.array([kind not in ("number", "category") for kind in table.column("kind").to_pylist()], bool),
         numbers,
-        _statuses(table),
+        _decode_statuses(table),
         {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
         described.violations or 0,
         start,
@@ -229,7 +229,7 @@ def of_summary(
     )
 
 
-def _statuses(table: pa.Table) -> NDArray[np.uint8]:
+def _decode_statuses(table: pa.Table) -> NDArray[np.uint8]:
     """The worst status of each name. Earlier releases, without outcomes, said `cannot tell` in every small window."""
     names = table.column("status").to_pylist()
     statuses = np.array([_STATUSES.get(name, NONE) for name in names], np.uint8)
@@ -241,7 +241,7 @@ def _statuses(table: pa.Table) -> NDArray[np.uint8]:
     return statuses
 
 
-def _of_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun:
+def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun:
     """The run from files that the service writes as well, and from checks.json if present."""
     storage = storage_of(run_folder)
 
@@ -251,8 +251,8 @@ def _of_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun:
             return (parse or document.from_json)(storage.read(path), path)
         return None
 
-    rows, dataset = read(Statistics, rows_of_statistics) or ({}, DatasetOfRun())
-    analysed, explains = read(BiasReport, rows_of_analysis) or ({}, False)
+    rows, dataset = read(Statistics, parse_statistics_rows) or ({}, DatasetOfRun())
+    analysed, explains = read(BiasReport, parse_analysis_rows) or ({}, False)
     checks = read(CheckResults)
     violations = read(Violations)
     rows |= analysed
@@ -277,13 +277,13 @@ def _of_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun:
                 row["value"] = check_result.observed
         elif "drift" in check_result.check and check_result.observed is not None:
             row |= {"distance": check_result.observed, "threshold": check_result.threshold}
-    start, end = _window(folder, dataset, is_of_service=run_id is None)
+    start, end = _find_window(folder, dataset, is_of_service=run_id is None)
     return PastRun(
         folder,
-        _analysis_type(rows, analysed, explains=explains),
+        _infer_analysis_type(rows, analysed, explains=explains),
         tuple(rows),
         np.array([row.get("value") is not None for row in rows.values()], bool),
-        {name: np.array([_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
+        {name: np.array([_convert_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
         np.array([statuses[name] for name in rows], np.uint8),
         violated,
         sum(map(len, violated.values())),
@@ -304,11 +304,11 @@ class DatasetOfRun(NamedTuple):
     end_time: str | None = None
 
 
-def rows_of_statistics(content: bytes, where: str) -> tuple[Rows, DatasetOfRun]:
+def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRun]:
     """The needed parts of statistics.json: with classes, a month of runs with 1,000 features would take minutes."""
     try:
         statistics = json.loads(content)
-        rows = _features(statistics) | _metrics(statistics)
+        rows = _collect_feature_rows(statistics) | _collect_metric_rows(statistics)
         if "dataset" not in statistics:
             return rows, DatasetOfRun()
         dataset = statistics["dataset"]
@@ -322,23 +322,23 @@ def _is_violation(check_result: CheckResult) -> bool:
     return check_result.is_violation
 
 
-def _features(statistics: Mapping[str, Any]) -> Rows:
+def _collect_feature_rows(statistics: Mapping[str, Any]) -> Rows:
     rows: Rows = {}
     for feature in statistics.get("features", ()):
         of_kind = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
         common = of_kind.get("common", {})
         rows[str(feature.get("name"))] = {
-            "mean": _number(of_kind.get("mean")),
-            "present": _number(common.get("num_present")),
-            "missing": _number(common.get("num_missing")),
+            "mean": _convert_number(of_kind.get("mean")),
+            "present": _convert_number(common.get("num_present")),
+            "missing": _convert_number(common.get("num_missing")),
         }
     return rows
 
 
-def _metrics(statistics: Mapping[str, Any]) -> Rows:
+def _collect_metric_rows(statistics: Mapping[str, Any]) -> Rows:
     """The metrics of model quality, for any problem type."""
     return {
-        metric: {"value": _number(measured["value"])}
+        metric: {"value": _convert_number(measured["value"])}
         for section, metrics in statistics.items()
         if section.endswith("_metrics")
         for metric, measured in metrics.items()
@@ -346,13 +346,13 @@ def _metrics(statistics: Mapping[str, Any]) -> Rows:
     }
 
 
-def rows_of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
+def parse_analysis_rows(content: bytes, where: str) -> tuple[Rows, bool]:
     """The needed parts of Clarify's analysis.json: bias, attributions or both; and whether it has attributions."""
     try:
         analysis = json.loads(content)
         attributions = analysis.get("explanations", {}).get("kernel_shap", {})
-        rows: Rows = dict(_groups(analysis)) | {
-            join_name(feature, label): {"value": _number(value)}
+        rows: Rows = dict(_list_group_metrics(analysis)) | {
+            join_name(feature, label): {"value": _convert_number(value)}
             for label, values in attributions.items()
             for feature, value in values["global_shap_values"].items()
         }
@@ -361,17 +361,17 @@ def rows_of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
     return rows, bool(attributions)
 
 
-def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
+def _list_group_metrics(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """The bias metrics of each group, named as in a summary."""
     for section in ("pre_training_bias_metrics", "post_training_bias_metrics"):
         for facet, groups in analysis.get(section, {}).get("facets", {}).items():
             for group in groups:
                 for metric in group["metrics"]:
                     name = join_name(metric["name"], format_group(facet, group["value_or_threshold"]))
-                    yield name, {"value": _number(metric["value"])}
+                    yield name, {"value": _convert_number(metric["value"])}
 
 
-def _analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
+def _infer_analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
     if analysed:
         if explains:
             analysis_type = AnalysisType.MODEL_EXPLAINABILITY
@@ -386,7 +386,7 @@ def _analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
     return str(analysis_type.value)
 
 
-def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
+def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
     is_known = lengths > 0
@@ -406,7 +406,7 @@ _DRAWN = pa.schema(
 _STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
 
 
-def _window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple[datetime | None, datetime | None]:
+def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple[datetime | None, datetime | None]:
     """The window of a run without run.json: of its statistics, or of the folder's name.
 
     The service names a folder by the hour in which the window ends. Source: C1.5.
@@ -415,13 +415,13 @@ def _window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple
     end = parse_time(str(dataset.end_time))
     if start is not None and end is not None and start < end:
         return start, end
-    start, end = _hour(folder)
+    start, end = _parse_hour(folder)
     if start is None or not is_of_service:
         return start, end
     return start - HOUR, start
 
 
-def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
+def _parse_hour(folder: str) -> tuple[datetime | None, datetime | None]:
     """The hour in the folder's name."""
     start = parse_hour_of_path(join(folder, ""))
     if start is None:
@@ -429,7 +429,7 @@ def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
     return (start, start + HOUR)
 
 
-def _number(value: Any) -> float:
+def _convert_number(value: Any) -> float:
     if isinstance(value, (int, float)):
         return float(value)
     return np.nan

@@ -39,7 +39,7 @@ class Text(NamedTuple):
     scale: float = 1.0
 
 
-def _pattern(form: str) -> re.Pattern[str]:
+def _build_pattern(form: str) -> re.Pattern[str]:
     """A regular expression in which OBSERVED and THRESHOLD stand for numbers."""
     for name in ("observed", "threshold"):
         form = form.replace(name.upper(), f"(?P<{name}>{_NUMBER})")
@@ -48,35 +48,37 @@ def _pattern(form: str) -> re.Pattern[str]:
 
 TEXTS = (
     Text(
-        _pattern(r"Expected data type: (?P<type>\w+), Expected match: THRESHOLD%\. Observed: Only OBSERVED% of data"),
+        _build_pattern(
+            r"Expected data type: (?P<type>\w+), Expected match: THRESHOLD%\. Observed: Only OBSERVED% of data"
+        ),
         "has only {observed} % values of data type {type}, the baseline asks for {threshold} %",
         scale=100.0,
     ),
     Text(
-        _pattern(r"completeness requirement is not met\. Expected: THRESHOLD%\. Observed: Only OBSERVED%\."),
+        _build_pattern(r"completeness requirement is not met\. Expected: THRESHOLD%\. Observed: Only OBSERVED%\."),
         "has only {observed} % of its values, the baseline asks for {threshold} %",
         scale=100.0,
     ),
     Text(
-        _pattern(r"distance: OBSERVED exceeds (?:numerical |categorical )?threshold: THRESHOLD"),
+        _build_pattern(r"distance: OBSERVED exceeds (?:numerical |categorical )?threshold: THRESHOLD"),
         "moved by a distance of {observed}, the limit is {threshold}",
     ),
     Text(
-        _pattern(r"drift p-value: OBSERVED is below threshold: THRESHOLD"),
+        _build_pattern(r"drift p-value: OBSERVED is below threshold: THRESHOLD"),
         "moved by more than chance: p is {observed}, the limit is {threshold}",
     ),
     Text(
-        _pattern(r"columns in current dataset: OBSERVED, Number of columns in baseline constraints: THRESHOLD"),
+        _build_pattern(r"columns in current dataset: OBSERVED, Number of columns in baseline constraints: THRESHOLD"),
         "of {observed} columns in all, in the baseline {threshold}",
     ),
-    Text(_pattern(r"Metric \S+ with OBSERVED(?: \+/- \S+)? was \w+ '?THRESHOLD'?")),
-    Text(_pattern(r"Metric value OBSERVED doesn't meet the baseline constraint requirement THRESHOLD")),
+    Text(_build_pattern(r"Metric \S+ with OBSERVED(?: \+/- \S+)? was \w+ '?THRESHOLD'?")),
+    Text(_build_pattern(r"Metric value OBSERVED doesn't meet the baseline constraint requirement THRESHOLD")),
     Text(
-        _pattern(r"attribution drift OBSERVED exceeds threshold THRESHOLD"),
+        _build_pattern(r"attribution drift OBSERVED exceeds threshold THRESHOLD"),
         "fell to {observed}, the limit is {threshold}",
     ),
     Text(
-        _pattern(r"Value:? OBSERVED does not meet the constraint requirement"),
+        _build_pattern(r"Value:? OBSERVED does not meet the constraint requirement"),
         "has a share of {observed}, which is below the baseline's",
     ),
 )
@@ -121,8 +123,8 @@ def read_check_result(violation: Violation) -> CheckResult:
 
 def _with_numbers(check_result: CheckResult, text: Text, match: re.Match[str]) -> CheckResult:
     groups = match.groupdict()
-    observed = _finite(groups["observed"])
-    threshold = _finite(groups.get("threshold"))
+    observed = _parse_finite(groups["observed"])
+    threshold = _parse_finite(groups.get("threshold"))
     numbers = {"observed": format_number(observed, 6), "threshold": format_number(threshold, 6)}
     change = text.change.format(**{**groups, **numbers}) or None
     return check_result.model_copy(
@@ -139,7 +141,7 @@ def _name_in_files(metric: str) -> str:
     return re.sub(r"(?<=[a-z])[A-Z]", lambda capital: f"_{capital[0].lower()}", metric)
 
 
-def _finite(text: str | None) -> float | None:
+def _parse_finite(text: str | None) -> float | None:
     number = float(text) if text is not None else math.nan
     if math.isfinite(number):
         return number

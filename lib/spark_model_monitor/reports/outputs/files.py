@@ -2,7 +2,7 @@
 
 An object store can't replace several files at once, so publishing has three steps (P21): write the files to `_runs/<run
 id>/`, where they never change; copy them to the service's names, for readers that don't know our layout; and name the
-run in `_current.json`, which is the commit. Our own readers start there (`current_run`). The run id is a hash of the
+run in `_current.json`, which is the commit. Our own readers start there (`read_current_run`). The run id is a hash of the
 files' content, without the release in run.json, so a rerun with the same result writes the same bytes to the same
 place.
 """
@@ -67,13 +67,13 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
     Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
     """
     storage = storage_of(output_path)
-    run = _run(files, output_path)
+    run = _create_run(files, output_path)
     with holding(storage, output_path):
         before = run_before(output_path)
-        notes = _without_folders(unfinished(output_path), (before, run), output_path, storage)
+        notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
         if is_new := not storage.exists(run.folder):
             note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
-            storage.write(note, _commit(run, output_path))
+            storage.write(note, _encode_commit(run, output_path))
             notes[note] = run
         # names that no longer belong to a run
         stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - files.keys()
@@ -89,7 +89,7 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
                 with suppress(Exception):  # makes room for smaller runs
                     storage.delete(run.folder)
             raise
-        point_to(run, output_path)
+        set_current_run(run, output_path)
         for note in notes:
             storage.delete(note)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
@@ -100,7 +100,7 @@ def forget_unfinished(output_path: str) -> None:
     """Remove what stopped runs left at a held output, where no later run may come; restore the current run's files."""
     storage = storage_of(output_path)
     counts = run_before(output_path)
-    notes = _without_folders(unfinished(output_path), (counts,), output_path, storage)
+    notes = _delete_folders(find_unfinished(output_path), (counts,), output_path, storage)
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
         copy = join(output_path, name)
         published_digest = counts.digests.get(name) if counts else None
@@ -114,7 +114,7 @@ def forget_unfinished(output_path: str) -> None:
         storage.delete(note)
 
 
-def _without_folders(
+def _delete_folders(
     notes: dict[str, Run | None], kept_runs: Iterable[Run | None], output_path: str, storage: Storage
 ) -> dict[str, Run | None]:
     """The notes, after deleting the folders of their runs, except those in `kept_runs`."""
@@ -123,15 +123,15 @@ def _without_folders(
     return notes
 
 
-def point_to(run: Run, output_path: str) -> None:
+def set_current_run(run: Run, output_path: str) -> None:
     """Make a run below `output_path` the current one, by replacing a single file.
 
     Raises OutputFailed if it can't be written; the previous run then stays current.
     """
-    storage_of(output_path).write(join(output_path, CURRENT), _commit(run, output_path))
+    storage_of(output_path).write(join(output_path, CURRENT), _encode_commit(run, output_path))
 
 
-def unfinished(output_path: str) -> dict[str, Run | None]:
+def find_unfinished(output_path: str) -> dict[str, Run | None]:
     """The notes of interrupted publishing, by path, for a held output; None for a note without content."""
     storage = storage_of(output_path)
     runs = join(output_path, RUNS)
@@ -143,7 +143,7 @@ def unfinished(output_path: str) -> dict[str, Run | None]:
     return notes
 
 
-def current_run(output_path: str) -> Run | None:
+def read_current_run(output_path: str) -> Run | None:
     """The run that was published last below `output_path`, or None if there is none.
 
     Raises BadDocument if `_current.json` can't be understood, or has names that our runs don't use.
@@ -162,24 +162,24 @@ def run_before(output_path: str) -> Run | None:
     Files that it names stay where they are.
     """
     try:
-        return current_run(output_path)
+        return read_current_run(output_path)
     except BadDocument as error:
         log.warning("%s; it counts as no run", error)
         return None
 
 
-def file_at(output_path: str, name: str) -> str:
+def resolve_file(output_path: str, name: str) -> str:
     """The path to read a file from: its copy at the output path, which users may edit, or else the current run's."""
     copy = join(output_path, name)
     run = None
     if not storage_of(copy).exists(copy):
-        run = current_run(output_path)
+        run = read_current_run(output_path)
     if run is None:
         return copy
     return join(run.folder, name)
 
 
-def document_of(run: Run, kind: type[D]) -> D | None:
+def read_document(run: Run, kind: type[D]) -> D | None:
     """A document of a run; None if the run has no such document. Raises BadDocument if it can't be understood."""
     if kind.FILE_NAME not in run.digests:
         return None
@@ -208,13 +208,13 @@ def read_commit(content: bytes, path: str) -> Run:
     raise BadDocument(f"{path}: is not the commit of a run ({why}); delete it and run the job again")
 
 
-def _commit(run: Run, output_path: str) -> bytes:
+def _encode_commit(run: Run, output_path: str) -> bytes:
     folder = run.folder.removeprefix(join(output_path, ""))
     commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
     return (json.dumps(commit, indent=2) + "\n").encode()
 
 
-def _run(files: Mapping[str, bytes], output_path: str) -> Run:
+def _create_run(files: Mapping[str, bytes], output_path: str) -> Run:
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     lasting = digests
     if described := files.get(DESCRIPTION):

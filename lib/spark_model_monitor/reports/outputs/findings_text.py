@@ -13,7 +13,7 @@ from spark_model_monitor.documents.headline import describe_change
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.page import Headline, Highlight, shorten_name
 from spark_model_monitor.documents.run_description import RunWindow, parse_moment
-from spark_model_monitor.reports.outputs.printable import GAP, printable, shortened, text_table
+from spark_model_monitor.reports.outputs.printable import GAP, format_table, printable, truncate_text
 
 MOST_LINES = 20
 MOST_DETAIL = 5  # lines of the sentence's consequences
@@ -25,7 +25,7 @@ COLOURS = {"✗": "31", "✓": "32", "?": "33"}  # red, green, yellow. Source: E
 TITLES = ("name", "since", "what")
 
 
-def findings_text(
+def write_findings(
     headline: Headline,
     check_results: Sequence[CheckResult],
     window: RunWindow | None = None,
@@ -46,8 +46,8 @@ def findings_text(
     # The table: as many rows as the other lines leave room for, below a blank line, titles and a rule
     number_of_text_lines = len(lines)
     room = MOST_LINES - number_of_text_lines - 3
-    rows = _rows(check_results, window)
-    table = _table_lines(rows, max(width or WIDTH, LEAST_WIDTH))
+    rows = _create_rows(check_results, window)
+    table = _create_table_lines(rows, max(width or WIDTH, LEAST_WIDTH))
     if table:
         title_lines = table.pop(0)
         lines += ["", *title_lines]
@@ -60,7 +60,7 @@ def findings_text(
     if rows_left_out:
         lines.append(f"and {rows_left_out:,} more")
     if is_coloured:
-        lines = [_coloured(line, is_bold=index < number_of_bold) for index, line in enumerate(lines)]
+        lines = [_format_in_colour(line, is_bold=index < number_of_bold) for index, line in enumerate(lines)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -70,20 +70,20 @@ def _wrap(text: str, width: int | None) -> list[str]:
     return textwrap.wrap(printable(text), max(width, LEAST_WIDTH), break_long_words=False, break_on_hyphens=False)
 
 
-def _rows(check_results: Sequence[CheckResult], window: RunWindow | None) -> list[tuple[str, str, str]]:
+def _create_rows(check_results: Sequence[CheckResult], window: RunWindow | None) -> list[tuple[str, str, str]]:
     """Name, since and change: what changed, the largest first, and then what nobody can tell."""
     rows = []
     for violations in group_by_cause(check_results):
         largest = violations[0]
         name = f"{SIGNS[Highlight.BAD]} {shorten_name(format_full_name(largest) or OF_THE_WINDOW)}"
-        rows.append((name, _since(largest.since, window), describe_change(largest)))
+        rows.append((name, _format_since(largest.since, window), describe_change(largest)))
     for feature in find_unsure_features(check_results):
         name = f"{SIGNS[Highlight.UNSURE]} {shorten_name(feature.name)}"
         rows.append((name, "", f"cannot tell: {feature.reason or 'the reason is unknown'}"))
     return rows
 
 
-def _since(since: str | None, window: RunWindow | None) -> str:
+def _format_since(since: str | None, window: RunWindow | None) -> str:
     """When it began: `18:00`, with the date if it differs from the window's."""
     if since is None:
         return "now"
@@ -92,7 +92,7 @@ def _since(since: str | None, window: RunWindow | None) -> str:
     return f"{began:%H:%M}" if is_same_day else f"{began:%Y-%m-%d %H:%M}"
 
 
-def _table_lines(rows: Sequence[tuple[str, str, str]], width: int) -> list[list[str]]:
+def _create_table_lines(rows: Sequence[tuple[str, str, str]], width: int) -> list[list[str]]:
     """The lines of the titles, then those of each row: a long change takes several, and is cut between words."""
     if not rows:
         return []
@@ -109,15 +109,15 @@ def _table_lines(rows: Sequence[tuple[str, str, str]], width: int) -> list[list[
         )
         number_of_lines.append(max(len(change_lines), 1))
         first_line, *further_lines = change_lines or [""]
-        cells.append((shortened(name, width_of_names), since, first_line))
+        cells.append((truncate_text(name, width_of_names), since, first_line))
         cells += [("", "", line) for line in further_lines]
     # The lines by row
-    lines = text_table(TITLES, cells, width=width).splitlines()
+    lines = format_table(TITLES, cells, width=width).splitlines()
     starts = accumulate(number_of_lines, initial=2)
     return [lines[:2], *(lines[start:end] for start, end in pairwise(starts))]
 
 
-def _coloured(line: str, *, is_bold: bool) -> str:
+def _format_in_colour(line: str, *, is_bold: bool) -> str:
     codes = []
     if line[:1] in COLOURS:
         codes.append(COLOURS[line[0]])

@@ -11,7 +11,7 @@ from spark_model_monitor.reports.outputs.printable import printable
 SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
 
 
-def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: Sequence[str] = ()) -> bytes:
+def encode_junit(check_results: Iterable[CheckResult], analysis_type: str, names: Sequence[str] = ()) -> bytes:
     """One test case per check: violations are failures; checks that can't tell are skipped, with the reason and what to
     do. The suite has the run's outcome. names: of the model or the data set, and of the schedule.
     """
@@ -19,7 +19,7 @@ def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: S
 
     # The suite is named by whose run it is, and has the outcome
     whose_checks = " of ".join(filter(None, (analysis_type, " / ".join(names))))
-    suite = ElementTree.Element("testsuite", name=_text(f"spark-model-monitor {whose_checks}"), errors="0")
+    suite = ElementTree.Element("testsuite", name=_replace_invalid(f"spark-model-monitor {whose_checks}"), errors="0")
     check_results = tuple(check_results)
     outcome = judge_run(check_results)
     if outcome is not None:
@@ -28,17 +28,21 @@ def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: S
     # A test case for each check
     for check_result in check_results:
         name, part = identify_subject(check_result)
-        case = ElementTree.SubElement(suite, "testcase", classname=_text(f"{analysis_type}.{name or OF_THE_WINDOW}"))
-        case.set("name", _text(f"{check_result.check} of {part}" if part else check_result.check))
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=_replace_invalid(f"{analysis_type}.{name or OF_THE_WINDOW}")
+        )
+        case.set("name", _replace_invalid(f"{check_result.check} of {part}" if part else check_result.check))
         if check_result.is_violation:
-            failure = ElementTree.SubElement(case, "failure", message=_text(Alarm((check_result,)).sentence()))
+            failure = ElementTree.SubElement(
+                case, "failure", message=_replace_invalid(Alarm((check_result,)).sentence())
+            )
             failure.set("type", check_result.check)
-            failure.text = _text(check_result.description or "")
+            failure.text = _replace_invalid(check_result.description or "")
         elif check_result.status in SKIPPED:
             skipped = ElementTree.SubElement(
-                case, "skipped", message=_text(check_result.reason or check_result.status.value)
+                case, "skipped", message=_replace_invalid(check_result.reason or check_result.status.value)
             )
-            skipped.text = _text(check_result.advice or "") or None
+            skipped.text = _replace_invalid(check_result.advice or "") or None
     for name, path in {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}.items():
         suite.set(name, str(len(suite.findall(path))))
     suites = ElementTree.Element("testsuites")
@@ -46,6 +50,6 @@ def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: S
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))
 
 
-def _text(words: str) -> str:
+def _replace_invalid(words: str) -> str:
     """The text on one line, without characters that XML 1.0 doesn't allow."""
     return printable(words).translate({0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"})

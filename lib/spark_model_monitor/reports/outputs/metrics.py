@@ -26,17 +26,17 @@ class MetricContext:
     schedule: str | None = None
 
 
-def cloudwatch_metrics(metrics: Iterable[PublishedMetric], context: MetricContext) -> list[dict[str, Any]]:
+def create_cloudwatch_metrics(metrics: Iterable[PublishedMetric], context: MetricContext) -> list[dict[str, Any]]:
     """The metrics as CloudWatch's objects: name, time stamp, dimensions, and `Value` or `StatisticValues`."""
-    return [{**_head(metric, context), **_numbers(metric), "Unit": metric.unit} for metric in metrics]
+    return [{**_create_head(metric, context), **_list_numbers(metric), "Unit": metric.unit} for metric in metrics]
 
 
-def metric_lines(metrics: Iterable[Mapping[str, Any]]) -> bytes:
+def encode_metrics(metrics: Iterable[Mapping[str, Any]]) -> bytes:
     """The bytes of `METRICS_FILE`: one JSON object per line."""
     return "".join(json.dumps(metric, ensure_ascii=False, allow_nan=False) + "\n" for metric in metrics).encode()
 
 
-def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
+def _create_head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
     dimensions = (("Endpoint", context.endpoint), ("MonitoringSchedule", context.schedule), *metric.dimensions.items())
     return {
         "MetricName": metric.name,
@@ -45,7 +45,7 @@ def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
     }
 
 
-def _numbers(metric: PublishedMetric) -> dict[str, Any]:
+def _list_numbers(metric: PublishedMetric) -> dict[str, Any]:
     """One number, or the numbers from which Average, Sum, Min, Max and SampleCount can be computed."""
     statistics = metric.value
     if not isinstance(statistics, StatisticSet):

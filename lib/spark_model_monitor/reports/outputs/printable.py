@@ -34,7 +34,7 @@ def error_lines(error: Exception) -> str:
     return f"Error: {printable_lines(str(error))}\n"
 
 
-def in_json(text: str) -> str:
+def escape_in_json(text: str) -> str:
     """JSON with the same characters as JSON escapes: programs read the same content."""
     return _SIGNS.sub(lambda sign: sign[0] if sign[0] in "\n\r\t" else f"\\u{ord(sign[0]):04x}", text)
 
@@ -50,7 +50,7 @@ GAP = "  "
 SHORTEST_NAME = 8  # characters that remain of the first column when the table is too wide
 
 
-def text_table(
+def format_table(
     header: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: int = 100, shortest_name: int = SHORTEST_NAME
 ) -> str:
     """The table's lines, each ending in a newline: the header, a rule, one line per row.
@@ -60,7 +60,7 @@ def text_table(
     """
     numeric = [any(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))]
     # What every column needs, and by how much the lines are too long
-    cells = [list(header), *([_shown(cell) for cell in row] for row in rows)]
+    cells = [list(header), *([_format_cell(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
     too_long = sum(widths) + len(GAP) * (len(widths) - 1) - width
     if too_long > 0:
@@ -69,7 +69,7 @@ def text_table(
     cells.insert(1, ["-" * column_width for column_width in widths])
     lines = [
         GAP.join(
-            cell.rjust(column_width) if to_the_right else shortened(cell, column_width).ljust(column_width)
+            cell.rjust(column_width) if to_the_right else truncate_text(cell, column_width).ljust(column_width)
             for cell, column_width, to_the_right in zip(line, widths, numeric, strict=True)
         ).rstrip()
         for line in cells
@@ -77,7 +77,7 @@ def text_table(
     return "".join(f"{line}\n" for line in lines)
 
 
-def _shown(cell: Cell) -> str:
+def _format_cell(cell: Cell) -> str:
     """Integers in full; other numbers with four significant digits, in at most ten characters."""
     if cell is None or cell != cell:  # NaN differs from itself
         return "-"
@@ -92,7 +92,7 @@ def _shown(cell: Cell) -> str:
     return f"{cell:.4g}"
 
 
-def shortened(text: str, width: int) -> str:
+def truncate_text(text: str, width: int) -> str:
     """The text in at most `width` characters."""
     if len(text) <= width:
         return text

@@ -67,7 +67,7 @@ _CHECKS = pa.schema(
 )
 
 
-def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
+def encode_summary(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
     """summary.parquet by name. results: the results of the run's checks, none for a baseline."""
     results_by_row: dict[tuple[str, str], list[CheckResult]] = {}
     for result in results:
@@ -77,12 +77,12 @@ def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[
     for row in summary.rows:
         members = {member.name: getattr(row, member.name) for member in fields(row)}
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
-        members |= _judged(results_by_row.get((row.name, row.part), []), members)
+        members |= _summarize_checks(results_by_row.get((row.name, row.part), []), members)
         rows.append(members | {"outcome": outcomes.get(join_name(row.name, row.part))})
-    return {SUMMARY: _parquet(rows, SUMMARY_COLUMNS, {"bins": _packed(summary.bins)})}
+    return {SUMMARY: _encode_rows(rows, SUMMARY_COLUMNS, {"bins": _pack_bins(summary.bins)})}
 
 
-def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
+def encode_checks(results: Sequence[CheckResult]) -> dict[str, bytes]:
     """checks.parquet by name."""
     rows = []
     for result in results:
@@ -90,10 +90,10 @@ def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
         name, part = identify_subject(result)
         members = result.model_dump() | {"name": name, "part": part, "low": low, "high": high}
         rows.append(members | {"status": result.status.value})
-    return {CHECKS: _parquet(rows, _CHECKS, {})}
+    return {CHECKS: _encode_rows(rows, _CHECKS, {})}
 
 
-def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
+def create_run_rows(content: bytes, run: RunDescription) -> pa.Table:
     """The rows of a summary.parquet or a checks.parquet, each with its run: job, model, window, …
 
     Times are in UTC, without a zone. The types are readable by every engine.
@@ -113,14 +113,14 @@ def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
     return pa.table(columns)
 
 
-def parquet_of(table: pa.Table) -> bytes:
+def encode_parquet(table: pa.Table) -> bytes:
     """The table as a Parquet file."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue().to_pybytes())
 
 
-def bins_of(content: bytes) -> dict[str, list[Any]]:
+def decode_bins(content: bytes) -> dict[str, list[Any]]:
     """The bins of the shares in a summary.parquet, by feature.
 
     Raises zlib.error, ValueError and other Python errors for invalid content.
@@ -134,7 +134,7 @@ def bins_of(content: bytes) -> dict[str, list[Any]]:
     return bins
 
 
-def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str, Any]:
+def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str, Any]:
     """The checks' verdict on a row: the worst status, and the distance that belongs to it."""
     ordered = sorted(results, key=lambda check_result: WORST_FIRST.index(check_result.status))
     if not ordered:
@@ -168,11 +168,11 @@ def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str,
     return verdict
 
 
-def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, metadata: Mapping[str, str]) -> bytes:
+def _encode_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, metadata: Mapping[str, str]) -> bytes:
     columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
-    return parquet_of(pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **metadata})))
+    return encode_parquet(pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **metadata})))
 
 
-def _packed(bins: Bins) -> str:
+def _pack_bins(bins: Bins) -> str:
     text = json.dumps({name: list(ends) for name, ends in bins.items()}, ensure_ascii=False, allow_nan=False)
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.reports.outputs.files import Run, document_of
-from spark_model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
+from spark_model_monitor.reports.outputs.files import Run, read_document
+from spark_model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, create_run_rows, encode_parquet
 from spark_model_monitor.storage import join, opening_session, storage_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def is_of_catalog(destination: str) -> bool:
     return re.fullmatch(r"\w+(\.\w+){0,2}", destination, re.ASCII) is not None
 
 
-def catalog_settings(destination: str | None) -> dict[str, str]:
+def create_catalog_settings(destination: str | None) -> dict[str, str]:
     """Settings for a job's own Spark session so that a table in its catalog persists; empty for a folder."""
     of_hive = destination is not None and is_of_catalog(destination) and destination.count(".") < 2
     if of_hive:
@@ -43,25 +43,25 @@ def write_results_table(run: Run, destination: str | None, tables: Mapping[str, 
     destination: a folder, or the tables' name in Spark's catalog; None: nowhere. tables: both as Parquet, by the names of the
     run's files; unlike those they may name no value of the data. Raises OutputFailed if writing fails.
     """
-    described = document_of(run, RunDescription)
+    described = read_document(run, RunDescription)
     if destination is None or described is None:
         return
-    superseded = _superseded(run, described)
+    superseded = _find_superseded(run, described)
     for file in (SUMMARY, CHECKS):
         if file in tables:
-            table = _table(destination, file.removesuffix(".parquet"))
-            table.put(run.run_id, rows_of_run(tables[file], described))
+            table = _open_table(destination, file.removesuffix(".parquet"))
+            table.put(run.run_id, create_run_rows(tables[file], described))
             if superseded is not None:
                 table.drop(superseded)
     log.info("wrote the results of run %s to the tables of %s", run.run_id, destination)
 
 
-def _superseded(run: Run, described: RunDescription) -> str | None:
+def _find_superseded(run: Run, described: RunDescription) -> str | None:
     """The run that this one replaces: the previous one, if it has the same window."""
     before = run.before
     run_before_description = None
     if before and before.run_id != run.run_id:
-        run_before_description = document_of(before, RunDescription)
+        run_before_description = read_document(before, RunDescription)
     if before is None or run_before_description is None or described.window is None:
         return None
     same = ("job", "analysis_type", "window", "model", "schedule")
@@ -70,7 +70,7 @@ def _superseded(run: Run, described: RunDescription) -> str | None:
     return None
 
 
-def _table(destination: str, name: str) -> _Folder | _Catalog:
+def _open_table(destination: str, name: str) -> _Folder | _Catalog:
     spark = opening_session()
     if spark is not None and is_of_catalog(destination):
         return _Catalog(f"{destination}_{name}", spark)
@@ -86,7 +86,7 @@ class _Folder:
         self._file = file
 
     def put(self, run_id: str, rows: pa.Table) -> None:
-        self._storage.write(join(self._path, f"run_id={run_id}", self._file), parquet_of(rows))
+        self._storage.write(join(self._path, f"run_id={run_id}", self._file), encode_parquet(rows))
 
     def drop(self, run_id: str) -> None:
         self._storage.delete(join(self._path, f"run_id={run_id}"))

@@ -47,7 +47,7 @@ from spark_model_monitor.storage import storage_of
 log = logging.getLogger(__name__)
 
 
-def html_of(page: Page) -> str:
+def render_html(page: Page) -> str:
     """The page as HTML; deterministic."""
     script = _SCRIPT if page.has_script else ""
     if script:
@@ -57,7 +57,7 @@ def html_of(page: Page) -> str:
     return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
 
 
-def part_of(page: Page) -> str:
+def render_part(page: Page) -> str:
     """The same as part of another page, with its styles, which don't affect the rest of that page but a line before it."""
     return f"<style>{_STYLE}</style>\n{_MACROS.body(page)}\n"
 
@@ -76,13 +76,13 @@ def breakable(text: str) -> Markup:
     for index, part in enumerate(_LONG_WORDS.split(printable(text))):
         is_long_word = index % 2 == 1
         if is_long_word:
-            html.append(Markup("<wbr>").join(map(_unbroken, _pieces(part))))
+            html.append(Markup("<wbr>").join(map(_mark_unbroken, _split_word(part))))
         else:
             html.append(escape(part))
     return Markup("").join(html)
 
 
-def _pieces(word: str) -> list[str]:
+def _split_word(word: str) -> list[str]:
     """A word in few pieces of at most PIECE letters, if it has enough places to break."""
     pieces = [""]
     for piece in _PIECES.findall(word):
@@ -93,21 +93,21 @@ def _pieces(word: str) -> list[str]:
     return pieces
 
 
-def _unbroken(piece: str) -> Markup:
+def _mark_unbroken(piece: str) -> Markup:
     """A piece of a word, within which browsers break no line."""
     if len(piece) <= PIECE and "…" not in piece:
         return escape(piece)
     return _UNBREAKABLE.format(piece)
 
 
-def block_html(block: Block) -> Markup:
+def render_block(block: Block) -> Markup:
     """One block as HTML."""
     if isinstance(block, PageTable):
         return Markup(_MACROS.table(block))
     if isinstance(block, str):
         return Markup(_MACROS.paragraph(block))
     if isinstance(block, PointChart):
-        return Markup(_MACROS.chart(block.title, svg.description_of(block), points_svg(block), _MACROS.legend(block)))
+        return Markup(_MACROS.chart(block.title, svg.describe_chart(block), draw_points(block), _MACROS.legend(block)))
     if isinstance(block, Tracks):
         return Markup(_MACROS.tracks(block))
     if isinstance(block, Cards):
@@ -118,7 +118,7 @@ def block_html(block: Block) -> Markup:
     return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
 
 
-def points_svg(chart: PointChart, width: str = "100%") -> Markup:
+def draw_points(chart: PointChart, width: str = "100%") -> Markup:
     """A chart of points as a standalone SVG element."""
     return Markup(_MACROS.points(chart, width))
 
@@ -150,7 +150,7 @@ _STYLE, _SCRIPT = (
 _TEMPLATES.filters["breakable"] = breakable
 _TEMPLATES.globals |= {
     "style": _STYLE,
-    "rendered": block_html,
+    "rendered": render_block,
     "svg": svg,
     "format_number": format_number,
     "format_percent": format_percent,
@@ -164,16 +164,16 @@ _TEMPLATES.globals |= {
 _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
 
 
-def notebook_of(page: Page) -> str:
+def render_notebook(page: Page) -> str:
     """The page as a notebook; deterministic."""
     if page.headline:
-        headline = f"**{_escaped(str(page.headline))}**\n\n"
+        headline = f"**{_format_as_markdown(str(page.headline))}**\n\n"
     else:
         headline = ""
-    facts = "  \n".join(f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts)
-    trail = f"{_escaped(' › '.join(page.trail))}\n\n" if page.trail else ""
-    head = f"# {_escaped(page.title)}\n\n{trail}{headline}{facts}"
-    cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
+    facts = "  \n".join(f"{_format_as_markdown(word)}: **{_format_as_markdown(value)}**" for word, value in page.facts)
+    trail = f"{_format_as_markdown(' › '.join(page.trail))}\n\n" if page.trail else ""
+    head = f"# {_format_as_markdown(page.title)}\n\n{trail}{headline}{facts}"
+    cells = [_create_markdown(head), *(cell for section in page.sections for cell in _create_cells(section))]
     for number, cell in enumerate(cells):
         cell["id"] = sha256(f"{number}".encode()).hexdigest()[:8]
     metadata = {"language_info": {"name": "python"}}
@@ -184,31 +184,33 @@ def notebook_of(page: Page) -> str:
 NOTEBOOK_WIDTH = "600"  # pixels of a chart in a notebook, which shows it as an image
 
 
-def _cells(section: PageSection) -> Iterator[dict[str, Any]]:
-    text = [f"{'#' * section.level} {_escaped(section.heading)}"]
+def _create_cells(section: PageSection) -> Iterator[dict[str, Any]]:
+    text = [f"{'#' * section.level} {_format_as_markdown(section.heading)}"]
     for block in section.blocks:
         if isinstance(block, PointChart):
-            yield _markdown("\n\n".join([*text, _escaped(block.title), _escaped(svg.legend(block))]))
-            yield _chart(block)
+            yield _create_markdown(
+                "\n\n".join([*text, _format_as_markdown(block.title), _format_as_markdown(svg.write_legend(block))])
+            )
+            yield _create_chart(block)
             text = []
         else:
-            text.append(_escaped(block) if isinstance(block, str) else str(block_html(block)))
+            text.append(_format_as_markdown(block) if isinstance(block, str) else str(render_block(block)))
     if text:
-        yield _markdown("\n\n".join(text))
+        yield _create_markdown("\n\n".join(text))
 
 
-def _markdown(text: str) -> dict[str, Any]:
+def _create_markdown(text: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
 
 
-def _chart(chart: PointChart) -> dict[str, Any]:
-    shown = {"image/svg+xml": points_svg(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.description_of(chart))}
+def _create_chart(chart: PointChart) -> dict[str, Any]:
+    shown = {"image/svg+xml": draw_points(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.describe_chart(chart))}
     data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [output], "source": []}
 
 
-def _escaped(text: str) -> str:
+def _format_as_markdown(text: str) -> str:
     """The text, escaped for Markdown and HTML: only letters, digits and a few signs stand for themselves."""
     return "".join(
         sign if sign.isalnum() or sign in " .,:;%()'/=–−∞" else f"&#{ord(sign)};" for sign in printable(text)
@@ -217,14 +219,14 @@ def _escaped(text: str) -> str:
 
 def report_files(page: Page) -> dict[str, bytes]:
     """Every file of a report by name."""
-    files = {f"{page.name}.html": html_of(page).encode()}
+    files = {f"{page.name}.html": render_html(page).encode()}
     if page.html_only:
         return files
     from spark_model_monitor.reports.page import pdf
 
-    files[f"{page.name}.ipynb"] = notebook_of(page).encode()
+    files[f"{page.name}.ipynb"] = render_notebook(page).encode()
     if pdf.is_available():
-        files[f"{page.name}.pdf"] = pdf.pdf_of(page)
+        files[f"{page.name}.pdf"] = pdf.render_pdf(page)
     else:
         log.info("%s.pdf is left out: install its libraries by pip install 'spark-model-monitor[report]'", page.name)
     return files
@@ -243,7 +245,7 @@ class Report:
     @property
     def html(self) -> str:
         """One self-contained HTML file."""
-        return html_of(self.page)
+        return render_html(self.page)
 
     @property
     def size(self) -> int:
@@ -273,7 +275,7 @@ class Report:
             raise BadInput("this page is written as HTML only; write a name that ends in .html")
         if not pdf.is_available():
             raise MissingDependency("a page as PDF needs its libraries: pip install 'spark-model-monitor[report]'")
-        return pdf.pdf_of(self.page)
+        return pdf.render_pdf(self.page)
 
     def __repr__(self) -> str:
         return f"<Report: {self.page.title}, {self.size:,} bytes>"
@@ -281,7 +283,7 @@ class Report:
     @property
     def part(self) -> str:
         """HTML for embedding, for example in a notebook."""
-        return part_of(self.page)
+        return render_part(self.page)
 
     def _repr_html_(self) -> str:
         return self.part

@@ -41,28 +41,28 @@ def is_available() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("reportlab", "matplotlib"))
 
 
-def pdf_of(page: Page) -> bytes:
+def render_pdf(page: Page) -> bytes:
     """The page as PDF bytes; deterministic. Only if `is_available`."""
     from reportlab.lib.pagesizes import A4
     from reportlab.platypus import Paragraph, SimpleDocTemplate
 
-    styles = _styles()
-    story: list[Any] = [Paragraph(_plain(page.title), styles["title"])]
-    facts = " · ".join(f"{_plain(word)}: <b>{_plain(value)}</b>" for word, value in page.facts)
+    styles = _create_styles()
+    story: list[Any] = [Paragraph(_format_text(page.title), styles["title"])]
+    facts = " · ".join(f"{_format_text(word)}: <b>{_format_text(value)}</b>" for word, value in page.facts)
     if page.trail:
-        story.append(Paragraph(_plain(" › ".join(page.trail)), styles["text"]))
-    story += [Paragraph(_plain(str(page.headline)), styles["h3"])] if page.headline else []
+        story.append(Paragraph(_format_text(" › ".join(page.trail)), styles["text"]))
+    story += [Paragraph(_format_text(str(page.headline)), styles["h3"])] if page.headline else []
     story.append(Paragraph(facts, styles["text"]))
     for section in page.sections:
-        story.append(Paragraph(_plain(section.heading), styles[f"h{section.level}"]))
-        story += [flowable for block in section.blocks for flowable in _flowables(block, styles)]
+        story.append(Paragraph(_format_text(section.heading), styles[f"h{section.level}"]))
+        story += [flowable for block in section.blocks for flowable in _create_flowables(block, styles)]
     buffer = io.BytesIO()
     margins = {f"{edge}Margin": MARGIN for edge in ("left", "right", "top", "bottom")}
     SimpleDocTemplate(buffer, pagesize=A4, title=printable(page.tab_title), invariant=1, **margins).build(story)
     return buffer.getvalue()
 
 
-def _styles() -> dict[str, Any]:
+def _create_styles() -> dict[str, Any]:
     import matplotlib  # only for its fonts
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.pdfbase import pdfmetrics
@@ -84,31 +84,31 @@ def _styles() -> dict[str, Any]:
     }
 
 
-def _flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
+def _create_flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
     from reportlab.platypus import Paragraph
 
     if isinstance(block, PageTable):
         if block.caption:
-            yield Paragraph(_plain(block.caption), styles["text"])
-        yield _table(block, styles)
+            yield Paragraph(_format_text(block.caption), styles["text"])
+        yield _create_table(block, styles)
     elif isinstance(block, PointChart):
-        yield Paragraph(_plain(block.title), styles["text"])
-        yield _drawing(block)
-        yield Paragraph(_plain(svg.legend(block)), styles["text"])
+        yield Paragraph(_format_text(block.title), styles["text"])
+        yield _draw_chart(block)
+        yield Paragraph(_format_text(svg.write_legend(block)), styles["text"])
     elif isinstance(block, Cards):
         for card in block.cards:
-            yield Paragraph(_plain(str(card)), styles["text"])
+            yield Paragraph(_format_text(str(card)), styles["text"])
             if isinstance(card.picture, PointChart):
-                yield _drawing(card.picture)
+                yield _draw_chart(card.picture)
     else:
-        yield Paragraph(_plain(str(block)), styles["text"])
+        yield Paragraph(_format_text(str(block)), styles["text"])
 
 
-def _drawing(chart: PointChart) -> Any:
+def _draw_chart(chart: PointChart) -> Any:
     from reportlab.graphics.shapes import Drawing, Line, String
     from reportlab.lib.colors import HexColor
 
-    (left, right), pitch = svg.axis(chart), svg.pitch(chart)
+    (left, right), pitch = svg.compute_axis(chart), svg.compute_pitch(chart)
     height = pitch * len(chart.points)
     scale = WIDTH / (right + svg.NUMBERS)
     drawing = Drawing(WIDTH, height * scale)
@@ -121,35 +121,35 @@ def _drawing(chart: PointChart) -> Any:
         look = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor("#1f2933")}
         drawing.add(String(x, y - 4, printable(words), **look))
 
-    neutral = svg.place(chart.neutral, chart)
+    neutral = svg.compute_position(chart.neutral, chart)
     line(neutral, 0, neutral, height, "#d9e0e6")
     for number, point in enumerate(chart.points):
         y = height - pitch * (number + 0.5)
         text(left - 8, y, shorten_name(point.name, svg.MOST_LETTERS), "end")
-        text(right + 8, y, svg.arrow(point, chart) + format_number(point.value), "start")
+        text(right + 8, y, svg.choose_arrow(point, chart) + format_number(point.value), "start")
         if point.value is not None:
-            start, wide = svg.bar(point, chart)
+            start, wide = svg.compute_bar(point, chart)
             line(start, y, start + wide, y, BAD if point.mark is Highlight.BAD else "#7fa3cc", 10)
         if point.interval is not None:
-            low, high = (svg.place(end, chart) for end in point.interval)
+            low, high = (svg.compute_position(end, chart) for end in point.interval)
             line(low, y, high, y, "#5b6875", 2)
         if point.reference is not None:
-            place = svg.place(point.reference, chart)
-            line(place, y - 8, place, y + 8, "#17202a", 2)
+            reference_x = svg.compute_position(point.reference, chart)
+            line(reference_x, y - 8, reference_x, y + 8, "#17202a", 2)
     return drawing
 
 
-def _table(table: PageTable, styles: dict[str, Any]) -> Any:
+def _create_table(table: PageTable, styles: dict[str, Any]) -> Any:
     from reportlab.lib import colors
     from reportlab.platypus import Paragraph, Table
 
     head = [
-        Paragraph(f"<b>{_plain(column.title)}</b>", styles["number" if column.is_number else "cell"])
+        Paragraph(f"<b>{_format_text(column.title)}</b>", styles["number" if column.is_number else "cell"])
         for column in table.columns
     ]
     rows = [
         [
-            Paragraph(_plain(str(cell)), styles["number" if column.is_number else "cell"])
+            Paragraph(_format_text(str(cell)), styles["number" if column.is_number else "cell"])
             for column, cell in zip(table.columns, line.cells, strict=True)
         ]
         for line in table.lines
@@ -172,6 +172,6 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
     return Table([head, *rows], colWidths=widths, repeatRows=1, style=lines)
 
 
-def _plain(text: str) -> str:
+def _format_text(text: str) -> str:
     """A text as reportlab's markup for it, without characters that XML doesn't allow."""
     return escape(printable(text))

@@ -53,7 +53,7 @@ MOST_TICKS = 8
 PHONE = 330  # pixels of a drawing over time on a phone
 
 
-def bars(shares: Sequence[float], top: float, width: float, height: float) -> str:
+def draw_bars(shares: Sequence[float], top: float, width: float, height: float) -> str:
     """A path of bars with a gap between them."""
     step = width / max(1, len(shares))
     return "".join(
@@ -63,25 +63,25 @@ def bars(shares: Sequence[float], top: float, width: float, height: float) -> st
     )
 
 
-def outline(shares: Sequence[float], top: float, width: float, height: float) -> str:
+def draw_outline(shares: Sequence[float], top: float, width: float, height: float) -> str:
     """A path of steps of equal width, closed at the bottom of the drawing."""
     step = width / max(1, len(shares))
     path = "".join(f"V{height - share / top * height:.4g}h{step:.4g}" for share in shares)
     return f"M0 {height}{path}V{height}z"
 
 
-def steps(shares: Sequence[float], top: float) -> str:
+def draw_steps(shares: Sequence[float], top: float) -> str:
     """The same in whole pixels, for a table cell."""
     width, height = MINI
     step = f"h{width / len(shares):.3g}" if shares else ""
     return f"M0 {height}{''.join(f'V{height - share / top * height:.0f}{step}' for share in shares)}V{height}z"
 
 
-def top_of(overlay: Overlay) -> float:
+def find_top(overlay: Overlay) -> float:
     return max((*overlay.baseline, *overlay.current), default=0.0)
 
 
-def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
+def list_categories(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
     """Categories with name, both shares and label; if there are many, those with the largest change."""
     rows = [
         (name, before, overlay.current[index] if overlay.current else None)
@@ -102,7 +102,7 @@ def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
     ]
 
 
-def hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
+def draw_hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
     """The bars of windows without and with a violation, and the height of the limit's line."""
     width, height = size
     heights = [abs(value) for value in (*hour_bars.values, hour_bars.limit) if value is not None]
@@ -120,24 +120,24 @@ def hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float | No
     )
 
 
-def curve(points: Sequence[tuple[float, float]]) -> str:
+def draw_curve(points: Sequence[tuple[float, float]]) -> str:
     """A path through points in the unit square."""
     return "M" + "L".join(f"{x * SIDE:.4g} {(1 - y) * SIDE:.4g}" for x, y in points)
 
 
-def axis(chart: PointChart) -> tuple[float, float]:
+def compute_axis(chart: PointChart) -> tuple[float, float]:
     """Start and end of the axis of a chart of points: to the right of the longest name."""
     left = 14 + 6.4 * min(max((len(point.name) for point in chart.points), default=0), MOST_LETTERS)
     return left, max(left + BARS, WIDTH)
 
 
-def place(value: float, chart: PointChart) -> float:
+def compute_position(value: float, chart: PointChart) -> float:
     """The position of a value on its chart's axis; values beyond the axis are put at its ends."""
-    (low, high), (left, right) = chart.span, axis(chart)
+    (low, high), (left, right) = chart.span, compute_axis(chart)
     return round(left + (right - left) * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
 
 
-def pitch(chart: PointChart) -> float:
+def compute_pitch(chart: PointChart) -> float:
     """The height of each value's line; a few lines fill the drawing, too."""
     return round(max(LINE, LEAST / max(1, len(chart.points))), 1)
 
@@ -147,19 +147,19 @@ def compute_height(chart: PointChart) -> float:
     return round(max(POINT, LEAST / max(1, len(chart.points))) * len(chart.points), 1)
 
 
-def fraction(value: float, chart: PointChart) -> float:
+def compute_fraction(value: float, chart: PointChart) -> float:
     """The position of a value on a page's chart, in units of its axis; values beyond the axis are put at its ends."""
     low, high = chart.span
     return round(UNITS * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
 
 
-def bar(point: Point, chart: PointChart) -> tuple[float, float]:
+def compute_bar(point: Point, chart: PointChart) -> tuple[float, float]:
     """Start and width of a value's bar."""
-    start, end = sorted((place(chart.neutral, chart), place(point.value or 0.0, chart)))
+    start, end = sorted((compute_position(chart.neutral, chart), compute_position(point.value or 0.0, chart)))
     return start, max(round(end - start, 1), 1.0)
 
 
-def arrow(point: Point, chart: PointChart) -> str:
+def choose_arrow(point: Point, chart: PointChart) -> str:
     """The arrow for a value beyond the axis."""
     low, high = chart.span
     value = low if point.value is None else point.value
@@ -170,9 +170,9 @@ def arrow(point: Point, chart: PointChart) -> str:
     return ""
 
 
-def legend(chart: PointChart) -> str:
+def write_legend(chart: PointChart) -> str:
     """The meaning of the signs in a chart."""
-    if any(arrow(point, chart) for point in chart.points):
+    if any(choose_arrow(point, chart) for point in chart.points):
         beyond = ", an arrow is a value beyond the axis"
     else:
         beyond = ""
@@ -184,12 +184,12 @@ def legend(chart: PointChart) -> str:
     return f"A bar is {chart.value_label}{f', a stroke is {chart.reference_label}' if reference else ''}{band}{beyond}."
 
 
-def description_of(chart: PointChart) -> str:
+def describe_chart(chart: PointChart) -> str:
     """The chart as text, for readers who can't see it."""
-    return f"{chart.title}: " + "; ".join(_in_words(point, chart) for point in chart.points)
+    return f"{chart.title}: " + "; ".join(_describe_point(point, chart) for point in chart.points)
 
 
-def _in_words(point: Point, chart: PointChart) -> str:
+def _describe_point(point: Point, chart: PointChart) -> str:
     words = f"{point.name} {format_number(point.value)}"
     if point.reference is not None:
         words += f", {chart.reference_label} {format_number(point.reference)}"
@@ -202,7 +202,7 @@ NARROW_LETTERS = frozenset("fijlrtI.,:;'|!()[]/ ")
 WIDE_LETTERS = frozenset("mwMW@%—…жшщюмыфЖШЩЮМЫФ")
 
 
-def letter_width(letter: str) -> float:
+def measure_letter(letter: str) -> float:
     """The width of a letter in a wide font such as DejaVu Sans, relative to the font's size."""
     if letter in NARROW_LETTERS:
         return 0.42
@@ -219,7 +219,7 @@ def fit(name: str, width: float) -> str:
     """A name; if it is wider than so many pixels, its beginning and end."""
     letters = len(name)
     shown = name
-    while letters > 3 and sum(map(letter_width, shown)) * FONT_SIZE > width:
+    while letters > 3 and sum(map(measure_letter, shown)) * FONT_SIZE > width:
         letters -= 1
         shown = shorten_name(name, letters)
     return shown
@@ -234,11 +234,15 @@ class Drawn(NamedTuple):
     expected: str
 
 
-def line_of(track: Track) -> Drawn:
+def draw_line(track: Track) -> Drawn:
     """A line through the windows."""
     low = track.low
     high = track.high
-    numbers = [each for each in (*track.values, *track.expected, *low, *high, track.threshold) if each is not None]
+    numbers = [
+        track_value
+        for track_value in (*track.values, *track.expected, *low, *high, track.threshold)
+        if track_value is not None
+    ]
     bottom, top = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     span = (top - bottom) or 1.0
     step = TRACK / max(1, len(track.values))
@@ -268,12 +272,12 @@ def line_of(track: Track) -> Drawn:
     return Drawn(path_of(track.values), band, limit, path_of(track.expected))
 
 
-def column(number: int, count: int) -> float:
+def compute_column(number: int, count: int) -> float:
     """The start position of a window."""
     return round(number * TRACK / count, 2)
 
 
-def cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
+def draw_cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
     """The cells of each mark as one path. Cells without a mark are as high as their number."""
     width = TRACK / count
     top = max((value or 0 for value in track.values), default=0) or 1
@@ -287,7 +291,7 @@ def cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
         yield mark, path
 
 
-def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Highlight, str, str]]:
+def list_numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Highlight, str, str]]:
     """The mark of each window, the text of its cell, and both in words; empty for a window without a run."""
     for value, mark, time in zip(track.values, track.marks, times, strict=True):
         if value is None:
@@ -304,7 +308,7 @@ def is_crowded(track: Track) -> bool:
     return len(track.values) * (2 + 8 * digits) > PHONE
 
 
-def ticks(times: Sequence[str], most_ticks: int = MOST_TICKS) -> list[tuple[float, str]]:
+def choose_ticks(times: Sequence[str], most_ticks: int = MOST_TICKS) -> list[tuple[float, str]]:
     """Some of the windows' names, evenly spaced, without the day if all have the same; half as many if they are long.
     Each with the start position of its window, as a share of the width.
     """
@@ -316,12 +320,14 @@ def ticks(times: Sequence[str], most_ticks: int = MOST_TICKS) -> list[tuple[floa
     return [(index / len(names), names[index]) for index in range(0, len(names), step)]
 
 
-def words_of(track: Track, times: Sequence[str]) -> str:
+def describe_track(track: Track, times: Sequence[str]) -> str:
     """A track as text."""
     known_values = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
     if track.expected:
-        words = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)
-        return f"{words_of(replace(track, expected=()), times)}; {words}"
+        words = describe_track(
+            replace(track, title="estimated before labels", values=track.expected, expected=()), times
+        )
+        return f"{describe_track(replace(track, expected=()), times)}; {words}"
     if not known_values:
         return f"{track.title}: nothing"
     (lowest, at_least), (highest, at_most) = min(known_values), max(known_values)

@@ -42,7 +42,7 @@ NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model
 NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
 
 
-def aws_client(service: str, region: str | None = None) -> Any:
+def create_aws_client(service: str, region: str | None = None) -> Any:
     """A client that retries by itself when it is throttled or the service is unavailable.
 
     region: None for the region that boto3 finds in the environment or its configuration.
@@ -90,7 +90,7 @@ class Environment:
     """
 
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    aws: Callable[[str, str | None], Any] = aws_client
+    aws: Callable[[str, str | None], Any] = create_aws_client
     pause: Callable[[float], None] = time.sleep
     timeout_seconds: float = TIMEOUT_SECONDS
     whole_seconds: float = WHOLE_SECONDS
@@ -148,12 +148,12 @@ def attempt(send: Callable[[], None], environment: Environment) -> None:
         stop=stop_after_attempt(MOST_ATTEMPTS),
         wait=wait_exponential(multiplier=1),
         sleep=environment.pause,
-        before_sleep=_tell,
+        before_sleep=_log_retry,
         reraise=True,
     )(send)
 
 
-def _tell(state: RetryCallState) -> None:
+def _log_retry(state: RetryCallState) -> None:
     error = None
     if state.outcome:
         error = state.outcome.exception()

@@ -8,7 +8,7 @@ from typing import Any
 
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.errors import BadConfiguration, needing
-from spark_model_monitor.reports.notices import Report, text
+from spark_model_monitor.reports.notices import Report, write_text
 from spark_model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, page_here
 
 NO_SERVICE = (
@@ -17,19 +17,21 @@ NO_SERVICE = (
 )
 
 
-def _examined(url: str) -> str:
+def _check_url(url: str) -> str:
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9.+-]*://\S+", url) is None or not url.isprintable():
         raise ValueError("is no URL of Apprise; write apprise:SERVICE://…, such as apprise:slack://TOKEN/CHANNEL")
     return url
 
 
-def _ready(url: str, environment: Environment) -> None:
+def _check_ready(url: str, environment: Environment) -> None:
     with needing("the sink apprise needs apprise; install it: pip install 'spark-model-monitor[apprise]'"):
         import apprise  # noqa: F401
-    _service(url)
+    _create_service(url)
 
 
-@SINKS.register("apprise", spelling="apprise:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
+@SINKS.register(
+    "apprise", spelling="apprise:URL", examined=_check_url, ready=_check_ready, every_run=False, adds_up=False
+)
 def apprise(report: Report, url: str, environment: Environment) -> None:
     """A message through Apprise, to Slack, Teams, PagerDuty or a hundred other services: headline, alarms in words, page.
 
@@ -40,43 +42,43 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
     """
     from apprise import Apprise
 
-    service = _service(url)
+    service = _create_service(url)
     outbox = Apprise()
     outbox.add(service)
-    first, _, further_lines = text(report).partition("\n")
+    first, _, further_lines = write_text(report).partition("\n")
     message: dict[str, Any] = {
         "title": first,
         "body": further_lines.strip() or first,
-        "notify_type": _kind(report),
+        "notify_type": _choose_kind(report),
         "body_format": "text",
     }
 
     def send() -> None:
         if not outbox.notify(**message):
-            raise PassingFailure(f"Apprise reached nobody by {_scheme(url)}://; check the URL and the service")
+            raise PassingFailure(f"Apprise reached nobody by {_find_scheme(url)}://; check the URL and the service")
 
     with page_here(report) as page:
         message["attach"] = page if service.attachment_support else None
         attempt(send, environment)
 
 
-def _service(url: str) -> Any:
+def _create_service(url: str) -> Any:
     """Apprise's object for the URL. Raises BadConfiguration if Apprise has no such service."""
     from apprise import Apprise
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its failure messages may repeat the URL, a secret
     service = Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
-        raise BadConfiguration(NO_SERVICE.format(scheme=_scheme(url)))
+        raise BadConfiguration(NO_SERVICE.format(scheme=_find_scheme(url)))
     return service
 
 
-def _kind(report: Report) -> str:
+def _choose_kind(report: Report) -> str:
     if not report.is_of_a_run:
         return "info"
     kinds = {AlertStatus.IN_ALERT: "warning", AlertStatus.CANNOT_TELL: "info", AlertStatus.OK: "success"}
     return kinds[report.alert.status]
 
 
-def _scheme(url: str) -> str:
+def _find_scheme(url: str) -> str:
     return url.partition("://")[0]

@@ -10,8 +10,8 @@ from urllib.parse import quote_plus
 
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
-from spark_model_monitor.reports.notices import Report, sendable
-from spark_model_monitor.reports.outputs.metrics import MetricContext, cloudwatch_metrics
+from spark_model_monitor.reports.notices import Report, select_sendable
+from spark_model_monitor.reports.outputs.metrics import MetricContext, create_cloudwatch_metrics
 from spark_model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ NUMBER_OF_VIOLATIONS = "total_number_of_violations"
 LAST_RUN = "last_run_timestamp_seconds"  # end of the last run, the same as for Prometheus
 
 
-def _examined(namespace: str) -> str:
+def _check_namespace(namespace: str) -> str:
     if namespace.startswith("AWS/"):
         raise ValueError("is a namespace of AWS's own; write another, or cloudwatch alone")
     is_plain = namespace.isprintable() and namespace.isascii()
@@ -33,12 +33,17 @@ def _examined(namespace: str) -> str:
     return namespace
 
 
-def _ready(namespace: str, environment: Environment) -> None:
+def _check_ready(namespace: str, environment: Environment) -> None:
     environment.aws("cloudwatch", None)
 
 
 @SINKS.register(
-    "cloudwatch", spelling="cloudwatch[:NAMESPACE]", examined=_examined, ready=_ready, every_run=True, adds_up=True
+    "cloudwatch",
+    spelling="cloudwatch[:NAMESPACE]",
+    examined=_check_namespace,
+    ready=_check_ready,
+    every_run=True,
+    adds_up=True,
 )
 def cloudwatch(report: Report, namespace: str, environment: Environment) -> None:
     """The run's metrics, with the service's names and dimensions; always the number of violations (even 0) and the time.
@@ -50,16 +55,16 @@ def cloudwatch(report: Report, namespace: str, environment: Environment) -> None
     Source: C9.2.
     """
     client = environment.aws("cloudwatch", None)
-    metrics = sendable(_complete(report))
+    metrics = select_sendable(_add_violation_count(report))
     accepted = [metric for metric in metrics if _is_accepted(metric)]
     if len(accepted) < len(metrics):
         log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
     with refused_by_aws("CloudWatch"):
-        for batch in batches(accepted):
-            client.put_metric_data(Namespace=namespace or namespace_of(report), MetricData=batch)
+        for batch in split_batches(accepted):
+            client.put_metric_data(Namespace=namespace or find_namespace(report), MetricData=batch)
 
 
-def namespace_of(report: Report) -> str:
+def find_namespace(report: Report) -> str:
     """The service's namespace: for an endpoint's schedule, or without an endpoint for a batch transform's.
 
     Raises SinkFailed for an analysis without a namespace of the service.
@@ -73,12 +78,12 @@ def namespace_of(report: Report) -> str:
     return f"aws/sagemaker/{source}/{report.namespace}"
 
 
-def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def split_batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
     """The metrics in their order, divided so that each batch is one request within CloudWatch's limits."""
     batch: list[Mapping[str, Any]] = []
     size = 0
     for metric in metrics:
-        added = _size_bytes(metric)
+        added = _measure_bytes(metric)
         if batch and (len(batch) == MOST_METRICS or size + added > MOST_BYTES):
             yield batch
             batch = []
@@ -89,20 +94,20 @@ def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, 
         yield batch
 
 
-def _complete(report: Report) -> list[Mapping[str, Any]]:
+def _add_violation_count(report: Report) -> list[Mapping[str, Any]]:
     """The number of violations first, added if the run's metrics lack it (`emit_metrics` may be Disabled).
 
     Second comes the time of the run, stamped with that time: its absence raises an alarm, whatever the window.
     """
     violation_metric = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
     violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.violations), "Count")
-    total = violation_metric or _of_run(report, violations, report.start or report.time)
-    last_run = _of_run(report, PublishedMetric(LAST_RUN, report.time.timestamp(), "Seconds"), report.time)
+    total = violation_metric or _create_metric(report, violations, report.start or report.time)
+    last_run = _create_metric(report, PublishedMetric(LAST_RUN, report.time.timestamp(), "Seconds"), report.time)
     return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
 
 
-def _of_run(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[str, Any]:
-    [cloudwatch_metric] = cloudwatch_metrics([metric], MetricContext(time, report.endpoint, report.schedule))
+def _create_metric(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[str, Any]:
+    [cloudwatch_metric] = create_cloudwatch_metrics([metric], MetricContext(time, report.endpoint, report.schedule))
     return cloudwatch_metric
 
 
@@ -113,17 +118,19 @@ def _is_accepted(metric: Mapping[str, Any]) -> bool:
     return are_plain and len(metric["MetricName"]) <= LONGEST_NAME
 
 
-def _size_bytes(metric: Mapping[str, Any]) -> int:
+def _measure_bytes(metric: Mapping[str, Any]) -> int:
     """Bytes of the metric in a form-encoded request before compression; the longest format that CloudWatch accepts."""
-    return sum(len(f"&MetricData.member.{MOST_METRICS}.{key}={quote_plus(text)}") for key, text in _leaves(metric, ""))
+    return sum(
+        len(f"&MetricData.member.{MOST_METRICS}.{key}={quote_plus(text)}") for key, text in _list_leaves(metric, "")
+    )
 
 
-def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
+def _list_leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _leaves(inner, f"{key}.{name}" if key else name)
+            yield from _list_leaves(inner, f"{key}.{name}" if key else name)
     elif isinstance(value, list):
         for position, inner in enumerate(value, start=1):
-            yield from _leaves(inner, f"{key}.member.{position}")
+            yield from _list_leaves(inner, f"{key}.member.{position}")
     else:
         yield key, str(value)

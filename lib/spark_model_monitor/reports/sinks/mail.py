@@ -6,19 +6,21 @@ from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.sinks import SINKS, Environment
 
 
-def _examined(address: str) -> str:
-    from spark_model_monitor.reports.mails import examined  # without mails, a run does not need the mail libraries
+def _check_address(address: str) -> str:
+    from spark_model_monitor.reports.mails import check_address  # without mails, a run does not need the mail libraries
 
-    return examined(address)
+    return check_address(address)
 
 
-def _ready(address: str, environment: Environment) -> None:
+def _check_ready(address: str, environment: Environment) -> None:
     from spark_model_monitor.reports.mails import MailServer
 
     MailServer.of(environment)
 
 
-@SINKS.register("email", spelling="email:ADDRESS", examined=_examined, ready=_ready, every_run=False, adds_up=False)
+@SINKS.register(
+    "email", spelling="email:ADDRESS", examined=_check_address, ready=_check_ready, every_run=False, adds_up=False
+)
 def email(report: Report, address: str, environment: Environment) -> None:
     """A plain-text mail: the alert, the five largest alarms in words, and where to find the files.
 
@@ -27,6 +29,6 @@ def email(report: Report, address: str, environment: Environment) -> None:
 
     Raises SinkFailed.
     """
-    from spark_model_monitor.reports.mails import sent
+    from spark_model_monitor.reports.mails import send_mail
 
-    sent(report, address, environment)
+    send_mail(report, address, environment)

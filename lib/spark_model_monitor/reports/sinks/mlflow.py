@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import SinkFailed, needing
-from spark_model_monitor.reports.notices import Report, sendable
+from spark_model_monitor.reports.notices import Report, select_sendable
 from spark_model_monitor.reports.sinks import SINKS, Environment, page_here
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ METRICS_PER_REQUEST = 1000  # limit of MLflow's REST API, Runs Log Batch
 OF_EVERY_METRIC = ("Endpoint", "MonitoringSchedule")  # dimensions with the same value in a whole run
 
 
-def _examined(experiment: str) -> str:
+def _check_experiment(experiment: str) -> str:
     if not experiment.isprintable():
         raise ValueError("is no name of an experiment; write mlflow or mlflow:EXPERIMENT")
     return experiment
 
 
-def _ready(experiment: str, environment: Environment) -> None:
+def _check_ready(experiment: str, environment: Environment) -> None:
     with needing(
         "the sink mlflow needs mlflow or mlflow-skinny; install it: pip install 'spark-model-monitor[mlflow]'"
     ):
@@ -42,7 +42,12 @@ def _ready(experiment: str, environment: Environment) -> None:
 
 
 @SINKS.register(
-    "mlflow", spelling="mlflow[:EXPERIMENT]", examined=_examined, ready=_ready, every_run=True, adds_up=True
+    "mlflow",
+    spelling="mlflow[:EXPERIMENT]",
+    examined=_check_experiment,
+    ready=_check_ready,
+    every_run=True,
+    adds_up=True,
 )
 def mlflow(report: Report, experiment: str, environment: Environment) -> None:
     """A run in MLflow: metrics, the verdict as tags, the page as an artifact.
@@ -56,12 +61,12 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
     from mlflow.exceptions import MlflowException
 
     time = int(report.time.timestamp() * 1000)
-    tags = [RunTag(f"model_monitor.{name}", text) for name, text in _verdict(report).items()]
-    metrics = iter([Metric(name, value, time, 0) for name, value in dict(_numbers(report)).items()])
+    tags = [RunTag(f"model_monitor.{name}", text) for name, text in _create_tags(report).items()]
+    metrics = iter([Metric(name, value, time, 0) for name, value in dict(_list_numbers(report)).items()])
     try:
         client = MlflowClient()
         given_run_id = environment.variable(RUN)
-        run_id = given_run_id or _begun(
+        run_id = given_run_id or _start_run(
             client, experiment or environment.variable(EXPERIMENT_NAME) or EXPERIMENT, report
         )
         client.log_batch(run_id, tags=tags)
@@ -82,7 +87,7 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
         raise SinkFailed(f"MLflow didn't take it ({error.error_code}); check MLFLOW_TRACKING_URI and {RUN}") from error
 
 
-def _begun(client: MlflowClient, name: str, report: Report) -> str:
+def _start_run(client: MlflowClient, name: str, report: Report) -> str:
     """The id of a new run in the experiment, which is created if it doesn't exist."""
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -93,7 +98,7 @@ def _begun(client: MlflowClient, name: str, report: Report) -> str:
     return str(client.create_run(experiment_id, run_name=run_name).info.run_id)
 
 
-def _verdict(report: Report) -> dict[str, str]:
+def _create_tags(report: Report) -> dict[str, str]:
     tags = {
         "run_id": report.run_id,
         "analysis_type": report.analysis_type,
@@ -109,8 +114,8 @@ def _verdict(report: Report) -> dict[str, str]:
     return {name: text for name, text in tags.items() if text}
 
 
-def _numbers(report: Report) -> Iterator[tuple[str, float]]:
-    for metric in sendable(report.metrics):
+def _list_numbers(report: Report) -> Iterator[tuple[str, float]]:
+    for metric in select_sendable(report.metrics):
         parts = (dimension["Value"] for dimension in metric["Dimensions"] if dimension["Name"] not in OF_EVERY_METRIC)
         name = NO_SIGN_OF_A_NAME.sub("_", "/".join([metric["MetricName"], *parts]))
         statistics = metric.get("StatisticValues")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import OutputFailed, SinkFailed, needing
-from spark_model_monitor.reports.notices import Report, sendable
+from spark_model_monitor.reports.notices import Report, select_sendable
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.sinks import SINKS, Environment
 from spark_model_monitor.storage import LocalStorage, is_local
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 
-def _examined(path: str) -> str:
+def _check_path(path: str) -> str:
     if not is_local(path) or not path.endswith(".prom"):
         raise ValueError("is no local path that ends in .prom, which is all that the node exporter reads")
     return path
 
 
-def _ready(path: str, environment: Environment) -> None:
+def _check_ready(path: str, environment: Environment) -> None:
     with needing(
         "the sink prometheus needs prometheus-client; install it: pip install 'spark-model-monitor[prometheus]'"
     ):
@@ -32,7 +32,7 @@ def _ready(path: str, environment: Environment) -> None:
 
 
 @SINKS.register(
-    "prometheus", spelling="prometheus:PATH", examined=_examined, ready=_ready, every_run=True, adds_up=False
+    "prometheus", spelling="prometheus:PATH", examined=_check_path, ready=_check_ready, every_run=True, adds_up=False
 )
 def prometheus(report: Report, path: str, environment: Environment) -> None:
     """A text file for the node exporter with the run's numbers, on the driver's machine; each run replaces the whole file.
@@ -45,8 +45,8 @@ def prometheus(report: Report, path: str, environment: Environment) -> None:
     """
     from prometheus_client import generate_latest
 
-    metrics = sendable(report.metrics)
-    content = generate_latest(_Collected([*_of_run(report), _of_metrics(metrics, report)]))
+    metrics = select_sendable(report.metrics)
+    content = generate_latest(_Collected([*_create_run_gauges(report), _create_metric_gauge(metrics, report)]))
     try:
         LocalStorage().write(path, content)
     except OutputFailed as error:
@@ -63,10 +63,10 @@ class _Collected:
         return self._metrics
 
 
-def _of_run(report: Report) -> Iterator[Metric]:
+def _create_run_gauges(report: Report) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
-    labels = _labels_of_run(report)
+    labels = _create_run_labels(report)
     is_alert = report.alert.status is AlertStatus.IN_ALERT
     is_unsure = report.outcome is Outcome.CANNOT_TELL
     unsure_text = "1 if the last monitoring run could not tell whether something changed."
@@ -82,14 +82,14 @@ def _of_run(report: Report) -> Iterator[Metric]:
         yield gauge
 
 
-def _of_metrics(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
+def _create_metric_gauge(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
     """One gauge for all metrics; a label that a metric lacks is empty."""
     from prometheus_client.core import GaugeMetricFamily
 
     rows = [
-        ({**_labels_of_run(report), **_labels_of(metric), "statistic": statistic}, number)
+        ({**_create_run_labels(report), **_create_labels(metric), "statistic": statistic}, number)
         for metric in metrics
-        for statistic, number in _numbers(metric)
+        for statistic, number in _list_numbers(metric)
     ]
     names = list(dict.fromkeys(name for labels, _ in rows for name in labels)) or ["metric"]
     gauge = GaugeMetricFamily("model_monitor_metric", "A metric of the last monitoring run.", labels=names)
@@ -98,7 +98,7 @@ def _of_metrics(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
     return gauge
 
 
-def _labels_of_run(report: Report) -> dict[str, str]:
+def _create_run_labels(report: Report) -> dict[str, str]:
     return {
         "analysis_type": report.analysis_type,
         "endpoint": report.model or "",
@@ -106,19 +106,19 @@ def _labels_of_run(report: Report) -> dict[str, str]:
     }
 
 
-def _labels_of(metric: Mapping[str, Any]) -> dict[str, str]:
-    dimensions = {_label(dimension["Name"]): dimension["Value"] for dimension in metric["Dimensions"]}
+def _create_labels(metric: Mapping[str, Any]) -> dict[str, str]:
+    dimensions = {_format_label(dimension["Name"]): dimension["Value"] for dimension in metric["Dimensions"]}
     return {**dimensions, "metric": metric["MetricName"]}
 
 
-def _label(dimension: str) -> str:
+def _format_label(dimension: str) -> str:
     """`monitoring_schedule` of `MonitoringSchedule`."""
     return re.sub(r"\W", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", dimension), flags=re.ASCII).lower()
 
 
-def _numbers(metric: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _list_numbers(metric: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     if "Value" in metric:
         yield "value", metric["Value"]
     else:
         for name, number in metric["StatisticValues"].items():
-            yield _label(name), number
+            yield _format_label(name), number

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from spark_model_monitor.reports.notices import Report, document_bytes, headline, text
+from spark_model_monitor.reports.notices import Report, encode_document, write_headline, write_text
 from spark_model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
 TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?P<fifo>\.fifo)?", re.ASCII)
@@ -14,17 +14,17 @@ TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256
 LONGEST_SUBJECT = 100  # characters, all ASCII. Source: SNS's API, Publish, Subject.
 
 
-def _examined(arn: str) -> str:
+def _check_arn(arn: str) -> str:
     if TOPIC.fullmatch(arn) is None:
         raise ValueError("is no topic; write sns:arn:aws:sns:REGION:ACCOUNT:TOPIC")
     return arn
 
 
-def _ready(arn: str, environment: Environment) -> None:
-    environment.aws("sns", _region(arn))
+def _check_ready(arn: str, environment: Environment) -> None:
+    environment.aws("sns", _parse_region(arn))
 
 
-@SINKS.register("sns", spelling="sns:ARN", examined=_examined, ready=_ready, every_run=False, adds_up=False)
+@SINKS.register("sns", spelling="sns:ARN", examined=_check_arn, ready=_check_ready, every_run=False, adds_up=False)
 def sns(report: Report, arn: str, environment: Environment) -> None:
     """A message to a topic: text for mail subscribers, the webhook's JSON document for all others.
 
@@ -32,13 +32,13 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
 
     Raises SinkFailed.
     """
-    client = environment.aws("sns", _region(arn))
+    client = environment.aws("sns", _parse_region(arn))
     with refused_by_aws("SNS"):
-        client.publish(TopicArn=arn, **_message(report), **_ordering(report, arn))
+        client.publish(TopicArn=arn, **_create_message(report), **_create_ordering(report, arn))
 
 
-def _message(report: Report) -> dict[str, Any]:
-    bodies = {"default": document_bytes(report).decode(), "email": text(report), "sms": headline(report)}
+def _create_message(report: Report) -> dict[str, Any]:
+    bodies = {"default": encode_document(report).decode(), "email": write_text(report), "sms": write_headline(report)}
     attributes = {
         "alert": report.alert.status.value,
         "status": report.status if report.is_of_a_run else report.notices[0].kind,
@@ -47,19 +47,19 @@ def _message(report: Report) -> dict[str, Any]:
     if report.outcome_name is not None:
         attributes["outcome"] = report.outcome_name
     return {
-        "Subject": headline(report).encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
+        "Subject": write_headline(report).encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
         "Message": json.dumps(bodies, ensure_ascii=False),
         "MessageStructure": "json",
         "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     }
 
 
-def _ordering(report: Report, arn: str) -> dict[str, str]:
+def _create_ordering(report: Report, arn: str) -> dict[str, str]:
     """Parameters that a FIFO topic requires: one group per schedule, and an id by which it drops duplicates."""
     if not arn.endswith(".fifo"):
         return {}
     return {"MessageGroupId": report.analysis_type, "MessageDeduplicationId": report.delivery_id}
 
 
-def _region(arn: str) -> str:
+def _parse_region(arn: str) -> str:
     return arn.split(":")[3]

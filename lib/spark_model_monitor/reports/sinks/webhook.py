@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor import __version__
 from spark_model_monitor.errors import SinkFailed
-from spark_model_monitor.reports.notices import Report, document_bytes
+from spark_model_monitor.reports.notices import Report, encode_document
 from spark_model_monitor.reports.sinks import SINKS, WEBHOOK_SECRET, Environment, PassingFailure, attempt
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # responses that may b
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def _examined(url: str) -> str:
+def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -37,11 +37,13 @@ def _examined(url: str) -> str:
     return url
 
 
-def _ready(url: str, environment: Environment) -> None:
+def _check_ready(url: str, environment: Environment) -> None:
     """Nothing to check: the secret is optional, and the server is contacted only when there is something to send."""
 
 
-@SINKS.register("webhook", spelling="webhook:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
+@SINKS.register(
+    "webhook", spelling="webhook:URL", examined=_check_url, ready=_check_ready, every_run=False, adds_up=False
+)
 def webhook(report: Report, url: str, environment: Environment) -> None:
     """A POST of one JSON document: model, window, status, alert, the five largest alarms, paths.
 
@@ -52,26 +54,26 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
     """
     from urllib.request import Request  # not needed in a run without alerts
 
-    body = document_bytes(report)
+    body = encode_document(report)
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": f"spark-model-monitor/{__version__}",
         "Idempotency-Key": report.delivery_id,
-        **_signed(body, environment.variable(WEBHOOK_SECRET), str(int(report.time.timestamp()))),
+        **_create_headers(body, environment.variable(WEBHOOK_SECRET), str(int(report.time.timestamp()))),
     }
     request = Request(url, data=body, headers=headers, method="POST")
     attempt(lambda: _post(request, environment.timeout_seconds), environment)
 
 
-def signature_of(body: bytes, secret: str, timestamp: str) -> str:
+def compute_signature(body: bytes, secret: str, timestamp: str) -> str:
     """HMAC-SHA256 in hexadecimal of the timestamp, a full stop and the body, with the secret as key."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def _signed(body: bytes, secret: str | None, timestamp: str) -> dict[str, str]:
+def _create_headers(body: bytes, secret: str | None, timestamp: str) -> dict[str, str]:
     if secret is None:
         return {}
-    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: signature_of(body, secret, timestamp)}
+    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: compute_signature(body, secret, timestamp)}
 
 
 def _post(request: Request, timeout_seconds: float) -> None:
@@ -90,12 +92,12 @@ def _post(request: Request, timeout_seconds: float) -> None:
         build_opener(NoRedirects).open(request, timeout=timeout_seconds).close()
     except HTTPError as error:
         error.close()
-        raise _refusal(host, error.code) from None
+        raise _describe_refusal(host, error.code) from None
     except (OSError, HTTPException) as error:
-        raise _unreachable(host, error) from None
+        raise _describe_unreachable(host, error) from None
 
 
-def _refusal(host: str | None, status: int) -> SinkFailed:
+def _describe_refusal(host: str | None, status: int) -> SinkFailed:
     if status in REDIRECTS:
         return SinkFailed(f"{host} answered {status}, a redirect, which is not followed; name the URL that it leads to")
     if status in PASSING:
@@ -103,7 +105,7 @@ def _refusal(host: str | None, status: int) -> SinkFailed:
     return SinkFailed(f"{host} answered {status}; check the URL and what the server expects")
 
 
-def _unreachable(host: str | None, error: Exception) -> SinkFailed:
+def _describe_unreachable(host: str | None, error: Exception) -> SinkFailed:
     """The failure without the library's message, which may contain the URL."""
     from ssl import SSLCertVerificationError
     from urllib.error import URLError

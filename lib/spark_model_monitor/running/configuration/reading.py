@@ -29,7 +29,7 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
-from spark_model_monitor.reports.outputs.files import current_run, document_of
+from spark_model_monitor.reports.outputs.files import read_current_run, read_document
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.command_line import OF_A_BASELINE, PROCESSING_JOB_FILES
@@ -393,8 +393,8 @@ def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
     if path is None or replays_service or not opens_here(path):
         return {}
     try:
-        run = current_run(path)
-        description = document_of(run, RunDescription) if run else None
+        run = read_current_run(path)
+        description = read_document(run, RunDescription) if run else None
     except MonitorError:  # reported when the baseline itself is read
         return {}
     read_by = (description.read_by if description else None) or {}

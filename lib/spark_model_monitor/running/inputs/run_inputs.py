@@ -33,7 +33,7 @@ from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import function_of
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.baselines import shares_at
+from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
@@ -237,7 +237,7 @@ def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     if baseline.profile is None and not baseline.distributions:
         log.warning(WITHOUT_STATISTICS)
     if config.attributions:
-        shares = shares_at(config.attributions)
+        shares = read_shares(config.attributions)
     else:
         shares = {}
     return _with_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
@@ -313,11 +313,11 @@ def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineRefere
 def _read_named_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     known: StoredBaseline | None = None
     if config.baseline == PREVIOUS:
-        known = baselines.previous(config.output_path, monitor)
+        known = baselines.read_previous_baseline(config.output_path, monitor)
     elif config.baseline is not None:
-        known = baselines.of_run(config.baseline, monitor)
+        known = baselines.read_run_baseline(config.baseline, monitor)
     elif config.baseline_constraints is not None:
-        known = baselines.of_files(config.baseline_constraints, config.baseline_statistics, monitor)
+        known = baselines.read_file_baseline(config.baseline_constraints, config.baseline_statistics, monitor)
     elif config.expectations is None or config.replays_service:
         raise BadConfiguration(
             "no baseline is named; write --baseline PATH (the output path of a baselining job), --baseline previous, or "

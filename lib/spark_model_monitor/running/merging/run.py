@@ -28,7 +28,7 @@ from spark_model_monitor.data.reading.listing import naming_faulty_files, requir
 from spark_model_monitor.data.records.decoding import CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
-from spark_model_monitor.reports.outputs.files import publish, run_before, unfinished
+from spark_model_monitor.reports.outputs.files import find_unfinished, publish, run_before
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs, format_of
 from spark_model_monitor.running.merging.choosing import TO_LABEL, chosen_ids, to_label_json
 from spark_model_monitor.running.merging.joining import Join
@@ -377,7 +377,7 @@ def _publish(
         files[TO_LABEL] = to_label_json(chosen_ids(window.engine, staged.waiting, request.to_label, window.partitions))
     before = run_before(request.output_path)
     is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
-    if not is_there or unfinished(request.output_path):
+    if not is_there or find_unfinished(request.output_path):
         publish(files, request.output_path)
 
 

@@ -14,7 +14,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.reports.outputs.printable import text_table
+from spark_model_monitor.reports.outputs.printable import format_table
 
 _DEVIATION = re.compile(r" \+/- \S+(?= was )")
 _CHECK = "constraint_check_type"
@@ -186,7 +186,7 @@ class Certificate:
         """The table for people, the reports without a window, and the summary."""
         rows = [self._row(window) for window in self.windows]
         unmatched = "".join(f"no captures for the report in {folder}\n" for folder in self.unmatched)
-        table = text_table(["window", "service's file", "--compat service", "our default", "verdict"], rows)
+        table = format_table(["window", "service's file", "--compat service", "our default", "verdict"], rows)
         return f"{table}\n{unmatched}{self.summary()}\n"
 
     def to_json(self) -> str:

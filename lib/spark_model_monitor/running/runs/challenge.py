@@ -51,7 +51,7 @@ from spark_model_monitor.monitors.model_quality.challenge import (
 )
 from spark_model_monitor.monitors.model_quality.page import page_of_trial, sentence_of
 from spark_model_monitor.monitors.protocol import select_violations
-from spark_model_monitor.reports.outputs.printable import printable, text_table
+from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.running.merging.captured import CapturedLines
 from spark_model_monitor.running.merging.outcome_ids import with_ids
@@ -284,7 +284,7 @@ def describe_challenge(document: Challenge) -> str:
         ]
         for metric in document.metrics
     ]
-    return f"{printable(sentence_of(document))}\n\n{text_table(titles, rows)}"
+    return f"{printable(sentence_of(document))}\n\n{format_table(titles, rows)}"
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
-from spark_model_monitor.reports.outputs.files import document_of, run_before
+from spark_model_monitor.reports.outputs.files import read_document, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import (
     decisions_for,
@@ -156,7 +156,7 @@ def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
     if config.baseline is None:
         run = run_before(_baseline_path(config))
     if run is not None:
-        return document_of(run, RunDescription)
+        return read_document(run, RunDescription)
     return None
 
 

@@ -22,10 +22,10 @@ from spark_model_monitor.documents.run_description import RunDescription, format
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadState, NoData
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
-from spark_model_monitor.reports.alerts import holding_alerts, path_of
-from spark_model_monitor.reports.history.baselines import state_below
+from spark_model_monitor.reports.alerts import open_alerts, resolve_alerts_path
+from spark_model_monitor.reports.history.baselines import read_state_below
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS
-from spark_model_monitor.reports.outputs.files import document_of, run_before
+from spark_model_monitor.reports.outputs.files import read_document, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import (
     configured_window,
@@ -137,7 +137,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
         since=violated_since(config),
     )
     run = findings.write(folder, baseline=reference_to_baseline(config, monitor))
-    with holding_alerts(config.output_path, config.lease_wait):
+    with open_alerts(config.output_path, config.lease_wait):
         counts.remember(state.item_count if isinstance(state, Profile) else 0)
     if findings.count:
         notify(findings, run, config)
@@ -161,7 +161,7 @@ class _Counts:
 
     @property
     def _path(self) -> str:
-        return join(path_of(self.output_path).rpartition("/")[0] or ".", COUNTS)
+        return join(resolve_alerts_path(self.output_path).rpartition("/")[0] or ".", COUNTS)
 
     def _read(self) -> dict[str, dict[str, int]]:
         storage = storage_of(self._path)
@@ -200,13 +200,13 @@ def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, S
     run = run_before(folder)
     described = None
     if run is not None:
-        described = document_of(run, RunDescription)
+        described = read_document(run, RunDescription)
     if run is None or described is None or described.window is None or described.window.start != format_moment(start):
         return "", None, None, 0
     storage = storage_of(run.folder)
     path = join(run.folder, LEDGER)
     newest = json_text.load(storage.read(path), path).get("newest")
-    state = state_below(run.folder, storage, monitor)
+    state = read_state_below(run.folder, storage, monitor)
     return described.window.end, state, newest and parse_moment(newest), described.violations or 0
 
 

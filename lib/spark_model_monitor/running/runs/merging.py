@@ -20,15 +20,15 @@ from spark_model_monitor.monitors.protocol import Monitor, Sample
 from spark_model_monitor.progress import counted
 from spark_model_monitor.reports.history.archive import (
     FOLDER,
+    add_requests,
+    encode_requests,
     from_parquet,
-    path_of,
-    request_files,
-    sum_of_requests,
+    name_state_file,
     to_parquet,
 )
-from spark_model_monitor.reports.history.baselines import edited_file
-from spark_model_monitor.reports.outputs.files import current_run, document_of, publish
-from spark_model_monitor.reports.outputs.result_tables import summary_file
+from spark_model_monitor.reports.history.baselines import find_edited_file
+from spark_model_monitor.reports.outputs.files import publish, read_current_run, read_document
+from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.running.kinds import monitor_of_state, monitor_types
 from spark_model_monitor.statistics.states import Profile, State
 from spark_model_monitor.storage import join, storage_of
@@ -78,12 +78,12 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     metrics = monitor.metrics(state)
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    files[path_of(type(state))] = to_parquet(state)
+    files[name_state_file(type(state))] = to_parquet(state)
     judgement = monitor.judge(Sample(state, metrics), None)
-    files |= summary_file(judgement.summary())
-    requests = sum_of_requests(paths)
+    files |= encode_summary(judgement.summary())
+    requests = add_requests(paths)
     if requests.count:
-        files |= request_files(requests)
+        files |= encode_requests(requests)
     described = _describe_merge(paths, monitor, documents)
     files[described.FILE_NAME] = described.to_json().encode()
     publish(files, output_path)
@@ -120,11 +120,15 @@ def read_state(path: str) -> State:
     >>> read_state("items-baseline").item_count
     2
     """
-    run = current_run(path)
+    run = read_current_run(path)
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
     name = next(
-        (path_of(monitor_type.STATE) for monitor_type in monitor_types() if path_of(monitor_type.STATE) in run.digests),
+        (
+            name_state_file(monitor_type.STATE)
+            for monitor_type in monitor_types()
+            if name_state_file(monitor_type.STATE) in run.digests
+        ),
         None,
     )
     if name is None:
@@ -166,19 +170,19 @@ def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[
 
 def _read_description(path: str) -> RunDescription | None:
     """The run description at a path; None for a run of a release without run.json."""
-    run = current_run(path)
+    run = read_current_run(path)
     if run:
-        return document_of(run, RunDescription)
+        return read_document(run, RunDescription)
     return None
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     """Apply a user's edits of the constraints at `path` to the merge, whose own copy stays as suggested."""
-    run = current_run(path)
+    run = read_current_run(path)
     name = suggested.FILE_NAME
     edited = None
     if run is not None and name in run.digests:
-        edited = edited_file(name, path, run)
+        edited = find_edited_file(name, path, run)
     if run is None or edited is None:
         return
     before, after = (

@@ -44,15 +44,15 @@ from spark_model_monitor.monitors.protocol import (
     StoredBaseline,
 )
 from spark_model_monitor.reports.history.archive import (
-    parts_file,
-    path_of,
-    published_requests,
-    request_files,
+    create_request_metrics,
+    encode_parts,
+    encode_requests,
+    name_state_file,
     request_statistics,
     to_parquet,
 )
 from spark_model_monitor.reports.outputs.files import Run, publish
-from spark_model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
+from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
 from spark_model_monitor.reports.page.files import Report, report_files
 from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
 from spark_model_monitor.statistics.states import Requests, RowRuns
@@ -225,7 +225,7 @@ class Baseline(AsTables):
 
     def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
         """summary.parquet by name."""
-        return summary_file(self.judgement.summary(hide_values=hide_values))
+        return encode_summary(self.judgement.summary(hide_values=hide_values))
 
     def files_of_data(self) -> dict[str, bytes]:
         """The same files without what a monitor says of the data."""
@@ -233,13 +233,13 @@ class Baseline(AsTables):
         files[LEDGER] = _format_json(self.ledger.to_json_dict())
         suggested = getattr(self, "constraints", None)  # an estimate has no constraints
         files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
-        files[path_of(type(self.state))] = to_parquet(self.state)
+        files[name_state_file(type(self.state))] = to_parquet(self.state)
         if self.variation is not None:
-            files |= parts_file(self.variation)
+            files |= encode_parts(self.variation)
         if self.checks is not None:
             files[DEEQU_CHECKS] = _format_json(self.checks.to_json_dict())
         if self.requests is not None:
-            files |= request_files(self.requests)
+            files |= encode_requests(self.requests)
         return files
 
     def described(
@@ -384,7 +384,7 @@ class Findings(AsTables):
         metrics = self.judgement.published_metrics(self.results, self.constraints)
         if self.current.requests is None:
             return metrics
-        return metrics + published_requests(request_statistics(self.current.requests))
+        return metrics + create_request_metrics(request_statistics(self.current.requests))
 
     @property
     def count(self) -> int:
@@ -456,10 +456,10 @@ class Findings(AsTables):
         is_coloured : bool, default False
             Whether to mark lines by a terminal's colours.
         """
-        from spark_model_monitor.reports.outputs.findings_text import findings_text
+        from spark_model_monitor.reports.outputs.findings_text import write_findings
 
         window = self.current.context.window
-        return findings_text(self.headline(), self.results, window, width=width, is_coloured=is_coloured)
+        return write_findings(self.headline(), self.results, window, width=width, is_coloured=is_coloured)
 
     def _repr_html_(self) -> str:
         return f"<p>{self._counted()}</p>" + self.report().part
@@ -533,7 +533,7 @@ class Findings(AsTables):
         if hide_values:
             findings = self.without_values
         summary = self.judgement.summary(hide_values=hide_values)
-        return summary_file(summary, findings.results) | checks_file(findings.results)
+        return encode_summary(summary, findings.results) | encode_checks(findings.results)
 
     def write(
         self,
@@ -600,6 +600,6 @@ def _member_name(value: Any) -> str:
 def _read_surroundings(path: str, described: RunDescription, summary: bytes) -> Around:
     if described.window is None:
         return NOTHING_AROUND
-    from spark_model_monitor.reports.history_page.over_time import around
+    from spark_model_monitor.reports.history_page.over_time import read_neighbour_runs
 
-    return around(path, described, summary)
+    return read_neighbour_runs(path, described, summary)

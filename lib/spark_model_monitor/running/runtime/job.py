@@ -37,7 +37,7 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.progress import progress_shown
-from spark_model_monitor.reports.outputs.sql_tables import catalog_settings
+from spark_model_monitor.reports.outputs.sql_tables import create_catalog_settings
 from spark_model_monitor.running.configuration.command_line import HELP_FLAGS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
@@ -202,7 +202,7 @@ class Job:
         if self.config.remote is not None:
             spark: SparkSession = edge.remote_session(self.config.remote)
         else:
-            settings = {**settings, **catalog_settings(self.config.results_table)}
+            settings = {**settings, **create_catalog_settings(self.config.results_table)}
             with edge.as_submitted():
                 spark = edge.start_session(self.name, progress=self.config.progress, settings=settings)
             self._watch = edge.MasterWatch(spark)

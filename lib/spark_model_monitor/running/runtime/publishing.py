@@ -25,15 +25,15 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,
     Destination,
-    after_delivery,
     deliver,
-    holding_alerts,
+    estimate_usual_records,
+    has_traffic_changed,
     is_due,
+    judge_traffic,
+    open_alerts,
     read_alerts,
-    traffic_status,
-    traffic_turned,
-    usual_records,
-    with_window,
+    record_delivery,
+    record_window,
     write_alerts,
 )
 from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
@@ -46,11 +46,16 @@ from spark_model_monitor.reports.notices import (
     AlertReport,
     Notice,
     Report,
-    worst_of,
+    select_worst,
 )
 from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS, Run
-from spark_model_monitor.reports.outputs.junit import junit_xml
-from spark_model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
+from spark_model_monitor.reports.outputs.junit import encode_junit
+from spark_model_monitor.reports.outputs.metrics import (
+    METRICS_FILE,
+    MetricContext,
+    create_cloudwatch_metrics,
+    encode_metrics,
+)
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -86,8 +91,8 @@ def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time:
         folder = join(config.container_root, IN_A_CONTAINER)
     else:
         folder = join(config.output_path, ELSEWHERE)
-    found = cloudwatch_metrics(metrics, _context(config, time))
-    storage_of(folder).write(join(folder, METRICS_FILE), metric_lines(found))
+    found = create_cloudwatch_metrics(metrics, _context(config, time))
+    storage_of(folder).write(join(folder, METRICS_FILE), encode_metrics(found))
     log.info("wrote %d metrics to %s", len(found), folder)
 
 
@@ -99,13 +104,13 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
     if config.junit is not None:
         context = findings.current.context
         names = tuple(filter(None, (context.model or context.data, context.schedule)))
-        content = junit_xml(findings.sendable.results, config.analysis_type.value, names)
+        content = encode_junit(findings.sendable.results, config.analysis_type.value, names)
         storage_of(config.junit).write(config.junit, content)
 
 
 def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
     """The metrics as CloudWatch's objects, even if they are not written."""
-    return cloudwatch_metrics(findings.published, _context(config, _time_of_metrics(config)))
+    return create_cloudwatch_metrics(findings.published, _context(config, _time_of_metrics(config)))
 
 
 def _time_of_metrics(config: JobConfig) -> datetime:
@@ -149,7 +154,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     if found is None:
         return
     try:
-        with holding_alerts(config.output_path, config.lease_wait):
+        with open_alerts(config.output_path, config.lease_wait):
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
             entry = Entry(
@@ -220,25 +225,25 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
     with ExitStack() as alone:  # runs of other hours may share the history
-        lease = _tried(lambda: alone.enter_context(holding_alerts(config.output_path, config.lease_wait)), failures)
+        lease = _tried(lambda: alone.enter_context(open_alerts(config.output_path, config.lease_wait)), failures)
         known = _tried(lambda: read_alerts(config.output_path), failures)
         before = known or Alerts()
         is_ours = lease is not None and known is not None
         window = monitored_window(findings, run, config, now)
-        alerts = with_window(before, window, rule)
+        alerts = record_window(before, window, rule)
         if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions
             _tried(lambda: write_alerts(alerts, config.output_path), failures)
         if alerts.status is not before.status:
             log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
         earlier = [each for each in alerts.windows if each.time < window.time]
-        usual = usual_records(earlier, window.time)
-        traffic = traffic_status(window, usual, config.min_traffic)
+        usual = estimate_usual_records(earlier, window.time)
+        traffic = judge_traffic(window, usual, config.min_traffic)
         if traffic is AlertStatus.IN_ALERT:
             log.warning("%s", _traffic_notice(window, usual, traffic).text)
 
         due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
         if due:
-            turned = any(traffic_turned(to, alerts, traffic) for to in due)
+            turned = any(has_traffic_changed(to, alerts, traffic) for to in due)
             notices = (
                 *((_traffic_notice(window, usual, traffic),) if turned else ()),
                 *_missed_notices(alerts, due, window),
@@ -248,7 +253,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
             delivery = deliver(report, due, environment or Environment())
             failures += delivery.failures
             missed = [to for to in due if to not in delivery.reached]
-            noted = after_delivery(alerts, window, traffic, delivery.reached, missed)
+            noted = record_delivery(alerts, window, traffic, delivery.reached, missed)
             if is_ours and noted != alerts:
                 _tried(lambda: write_alerts(noted, config.output_path), failures)
     _settle(failures, required=config.sink_required)
@@ -322,7 +327,7 @@ def report_of(
         time=now,
         alert=alert,
         violations=findings.count,
-        worst=worst_of(violations, findings.results),
+        worst=select_worst(violations, findings.results),
         endpoint=config.sagemaker_endpoint_name,
         schedule=config.sagemaker_monitoring_schedule_name,
         start=window.start if window else None,

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.run_description import AnalysisType, RunDescr
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
 from spark_model_monitor.reports.alerts import Destination, read_destinations
-from spark_model_monitor.reports.outputs.files import document_of, file_at, run_before
+from spark_model_monitor.reports.outputs.files import read_document, resolve_file, run_before
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.options import flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
@@ -191,7 +191,7 @@ class Plan:
         before = run_before(path) if opens_here(path) else None
         described = None
         if before is not None:
-            described = document_of(before, RunDescription)
+            described = read_document(before, RunDescription)
         return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
 
     def look(self, now: datetime) -> JobCommand | None:
@@ -430,6 +430,6 @@ def _texts_of(plan: Plan, option: str) -> Iterator[str]:
 
 def _is_there(path: str, plan: Plan) -> bool:
     try:
-        return storage_of(plan.path(path)).exists(file_at(plan.path(path), AttributionReport.FILE_NAME))
+        return storage_of(plan.path(path)).exists(resolve_file(plan.path(path), AttributionReport.FILE_NAME))
     except MonitorError:
         return False

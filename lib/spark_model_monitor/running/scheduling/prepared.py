@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.reports.page.files import render_html
 
 
 def _kinds(of: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -22,4 +22,4 @@ for _kind in _kinds(BaseModel):
     if _kind.__module__.startswith("spark_model_monitor."):
         _kind.model_rebuild()
 
-html_of(Page("nothing", "nothing", (), ()))
+render_html(Page("nothing", "nothing", (), ()))

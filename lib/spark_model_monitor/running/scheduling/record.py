@@ -16,7 +16,7 @@ from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from spark_model_monitor.errors import BadDocument, OutputFailed
 from spark_model_monitor.machine import here
-from spark_model_monitor.reports.outputs.printable import shortened, text_table
+from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
 from spark_model_monitor.storage import LocalStorage
 
 log = logging.getLogger(__name__)
@@ -195,9 +195,9 @@ def as_table(name: str, latest_first: Sequence[Execution], without_data: str | N
     rows = []
     for each in latest_first:
         window = f"{each.start_time[:16]}/{each.end_time[:16]}"
-        message = shortened(" ".join((each.exit_message or "").split()), LONGEST_MESSAGE)
+        message = truncate_text(" ".join((each.exit_message or "").split()), LONGEST_MESSAGE)
         rows.append([each.scheduled_time, each.status.value, window, message])
-    return f"{name}\n{text_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
+    return f"{name}\n{format_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
 
 
 def as_summaries(name: str, monitoring_type: str, latest_first: Sequence[Execution]) -> list[dict[str, Any]]:

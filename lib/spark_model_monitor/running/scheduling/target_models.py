@@ -16,7 +16,7 @@ from spark_model_monitor.data.records import INDEX_NAMES
 from spark_model_monitor.data.records.decoding import WITHOUT_MODEL, Reading, normalize_model_name, open_record
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.reports.history.baselines import hours_from_the_latest
+from spark_model_monitor.reports.history.baselines import list_hours_from_latest
 from spark_model_monitor.storage import storage_of
 
 MOST_MODELS = 100  # of one variant of an endpoint: each has a job in every run
@@ -59,7 +59,7 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     storage = storage_of(top)
     read_names = set[bytes]()
     try:
-        for hour in islice(hours_from_the_latest(storage, top), MOST_HOURS):
+        for hour in islice(list_hours_from_latest(storage, top), MOST_HOURS):
             for file in storage.list_files(f"{top}{hour}")[:MOST_FILES]:
                 _add_records(called, storage.read(file.path, MOST_BYTES), read_names)
             if not was_split and not called.names:

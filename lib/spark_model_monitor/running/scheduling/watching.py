@@ -19,7 +19,14 @@ from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_alerts
-from spark_model_monitor.reports.history_page.fleet import WINDOWS, SeenWindow, State, Watched, causes_of, page_of_all
+from spark_model_monitor.reports.history_page.fleet import (
+    WINDOWS,
+    SeenWindow,
+    State,
+    Watched,
+    create_fleet_page,
+    group_by_cause,
+)
 from spark_model_monitor.reports.notices import ALERTS, ALERTS_OVER, AlertReport, Notice, Report
 from spark_model_monitor.reports.page.files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
@@ -138,7 +145,7 @@ def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: dat
         for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
             if is_draft(left.name):
                 left.unlink(missing_ok=True)
-        PageFile(page_of_all(watched, fleet.name, _budget(fleet), fleet.noun)).save(page)
+        PageFile(create_fleet_page(watched, fleet.name, _budget(fleet), fleet.noun)).save(page)
         failures = _tell(watched, page, fleet, now, environment) if fleet.sinks else []
     for failure in failures:
         log.warning("%s", failure)
@@ -168,7 +175,7 @@ def _tell(
     news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
     over = sorted(set(told) - set(standing))
     notices = []
-    for cause in causes_of(news):
+    for cause in group_by_cause(news):
         is_unsure = cause.of[0].state is State.UNSURE
         if is_unsure:
             status = AlertStatus.CANNOT_TELL

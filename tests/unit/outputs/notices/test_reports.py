@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.reports.notices import sendable, worst_of
+from spark_model_monitor.reports.notices import select_sendable, select_worst
 
 
 def outcome(feature, observed, threshold, status=CheckStatus.VIOLATED):
@@ -15,7 +15,8 @@ def outcome(feature, observed, threshold, status=CheckStatus.VIOLATED):
 def worst(*outcomes):
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     return [
-        violation["feature_name"] for violation in worst_of([{"feature_name": o.feature} for o in violated], outcomes)
+        violation["feature_name"]
+        for violation in select_worst([{"feature_name": o.feature} for o in violated], outcomes)
     ]
 
 
@@ -57,11 +58,11 @@ def test_what_has_no_number_counts_as_bad_as_can_be():
 def test_violations_without_outcomes_are_named_in_their_order():
     violations = [{"facet": str(index)} for index in range(7)]
 
-    assert list(worst_of(violations, ())) == violations[:5]
+    assert list(select_worst(violations, ())) == violations[:5]
 
 
 def test_numbers_that_are_not_finite_are_not_sent():
     spread = {"SampleCount": 1.0, "Sum": math.inf, "Minimum": 0.0, "Maximum": 1.0}
     metrics = [{"Value": 1.0}, {"Value": math.nan}, {"StatisticValues": spread}]
 
-    assert sendable(metrics) == [{"Value": 1.0}]
+    assert select_sendable(metrics) == [{"Value": 1.0}]

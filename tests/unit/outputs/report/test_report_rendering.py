@@ -23,8 +23,8 @@ from spark_model_monitor.documents.page import (
     format_number,
 )
 from spark_model_monitor.reports.page import pdf
-from spark_model_monitor.reports.page.files import block_html, html_of, points_svg, report_files
-from spark_model_monitor.reports.page.svg import description_of
+from spark_model_monitor.reports.page.files import draw_points, render_block, render_html, report_files
+from spark_model_monitor.reports.page.svg import describe_chart
 
 HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'
 
@@ -78,39 +78,39 @@ class Elements(HTMLParser):
 
 
 def test_hostile_names_are_texts_in_html():
-    page = Elements(html_of(PAGE))
+    page = Elements(render_html(PAGE))
 
     assert not {"script", "img", "iframe", "link", "object", "foreignobject"} & set(page.tags)
     assert [name for name, _ in page.attributes if name.startswith("on")] == []
     # title, trail, headline, section, paragraph, figure, a fact's value, and a table's caption, head and cell
     assert page.texts.count(HOSTILE.replace("\x07", "\\x07")) == 10
-    assert "49" not in html_of(Page("r", "{{ 7*7 }}", (), ()))
+    assert "49" not in render_html(Page("r", "{{ 7*7 }}", (), ()))
 
 
 def test_html_asks_for_nothing():
     """Names of namespaces are the only addresses; a reference is to a part of the page itself."""
-    page = Elements(html_of(PAGE))
+    page = Elements(render_html(PAGE))
     references = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "srcset", "data")]
 
     assert all(value.startswith("#") for value in references)
-    assert "default-src 'none'" in html_of(PAGE)
-    assert re.findall(r"@import|url\((?!#)", html_of(PAGE)) == []
+    assert "default-src 'none'" in render_html(PAGE)
+    assert re.findall(r"@import|url\((?!#)", render_html(PAGE)) == []
 
 
 def test_a_chart_never_reads_a_name_as_a_formula():
-    assert ">$a$<" in block_html(CHART)
+    assert ">$a$<" in render_block(CHART)
 
 
 def test_a_chart_is_told_in_words_for_those_who_can_not_see_it():
-    assert description_of(CHART).endswith(
+    assert describe_chart(CHART).endswith(
         "DI 0.1, baseline 0.2, passed; TE ∞, baseline 2.9, violated; DCA −36.7, baseline −0.5; "
         "FT –, baseline 0.1; $a$ 0.5"
     )
 
 
 def test_values_beyond_the_axis_are_arrows_at_its_ends():
-    inside = block_html(PointChart("t", (Point("DCA", -1.0),)))
-    beyond = block_html(PointChart("t", (Point("DCA", -36.7),)))
+    inside = render_block(PointChart("t", (Point("DCA", -1.0),)))
+    beyond = render_block(PointChart("t", (Point("DCA", -36.7),)))
 
     assert inside != beyond
     assert ">◀−36.7<" in beyond
@@ -142,7 +142,7 @@ def test_the_notebook_is_valid_and_has_nothing_to_run():
 
 def test_a_chart_in_a_notebook_needs_no_style_of_a_page():
     """An SVG element of its own: what has no colour of its own would be black, or not there."""
-    drawn = Elements(points_svg(CHART))
+    drawn = Elements(draw_points(CHART))
 
     assert drawn.tags[0] == "svg"
     assert drawn.tags.count("path") == [name for name, _ in drawn.attributes].count("stroke")
@@ -206,7 +206,7 @@ def luminance(colour):
 )
 def test_every_text_can_be_told_from_its_ground(scheme, text, ground):
     """WCAG 2.1 AA asks for 4.5."""
-    found = [re.findall(rf"--{name}: (#\w+)", html_of(PAGE))[scheme] for name in (text, ground)]
+    found = [re.findall(rf"--{name}: (#\w+)", render_html(PAGE))[scheme] for name in (text, ground)]
     darker, lighter = sorted(map(luminance, found))
 
     assert (lighter + 0.05) / (darker + 0.05) >= 4.5

@@ -12,8 +12,8 @@ from spark_model_monitor.errors import BadConfiguration, SinkFailed
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.reports.sinks import SINKS, aws_client
-from spark_model_monitor.reports.sinks.cloudwatch import batches, cloudwatch, namespace_of
+from spark_model_monitor.reports.sinks import SINKS, create_aws_client
+from spark_model_monitor.reports.sinks.cloudwatch import cloudwatch, find_namespace, split_batches
 
 from .conftest import metric
 
@@ -94,7 +94,7 @@ def test_the_last_run_stands_at_its_own_time_whatever_its_window(report, environ
     ],
 )
 def test_each_monitor_has_the_services_namespace(report, kind, endpoint, namespace):
-    assert namespace_of(report(namespace=kind.NAMESPACE, endpoint=endpoint)) == namespace
+    assert find_namespace(report(namespace=kind.NAMESPACE, endpoint=endpoint)) == namespace
 
 
 def test_a_namespace_of_ones_own_is_taken(report, environment):
@@ -128,7 +128,7 @@ def test_a_request_has_at_most_a_thousand_metrics(report, environment):
 
 def test_a_request_has_at_most_a_megabyte_however_long_the_names_are():
     metrics = [metric("ü" * 250, 1.0, **{f"Dimension{index}": "v" * 200 for index in range(9)}) for _ in range(900)]
-    cut = list(batches(metrics))
+    cut = list(split_batches(metrics))
 
     assert [found for batch in cut for found in batch] == metrics
     assert len(cut) > 1
@@ -189,4 +189,4 @@ def test_without_a_region_nothing_is_begun(monkeypatch, tmp_path, environment):
 
 
 def test_a_client_retries_by_boto3s_standard_rules(credentials):
-    assert aws_client("cloudwatch").meta.config.retries == {"mode": "standard", "total_max_attempts": 5}
+    assert create_aws_client("cloudwatch").meta.config.retries == {"mode": "standard", "total_max_attempts": 5}

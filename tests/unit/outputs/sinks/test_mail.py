@@ -9,7 +9,7 @@ from aiosmtpd.smtp import AuthResult
 from tests.servers import Mailbox, smtp_server
 
 from spark_model_monitor.errors import BadConfiguration, SinkFailed
-from spark_model_monitor.reports.mails import MailServer, mail
+from spark_model_monitor.reports.mails import MailServer, create_mail
 from spark_model_monitor.reports.sinks import SINKS
 from spark_model_monitor.reports.sinks.mail import email
 
@@ -49,7 +49,7 @@ def test_a_mail_arrives_with_alert_violations_and_paths(report, environment):
 
 def test_names_with_line_breaks_stay_one_line(report):
     alarms = ("a\nBcc: someone@example.org drifted, größer",)
-    message = mail(report(endpoint="x\r\nBcc: y@example.org", alarms=alarms), "a@example.org", "b@example.org")
+    message = create_mail(report(endpoint="x\r\nBcc: y@example.org", alarms=alarms), "a@example.org", "b@example.org")
 
     assert message["Bcc"] is None
     assert "x\\r\\nBcc: y@example.org" in message["Subject"]
