@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
+from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
 from spark_model_monitor.documents.requested_limits import is_suggested
@@ -182,6 +183,10 @@ class Tolerances:
     neutral_di: bool = True
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     false_alarm_budget: float = BUDGET
+
+    def __post_init__(self) -> None:
+        require_count("min_rows", self.min_rows)
+        require_share("false_alarm_budget", self.false_alarm_budget)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.documents.analysis_config import Aggregation
 from spark_model_monitor.documents.clarify import AttributionReport
 from spark_model_monitor.monitors.explainability.partition import Grid
@@ -195,6 +196,11 @@ class Tolerances:
     budget: float = BUDGET
     relative: float = 0.25
     absolute: float = 0.02
+
+    def __post_init__(self) -> None:
+        require_count("min_rows", self.min_rows)
+        require_share("threshold", self.threshold)
+        require_share("budget", self.budget)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcomes import OutcomeDataset, OutcomeMark, outcomes
@@ -315,6 +316,8 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
     find_causes: bool = True
 
     def __post_init__(self) -> None:
+        require_share("false_alarm_budget", self.false_alarm_budget)
+        require_count("min_samples", self.min_samples)
         taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
         if taken:
             raise BadConfiguration(
