@@ -214,6 +214,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
         )
         if not is_requested or baseline is None or baseline.source is None or baseline.evidence is None:
             return results
+        # Of numbers, large errors are those of several times the baseline's root mean square
         source = baseline.source
         evidence = baseline.evidence
         if isinstance(evidence, RegressionEvidence):
