@@ -341,6 +341,7 @@ def find_causes(
         for in_group in (True, False):
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
+    # Window and baseline are marked alike: rows of the part that have the outcome
     def opened(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
         facet, value, in_group, of_predictions, of_errors = part
         rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]

@@ -298,6 +298,7 @@ class OutputComparison:
         tests = len(self.state.outputs) * len(self.state.features)
         reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
         wider = [self._widening_factors(*state) for state in self._states]
+        # The change of each feature, with both errors added as of independent rows
         intervals = {}
         for name in self.state.features:
             change = self.current.values[name] - self.before.get(name, 0.0)

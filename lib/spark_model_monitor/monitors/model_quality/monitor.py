@@ -230,6 +230,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
                 where.dataset, mark, rows, frozenset(names[index] for index, _ in (where.columns or {}).values())
             )
 
+        # The baseline's outcomes are read by the addresses of the window's
         def opened(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = resources.enter_context(source())
