@@ -105,7 +105,7 @@ def test_values_of_partitions_may_hold_any_sign(tmp_path):
     assert sorted(zip(*columns.values(), strict=True)) == [(1, "a b/ü%"), (2, "c=d")]
 
 
-def test_without_a_record_of_changes_appends_can_be_reported_and_updates_can_not(tmp_path):
+def test_without_a_record_of_changes_appends_can_be_distinguished_and_updates_can_not(tmp_path):
     deltalake.write_deltalake(tmp_path, numbers(1, day=["a"]), partition_by=["day"])
     deltalake.write_deltalake(tmp_path, numbers(2, 3, day=["a", "b c"]), mode="append", partition_by=["day"])
     columns, _ = read(DELTA, tmp_path, since=0)

@@ -204,7 +204,7 @@ def luminance(colour):
         ),
     ],
 )
-def test_every_text_can_be_reported_from_its_ground(scheme, text, ground):
+def test_every_text_can_be_distinguished_from_its_ground(scheme, text, ground):
     """WCAG 2.1 AA asks for 4.5."""
     found = [re.findall(rf"--{name}: (#\w+)", html_of(PAGE))[scheme] for name in (text, ground)]
     darker, lighter = sorted(map(luminance, found))
