@@ -53,7 +53,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     score_window,
 )
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample, ScanRequest
 from spark_model_monitor.reports.history.archive import StoredProfile

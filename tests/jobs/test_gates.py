@@ -52,7 +52,10 @@ def action(folder, first=0, **given):
         assert step["shell"] == "bash"
         assert "${{" not in step["run"]  # inputs are data, and no part of a script
         variables = {name: filled(text, values) for name, text in step["env"].items()}
-        variables |= {name: str(path) for name, path in files.items()} | {"RUNNER_TEMP": str(folder)}
+        variables |= {name: str(path) for name, path in files.items()} | {
+            "RUNNER_TEMP": str(folder),
+            "GITHUB_ACTIONS": "true",
+        }
         done = run(folder, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"], **variables)
         if done.returncode:
             break
