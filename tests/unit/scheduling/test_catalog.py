@@ -8,7 +8,7 @@ import pytest
 from tests.unit.scheduling.conftest import Jobs, at
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.running.scheduling.catalog import fleet_of_tables
+from spark_model_monitor.running.scheduling.catalog import make_table_fleet
 from spark_model_monitor.running.scheduling.command import Request, run_due
 
 
@@ -23,7 +23,7 @@ class Warehouse:
             (self.top / name / mark).mkdir(parents=True)
 
     def fleet(self, pattern="*.*", hour=20):
-        return fleet_of_tables(pattern, str(self.top), self.output, at(4, hour))
+        return make_table_fleet(pattern, str(self.top), self.output, at(4, hour))
 
     def formats(self, pattern):
         """What each entry's job reads, by its name."""
@@ -114,4 +114,4 @@ def test_a_table_with_a_name_that_no_file_can_have_is_a_line(warehouse):
 )
 def test_a_pattern_that_means_nothing_is_reported(warehouse, pattern, warehouse_, error, sentence):
     with pytest.raises(error, match=sentence):
-        fleet_of_tables(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, at(4, 20))
+        make_table_fleet(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, at(4, 20))

@@ -24,7 +24,7 @@ from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.command import Doing, Request, run_due
 from spark_model_monitor.running.scheduling.plan import JobCommand
-from spark_model_monitor.running.scheduling.record import held
+from spark_model_monitor.running.scheduling.record import schedule_lock
 from spark_model_monitor.running.scheduling.runs import KILLED, end_idle_processes, start_process
 
 SHAP = json.dumps(
@@ -319,7 +319,7 @@ def test_run_due_that_is_stopped_notes_so(schedule):
 
 
 def test_one_process_at_a_time_runs_a_schedule(schedule):
-    with held(schedule.folder, "churn-hourly") as is_ours:
+    with schedule_lock(schedule.folder, "churn-hourly") as is_ours:
         assert is_ours
         assert schedule.run(at(4, 22, 7)) == (0, "")
     assert schedule.jobs.commands == []
