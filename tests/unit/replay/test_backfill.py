@@ -118,5 +118,5 @@ def test_what_is_wrong_is_reported_before_an_hour_is_looked_at(words, fault, the
         read_backfill(words)
 
 
-def test_a_window_that_lost_its_output_is_told_without_a_message(tmp_path):
+def test_a_window_that_lost_its_output_is_reported_without_a_message(tmp_path):
     assert _read_message(str(tmp_path), 255) == "Error: exit status 255; the log says more"

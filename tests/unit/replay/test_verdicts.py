@@ -27,7 +27,7 @@ def test_two_sides_without_violations_are_equal():
     assert compare_verdicts(Verdict(), Verdict.of([])) == ()
 
 
-def test_a_violation_too_few_and_one_too_many_are_told_apart():
+def test_a_violation_too_few_and_one_too_many_are_distinguished():
     assert [each.kind for each in compare_verdicts(Verdict.of([DRIFT]), Verdict.of([TYPES]))] == [Kind.FEWER, Kind.MORE]
 
 

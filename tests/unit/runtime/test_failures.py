@@ -48,7 +48,7 @@ def test_an_error_of_ours_from_a_python_worker_keeps_its_text_and_status():
     assert (failure.reason, failure.exit_status) == ("line 3 of clean.py raised KeyError", 1)
 
 
-def test_another_error_from_a_python_worker_is_told_by_type_and_place_without_its_text():
+def test_another_error_from_a_python_worker_is_reported_by_type_and_place_without_its_text():
     failure = describe_failure(PythonException(FROM_WORKER.format(raised="x") + "ValueError: 'Jane Doe'\n"))
 
     assert failure.reason == "unexpected ValueError in a Python worker, partition.py, line 17; the log has its trace"
@@ -135,7 +135,7 @@ def test_what_spark_says_about_a_query_is_reported():
     assert describe_failure(error).reason == "AnalysisException: [PATH_NOT_FOUND] Path does not exist: file:/nowhere."
 
 
-def test_an_error_of_the_operating_system_is_told_with_its_path():
+def test_an_error_of_the_operating_system_is_reported_with_its_path():
     failure = describe_failure(PermissionError(13, "Permission denied", "/out"))
 
     assert (failure.reason, failure.exit_status) == ("/out: Permission denied", 255)
