@@ -31,8 +31,8 @@ from spark_model_monitor.data.records.outcome_records import LabelledRecords, Li
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.running.merging.captured import CapturedLines as Captures
-from spark_model_monitor.running.merging.captured import transform_output
-from spark_model_monitor.running.merging.labels import labels_of_file, plain_labels
+from spark_model_monitor.running.merging.captured import parse_transform_output
+from spark_model_monitor.running.merging.labels import parse_label_file, parse_plain_labels
 from spark_model_monitor.spark.engine.application import ALLOCATION
 
 MEBIBYTE = 2**20
@@ -74,7 +74,7 @@ def _captures_of_a_merge() -> Callable[[pa.RecordBatch], object]:
 
 
 def _labels_of_a_merge() -> Callable[[pa.RecordBatch], object]:
-    return lambda batch: plain_labels(batch.column(LINE))
+    return lambda batch: parse_plain_labels(batch.column(LINE))
 
 
 DECODERS: dict[str, Callable[[], Callable[[pa.RecordBatch], object]]] = {
@@ -147,7 +147,7 @@ def prepare_features(records: int) -> Decoding:
 
 def prepare_labels(records: int) -> Decoding:
     content = b"[" + b",".join(record(f"{number},x") for number in range(records)) + b"]"
-    return lambda: labels_of_file(content)
+    return lambda: parse_label_file(content)
 
 
 def prepare_outcomes(records: int) -> Decoding:
@@ -169,7 +169,7 @@ def prepare_payload(records: int) -> Decoding:
 
 def prepare_transform_output(records: int) -> Decoding:
     document = json.dumps({"SageMakerInferenceId": "1", "predictions": [{"score": 0.5}] * records})
-    return lambda: transform_output(document)
+    return lambda: parse_transform_output(document)
 
 
 DOCUMENTS: dict[str, Preparation] = {

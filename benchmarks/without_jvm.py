@@ -52,7 +52,7 @@ duckdb.sql(f"SUMMARIZE SELECT {cells} FROM read_json('{sys.argv[1]}/**/*.jsonl')
 BASELINE = """
 import sys
 from spark_model_monitor import DataQualityMonitor, run_baseline
-from spark_model_monitor.data.reading.formats import format_named
+from spark_model_monitor.data.reading.formats import parse_format
 run_baseline(sys.argv[1], DataQualityMonitor(), dataset_format=sys.argv[3], engine=sys.argv[2])
 """
 

@@ -81,7 +81,7 @@ def one_window(job: Job, monitor: Monitor) -> None:
     sentence = printable(findings.without_values.summary())
     if not job.is_guest and show_findings(findings, sys.stdout):
         sentence = ""  # it stands above
-    job.finish(*end_of_run(findings, job.config), said=sentence)
+    job.finish(*end_of_run(findings, job.config), addition=sentence)
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:

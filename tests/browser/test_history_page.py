@@ -110,7 +110,7 @@ def test_without_scripts_the_tables_are_there_and_the_map_says_why_it_is_not(chr
 
 def test_hostile_names_stay_text(chromium, file):
     with opened(chromium, file) as page:
-        assert page.title() == "churn"
+        assert page.title() == "churn, 4 March 2026, 00:00 to 5 March 2026, 06:00 UTC, data quality"
         assert HOSTILE in page.locator("main").inner_text()
 
 

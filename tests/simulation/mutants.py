@@ -143,8 +143,8 @@ MUTANTS = (
     ),
     Mutant(
         "running/scheduling/runs.py",
-        "for time in sorted({*again, *kept}) if",
-        "for time in sorted({*again, *kept}, reverse=True) if",
+        "for time in sorted({*repeated, *caught_up}) if",
+        "for time in sorted({*repeated, *caught_up}, reverse=True) if",
         "the latest due run starts first",
     ),
     Mutant(
@@ -161,8 +161,8 @@ MUTANTS = (
     ),
     Mutant(
         "running/scheduling/record.py",
-        "if each.scheduled_time != execution.scheduled_time]",
-        "if each != execution]",
+        "if run.scheduled_time != execution.scheduled_time]",
+        "if run != execution]",
         "a retried run is in the record twice",
     ),
     Mutant(

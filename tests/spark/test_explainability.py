@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMo
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
-from spark_model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.running.runtime.failures import describe_failure
 
 WEIGHTS = np.array([2.0, -1.0, 0.5, 0.0])
 NAMES = ("age", "income", "visits", "noise")
@@ -220,7 +220,7 @@ def test_a_model_that_fails_is_one_sentence(spark, model, told):
     with pytest.raises(Exception) as raised:  # noqa: PT011 - Spark's own, which the jobs make a sentence of
         run_baseline(table(), monitor_of(model))
 
-    assert told in failure_of(raised.value).reason
+    assert told in describe_failure(raised.value).reason
 
 
 def test_what_the_model_says_of_captured_rows_is_not_repeated(spark):
@@ -232,7 +232,7 @@ def test_what_the_model_says_of_captured_rows_is_not_repeated(spark):
     with pytest.raises(Exception) as raised:  # noqa: PT011
         run_baseline(table(), monitor_of(model))
 
-    reason = failure_of(raised.value).reason
+    reason = describe_failure(raised.value).reason
     assert "raised ValueError, called with" in reason
     assert "no such age" not in reason
 

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
 from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
-from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, status_of
+from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
 from spark_model_monitor.storage import LocalStorage, join
 
@@ -231,7 +231,7 @@ def read_outcome(
     message = said.decode("utf-8", "replace").strip()
     counted = _COUNT.fullmatch(message)
     if counted is None and not is_completed(message):
-        return Failure(message.removeprefix("Error: "), exit_status or status_of(message))
+        return Failure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
     run = _published(files, output_path)
     if run:
         folder = join(output_path, run.folder)

@@ -70,11 +70,11 @@ def _run(words: Sequence[str]) -> int:
             return int(given.run(given))
     except (Exception, KeyboardInterrupt, Stopped) as error:
         from spark_model_monitor.reports.outputs.printable import printable_lines
-        from spark_model_monitor.running.runtime.failures import failure_of, trace_of
+        from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 
-        failure = failure_of(reason_to_end() or error)
+        failure = describe_failure(reason_to_end() or error)
         if not failure.is_expected:
-            sys.stderr.write(f"{trace_of(error)}\n")
+            sys.stderr.write(f"{format_trace(error)}\n")
         sys.stderr.write(f"Error: {printable_lines(failure.reason)}\n")
         return failure.exit_status
 

@@ -83,9 +83,26 @@ Moment = Annotated[str, Strict(), AfterValidator(lambda text: parse_moment(text)
 
 
 _HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
-_ENDINGS = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|orc|avro|gz|bz2|zst))+$", re.IGNORECASE)
+_ENDINGS = frozenset({"csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "orc", "avro", "gz", "bz2", "zst"})
 _NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNORECASE)
 """Parts of a path that name no data: dates and hours, the usual variant, partitions, patterns, our runs, schemes."""
+
+
+def _drop_endings(name: str) -> str:
+    """The name of a file without the endings of its format and of its compression."""
+    stem, dot, ending = name.rpartition(".")
+    while dot and ending.lower() in _ENDINGS:
+        name = stem
+        stem, dot, ending = name.rpartition(".")
+    return name
+
+
+def _drop_pattern(name: str) -> str:
+    """The name up to the first sign of a pattern, without what parts it from the name: `orders` of `orders-*`."""
+    signs = [position for position in map(name.find, "*?[") if position >= 0]
+    if not signs:
+        return name
+    return name[: min(signs)].rstrip("-_.")
 
 
 def name_of_place(path: str) -> str | None:
@@ -95,8 +112,11 @@ def name_of_place(path: str) -> str | None:
     parts = path.rstrip("`").rpartition("`")[2].replace("\\", "/").split("/")
     if "_runs" in parts:
         parts = parts[: parts.index("_runs")]
-    names = [_ENDINGS.sub("", part) for part in parts]
-    candidates = [re.sub(r"[-_.]*[*?\[].*", "", name) for name in names if not _NO_NAME.fullmatch(name)]
+    candidates = []
+    for part in parts:
+        name = _drop_endings(part)
+        if not _NO_NAME.fullmatch(name):
+            candidates.append(_drop_pattern(name))
     if not candidates or not candidates[-1].strip("."):
         return None
     return candidates[-1]

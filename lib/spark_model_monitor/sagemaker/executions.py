@@ -24,7 +24,7 @@ from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.options import variable_name
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
-from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, held
+from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, schedule_lock
 from spark_model_monitor.running.scheduling.runs import Note, due_times, run_jobs
 from spark_model_monitor.running.scheduling.schedules import Clock, read_offset, run_windows
 from spark_model_monitor.sagemaker import local_jobs
@@ -117,7 +117,7 @@ def run_due(name: str) -> list[dict[str, Any]]:
     """
     kept = local_jobs.read(local_jobs.SCHEDULES, name)
     folder = local_jobs.path_of(local_jobs.EXECUTIONS, name).parent
-    with held(folder, name) as is_ours:
+    with schedule_lock(folder, name) as is_ours:
         if is_ours:
             record = Record.read(folder, name)
             record.settle()

@@ -371,7 +371,7 @@ import logging, sys
 from pyspark.sql import SparkSession
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.monitors.user_checks.checks import plan
+from spark_model_monitor.monitors.user_checks.checks import plan_checks
 from spark_model_monitor.monitors.user_checks.loading import load_checks
 from spark_model_monitor.spark.deequ.checks import checked
 logging.basicConfig(level=logging.INFO)
@@ -379,7 +379,7 @@ spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "fal
          .config("spark.ui.showConsoleProgress", "false").config("spark.jars", sys.argv[1]).getOrCreate())
 frame = spark.range(10).selectExpr("double(id) as amount")
 data = Dataset.of(frame)
-wanted = plan(load_checks(data.engine, "deequ_check_examples:of_a_mistake"), frame.columns)
+wanted = plan_checks(load_checks(data.engine, "deequ_check_examples:of_a_mistake"), frame.columns)
 found = scan(RowSource(data.rows, frame.columns, partitions_at_most=1))
 print("JUDGED", [each.constraint_status for each in checked(wanted, data, found.profile, found.matches).constraints])
 if sys.argv[2] == "stop":

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.running.scheduling.catalog import fleet_of_tables
+from spark_model_monitor.running.scheduling.catalog import make_table_fleet
 from spark_model_monitor.spark import tables_of_catalog
 
 NOW = datetime(2026, 3, 4, tzinfo=timezone.utc)
@@ -30,7 +30,7 @@ def shop(spark, tmp_path_factory):
 
 
 def test_each_table_is_an_entry_or_a_line_and_views_are_neither(shop, tmp_path):
-    fleet = fleet_of_tables("shop_of_*.*", None, tmp_path, NOW, of_spark=True)
+    fleet = make_table_fleet("shop_of_*.*", None, tmp_path, NOW, of_spark=True)
 
     orders, visits = (each.plan.entry.jobs[0].variables for each in fleet.entries if each.plan)
     assert orders["dataset_format"] == f"table:parquet.`file:{shop}/orders`"
@@ -90,6 +90,6 @@ def test_a_table_or_schema_that_needs_rights_is_a_line(spark, shop, closed, name
         ("nowhere.sales.*", None, BadInput, "Spark's catalog can't be listed"),
     ],
 )
-def test_a_pattern_that_means_nothing_is_told(shop, tmp_path, pattern, warehouse, error, sentence):
+def test_a_pattern_that_means_nothing_is_reported(shop, tmp_path, pattern, warehouse, error, sentence):
     with pytest.raises(error, match=sentence):
-        fleet_of_tables(pattern, warehouse, tmp_path, NOW, of_spark=True)
+        make_table_fleet(pattern, warehouse, tmp_path, NOW, of_spark=True)

@@ -33,7 +33,7 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
-from spark_model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.spark.engine.rows import find_rejected_lines
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 from spark_model_monitor.spark.session import beside
@@ -475,11 +475,11 @@ def test_a_reader_of_spark_finds_its_data_by_its_options_alone(spark, tmp_path):
         (SparkFormat("no.such.reader"), r"^Spark has no reader called no\.such\.reader; pass its JAR"),
     ],
 )
-def test_what_a_reader_of_spark_says_is_told_in_one_line(spark, source, sentence):
+def test_what_a_reader_of_spark_says_is_reported_in_one_line(spark, source, sentence):
     with pytest.raises(Exception) as fault:  # noqa: PT011 -- of several classes
         read_source(SparkEngine(spark), source)
 
-    reason = failure_of(fault.value).reason
+    reason = describe_failure(fault.value).reason
     assert re.search(sentence, reason)
     assert "\n" not in reason
 

@@ -60,9 +60,9 @@ def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(s
     certificate = replay(spark, config(example, tmp_path / "out"), HOURLY, str(tmp_path / "reports"))
 
     quiet, other, without = certificate.windows
-    assert certificate.differences_of(quiet) == ()
-    assert [each.kind.value for each in certificate.differences_of(other)] == ["fewer"]
-    assert certificate.differences_of(without) is None
+    assert certificate.compare_window(quiet) == ()
+    assert [each.kind.value for each in certificate.compare_window(other)] == ["fewer"]
+    assert certificate.compare_window(without) is None
     assert certificate.unmatched == (str(tmp_path / "reports/churn/hourly/2024/03/04/23"),)
     assert certificate.summary().splitlines()[0] == "1 of 2 windows equal; 1 differs: drift on discrete columns"
 

@@ -56,7 +56,7 @@ def counts_in(rows: list[pa.RecordBatch]) -> Counts:
     found = Counts()
     for batch in rows:
         for text in batch.filter(pa.compute.equal(batch.column("role"), 0)).column("text").to_pylist():
-            found.update(Counts.of_text(text))
+            found.update(Counts.parse_text(text))
     return found
 
 
@@ -75,7 +75,7 @@ def joined(
     for line in pa.Table.from_batches(Join(parts, **options)(table.to_batches(max_chunksize=7))).to_pylist():
         kind, hour, _ = parts.read(line["part"])
         if kind is Kind.COUNTS:
-            counts.update(Counts.of_text(line["text"]))
+            counts.update(Counts.parse_text(line["text"]))
         else:
             lines.setdefault((kind, hour), []).append(line["text"])
     return lines, counts

@@ -12,7 +12,12 @@ from tests.unit.records.captured_lines import some_lines
 
 from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
+from spark_model_monitor.running.merging.captured import (
+    REFUSED_CAPTURES,
+    CapturedLines,
+    Captures,
+    parse_captured_record,
+)
 from spark_model_monitor.running.merging.rows import Role
 from spark_model_monitor.running.merging.sources import Score
 
@@ -83,7 +88,7 @@ def test_lines_that_are_alike_are_taken_as_each_of_them_alone():
     documents[9]["eventMetadata"]["eventId"] = 'quoted "id"'
     documents[10]["eventMetadata"]["inferenceId"] = 10.50
     lines = [json.dumps(document).encode() for document in documents]
-    alone = [captured_record(line) for line in lines]
+    alone = [parse_captured_record(line) for line in lines]
 
     assert decoded(lines) == [(one.reason, one.key) for one in alone]
     assert [decoded([line])[0] for line in lines] == decoded(lines)

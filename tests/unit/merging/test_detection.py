@@ -6,7 +6,7 @@ import pytest
 from tests.engine_in_process import InProcess
 
 from spark_model_monitor.data.reading.formats import CaptureFormat
-from spark_model_monitor.running.merging.captured import format_of
+from spark_model_monitor.running.merging.captured import detect_format
 from spark_model_monitor.running.merging.sources import list_hours
 
 
@@ -17,4 +17,4 @@ def test_a_line_that_nobody_can_read_is_a_capture_that_is_refused_later(tmp_path
     (tmp_path / "a.jsonl").write_text(line + "\n", encoding="utf-8")
     engine = InProcess()
 
-    assert format_of(engine, list_hours(engine, str(tmp_path), None)) == CaptureFormat()
+    assert detect_format(engine, list_hours(engine, str(tmp_path), None)) == CaptureFormat()

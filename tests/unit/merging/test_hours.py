@@ -7,19 +7,26 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spark_model_monitor.data.reading.ledger import MERGED_PART
-from spark_model_monitor.running.merging.sources import HourFolder, hour_of, hours_of, moment_of, placed, text_of
+from spark_model_monitor.running.merging.sources import (
+    HourFolder,
+    containing_hour,
+    count_hours,
+    format_hour,
+    hour_start,
+    parse_hour_folder,
+)
 
-HOUR = hour_of(datetime(2024, 3, 4, 7, 59, tzinfo=timezone.utc))
+HOUR = containing_hour(datetime(2024, 3, 4, 7, 59, tzinfo=timezone.utc))
 
 
 def test_an_hour_holds_its_times():
-    assert moment_of(HOUR) == datetime(2024, 3, 4, 7, tzinfo=timezone.utc)
-    assert text_of(HOUR) == "2024-03-04T07:00:00Z"
+    assert hour_start(HOUR) == datetime(2024, 3, 4, 7, tzinfo=timezone.utc)
+    assert format_hour(HOUR) == "2024-03-04T07:00:00Z"
 
 
 @pytest.mark.parametrize(("period", "hours"), [(timedelta(days=7), 168), (timedelta(minutes=61), 2), (timedelta(0), 0)])
 def test_a_period_is_rounded_up_to_hours(period, hours):
-    assert hours_of(period) == hours
+    assert count_hours(period) == hours
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,7 @@ def test_a_period_is_rounded_up_to_hours(period, hours):
     ],
 )  # fmt: skip
 def test_a_folder_names_its_branch_and_hour(folder, root, expected):
-    assert placed(folder, root) == expected
+    assert parse_hour_folder(folder, root) == expected
 
 
 def test_an_hour_has_one_folder_and_one_file_name_for_ever():
@@ -46,9 +53,9 @@ def test_an_hour_has_one_folder_and_one_file_name_for_ever():
     assert HourFolder("", HOUR).path == "2024/03/04/07"
     assert MERGED_PART.fullmatch(hour.part)
     assert hour.part == HourFolder("churn/AllTraffic", HOUR).part != HourFolder("churn/B", HOUR).part
-    assert HourFolder.of_state(hour.state) == hour
+    assert HourFolder.parse_state_path(hour.state) == hour
 
 
 @pytest.mark.parametrize("name", ["README.md", "2024-13-04T07.jsonl", "2024-3-4T7.jsonl", "2024-03-04T07.jsonl.bak"])
 def test_a_file_of_another_name_is_no_hours(name):
-    assert HourFolder.of_state(f"churn/AllTraffic/{name}") is None
+    assert HourFolder.parse_state_path(f"churn/AllTraffic/{name}") is None

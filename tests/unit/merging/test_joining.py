@@ -13,7 +13,7 @@ from tests.unit.merging.lines import joined
 from spark_model_monitor.running.merging import joining
 from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
-from spark_model_monitor.running.merging.rows import Counts, Role, json_texts, rows_of
+from spark_model_monitor.running.merging.rows import Counts, Role, format_json_texts, make_rows
 from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
@@ -32,7 +32,7 @@ def rows(side, dicts):
         name: pa.array([one.get(name) for one in dicts], pa.string() if name in texts else TYPES.get(name, pa.int64()))
         for name in NAMES
     }
-    return [rows_of(side, columns)]
+    return [make_rows(side, columns)]
 
 
 def hash_of(text):
@@ -203,14 +203,14 @@ def count_changes(counts, place, before, labels, period, absent):
 )
 def test_texts_are_written_as_json_writes_them_alone_and_beside_others(text):
     for others in ([], ["x"] * 5):
-        found = json_texts(pa.array([*others, text, *others], pa.string())).to_pylist()
+        found = format_json_texts(pa.array([*others, text, *others], pa.string())).to_pylist()
         assert found[len(others)] == (None if text is None else json.dumps(text, ensure_ascii=False))
 
 
 def test_counts_come_back_from_their_text():
     counts = Counts({("waiting", 1, 2): 3, ("labels ids",): 4, ("news", 0, 5): 0})
 
-    assert Counts.of_text(counts.text) == {("waiting", 1, 2): 3, ("labels ids",): 4}
+    assert Counts.parse_text(counts.text) == {("waiting", 1, 2): 3, ("labels ids",): 4}
 
 
 def test_texts_whose_hashes_are_equal_have_numbers_of_their_own(monkeypatch):
@@ -220,7 +220,7 @@ def test_texts_whose_hashes_are_equal_have_numbers_of_their_own(monkeypatch):
     monkeypatch.setattr(joining, "hash_texts", alike)
     texts = ["a", "b", "a", "", "c", "b"]
 
-    hashed, hashes, examples, numbers = joining._numbered(pa.array(texts))
+    hashed, hashes, examples, numbers = joining._number_texts(pa.array(texts))
 
     assert hashed is not alike
     assert hashes.tolist() == sorted(hashed(pa.array(["a", "b", "", "c"])).tolist())

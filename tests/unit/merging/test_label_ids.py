@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spark_model_monitor.running.merging.labels import labels_of_line
+from spark_model_monitor.running.merging.labels import parse_label_line
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,6 @@ from spark_model_monitor.running.merging.labels import labels_of_line
 def test_a_label_has_the_event_id_or_else_the_inference_id(metadata, event_id):
     record = {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": metadata}
 
-    [label] = labels_of_line(json.dumps(record).encode())
+    [label] = parse_label_line(json.dumps(record).encode())
 
     assert label.event_id == event_id

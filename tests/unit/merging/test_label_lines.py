@@ -7,7 +7,7 @@ import json
 import pytest
 
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.running.merging.labels import Label, Repair, labels_of_file, labels_of_line
+from spark_model_monitor.running.merging.labels import Label, Repair, parse_label_file, parse_label_line
 
 RECORD = {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "a"}, "eventVersion": "0"}
 OTHER = {"groundTruthData": {"data": "0", "encoding": "CSV"}, "eventMetadata": {"eventId": "b"}, "eventVersion": "0"}
@@ -50,7 +50,7 @@ def found(labels: list[Label]) -> list[tuple[str | None, str | None, int, int]]:
     ],
 )
 def test_what_people_write_is_read(line, expected):
-    assert found(labels_of_line(line.encode())) == expected
+    assert found(parse_label_line(line.encode())) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,25 +79,25 @@ def test_what_people_write_is_read(line, expected):
     ],
 )
 def test_what_is_no_label_is_refused_for_its_reason(line, reason):
-    assert labels_of_line(line) == [Label(reason=reason, line=line)]
+    assert parse_label_line(line) == [Label(reason=reason, line=line)]
 
 
 def test_a_line_of_several_records_is_refused_as_a_whole():
     line = json.dumps([RECORD, {"groundTruthData": {"data": "1"}}]).encode()
 
-    assert labels_of_line(line) == [Label(reason=Refusal.NO_ID, line=line)]
+    assert parse_label_line(line) == [Label(reason=Refusal.NO_ID, line=line)]
 
 
 def test_nothing_is_repaired_where_that_is_not_wanted():
     joined = ",".join([json.dumps(RECORD), json.dumps(OTHER)]).encode()
 
-    assert labels_of_line(str(RECORD).encode(), repairing=False)[0].reason == Refusal.NOT_A_JSON_OBJECT
-    assert labels_of_line(joined, repairing=False)[0].reason == Refusal.SEVERAL_JSON_OBJECTS
+    assert parse_label_line(str(RECORD).encode(), repairing=False)[0].reason == Refusal.NOT_A_JSON_OBJECT
+    assert parse_label_line(joined, repairing=False)[0].reason == Refusal.SEVERAL_JSON_OBJECTS
 
 
 @pytest.mark.parametrize("write", [lambda records: json.dumps(records, indent=2), str], ids=["JSON", "str(list)"])
 def test_a_file_that_is_one_array_gives_its_elements(write):
-    labels = labels_of_file(write([RECORD, OTHER, {"eventVersion": "0"}]).encode())
+    labels = parse_label_file(write([RECORD, OTHER, {"eventVersion": "0"}]).encode())
 
     assert [(label.event_id, label.reason) for label in labels] == [
         ("a", 0),
@@ -108,7 +108,7 @@ def test_a_file_that_is_one_array_gives_its_elements(write):
 
 
 def test_a_file_that_only_begins_as_an_array_is_read_line_by_line():
-    labels = labels_of_file(f"[{json.dumps(RECORD)}]\n{json.dumps(OTHER)}\n".encode())
+    labels = parse_label_file(f"[{json.dumps(RECORD)}]\n{json.dumps(OTHER)}\n".encode())
 
     assert [label.event_id for label in labels] == ["a", "b"]
 
@@ -139,7 +139,7 @@ HALVES_OF_A_PAIR = ["\ud800", "\udc00"]
 def test_half_a_pair_of_surrogates_is_no_label_and_no_id(record, write, half):
     line = write(record(half)).encode()
 
-    assert refused(labels_of_line(line)) == [(Refusal.NOT_UTF_8, line)]
+    assert refused(parse_label_line(line)) == [(Refusal.NOT_UTF_8, line)]
 
 
 NO_JSON = {
@@ -157,7 +157,7 @@ NO_JSON = {
 def test_a_value_that_json_can_not_write_is_of_another_type(value, member):
     line = str(record_with(**{member: value})).replace("Ellipsis", "...").encode()
 
-    assert refused(labels_of_line(line)) == [(Refusal.NOT_GROUND_TRUTH, line)]
+    assert refused(parse_label_line(line)) == [(Refusal.NOT_GROUND_TRUTH, line)]
 
 
 @pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in NO_JSON.items()])
@@ -165,14 +165,14 @@ def test_a_value_that_json_can_not_write_is_of_another_type(value, member):
 def test_an_element_that_json_can_not_write_is_kept_as_text_and_its_neighbours_are_read(value, wrap):
     content = str([RECORD, wrap(value), OTHER]).replace("Ellipsis", "...").encode()
 
-    labels = labels_of_file(content)
+    labels = parse_label_file(content)
 
     assert [label.reason for label in labels] == [0, Refusal.NOT_GROUND_TRUTH, 0]
     assert all(label.content.encode() for label in labels)
 
 
 def test_an_element_with_half_a_pair_of_surrogates_is_kept_as_json_spells_it():
-    labels = labels_of_file(json.dumps([RECORD, {"x": "\ud800"}], indent=1).encode())
+    labels = parse_label_file(json.dumps([RECORD, {"x": "\ud800"}], indent=1).encode())
 
     assert labels[1].content == '{"x": "\\ud800"}'
 
@@ -181,5 +181,5 @@ def test_an_element_with_half_a_pair_of_surrogates_is_kept_as_json_spells_it():
 def test_a_number_that_python_will_not_write_is_of_another_type(member):
     line = str(record_with(**{member: "number"})).replace("'number'", "0x1" + "0" * 5_000).encode()
 
-    assert refused(labels_of_line(line)) == [(Refusal.NOT_GROUND_TRUTH, line)]
-    assert [label.reason for label in labels_of_file(b"[" + line + b",\n 1]")] == [Refusal.NOT_GROUND_TRUTH] * 2
+    assert refused(parse_label_line(line)) == [(Refusal.NOT_GROUND_TRUTH, line)]
+    assert [label.reason for label in parse_label_file(b"[" + line + b",\n 1]")] == [Refusal.NOT_GROUND_TRUTH] * 2

@@ -18,8 +18,8 @@ from spark_model_monitor.running.merging.labels import (
     LabelAccount,
     Period,
     Repair,
-    labels_of_line,
-    plain_labels,
+    parse_label_line,
+    parse_plain_labels,
 )
 from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
 
@@ -79,7 +79,7 @@ def test_without_repairs_they_are_refused(read, tmp_path):
     assert account.refused == {Refusal.NOT_A_JSON_OBJECT: 1}
 
 
-def test_an_element_of_an_array_is_refused_on_its_own_and_kept(read, tmp_path):
+def test_an_element_of_an_array_is_refused_on_its_own_and_preserved(read, tmp_path):
     write_lines(tmp_path / "c.jsonl", [json.dumps([label("c1"), {"eventVersion": "0"}], indent=2)])
     account, found = read()
     task = GroundTruth(places_of(tmp_path), whole_files=True)
@@ -139,7 +139,7 @@ def test_a_label_is_the_same_beside_others_and_alone(tmp_path, odd):
     lines[7] = json.dumps(odd)
     write_lines(tmp_path / "a.jsonl", lines)
     rows = [row for batch in truth_rows(tmp_path) for row in batch.to_pylist() if row["role"] == 1]
-    alone = [one for line in lines for one in labels_of_line(line.encode())]
+    alone = [one for line in lines for one in parse_label_line(line.encode())]
 
     assert [(row["key"], row["text"]) for row in rows] == [(one.event_id, one.truth) for one in alone if not one.reason]
 
@@ -147,7 +147,7 @@ def test_a_label_is_the_same_beside_others_and_alone(tmp_path, odd):
 def test_most_labels_are_taken_many_at_once():
     """Else nothing is won by it."""
     lines = [json.dumps(label(f"event-{number}", data="a\nb" if number % 2 else "1")) for number in range(40)]
-    flags, _, _ = plain_labels(pa.array(lines))
+    flags, _, _ = parse_plain_labels(pa.array(lines))
 
     assert flags.all()
 

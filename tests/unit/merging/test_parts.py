@@ -25,7 +25,7 @@ def test_every_line_is_found_again_by_its_folder():
         assert found == [
             (kind, HourFolder(PARTS.branches[branch], hour), second // 900) for branch, hour, second in lines
         ]
-    assert PARTS.read(PARTS.of_counts)[0] is Kind.COUNTS
+    assert PARTS.read(PARTS.counts_number)[0] is Kind.COUNTS
 
 
 def test_an_hours_seconds_fall_into_slices_and_others_into_the_first_or_last():

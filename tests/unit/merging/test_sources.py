@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.running.merging.sources import format_uri, spellings_of
+from spark_model_monitor.running.merging.sources import format_uri, list_spellings
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from spark_model_monitor.running.merging.sources import format_uri, spellings_of
     ],
 )
 def test_a_path_without_a_host_has_two_spellings(uri, spellings):
-    assert spellings_of(uri) == spellings
+    assert list_spellings(uri) == spellings
 
 
 def test_of_a_path_what_a_uri_can_not_have_is_escaped_and_letters_are_left():

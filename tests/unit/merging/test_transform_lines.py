@@ -9,7 +9,12 @@ import pytest
 
 from spark_model_monitor.data.records.decoding import JSON
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.running.merging.captured import Outputs, TransformOutput, csv_output, transform_output
+from spark_model_monitor.running.merging.captured import (
+    Outputs,
+    TransformOutput,
+    parse_csv_output,
+    parse_transform_output,
+)
 from spark_model_monitor.running.merging.sources import Score
 
 
@@ -17,7 +22,7 @@ def test_id_and_time_are_cut_out_of_the_text():
     rest = '"SageMakerOutput":{"score":0.10,"n":1E5},"features":[1, 2.0]}'
     text = '{"SageMakerInferenceId":"i","SageMakerInferenceTime":"t",' + rest
 
-    assert transform_output(text) == TransformOutput("i", "t", "{" + rest)
+    assert parse_transform_output(text) == TransformOutput("i", "t", "{" + rest)
 
 
 IN_A_TEXT = '{"a":"\\"SageMakerInferenceId\\":\\"x\\""}'
@@ -36,19 +41,19 @@ FURTHER_IN = '{"a":{"SageMakerInferenceId":"x"}}'
     ],
 )
 def test_members_stay_as_they_are(text, expected):
-    assert transform_output(text) == expected
+    assert parse_transform_output(text) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", "5", "[1]", '{"a":1', '{"a":1,}', '{"a" 1}', '{"a":1} x', "{5:1}", '{"a":}', "{,}"]
 )
 def test_what_is_no_object_is_said_to_be_none(text):
-    assert transform_output(text) == TransformOutput(is_json=False)
+    assert parse_transform_output(text) == TransformOutput(is_json=False)
 
 
 @pytest.mark.parametrize("text", ['{"a": {"b": [1, {"c": "}"}]}, "d": null}', ' { "a" : true } '])
 def test_an_object_is_taken_apart_exactly_when_json_reads_it(text):
-    assert json.loads(transform_output(text).data) == json.loads(text)
+    assert json.loads(parse_transform_output(text).data) == json.loads(text)
 
 
 def test_an_output_without_an_id_is_refused_for_that_whatever_its_time_is():
@@ -78,7 +83,7 @@ def test_an_output_that_is_no_text_is_refused_beside_a_good_one():
     ],
 )
 def test_the_last_two_cells_of_a_line_are_its_id_and_time_if_the_last_one_is_a_time(line, output):
-    assert csv_output(line) == output
+    assert parse_csv_output(line) == output
 
 
 HALVES_OF_A_PAIR = ["\ud800", "\udc00"]

@@ -78,8 +78,17 @@ def test_no_line_of_a_terminal_is_longer_than_it(width):
     assert max(map(len, lines.splitlines())) <= width
 
 
-def test_a_terminal_has_colours_and_names_and_anything_else_has_neither(findings, monkeypatch):
+def test_what_is_no_terminal_gets_nothing_unless_it_is_a_workflows_step(findings, monkeypatch):
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    pipe = io.StringIO()
+
+    assert not show_findings(findings, pipe)
+    assert pipe.getvalue() == ""
+
+
+def test_a_terminal_has_colours_and_names_and_a_workflows_step_has_neither(findings, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     terminal = Terminal()
     log = io.StringIO()
 

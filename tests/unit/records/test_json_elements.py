@@ -20,8 +20,8 @@ from spark_model_monitor.data.records.json_elements import (
     replace_records,
 )
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.running.merging.captured import captured_record, transform_output
-from spark_model_monitor.running.merging.labels import labels_of_file, labels_of_line
+from spark_model_monitor.running.merging.captured import parse_captured_record, parse_transform_output
+from spark_model_monitor.running.merging.labels import parse_label_file, parse_label_line
 
 TEXTS = ("", "a", '"', "\\", '\\"', "\\\\", "a,b", "{", "}]", ":", "é\n", '"a": {', "\\" * 7)
 
@@ -78,7 +78,7 @@ def test_records_lie_where_a_parser_finds_them(stretch_bytes, monkeypatch):
 
 
 @pytest.mark.parametrize("stretch_bytes", [1, 7, 2**18])
-def test_names_are_told_apart_by_their_paths(stretch_bytes, monkeypatch):
+def test_names_are_distinguished_by_their_paths(stretch_bytes, monkeypatch):
     monkeypatch.setattr(json_elements, "STRETCH_BYTES", stretch_bytes)
     monkeypatch.setattr(json_elements, "LONGEST_UNCOUNTED", 0)
     rng = random.Random(2)
@@ -109,7 +109,7 @@ EXCESSES = {
 
 
 @pytest.mark.parametrize(("text", "reason"), EXCESSES.values(), ids=list(EXCESSES))
-def test_an_excess_is_told_alone_and_in_a_document(text, reason):
+def test_an_excess_is_reported_alone_and_in_a_document(text, reason):
     content = f'[{{"a": "[{{"}}, {text},\n{{"b": 2}}, {text}]'.encode()
 
     oversized = find_oversized_records(content)
@@ -164,9 +164,9 @@ def test_captures_and_labels_with_too_many_names_are_refused():
     assert decode(more_members, reading).reason == Refusal.TOO_MANY_NAMES
     reading_both_halves = Reading(("endpointInput", "endpointOutput"), encoding=None)
     assert decode(many_in_payload, reading_both_halves).reason == Refusal.WRONG_NUMBER_OF_CELLS
-    assert captured_record(more_members).reason == Refusal.TOO_MANY_NAMES
-    assert not transform_output(f"{{{MANY}}}").is_json
-    labels = labels_of_line((label % ("," + MANY)).encode())
+    assert parse_captured_record(more_members).reason == Refusal.TOO_MANY_NAMES
+    assert not parse_transform_output(f"{{{MANY}}}").is_json
+    labels = parse_label_line((label % ("," + MANY)).encode())
     assert [label.reason for label in labels] == [Refusal.TOO_MANY_NAMES]
 
 
@@ -174,7 +174,7 @@ def test_captures_and_labels_with_too_many_names_are_refused():
 def test_a_label_with_an_excess_leaves_the_others_of_its_file(text, reason):
     ordinary_label = '{"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "e"}}'
 
-    labels = labels_of_file(f"[{ordinary_label},\n {text} ,{ordinary_label}]".encode())
+    labels = parse_label_file(f"[{ordinary_label},\n {text} ,{ordinary_label}]".encode())
 
     assert [label.reason for label in labels] == [0, reason, 0]
     assert labels[1].content == text

@@ -15,7 +15,7 @@ from tests.servers import aws_emulator
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.replay.command import _message, read_backfill
+from spark_model_monitor.running.replay.command import _read_message, read_backfill
 
 HOURS = ("22", "23")
 
@@ -113,10 +113,10 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(there):
         (["captures", "--dataset-format", "csv"], "captures: every hour would be of all of its rows"),
     ],
 )
-def test_what_is_wrong_is_told_before_an_hour_is_looked_at(words, fault, there):
+def test_what_is_wrong_is_reported_before_an_hour_is_looked_at(words, fault, there):
     with pytest.raises(BadConfiguration, match=fault):
         read_backfill(words)
 
 
-def test_a_window_that_lost_its_output_is_told_without_a_message(tmp_path):
-    assert _message(str(tmp_path), 255) == "Error: exit status 255; the log says more"
+def test_a_window_that_lost_its_output_is_reported_without_a_message(tmp_path):
+    assert _read_message(str(tmp_path), 255) == "Error: exit status 255; the log says more"

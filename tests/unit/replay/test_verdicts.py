@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.running.replay.certificate import Difference, Kind, Reported, Verdict, differences
+from spark_model_monitor.running.replay.certificate import Difference, Kind, Reported, Verdict, compare_verdicts
 
 DRIFT = {
     "feature_name": "age",
@@ -20,21 +20,21 @@ TYPES = {
 
 
 def test_the_order_of_violations_does_not_matter():
-    assert differences(Verdict.of([DRIFT, TYPES]), Verdict.of([TYPES, DRIFT])) == ()
+    assert compare_verdicts(Verdict.of([DRIFT, TYPES]), Verdict.of([TYPES, DRIFT])) == ()
 
 
 def test_two_sides_without_violations_are_equal():
-    assert differences(Verdict(), Verdict.of([])) == ()
+    assert compare_verdicts(Verdict(), Verdict.of([])) == ()
 
 
-def test_a_violation_too_few_and_one_too_many_are_told_apart():
-    assert [each.kind for each in differences(Verdict.of([DRIFT]), Verdict.of([TYPES]))] == [Kind.FEWER, Kind.MORE]
+def test_a_violation_too_few_and_one_too_many_are_distinguished():
+    assert [each.kind for each in compare_verdicts(Verdict.of([DRIFT]), Verdict.of([TYPES]))] == [Kind.FEWER, Kind.MORE]
 
 
 def test_another_number_in_the_same_violation_is_one_difference():
     other = {**DRIFT, "description": "Baseline drift distance: 0.2 exceeds threshold: 0.1"}
 
-    [difference] = differences(Verdict.of([DRIFT]), Verdict.of([other]))
+    [difference] = compare_verdicts(Verdict.of([DRIFT]), Verdict.of([other]))
 
     assert difference == Difference(Kind.OTHER_TEXT, "age", "baseline_drift_check", other["description"])
 
@@ -52,7 +52,7 @@ def test_the_deviation_of_a_metric_is_random_and_not_compared(deviation):
     )
 
 
-def test_violations_of_bias_are_told_apart_by_facet_and_metric():
+def test_violations_of_bias_are_distinguished_by_facet_and_metric():
     text = "Metric value 0.2 doesn't meet the baseline constraint requirement 0.1"
     violation = {
         "facet": "Sex",
@@ -68,8 +68,8 @@ def test_violations_of_bias_are_told_apart_by_facet_and_metric():
 def test_a_side_that_failed_equals_no_other():
     failed = Verdict(failure="Job inputs had no data")
 
-    assert [each.kind for each in differences(Verdict(), failed)] == [Kind.FAILED]
-    assert [each.kind for each in differences(failed, Verdict())] == [Kind.FAILED]
+    assert [each.kind for each in compare_verdicts(Verdict(), failed)] == [Kind.FAILED]
+    assert [each.kind for each in compare_verdicts(failed, Verdict())] == [Kind.FAILED]
 
 
 @pytest.mark.parametrize("verdict", [Verdict.of([DRIFT, TYPES]), Verdict(), Verdict(failure="no data")])

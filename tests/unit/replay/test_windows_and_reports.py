@@ -9,8 +9,8 @@ import pytest
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 from spark_model_monitor.running.replay.certificate import Verdict
-from spark_model_monitor.running.replay.running import read_report, reports_of
-from spark_model_monitor.running.scheduling.schedules import Recurrence, windows_of
+from spark_model_monitor.running.replay.running import find_reports, read_report
+from spark_model_monitor.running.scheduling.schedules import Recurrence, list_windows
 from spark_model_monitor.storage import LocalStorage
 
 HOURLY = Recurrence(0, 1)
@@ -36,32 +36,32 @@ def tree(tmp_path):
 def test_each_hour_folder_is_a_window_whatever_lies_above_it(tree):
     path = tree("churn/AllTraffic/2024/03/04/22", "churn/AllTraffic/2024/03/05/00", "churn/canary/2024/03/05/00")
 
-    assert windows_of(LocalStorage(), path, HOURLY) == [Window(at(4, 22), at(4, 23)), Window(at(5, 0), at(5, 1))]
+    assert list_windows(LocalStorage(), path, HOURLY) == [Window(at(4, 22), at(4, 23)), Window(at(5, 0), at(5, 1))]
 
 
 def test_a_daily_schedule_has_the_windows_that_end_at_its_hour(tree):
     path = tree("2024/03/04/22", "2024/03/05/04", "2024/03/05/05")
 
-    assert windows_of(LocalStorage(), path, DAILY) == [Window(at(4, 5), at(5, 5)), Window(at(5, 5), at(6, 5))]
+    assert list_windows(LocalStorage(), path, DAILY) == [Window(at(4, 5), at(5, 5)), Window(at(5, 5), at(6, 5))]
 
 
 def test_bounds_leave_windows_out(tree):
     path = tree("2024/03/04/21", "2024/03/04/22", "2024/03/04/23")
 
-    assert windows_of(LocalStorage(), path, HOURLY, start=at(4, 22), end=at(4, 23)) == [Window(at(4, 22), at(4, 23))]
+    assert list_windows(LocalStorage(), path, HOURLY, start=at(4, 22), end=at(4, 23)) == [Window(at(4, 22), at(4, 23))]
     with pytest.raises(NoData, match="no window of them lies between the times asked for"):
-        windows_of(LocalStorage(), path, HOURLY, start=at(6, 0))
+        list_windows(LocalStorage(), path, HOURLY, start=at(6, 0))
 
 
 @pytest.mark.parametrize("folders", [(), ("a/b/c",), ("2024/13/04/22",), ("2024/03/04/later",)])
 def test_captures_without_hours_are_no_data(tree, folders):
     with pytest.raises(NoData, match="has no hour folders"):
-        windows_of(LocalStorage(), tree(*folders), HOURLY)
+        list_windows(LocalStorage(), tree(*folders), HOURLY)
 
 
-def test_a_path_that_is_not_there_is_said(tmp_path):
+def test_a_path_that_is_not_there_is_stated(tmp_path):
     with pytest.raises(BadInput, match="there is no such file or directory"):
-        windows_of(LocalStorage(), str(tmp_path / "nowhere"), HOURLY)
+        list_windows(LocalStorage(), str(tmp_path / "nowhere"), HOURLY)
 
 
 def test_a_report_belongs_to_the_hour_at_which_its_run_was_scheduled(tree, tmp_path):
@@ -69,7 +69,7 @@ def test_a_report_belongs_to_the_hour_at_which_its_run_was_scheduled(tree, tmp_p
     folder = tmp_path / "churn/schedule/2024/03/04/22"
     (folder / "statistics.json").write_text("{}")
 
-    assert reports_of(LocalStorage(), path) == {at(4, 22): str(folder)}  # the other folder is empty: no report
+    assert find_reports(LocalStorage(), path) == {at(4, 22): str(folder)}  # the other folder is empty: no report
 
 
 def test_two_reports_of_one_hour_are_refused_by_name(tree, tmp_path):
@@ -78,7 +78,7 @@ def test_two_reports_of_one_hour_are_refused_by_name(tree, tmp_path):
         (tmp_path / schedule / "2024/03/04/22/constraints.json").write_text("{}")
 
     with pytest.raises(BadConfiguration, match=r"two reports of 2024-03-04T22Z.*name the folder of one schedule"):
-        reports_of(LocalStorage(), path)
+        find_reports(LocalStorage(), path)
 
 
 def test_a_report_without_a_file_of_violations_has_none(tmp_path):

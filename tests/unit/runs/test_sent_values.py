@@ -29,7 +29,7 @@ from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.reports.notices import AlertReport, encode_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.junit import encode_junit
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.runtime.publishing import report_of
+from spark_model_monitor.running.runtime.publishing import make_report
 
 MARKER = "Zq7"  # in every category, class and segment of the data
 PLANS = [f"{MARKER}business", f"{MARKER}free"]
@@ -108,7 +108,7 @@ def collect_what_leaves(findings, tmp_path, analysis_type):
     flags.append(f"--analysis-type={analysis_type}")
     config = build_config("monitor", read_sources(flags, {}), in_container=False)
     now = datetime(2024, 3, 4, tzinfo=timezone.utc)
-    report = report_of(findings, run, config, now, AlertReport(AlertStatus.IN_ALERT))
+    report = make_report(findings, run, config, now, AlertReport(AlertStatus.IN_ALERT))
     tables = findings.tables(hide_values=not findings.current.context.sends_values)
     with pytest.raises(ViolationsFound) as error:
         findings.without_values.raise_for_violations()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS, failure_of
+from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS, describe_failure
 from spark_model_monitor.storage.files import find_sentence
 
 LOST = (
@@ -98,7 +98,7 @@ TEXTS = {
     ],
 )
 def test_a_clusters_fault_is_a_sentence_with_a_remedy(case, words):
-    failure = failure_of(RuntimeError(f"An error occurred while calling o7.collectToPython.\n: {TEXTS[case]}"))
+    failure = describe_failure(RuntimeError(f"An error occurred while calling o7.collectToPython.\n: {TEXTS[case]}"))
 
     assert words in failure.reason
     assert (failure.exit_status, failure.is_expected) == (255, True)
@@ -110,16 +110,16 @@ def test_every_fault_is_tried_above():
     assert len(tried) == len(CLUSTER_FAULTS)
 
 
-def test_a_daemon_of_ours_that_ends_is_told_like_pysparks():
+def test_a_daemon_of_ours_that_ends_is_reported_like_pysparks():
     text = TEXTS["a Python that ends"].replace("pyspark.daemon", "spark_model_monitor.spark.engine.worker")
 
-    assert "ended before it began to work" in failure_of(RuntimeError(text)).reason
+    assert "ended before it began to work" in describe_failure(RuntimeError(text)).reason
 
 
 def test_the_heap_of_a_local_run_is_the_drivers():
     text = LOST.replace("executor 4", "executor driver") + "java.lang.OutOfMemoryError: Java heap space"
 
-    assert "--driver-memory" in failure_of(RuntimeError(text)).reason
+    assert "--driver-memory" in describe_failure(RuntimeError(text)).reason
 
 
 def test_a_text_about_something_else_is_nothing_of_the_clusters():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.errors import BadInput, NoData
-from spark_model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.stopping import Stopped
 
 
@@ -26,7 +26,7 @@ Traceback (most recent call last):
 
 
 def test_an_error_raised_on_purpose_speaks_for_itself():
-    failure = failure_of(NoData("Job inputs had no data"))
+    failure = describe_failure(NoData("Job inputs had no data"))
 
     assert (failure.reason, failure.exit_status, failure.is_expected) == ("Job inputs had no data", 3, True)
 
@@ -35,7 +35,7 @@ def test_an_error_raised_on_purpose_is_found_behind_another():
     wrapped = RuntimeError("wrapped")
     wrapped.__cause__ = BadInput("a.csv is no CSV")
 
-    assert failure_of(wrapped).reason == "a.csv is no CSV"
+    assert describe_failure(wrapped).reason == "a.csv is no CSV"
 
 
 def test_an_error_of_ours_from_a_python_worker_keeps_its_text_and_status():
@@ -43,23 +43,23 @@ def test_an_error_of_ours_from_a_python_worker_keeps_its_text_and_status():
         FROM_WORKER.format(raised="x") + "spark_model_monitor.errors.ScriptFailed: line 3 of clean.py raised KeyError\n"
     )
 
-    failure = failure_of(PythonException(trace))
+    failure = describe_failure(PythonException(trace))
 
     assert (failure.reason, failure.exit_status) == ("line 3 of clean.py raised KeyError", 1)
 
 
-def test_another_error_from_a_python_worker_is_told_by_type_and_place_without_its_text():
-    failure = failure_of(PythonException(FROM_WORKER.format(raised="x") + "ValueError: 'Jane Doe'\n"))
+def test_another_error_from_a_python_worker_is_reported_by_type_and_place_without_its_text():
+    failure = describe_failure(PythonException(FROM_WORKER.format(raised="x") + "ValueError: 'Jane Doe'\n"))
 
     assert failure.reason == "unexpected ValueError in a Python worker, partition.py, line 17; the log has its trace"
     assert (failure.exit_status, failure.is_expected) == (255, False)
 
 
-def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
+def test_a_defect_of_ours_is_reported_by_type_and_place_without_its_text():
     try:
         float("Jane Doe")
     except ValueError as error:
-        reason = failure_of(error).reason
+        reason = describe_failure(error).reason
 
     assert reason.startswith("unexpected ValueError at test_failures.py, line ")
     assert "Jane" not in reason
@@ -100,13 +100,13 @@ def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
     ],
 )
 def test_a_known_failure_of_spark_is_a_sentence_with_a_remedy(text, words):
-    failure = failure_of(RuntimeError(f"An error occurred while calling o1.load.\n: {text}"))
+    failure = describe_failure(RuntimeError(f"An error occurred while calling o1.load.\n: {text}"))
 
     assert words in failure.reason
     assert failure.is_expected
 
 
-def test_what_an_object_store_refuses_is_told_with_the_place():
+def test_what_an_object_store_refuses_is_reported_with_the_place():
     """The text is that of hadoop-aws 3.3.4, shortened."""
     text = (
         "An error occurred while calling o1.exists.\n: java.nio.file.AccessDeniedException: s3a://data/out/_current.json: "
@@ -114,29 +114,29 @@ def test_what_an_object_store_refuses_is_told_with_the_place():
         "(Service: Amazon S3; Status Code: 403; Error Code: 403 Forbidden; Request ID: X)"
     )
 
-    failure = failure_of(RuntimeError(text))
+    failure = describe_failure(RuntimeError(text))
 
     assert failure.reason.startswith("s3a://data/out/_current.json: access was denied; allow the job's role")
     assert failure.is_expected
 
 
-def test_of_an_unknown_java_exception_the_innermost_class_is_told():
+def test_of_an_unknown_java_exception_the_innermost_class_is_reported():
     text = ": org.apache.spark.SparkException: Job aborted: Jane Doe\n\tat x\nCaused by: java.io.EOFException: Jane\n\tat y"
 
-    reason = failure_of(RuntimeError(text)).reason
+    reason = describe_failure(RuntimeError(text)).reason
 
     assert reason.startswith("unexpected java.io.EOFException at ")
     assert "Jane" not in reason
 
 
-def test_what_spark_says_about_a_query_is_told():
+def test_what_spark_says_about_a_query_is_reported():
     error = AnalysisException("[PATH_NOT_FOUND] Path does not exist: file:/nowhere.\nplan")
 
-    assert failure_of(error).reason == "AnalysisException: [PATH_NOT_FOUND] Path does not exist: file:/nowhere."
+    assert describe_failure(error).reason == "AnalysisException: [PATH_NOT_FOUND] Path does not exist: file:/nowhere."
 
 
-def test_an_error_of_the_operating_system_is_told_with_its_path():
-    failure = failure_of(PermissionError(13, "Permission denied", "/out"))
+def test_an_error_of_the_operating_system_is_reported_with_its_path():
+    failure = describe_failure(PermissionError(13, "Permission denied", "/out"))
 
     assert (failure.reason, failure.exit_status) == ("/out: Permission denied", 255)
 
@@ -146,7 +146,7 @@ def test_an_error_of_the_operating_system_is_told_with_its_path():
     [(KeyboardInterrupt(), 130), (SystemExit(143), 143), (SystemExit(7), 7), (SystemExit(0), 255), (SystemExit(), 255)],
 )
 def test_an_interrupted_job_never_ends_with_success(error, status):
-    assert failure_of(error).exit_status == status
+    assert describe_failure(error).exit_status == status
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_too_little_memory_is_a_sentence_whoever_notices(error):
     wrapped = BadInput("can't be read")
     wrapped.__cause__ = error
     for fault in (error, wrapped):
-        failure = failure_of(fault)
+        failure = describe_failure(fault)
         assert (failure.exit_status, failure.is_expected) == (255, True)
         assert failure.reason.startswith("this process ran out of memory; raise its limit (ulimit -v")
 
@@ -176,6 +176,6 @@ def test_a_signal_that_comes_while_python_joins_a_thread_is_still_one(interrupti
         finally:
             raise AssertionError
     except AssertionError as error:
-        failure = failure_of(error)
+        failure = describe_failure(error)
 
     assert (failure.exit_status, failure.is_expected) == (status, True)

@@ -8,7 +8,7 @@ from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.merging.request import MergeRequest, merge_request
-from spark_model_monitor.running.merging.sources import text_of
+from spark_model_monitor.running.merging.sources import format_hour
 
 CONTAINER = {"dataset_source": "in", "ground_truth_source": "truth", "output_path": "out"}
 
@@ -22,14 +22,14 @@ def window(*flags: str) -> tuple[str, str, str]:
     assert found.first is not None
     assert found.last is not None
     assert found.as_of is not None
-    return text_of(found.first), text_of(found.last + 1), text_of(found.as_of)
+    return format_hour(found.first), format_hour(found.last + 1), format_hour(found.as_of)
 
 
 def test_the_containers_three_variables_are_enough():
     assert request() == MergeRequest("in", "truth", "out")
 
 
-def test_a_missing_source_is_told_with_all_that_is_missing():
+def test_a_missing_source_is_reported_with_all_that_is_missing():
     with pytest.raises(BadConfiguration) as caught:
         build_config("merge", read_sources([], {}), in_container=False)
 
@@ -78,7 +78,7 @@ def test_durations_are_counted_in_whole_hours():
     assert (found.to_label.count, found.to_label.score.attribute, found.to_label.seed) == (50, "0", 1)
 
 
-def test_the_format_of_a_transform_can_be_said():
+def test_the_format_of_a_transform_can_be_stated():
     assert request("--dataset-format", "csv-without-header").dataset_format == CsvFormat()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.running.runtime.failures import trace_of
+from spark_model_monitor.running.runtime.failures import format_trace
 
 FROM_SPARK = """An error occurred while calling o1.collect.
 : org.apache.spark.SparkException: Job aborted due to stage failure: MARKER
@@ -27,7 +27,7 @@ def test_a_trace_from_spark_keeps_files_lines_and_classes():
     try:
         failing()
     except RuntimeError as error:
-        trace = trace_of(error)
+        trace = format_trace(error)
 
     assert "MARKER" not in trace
     for kept in (
@@ -51,7 +51,7 @@ def test_causes_come_first_and_those_that_were_hidden_stay_so():
             except ValueError as cause:
                 raise KeyError("MARKER") from (None if hide else cause)
         except KeyError as error:
-            return trace_of(error)
+            return format_trace(error)
 
     assert raised(hide=False).index("ValueError") < raised(hide=False).index("KeyError")
     assert "ValueError" not in raised(hide=True)

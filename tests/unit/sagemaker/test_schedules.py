@@ -14,7 +14,7 @@ from spark_model_monitor.documents.schedule import ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.integrations.imports.descriptions import definition_of
 from spark_model_monitor.integrations.imports.jobs import jobs_of
-from spark_model_monitor.running.scheduling.record import Record, held
+from spark_model_monitor.running.scheduling.record import Record, schedule_lock
 from spark_model_monitor.running.scheduling.runs import due_runs
 from spark_model_monitor.running.scheduling.schedules import Recurrence
 from spark_model_monitor.sagemaker import (
@@ -349,7 +349,7 @@ def test_what_another_process_is_running_is_not_run_again(home):
     asked = threading.Event()
 
     def running():
-        with held(home / "executions", "hourly") as is_ours:
+        with schedule_lock(home / "executions", "hourly") as is_ours:
             assert is_ours
             began.set()
             asked.wait()

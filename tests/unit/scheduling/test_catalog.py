@@ -8,7 +8,7 @@ import pytest
 from tests.unit.scheduling.conftest import Jobs, at
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.running.scheduling.catalog import fleet_of_tables
+from spark_model_monitor.running.scheduling.catalog import make_table_fleet
 from spark_model_monitor.running.scheduling.command import Request, run_due
 
 
@@ -23,7 +23,7 @@ class Warehouse:
             (self.top / name / mark).mkdir(parents=True)
 
     def fleet(self, pattern="*.*", hour=20):
-        return fleet_of_tables(pattern, str(self.top), self.output, at(4, hour))
+        return make_table_fleet(pattern, str(self.top), self.output, at(4, hour))
 
     def formats(self, pattern):
         """What each entry's job reads, by its name."""
@@ -72,7 +72,7 @@ def test_each_table_is_looked_at_by_each_call_and_has_a_line_on_the_page(warehou
     assert flags[0]["--output-path"] == str(warehouse.output / "sales.clicks")
 
 
-def test_what_a_job_told_of_commits_stands_on_the_page_without_an_alert(warehouse):
+def test_what_a_job_reported_of_commits_stands_on_the_page_without_an_alert(warehouse):
     warehouse.jobs.statuses = [4]
     warehouse.jobs.message = "CompletedWithViolations: 60 commits, 1 with violations: A (b)."
 
@@ -112,6 +112,6 @@ def test_a_table_with_a_name_that_no_file_can_have_is_a_line(warehouse):
         ("nowhere.sales.*", False, BadInput, "the catalog 'nowhere' can't be listed"),
     ],
 )
-def test_a_pattern_that_means_nothing_is_told(warehouse, pattern, warehouse_, error, sentence):
+def test_a_pattern_that_means_nothing_is_reported(warehouse, pattern, warehouse_, error, sentence):
     with pytest.raises(error, match=sentence):
-        fleet_of_tables(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, at(4, 20))
+        make_table_fleet(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, at(4, 20))

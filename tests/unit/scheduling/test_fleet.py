@@ -469,7 +469,7 @@ def test_no_more_jobs_have_a_turn_than_there_are_cores(watch):
 
 def test_a_slow_job_gives_its_turn_back_and_memory_bounds_how_many_do():
     now = [0.0]
-    turns = Turns(1, most=2, clock=lambda: now[0])
+    turns = Turns(1, limit=2, clock=lambda: now[0])
     slow = turns.taken()
     second = turns.taken()
     slow.__enter__()

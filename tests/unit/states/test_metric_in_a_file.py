@@ -57,15 +57,15 @@ PROGRAM = """
     from spark_model_monitor.reports.history.archive import path_of, to_parquet
     from spark_model_monitor.running.runs.merging import merge_runs
     from spark_model_monitor.reports.outputs.files import publish
-    from spark_model_monitor.data.profiling.partition import states_of_partition
+    from spark_model_monitor.data.profiling.partition import compute_partition_states
     from spark_model_monitor.data.engine.protocol import PARTITION
     from spark_model_monitor.data.profiling.plan import ColumnPlan, ScanPlan
-    from spark_model_monitor.running.configuration.reading import config_of, sources_of
+    from spark_model_monitor.running.configuration.reading import build_config, read_sources
     from spark_model_monitor.running.kinds import monitor_for
     from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, decode
 
     flags = ["--column-metrics", "zeros", "--dataset-source", "d", "--dataset-format", "csv", "--output-path", "o"]
-    monitor = monitor_for(config_of("baseline", sources_of(flags, {}), in_container=False))
+    monitor = monitor_for(build_config("baseline", read_sources(flags, {}), in_container=False))
 
     TYPES = {"amount": ColumnType.FRACTIONAL, "code": ColumnType.TEXT, "plan": ColumnType.TEXT}
     columns = tuple(ColumnPlan(place, type_, hashed_by_spark=False) for place, type_ in enumerate(TYPES.values()))
@@ -79,7 +79,7 @@ PROGRAM = """
             "v2": ["gold"] * len(values),
         })
         states = {}
-        for row in states_of_partition(plan, None, rows.to_batches(max_chunksize=2)):
+        for row in compute_partition_states(plan, None, rows.to_batches(max_chunksize=2)):
             states.setdefault(row.feature, []).append(decode(row.blob))
         features = [FeatureProfile.of(name, TYPES[name], states[place]) for place, name in enumerate(TYPES)]
         return Profile(len(values), tuple(features))

@@ -106,14 +106,14 @@ def watch(given: argparse.Namespace) -> int:
     from pathlib import Path
 
     from spark_model_monitor.running.scheduling import command
-    from spark_model_monitor.running.scheduling.side_by_side import usual_at_once
+    from spark_model_monitor.running.scheduling.side_by_side import default_at_once
 
     request = command.Request(
         tuple(map(Path, given.fleet)),
         state=Path(given.state) if given.state else None,
         retry_failed=given.retry_failed,
         history=given.history,
-        at_once=usual_at_once() if given.at_once is None else given.at_once,
+        at_once=default_at_once() if given.at_once is None else given.at_once,
         page=Path(given.page),
         alarms_per_month=given.alarms_per_month,
     )

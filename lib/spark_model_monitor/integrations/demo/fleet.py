@@ -18,7 +18,7 @@ from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, captur
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.running.scheduling.command import Request, run_due
-from spark_model_monitor.running.scheduling.side_by_side import usual_at_once
+from spark_model_monitor.running.scheduling.side_by_side import default_at_once
 from spark_model_monitor.storage import LocalStorage
 
 MODELS = 20
@@ -72,7 +72,7 @@ def main(folder: Path, out: TextIO) -> int:
         out.write(f"2/2 spark-model-monitor watch {folder / FLEET} --page {folder / PAGE}\n")
         out.flush()
         now = TRAFFIC.start + timedelta(hours=HOURS, minutes=5)
-        request = Request((folder / FLEET,), folder / "state", at_once=usual_at_once(), page=folder / PAGE)
+        request = Request((folder / FLEET,), folder / "state", at_once=default_at_once(), page=folder / PAGE)
         status = run_due(request, out, now=lambda: now)
     out.write(f"    {_since(started)}\n\n{len(messages)} message to the chat: {'; '.join(messages)}\n")
     out.write(f"See all of them: {(folder / PAGE).resolve().as_uri()}\n")

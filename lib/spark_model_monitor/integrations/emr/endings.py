@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError, needing
 from spark_model_monitor.integrations.emr.runs import ENDED_WELL, Run, RunFailed, State
-from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, status_of
+from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import Bucket, Kind, Target
 
 
@@ -114,7 +114,7 @@ def exit_status_of(message: str, state: State, run: Run) -> int:
         return ExitStatus.VIOLATIONS
     if well:
         return ExitStatus.FAILED  # the message is an error's: another process wrote there after the job
-    return status_of(message)
+    return parse_exit_status(message)
 
 
 def message_of(s3: Any, output: Bucket, since: datetime) -> str | None:

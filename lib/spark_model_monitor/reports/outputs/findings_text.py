@@ -21,7 +21,7 @@ WIDTH = 100
 LEAST_WIDTH = 40
 MOST_OF_CHANGE = 3  # lines
 SIGNS = {Highlight.BAD: "✗", Highlight.GOOD: "✓", Highlight.UNSURE: "?", Highlight.NONE: "•"}
-COLOURS = {"✗": "31", "✓": "32", "?": "33"}  # red, green, yellow. Source: ECMA-48, 8.3.117
+COLOURS = {"✗": "31", "✓": "32", "?": "33"}  # red, green, yellow of a terminal
 TITLES = ("name", "since", "what")
 
 

@@ -33,7 +33,7 @@ from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
-from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
+from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, format_json_texts, has_text, make_rows
 from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
 
 MICROSECONDS = 1_000_000
@@ -97,9 +97,9 @@ class Captures:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _, ranks, records in self._read(batches):
-            hours, reasons = self._placed(records, ranks)
+            hours, reasons = self._assign_hours(records, ranks)
             counts = Counts()
-            counts.by(REFUSED_CAPTURES, reasons[reasons > 0])
+            counts.count_rows(REFUSED_CAPTURES, reasons[reasons > 0])
             yield from counts.rows()
             of_hour = pc.multiply(hours, SECONDS * MICROSECONDS)
             columns = {
@@ -111,19 +111,19 @@ class Captures:
                 "event": records.events,
                 "score": records.scores,
             }
-            yield rows_of(Role.CAPTURE, columns, reasons == 0)
+            yield make_rows(Role.CAPTURE, columns, reasons == 0)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Only the faulty lines, with `REFUSED`."""
         for lines, ranks, records in self._read(batches):
-            _, reasons = self._placed(records, ranks)
+            _, reasons = self._assign_hours(records, ranks)
             columns = [pa.array(reasons), self.places.uris.take(ranks), lines]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(reasons > 0))
 
     def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
         for batch in batches:
-            found, ranks = self.places.listed(batch)
-            lines = found.column(LINE)
+            listed, ranks = self.places.keep_listed(batch)
+            lines = listed.column(LINE)
             if self.header is not None:
                 is_record = pc.not_equal(lines, self.header)
                 lines = lines.filter(is_record)
@@ -131,17 +131,17 @@ class Captures:
             if len(lines):
                 yield lines, ranks, self.decoder(lines)
 
-    def _placed(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, NDArray[np.int32]]:
+    def _assign_hours(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, NDArray[np.int32]]:
         """The hour of each record, from its folder or else from its time, and why it is refused."""
-        of_folder = self.places.hours.take(ranks)
+        hours_by_folder = self.places.hours.take(ranks)
         times = records.times.fill_null(0).to_numpy()
-        own = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
+        hours_by_time = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
         misplaced = np.zeros(len(times), np.int32)
         if self.hours is not None:
-            misplaced[~np.isin(own.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
+            misplaced[~np.isin(hours_by_time.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
         misplaced[np.asarray(records.times.is_null())] = Refusal.UNREADABLE_TIME
-        misplaced[np.asarray(of_folder.is_valid())] = 0
-        return pc.coalesce(of_folder, own), np.where(records.reasons == 0, misplaced, records.reasons)
+        misplaced[np.asarray(hours_by_folder.is_valid())] = 0
+        return pc.coalesce(hours_by_folder, hours_by_time), np.where(records.reasons == 0, misplaced, records.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,32 +157,32 @@ class CapturedLines:
         table = parse_table(lines, MEMBERS)
         output = pc.struct_field(get_member(table, "captureData"), ["endpointOutput"])
         event_ids, inference_ids, times = (pc.struct_field(get_member(table, "eventMetadata"), [i]) for i in range(3))
-        is_plain = np.asarray(output.is_valid()) & (are_there(event_ids) | are_there(inference_ids))
+        is_plain = np.asarray(output.is_valid()) & (has_text(event_ids) | has_text(inference_ids))
         is_text = find_utf_8(lines)
         if is_text is not None:
             is_plain &= is_text
-        events = _null_where_empty(event_ids)
+        events = _replace_empty_by_null(event_ids)
         records = Records(
             np.zeros(len(lines), np.int32),
-            pc.coalesce(_null_where_empty(inference_ids), events),
+            pc.coalesce(_replace_empty_by_null(inference_ids), events),
             events,
             parse_microseconds(times),
-            opened(lines),
-            scores_of(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
+            remove_closing_brace(lines),
+            extract_scores(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
         )
         if is_plain.all():
             return records
-        return self._with_others(records, lines, np.flatnonzero(~is_plain))
+        return self._parse_remaining(records, lines, np.flatnonzero(~is_plain))
 
-    def _with_others(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
+    def _parse_remaining(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
         """The records, with those lines of these numbers that are parsed one by one."""
-        found = [captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
+        parsed = [parse_captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
         mask = np.zeros(len(lines), np.bool_)
         mask[numbers] = True
         reasons = records.reasons.copy()
-        reasons[numbers] = [one.reason for one in found]
+        reasons[numbers] = [record.reason for record in parsed]
         keys, events, times, data, encodings = (
-            pa.array([getattr(one, name) for one in found], pa.string())
+            pa.array([getattr(record, name) for record in parsed], pa.string())
             for name in ("key", "event", "time", "data", "encoding")
         )
         is_refused = pa.array(reasons > 0)
@@ -192,7 +192,7 @@ class CapturedLines:
             pc.replace_with_mask(records.events, pa.array(mask), events),
             pc.replace_with_mask(records.times, pa.array(mask), parse_microseconds(times)),
             pc.if_else(is_refused, None, records.opened),
-            pc.replace_with_mask(records.scores, pa.array(mask), scores_of(self.score, data, encodings)),
+            pc.replace_with_mask(records.scores, pa.array(mask), extract_scores(self.score, data, encodings)),
         )
 
 
@@ -209,7 +209,7 @@ class CapturedRecord:
     encoding: str | None = None
 
 
-def captured_record(line: bytes) -> CapturedRecord:
+def parse_captured_record(line: bytes) -> CapturedRecord:
     """A captured line, parsed by Python's own parser."""
     if has_many_names(line):
         return CapturedRecord(Refusal.TOO_MANY_NAMES)
@@ -230,38 +230,38 @@ def captured_record(line: bytes) -> CapturedRecord:
         return CapturedRecord(Refusal.NOT_A_CAPTURE)
     event = event or {}
     output = output or {}
-    own = format_optional_value(event.get("eventId")) or None
-    key = format_optional_value(event.get("inferenceId")) or own
+    event_id = format_optional_value(event.get("eventId")) or None
+    key = format_optional_value(event.get("inferenceId")) or event_id
     if key is None:
         return CapturedRecord(Refusal.NO_ID)
-    if not is_writable(key) or not is_writable(own or ""):
+    if not is_writable(key) or not is_writable(event_id or ""):
         return CapturedRecord(Refusal.NOT_UTF_8)
     if not captured and document.get(REQUEST_METADATA) is not None:
         return CapturedRecord(Refusal.WITHOUT_DATA)
-    others = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
+    raw_texts = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
     time, data, encoding = (
-        None if text is None or not is_writable(text) else text for text in map(format_optional_value, others)
+        None if text is None or not is_writable(text) else text for text in map(format_optional_value, raw_texts)
     )
-    return CapturedRecord(0, key, own, time, data, encoding)
+    return CapturedRecord(0, key, event_id, time, data, encoding)
 
 
-def opened(lines: pa.StringArray) -> pa.StringArray:
+def remove_closing_brace(lines: pa.StringArray) -> pa.StringArray:
     """The texts of JSON objects without their closing braces, cut by bytes, without looking at characters."""
     if not pc.all(pc.ends_with(lines, "}")).as_py():
         lines = pc.ascii_rtrim(lines, characters=BLANKS)
     return pc.binary_slice(lines.cast(pa.binary()), 0, -1).view(pa.string())
 
 
-def scores_of(score: Score | None, data: pa.StringArray, encodings: pa.StringArray) -> pa.StringArray:
+def extract_scores(score: Score | None, data: pa.StringArray, encodings: pa.StringArray) -> pa.StringArray:
     """The score of each reply; null if it has none, if it is not text, or if scores aren't requested."""
     if score is None:
         return pa.nulls(len(data), pa.string())
     replies = zip(data.to_pylist(), encodings.to_pylist(), strict=True)
-    found = [score.of_reply(*reply) for reply in replies]
-    return pa.array([None if text is None or not is_writable(text) else text for text in found], pa.string())
+    scores = [score.read_reply(*reply) for reply in replies]
+    return pa.array([None if text is None or not is_writable(text) else text for text in scores], pa.string())
 
 
-def _null_where_empty(texts: pa.StringArray) -> pa.StringArray:
+def _replace_empty_by_null(texts: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
@@ -299,66 +299,68 @@ class Outputs:
         return Records.by_parts(lines, self._records)
 
     def _records(self, lines: pa.StringArray) -> Records:
-        take_apart: Callable[[str], TransformOutput] = csv_output if self.encoding == CSV else transform_output
-        found = [_decoded(line, take_apart) for line in lines.cast(pa.binary()).to_pylist()]
-        reasons = np.array([reason for reason, _ in found], np.int32)
-        outputs = [output for _, output in found]
+        parse: Callable[[str], TransformOutput] = parse_csv_output if self.encoding == CSV else parse_transform_output
+        decoded = [_decode_line(line, parse) for line in lines.cast(pa.binary()).to_pylist()]
+        reasons = np.array([reason for reason, _ in decoded], np.int32)
+        outputs = [output for _, output in decoded]
         data = pa.array([output.data for output in outputs], pa.string())
         ids = pa.array([output.inference_id for output in outputs], pa.string())
         times = parse_microseconds(pa.array([output.time for output in outputs], pa.string()))
-        scores = scores_of(self.score, data, pa.repeat(self.encoding, len(data)))
+        scores = extract_scores(self.score, data, pa.repeat(self.encoding, len(data)))
         return Records(reasons, ids, ids, times, self._opened(data, ids), scores)
 
     def _opened(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
         """Each output as a captured record, without the closing brace."""
         before = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
         between = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
-        return pc.binary_join_element_wise(before, json_texts(data), between, json_texts(ids), "}", "")
+        return pc.binary_join_element_wise(before, format_json_texts(data), between, format_json_texts(ids), "}", "")
 
 
-def csv_output(line: str) -> TransformOutput:
+def parse_csv_output(line: str) -> TransformOutput:
     """A line of CSV, parsed. If the last cell is not a time, the last two cells belong to the model's output."""
-    found = LAST_TWO_CELLS.fullmatch(line)
-    if found is None or parse_time(found[3].strip(" ")) is None:
+    match = LAST_TWO_CELLS.fullmatch(line)
+    if match is None or parse_time(match[3].strip(" ")) is None:
         return TransformOutput()
-    return TransformOutput(found[2].strip(" ") or None, found[3].strip(" "), found[1])
+    return TransformOutput(match[2].strip(" ") or None, match[3].strip(" "), match[1])
 
 
-def transform_output(text: str) -> TransformOutput:
+def parse_transform_output(text: str) -> TransformOutput:
     """An output (a line or a whole file), parsed."""
     if has_many_names(text):
         return TransformOutput(is_json=False)
     try:
-        members = list(_members(text))
+        members = list(_read_members(text))
     except (ValueError, RecursionError):
         return TransformOutput(is_json=False)
     appended = {name: value for name, value, _ in members if name in (INFERENCE_ID, INFERENCE_TIME)}
-    rest = ",".join(span for name, _, span in members if name not in appended)
-    return TransformOutput(_text(appended.get(INFERENCE_ID)), _text(appended.get(INFERENCE_TIME)), f"{{{rest}}}")
+    other_members = ",".join(span for name, _, span in members if name not in appended)
+    return TransformOutput(
+        _text(appended.get(INFERENCE_ID)), _text(appended.get(INFERENCE_TIME)), f"{{{other_members}}}"
+    )
 
 
-def _members(text: str) -> Iterator[tuple[str, object, str]]:
+def _read_members(text: str) -> Iterator[tuple[str, object, str]]:
     """Name, value and text of each member of the single object in `text`."""
-    at = _after("{", text, 0)
-    has_more = not text.startswith("}", at)
+    offset = _skip_mark("{", text, 0)
+    has_more = not text.startswith("}", offset)
     while has_more:
-        start = at
-        name, at = _DECODER.raw_decode(text, at)
+        start = offset
+        name, offset = _DECODER.raw_decode(text, offset)
         if not isinstance(name, str):
             raise JSONDecodeError("a name is no text", text, start)
-        value, at = _DECODER.raw_decode(text, _after(":", text, at))
-        yield name, value, text[start:at]
-        has_more = MARKS[","].match(text, at) is not None
-        at = _after(",", text, at) if has_more else at
-    if _after("}", text, at) < len(text):
-        raise JSONDecodeError("something behind the object", text, at)
+        value, offset = _DECODER.raw_decode(text, _skip_mark(":", text, offset))
+        yield name, value, text[start:offset]
+        has_more = MARKS[","].match(text, offset) is not None
+        offset = _skip_mark(",", text, offset) if has_more else offset
+    if _skip_mark("}", text, offset) < len(text):
+        raise JSONDecodeError("something behind the object", text, offset)
 
 
-def _after(mark: str, text: str, at: int) -> int:
-    found = MARKS[mark].match(text, at)
-    if found is None:
-        raise JSONDecodeError(f"no {mark}", text, at)
-    return found.end()
+def _skip_mark(mark: str, text: str, offset: int) -> int:
+    match = MARKS[mark].match(text, offset)
+    if match is None:
+        raise JSONDecodeError(f"no {mark}", text, offset)
+    return match.end()
 
 
 def _text(value: object) -> str | None:
@@ -367,9 +369,9 @@ def _text(value: object) -> str | None:
     return str(value) or None
 
 
-def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple[int, TransformOutput]:
+def _decode_line(line: bytes, parse: Callable[[str], TransformOutput]) -> tuple[int, TransformOutput]:
     try:
-        output = take_apart(line.decode())
+        output = parse(line.decode())
     except UnicodeDecodeError:
         return Refusal.NOT_UTF_8, TransformOutput()
     if not output.is_json:
@@ -384,7 +386,7 @@ def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple
 CapturedFormat = CaptureFormat | CsvFormat | JsonFormat  # formats that can be merged
 
 
-def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:
+def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
     """The format of the first file. Files in no mergeable format count as captures, whose lines are then refused.
 
     Raises BadInput if the file is not text.
@@ -395,7 +397,7 @@ def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:
     lines = (text.decode("utf-8-sig", "replace").strip() for text in read_first_lines(engine, file))
     line = next(filter(None, lines), "")
     if line.startswith("{"):
-        if transform_output(line).inference_id is not None:
+        if parse_transform_output(line).inference_id is not None:
             return JsonFormat(lines=True)
         head = read_head(engine.storage(source.path), file, refuse_nul=False)
         begins_document = not _is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head

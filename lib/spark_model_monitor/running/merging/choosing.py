@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.casts import parse_doubles
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.running.merging.rows import ID_SCHEMA, ids_of_lines
+from spark_model_monitor.running.merging.rows import ID_SCHEMA, parse_id_lines
 from spark_model_monitor.running.merging.sources import Score
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
@@ -43,72 +43,74 @@ COUNTED = pa.schema([("bin", pa.float64()), ("captures", pa.int64())])
 CANDIDATES = pa.schema([("stratum", pa.int64()), ("draw", pa.int64()), ("id", pa.string()), ("score", pa.float64())])
 
 
-def chosen_ids(engine: Engine, files: Sequence[str], wanted: ToLabel, partitions: int) -> list[dict[str, object]]:
+def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitions: int) -> list[dict[str, object]]:
     """The ids to label, by stratum. Two scans of the ids, with this number of partitions.
 
     files: the waiting captures, as `joining` writes them; each id counts once.
     """
     if not files:
         return []
-    waiting = engine.lines(files).partitions(LINE).mapped(ids_of_lines, ID_SCHEMA)
-    scored = waiting.repartition_by("id", ["id"], partitions).mapped(_scored, SCORED)
+    waiting = engine.lines(files).partitions(LINE).mapped(parse_id_lines, ID_SCHEMA)
+    scored = waiting.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED)
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
-    for batch in scored.mapped(_counted, COUNTED).batches():
+    for batch in scored.mapped(_count_bins, COUNTED).batches():
         counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
-    candidates = scored.mapped(partial(_candidates, _strata(counts), wanted), CANDIDATES).batches()
+    candidates = scored.mapped(partial(_select_candidates, _number_strata(counts), to_label), CANDIDATES).batches()
     taken: list[tuple[int, int, dict[str, object]]] = []
-    rows = sorted((row for batch in candidates for row in batch.to_pylist()), key=_place_of)
+    rows = sorted((row for batch in candidates for row in batch.to_pylist()), key=_draw_order)
     for stratum, drawn in groupby(rows, key=lambda row: row["stratum"]):
-        for number, row in enumerate(islice(drawn, wanted.count)):
+        for number, row in enumerate(islice(drawn, to_label.count)):
             taken.append((number, stratum, {"id": row["id"], "stratum": stratum, "score": row["score"]}))
-    taken = sorted(taken, key=lambda one: one[:2])[: wanted.count]  # one capture per stratum in turn
-    return [row for _, _, row in sorted(taken, key=lambda one: (one[1], one[0]))]
+    taken = sorted(taken, key=lambda choice: choice[:2])[: to_label.count]  # one capture per stratum in turn
+    return [row for _, _, row in sorted(taken, key=lambda choice: (choice[1], choice[0]))]
 
 
-def _place_of(row: Mapping[str, Any]) -> tuple[int, int, bytes]:
+def _draw_order(row: Mapping[str, Any]) -> tuple[int, int, bytes]:
     return row["stratum"], row["draw"], row["id"].encode()
 
 
-def _scored(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _score_ids(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
     rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
     scores = parse_doubles(rows.column("score_max").combine_chunks())
     scores = pc.if_else(pc.is_finite(scores), scores, None)
-    found = scores.dictionary_encode()
-    bins = pa.array(map(_rounded, found.dictionary.to_pylist()), pa.float64()).take(found.indices)
+    encoded = scores.dictionary_encode()
+    bins = pa.array(map(_round_score, encoded.dictionary.to_pylist()), pa.float64()).take(encoded.indices)
     yield pa.RecordBatch.from_arrays([rows.column("id").combine_chunks(), scores, bins], schema=SCORED)
 
 
-def _rounded(score: float) -> float:
+def _round_score(score: float) -> float:
     """Rounded by `DIGITS`, halves up, as in Java's formatter."""
     with localcontext(Context(rounding=ROUND_HALF_UP)):
         return float(f"{Decimal(repr(score)):{DIGITS}}") + 0.0  # also turns -0.0 into 0.0
 
 
-def _counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _count_bins(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        found = batch.column("bin").value_counts()
-        yield pa.RecordBatch.from_arrays([found.field(0), found.field(1)], schema=COUNTED)
+        bin_counts = batch.column("bin").value_counts()
+        yield pa.RecordBatch.from_arrays([bin_counts.field(0), bin_counts.field(1)], schema=COUNTED)
 
 
-def _candidates(
-    strata: Mapping[float | None, int], wanted: ToLabel, batches: Iterable[pa.RecordBatch]
+def _select_candidates(
+    strata: Mapping[float | None, int], to_label: ToLabel, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The first captures of each stratum, in an order drawn from the seed."""
-    small = wanted.seed.bit_length() < 32
-    seed = int(xxhash64(np.array([wanted.seed], np.int32 if small else np.int64))[0])
+    small = to_label.seed.bit_length() < 32
+    seed = int(xxhash64(np.array([to_label.seed], np.int32 if small else np.int64))[0])
     for batch in batches:
         bins = batch.column("bin").dictionary_encode(null_encoding="encode")
-        of_bin = np.array([strata[each] for each in bins.dictionary.to_pylist()], np.int64)[bins.indices.to_numpy()]
+        row_strata = np.array([strata[score_bin] for score_bin in bins.dictionary.to_pylist()], np.int64)[
+            bins.indices.to_numpy()
+        ]
         draws = hash_texts(batch.column("id"), seed).view(np.int64)
-        rows = pa.table([of_bin, draws, batch.column("id"), batch.column("score")], CANDIDATES)
+        rows = pa.table([row_strata, draws, batch.column("id"), batch.column("score")], CANDIDATES)
         rows = rows.sort_by([(name, "ascending") for name in ("stratum", "draw", "id")])
-        sorted_ = rows.column("stratum").to_numpy()
-        place_in_stratum = np.arange(len(sorted_)) - np.searchsorted(sorted_, sorted_)
-        yield from rows.filter(pa.array(place_in_stratum < wanted.count)).combine_chunks().to_batches()
+        sorted_strata = rows.column("stratum").to_numpy()
+        index_in_stratum = np.arange(len(sorted_strata)) - np.searchsorted(sorted_strata, sorted_strata)
+        yield from rows.filter(pa.array(index_in_stratum < to_label.count)).combine_chunks().to_batches()
 
 
-def _strata(counts: Mapping[float | None, int]) -> dict[float | None, int]:
+def _number_strata(counts: Mapping[float | None, int]) -> dict[float | None, int]:
     """The stratum of each score, from 1 for the lowest: equal numbers of captures, as far as equal scores allow."""
     scores = sorted(score for score in counts if score is not None)
     total = sum(counts[score] for score in scores)
@@ -120,6 +122,6 @@ def _strata(counts: Mapping[float | None, int]) -> dict[float | None, int]:
     return strata
 
 
-def to_label_json(chosen: list[dict[str, object]]) -> bytes:
+def format_to_label(chosen: list[dict[str, object]]) -> bytes:
     """The bytes of `to_label.jsonl`."""
-    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in chosen).encode()
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in chosen).encode()

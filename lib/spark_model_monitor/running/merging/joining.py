@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records.arrays import Flags, compute_text_starts, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
-from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
+from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
 from spark_model_monitor.running.merging.sources import PART, SECONDS, Kind, Parts
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 
@@ -60,28 +60,28 @@ class Join:
     since: int = 0
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        held: list[pa.RecordBatch] = []
+        buffered: list[pa.RecordBatch] = []
         bucket = None
         size = 0
         for batch in filter(len, batches):
             if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
                 is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
-                bucket = Bucket(self, pa.Table.from_batches([*held, batch.filter(pc.invert(is_capture))], SCHEMA))
-                held = []
+                bucket = Bucket(self, pa.Table.from_batches([*buffered, batch.filter(pc.invert(is_capture))], SCHEMA))
+                buffered = []
                 batch = batch.filter(is_capture)
                 size = 0
-            held.append(batch)
+            buffered.append(batch)
             size += batch.nbytes
             if bucket is not None and size >= CHUNK_BYTES:
-                yield from bucket.lines_of(pa.Table.from_batches(held))
-                held = []
+                yield from bucket.join_captures(pa.Table.from_batches(buffered))
+                buffered = []
                 size = 0
         if bucket is None:
-            bucket = Bucket(self, pa.Table.from_batches(held, SCHEMA))
-            held = []
-        if held:
-            yield from bucket.lines_of(pa.Table.from_batches(held))
-        yield from bucket.lines_of_counts()
+            bucket = Bucket(self, pa.Table.from_batches(buffered, SCHEMA))
+            buffered = []
+        if buffered:
+            yield from bucket.join_captures(pa.Table.from_batches(buffered))
+        yield from bucket.format_counts()
 
     def is_due(self, hours: Numbers) -> Flags:
         """Whether captures of these hours without a label get the absent label: their period is over."""
@@ -98,130 +98,151 @@ class Bucket:
         self._join = join
         self.counts = Counts()
         rows = self._without_counts(rows)
-        of_role = {role: _where(rows, _column(rows, ROLE) == role) for role in Role}
+        of_role = {role: _filter_rows(rows, _column(rows, ROLE) == role) for role in Role}
         self._labels = Labels(of_role[Role.LABEL], join.period)
         self._before = Before(of_role[Role.BEFORE])
         self._without_label: list[pa.Array] = []
         self._captured, self._met, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
-        self._look_for_news(of_role[Role.EARLIER])
+        self._count_news(of_role[Role.EARLIER])
 
-    def lines_of(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
+    def join_captures(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
         """The output lines of some captures."""
         captures = self._without_counts(captures)
         join = self._join
+
+        # The label of each capture: its index in self._labels, -1 without one
         ids = _array(captures, KEY)
         branches = _column(captures, "branch")
         hours = _column(captures, "hour")
-        numbers = self._labels.numbers_of(ids)
-        found = self._labels.found(numbers, hours)
-        self._met[numbers[found >= 0]] = self._captured[numbers[numbers >= 0]] = True
+        numbers = self._labels.look_up_ids(ids)
+        labels = self._labels.match_labels(numbers, hours)
+
+        # What the counts at the end need: which labels have a capture, which ids have no label
+        self._met[numbers[labels >= 0]] = self._captured[numbers[numbers >= 0]] = True
         self._without_label.append(ids.filter(pa.array(numbers < 0)))
-        self._before.see(captures)
-        absent = (found < 0) & join.is_due(hours)
-        waiting = (found < 0) & ~absent
-        for name, flags in (("labelled", found >= 0), ("absent", absent), ("waiting", waiting)):
-            self.counts.by(name, branches[flags], hours[flags])
+        self._before.mark_seen(captures)
+
+        # Captures are labelled, labelled as absent since their period is over, or wait for a label
+        absent = (labels < 0) & join.is_due(hours)
+        waiting = (labels < 0) & ~absent
+        for name, flags in (("labelled", labels >= 0), ("absent", absent), ("waiting", waiting)):
+            self.counts.count_rows(name, branches[flags], hours[flags])
+
+        # A capture is written once for each kind of file that it belongs to
         seconds = _column(captures, "time") // MICROSECONDS - hours * SECONDS
         kinds = [(Kind.MERGED, ~waiting), (Kind.ABSENT, absent), (Kind.WAITING, waiting)]
         if join.period is not None:
-            kinds.append((Kind.LABELLED, found >= 0))
+            kinds.append((Kind.LABELLED, labels >= 0))
         for kind, flags in kinds:
             if flags.any():
                 part = pa.array(join.parts.numbers(kind, branches[flags], hours[flags], seconds[flags]))
                 if kind is Kind.MERGED:
-                    of_kind = self._merged
+                    format_lines = self._format_merged
                 else:
-                    of_kind = partial(self._known, kind is Kind.ABSENT)
-                yield from of_kind(captures, found, flags, part)
+                    format_lines = partial(self._format_remembered, kind is Kind.ABSENT)
+                yield from format_lines(captures, labels, flags, part)
 
-    def _merged(self, captures: pa.Table, found: Numbers, flags: Flags, part: pa.Array) -> Iterator[pa.RecordBatch]:
+    def _format_merged(
+        self, captures: pa.Table, labels: Numbers, flags: Flags, part: pa.Array
+    ) -> Iterator[pa.RecordBatch]:
         """Captures with their ground truth after the last member, ordered by time."""
-        truths = self._labels.truths_of(found)
+        truths = self._labels.take_truths(labels)
         if self._join.absent is not None:
             truths = pc.if_else(pa.array(flags), pc.fill_null(truths, self._join.absent.truth), None)
         texts = pc.binary_join_element_wise(captures.column(TEXT), ',"groundTruthData":', truths, "}", "")
-        there = pa.chunked_array(map(_those_there, texts.chunks), pa.string())
-        others = captures.select(["time", "event"]).filter(pa.array(flags))
-        yield from pa.table([part, *others.columns, there], LINES).to_batches()
+        present_texts = pa.chunked_array(map(_drop_nulls, texts.chunks), pa.string())
+        sort_columns = captures.select(["time", "event"]).filter(pa.array(flags))
+        yield from pa.table([part, *sort_columns.columns, present_texts], LINES).to_batches()
 
-    def _known(
-        self, are_absent: bool, captures: pa.Table, found: Numbers, flags: Flags, part: pa.Array
+    def _format_remembered(
+        self, are_absent: bool, captures: pa.Table, labels: Numbers, flags: Flags, part: pa.Array
     ) -> Iterator[pa.RecordBatch]:
         """What to remember about captures (`rows.ID_SCHEMA`), in sort order."""
         absent = pa.scalar("true" if are_absent else None, pa.string())
         ids, scores = (_array(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {
-            ',"label":': self._labels.hashes_of(found[flags]).cast(pa.string()),
+            ',"label":': self._labels.take_hashes(labels[flags]).cast(pa.string()),
             ',"absent":': pa.repeat(absent, len(ids)),
-            ',"score":': json_texts(scores),
+            ',"score":': format_json_texts(scores),
         }
         written = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()]
-        texts = pc.binary_join_element_wise('{"id":', json_texts(ids), *written, "}", "")
+        texts = pc.binary_join_element_wise('{"id":', format_json_texts(ids), *written, "}", "")
         nothing = [pa.nulls(len(ids), LINES.field(name).type) for name in ("time", "event")]
         yield from pa.table([part, *nothing, texts], LINES).to_batches()
 
     def _without_counts(self, rows: pa.Table) -> pa.Table:
         """The rows without rows of counts, which are added to this bucket's counts."""
         are_counts = _column(rows, ROLE) == Role.COUNTS
-        for text in _where(rows, are_counts).column(TEXT).to_pylist():
-            self.counts.update(Counts.of_text(text))
-        return _where(rows, ~are_counts)
+        for text in _filter_rows(rows, are_counts).column(TEXT).to_pylist():
+            self.counts.update(Counts.parse_text(text))
+        return _filter_rows(rows, ~are_counts)
 
-    def lines_of_counts(self) -> Iterator[pa.RecordBatch]:
+    def format_counts(self) -> Iterator[pa.RecordBatch]:
         """One line with all counts, after the last capture."""
         self.counts.update({(f"labels {name}",): int(labels.sum()) for name, labels in self._labels.account.items()})
         captures = sum(self.counts[key] for key in self.counts if key[0] in ("labelled", "absent", "waiting"))
-        others = _numbered(pa.chunked_array(self._without_label, pa.string()).combine_chunks())[1]
-        self.counts[("with the id of another",)] += captures - int(self._captured.sum()) - len(others)
-        own = self._labels.account["ids"] > 0
-        self.counts[("labels matched",)] += int((own & self._met).sum())
-        self.counts[("labels matched earlier",)] += int((own & ~self._met & self._remembered).sum())
+        distinct_without_label = _number_texts(pa.chunked_array(self._without_label, pa.string()).combine_chunks())[1]
+        self.counts[("with the id of another",)] += captures - int(self._captured.sum()) - len(distinct_without_label)
+        is_in_window = self._labels.account["ids"] > 0
+        self.counts[("labels matched",)] += int((is_in_window & self._met).sum())
+        self.counts[("labels matched earlier",)] += int((is_in_window & ~self._met & self._remembered).sum())
         self._count_changes()
         if +self.counts:
-            line = [pa.array([self._join.parts.of_counts]), pa.nulls(1, pa.int64()), pa.nulls(1, pa.string())]
+            line = [pa.array([self._join.parts.counts_number]), pa.nulls(1, pa.int64()), pa.nulls(1, pa.string())]
             yield pa.RecordBatch.from_arrays([*line, pa.array([self.counts.text])], schema=LINES)
 
-    def _look_for_news(self, rows: pa.Table) -> None:
+    def _count_news(self, rows: pa.Table) -> None:
         """Count the remembered captures of other hours whose label has changed."""
         ids = _array(rows, KEY)
         hours = _column(rows, "hour")
-        numbers = self._labels.numbers_of(ids)
+        numbers = self._labels.look_up_ids(ids)
         self._remembered[numbers[numbers >= 0]] = True
-        was = _column(rows, "label")
-        waits = _is_null(rows, "label")
-        differs = waits & _is_null(rows, "absent") & self._join.is_due(hours)
-        for places, labels in self._labels.of_each(numbers):
-            differs[places] |= self._labels.is_since(labels, self._join.since) & (
-                waits[places] | (self._labels.hashes[labels] != was[places])
+        previous_hashes = _column(rows, "label")
+        had_no_label = _is_null(rows, "label")
+        differs = had_no_label & _is_null(rows, "absent") & self._join.is_due(hours)
+        for indices, labels in self._labels.iterate_labels(numbers):
+            differs[indices] |= self._labels.is_since(labels, self._join.since) & (
+                had_no_label[indices] | (self._labels.hashes[labels] != previous_hashes[indices])
             )
-        self.counts.by("news", _column(rows, "branch")[differs], hours[differs])
+        self.counts.count_rows("news", _column(rows, "branch")[differs], hours[differs])
 
     def _count_changes(self) -> None:
         """Count the changes to remembered captures in the hours that were merged again."""
         before = self._before
+
+        # All remembered captures, then only those of ids that have captures again
         self.counts.add(
             "remembered", _column(before.rows, "captures"), *(_column(before.rows, name) for name in ("branch", "hour"))
         )
         rows = before.rows.filter(pa.array(before.seen))
-        numbers_of_hour = _, hours = _column(rows, "branch"), _column(rows, "hour")
-        found = self._labels.found(self._labels.numbers_of(_array(rows, KEY)), hours)
-        now = self._labels.hashes_of(found)
+        hours = _column(rows, "hour")
+        numbers_of_hour = (_column(rows, "branch"), hours)
+
+        # Their label now, and whether they were remembered with one
+        labels = self._labels.match_labels(self._labels.look_up_ids(_array(rows, KEY)), hours)
+        current_hashes = self._labels.take_hashes(labels)
         had_none = _is_null(rows, "label")
-        came = had_none & (found >= 0)
-        changed = ~had_none & (found >= 0) & (_column(rows, "label") != now.fill_null(0).to_numpy())
-        absent = had_none & _is_null(rows, "absent") & (found < 0) & self._join.is_due(hours)
+
+        # What changed: a label came, is another one, or is absent because the period is over
+        came = had_none & (labels >= 0)
+        changed = ~had_none & (labels >= 0) & (_column(rows, "label") != current_hashes.fill_null(0).to_numpy())
+        absent = had_none & _is_null(rows, "absent") & (labels < 0) & self._join.is_due(hours)
         for name, flags in (("added", came), ("changed", changed), ("came absent", absent)):
-            self.counts.by(name, *(numbers[flags] for numbers in numbers_of_hour))
+            self.counts.count_rows(name, *(numbers[flags] for numbers in numbers_of_hour))
+
+        # Their numbers when they were merged before; an id may have several captures
         times = _column(rows, "captures")
         self.counts.add("captures before", times, *numbers_of_hour)
         self.counts.add("labelled before", times * ~had_none, *numbers_of_hour)
 
 
-def _those_there(texts: pa.StringArray) -> pa.StringArray:
+def _drop_nulls(texts: pa.StringArray) -> pa.StringArray:
     """The texts that are not null, over the same bytes; nulls must have no bytes."""
     starts = compute_text_starts(texts).astype(np.int32)
-    there = np.append(texts.is_valid(), True)
-    return pa.StringArray.from_buffers(there.sum() - 1, pa.py_buffer(starts[there]), get_text_buffer(texts))
+    is_start_kept = np.append(texts.is_valid(), True)
+    return pa.StringArray.from_buffers(
+        is_start_kept.sum() - 1, pa.py_buffer(starts[is_start_kept]), get_text_buffer(texts)
+    )
 
 
 class Labels:
@@ -233,7 +254,7 @@ class Labels:
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
         self._ids, self._texts = _array(rows, KEY), _array(rows, TEXT)
-        self._hashed, self._of_ids, self._examples, numbers = _numbered(self._ids)
+        self._hashed, self._id_hashes, self._examples, numbers = _number_texts(self._ids)
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
         numbers = numbers[order]
         hashes = hash_texts(self._texts).view(np.int64)[order]
@@ -244,7 +265,7 @@ class Labels:
             is_inside = np.ones(len(order), np.bool_)
         else:
             is_inside = period.holds(hours) | has_no_hour
-        self.account = _account(hashes, is_inside, numbers, len(self))
+        self.account = _account_labels(hashes, is_inside, numbers, len(self))
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
         if period is not None:
             is_last[:-1] |= hours[1:] != hours[:-1]
@@ -256,46 +277,46 @@ class Labels:
 
     def __len__(self) -> int:
         """Number of ids with a label."""
-        return len(self._of_ids)
+        return len(self._id_hashes)
 
-    def numbers_of(self, ids: pa.StringArray) -> Numbers:
+    def look_up_ids(self, ids: pa.StringArray) -> Numbers:
         """The numbers of ids; -1 for an id without a label."""
         if not len(self):
             return np.full(len(ids), -1)
         hashes = self._hashed(ids)
         by_hash = np.argsort(hashes)  # neighbours are then looked up in nearby memory
         numbers: Numbers = np.empty(len(ids), np.int64)
-        numbers[by_hash] = np.searchsorted(self._of_ids, hashes[by_hash]).clip(max=len(self) - 1)
+        numbers[by_hash] = np.searchsorted(self._id_hashes, hashes[by_hash]).clip(max=len(self) - 1)
         numbers[~np.asarray(pc.equal(ids, self._ids.take(pa.array(self._examples[numbers]))))] = -1
         return numbers
 
-    def truths_of(self, labels: Numbers) -> pa.StringArray:
+    def take_truths(self, labels: Numbers) -> pa.StringArray:
         """The truths of labels, null for -1."""
         return self._texts.take(pa.array(np.append(self._places, 0)[labels], mask=labels < 0))
 
-    def found(self, numbers: Numbers, hours: Numbers) -> Numbers:
+    def match_labels(self, numbers: Numbers, hours: Numbers) -> Numbers:
         """The label of each capture, by its id's number and its hour: the last one near enough, -1 if there is none."""
-        found: Numbers = np.full(len(numbers), -1)
-        for places, labels in self.of_each(numbers):
+        matches: Numbers = np.full(len(numbers), -1)
+        for indices, labels in self.iterate_labels(numbers):
             is_near = self._has_no_hour[labels]
             if self._period is None:
                 is_near = np.ones(len(labels), np.bool_)
             else:
-                is_near = is_near | (np.abs(self._hours[labels] - hours[places]) <= self._period.hours)
-            is_first = is_near & (found[places] < 0)
-            found[places[is_first]] = labels[is_first]
-        return found
+                is_near = is_near | (np.abs(self._hours[labels] - hours[indices]) <= self._period.hours)
+            is_first = is_near & (matches[indices] < 0)
+            matches[indices[is_first]] = labels[is_first]
+        return matches
 
-    def of_each(self, numbers: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
+    def iterate_labels(self, numbers: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
         """The labels of ids by number, from the last label of each id to its first: the indexes of the ids that have
         another one, and the label. As many rounds as an id has hours with labels."""
-        places = np.flatnonzero(numbers >= 0)
-        labels = self._starts[numbers[places] + 1] - 1
-        while len(places):
-            yield places, labels
+        indices = np.flatnonzero(numbers >= 0)
+        labels = self._starts[numbers[indices] + 1] - 1
+        while len(indices):
+            yield indices, labels
             labels = labels - 1
-            has_more = labels >= self._starts[numbers[places]]
-            places = places[has_more]
+            has_more = labels >= self._starts[numbers[indices]]
+            indices = indices[has_more]
             labels = labels[has_more]
 
     def is_since(self, labels: Numbers, hour: int) -> Flags:
@@ -303,7 +324,7 @@ class Labels:
         flags: Flags = self._has_no_hour[labels] | (self._hours[labels] >= hour)
         return flags
 
-    def hashes_of(self, labels: Numbers) -> pa.Int64Array:
+    def take_hashes(self, labels: Numbers) -> pa.Int64Array:
         """The hashes of labels, null for -1."""
         return pa.array(self.hashes).take(pa.array(labels, mask=labels < 0))
 
@@ -317,15 +338,15 @@ class Before:
         names = {f"{KEY}_count": "captures", "label_max": "label", "absent_max": "absent"}
         self.rows = grouped.rename_columns([names.get(name, name) for name in grouped.column_names]).combine_chunks()
         self.seen = np.zeros(self.rows.num_rows, np.bool_)
-        self._keys = _composed(self.rows)
+        self._keys = _compose_keys(self.rows)
 
-    def see(self, captures: pa.Table) -> None:
+    def mark_seen(self, captures: pa.Table) -> None:
         """Mark the ids of hours that have captures now."""
         if len(self._keys):
-            self.seen |= np.asarray(pc.is_in(self._keys, _composed(captures)))
+            self.seen |= np.asarray(pc.is_in(self._keys, _compose_keys(captures)))
 
 
-def _numbered(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Numbers, Numbers]:
+def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Numbers, Numbers]:
     """The numbers of texts: the hash function that distinguishes them, the distinct hashes in order, the index of one
     text for each, and the numbers of all texts, which are ranks of their hashes."""
     hashed = hashed or hash_texts
@@ -333,27 +354,28 @@ def _numbered(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hash
     by_hash = np.argsort(hashes)
     hashes = hashes[by_hash]
     is_another = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
-    again = np.flatnonzero(~is_another)
-    if not np.asarray(pc.equal(*(texts.take(pa.array(by_hash[places])) for places in (again, again - 1)))).all():
-        return _numbered(texts, partial(_hashed_by, os.urandom(16)))
+    repeated = np.flatnonzero(~is_another)
+    texts_of_hash, previous_texts = (texts.take(pa.array(by_hash[indices])) for indices in (repeated, repeated - 1))
+    if not np.asarray(pc.equal(texts_of_hash, previous_texts)).all():  # two texts have the same hash
+        return _number_texts(texts, partial(_hash_with_key, os.urandom(16)))
     numbers = np.empty(len(hashes), np.int64)
     numbers[by_hash] = np.cumsum(is_another) - 1
     return hashed, hashes[is_another], by_hash[is_another], numbers
 
 
-def _hashed_by(key: bytes, texts: pa.StringArray) -> Hashes:
+def _hash_with_key(key: bytes, texts: pa.StringArray) -> Hashes:
     """Unpredictable hashes: clients choose the ids, and could choose ids that collide under xxHash."""
     digests = (blake2b(text.encode(), digest_size=8, key=key).digest() for text in texts.to_pylist())
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def _account(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[Any]]:
+def _account_labels(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[Any]]:
     """The labels inside the run's hours by id, with the names of `LabelAccount`. All inputs are sorted by id."""
     hashes = hashes[inside]
-    own = numbers[inside]
-    counts = np.bincount(own, minlength=ids)
-    differs = (own[1:] == own[:-1]) & (hashes[1:] != hashes[:-1])
-    has_several = np.bincount(own[1:][differs], minlength=ids) > 0
+    numbers_inside = numbers[inside]
+    counts = np.bincount(numbers_inside, minlength=ids)
+    differs = (numbers_inside[1:] == numbers_inside[:-1]) & (hashes[1:] != hashes[:-1])
+    has_several = np.bincount(numbers_inside[1:][differs], minlength=ids) > 0
     before_the_last = np.maximum(counts - 1, 0)
     return {
         "ids": counts > 0,
@@ -363,16 +385,16 @@ def _account(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict
     }
 
 
-def _composed(rows: pa.Table) -> pa.Array:
+def _compose_keys(rows: pa.Table) -> pa.Array:
     """Branch, hour and id as a single text."""
     numbers = [_array(rows, name).cast(pa.string()) for name in ("branch", "hour")]
     return pc.binary_join_element_wise(*numbers, _array(rows, KEY), "/")
 
 
-def _where(rows: pa.Table, wanted: Flags) -> pa.Table:
-    if wanted.all():
+def _filter_rows(rows: pa.Table, flags: Flags) -> pa.Table:
+    if flags.all():
         return rows
-    return rows.filter(pa.array(wanted))
+    return rows.filter(pa.array(flags))
 
 
 def _array(rows: pa.Table, name: str) -> pa.Array:

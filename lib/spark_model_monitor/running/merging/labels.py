@@ -24,7 +24,7 @@ from spark_model_monitor.data.records.json_lines import parse_json, parse_litera
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
 from spark_model_monitor.running.merging.captured import REFUSED
-from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
+from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, format_json_texts, has_text, make_rows
 from spark_model_monitor.running.merging.sources import FileLocations
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
@@ -60,52 +60,52 @@ class Label:
     content: str | None = None
 
 
-def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
+def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of one line; a line with an unreadable record is one refused record."""
     if has_many_names(line):
         return [Label(reason=Refusal.TOO_MANY_NAMES, line=line)]
     text = line.decode("utf-8", "replace").strip()
     if "\ufffd" in text and not is_utf_8(line):
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]
-    found, repair = _values(text, repairing=repairing)
-    if found is None:
-        several = not repairing and _values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS
+    values, repair = _parse_values(text, repairing=repairing)
+    if values is None:
+        several = not repairing and _parse_values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS
         if several:
             reason = Refusal.SEVERAL_JSON_OBJECTS
         else:
             reason = Refusal.NOT_A_JSON_OBJECT
         return [Label(reason=reason, line=line)]
-    labels = [replace(_label(value), repair=repair, line=line) for value in found]
+    labels = [replace(_parse_label(value), repair=repair, line=line) for value in values]
     refused = [label for label in labels if label.reason]
     return refused[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
 
 
-def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
+def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
     oversized = find_oversized_records(content)
     text = replace_records(content, oversized).decode("utf-8-sig", "replace").strip()
-    found, repair = _values(text, repairing=repairing)
-    if found is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
+    values, repair = _parse_values(text, repairing=repairing)
+    if values is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
         lines = [line for line in content.split(b"\n") if line.strip()]
-        return [label for line in lines for label in labels_of_line(line.rstrip(b"\r"), repairing=repairing)]
-    labels = [replace(_label(value), repair=repair, content=_content(value)) for value in found]
+        return [label for line in lines for label in parse_label_line(line.rstrip(b"\r"), repairing=repairing)]
+    labels = [replace(_parse_label(value), repair=repair, content=_format_content(value)) for value in values]
     for index, record in oversized.items():
         original_text = content[record.start : record.end].decode().strip()
         labels[index] = Label(reason=record.reason, content=original_text)
     return labels
 
 
-def _values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
+def _parse_values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
     """The records in a text, and the necessary repairs; None if they can't be read."""
-    plain = _json(text)
+    plain = _parse_json(text)
     if plain is not None:
         return plain, 0
     if not repairing:
         return None, 0
-    joined = _json(f"[{text.rstrip(', ')}]")
+    joined = _parse_json(f"[{text.rstrip(', ')}]")
     if joined is not None:
         return joined, Repair.JOINED_BY_COMMAS
-    literal = _literal(text.rstrip(", "))
+    literal = _parse_literal(text.rstrip(", "))
     return literal, Repair.PYTHON_LITERAL
 
 
@@ -121,7 +121,7 @@ class _Number(float):
         return number
 
 
-def _json(text: str) -> list[Any] | None:
+def _parse_json(text: str) -> list[Any] | None:
     try:
         value = parse_json(text, parse_float=_Number.of)
     except (ValueError, RecursionError):
@@ -131,7 +131,7 @@ def _json(text: str) -> list[Any] | None:
     return [value]
 
 
-def _literal(text: str) -> list[Any] | None:
+def _parse_literal(text: str) -> list[Any] | None:
     try:
         value = parse_literal(text)
     except ValueError:
@@ -141,9 +141,9 @@ def _literal(text: str) -> list[Any] | None:
     return [value]
 
 
-def _label(value: Any) -> Label:
-    truth = _member(value, "groundTruthData")
-    metadata = _member(value, "eventMetadata")
+def _parse_label(value: Any) -> Label:
+    truth = _get_member(value, "groundTruthData")
+    metadata = _get_member(value, "eventMetadata")
     if truth is None:
         return Label(reason=Refusal.NOT_GROUND_TRUTH)
     if metadata is None:
@@ -156,7 +156,7 @@ def _label(value: Any) -> Label:
         return Label(reason=Refusal.NO_ID)
     data = truth.get("data")
     try:
-        own = _text(event_id)
+        id_text = _text(event_id)
         text = _text(data)
         encoding = str(truth.get("encoding") or "CSV")
     except NOT_WRITTEN:
@@ -165,9 +165,9 @@ def _label(value: Any) -> Label:
         return Label(reason=Refusal.NO_LABEL)
     if encoding.upper() not in ENCODINGS:
         return Label(reason=Refusal.UNKNOWN_ENCODING)
-    if not is_writable(text) or not is_writable(own):
+    if not is_writable(text) or not is_writable(id_text):
         return Label(reason=Refusal.NOT_UTF_8)
-    return Label(own, json.dumps({"data": text, "encoding": encoding}, separators=(",", ":"), ensure_ascii=False))
+    return Label(id_text, json.dumps({"data": text, "encoding": encoding}, separators=(",", ":"), ensure_ascii=False))
 
 
 NOT_WRITTEN = (TypeError, ValueError, RecursionError)
@@ -181,9 +181,9 @@ def _text(value: Any) -> str:
     return format_json_value(value)
 
 
-def _content(value: Any) -> str:
+def _format_content(value: Any) -> str:
     """An element of an array for the quarantine: as JSON, else as Python's literal, else its type."""
-    for write in (_json_of, json.dumps, repr):
+    for write in (_format_json, json.dumps, repr):
         try:
             text = write(value)
         except NOT_WRITTEN:
@@ -193,11 +193,11 @@ def _content(value: Any) -> str:
     return type(value).__name__
 
 
-def _json_of(value: Any) -> str:
+def _format_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _member(value: Any, name: str) -> dict[str, Any] | None:
+def _get_member(value: Any, name: str) -> dict[str, Any] | None:
     member = None
     if isinstance(value, dict):
         member = value.get(name)
@@ -280,31 +280,31 @@ class LabelRows:
     lines: pa.BinaryArray
 
     @classmethod
-    def one_by_one(
+    def decode_lines(
         cls, lines: pa.StringArray, numbers: NDArray[np.int64], decode: Callable[[bytes], list[Label]]
     ) -> LabelRows:
         texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # text would have to be UTF-8
-        found = [decode(text) for text in texts]
-        labels = [label for several in found for label in several]
+        labels_by_line = [decode(text) for text in texts]
+        labels = [label for line_labels in labels_by_line for label in line_labels]
         return cls(
-            np.repeat(numbers, [len(several) for several in found]),
+            np.repeat(numbers, [len(line_labels) for line_labels in labels_by_line]),
             np.array([label.reason for label in labels], np.int32),
             pa.array([label.event_id for label in labels], pa.string()),
             pa.array([label.truth for label in labels], pa.string()),
             np.array([label.repair for label in labels], np.int32),
-            np.array([position for several in found for position in range(len(several))], np.int64),
+            np.array([position for line_labels in labels_by_line for position in range(len(line_labels))], np.int64),
             pa.array([label.content for label in labels], pa.string()),
             pa.array([label.line for label in labels], pa.binary()),
         )
 
-    def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
+    def merge_plain_rows(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
         """These records and one plain record for each of these lines, in the order of all lines."""
-        none = np.zeros(len(plain), np.int32)
+        zeros = np.zeros(len(plain), np.int32)
         first = np.zeros(len(plain), np.int64)
         contents = pa.nulls(len(plain), pa.string())
         lines = pa.nulls(len(plain), pa.binary())
-        found = concat_rows([LabelRows(plain, none, keys, truths, none, first, contents, lines), self])
-        return take_rows(found, np.argsort(found.origins, kind="stable"))
+        rows = concat_rows([LabelRows(plain, zeros, keys, truths, zeros, first, contents, lines), self])
+        return take_rows(rows, np.argsort(rows.origins, kind="stable"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,71 +328,71 @@ class GroundTruth:
         for lines, ranks, blocks in self._read(batches):
             counts = Counts()
             if not self.whole_files:
-                counts.by(ARRAY_FILES, self._array_files(lines, ranks, blocks, last))
+                counts.count_rows(ARRAY_FILES, self._find_array_files(lines, ranks, blocks, last))
                 last = ranks[-1]
-            found = self._decoded(lines)
-            counts.by(REFUSED_LABELS, found.reasons[found.reasons > 0])
-            counts.by(REPAIRED_LABELS, found.repairs[(found.repairs > 0) & (found.reasons == 0)])
+            rows = self._decoded(lines)
+            counts.count_rows(REFUSED_LABELS, rows.reasons[rows.reasons > 0])
+            counts.count_rows(REPAIRED_LABELS, rows.repairs[(rows.repairs > 0) & (rows.reasons == 0)])
             yield from counts.rows()
-            files = pa.array(ranks[found.origins])
+            files = pa.array(ranks[rows.origins])
             columns = {
-                KEY: found.keys,
-                TEXT: found.truths,
+                KEY: rows.keys,
+                TEXT: rows.truths,
                 "hour": self.places.hours.take(files),
                 "rank": files,
-                "block": pa.array(blocks[found.origins]),
-                "record": pa.array(np.arange(records, records + len(found.origins))),
+                "block": pa.array(blocks[rows.origins]),
+                "record": pa.array(np.arange(records, records + len(rows.origins))),
             }
-            records += len(found.origins)
-            yield rows_of(Role.LABEL, columns, found.reasons == 0)
+            records += len(rows.origins)
+            yield make_rows(Role.LABEL, columns, rows.reasons == 0)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Only the faulty lines, with `REFUSED`."""
-        for found, uris in self._refused(batches):
-            columns = [pa.array(found.reasons), uris, found.lines.view(pa.string())]
-            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(found.contents.is_null())
+        for rows, uris in self._refused(batches):
+            columns = [pa.array(rows.reasons), uris, rows.lines.view(pa.string())]
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(rows.contents.is_null())
 
     def refused_elements(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The faulty elements of multi-line arrays, with `ELEMENTS`."""
-        for found, uris in self._refused(batches):
+        for rows, uris in self._refused(batches):
             first = np.zeros(len(uris), np.int64)
-            columns = [pa.array(found.reasons), uris, found.contents, pa.array(found.positions + 1), pa.array(first)]
-            yield pa.RecordBatch.from_arrays(columns, schema=ELEMENTS).filter(found.contents.is_valid())
+            columns = [pa.array(rows.reasons), uris, rows.contents, pa.array(rows.positions + 1), pa.array(first)]
+            yield pa.RecordBatch.from_arrays(columns, schema=ELEMENTS).filter(rows.contents.is_valid())
 
     def _refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[LabelRows, pa.StringArray]]:
         for lines, ranks, _ in self._read(batches):
-            found = self._decoded(lines)
-            found = take_rows(found, np.flatnonzero(found.reasons))
-            yield found, self.places.uris.take(pa.array(ranks[found.origins]))
+            rows = self._decoded(lines)
+            rows = take_rows(rows, np.flatnonzero(rows.reasons))
+            yield rows, self.places.uris.take(pa.array(ranks[rows.origins]))
 
     def _read(
         self, batches: Iterable[pa.RecordBatch]
     ) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], NDArray[np.int64]]]:
         for batch in batches:
-            listed, ranks = self.places.listed(batch)
+            listed, ranks = self.places.keep_listed(batch)
             if len(self.apart) and not self.whole_files:
-                together = ~np.isin(ranks.to_numpy(), list(self.apart))
-                listed = listed.filter(pa.array(together))
-                ranks = ranks.filter(pa.array(together))
+                is_by_line = ~np.isin(ranks.to_numpy(), list(self.apart))
+                listed = listed.filter(pa.array(is_by_line))
+                ranks = ranks.filter(pa.array(is_by_line))
             if listed.num_rows:
                 yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
 
     def _decoded(self, lines: pa.StringArray) -> LabelRows:
         def refused(number: int, reason: Refusal) -> LabelRows:
-            return LabelRows.one_by_one(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
+            return LabelRows.decode_lines(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
 
-        return decode_by_parts([(0, len(lines))], lambda part: self._found(lines[part]), refused, "origins")
+        return decode_by_parts([(0, len(lines))], lambda part: self._parse_lines(lines[part]), refused, "origins")
 
-    def _found(self, lines: pa.StringArray) -> LabelRows:
-        decode = partial(labels_of_file if self.whole_files else labels_of_line, repairing=self.repairing)
+    def _parse_lines(self, lines: pa.StringArray) -> LabelRows:
+        decode = partial(parse_label_file if self.whole_files else parse_label_line, repairing=self.repairing)
         if self.whole_files:
-            return LabelRows.one_by_one(lines, np.arange(len(lines)), decode)
-        are_plain, keys, truths = plain_labels(lines)
-        others = LabelRows.one_by_one(lines, np.flatnonzero(~are_plain), decode)
+            return LabelRows.decode_lines(lines, np.arange(len(lines)), decode)
+        are_plain, keys, truths = parse_plain_labels(lines)
+        parsed_rows = LabelRows.decode_lines(lines, np.flatnonzero(~are_plain), decode)
         plain = pa.array(are_plain)
-        return others.in_order(np.flatnonzero(are_plain), keys.filter(plain), truths.filter(plain))
+        return parsed_rows.merge_plain_rows(np.flatnonzero(are_plain), keys.filter(plain), truths.filter(plain))
 
-    def _array_files(
+    def _find_array_files(
         self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: NDArray[np.int64], last: int
     ) -> NDArray[np.int32]:
         """The ranks of files whose first line begins with an array. last: the rank of the line before these."""
@@ -403,15 +403,19 @@ class GroundTruth:
         return np.array([rank for rank, line in firsts if ARRAY_BEGINNING.match(line)], np.int32)
 
 
-def plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
+def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
     """Which lines are single records with an id and a label in a known encoding, and the ids and truths of those."""
     table = parse_table(lines, MEMBERS)
     data, encodings = (pc.struct_field(get_member(table, "groundTruthData"), [i]) for i in range(2))
     ids = pc.struct_field(get_member(table, "eventMetadata"), [0])
-    known = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
-    flags: Flags = np.asarray(known) & are_there(pc.utf8_trim_whitespace(data)) & are_there(ids)
+    is_known_encoding = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
+    flags: Flags = np.asarray(is_known_encoding) & has_text(pc.utf8_trim_whitespace(data)) & has_text(ids)
     is_text = find_utf_8(lines)
     if is_text is not None:
         flags &= is_text
     written = pc.fill_null(encodings, "CSV")
-    return flags, ids, pc.binary_join_element_wise('{"data":', json_texts(data), ',"encoding":"', written, '"}', "")
+    return (
+        flags,
+        ids,
+        pc.binary_join_element_wise('{"data":', format_json_texts(data), ',"encoding":"', written, '"}', ""),
+    )

@@ -16,8 +16,8 @@ from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal
 from spark_model_monitor.running.merging.captured import REFUSED
 from spark_model_monitor.running.merging.labels import ELEMENTS, GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.rows import Counts, Remembered
-from spark_model_monitor.running.merging.sources import HourFolder, HourlySource, text_of
-from spark_model_monitor.running.merging.staging import Side, StagedHours
+from spark_model_monitor.running.merging.sources import HourFolder, HourlySource, format_hour
+from spark_model_monitor.running.merging.staging import JoinInput, StagedHours
 from spark_model_monitor.storage import StoredFile
 
 LEDGER = "ledger.json"
@@ -79,7 +79,7 @@ class MergeLedger:
             "version": 1,
             "window": None
             if self.first is None or self.last is None
-            else {"start": text_of(self.first), "end": text_of(self.last + 1)},
+            else {"start": format_hour(self.first), "end": format_hour(self.last + 1)},
             "coverage": counts.share,
             "captures": {
                 "read": self.captures_read,
@@ -88,7 +88,7 @@ class MergeLedger:
                 "without_label": self.without_label,
                 "outside_window": self.captures.refused.get(Refusal.OUTSIDE_WINDOW, 0),
                 "without_data": self.captures.refused.get(Refusal.WITHOUT_DATA, 0),
-                "quarantined": _by_text(self.quarantined),
+                "quarantined": _count_by_text(self.quarantined),
                 "with_the_id_of_another": self.captures.counts[("with the id of another",)],
             },
             "labels": {
@@ -98,19 +98,24 @@ class MergeLedger:
                 "without_capture": self.labels_without_capture,
                 "duplicates": {"same_label": self.labels.repeated, "another_label": self.labels.contradicted},
                 "outside_window": self.labels.outside_window,
-                "quarantined": _by_text(self.labels.refused),
+                "quarantined": _count_by_text(self.labels.refused),
                 "repaired": {repair.text: count for repair, count in sorted(self.labels.repaired.items())},
             },
             "hours": [
-                {"folder": hour.path, "captures": found.captures, "matched": found.labelled, "coverage": found.share}
-                for hour, found in self.captures.hours.items()
+                {
+                    "folder": hour.path,
+                    "captures": coverage.captures,
+                    "matched": coverage.labelled,
+                    "coverage": coverage.share,
+                }
+                for hour, coverage in self.captures.hours.items()
             ],
             "files": {"captures": list(map(asdict, self.files)), "labels": list(map(asdict, self.label_files))},
         }
         return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _by_text(refused: Mapping[Refusal, int]) -> dict[str, int]:
+def _count_by_text(refused: Mapping[Refusal, int]) -> dict[str, int]:
     return {reason.text: count for reason, count in sorted(refused.items())}
 
 
@@ -155,7 +160,7 @@ def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> by
     """The bytes of `restatement.json`. first, last: the hours of the run's window."""
     document = {
         "version": 1,
-        "window": {"start": text_of(first), "end": text_of(last + 1)},
+        "window": {"start": format_hour(first), "end": format_hour(last + 1)},
         "hours": [
             {
                 "folder": hour.hour.path,
@@ -178,14 +183,14 @@ def is_of_window(content: bytes, first: int, last: int) -> bool:
         window = json.loads(content)["window"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
-    return bool(window == {"start": text_of(first), "end": text_of(last + 1)})
+    return bool(window == {"start": format_hour(first), "end": format_hour(last + 1)})
 
 
-def put_aside(
+def quarantine_records(
     engine: Engine,
     captures: HourlySource,
     labels: HourlySource,
-    sides: Sequence[Side],
+    join_inputs: Sequence[JoinInput],
     output_path: str,
     long_lines: Sequence[LongLine] = (),
 ) -> str:
@@ -193,20 +198,20 @@ def put_aside(
 
     Raises OutputFailed if they can't be written.
     """
-    tasks = [(side, side.task) for side in sides if not isinstance(side.task, Remembered)]
-    truth = [(side, task) for side, task in tasks if isinstance(task, GroundTruth)]
-    lines = [side.mapped(task.refused, REFUSED) for side, task in tasks]
-    elements = [side.mapped(task.refused_elements, ELEMENTS) for side, task in truth]
+    tasks = [(join_input, join_input.task) for join_input in join_inputs if not isinstance(join_input.task, Remembered)]
+    truth = [(join_input, task) for join_input, task in tasks if isinstance(task, GroundTruth)]
+    lines = [join_input.mapped(task.refused, REFUSED) for join_input, task in tasks]
+    elements = [join_input.mapped(task.refused_elements, ELEMENTS) for join_input, task in truth]
     dataset = Dataset(
-        reduce(_beside, lines),
+        reduce(_concat, lines),
         (),
         Listing(captures.path, (), (*captures.places, *labels.places)),
         refusable=True,
         long_lines=tuple(sorted(long_lines)),
     )
-    also = reduce(_beside, elements) if elements else None  # there may be no ground truth yet
+    also = reduce(_concat, elements) if elements else None  # there may be no ground truth yet
     return write_quarantine(dataset, output_path, partial(engine.implementation(find_rejected_lines), also=also))
 
 
-def _beside(some: Partitions, others: Partitions) -> Partitions:
-    return some.concat(others)
+def _concat(first: Partitions, second: Partitions) -> Partitions:
+    return first.concat(second)

@@ -13,7 +13,7 @@ from spark_model_monitor.data.records.outcome_values import OF_CLASSES
 from spark_model_monitor.running.merging.captured import CapturedLines
 
 
-def with_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def add_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The outcomes of raw batches, each with the id of its record and its position in the record."""
     for batch in batches:
         rows = decoder(batch)
@@ -28,7 +28,9 @@ def with_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBat
             ids.take(pa.array(rows.sources)),
             numbers - np.maximum.accumulate(np.where(rows.is_first, numbers, 0)),
         ]
-        columns += [nothing if each is None else each.cast(nothing.type) for each in (rows.labels, rows.predictions)]
+        columns += [
+            nothing if values is None else values.cast(nothing.type) for values in (rows.labels, rows.predictions)
+        ]
         columns += [pa.nulls(len(numbers), pa.float64()) if rows.scores is None else rows.scores, rows.reasons]
         columns.append(pa.nulls(len(numbers), OF_CLASSES) if rows.of_classes is None else rows.of_classes)
         yield pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=schema)

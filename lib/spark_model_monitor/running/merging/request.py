@@ -15,7 +15,7 @@ from spark_model_monitor.running.merging.choosing import ToLabel
 from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.ledger import MergeLedger
-from spark_model_monitor.running.merging.sources import HourFolder, Score, hour_of, hours_of, moment_of
+from spark_model_monitor.running.merging.sources import HourFolder, Score, containing_hour, count_hours, hour_start
 from spark_model_monitor.running.runtime.publishing import write_published
 from spark_model_monitor.running.scheduling.schedules import full_hour
 
@@ -81,7 +81,7 @@ class MergeRequest:
         """Whether no label of the window, or of a later one, can count for an hour."""
         return self.late_hours is None or self.first is None or hour.hour + self.late_hours < self.first
 
-    def of_hours(self, hours: Collection[int]) -> MergeRequest:
+    def with_hours(self, hours: Collection[int]) -> MergeRequest:
         """The request with a window, by default that of the hours of the captures.
 
         Raises BadConfiguration if there are none, and an option needs them.
@@ -92,7 +92,7 @@ class MergeRequest:
                     f"{self.captures}: no folder names an hour, so that --late-labels and --absent-label need a window; write "
                     "--start-time and --end-time, or --scheduled-time"
                 )
-            return replace(self, first=min(hours), last=max(hours)).of_hours(hours)
+            return replace(self, first=min(hours), last=max(hours)).with_hours(hours)
         if self.last is None or self.as_of is not None:
             return self
         return replace(self, as_of=self.last + 1)
@@ -109,22 +109,22 @@ def merge_request(config: JobConfig) -> MergeRequest:
     window = configured_window(config)
     first = last = as_of = None
     if window is not None:
-        first = hour_of(window.start)
+        first = containing_hour(window.start)
         # the service took the whole folder of the hour in which the window ends (C6.2c)
-        last = hour_of(window.end if config.replays_service else window.end - A_MOMENT)
-        as_of = hour_of(full_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
+        last = containing_hour(window.end if config.replays_service else window.end - A_MOMENT)
+        as_of = containing_hour(full_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
     _require_sense(config)
     return MergeRequest(
         config.dataset_source,
         config.ground_truth_source or "",
         config.output_path,
-        dataset_format=_format_of(config),
+        dataset_format=_output_format(config),
         first=first,
         last=last,
         as_of=as_of,
-        late_hours=None if config.late_labels is None else hours_of(config.late_labels),
+        late_hours=None if config.late_labels is None else count_hours(config.late_labels),
         absent_label=config.absent_label,
-        after_hours=0 if config.after is None else hours_of(config.after),
+        after_hours=0 if config.after is None else count_hours(config.after),
         to_label=ToLabel(config.to_label, Score(config.score_attribute), config.to_label_seed)
         if config.to_label
         else None,
@@ -152,16 +152,16 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
         hours = [hour.hour for hour in ledger.captures.hours]
     else:
         hours = [ledger.first]
-    time = config.metric_time or (moment_of(min(hours)) if hours else datetime.now(timezone.utc))
+    time = config.metric_time or (hour_start(min(hours)) if hours else datetime.now(timezone.utc))
     write_published(metrics, config, time)
 
 
 def _hour_after(end: datetime) -> datetime:
     """The first full hour at or after the end of a window."""
-    return moment_of(hour_of(end - A_MOMENT) + 1)
+    return hour_start(containing_hour(end - A_MOMENT) + 1)
 
 
-def _format_of(config: JobConfig) -> CsvFormat | JsonFormat | None:
+def _output_format(config: JobConfig) -> CsvFormat | JsonFormat | None:
     """The format of transform outputs; None for captures, whose first file shows their format."""
     if isinstance(config.dataset_format, (CsvFormat, JsonFormat)):
         return config.dataset_format
@@ -176,12 +176,12 @@ def _require_sense(config: JobConfig) -> None:
     faults = []
     if (config.absent_label is None) != (config.after is None):
         if config.after is None:
-            given = "absent_label"
+            present = "absent_label"
             missing = "after"
         else:
-            given = "after"
+            present = "after"
             missing = "absent_label"
-        faults.append(f"{given} is given and {missing} is not; write --absent-label 0 --after PT24H, or neither")
+        faults.append(f"{present} is given and {missing} is not; write --absent-label 0 --after PT24H, or neither")
     if config.after is not None and config.late_labels is not None and config.after > config.late_labels:
         faults.append(
             f"after is {config.after} and late_labels {config.late_labels}: labels are not waited for that long; write a "

@@ -66,20 +66,20 @@ class Counts(Counter[tuple[Any, ...]]):
         """The counts of one name, by their numbers."""
         return {key[1:]: count for key, count in self.items() if key[0] == name}
 
-    def by(self, name: str, *numbers: NDArray[Any]) -> None:
+    def count_rows(self, name: str, *numbers: NDArray[Any]) -> None:
         """Count rows by the numbers in these arrays."""
         if len(numbers[0]):
             rows = np.stack(numbers)
             ends = np.append(np.flatnonzero((rows[:, 1:] != rows[:, :-1]).any(axis=0)) + 1, rows.shape[1])
             times = np.diff(ends, prepend=0)  # length of each run of equal rows, since records of an hour are adjacent
-            for *place, count in zip(*rows[:, ends - 1].tolist(), times.tolist(), strict=True):
-                key = (name, *place)
+            for *values, count in zip(*rows[:, ends - 1].tolist(), times.tolist(), strict=True):
+                key = (name, *values)
                 self[key] += count
 
     def add(self, name: str, counts: NDArray[np.int64], *numbers: NDArray[np.int64]) -> None:
         """Add counts by their numbers."""
-        for *place, count in zip(*(column.tolist() for column in (*numbers, counts)), strict=True):
-            key = (name, *place)
+        for *values, count in zip(*(column.tolist() for column in (*numbers, counts)), strict=True):
+            key = (name, *values)
             self[key] += count
 
     @property
@@ -87,30 +87,30 @@ class Counts(Counter[tuple[Any, ...]]):
         return json.dumps([[*key, count] for key, count in sorted(self.items()) if count])
 
     @classmethod
-    def of_text(cls, text: str) -> Counts:
+    def parse_text(cls, text: str) -> Counts:
         return cls({tuple(key): count for *key, count in json.loads(text)})
 
     def rows(self) -> Iterator[pa.RecordBatch]:
         """One row with the counts, if there are any."""
         if self:
-            yield rows_of(Role.COUNTS, {TEXT: pa.array([self.text])})
+            yield make_rows(Role.COUNTS, {TEXT: pa.array([self.text])})
 
 
 Columns: TypeAlias = Mapping[str, pa.Array]
 
 
-def rows_of(role: Role, columns: Columns, kept: Flags | None = None) -> pa.RecordBatch:
+def make_rows(role: Role, columns: Columns, selected: Flags | None = None) -> pa.RecordBatch:
     """Rows of a role with these columns, optionally only some rows; the other columns are null."""
     count = len(next(iter(columns.values())))
-    given = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
-    arrays = [given[field.name] if field.name in given else pa.nulls(count, field.type) for field in SCHEMA]
+    present = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
+    arrays = [present[field.name] if field.name in present else pa.nulls(count, field.type) for field in SCHEMA]
     rows = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
-    if kept is None or kept.all():
+    if selected is None or selected.all():
         return rows
-    return rows.filter(pa.array(kept))
+    return rows.filter(pa.array(selected))
 
 
-def json_texts(texts: pa.StringArray) -> pa.StringArray:
+def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
     """Texts in JSON notation, with quotes; null stays null."""
     plain = pc.binary_join_element_wise('"', texts, '"', "")
     odd = has_letters(texts, ESCAPED)
@@ -123,7 +123,7 @@ def json_texts(texts: pa.StringArray) -> pa.StringArray:
 ESCAPED = b'"\\' + bytes(range(32))
 
 
-def are_there(texts: pa.StringArray) -> Flags:
+def has_text(texts: pa.StringArray) -> Flags:
     """Which texts are neither null nor empty."""
     flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
     return flags
@@ -173,8 +173,8 @@ class Pending:
             return {}
         top = self._storage.resolved(self.folder)
         files = self._storage.list_files(self.folder)
-        found = [(HourFolder.of_state(file.path.removeprefix(top).lstrip("/")), file) for file in files]
-        return {hour: file for hour, file in found if hour is not None}
+        hour_files = [(HourFolder.parse_state_path(file.path.removeprefix(top).lstrip("/")), file) for file in files]
+        return {hour: file for hour, file in hour_files if hour is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,39 +188,39 @@ class Remembered:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            lines, ranks = self.places.listed(batch)
-            known = _parsed(lines.column(LINE))
+            lines, ranks = self.places.keep_listed(batch)
+            remembered = _parse_ids(lines.column(LINE))
             columns = {
-                KEY: known.column("id"),
+                KEY: remembered.column("id"),
                 "branch": self.places.branches.take(ranks),
                 "hour": self.places.hours.take(ranks),
-                "label": known.column("label"),
-                "absent": known.column("absent"),
+                "label": remembered.column("label"),
+                "absent": remembered.column("absent"),
             }
-            yield rows_of(self.role, columns, np.asarray(known.column("id").is_valid()))
+            yield make_rows(self.role, columns, np.asarray(remembered.column("id").is_valid()))
 
 
-def ids_of_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def parse_id_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The task that turns lines of ids into rows of `ID_SCHEMA`."""
     for batch in batches:
-        known = _parsed(batch.column(0))
-        yield known.filter(known.column("id").is_valid())
+        rows = _parse_ids(batch.column(0))
+        yield rows.filter(rows.column("id").is_valid())
 
 
-def _parsed(texts: pa.StringArray) -> pa.RecordBatch:
+def _parse_ids(texts: pa.StringArray) -> pa.RecordBatch:
     """The ids on some lines, one row each; all null for an invalid line."""
     lines = texts.cast(pa.binary()).to_pylist()
     table = parse_json_table(b"\n".join(lines), ID_SCHEMA)
     if table is None or table.num_rows != len(lines):
-        table = pa.Table.from_pylist([_id(line) for line in lines], ID_SCHEMA)
+        table = pa.Table.from_pylist([_parse_id(line) for line in lines], ID_SCHEMA)
     if lines:
         return table.combine_chunks().to_batches()[0]
     return pa.RecordBatch.from_pylist([], ID_SCHEMA)
 
 
-def _id(line: bytes) -> Mapping[str, object]:
+def _parse_id(line: bytes) -> Mapping[str, object]:
     try:
-        found: Mapping[str, object] = pa.Table.from_pylist([json.loads(line)], ID_SCHEMA).to_pylist()[0]
+        row: Mapping[str, object] = pa.Table.from_pylist([json.loads(line)], ID_SCHEMA).to_pylist()[0]
     except (pa.ArrowException, *MALFORMED):
         return {}
-    return found
+    return row

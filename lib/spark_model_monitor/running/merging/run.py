@@ -29,8 +29,14 @@ from spark_model_monitor.data.records.decoding import CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
 from spark_model_monitor.reports.outputs.files import find_unfinished, publish, run_before
-from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs, format_of
-from spark_model_monitor.running.merging.choosing import TO_LABEL, chosen_ids, to_label_json
+from spark_model_monitor.running.merging.captured import (
+    REFUSED_CAPTURES,
+    CapturedLines,
+    Captures,
+    Outputs,
+    detect_format,
+)
+from spark_model_monitor.running.merging.choosing import TO_LABEL, choose_ids, format_to_label
 from spark_model_monitor.running.merging.joining import Join
 from spark_model_monitor.running.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.ledger import (
@@ -39,7 +45,7 @@ from spark_model_monitor.running.merging.ledger import (
     MergeLedger,
     RestatedHour,
     is_of_window,
-    put_aside,
+    quarantine_records,
     restated_hours,
     restatement_json,
 )
@@ -50,12 +56,12 @@ from spark_model_monitor.running.merging.sources import (
     FileLocations,
     HourFolder,
     HourlySource,
+    count_partitions,
+    format_hour,
     list_hours,
-    outputs_of_manifests,
-    partitions_of,
-    text_of,
+    select_manifest_outputs,
 )
-from spark_model_monitor.running.merging.staging import Side, StagedHours, parts_of, place_hours, stage
+from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
 from spark_model_monitor.storage import Storage, holding, join
 
 log = logging.getLogger(__name__)
@@ -87,7 +93,7 @@ def merge(
     storage = engine.storage(request.output_path)
     with holding(storage, request.output_path) as lease:
         captures = _list_captures(engine, request, request.hours)
-        request = request.of_hours(captures.hours)
+        request = request.with_hours(captures.hours)
         pending = None
         if request.late_hours is not None:
             pending = Pending(engine, request.output_path)
@@ -96,25 +102,32 @@ def merge(
                 f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
             )
         with _staging(storage, request.output_path, lease.run) as folder:
+            # The window's hours, in a working folder, and whether enough of them could be joined
             window = _Hours(engine, request, captures, request.hours, pending)
-            staged = window.staged(join(folder, "window"), before=window.among, earlier=_remembered(request, pending))
-            ledger = _account(request, window, staged)
+            staged = window.stage_hours(
+                join(folder, "window"), before=window.remembered_hours, earlier=_list_earlier_hours(request, pending)
+            )
+            ledger = _make_ledger(request, window, staged)
             _require_enough(request, ledger, window)
-            again = _merged_again(engine, request, staged, pending, join(folder, "earlier"))
-            restated = _restated(pending, again, staged)
+
+            # Earlier hours whose labels came or changed since they were merged
+            remerged = _merge_changed_hours(engine, request, staged, pending, join(folder, "earlier"))
+            restated = _list_restated_hours(pending, remerged, staged)
             _log(ledger, restated)
+
+            # From here on, files at the output change
             before_publishing()
-            changed = place_hours(staged, staged.hours, request.output_path, storage)
-            changed += place_hours(again, again.hours, request.output_path, storage)
+            changed = publish_hours(staged, staged.hours, request.output_path, storage)
+            changed += publish_hours(remerged, remerged.hours, request.output_path, storage)
             _publish(window, request, ledger, restated, staged)
             if pending is not None:
-                pending.remember({**again.ids, **staged.ids})
+                pending.remember({**remerged.ids, **staged.ids})
                 pending.forget([hour for hour in pending.hours if request.is_over(hour)])
     return Merged(ledger, tuple(restated), changed)
 
 
 def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
-    return outputs_of_manifests(engine, list_hours(engine, request.captures, hours), request.manifest_root)
+    return select_manifest_outputs(engine, list_hours(engine, request.captures, hours), request.manifest_root)
 
 
 class _Hours:
@@ -134,34 +147,34 @@ class _Hours:
         self._hours = hours
         self._pending = pending
         self.labels = self._labels()
-        self._parts = parts_of(captures, pending.hours if pending else ())
+        self._parts = plan_parts(captures, pending.hours if pending else ())
         self._arrays: Collection[int] = ()
 
     @property
     def partitions(self) -> int:
         """The number of buckets for the join."""
-        return partitions_of(self.captures, self.labels)
+        return count_partitions(self.captures, self.labels)
 
     @property
-    def among(self) -> list[HourFolder]:
+    def remembered_hours(self) -> list[HourFolder]:
         """The remembered hours among these."""
         if self._pending is None or self._hours is None:
             return []
         return [hour for hour in self._pending.hours if hour.hour in self._hours]
 
     @property
-    def sides(self) -> list[Side]:
+    def join_inputs(self) -> list[JoinInput]:
         """The captures, and the labels, line by line and from files that are a single array."""
-        sides = [self._records()] if self.captures.files else []
+        join_inputs = [self._captures_input()] if self.captures.files else []
         if self.labels.files:
             truth = GroundTruth(FileLocations.of(self.labels.files, ()), self.request.repairing, self._arrays)
-            sides.append(Side(self.labels.lines(self.engine), truth))
+            join_inputs.append(JoinInput(self.labels.lines(self.engine), truth))
             if self._arrays:
-                files = self.labels.of_files(self._arrays).lines(self.engine, whole_files=True)
-                sides.append(Side(files, replace(truth, whole_files=True)))
-        return sides
+                files = self.labels.select_files(self._arrays).lines(self.engine, whole_files=True)
+                join_inputs.append(JoinInput(files, replace(truth, whole_files=True)))
+        return join_inputs
 
-    def staged(
+    def stage_hours(
         self, folder: str, *, before: Collection[HourFolder] = (), earlier: Collection[HourFolder] = ()
     ) -> StagedHours:
         """The hours, merged. before, earlier: remembered hours that are merged again, and hours that may have changed.
@@ -172,18 +185,18 @@ class _Hours:
         merging = Join(self._parts, request.period, request.absent, request.first or 0)
         remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
         if self._pending:
-            held = [self._pending.source([*before, *earlier])]
+            pending_sources = [self._pending.source([*before, *earlier])]
         else:
-            held = []
-        fewest = partitions_of(self.labels, *held, size_bytes=LABEL_BYTES)
+            pending_sources = []
+        fewest = count_partitions(self.labels, *pending_sources, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
-        self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._longest_line())
+        self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
         listings = self.captures.listing, self.labels.listing
         with naming_faulty_files(self.engine, *listings):
-            staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions, fewest)
+            staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
-                staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions, fewest)
+                staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
         require_unchanged(self.engine, *listings)
@@ -203,7 +216,7 @@ class _Hours:
 
     @cached_property
     def _kind(self) -> CaptureFormat | CsvFormat | JsonFormat:
-        return self.request.dataset_format or format_of(self.engine, self.captures)
+        return self.request.dataset_format or detect_format(self.engine, self.captures)
 
     def _labels(self) -> HourlySource:
         request = self.request
@@ -215,22 +228,22 @@ class _Hours:
             return source
         raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
 
-    def _records(self) -> Side:
+    def _captures_input(self) -> JoinInput:
         """The captured lines, and the decoder for their format."""
-        kind = self._kind
+        captured_format = self._kind
         score = None
         if self.request.to_label:
             score = self.request.to_label.score
-        encoding = CSV if isinstance(kind, CsvFormat) else JSON
-        decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(encoding, score)
-        places = FileLocations.of(self.captures.files, self._parts.branches)
+        encoding = CSV if isinstance(captured_format, CsvFormat) else JSON
+        decoder = CapturedLines(score) if isinstance(captured_format, CaptureFormat) else Outputs(encoding, score)
+        locations = FileLocations.of(self.captures.files, self._parts.branches)
         header = None
-        if isinstance(kind, CsvFormat) and kind.header:
+        if isinstance(captured_format, CsvFormat) and captured_format.header:
             header = self._header()
-        lines = self.captures.lines(self.engine, whole_files=_is_document(kind))
-        return Side(lines, Captures(decoder, places, self._hours, header))
+        lines = self.captures.lines(self.engine, whole_files=_is_document(captured_format))
+        return JoinInput(lines, Captures(decoder, locations, self._hours, header))
 
-    def _longest_line(self) -> int:
+    def _measure_longest_line(self) -> int:
         """The length of a long captured line, in bytes, from the first file."""
         files = self.captures.files
         if files:
@@ -241,13 +254,15 @@ class _Hours:
         head = read_head(self.engine.storage(self.captures.path), self.captures.files[0].file)
         return find_first_line(head.decode("utf-8", "replace")) or ""
 
-    def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[Side]:
+    def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[JoinInput]:
         source = None
         if self._pending:
             source = self._pending.source(hours)
         if source is None or not source.files:
             return []
-        return [Side(source.lines(self.engine), Remembered(FileLocations.of(source.files, self._parts.branches), role))]
+        return [
+            JoinInput(source.lines(self.engine), Remembered(FileLocations.of(source.files, self._parts.branches), role))
+        ]
 
 
 def _is_document(kind: object) -> bool:
@@ -266,7 +281,7 @@ def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
         storage.delete(above)
 
 
-def _account(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
+def _make_ledger(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
     if request.last is not None:
         last = request.last
     else:
@@ -284,7 +299,7 @@ def _account(request: MergeRequest, window: _Hours, staged: StagedHours) -> Merg
     )
 
 
-def _remembered(request: MergeRequest, pending: Pending | None) -> list[HourFolder]:
+def _list_earlier_hours(request: MergeRequest, pending: Pending | None) -> list[HourFolder]:
     """The hours outside the window to which labels of the window may belong."""
     if pending is None or request.first is None or request.last is None:
         return []
@@ -293,48 +308,50 @@ def _remembered(request: MergeRequest, pending: Pending | None) -> list[HourFold
     return sorted(hour for hour in pending.hours if hour.hour not in window and hour.hour in reached)
 
 
-def _merged_again(
+def _merge_changed_hours(
     engine: Engine, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
 ) -> StagedHours:
     """The changed hours, merged from their captures and all labels that may belong to them."""
-    news = staged.hours_counted("news").keys()
+    news = staged.counts_by_hour("news").keys()
     if pending is None or not news:
         return StagedHours(folder)
     hours = {hour.hour for hour in news}
-    again = _Hours(engine, request, _list_captures(engine, request, hours), hours, pending).staged(folder, before=news)
-    had = again.hours_counted("remembered")
-    gone = {hour for hour in news if hour not in again.hours or again.hours[hour].captures < had[hour]}
+    remerged = _Hours(engine, request, _list_captures(engine, request, hours), hours, pending).stage_hours(
+        folder, before=news
+    )
+    had = remerged.counts_by_hour("remembered")
+    gone = {hour for hour in news if hour not in remerged.hours or remerged.hours[hour].captures < had[hour]}
     for hour in sorted(gone):
         log.warning("%s is left unchanged: captures that were merged into it are gone", hour.path)
-    return again.of(news - gone)
+    return remerged.select_hours(news - gone)
 
 
-def _restated(pending: Pending | None, *merged: StagedHours) -> list[RestatedHour]:
+def _list_restated_hours(pending: Pending | None, *merged: StagedHours) -> list[RestatedHour]:
     """The changes since these hours were last merged."""
     if pending is None:
         return []
-    found = [
+    restated = [
         restated_hour
         for hours in merged
         for restated_hour in restated_hours(hours.counts, hours.parts.branches, hours.hours)
     ]
-    return sorted(found, key=lambda one: one.hour)
+    return sorted(restated, key=lambda changed: changed.hour)
 
 
 def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) -> None:
     quarantine = None
     if ledger.quarantined or ledger.labels.refused:
         long_lines = (*window.long_captures, *window.long_labels)
-        quarantine = put_aside(
-            window.engine, window.captures, window.labels, window.sides, request.output_path, long_lines
+        quarantine = quarantine_records(
+            window.engine, window.captures, window.labels, window.join_inputs, request.output_path, long_lines
         )
     else:
         clear_quarantine(window.engine, request.output_path)
-    sides = (
+    accounts = (
         ("captures", ledger.quarantined, ledger.captures_read),
         ("labels", ledger.labels.refused, ledger.labels.read),
     )
-    for name, reasons, read in sides:
+    for name, reasons, read in accounts:
         count = sum(reasons.values())
         texts = ", ".join(f"{number:,} {reason.text}" for reason, number in reasons.items())
         if count:
@@ -372,16 +389,20 @@ def _publish(
     """Publish the run's documents, unless identical ones are there already."""
     files = {LEDGER: ledger.to_json()}
     if request.late_hours is not None and request.first is not None and request.last is not None:
-        files[RESTATEMENT] = _restatement(window.engine, request, restated, request.first, request.last)
+        files[RESTATEMENT] = _format_restatement(window.engine, request, restated, request.first, request.last)
     if request.to_label is not None:
-        files[TO_LABEL] = to_label_json(chosen_ids(window.engine, staged.waiting, request.to_label, window.partitions))
+        files[TO_LABEL] = format_to_label(
+            choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
+        )
     before = run_before(request.output_path)
     is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
     if not is_there or find_unfinished(request.output_path):
         publish(files, request.output_path)
 
 
-def _restatement(engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int) -> bytes:
+def _format_restatement(
+    engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
+) -> bytes:
     """What this run restated; or what an earlier run for the same window did, if this one found no changes."""
     storage = engine.storage(request.output_path)
     path = join(request.output_path, RESTATEMENT)
@@ -395,7 +416,7 @@ def _restatement(engine: Engine, request: MergeRequest, restated: list[RestatedH
 def _in_window(request: MergeRequest) -> str:
     if not request.hours:
         return ""
-    return f" for {text_of(min(request.hours))} to {text_of(max(request.hours) + 1)}"
+    return f" for {format_hour(min(request.hours))} to {format_hour(max(request.hours) + 1)}"
 
 
 def _log(ledger: MergeLedger, restated: list[RestatedHour]) -> None:

@@ -47,7 +47,7 @@ class HourFolder:
     @property
     def path(self) -> str:
         """Its folder, relative to the captures or to the output."""
-        day = moment_of(self.hour).strftime("%Y/%m/%d/%H")
+        day = hour_start(self.hour).strftime("%Y/%m/%d/%H")
         if self.branch:
             return join(self.branch, day)
         return day
@@ -60,57 +60,59 @@ class HourFolder:
     @property
     def state(self) -> str:
         """The path of its ids, relative to the folder of all of them."""
-        hour = moment_of(self.hour).strftime("%Y-%m-%dT%H.jsonl")
+        hour = hour_start(self.hour).strftime("%Y-%m-%dT%H.jsonl")
         if self.branch:
             return join(self.branch, hour)
         return hour
 
     @classmethod
-    def of_state(cls, path: str) -> HourFolder | None:
+    def parse_state_path(cls, path: str) -> HourFolder | None:
         """The hour with this `state` path; None if there is no such hour."""
         branch, _, name = path.rpartition("/")
         try:
-            found = cls(branch, hour_of(datetime.strptime(name, "%Y-%m-%dT%H.jsonl").replace(tzinfo=timezone.utc)))
+            folder = cls(
+                branch, containing_hour(datetime.strptime(name, "%Y-%m-%dT%H.jsonl").replace(tzinfo=timezone.utc))
+            )
         except ValueError:
             return None
-        return found if found.state == path else None
+        return folder if folder.state == path else None
 
 
-def hour_of(time: datetime) -> int:
+def containing_hour(time: datetime) -> int:
     """The hour that contains a time."""
     return int(time.timestamp()) // SECONDS
 
 
-def hours_of(period: timedelta) -> int:
+def count_hours(period: timedelta) -> int:
     """The number of whole hours that cover a period."""
     return -(-int(period.total_seconds()) // SECONDS)
 
 
-def moment_of(hour: int) -> datetime:
+def hour_start(hour: int) -> datetime:
     """The start of an hour."""
     return datetime.fromtimestamp(hour * SECONDS, timezone.utc)
 
 
-def text_of(hour: int) -> str:
+def format_hour(hour: int) -> str:
     """The start of an hour in the format of documents."""
-    return moment_of(hour).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return hour_start(hour).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def placed(folder: str, root: str) -> tuple[str, int | None]:
+def parse_hour_folder(folder: str, root: str) -> tuple[str, int | None]:
     """Branch and hour of a folder at or below `root`; the hour is None if neither names one."""
     below = folder.removeprefix(root).strip("/")
-    found = HOUR_PATH.fullmatch(below)
-    if found is not None:
-        return found[1] or "", _hour(found)
+    match = HOUR_PATH.fullmatch(below)
+    if match is not None:
+        return match[1] or "", _parse_hour(match)
     mounted = HOUR_PATH.fullmatch(folder)
     if mounted is None:
         return (below, None)
-    return ("", _hour(mounted))
+    return ("", _parse_hour(mounted))
 
 
-def _hour(found: re.Match[str]) -> int | None:
+def _parse_hour(match: re.Match[str]) -> int | None:
     try:
-        return hour_of(datetime(*(int(part) for part in found.groups()[1:]), tzinfo=timezone.utc))  # type: ignore[misc, arg-type]
+        return containing_hour(datetime(*(int(part) for part in match.groups()[1:]), tzinfo=timezone.utc))  # type: ignore[misc, arg-type]
     except ValueError:
         return None
 
@@ -124,27 +126,27 @@ class Score:
 
     attribute: str = "0"
 
-    def of_reply(self, data: str | None, encoding: str | None) -> str | None:
+    def read_reply(self, data: str | None, encoding: str | None) -> str | None:
         """The score as text; None if the reply has none at that location."""
         row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
         if (encoding or "").upper() == CSV:
-            return self._cell_of(row.split(","))
-        return self._member_of(row)
+            return self._read_cell(row.split(","))
+        return self._read_member(row)
 
-    def _cell_of(self, cells: list[str]) -> str | None:
+    def _read_cell(self, cells: list[str]) -> str | None:
         if self.attribute.isdecimal():
-            place = int(self.attribute)
+            index = int(self.attribute)
         else:
-            place = len(cells)
-        if place < len(cells):
-            return cells[place].strip(" ")
+            index = len(cells)
+        if index < len(cells):
+            return cells[index].strip(" ")
         return None
 
-    def _member_of(self, row: str) -> str | None:
+    def _read_member(self, row: str) -> str | None:
         if has_many_names(row):
             return None
         try:
-            found = json.loads(row, parse_float=str, parse_int=str)
+            value = json.loads(row, parse_float=str, parse_int=str)
         except (ValueError, RecursionError):
             return None
         if self.attribute.isdecimal():
@@ -152,13 +154,13 @@ class Score:
         else:
             path = self.attribute
         for name, index in STEP.findall(path):
-            found = _inside(found, int(index) if index else name)
-        if found is None or isinstance(found, str):
-            return found
-        return json.dumps(found)
+            value = _step_into(value, int(index) if index else name)
+        if value is None or isinstance(value, str):
+            return value
+        return json.dumps(value)
 
 
-def _inside(value: Any, step: int | str) -> Any:
+def _step_into(value: Any, step: int | str) -> Any:
     if isinstance(step, str):
         if isinstance(value, dict):
             return value.get(step)
@@ -202,15 +204,15 @@ class Parts:
         return numbers
 
     @property
-    def of_counts(self) -> int:
+    def counts_number(self) -> int:
         """The number for lines that belong to no hour."""
         return int(Kind.COUNTS) * self.slices
 
     def read(self, number: int) -> tuple[Kind, HourFolder, int]:
         """Kind, hour and slice of a number."""
-        rest, slice_ = divmod(number, self.slices)
-        rest, kind = divmod(rest, len(Kind))
-        hour, branch = divmod(rest, len(self.branches))
+        remainder, slice_ = divmod(number, self.slices)
+        remainder, kind = divmod(remainder, len(Kind))
+        hour, branch = divmod(remainder, len(self.branches))
         return Kind(kind), HourFolder(self.branches[branch], hour), slice_
 
 
@@ -289,12 +291,12 @@ class HourlySource:
         """The lines that are too long, which readers skip."""
         return find_long_lines(engine, self.stored_files)
 
-    def of_files(self, ranks: Collection[int]) -> HourlySource:
+    def select_files(self, ranks: Collection[int]) -> HourlySource:
         """The same files in the same order, but only some of them are read."""
         return replace(self, places=tuple(self.files[rank].file.path for rank in sorted(ranks)))
 
 
-def partitions_of(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) -> int:
+def count_partitions(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) -> int:
     """The number of partitions for these sources, each with about this many bytes; depends on the data alone."""
     return max(1, -(-sum(source.text_bytes for source in sources) // size_bytes))
 
@@ -309,20 +311,22 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
     if hours is None:
         folders = [path]
     else:
-        folders = list_hour_folders(storage, path, map(moment_of, sorted(hours)))
-    files = [_placed(file, root) for folder in folders for file in storage.list_files(folder) if file.size_bytes]
+        folders = list_hour_folders(storage, path, map(hour_start, sorted(hours)))
+    files = [_locate_file(file, root) for folder in folders for file in storage.list_files(folder) if file.size_bytes]
     return HourlySource(
         root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)
     )
 
 
-def _placed(file: StoredFile, root: str) -> HourlyFile:
+def _locate_file(file: StoredFile, root: str) -> HourlyFile:
     # a source that is a single file has an empty branch
-    branch, hour = placed(file.path.rpartition("/")[0], root.rpartition("/")[0] if file.path == root else root)
+    branch, hour = parse_hour_folder(
+        file.path.rpartition("/")[0], root.rpartition("/")[0] if file.path == root else root
+    )
     return HourlyFile(file, branch, hour)
 
 
-def outputs_of_manifests(engine: Engine, source: HourlySource, manifest_root: str | None) -> HourlySource:
+def select_manifest_outputs(engine: Engine, source: HourlySource, manifest_root: str | None) -> HourlySource:
     """The files named by the listed manifests, in the manifests' hours, and the listed files that are not manifests.
 
     manifest_root: as in `ReadOptions`. Raises BadInput as `list_named_files`.
@@ -358,7 +362,7 @@ class FileLocations:
         """branches: by number."""
         number = {branch: index for index, branch in enumerate(branches)}
         uris = [format_uri(file.file.path) for file in files]
-        spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in spellings_of(uri)]
+        spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in list_spellings(uri)]
         keys = np.array(compute_file_keys([spelling for spelling, _ in spelled]), np.int64)
         order = np.argsort(keys, kind="stable")
         return cls(
@@ -369,16 +373,16 @@ class FileLocations:
             pa.array([file.hour for file in files], pa.int64()),
         )
 
-    def listed(self, lines: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Int32Array]:
+    def keep_listed(self, lines: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Int32Array]:
         """The lines of listed files, and the rank of each; files added after the listing are skipped."""
-        places, known = find_file_indices(self.keys, lines)
-        if not known.all():
-            lines = lines.filter(pa.array(known))
-            places = places[known]
-        return lines, pa.array(self.ranks[places], pa.int32())
+        indices, is_listed = find_file_indices(self.keys, lines)
+        if not is_listed.all():
+            lines = lines.filter(pa.array(is_listed))
+            indices = indices[is_listed]
+        return lines, pa.array(self.ranks[indices], pa.int32())
 
 
-def spellings_of(uri: str) -> tuple[str, ...]:
+def list_spellings(uri: str) -> tuple[str, ...]:
     """How `input_file_name()` may spell a file: without a host, Spark writes one slash or three."""
     scheme, slashes, path = uri.partition(":/")
     if not slashes or path.startswith("/"):

@@ -28,7 +28,7 @@ NO_PARTS = Parts(("",), 1)
 
 
 @dataclass(frozen=True)
-class Side:
+class JoinInput:
     """Lines, and the task that turns them into rows of `rows.SCHEMA`."""
 
     lines: Lines
@@ -77,17 +77,17 @@ class StagedHours:
         """The files of ids of captures that wait for a label."""
         return [path for (kind, _), files in self.files.items() if kind is Kind.WAITING for path in files]
 
-    def of(self, hours: Collection[HourFolder]) -> StagedHours:
+    def select_hours(self, hours: Collection[HourFolder]) -> StagedHours:
         """The same for some of the hours."""
         return replace(self, hours={hour: counts for hour, counts in self.hours.items() if hour in hours})
 
-    def hours_counted(self, name: str) -> dict[HourFolder, int]:
+    def counts_by_hour(self, name: str) -> dict[HourFolder, int]:
         """The counts of a name, by hour."""
-        found = self.counts.of(name).items()
-        return {HourFolder(self.parts.branches[branch], hour): count for (branch, hour), count in found}
+        counts = self.counts.of(name).items()
+        return {HourFolder(self.parts.branches[branch], hour): count for (branch, hour), count in counts}
 
 
-def parts_of(captures: HourlySource, remembered: Collection[HourFolder]) -> Parts:
+def plan_parts(captures: HourlySource, remembered: Collection[HourFolder]) -> Parts:
     """The numbering of the lines of these captures, and of remembered hours."""
     branches = {*captures.branches, *(hour.branch for hour in remembered)}
     return Parts(
@@ -96,35 +96,40 @@ def parts_of(captures: HourlySource, remembered: Collection[HourFolder]) -> Part
 
 
 def stage(
-    engine: Engine, sides: Sequence[Side], join: Join, folder: str, partitions: int, fewest: int = 1
+    engine: Engine, join_inputs: Sequence[JoinInput], join: Join, folder: str, partitions: int, fewest: int = 1
 ) -> StagedHours:
     """Join the rows that the tasks make from the lines, and write the result to `folder`. One scan of the lines.
 
     partitions: number of buckets for the join, by id. fewest: number of buckets for the labels.
     """
-    if not sides:
+    if not join_inputs:
         return StagedHours(folder, parts=join.parts)
-    captures_last = sorted(sides, key=lambda side: isinstance(side.task, Captures))  # they stream past what is known
-    rows = reduce(lambda some, others: some.concat(others), [side.mapped(side.task, SCHEMA) for side in captures_last])
+    # Captures come last: they stream past what is known
+    captures_last = sorted(join_inputs, key=lambda join_input: isinstance(join_input.task, Captures))
+    row_parts = [join_input.mapped(join_input.task, SCHEMA) for join_input in captures_last]
+    rows = reduce(lambda first, second: first.concat(second), row_parts)
     lines = rows.repartition_by(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
     lines.repartition_by(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
-    return _staged(engine.storage(folder), folder, join.parts)
+    return _read_staged(engine.storage(folder), folder, join.parts)
 
 
-def _staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
+def _read_staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
     """The files that were written, by kind and hour, in the order of the slices."""
-    found: dict[tuple[Kind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
+    # Each file is a slice of one kind of one hour; those of counts are read at once
+    slices: dict[tuple[Kind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
     counts = Counts()
     for file in storage.list_files(folder):
         kind, hour, slice_ = parts.read(int(file.path.split("/")[-2].partition("=")[2]))
         if kind is Kind.COUNTS:  # one line per bucket
             for line in storage.read(file.path).decode().splitlines():
-                counts.update(Counts.of_text(line))
+                counts.update(Counts.parse_text(line))
         else:
-            found[kind, hour].append((slice_, file.path))
-    files = {key: [path for _, path in sorted(written)] for key, written in found.items()}
+            slices[kind, hour].append((slice_, file.path))
+    files = {key: [path for _, path in sorted(numbered_paths)] for key, numbered_paths in slices.items()}
+
+    # The coverage of each hour that has captures
     staged = StagedHours(folder, {}, files, counts, parts)
-    labelled, absent, waiting = (staged.hours_counted(name) for name in ("labelled", "absent", "waiting"))
+    labelled, absent, waiting = (staged.counts_by_hour(name) for name in ("labelled", "absent", "waiting"))
     hours = {
         hour: Coverage(
             labelled.get(hour, 0) + absent.get(hour, 0) + waiting.get(hour, 0),
@@ -139,15 +144,15 @@ def _staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
 log = logging.getLogger(__name__)
 
 
-def place_hours(staged: StagedHours, hours: Collection[HourFolder], output_path: str, storage: Storage) -> int:
+def publish_hours(staged: StagedHours, hours: Collection[HourFolder], output_path: str, storage: Storage) -> int:
     """Publish the merged records of these hours, and return how many have changed.
 
     Raises OutputFailed if one can't be written; those before it stay published, and a rerun continues.
     """
-    return sum(_place(staged, hour, output_path, storage) for hour in sorted(hours))
+    return sum(_publish_hour(staged, hour, output_path, storage) for hour in sorted(hours))
 
 
-def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Storage) -> bool:
+def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, storage: Storage) -> bool:
     folder = join(output_path, hour.path)
     target = join(folder, hour.part)
     files = staged.merged.get(hour)
@@ -155,7 +160,7 @@ def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Sto
         changed = storage.assemble(files, target)
     else:
         changed = storage.exists(target)
-    for path in _parts_in(folder, storage):
+    for path in _list_parts(folder, storage):
         name = path.rpartition("/")[2]
         if name != hour.part or not files:
             log.info("removing %s: the hour's records are in %s", path, hour.part if files else "none any more")
@@ -167,7 +172,7 @@ def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Sto
     return changed
 
 
-def _parts_in(folder: str, storage: Storage) -> list[str]:
+def _list_parts(folder: str, storage: Storage) -> list[str]:
     """The merged files in an hour's folder, whoever wrote them."""
     if not storage.exists(folder):
         return []

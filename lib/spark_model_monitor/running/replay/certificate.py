@@ -59,7 +59,7 @@ class Verdict:
         """The verdict that `plain` returned. Raises KeyError or TypeError if it is not one."""
         if "failure" in content:
             return cls(failure=str(content["failure"]))
-        violations = [Reported(**each) for each in content["violations"]]
+        violations = [Reported(**members) for members in content["violations"]]
         if not all(
             isinstance(text, str)
             for violation in violations
@@ -88,23 +88,30 @@ class Difference:
     text: str = ""
 
 
-def differences(expected: Verdict, actual: Verdict) -> tuple[Difference, ...]:
+def compare_verdicts(expected: Verdict, actual: Verdict) -> tuple[Difference, ...]:
     """The differences of `actual` from `expected`, by subject; empty if they are equal."""
     if expected.failure is not None or actual.failure is not None:
         return (Difference(Kind.FAILED, text=actual.failure or expected.failure or ""),)
-    return tuple(sorted(_of_violations(expected, actual), key=lambda each: (each.subject, each.check, each.text)))
+    return tuple(
+        sorted(
+            _compare_violations(expected, actual),
+            key=lambda difference: (difference.subject, difference.check, difference.text),
+        )
+    )
 
 
-def _of_violations(expected: Verdict, actual: Verdict) -> Iterator[Difference]:
+def _compare_violations(expected: Verdict, actual: Verdict) -> Iterator[Difference]:
     missing = expected.violations - actual.violations
     added = actual.violations - expected.violations
-    places = {(each.subject, each.check) for each in missing} & {(each.subject, each.check) for each in added}
-    for side, kind in ((missing, Kind.FEWER), (added, Kind.MORE)):
-        for each in side:
-            if (each.subject, each.check) not in places:
-                yield Difference(kind, each.subject, each.check, each.text)
+    changed_texts = {(violation.subject, violation.check) for violation in missing} & {
+        (violation.subject, violation.check) for violation in added
+    }
+    for violations, kind in ((missing, Kind.FEWER), (added, Kind.MORE)):
+        for violation in violations:
+            if (violation.subject, violation.check) not in changed_texts:
+                yield Difference(kind, violation.subject, violation.check, violation.text)
             elif kind is Kind.MORE:
-                yield Difference(Kind.OTHER_TEXT, each.subject, each.check, each.text)
+                yield Difference(Kind.OTHER_TEXT, violation.subject, violation.check, violation.text)
 
 
 VERSION = 1
@@ -147,29 +154,33 @@ class Certificate:
     @property
     def is_equal(self) -> bool:
         """Whether at least one window could be compared, and all of those are equal."""
-        compared = [found for window in self.windows if (found := self.differences_of(window)) is not None]
+        compared = [
+            window_differences
+            for window in self.windows
+            if (window_differences := self.compare_window(window)) is not None
+        ]
         return bool(compared) and not any(compared)
 
-    def differences_of(self, each: ReplayedWindow) -> tuple[Difference, ...] | None:
+    def compare_window(self, replayed: ReplayedWindow) -> tuple[Difference, ...] | None:
         """The differences between the compared columns of a window; None if there is nothing to compare."""
         if not self.with_reports:
-            return differences(each.service, each.default)
-        if each.report is None:
+            return compare_verdicts(replayed.service, replayed.default)
+        if replayed.report is None:
             return None
-        return differences(each.report, each.service)
+        return compare_verdicts(replayed.report, replayed.service)
 
-    def default_differences_of(self, each: ReplayedWindow) -> tuple[Difference, ...] | None:
+    def compare_default(self, replayed: ReplayedWindow) -> tuple[Difference, ...] | None:
         """The differences of our default from the service's verdict, reported or replayed."""
-        expected = each.report if self.with_reports else each.service
+        expected = replayed.report if self.with_reports else replayed.service
         if expected is None:
             return None
-        return differences(expected, each.default)
+        return compare_verdicts(expected, replayed.default)
 
     def summary(self) -> str:
         """The certificate's own line, and with reports one for our default; then items without a counterpart."""
-        lines = [self._line([self.differences_of(window) for window in self.windows])]
+        lines = [self._line([self.compare_window(window) for window in self.windows])]
         if self.with_reports:
-            by_default = self._line([self.default_differences_of(window) for window in self.windows])
+            by_default = self._line([self.compare_default(window) for window in self.windows])
             lines.append(f"our default beside the reports: {by_default}")
             without = sum(window.report is None for window in self.windows)
             lines += [f"{format_noun_count(without, 'window')} without a report"] if without else []
@@ -184,7 +195,7 @@ class Certificate:
 
     def to_text(self) -> str:
         """The table for people, the reports without a window, and the summary."""
-        rows = [self._row(window) for window in self.windows]
+        rows = [self._format_row(window) for window in self.windows]
         unmatched = "".join(f"no captures for the report in {folder}\n" for folder in self.unmatched)
         table = format_table(["window", "service's file", "--compat service", "our default", "verdict"], rows)
         return f"{table}\n{unmatched}{self.summary()}\n"
@@ -200,38 +211,40 @@ class Certificate:
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
-    def _row(self, each: ReplayedWindow) -> list[str]:
-        differences = self.differences_of(each)
+    def _format_row(self, replayed: ReplayedWindow) -> list[str]:
+        differences = self.compare_window(replayed)
         return [
-            f"{each.window.start:%Y-%m-%dT%HZ}",
-            _NOTHING if each.report is None else _cell(each.report),
-            _cell(each.service),
-            _cell(each.default),
-            "no report" if differences is None else _sentence(differences) or "equal",
+            f"{replayed.window.start:%Y-%m-%dT%HZ}",
+            _NOTHING if replayed.report is None else _format_cell(replayed.report),
+            _format_cell(replayed.service),
+            _format_cell(replayed.default),
+            "no report" if differences is None else _format_counts(differences) or "equal",
         ]
 
-    def _plain(self, each: ReplayedWindow) -> dict[str, Any]:
-        differences = self.differences_of(each)
-        by_default = self.default_differences_of(each)
+    def _plain(self, replayed: ReplayedWindow) -> dict[str, Any]:
+        differences = self.compare_window(replayed)
+        by_default = self.compare_default(replayed)
         return {
-            "start": each.window.start.isoformat(),
-            "end": each.window.end.isoformat(),
-            "report": each.folder,
+            "start": replayed.window.start.isoformat(),
+            "end": replayed.window.end.isoformat(),
+            "report": replayed.folder,
             "equal": None if differences is None else not differences,
-            "service_file": None if each.report is None else each.report.plain(),
-            "compat_service": each.service.plain(),
-            "default": each.default.plain(),
-            "differences": _plain_differences(differences),
+            "service_file": None if replayed.report is None else replayed.report.plain(),
+            "compat_service": replayed.service.plain(),
+            "default": replayed.default.plain(),
+            "compare_verdicts": _plain_differences(differences),
             "differences_of_default": _plain_differences(by_default),
         }
 
     def _line(self, of_windows: Iterable[tuple[Difference, ...] | None]) -> str:
-        compared = [found for found in of_windows if found is not None]
-        differing = [found for found in compared if found]
+        compared = [differences for differences in of_windows if differences is not None]
+        differing = [differences for differences in compared if differences]
         equal = f"{len(compared) - len(differing):,} of {format_noun_count(len(compared), 'window')} equal"
         if not differing:
             return equal
-        topics = Counter(topic for found in differing for topic in {self._topic(each) for each in found})
+        topics = Counter(
+            topic for differences in differing for topic in {self._topic(difference) for difference in differences}
+        )
         named = ", ".join(topic for topic, _ in sorted(topics.items(), key=lambda item: (-item[1], item[0])))
         return f"{equal}; {len(differing):,} differ{'s' if len(differing) == 1 else ''}: {named}"
 
@@ -247,18 +260,18 @@ class Certificate:
         return _TOPICS.get(difference.check, difference.check)
 
 
-def _sentence(found: Sequence[Difference]) -> str:
-    counts = Counter(difference.kind for difference in found)
+def _format_counts(differences: Sequence[Difference]) -> str:
+    counts = Counter(difference.kind for difference in differences)
     if counts[Kind.FAILED]:
         return "no verdict"
     return ", ".join(f"{count:,} {kind.value}" for kind in Kind if (count := counts[kind]))
 
 
-def _cell(verdict: Verdict) -> str:
+def _format_cell(verdict: Verdict) -> str:
     if verdict.failure is not None:
         return "failed"
     return f"{len(verdict.violations):,}"
 
 
-def _plain_differences(found: Sequence[Difference] | None) -> list[dict[str, str]]:
-    return [{**asdict(each), "kind": each.kind.value} for each in found or ()]
+def _plain_differences(differences: Sequence[Difference] | None) -> list[dict[str, str]]:
+    return [{**asdict(difference), "kind": difference.kind.value} for difference in differences or ()]

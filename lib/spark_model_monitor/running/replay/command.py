@@ -33,7 +33,7 @@ from spark_model_monitor.running.configuration.reading import (
 )
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, start_logging
-from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, run_windows, windows_of
+from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, list_windows, run_windows
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
 
@@ -68,24 +68,24 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
 
     Raises BadConfiguration for a flag that is missing, unknown, or set by the replay itself.
     """
-    given, monitoring = _parser().parse_known_args(list(arguments))
+    parsed, monitoring = _make_parser().parse_known_args(list(arguments))
     for word in monitoring:
         if word.partition("=")[0] in SET_BY_REPLAY:
             raise BadConfiguration(
                 f"{word.partition('=')[0]} is no flag of a replay, which finds its windows below --windows and runs each with "
                 "both values of --compat"
             )
-    output_path = given.output_path or _default_output(environment)
+    output_path = parsed.output_path or _default_output(environment)
     monitoring += ["--output-path", output_path]
-    if given.windows is not None:
-        monitoring += ["--dataset-source", given.windows]
+    if parsed.windows is not None:
+        monitoring += ["--dataset-source", parsed.windows]
     sources = read_sources(monitoring, environment)
     if sources.text("dataset_source") is None:
         folder = "the folder above the captures' hour folders"
         raise BadConfiguration(f"--windows is missing; write --windows CAPTURES, {folder}")
     if sources.text("dataset_format") is None:
         monitoring += [flag_name("dataset_format"), "capture"]
-    return Request(given.reports, recurrence_of(given.schedule or HOURLY), output_path, monitoring)
+    return Request(parsed.reports, parse_recurrence(parsed.schedule or HOURLY), output_path, monitoring)
 
 
 def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
@@ -95,16 +95,16 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
     Raises BadConfiguration for errors that show before a job is started.
     """
     read_request(arguments, os.environ)
-    given, others = _parser().parse_known_args(list(arguments))
-    output_path = given.output_path or _default_output(os.environ)
-    words = [*others, "--output-path", output_path]
+    parsed, monitoring = _make_parser().parse_known_args(list(arguments))
+    output_path = parsed.output_path or _default_output(os.environ)
+    words = [*monitoring, "--output-path", output_path]
     for name in ("windows", "reports", "schedule"):
-        if getattr(given, name) is not None:
-            words += [flag_name(name), getattr(given, name)]
+        if getattr(parsed, name) is not None:
+            words += [flag_name(name), getattr(parsed, name)]
     if not is_local(output_path):
         sys.stderr.write(f"the result will be in {join(output_path, JSON_NAME)} and {TEXT_NAME} beside it\n")
         return (start_job or _submit)(JOB, words)
-    result = local_path(join(output_path, JSON_NAME if given.json else TEXT_NAME))
+    result = local_path(join(output_path, JSON_NAME if parsed.json else TEXT_NAME))
     result.unlink(missing_ok=True)
     status = (start_job or _submit)(JOB, words)
     if result.is_file():
@@ -122,7 +122,7 @@ def _default_output(environment: Mapping[str, str]) -> str:
     return str(cache_directory(environment) / REPLAYS)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spark-model-monitor replay",
         description="Run the windows of old captures again with their old baseline, and compare three results: the service's "
@@ -154,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def recurrence_of(expression: str) -> Recurrence:
+def parse_recurrence(expression: str) -> Recurrence:
     """Raises BadConfiguration for an expression that the service does not have, or that runs only once."""
     recurrence = Recurrence.of(expression)
     if recurrence is None:
@@ -180,7 +180,7 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
 
     Raises BadConfiguration for errors that show before the first window.
     """
-    given, flags = _backfill_parser().parse_known_args(list(arguments))
+    parsed, flags = _make_backfill_parser().parse_known_args(list(arguments))
     require_places(flags)
     sources = with_recognised_format("monitor", with_default_output("backfill", read_sources(flags, os.environ)))
     config = build_config("monitor", sources, in_container=False)
@@ -189,7 +189,7 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
             f"{config.dataset_source}: every hour would be of all of its rows; backfill is of captures in hour folders, and of "
             "Parquet and tables with --time-column"
         )
-    return BackfillRequest(config, recurrence_of(given.schedule), flags)
+    return BackfillRequest(config, parse_recurrence(parsed.schedule), flags)
 
 
 def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
@@ -200,7 +200,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     config = request.config
     statuses: list[int] = []
     bounds = {"start": config.start_time, "end": config.end_time}
-    windows = windows_of(storage_of(config.dataset_source), config.dataset_source, request.recurrence, **bounds)
+    windows = list_windows(storage_of(config.dataset_source), config.dataset_source, request.recurrence, **bounds)
     monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]
 
     def output(window: Window) -> str:
@@ -216,8 +216,8 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     try:
         for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
             statuses.append(status)
-            told = f"{format_moment(window.start)}/{format_moment(window.end)}  {_message(output(window), status)}"
-            print(told, file=out, flush=True)
+            line = f"{format_moment(window.start)}/{format_moment(window.end)}  {_read_message(output(window), status)}"
+            print(line, file=out, flush=True)
     finally:
         logging.disable(logging.NOTSET)
     failed = [status for status in statuses if status not in SUCCESSFUL]
@@ -228,7 +228,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     return next(iter(failed), worst), len(failed) < len(statuses)
 
 
-def _message(folder: str, status: int) -> str:
+def _read_message(folder: str, status: int) -> str:
     """A run's own message; a run that lost its output left none there."""
     try:
         return storage_of(folder).read(join(folder, "message")).decode().strip()
@@ -236,7 +236,7 @@ def _message(folder: str, status: int) -> str:
         return f"Error: exit status {status}; the log says more"
 
 
-def _backfill_parser() -> argparse.ArgumentParser:
+def _make_backfill_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         usage="spark-model-monitor backfill CAPTURES --baseline DIRECTORY [flags of spark-model-monitor monitor]",
         description="Monitor every hour of existing captures, one after the other, and write one page about all hours. "

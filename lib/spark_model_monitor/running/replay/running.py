@@ -30,7 +30,7 @@ from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, read_baselin
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
 from spark_model_monitor.running.runs.run import run_monitoring
-from spark_model_monitor.running.scheduling.schedules import Recurrence, hour_folders, run_windows, windows_of
+from spark_model_monitor.running.scheduling.schedules import Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.storage import Storage, StoredFile, join, storage_of
 
 if TYPE_CHECKING:
@@ -85,25 +85,25 @@ class Journal:
         return join(self.folder, f"{window.start:%Y%m%dT%H%MZ}.json")
 
 
-def question_of(config: JobConfig, read: ReadIfThere) -> str:
+def hash_question(config: JobConfig, read: ReadIfThere) -> str:
     """A hash of everything but the captures that the verdicts of a replay depend on, as 16 hexadecimal digits.
 
     read: returns the content of a path, None if there is no such file.
     """
     options = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
     digest = hashlib.sha256(f"{__version__}\0{options}".encode())
-    for path in _files_named(config):
+    for path in _list_files(config):
         digest.update(hashlib.sha256(read(path) or b"").digest())
     return digest.hexdigest()[:16]
 
 
-def inputs_of(files: Iterable[StoredFile]) -> str:
+def hash_inputs(files: Iterable[StoredFile]) -> str:
     """A hash of the files of a window and their state, as 16 hexadecimal digits."""
     listed = "".join(f"{file.path}\0{file.size_bytes}\0{file.modified_ms}\n" for file in files)
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 
 
-def _files_named(config: JobConfig) -> list[str]:
+def _list_files(config: JobConfig) -> list[str]:
     """Paths whose content counts: the baseline's documents, the script; `_current.json` has the hashes of states."""
     paths = [config.baseline_constraints, config.baseline_statistics, config.record_preprocessor_script]
     if config.baseline is not None:
@@ -126,20 +126,23 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
     if config.baseline == PREVIOUS:
         needed = "a replay needs the one baseline that the service had: name its path"
         raise BadConfiguration(f"--baseline is 'previous'; {needed}")
+
+    # The windows, the baseline that all are compared with, and the service's reports by the end of their window
     baseline = read_baseline(config, monitor_for(config))
     storage = storage_of(config.dataset_source)
-    windows = windows_of(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
+    windows = list_windows(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
     if reports:
-        folders = reports_of(storage_of(reports), reports)
+        folders = find_reports(storage_of(reports), reports)
     else:
         folders = {}
-    journal = _journal(config)
+    journal = _open_journal(config)
     log.info("found %s windows and %s reports", f"{len(windows):,}", f"{len(folders):,}")
 
+    # Both verdicts on each window, one window after the other, and the report of its hour
     rows = []
     began = time.monotonic()
     with _quiet_steps():
-        verdicts = partial(_verdicts, spark, config, baseline, journal)
+        verdicts = partial(_compute_verdicts, spark, config, baseline, journal)
         for window, (service, default) in run_windows(windows, verdicts):
             folder = folders.pop(window.end, None)
             report = None
@@ -149,17 +152,19 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
             if len(rows) % EVERY == 0 or len(rows) == len(windows):
                 seconds = time.monotonic() - began
                 log.info("replayed %s of %s windows, %.1f s", f"{len(rows):,}", f"{len(windows):,}", seconds)
-    return Certificate(rows, reports is not None, _types(baseline), tuple(folders[hour] for hour in sorted(folders)))
+    return Certificate(
+        rows, reports is not None, _read_types(baseline), tuple(folders[hour] for hour in sorted(folders))
+    )
 
 
-def _journal(config: JobConfig) -> Journal:
+def _open_journal(config: JobConfig) -> Journal:
     def read(path: str) -> bytes | None:
         storage = storage_of(path)
         if storage.exists(path):
             return storage.read(path)
         return None
 
-    folder = join(config.output_path, FOLDER, question_of(config, read))
+    folder = join(config.output_path, FOLDER, hash_question(config, read))
     return Journal(storage_of(folder), folder)
 
 
@@ -176,7 +181,7 @@ def _quiet_steps() -> Iterator[None]:
         steps.setLevel(before)
 
 
-def _verdicts(
+def _compute_verdicts(
     spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, journal: Journal, window: Window
 ) -> tuple[Verdict, Verdict]:
     """The verdicts on one window with `--compat service` and by default; the next replay retries a failed one."""
@@ -186,13 +191,13 @@ def _verdicts(
         files = list_captures(engine, config.dataset_source, window, lenient_window=is_lenient).files
     except NoData as error:
         return Verdict(failure=str(error)), Verdict(failure=str(error))
-    inputs = inputs_of(files)
+    inputs = hash_inputs(files)
     entered = journal.read(window, inputs)
     if entered is not None:
         return entered
     bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
     (service, _), (default, tables) = (
-        _verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
+        _compute_verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
         for compat in (Compatibility.SERVICE, Compatibility.NONE)
     )
     if service.failure is None and default.failure is None:
@@ -200,21 +205,23 @@ def _verdicts(
     return service, default
 
 
-def _verdict(
+def _compute_verdict(
     spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None
 ) -> tuple[Verdict, Mapping[str, bytes]]:
     """The verdict of one monitoring run, and its tables; the sentence of its error if it fails."""
     try:
         with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
-            known = without_excluded_features(baseline, config)
+            monitored_baseline = without_excluded_features(baseline, config)
             max_quarantined_share = config.max_quarantined_share
-            findings = run_monitoring(data, monitor_for(config), known, max_quarantined_share=max_quarantined_share)
+            findings = run_monitoring(
+                data, monitor_for(config), monitored_baseline, max_quarantined_share=max_quarantined_share
+            )
     except MonitorError as error:
         return Verdict(failure=str(error)), {}
     return Verdict.of(violation.plain() for violation in findings.violations.violations), findings.tables()
 
 
-def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
+def _read_types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
     """The types of the baseline's features, for monitors whose constraints have features."""
     constraints = None if baseline is None else baseline.constraints
     if not isinstance(constraints, Constraints):
@@ -225,7 +232,7 @@ def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
 REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)
 
 
-def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
+def find_reports(storage: Storage, path: str) -> dict[datetime, str]:
     """The folders with a report, by the hour in their path, the end of their window.
 
     Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name the same hour.

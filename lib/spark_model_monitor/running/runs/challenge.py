@@ -54,10 +54,10 @@ from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.running.merging.captured import CapturedLines
-from spark_model_monitor.running.merging.outcome_ids import with_ids
+from spark_model_monitor.running.merging.outcome_ids import add_ids
 from spark_model_monitor.running.merging.request import MergeRequest
 from spark_model_monitor.running.merging.run import merge
-from spark_model_monitor.running.merging.sources import hour_of
+from spark_model_monitor.running.merging.sources import containing_hour
 from spark_model_monitor.running.runs.run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.hashing import hash_texts
@@ -241,12 +241,14 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     if is_shadow:
         _require_same_labels(answers, both_sides)
     comparison = compare_answers(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
+    # Where both models disagree, if they answered the same rows
     gaps = measure_disagreement(*answers) if is_shadow else None
     segments = () if gaps is None else _find_segments(champion, both_sides[0], gaps, trial)
     metric, verdict, reason, rows_to_tell = decide_verdict(
         comparison, trial.metric, trial.planned_rows, trial.least_gain
     )
     log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
+    # The verdict's numbers as a document
     document = Challenge(
         verdict=verdict,
         reason=reason,
@@ -398,7 +400,7 @@ def _merge_labels(captures: str, labels: Any, output_path: str, trial: Trial) ->
     request = MergeRequest(captures, os.fspath(labels), output_path)
     window = trial.window
     if window is not None:
-        request = replace(request, first=hour_of(window.start), last=hour_of(window.end))
+        request = replace(request, first=containing_hour(window.start), last=containing_hour(window.end))
     merge(LocalEngine(), request)
     return output_path
 
@@ -411,7 +413,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
         value = pa.string()
     types = {"id": pa.string(), "place": pa.int64(), "label": value, "prediction": value}
     schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32(), "classes": OF_CLASSES})
-    raw: Any = dataset.raw.mapped(partial(with_ids, dataset.decoder, schema), schema)
+    raw: Any = dataset.raw.mapped(partial(add_ids, dataset.decoder, schema), schema)
     table = pa.Table.from_batches(raw.batches(), schema)
     frame = table.drop_columns("classes").to_pandas()
     if not {IDENTITY, LINE} & set(dataset.raw.columns):

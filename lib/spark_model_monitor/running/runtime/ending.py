@@ -26,11 +26,14 @@ def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
 
 
 def show_findings(findings: Findings, stream: TextIO) -> bool:
-    """Write the sentence and the table of a run; returns whether the stream is a terminal.
+    """Write the sentence and the table of a run to a terminal, or for the summary of a workflow's step on GitHub.
 
-    Somebody is looking at a terminal, so that values of the data have names there. Anything else is kept as a log.
+    Somebody is looking at a terminal, so that values of the data have names there; a workflow keeps its logs. Elsewhere the
+    stream belongs to whoever called the job. Returns whether it is a terminal.
     """
     is_terminal = stream.isatty()
+    if not is_terminal and not os.environ.get("GITHUB_ACTIONS"):
+        return False
     if is_terminal:
         is_coloured = not os.environ.get("NO_COLOR")  # no-color.org
         text = findings.text(width=get_terminal_size().columns, is_coloured=is_coloured)

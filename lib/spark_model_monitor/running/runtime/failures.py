@@ -82,30 +82,30 @@ _CLASS = re.compile(
 )
 
 
-def trace_of(error: BaseException) -> str:
+def format_trace(error: BaseException) -> str:
     """The lines of the trace, the cause first as in Python, without exception texts: they may hold data."""
-    shown = list(_causes(error, with_suppressed=False))
-    return "\n".join(line for cause in reversed(shown) for line in _lines(cause))
+    shown = list(_iterate_causes(error, with_suppressed=False))
+    return "\n".join(line for cause in reversed(shown) for line in _format_lines(cause))
 
 
-def _lines(error: BaseException) -> Iterator[str]:
+def _format_lines(error: BaseException) -> Iterator[str]:
     yield "Traceback (most recent call last):"
     for frame in traceback.extract_tb(error.__traceback__):
         yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
     kind = type(error)
     yield kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    yield from (f"  {line}" for line in _places_in(str(error)))
+    yield from (f"  {line}" for line in _find_locations(str(error)))
 
 
-def _places_in(text: str) -> Iterator[str]:
+def _find_locations(text: str) -> Iterator[str]:
     """The locations and classes that a foreign text names."""
     for line in text.splitlines():
-        if found := _PYTHON.match(line):
-            yield found[0].strip()
+        if match := _PYTHON.match(line):
+            yield match[0].strip()
         elif _JAVA_FRAME.fullmatch(line):
             yield line.strip()
-        elif found := _CLASS.match(line):
-            yield found["class"]
+        elif match := _CLASS.match(line):
+            yield match["class"]
 
 
 _FROM_WORKER = re.compile(r"^spark_model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
@@ -181,32 +181,32 @@ class Failure:
 
 def is_interruption(error: BaseException) -> bool:
     """Whether the driver was interrupted, rather than failed."""
-    return any(not isinstance(cause, Exception) for cause in _causes(error))
+    return any(not isinstance(cause, Exception) for cause in _iterate_causes(error))
 
 
-def failure_of(error: BaseException) -> Failure:
+def describe_failure(error: BaseException) -> Failure:
     """What to report about `error`, and the exit status of a job that it ended."""
-    for cause in _causes(error):  # cleaning up the interrupted step may have raised another exception
+    for cause in _iterate_causes(error):  # cleaning up the interrupted step may have raised another exception
         if isinstance(cause, KeyboardInterrupt):
             return Failure("interrupted", ExitStatus.INTERRUPTED, is_expected=True)
         if isinstance(cause, (OutOfTime, Stopped)):
-            return _of_exit(cause)
+            return _describe_exit(cause)
     if isinstance(error, SystemExit):
-        return _of_exit(error)
-    if any(map(_is_out_of_memory, _causes(error))):
+        return _describe_exit(error)
+    if any(map(_is_out_of_memory, _iterate_causes(error))):
         return Failure(OUT_OF_MEMORY, ExitStatus.FAILED, is_expected=True)
-    for cause in _causes(error):
+    for cause in _iterate_causes(error):
         if isinstance(cause, MonitorError):
             return Failure(str(cause), cause.exit_status, is_expected=True)
-    text = "\n".join(str(cause) for cause in _causes(error))
+    text = "\n".join(str(cause) for cause in _iterate_causes(error))
     from_worker = _FROM_WORKER.findall(text)
     if from_worker:
         name, sentence = from_worker[-1]
         return Failure(sentence, getattr(errors, name, MonitorError).exit_status, is_expected=True)
-    known = _known(error, text)
-    if known is not None:
-        return Failure(known, ExitStatus.FAILED, is_expected=True)
-    return Failure(_unknown(error, text), ExitStatus.FAILED, is_expected=False)
+    known_reason = _find_known_reason(error, text)
+    if known_reason is not None:
+        return Failure(known_reason, ExitStatus.FAILED, is_expected=True)
+    return Failure(_describe_unknown(error, text), ExitStatus.FAILED, is_expected=False)
 
 
 OUT_OF_MEMORY = (
@@ -225,7 +225,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and text == "can't start new thread")
 
 
-def _of_exit(error: SystemExit) -> Failure:
+def _describe_exit(error: SystemExit) -> Failure:
     if isinstance(error, OutOfTime):
         return Failure(str(error), ExitStatus.TERMINATED, is_expected=True)
     if error.code == ExitStatus.TERMINATED:
@@ -234,10 +234,10 @@ def _of_exit(error: SystemExit) -> Failure:
         status = error.code
     else:
         status = ExitStatus.FAILED
-    return Failure(f"the program was ended by sys.exit at {_place(error)}", status, is_expected=False)
+    return Failure(f"the program was ended by sys.exit at {_locate(error)}", status, is_expected=False)
 
 
-def _known(error: BaseException, text: str) -> str | None:
+def _find_known_reason(error: BaseException, text: str) -> str | None:
     scheme = _SCHEME.search(text)
     if scheme:
         return (
@@ -247,9 +247,9 @@ def _known(error: BaseException, text: str) -> str | None:
     refusal = find_refusal(text)
     if refusal:
         return f"{find_s3_path(text) or 'the object store'}: {refusal}"
-    known = find_sentence(text, KNOWN)
-    if known:
-        return known
+    sentence = find_sentence(text, KNOWN)
+    if sentence:
+        return sentence
     if isinstance(error, OSError) and error.strerror:
         if error.filename:
             return f"{error.filename}: {error.strerror}"
@@ -257,7 +257,7 @@ def _known(error: BaseException, text: str) -> str | None:
     return None
 
 
-def _unknown(error: BaseException, text: str) -> str:
+def _describe_unknown(error: BaseException, text: str) -> str:
     if type(error).__name__ in _ABOUT_QUERIES:
         return f"{type(error).__name__}: {str(error).splitlines()[0][:LONGEST_FOREIGN_TEXT]}"
     _, _, worker = text.partition("Traceback (most recent call last):")
@@ -267,10 +267,10 @@ def _unknown(error: BaseException, text: str) -> str:
         return f"unexpected {kind} in a Python worker, {Path(file).name}, line {line}; the log has its trace"
     java = _JAVA.findall(text)
     kind = java[-1] if java else type(error).__name__
-    return f"unexpected {kind} at {_place(error)}; the log has its trace"
+    return f"unexpected {kind} at {_locate(error)}; the log has its trace"
 
 
-def _place(error: BaseException) -> str:
+def _locate(error: BaseException) -> str:
     """File and line that the exception passed through last, without Spark's own Python code."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if not re.search(r"[/.](pyspark|py4j)[-/.]", frame.filename)]
@@ -279,12 +279,12 @@ def _place(error: BaseException) -> str:
     return "an unknown place"
 
 
-def _causes(error: BaseException, *, with_suppressed: bool = True) -> Iterator[BaseException]:
+def _iterate_causes(error: BaseException, *, with_suppressed: bool = True) -> Iterator[BaseException]:
     """The error and its causes. with_suppressed: including those that `raise … from None` hides from a trace."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
+    while current is not None and id(current) not in visited:
+        visited.add(id(current))
         yield current
         hidden = current.__suppress_context__ and not with_suppressed
         current = current.__cause__ or (None if hidden else current.__context__)

@@ -53,7 +53,7 @@ from spark_model_monitor.running.configuration.reading import (
     without_consequences,
 )
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
-from spark_model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of
+from spark_model_monitor.running.runtime.failures import Failure, describe_failure, format_trace, is_interruption
 from spark_model_monitor.running.runtime.status import (
     COMPLETED,
     WITHOUT_CHECKS,
@@ -91,8 +91,10 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     """
     variables = os.environ if environment is None else environment
     if {*HELP_FLAGS} & {*arguments}:
-        asked = (read_sources(arguments, variables).text("analysis_type") or "").upper()
-        analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
+        requested = (read_sources(arguments, variables).text("analysis_type") or "").upper()
+        analysis = AnalysisType.DATA_QUALITY
+        if requested in [known_type.value for known_type in AnalysisType]:
+            analysis = AnalysisType(requested)
         sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
         raise SystemExit(0)
     return Job(name, arguments, variables, get_running_session())
@@ -114,7 +116,7 @@ class Job:
         self._host = host
         self._tag = f"spark-model-monitor-{name}-{uuid4().hex}"
         self._message: str | None = None
-        self._said = ""
+        self._addition = ""
         self._has_failed = False
         self._began = time.monotonic()
         self._session: SparkSession | None = None
@@ -221,13 +223,13 @@ class Job:
             self._time_limit.lift()
             self._time_limit = None
 
-    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED, *, said: str = "") -> None:
+    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED, *, addition: str = "") -> None:
         """Set the result of the run: its exit message (`status.completed`, …). The last step of a driver.
 
-        said: what the log's last line says in addition.
+        addition: what the log's last line says in addition.
         """
         self._message = message
-        self._said = said
+        self._addition = addition
         self.exit_status = exit_status
 
     @cached_property
@@ -262,7 +264,7 @@ class Job:
         steps = _in_a_thread if interrupted else _here
         try:
             if error is not None:
-                self._fail(failure_of(error), error)
+                self._fail(describe_failure(error), error)
             elif self._message is None:
                 self._fail(Failure("the job ended without saying what came of it", ExitStatus.FAILED, True), None)
             steps(self._leave_message)
@@ -281,7 +283,7 @@ class Job:
         elif self._logs_values:
             log.error("%s", failure.reason, exc_info=error)
         else:
-            log.error("%s\n%s", failure.reason, trace_of(error))
+            log.error("%s\n%s", failure.reason, format_trace(error))
 
     @property
     def _logs_values(self) -> bool:
@@ -302,7 +304,7 @@ class Job:
         """For a run that is left behind: its message, without what it still holds."""
         reason = reason_to_end()
         if reason is not None and self._message is None:
-            message = failed(failure_of(reason).reason)
+            message = failed(describe_failure(reason).reason)
             path = message_path(self._container_root, self._sources.text("output_path"))
             if path is not None:
                 write_message(message, path, self._session)
@@ -314,17 +316,19 @@ class Job:
             if path is not None:
                 write_message(message, path, self._session)
         except Exception as error:
-            reason = failure_of(error).reason
-            known = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
-            log.error("the exit message could not be written%s", " there" if known else f": {reason}")
+            reason = describe_failure(error).reason
+            is_reported = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
+            log.error("the exit message could not be written%s", " there" if is_reported else f": {reason}")
             self.exit_status = self.exit_status or ExitStatus.FAILED
         if message == COMPLETED and self.name != "monitor":
-            said = WITHOUT_CHECKS
+            summary = WITHOUT_CHECKS
         else:
-            said = message
-        outcome = "failed" if self._has_failed else said
+            summary = message
+        outcome = "failed" if self._has_failed else summary
         spent = time.monotonic() - self._began
-        log.info("%s (exit status %d, %.1f s)%s", outcome, self.exit_status, spent, self._said and f" {self._said}")
+        log.info(
+            "%s (exit status %d, %.1f s)%s", outcome, self.exit_status, spent, self._addition and f" {self._addition}"
+        )
 
     def _cancel(self) -> None:
         """Stop what Spark is doing, through another connection than the one that waits for it."""

@@ -62,7 +62,7 @@ from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import baseline_id, configured_window, identify_window
 from spark_model_monitor.running.kinds import KINDS
 from spark_model_monitor.running.runs.results import CHECKS, Findings
-from spark_model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.running.runtime.status import is_container
 from spark_model_monitor.storage import join, storage_of
 
@@ -91,9 +91,9 @@ def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time:
         folder = join(config.container_root, IN_A_CONTAINER)
     else:
         folder = join(config.output_path, ELSEWHERE)
-    found = create_cloudwatch_metrics(metrics, _context(config, time))
-    storage_of(folder).write(join(folder, METRICS_FILE), encode_metrics(found))
-    log.info("wrote %d metrics to %s", len(found), folder)
+    metric_objects = create_cloudwatch_metrics(metrics, _make_context(config, time))
+    storage_of(folder).write(join(folder, METRICS_FILE), encode_metrics(metric_objects))
+    log.info("wrote %d metrics to %s", len(metric_objects), folder)
 
 
 def write_junit(findings: Findings, config: JobConfig) -> None:
@@ -108,9 +108,9 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
         storage_of(config.junit).write(config.junit, content)
 
 
-def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
+def collect_metrics(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
     """The metrics as CloudWatch's objects, even if they are not written."""
-    return create_cloudwatch_metrics(findings.published, _context(config, _time_of_metrics(config)))
+    return create_cloudwatch_metrics(findings.published, _make_context(config, _time_of_metrics(config)))
 
 
 def _time_of_metrics(config: JobConfig) -> datetime:
@@ -118,7 +118,7 @@ def _time_of_metrics(config: JobConfig) -> datetime:
     return config.metric_time or (window.start if window else datetime.now(timezone.utc))
 
 
-def _context(config: JobConfig, time: datetime) -> MetricContext:
+def _make_context(config: JobConfig, time: datetime) -> MetricContext:
     return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
 
 
@@ -139,9 +139,9 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
 
     reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
     """
-    told = identify_window(config)
+    identity = identify_window(config)
     baseline = findings.baseline
-    if told is None or baseline is None or config.replays_service:
+    if identity is None or baseline is None or config.replays_service:
         return
     violated = find_lost_examples(findings.results)
     window = configured_window(config)
@@ -150,19 +150,19 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     if not (window is None or newest is None):
         age = window.end - newest
     unsure = {feature.name for feature in findings.unsure}
-    found = baseline.raw_statistics(findings.current.state, violated, age, unsure)
-    if found is None:
+    statistics = baseline.raw_statistics(findings.current.state, violated, age, unsure)
+    if statistics is None:
         return
     try:
         with open_alerts(config.output_path, config.lease_wait):
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
             entry = Entry(
-                format_moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0
+                format_moment(identity[1]), identity[0], run.run_id, folder, baseline_id(reference), findings.count > 0
             )
-            write_history(history.with_window(entry, found))
+            write_history(history.with_window(entry, statistics))
     except Exception as error:
-        log.warning("the history of windows: %s", failure_of(error).reason)
+        log.warning("the history of windows: %s", describe_failure(error).reason)
 
 
 HANDLER = "postprocess_handler"
@@ -225,37 +225,43 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
     with ExitStack() as alone:  # runs of other hours may share the history
-        lease = _tried(lambda: alone.enter_context(open_alerts(config.output_path, config.lease_wait)), failures)
-        known = _tried(lambda: read_alerts(config.output_path), failures)
-        before = known or Alerts()
-        is_ours = lease is not None and known is not None
+        # The history of alerts; without the lease it is read, and not written
+        lease = _try_step(lambda: alone.enter_context(open_alerts(config.output_path, config.lease_wait)), failures)
+        stored_alerts = _try_step(lambda: read_alerts(config.output_path), failures)
+        before = stored_alerts or Alerts()
+        is_ours = lease is not None and stored_alerts is not None
+
+        # This window in it
         window = monitored_window(findings, run, config, now)
         alerts = record_window(before, window, rule)
         if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions
-            _tried(lambda: write_alerts(alerts, config.output_path), failures)
+            _try_step(lambda: write_alerts(alerts, config.output_path), failures)
         if alerts.status is not before.status:
             log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
-        earlier = [each for each in alerts.windows if each.time < window.time]
-        usual = estimate_usual_records(earlier, window.time)
-        traffic = judge_traffic(window, usual, config.min_traffic)
-        if traffic is AlertStatus.IN_ALERT:
-            log.warning("%s", _traffic_notice(window, usual, traffic).text)
 
+        # Whether there are too few records, compared with earlier windows
+        earlier = [earlier_window for earlier_window in alerts.windows if earlier_window.time < window.time]
+        expected_records = estimate_usual_records(earlier, window.time)
+        traffic = judge_traffic(window, expected_records, config.min_traffic)
+        if traffic is AlertStatus.IN_ALERT:
+            log.warning("%s", _make_traffic_notice(window, expected_records, traffic).text)
+
+        # The sinks that are due, and which of them were reached
         due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
         if due:
             turned = any(has_traffic_changed(to, alerts, traffic) for to in due)
             notices = (
-                *((_traffic_notice(window, usual, traffic),) if turned else ()),
-                *_missed_notices(alerts, due, window),
+                *((_make_traffic_notice(window, expected_records, traffic),) if turned else ()),
+                *_make_missed_notices(alerts, due, window),
                 *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
             )
-            report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices)
+            report = make_report(findings, run, config, now, _make_alert(before, alerts, rule), notices)
             delivery = deliver(report, due, environment or Environment())
             failures += delivery.failures
             missed = [to for to in due if to not in delivery.reached]
             noted = record_delivery(alerts, window, traffic, delivery.reached, missed)
             if is_ours and noted != alerts:
-                _tried(lambda: write_alerts(noted, config.output_path), failures)
+                _try_step(lambda: write_alerts(noted, config.output_path), failures)
     _settle(failures, required=config.sink_required)
 
 
@@ -266,19 +272,21 @@ def _log_alarms(alarms: Sequence[Alarm]) -> None:
         log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
 
 
-def _missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
+def _make_missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
     """Changes in earlier windows that could not be sent to one of these destinations."""
-    missed = {each.window: each.status.value for to in due for each in alerts.find_missed(to.key)}
-    known = {window.window: window.violations for window in alerts.windows}
+    missed = {
+        missed_status.window: missed_status.status.value for to in due for missed_status in alerts.find_missed(to.key)
+    }
+    violation_counts = {window.window: window.violations for window in alerts.windows}
     return [
-        Notice(MISSED, f"not told in time: {status} after {name}, {known.get(name, 0):,} violations")
+        Notice(MISSED, f"not told in time: {status} after {name}, {violation_counts.get(name, 0):,} violations")
         for name, status in missed.items()
         if name != window.window
     ]
 
 
-def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: AlertStatus) -> Notice:
-    counts = f"{window.records or 0:,} records where {usual or 0:,.0f} are usual"
+def _make_traffic_notice(window: MonitoredWindow, expected_records: float | None, traffic: AlertStatus) -> Notice:
+    counts = f"{window.records or 0:,} records where {expected_records or 0:,.0f} are usual"
     if traffic is AlertStatus.IN_ALERT:
         return Notice(TRAFFIC_FELL, f"traffic fell: {counts}")
     return Notice(TRAFFIC_IS_BACK, f"traffic is back: {counts}")
@@ -290,7 +298,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
     window = configured_window(config)
     began = format_moment(window.start if window is not None else time)
     since = list(list_alarm_starts(findings.results, began).items())[:MOST_KEPT]
-    violated = [each for each in findings.results if each.is_violation]
+    violated = [check_result for check_result in findings.results if check_result.is_violation]
     return MonitoredWindow(
         window=name,
         time=format_moment(time),
@@ -304,7 +312,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
     )
 
 
-def report_of(
+def make_report(
     findings: Findings,
     run: Run,
     config: JobConfig,
@@ -332,10 +340,10 @@ def report_of(
         schedule=config.sagemaker_monitoring_schedule_name,
         start=window.start if window else None,
         end=window.end if window else None,
-        paths=_paths(run, config),
+        paths=_list_paths(run, config),
         alarms=tuple(alarm.sentence() for alarm in alarms[:MOST_VIOLATIONS]),
         alarm_count=len(alarms),
-        metrics=tuple(metrics_of(findings, config)),
+        metrics=tuple(collect_metrics(findings, config)),
         notices=notices,
         said=findings.headline(),
         outcome=findings.outcome,
@@ -345,20 +353,20 @@ def report_of(
     )
 
 
-def _paths(run: Run, config: JobConfig) -> dict[str, str]:
+def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
     """The run's files by kind, in the folder where they never change; absolute paths, since the reader is elsewhere.
 
     The page in an hour folder is the copy next to the pages that it links to.
     """
     names = {"page": "report.html", "violations": "constraint_violations.json", "checks": CHECKS}
-    kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
-    if "page" in kept and HOUR_FOLDERS.match(config.output_path):
-        kept["page"] = join(config.output_path, names["page"])
-    places = {"output": config.output_path, **kept}
-    return {what: storage_of(path).resolved(path).removeprefix("file:") for what, path in places.items()}
+    run_paths = {kind: join(run.folder, name) for kind, name in names.items() if name in run.digests}
+    if "page" in run_paths and HOUR_FOLDERS.match(config.output_path):
+        run_paths["page"] = join(config.output_path, names["page"])
+    paths = {"output": config.output_path, **run_paths}
+    return {kind: storage_of(path).resolved(path).removeprefix("file:") for kind, path in paths.items()}
 
 
-def _alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
+def _make_alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
     return AlertReport(
         alerts.status,
         changed=alerts.status is not before.status,
@@ -368,12 +376,12 @@ def _alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
     )
 
 
-def _tried(step: Callable[[], T], failures: list[str]) -> T | None:
+def _try_step(step: Callable[[], T], failures: list[str]) -> T | None:
     """The result of a step. A failure is noted, not raised: a run that can't store its alerts still has to report."""
     try:
         return step()
     except Exception as error:
-        failures.append(f"the history of alerts: {failure_of(error).reason}")
+        failures.append(f"the history of alerts: {describe_failure(error).reason}")
         return None
 
 

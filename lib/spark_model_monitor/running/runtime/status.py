@@ -129,10 +129,10 @@ def failed(reason: str) -> str:
     return FAILURE.format(reason=printable("; ".join(line.strip() for line in reason.split("\n") if line.strip())))
 
 
-def status_of(message: str) -> ExitStatus:
+def parse_exit_status(message: str) -> ExitStatus:
     """The exit status of a failed job, as far as its message shows it."""
-    known = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitStatus.SCRIPT_FAILED}
-    return next((status for text, status in known.items() if message.startswith(text)), ExitStatus.FAILED)
+    statuses = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitStatus.SCRIPT_FAILED}
+    return next((status for text, status in statuses.items() if message.startswith(text)), ExitStatus.FAILED)
 
 
 def is_container(root: str) -> bool:

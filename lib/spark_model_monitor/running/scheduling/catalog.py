@@ -13,7 +13,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError,
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.alerts import Destination
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
-from spark_model_monitor.running.scheduling.plan import MODEL, plan_of
+from spark_model_monitor.running.scheduling.plan import MODEL, make_plan
 from spark_model_monitor.running.scheduling.schedules import NOW
 from spark_model_monitor.storage import Storage, join, storage_of
 
@@ -22,7 +22,7 @@ STATE = "state"  # below the output: the records of runs
 HIVE = ".db"  # Hive's ending for the name of a schema's folder
 
 
-def fleet_of_tables(
+def make_table_fleet(
     pattern: str,
     warehouse: str | None,
     output: Path,
@@ -39,19 +39,27 @@ def fleet_of_tables(
     """
     if warehouse and of_spark:
         raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
-    listed = dict(_below(warehouse, pattern) if warehouse else (_of_spark if of_spark else _of_catalog)(pattern))
+    listed: dict[str, str | MonitorError]
+    if warehouse:
+        listed = dict(_list_folder_tables(warehouse, pattern))
+    elif of_spark:
+        listed = dict(_list_spark_tables(pattern))
+    else:
+        listed = dict(_list_catalog_tables(pattern))
+
+    # A table that has a record and is gone is an entry, too, with this error
     gone = BadInput("the table is not there any more; restore it, or remove its record")
-    known = (path.name.removesuffix(EXECUTIONS) for path in sorted((output / STATE).glob(f"*{EXECUTIONS}")))
-    found = {name: gone for name in known if fnmatchcase(name, pattern)} | listed
-    if not found:
+    past_names = (path.name.removesuffix(EXECUTIONS) for path in sorted((output / STATE).glob(f"*{EXECUTIONS}")))
+    tables = {name: gone for name in past_names if fnmatchcase(name, pattern)} | listed
+    if not tables:
         where = warehouse or ("Spark's catalog" if of_spark else "the catalog")
         write = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
         raise BadConfiguration(f"{pattern!r} fits no table of {where}; {write}")
-    table_entries = tuple(_entry(name, told, output, now) for name, told in sorted(found.items()))
+    table_entries = tuple(_make_entry(name, table, output, now) for name, table in sorted(tables.items()))
     return Fleet(pattern, table_entries, sinks, noun="table")
 
 
-def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) -> Entry:
+def _make_entry(name: str, table: str | MonitorError, output: Path, now: datetime) -> Entry:
     if isinstance(table, MonitorError):
         return Entry(name, fault=table)
     variables = {
@@ -68,12 +76,12 @@ def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) ->
         jobs=(ScheduledJob(job="monitor", variables=variables),),
     )
     try:
-        return Entry(name, plan_of(schedule, output / name))
+        return Entry(name, make_plan(schedule, output / name))
     except MonitorError as fault:
         return Entry(name, fault=fault)
 
 
-def _below(warehouse: str, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
+def _list_folder_tables(warehouse: str, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
     """The tables in folders of schemas, by name: how jobs name each, or the error."""
     storage = storage_of(warehouse)
     for folder in storage.list_folders(warehouse):
@@ -87,40 +95,40 @@ def _below(warehouse: str, pattern: str) -> Iterator[tuple[str, str | MonitorErr
             continue
         for table in tables:
             if fnmatchcase(name := f"{schema}.{table}", pattern):
-                yield name, _kept(storage, join(warehouse, f"{folder}/{table}"))
+                yield name, _recognise_table(storage, join(warehouse, f"{folder}/{table}"))
 
 
-def _kept(storage: Storage, path: str) -> str | MonitorError:
+def _recognise_table(storage: Storage, path: str) -> str | MonitorError:
     """A folder as a table, named with its format."""
     try:
         within = storage.list_folders(path)
     except MonitorError as fault:
         return fault
-    place = storage.resolved(path)
+    location = storage.resolved(path)
     if storage.exists(join(path, "_delta_log")):
-        return f"delta.`{place}`"
+        return f"delta.`{location}`"
     if "metadata" in within and "data" in within:
-        return f"iceberg.`{place}`"
-    return f"parquet.`{place}`"
+        return f"iceberg.`{location}`"
+    return f"parquet.`{location}`"
 
 
-def _of_spark(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
+def _list_spark_tables(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
     """The tables of Spark's catalog, each by the location of its files: jobs read them as they read a warehouse's."""
     edge = plugin("spark")
     running = edge.running_session()
     session = running or edge.local_session()
     try:
-        for name, told in edge.tables_of_catalog(session, pattern):
-            is_there = not isinstance(told, MonitorError)
-            yield name, f"{told[0]}.`{storage_of(told[1]).resolved(told[1])}`" if is_there else told
+        for name, table in edge.tables_of_catalog(session, pattern):
+            is_there = not isinstance(table, MonitorError)
+            yield name, f"{table[0]}.`{storage_of(table[1]).resolved(table[1])}`" if is_there else table
     finally:
         if running is None:
             edge.stop_session(session)
 
 
-def _of_catalog(pattern: str) -> Iterator[tuple[str, str]]:
-    catalog, _, rest = pattern.partition(".")
-    schema, _, _ = rest.rpartition(".")
+def _list_catalog_tables(pattern: str) -> Iterator[tuple[str, str]]:
+    catalog, _, table_pattern = pattern.partition(".")
+    schema, _, _ = table_pattern.rpartition(".")
     if not schema:
         raise BadConfiguration(
             f"{pattern!r} has no catalog; write CATALOG.SCHEMA.TABLE of one that pyiceberg's settings name, or --warehouse "

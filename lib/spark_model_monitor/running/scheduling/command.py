@@ -20,13 +20,13 @@ from spark_model_monitor.reports.alerts import deliver, read_destinations
 from spark_model_monitor.reports.history_page import command as reports
 from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.running.runtime.failures import failure_of, trace_of
+from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
 from spark_model_monitor.running.scheduling import record as records
-from spark_model_monitor.running.scheduling.catalog import STATE, fleet_of_tables
+from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
-from spark_model_monitor.running.scheduling.plan import Plan, model_of
-from spark_model_monitor.running.scheduling.record import Now, Record, held, utc_now
+from spark_model_monitor.running.scheduling.plan import Plan, find_model
+from spark_model_monitor.running.scheduling.record import Now, Record, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
@@ -37,8 +37,8 @@ from spark_model_monitor.running.scheduling.runs import (
     start_process,
 )
 from spark_model_monitor.running.scheduling.schedules import run_windows
-from spark_model_monitor.running.scheduling.side_by_side import Turns, side_by_side, usual_at_once
-from spark_model_monitor.running.scheduling.watching import tell_and_show, watched_of
+from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, side_by_side
+from spark_model_monitor.running.scheduling.watching import describe_entry, notify_and_write_page
 from spark_model_monitor.stopping import require_going_on, shell_status
 
 log = logging.getLogger(__name__)
@@ -104,18 +104,27 @@ def run_due(
     surroundings = environment or Environment()
     fleet = fleet or read_fleet(request.files, request.alarms_per_month, request.state)
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
-    step = partial(_of_entry, calls=calls)
+    step = partial(_run_entry, calls=calls)
     try:
-        done = side_by_side(step, fleet.entries, request.at_once)
+        entry_results = side_by_side(step, fleet.entries, request.at_once)
     finally:
         end_idle_processes()
     if request.page is None:
-        listed = [each for each in done if each.is_listed]
-        _list([(each.entry.plan, each.record) for each in listed if each.entry.plan and each.record], request, out)
+        plans_and_records = [
+            (entry_result.entry.plan, entry_result.record)
+            for entry_result in entry_results
+            if entry_result.is_listed and entry_result.entry.plan and entry_result.record
+        ]
+        _list(plans_and_records, request, out)
     else:
-        watched = [watched_of(each.entry, each.record, now(), request.page.parent) for each in done]
-        out.write(tell_and_show(watched, request.page, fleet, now(), surroundings))
-    return next((each.status for each in done if each.status), int(ExitStatus.COMPLETED))
+        watched = [
+            describe_entry(entry_result.entry, entry_result.record, now(), request.page.parent)
+            for entry_result in entry_results
+        ]
+        out.write(notify_and_write_page(watched, request.page, fleet, now(), surroundings))
+    return next(
+        (entry_result.status for entry_result in entry_results if entry_result.status), int(ExitStatus.COMPLETED)
+    )
 
 
 def watch_tables(
@@ -129,14 +138,14 @@ def watch_tables(
     of_spark: bool = False,
     now: Now = utc_now,
 ) -> int:
-    """Monitor new rows of every matching table, and write the page of all. Raises as `fleet_of_tables`."""
+    """Monitor new rows of every matching table, and write the page of all. Raises as `make_table_fleet`."""
     start_logging()
     try:
-        fleet = fleet_of_tables(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
+        fleet = make_table_fleet(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
     except ValueError as error:
         raise BadConfiguration(f"--sink {error}") from error
     page = output / "index.html"
-    request = Request((), output / STATE, history=True, at_once=at_once or usual_at_once(), page=page)
+    request = Request((), output / STATE, history=True, at_once=at_once or default_at_once(), page=page)
     return run_due(request, out, now=now, fleet=fleet)
 
 
@@ -161,7 +170,7 @@ class _Done:
     is_listed: bool = False
 
 
-def _of_entry(entry: Entry, calls: _Calls) -> _Done:
+def _run_entry(entry: Entry, calls: _Calls) -> _Done:
     """The result of an entry: whatever its failure, the other entries of a fleet still run."""
     plan = entry.plan
     try:
@@ -176,7 +185,7 @@ def _of_entry(entry: Entry, calls: _Calls) -> _Done:
             return _Done(new_model, int(ExitStatus.COMPLETED))
         if entry.notice:
             log.warning("%s: %s", entry.name, entry.notice)
-        return _Done(entry, *_of_schedule(plan, folder, calls))
+        return _Done(entry, *_run_schedule(plan, folder, calls))
     except MonitorError as error:
         log.error("%s", error)
         return _Done(replace(entry, fault=error), error.exit_status)
@@ -184,14 +193,14 @@ def _of_entry(entry: Entry, calls: _Calls) -> _Done:
         require_going_on()
         if calls.request.page is None:
             raise
-        failure = failure_of(error)
-        log.error("%s: %s\n%s", entry.name, failure.reason, trace_of(error))
+        failure = describe_failure(error)
+        log.error("%s: %s\n%s", entry.name, failure.reason, format_trace(error))
         return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
 
 
 def _announce(new_model: Entry, folder: Path, now: Now) -> Entry:
     """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
-    with held(folder, new_model.name) as is_ours:
+    with schedule_lock(folder, new_model.name) as is_ours:
         if is_ours:
             Record.read(folder, new_model.name, now).settle()
     notice = "captures name this model for the first time; the next call monitors it"
@@ -207,14 +216,14 @@ def main(request: Request, out: TextIO) -> int:
     return run_due(request, out)
 
 
-def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record | None, bool]:
+def _run_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record | None, bool]:
     """The exit status of one schedule, its record, and whether to list its runs."""
     request = calls.request
     now = calls.now
     environment = calls.environment
     if request.does is not Doing.RUN:
-        return *_looked_at(plan, folder, request, now, environment), True
-    with held(folder, plan.name) as is_ours:
+        return *_show_schedule(plan, folder, request, now, environment), True
+    with schedule_lock(folder, plan.name) as is_ours:
         if not is_ours:
             log.info("%s: another run-due is working on it", plan.name)
             return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, now), request.as_json
@@ -238,11 +247,13 @@ def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record |
     return shell_status(failed), record, bool(statuses) or request.as_json
 
 
-def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment: Environment) -> tuple[int, Record]:
+def _show_schedule(
+    plan: Plan, folder: Path, request: Request, now: Now, environment: Environment
+) -> tuple[int, Record]:
     record = Record.read(folder, plan.name, now)
     if request.does is Doing.LIST:
         return int(ExitStatus.COMPLETED), record
-    with held(folder, plan.name) as is_ours:
+    with schedule_lock(folder, plan.name) as is_ours:
         is_overdue = overdue_since(plan, record.executions, now()) is not None
         if is_ours:
             watch(plan, record, now(), environment)
@@ -254,7 +265,7 @@ def _write_history(plan: Plan) -> None:
     try:
         reports.main(reports.Request([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
     except Exception as error:
-        log.warning("%s: the history of runs: %s", plan.name, failure_of(error).reason)
+        log.warning("%s: the history of runs: %s", plan.name, describe_failure(error).reason)
 
 
 def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
@@ -282,8 +293,8 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
         notice = Notice(OVERDUE, f"no run has completed since that of {format_moment(since)}, {ago}")
         log.warning("%s: %s", plan.name, notice.text)
     if is_overdue is not record.executions.overdue:
-        told = [to for to in plan.destinations if not to.every_run]
-        delivery = deliver(_report(plan, record, notice, now), told, environment)
+        recipients = [to for to in plan.destinations if not to.every_run]
+        delivery = deliver(_report(plan, record, notice, now), recipients, environment)
         for failure in delivery.failures:
             log.warning("%s", failure)
         if not delivery.failures:
@@ -294,16 +305,16 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
 def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report:
     latest = next(iter(record.latest_first), None)
     if latest:
-        said = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"}
+        latest_run = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"}
     else:
-        said = {}
+        latest_run = {}
     return Report(
         analysis_type=plan.analysis_type,
         run_id="",
         time=now,
         alert=AlertReport(AlertStatus.OK),
-        endpoint=model_of(plan),
+        endpoint=find_model(plan),
         schedule=plan.name,
-        paths={**said, "schedule": str(plan.file)},
+        paths={**latest_run, "schedule": str(plan.file)},
         notices=(notice,),
     )

@@ -74,7 +74,8 @@ class Plan:
     folder: the entry's own; env files and relative paths start there. beside: the explainability schedules of the same
     fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
     reads_one_model: whether it reads only the records of one model of an endpoint, or those without a model.
-    read: the contents of its jobs' entries and env files, as far as they were read.
+    read: the contents of its jobs' entries and env files, as far as they were read: by path of the env file, and by the
+    variables in the entry.
     """
 
     entry: Schedule
@@ -87,7 +88,9 @@ class Plan:
     beside: tuple[Plan, ...] | None = None
     budget: float | None = None
     reads_one_model: bool = False
-    read: dict[int, Sources] = field(default_factory=dict, compare=False, repr=False)
+    read: dict[tuple[Path | None, tuple[tuple[str, str], ...]], Sources] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def folder(self) -> Path:
@@ -137,28 +140,33 @@ class Plan:
 
     def sources(self, job: ScheduledJob) -> Sources:
         """The contents of a job's entry and env file, which are read once."""
-        if id(job) not in self.read:
-            path = self.env_file(job)
-            variables = (job.variables or {}).items()
-            said = {variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in variables}
-            self.read[id(job)] = read_sources([] if path is None else ["--env-file", str(path)], said)
-        return self.read[id(job)]
+        path = self.env_file(job)
+        variables = job.variables or {}
+        key = (path, tuple(variables.items()))
+        if key not in self.read:
+            arguments = [] if path is None else ["--env-file", str(path)]
+            environment = {
+                variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text
+                for name, text in variables.items()
+            }
+            self.read[key] = read_sources(arguments, environment)
+        return self.read[key]
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
         """The command of a job in the run of this time, with flags for everything in its env file, and for its window.
 
         Raises BadConfiguration if the env file can't be read or names no output path.
         """
-        given = self._given(job)
+        options = self._read_options(job)
         if job.output_folder is not None:
-            given["output_path"] = join(given["output_path"], scheduled.strftime(job.output_folder))
+            options["output_path"] = join(options["output_path"], scheduled.strftime(job.output_folder))
         hour = full_hour(scheduled)
         window = self.window(scheduled)
         longest = self.entry.max_runtime_seconds
         flags = {
-            **given,
-            **_of_schedule(self, job, given),
-            **self._budget_of(job, given),
+            **options,
+            **_schedule_options(self, job, options),
+            **self._run_budget(job, options),
             "scheduled_time": format_moment(scheduled),
             "start_time_offset": format_duration(window.start - hour),
             "end_time_offset": format_duration(window.end - hour),
@@ -168,9 +176,9 @@ class Plan:
         words = [f"{flag_name(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
         return JobCommand(
             (*self.entry.spark_options, job.job, *words),
-            {variable_name(name, OPTIONS[name]): given[name] for name in SECRET_OPTIONS if name in given},
+            {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options},
             self.folder,
-            given["output_path"],
+            options["output_path"],
             None if longest is None else longest + GRACE_SECONDS,
         )
 
@@ -183,11 +191,11 @@ class Plan:
             return 1
         return _times_in_a_month(self.clock)
 
-    def _budget_of(self, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+    def _run_budget(self, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
         """The budget of a run, unless the user gave one; a repeated run keeps its earlier budget."""
-        if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or given.get(BUDGET_OF_A_RUN):
+        if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or options.get(BUDGET_OF_A_RUN):
             return {}
-        path = self.path(given["output_path"])
+        path = self.path(options["output_path"])
         before = run_before(path) if opens_here(path) else None
         described = None
         if before is not None:
@@ -196,7 +204,7 @@ class Plan:
 
     def look(self, now: datetime) -> JobCommand | None:
         """A look at the current window; None if the entry's one job has no `look_every`, or none is due."""
-        text = self._given(self.entry.jobs[-1]).get("look_every")
+        text = self._read_options(self.entry.jobs[-1]).get("look_every")
         if text is None or self.clock is None or len(self.entry.jobs) > 1 or not self.is_running:
             return None
         every = read_offset(text, f"{self.file}: look_every")
@@ -213,7 +221,7 @@ class Plan:
 
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
-        return self.path(self._given(self.entry.jobs[-1])["output_path"])
+        return self.path(self._read_options(self.entry.jobs[-1])["output_path"])
 
     def path(self, text: str) -> str:
         """A path from the entry or an env file, resolved."""
@@ -221,20 +229,20 @@ class Plan:
             return text
         return str(self.folder / text)
 
-    def _given(self, job: ScheduledJob) -> dict[str, str]:
+    def _read_options(self, job: ScheduledJob) -> dict[str, str]:
         """The options in a job's env file and in the entry."""
         path = self.env_file(job)
         sources = self.sources(job)
         if sources.errors:
             raise BadConfiguration.gathered(list(sources.errors))
-        own = (f"{path}: ", "variable ")
-        given = {name: text.text for name, text in sources.values.items() if text.place.startswith(own)}
-        if given.get("baseline"):  # ours has priority, as over the container's variables, which an imported file has
-            given = {name: text for name, text in given.items() if name not in BASELINE_FILES}
-        if "output_path" not in given:
+        prefixes = (f"{path}: ", "variable ")
+        options = {name: text.text for name, text in sources.values.items() if text.place.startswith(prefixes)}
+        if options.get("baseline"):  # ours has priority, as over the container's variables, which an imported file has
+            options = {name: text for name, text in options.items() if name not in BASELINE_FILES}
+        if "output_path" not in options:
             where = path or f"{self.file}: variables"
             raise BadConfiguration(f"{where}: output_path is missing; write output_path=DIRECTORY")
-        return given
+        return options
 
 
 @cache
@@ -247,10 +255,10 @@ def read_plan(path: Path) -> Plan:
 
     Raises BadInput if the file can't be read, BadDocument if it isn't an entry, BadConfiguration listing all errors in it.
     """
-    return plan_of(Schedule.from_json(LocalStorage().read(str(path)), str(path)), path)
+    return make_plan(Schedule.from_json(LocalStorage().read(str(path)), str(path)), path)
 
 
-def plan_of(entry: Schedule, path: Path, where: str | None = None) -> Plan:
+def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
     """The plan of an entry from a file. where: its name in error messages; the file if None.
 
     Raises BadConfiguration listing all errors in it.
@@ -260,13 +268,13 @@ def plan_of(entry: Schedule, path: Path, where: str | None = None) -> Plan:
     plan = Plan(
         entry,
         path.absolute(),
-        _tried(lambda: _clock(entry, where), errors),
-        _offsets(entry, where, errors),
-        _tried(lambda: read_offset(entry.delay or "PT0S", f"{where}: delay"), errors) or timedelta(0),
-        _tried(lambda: _time(entry.starts, f"{where}: starts"), errors),
-        _tried(lambda: _destinations(entry.sinks, where), errors) or (),
+        _try_step(lambda: _read_clock(entry, where), errors),
+        _read_offsets(entry, where, errors),
+        _try_step(lambda: read_offset(entry.delay or "PT0S", f"{where}: delay"), errors) or timedelta(0),
+        _try_step(lambda: _read_time(entry.starts, f"{where}: starts"), errors),
+        _try_step(lambda: _read_destinations(entry.sinks, where), errors) or (),
     )
-    errors += [*_faults_of_names(entry, where), *_faults_of_jobs(plan, where)]
+    errors += [*_list_name_errors(entry, where), *_list_job_errors(plan, where)]
     if plan.delay < timedelta(0):
         errors.append(
             f"{where}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
@@ -276,7 +284,7 @@ def plan_of(entry: Schedule, path: Path, where: str | None = None) -> Plan:
     return plan
 
 
-def _clock(entry: Schedule, where: str) -> Clock | None:
+def _read_clock(entry: Schedule, where: str) -> Clock | None:
     """When it runs; None for once, at once."""
     if entry.cron is not None:
         clock = Clock.of(entry.cron, f"{where}: cron")
@@ -294,12 +302,12 @@ def _clock(entry: Schedule, where: str) -> Clock | None:
     return None
 
 
-def _offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta, timedelta] | None:
+def _read_offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta, timedelta] | None:
     window = entry.window
     if window is None:
         return None
-    start = _tried(lambda: read_offset(window.start_offset, f"{where}: window.start_offset"), errors)
-    end = _tried(lambda: read_offset(window.end_offset, f"{where}: window.end_offset"), errors)
+    start = _try_step(lambda: read_offset(window.start_offset, f"{where}: window.start_offset"), errors)
+    end = _try_step(lambda: read_offset(window.end_offset, f"{where}: window.end_offset"), errors)
     if start is None or end is None:
         return None
     if not start < end:
@@ -310,7 +318,7 @@ def _offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta,
     return start, end
 
 
-def _time(text: str | None, where: str) -> datetime | None:
+def _read_time(text: str | None, where: str) -> datetime | None:
     time = None if text is None else parse_time(text)
     if text is not None and (time is None or time.year not in YEARS_OF_RUNS):
         years = f"from {YEARS_OF_RUNS.start} to {YEARS_OF_RUNS[-1]}"
@@ -318,49 +326,49 @@ def _time(text: str | None, where: str) -> datetime | None:
     return time
 
 
-def _destinations(text: str | None, where: str) -> tuple[Destination, ...]:
+def _read_destinations(text: str | None, where: str) -> tuple[Destination, ...]:
     try:
         return read_destinations(text or "")
     except ValueError as error:
         raise BadConfiguration(f"{where}: sinks {error}") from error
 
 
-def _faults_of_names(entry: Schedule, where: str) -> Iterator[str]:
+def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
     """Errors in names that become parts of paths: of the record of its runs, and of the folders of their results."""
     if not is_ours(entry.name, NameKind.WORD):
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
-    for place, job in enumerate(entry.jobs):
+    for index, job in enumerate(entry.jobs):
         if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), NameKind.BELOW):
             yield (
-                f"{where}: jobs[{place}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
+                f"{where}: jobs[{index}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
                 "as %Y/%m/%d/%H"
             )
 
 
-def _faults_of_jobs(plan: Plan, where: str) -> list[str]:
+def _list_job_errors(plan: Plan, where: str) -> list[str]:
     if not plan.entry.jobs:
         return [f'{where}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
     jobs = Layout.here().job_names()
     errors = []
-    for place, job in enumerate(plan.entry.jobs):
+    for index, job in enumerate(plan.entry.jobs):
         if job.job not in jobs:
-            errors.append(f"{where}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
-        known = {name for pair in OPTIONS.items() for name in (pair[0], variable_name(*pair))}
-        for name in sorted(set(job.variables or {}) - known):
-            hint = did_you_mean(name, sorted(known), "docs/jobs.md lists them", shown=str)
-            errors.append(f"{where}: jobs[{place}].variables: {name!r} is no option; {hint}")
+            errors.append(f"{where}: jobs[{index}].job is {job.job!r}; it is one of {', '.join(jobs)}")
+        option_names = {name for pair in OPTIONS.items() for name in (pair[0], variable_name(*pair))}
+        for name in sorted(set(job.variables or {}) - option_names):
+            hint = did_you_mean(name, sorted(option_names), "docs/jobs.md lists them", shown=str)
+            errors.append(f"{where}: jobs[{index}].variables: {name!r} is no option; {hint}")
         env_file = plan.env_file(job)
         if env_file is None and not job.variables:
-            errors.append(f"{where}: jobs[{place}].env_file is missing; name the file of the job's variables")
+            errors.append(f"{where}: jobs[{index}].env_file is missing; name the file of the job's variables")
         if env_file is not None and not env_file.is_file():
             errors.append(
-                f"{where}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {env_file}; write a path "
+                f"{where}: jobs[{index}].env_file is {job.env_file!r}, and there is no file {env_file}; write a path "
                 "from the folder of the schedule entry"
             )
     return errors
 
 
-def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
+def _try_step(step: Callable[[], T], errors: list[str]) -> T | None:
     try:
         return step()
     except BadConfiguration as error:
@@ -373,62 +381,64 @@ MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics n
 ENTRIES = "*.schedule.json"
 
 
-def model_of(plan: Plan) -> str | None:
+def find_model(plan: Plan) -> str | None:
     """The model that a schedule's jobs name; None if none does, or none can be read."""
-    return next(_texts_of(plan, MODEL), None)
+    return next(_read_texts(plan, MODEL), None)
 
 
-def attributions_of(plan: Plan) -> str | None:
+def find_attributions(plan: Plan) -> str | None:
     """The baseline of the one explainability schedule of a data-quality schedule's model, in the same folder; else None.
 
     A baseline that isn't visible from here is ignored: a job should not fail for what only orders its page.
     """
-    model = model_of(plan)
+    model = find_model(plan)
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
         return None
-    alike = (other for other in _beside(plan) if model_of(other) == model)
-    baselines = {path: other.name for other in alike for path in _texts_of(other, "baseline")}
-    there = {path: name for path, name in baselines.items() if _is_there(path, plan)}
-    if len(there) > 1:
-        log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(there.values()), model)
+    same_model_plans = (other_plan for other_plan in _find_explaining_plans(plan) if find_model(other_plan) == model)
+    baselines = {
+        path: other_plan.name for other_plan in same_model_plans for path in _read_texts(other_plan, "baseline")
+    }
+    visible = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
+    if len(visible) > 1:
+        log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(visible.values()), model)
         return None
-    for path, name in there.items():
+    for path, name in visible.items():
         log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
-    return next(iter(there), None)
+    return next(iter(visible), None)
 
 
-def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+def _schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
     """What a schedule passes to jobs that take it, unless set in their env file: its name, kind and attributions."""
     taken = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
-    wanted = {name for name in taken if job.job in OPTIONS[name].jobs and not given.get(name)}
+    missing = {name for name in taken if job.job in OPTIONS[name].jobs and not options.get(name)}
     texts = {
         SCHEDULE: plan.name,
         ANALYSIS_TYPE: None if plan.analysis_type == AnalysisType.DATA_QUALITY else plan.analysis_type,
-        ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None,
+        ATTRIBUTIONS: find_attributions(plan) if ATTRIBUTIONS in missing else None,
     }
-    return {name: text for name, text in texts.items() if name in wanted and text is not None}
+    return {name: text for name, text in texts.items() if name in missing and text is not None}
 
 
-def _beside(plan: Plan) -> Iterator[Plan]:
+def _find_explaining_plans(plan: Plan) -> Iterator[Plan]:
     """The explainability schedules of the folder; unreadable ones report their errors in their own runs."""
     if plan.beside is not None:
         yield from plan.beside
         return
     for file in sorted(plan.folder.glob(ENTRIES)):
         try:
-            other = read_plan(file)
+            plan_of_file = read_plan(file)
         except MonitorError:
             continue
-        if other.analysis_type == AnalysisType.MODEL_EXPLAINABILITY:
-            yield other
+        if plan_of_file.analysis_type == AnalysisType.MODEL_EXPLAINABILITY:
+            yield plan_of_file
 
 
-def _texts_of(plan: Plan, option: str) -> Iterator[str]:
+def _read_texts(plan: Plan, option: str) -> Iterator[str]:
     texts = (plan.sources(job).text(option) for job in plan.entry.jobs)
     return (text for text in texts if text is not None)
 
 
-def _is_there(path: str, plan: Plan) -> bool:
+def _is_visible(path: str, plan: Plan) -> bool:
     try:
         return storage_of(plan.path(path)).exists(resolve_file(plan.path(path), AttributionReport.FILE_NAME))
     except MonitorError:

@@ -12,8 +12,8 @@ from spark_model_monitor.documents.page import Page
 from spark_model_monitor.reports.page.files import render_html
 
 
-def _kinds(of: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for kind in of.__subclasses__():
+def _kinds(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for kind in model.__subclasses__():
         yield kind
         yield from _kinds(kind)
 

@@ -66,7 +66,7 @@ class Record:
         executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
         further = filter(None, (executions.without_data,))
         for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
-            if (found := parse_time(time)) is None or not YEARS.start <= found.year < YEARS.stop:
+            if (parsed := parse_time(time)) is None or not YEARS.start <= parsed.year < YEARS.stop:
                 raise BadDocument(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
                     "from a copy"
@@ -121,12 +121,12 @@ class Record:
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
         changed = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
-        ordered = sorted([*self._others(execution), changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
+        ordered = sorted([*self._other_runs(execution), changed], key=lambda run: run.scheduled_time)[-MOST_EXECUTIONS:]
         self._change(executions=tuple(ordered))
         return changed
 
-    def _others(self, execution: Execution) -> list[Execution]:
-        return [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
+    def _other_runs(self, execution: Execution) -> list[Execution]:
+        return [run for run in self.executions.executions if run.scheduled_time != execution.scheduled_time]
 
     def withdraw(self, execution: Execution) -> None:
         """Record for the first run only that there was no data for it yet."""
@@ -134,7 +134,7 @@ class Record:
 
     def forget(self, execution: Execution) -> None:
         """Remove a run, as if it had never begun."""
-        self._change(executions=tuple(self._others(execution)))
+        self._change(executions=tuple(self._other_runs(execution)))
 
     def note_overdue(self, overdue: bool) -> None:
         """Record what the sinks were notified of."""
@@ -146,7 +146,7 @@ class Record:
 
 
 @contextmanager
-def held(folder: Path, name: str) -> Iterator[bool]:
+def schedule_lock(folder: Path, name: str) -> Iterator[bool]:
     """Whether this process alone runs the schedule for the duration of the body. The system unlocks when the process ends.
 
     Raises OutputFailed if the folder can't be written.
@@ -169,7 +169,7 @@ def held(folder: Path, name: str) -> Iterator[bool]:
         if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left a partial write
             for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
                 storage.delete(file.path)
-        lock.write("held")
+        lock.write("schedule_lock")
         lock.flush()
         yield True
         lock.truncate(0)
@@ -193,16 +193,16 @@ def as_table(name: str, latest_first: Sequence[Execution], without_data: str | N
     if not latest_first:
         return f"{name}: no run yet{f', since there was no data until {without_data}' if without_data else ''}\n"
     rows = []
-    for each in latest_first:
-        window = f"{each.start_time[:16]}/{each.end_time[:16]}"
-        message = truncate_text(" ".join((each.exit_message or "").split()), LONGEST_MESSAGE)
-        rows.append([each.scheduled_time, each.status.value, window, message])
+    for run in latest_first:
+        window = f"{run.start_time[:16]}/{run.end_time[:16]}"
+        message = truncate_text(" ".join((run.exit_message or "").split()), LONGEST_MESSAGE)
+        rows.append([run.scheduled_time, run.status.value, window, message])
     return f"{name}\n{format_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
 
 
 def as_summaries(name: str, monitoring_type: str, latest_first: Sequence[Execution]) -> list[dict[str, Any]]:
     """The API's `MonitoringExecutionSummaries`, plus members that the service lacks: window, output and message."""
-    return [_summary(name, monitoring_type, each) for each in latest_first]
+    return [_summary(name, monitoring_type, run) for run in latest_first]
 
 
 def _summary(name: str, monitoring_type: str, execution: Execution) -> dict[str, Any]:

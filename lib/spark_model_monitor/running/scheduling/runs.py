@@ -67,15 +67,15 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
     else:
         ended = set()
     statuses = {ExecutionStatus.PENDING} | ended
-    again = times_of([execution for execution in past.executions if execution.status in statuses])
-    missed = list(_not_begun(plan, past, now))
+    repeated = scheduled_times([execution for execution in past.executions if execution.status in statuses])
+    missed = list(_list_not_begun(plan, past, now))
     if plan.entry.catch_up:
-        kept = missed[-plan.entry.catch_up :]
+        caught_up = missed[-plan.entry.catch_up :]
     else:
-        kept = []
-    going_on = times_of([execution for execution in past.executions if execution.status in GOING_ON])
-    times = [time for time in sorted({*again, *kept}) if not going_on or time < min(going_on)]
-    return Due(tuple(times), len(missed) - len(kept))
+        caught_up = []
+    going_on = scheduled_times([execution for execution in past.executions if execution.status in GOING_ON])
+    times = [time for time in sorted({*repeated, *caught_up}) if not going_on or time < min(going_on)]
+    return Due(tuple(times), len(missed) - len(caught_up))
 
 
 def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = False) -> Iterator[datetime]:
@@ -96,21 +96,21 @@ def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | Non
     """
     if plan.clock is None or not plan.is_running:
         return None
-    times = times_of([execution for execution in past.executions if execution.status.is_of_a_whole_run])
-    last = max(_up_to(now, times), default=_beginning(plan, plan.clock, past, now))
+    times = scheduled_times([execution for execution in past.executions if execution.status.is_of_a_whole_run])
+    last = max(_up_to(now, times), default=_first_time(plan, plan.clock, past, now))
     allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
     return last if now - last > allowed else None
 
 
-def _not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
+def _list_not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
     latest = now - plan.delay
-    begun = times_of(past.executions) + [_time(time) for time in (past.without_data,) if time]
+    begun = scheduled_times(past.executions) + [_parse_time(time) for time in (past.without_data,) if time]
     if plan.clock is None:
-        once = plan.starts or _time(past.since)
-        if once > max(begun, default=once - A_MOMENT):
-            yield once
+        single_time = plan.starts or _parse_time(past.since)
+        if single_time > max(begun, default=single_time - A_MOMENT):
+            yield single_time
         return
-    after = max(_up_to(now, begun), default=_beginning(plan, plan.clock, past, now) - A_MOMENT)
+    after = max(_up_to(now, begun), default=_first_time(plan, plan.clock, past, now) - A_MOMENT)
     yield from (time for time in plan.clock.times(after, latest) if time not in begun)
 
 
@@ -118,16 +118,16 @@ def _up_to(now: datetime, times: Sequence[datetime]) -> list[datetime]:
     return [time for time in times if time <= now]
 
 
-def _beginning(plan: Plan, clock: Clock, past: Executions, now: datetime) -> datetime:
-    return plan.starts or clock.latest(min(_time(past.since), now) - plan.delay)
+def _first_time(plan: Plan, clock: Clock, past: Executions, now: datetime) -> datetime:
+    return plan.starts or clock.latest(min(_parse_time(past.since), now) - plan.delay)
 
 
-def times_of(executions: Sequence[Execution]) -> list[datetime]:
+def scheduled_times(executions: Sequence[Execution]) -> list[datetime]:
     """The scheduled times of some runs."""
-    return [_time(execution.scheduled_time) for execution in executions]
+    return [_parse_time(execution.scheduled_time) for execution in executions]
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     time = parse_time(text)
     if time is None:
         raise BadDocument(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
@@ -295,9 +295,9 @@ class _Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         sentinel = self._worker.process.sentinel
-        told = connection.wait([self._worker.pipe, sentinel], timeout)
+        ready = connection.wait([self._worker.pipe, sentinel], timeout)
         status = self.poll()
-        if told and status is None:  # the process is about to end
+        if ready and status is None:  # the process is about to end
             connection.wait([sentinel], timeout)
             status = self.poll()
         if status is None:
@@ -377,7 +377,7 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             status = launch(command, partial(record.put, execution))
             outcome = _OUTCOMES.get(status, ExecutionStatus.FAILED)
             violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
-            execution = record.put(execution, exit_message=_message(command, status))
+            execution = record.put(execution, exit_message=_read_message(command, status))
             if status == ExitStatus.NO_DATA and plan.reads_one_model and _has_captures(plan, job, scheduled):
                 outcome = ExecutionStatus.COMPLETED
             if not outcome.is_of_a_whole_run:
@@ -421,7 +421,7 @@ def _forget_message(command: JobCommand) -> None:
         storage_of(path).delete(path)
 
 
-def _message(command: JobCommand, status: int) -> str:
+def _read_message(command: JobCommand, status: int) -> str:
     """The job's own message, or its exit status where no message is available."""
     path = _message_path(command)
     if path is not None and storage_of(path).exists(path):

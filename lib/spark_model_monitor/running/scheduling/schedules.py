@@ -40,7 +40,7 @@ _CRONTAB_FIELDS = 5
 _DURATION = TypeAdapter(timedelta)
 
 
-def _times(cron: str, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
+def _iterate_times(cron: str, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
     from cronsim import CronSim  # Airflow's processes may lack it
 
     return CronSim(cron, start, reverse=reverse)
@@ -64,7 +64,7 @@ class Clock:
         try:
             if len(cron.split()) != _CRONTAB_FIELDS:
                 raise CronSimError(f"it has {len(cron.split())} fields of {_CRONTAB_FIELDS}")
-            next(_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
+            next(_iterate_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
         except CronSimError as error:
             raise BadConfiguration(
                 f"{where} is {text!r} ({error}); it has to be minute, hour, day, month and day of the week as crontab has "
@@ -76,17 +76,17 @@ class Clock:
 
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times later than `after`, up to and including `until`."""
-        return takewhile(lambda time: time <= until, _times(self.cron, after.astimezone(timezone.utc)))
+        return takewhile(lambda time: time <= until, _iterate_times(self.cron, after.astimezone(timezone.utc)))
 
     def latest(self, until: datetime) -> datetime:
         """The last time up to and including `until`."""
         minute_after = until.astimezone(timezone.utc).replace(second=0, microsecond=0) + timedelta(minutes=1)
-        return next(_times(self.cron, minute_after, reverse=True))
+        return next(_iterate_times(self.cron, minute_after, reverse=True))
 
-    def period(self, at: datetime) -> timedelta:
-        """The distance between the times around `at`."""
-        latest = self.latest(at)
-        return next(_times(self.cron, latest)) - latest
+    def period(self, time: datetime) -> timedelta:
+        """The distance between the times around `time`."""
+        latest = self.latest(time)
+        return next(_iterate_times(self.cron, latest)) - latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,14 @@ class Recurrence:
         text = expression.strip()
         if text.upper() == NOW:
             return None
-        found = _CRON.fullmatch(text)
-        if found:
-            hour = found["hour"]
-            step = found["step"]
+        match = _CRON.fullmatch(text)
+        if match:
+            hour = match["hour"]
+            step = match["step"]
         else:
             hour = ""
             step = None
-        if found is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
+        if match is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
             raise BadConfiguration(f"{where} is {expression!r}; the service has {_EXPRESSIONS}")
         if step is not None and not 1 <= int(step) <= DAY_HOURS:
             raise BadConfiguration(f"{where} is {expression!r}, which runs every {step} hours; write 1 to {DAY_HOURS}")
@@ -192,7 +192,7 @@ def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
             yield hour, folder
 
 
-def windows_of(
+def list_windows(
     storage: Storage, path: str, recurrence: Recurrence, *, start: datetime | None = None, end: datetime | None = None
 ) -> list[Window]:
     """The windows of the schedule that contain at least one captured hour, in order.
@@ -207,9 +207,9 @@ def windows_of(
         )
     times = recurrence.times(hours[0], hours[-1] + HOUR + recurrence.period)
     windows = (Window(time - recurrence.period, time) for time in times)
-    held = [window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)]
-    held = [window for window in held if start is None or start <= window.start]
-    bounded = [window for window in held if end is None or window.end <= end]
+    captured = [window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)]
+    captured = [window for window in captured if start is None or start <= window.start]
+    bounded = [window for window in captured if end is None or window.end <= end]
     if not bounded:
         raise NoData(
             f"{path} has captures from {hours[0].isoformat()} to {(hours[-1] + HOUR).isoformat()}, and no window of them lies "

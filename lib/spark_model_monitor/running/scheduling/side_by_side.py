@@ -34,12 +34,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def usual_at_once() -> int:
+def default_at_once() -> int:
     """The default number of jobs with a turn at once."""
-    return min(JOBS_A_CORE * cores(), most_at_once(cores()))
+    return min(JOBS_A_CORE * cores(), limit_at_once(cores()))
 
 
-def most_at_once(at_once: int) -> int:
+def limit_at_once(at_once: int) -> int:
     """The number of jobs, slow ones included, that free memory has room for; never fewer than have a turn."""
     try:
         free = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
@@ -51,10 +51,10 @@ def most_at_once(at_once: int) -> int:
 class Turns:
     """This many runs have a turn at once; a slow run gives its turn back and continues, as far as memory allows."""
 
-    def __init__(self, at_once: int, most: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, at_once: int, limit: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._at_once = at_once
         self._clock = clock
-        self._most = most_at_once(at_once) if most is None else most
+        self._most = limit_at_once(at_once) if limit is None else limit
         self._began: dict[object, float] = {}
         self._changed = threading.Condition()
 
@@ -89,15 +89,15 @@ class Turns:
         return at_it < self._at_once and len(self._began) < self._most
 
 
-def side_by_side(step: Callable[[T], R], many: Sequence[T], at_once: int) -> list[R]:
+def side_by_side(step: Callable[[T], R], arguments: Sequence[T], at_once: int) -> list[R]:
     """The result of a step for each item, in order; with one at a time, in this very thread.
 
     Raises the first error, once the steps in progress have ended.
     """
-    if at_once == 1 or len(many) < 2:
-        return [step(each) for each in many]
-    with ThreadPoolExecutor(min(MOST_THREADS, len(many)), "schedule") as pool:
-        futures = [pool.submit(copy_context().run, partial(step, each)) for each in many]
+    if at_once == 1 or len(arguments) < 2:
+        return [step(argument) for argument in arguments]
+    with ThreadPoolExecutor(min(MOST_THREADS, len(arguments)), "schedule") as pool:
+        futures = [pool.submit(copy_context().run, partial(step, argument)) for argument in arguments]
         try:
             return [future.result() for future in futures]
         except BaseException:

@@ -31,8 +31,8 @@ from spark_model_monitor.reports.notices import ALERTS, ALERTS_OVER, AlertReport
 from spark_model_monitor.reports.page.files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
-from spark_model_monitor.running.scheduling.plan import Plan, model_of
-from spark_model_monitor.running.scheduling.record import Record, held
+from spark_model_monitor.running.scheduling.plan import Plan, find_model
+from spark_model_monitor.running.scheduling.record import Record, schedule_lock
 from spark_model_monitor.running.scheduling.runs import overdue_since
 from spark_model_monitor.storage import LocalStorage, join
 from spark_model_monitor.storage.files import is_draft
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 TOLD = "told.json"  # beside the page: what the sinks were notified of
 
 
-def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
+def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
     """The state of an entry after its runs. folder: of the page of all schedules, for relative links."""
     plan = entry.plan
     if entry.fault:
@@ -52,7 +52,7 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
     if plan is None:
         return Watched(entry.name, State.FAILED, fault=fault)
     watched = Watched(
-        *(plan.name, State.FAILED, plan.analysis_type, model_of(plan) or plan.name),
+        *(plan.name, State.FAILED, plan.analysis_type, find_model(plan) or plan.name),
         *(plan.entry.owner or "", plan.entry.tags),
         source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
     )
@@ -61,13 +61,18 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
         if fault:
             state = State.FAILED
         return replace(watched, state=state, fault=fault, note=entry.notice)
-    alerts, fault = _alerts(plan)
-    seen = alerts.windows[-WINDOWS:]
+
+    # What its recent windows found, and whether its runs fail
+    alerts, fault = _read_alerts(plan)
+    recent_windows = alerts.windows[-WINDOWS:]
     windows = tuple(
-        SeenWindow(each.time, each.violations, tuple(each.since or {}), tuple(each.unsure or ())) for each in seen
+        SeenWindow(window.time, window.violations, tuple(window.since or {}), tuple(window.unsure or ()))
+        for window in recent_windows
     )
     last = next(iter(record.latest_first), None)
-    failure, failed_since = _failure(plan, record, now)
+    failure, failed_since = _find_failure(plan, record, now)
+
+    # The state: an alert comes before a failure, a failure before windows that can't tell
     since = ""
     if alerts.status is AlertStatus.IN_ALERT:
         state = State.IN_ALERT
@@ -80,7 +85,9 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
         since = _turned(alerts, AlertStatus.CANNOT_TELL)
     else:
         state = State.OK if windows else State.WAITING
-    page = _page(plan, last, folder)
+
+    # What its line on the page shows
+    page = _find_page(plan, last, folder)
     fault = fault or failure
     note = entry.notice
     if last and plan.looks_at_commits and not fault:
@@ -88,7 +95,7 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
     return replace(watched, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
 
 
-def _alerts(plan: Plan) -> tuple[Alerts, str]:
+def _read_alerts(plan: Plan) -> tuple[Alerts, str]:
     """The monitored windows; and the reason if they can't be read."""
     try:
         return read_alerts(join(plan.folder_of_runs(), "2000/01/01/00")), ""
@@ -106,22 +113,25 @@ def _turned(alerts: Alerts, status: AlertStatus) -> str:
     return next((transition.time for transition in reversed(alerts.transitions) if transition.status is status), "")
 
 
-def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
+def _find_failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
     """Why the entry was not checked recently, and since when; empty if it was."""
     runs = record.latest_first
-    over = [run for run in runs if not run.status.is_under_way]
-    bad = next((place for place, each in enumerate(over) if each.status.is_of_a_whole_run), len(over))
+    ended = [run for run in runs if not run.status.is_under_way]
+    # ended[:failed_runs] are the runs since the last that came to its end
+    failed_runs = next((index for index, run in enumerate(ended) if run.status.is_of_a_whole_run), len(ended))
     if runs and (last := runs[0].scheduled_time) > format_moment(now):
         return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
-    if bad:
-        return _in_a_line(over[0].exit_message or f"the run is {over[0].status.value}"), over[bad - 1].scheduled_time
+    if failed_runs:
+        return _in_a_line(ended[0].exit_message or f"the run is {ended[0].status.value}"), ended[
+            failed_runs - 1
+        ].scheduled_time
     late = overdue_since(plan, record.executions, now)
     if late is None:
         return ("", "")
     return (f"no run has completed since that of {format_moment(late)}", format_moment(late))
 
 
-def _page(plan: Plan, last: Execution | None, folder: Path) -> str:
+def _find_page(plan: Plan, last: Execution | None, folder: Path) -> str:
     """The page of a run, relative to a folder; empty if there is none, or if it is on another machine."""
     if last is None or last.output_path is None or urlparse(last.output_path).scheme not in ("", "file"):
         return ""
@@ -134,46 +144,56 @@ def _in_a_line(text: str) -> str:
     return " ".join(re.sub(r"^(Error|Completed\w*): ", "", text).split())
 
 
-def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment) -> str:
+def notify_and_write_page(
+    watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
+) -> str:
     """Write the page of all schedules, and notify the fleet's sinks of what is new; returns the text to print.
 
     Raises OutputFailed if the page can't be written. If another call is already doing both, nothing is done.
     """
-    with held(page.parent, page.name) as is_ours:
+    with schedule_lock(page.parent, page.name) as is_ours:
         if not is_ours:
             return ""
         for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
             if is_draft(left.name):
                 left.unlink(missing_ok=True)
-        PageFile(create_fleet_page(watched, fleet.name, _budget(fleet), fleet.noun)).save(page)
-        failures = _tell(watched, page, fleet, now, environment) if fleet.sinks else []
+        PageFile(create_fleet_page(watched, fleet.name, _describe_budget(fleet), fleet.noun)).save(page)
+        failures = _notify_changes(watched, page, fleet, now, environment) if fleet.sinks else []
     for failure in failures:
         log.warning("%s", failure)
-    lines = [f"{each.state.value[2:]}: {each.name}: {each.said}" for each in watched if each.said][:WINDOWS]
+    lines = [f"{monitor.state.value[2:]}: {monitor.name}: {monitor.said}" for monitor in watched if monitor.said]
     bad = (state for state in State if state is not State.OK)
-    counts = ", ".join(f"{sum(each.state is state for each in watched):,} {state.value[2:]}" for state in bad)
-    return "".join(f"{line}\n" for line in (*lines, f"{page}: {len(watched):,} monitors, {counts}"))
+    counts = ", ".join(f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in bad)
+    return "".join(f"{line}\n" for line in (*lines[:WINDOWS], f"{page}: {len(watched):,} monitors, {counts}"))
 
 
-def _budget(fleet: Fleet) -> str:
+def _describe_budget(fleet: Fleet) -> str:
     """The shared budget, in words."""
     if fleet.share is None or fleet.alarms_per_month is None:
         return "each schedule's own"
     return f"{fleet.alarms_per_month:g} a month, one in {1 / fleet.share:,.0f} runs"
 
 
-def _tell(
+def _notify_changes(
     watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
 ) -> tuple[str, ...]:
     """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
     delivery, after which the next call tries again.
     """
     path = page.with_name(f"{page.stem}.{TOLD}")
-    told = _told(path)
-    bad = (each for each in watched if each.state.rank < State.WAITING.rank)
-    standing = {each.name: f"{each.state.name} {each.since}" for each in bad}
-    news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
-    over = sorted(set(told) - set(standing))
+    notified = _read_notified(path)
+
+    # What is bad now, by name: news if the sinks weren't notified of it, resolved if they were and it is over
+    bad = (monitor for monitor in watched if monitor.state.rank < State.WAITING.rank)
+    standing = {monitor.name: f"{monitor.state.name} {monitor.since}" for monitor in bad}
+    news = [
+        monitor
+        for monitor in watched
+        if monitor.name in standing and notified.get(monitor.name) != standing[monitor.name]
+    ]
+    resolved = sorted(set(notified) - set(standing))
+
+    # A notice for each cause of the news, and one for all that is over
     notices = []
     for cause in group_by_cause(news):
         is_unsure = cause.of[0].state is State.UNSURE
@@ -181,10 +201,12 @@ def _tell(
             status = AlertStatus.CANNOT_TELL
         else:
             status = AlertStatus.IN_ALERT
-        notices.append((_kinds(cause.of), status, Notice(ALERTS, cause.said)))
-    if over:
-        ended = [each for each in watched if each.name in over]
-        notices.append((_kinds(ended), AlertStatus.OK, Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
+        notices.append((_join_kinds(cause.of), status, Notice(ALERTS, cause.said)))
+    if resolved:
+        ended = [monitor for monitor in watched if monitor.name in resolved]
+        notices.append((_join_kinds(ended), AlertStatus.OK, Notice(ALERTS_OVER, f"no longer: {', '.join(resolved)}")))
+
+    # The next call notifies again of what could not be delivered
     failures: tuple[str, ...] = ()
     for kinds, status, notice in notices:
         alert = AlertReport(status, changed=True)
@@ -196,16 +218,16 @@ def _tell(
     return failures
 
 
-def _kinds(of: Sequence[Watched]) -> str:
-    return " and ".join(dict.fromkeys(each.kind for each in of if each.kind)) or "SCHEDULES"
+def _join_kinds(monitors: Sequence[Watched]) -> str:
+    return " and ".join(dict.fromkeys(monitor.kind for monitor in monitors if monitor.kind)) or "SCHEDULES"
 
 
-def _told(path: Path) -> dict[str, str]:
+def _read_notified(path: Path) -> dict[str, str]:
     """What the sinks were notified of; empty if that can't be read: they are notified again."""
     try:
-        found = json.loads(path.read_bytes())
+        notified = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    if isinstance(found, dict):
-        return {str(name): str(text) for name, text in found.items()}
+    if isinstance(notified, dict):
+        return {str(name): str(text) for name, text in notified.items()}
     return {}
