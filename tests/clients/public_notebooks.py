@@ -40,7 +40,7 @@ from nbclient.exceptions import CellTimeoutError
 from tests.servers import HttpServer
 
 import spark_model_monitor.sagemaker as ours
-from spark_model_monitor.integrations.imports.notebook import changed, changes_of
+from spark_model_monitor.integrations.imports.notebook import apply_changes, find_changes
 from spark_model_monitor.reports.outputs.printable import text_table
 
 EXAMPLES = "aws/amazon-sagemaker-examples"
@@ -232,8 +232,8 @@ def account(folder: Path) -> Iterator[dict[str, str]]:
 def run(path: Path) -> list[Cell]:
     """Each code cell's outcome."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    changes = list(changes_of(notebook, frozenset(ours.__all__)))
-    book = nbformat.from_dict(changed(notebook, changes))
+    changes = list(find_changes(notebook, frozenset(ours.__all__)))
+    book = nbformat.from_dict(apply_changes(notebook, changes))
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     for cell in code:
         cell.outputs = []

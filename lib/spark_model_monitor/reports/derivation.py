@@ -360,7 +360,7 @@ def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[Che
     found = tuple(check for check in checks if name in (check.feature, check.metric))
     if not found:
         names = list(dict.fromkeys(known for check in checks if (known := check.feature or check.metric)))
-        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", most=3)
+        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks)}; {hint}")
     return found

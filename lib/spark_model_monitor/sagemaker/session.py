@@ -13,7 +13,7 @@ from typing import Any
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.sagemaker import local_jobs
-from spark_model_monitor.sagemaker.definitions import given
+from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.executions import keep, run_due
 from spark_model_monitor.sagemaker.monitoring_files import capture_prefix
 from spark_model_monitor.sagemaker.monitors import (
@@ -23,8 +23,8 @@ from spark_model_monitor.sagemaker.monitors import (
     ModelQualityMonitor,
 )
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from spark_model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, described
-from spark_model_monitor.sagemaker.sdk import beside
+from spark_model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, describe_schedule
+from spark_model_monitor.sagemaker.sdk import make_getattr
 
 DEFINITIONS = "definitions"
 MONITORS: dict[str, type[ScheduledMonitor]] = {
@@ -55,32 +55,32 @@ class Client:
         name = MonitoringScheduleName
         if local_jobs.exists(local_jobs.SCHEDULES, name):
             raise BadConfiguration(f"there is a schedule {name!r} already; delete it, or name another one")
-        definition, kind = _definition_of(MonitoringScheduleConfig)
-        return _keep(described(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
+        definition, kind = _get_definition(MonitoringScheduleConfig)
+        return _keep(describe_schedule(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
 
     def update_monitoring_schedule(
         self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Have a schedule run at other times, or another job definition."""
         before = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
-        definition, kind = _definition_of(MonitoringScheduleConfig)
-        after = described(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
-        kept = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
-        return _keep({**after, **kept}, definition, kind)
+        definition, kind = _get_definition(MonitoringScheduleConfig)
+        after = describe_schedule(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
+        kept_members = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
+        return _keep({**after, **kept_members}, definition, kind)
 
     def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Run what is due, and describe the schedule."""
         return _monitor(MonitoringScheduleName).describe_schedule()
 
-    def list_monitoring_schedules(self, **wanted: Any) -> dict[str, Any]:
+    def list_monitoring_schedules(self, **filters: Any) -> dict[str, Any]:
         """The schedules, the newest first. Raises BadConfiguration, as each listing, for a filter that it does not have."""
         records = [local_jobs.read(local_jobs.SCHEDULES, name) for name in local_jobs.names(local_jobs.SCHEDULES)]
-        found = [
+        summaries = [
             {member: value for member, value in record["Schedule"].items() if member != "MonitoringScheduleConfig"}
             | _monitored(record)
             for record in records
         ]
-        return _listed("MonitoringScheduleSummaries", found, wanted)
+        return _make_page("MonitoringScheduleSummaries", summaries, filters)
 
     def start_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Have its runs be due again."""
@@ -97,16 +97,18 @@ class Client:
         _monitor(MonitoringScheduleName).delete_monitoring_schedule()
         return {}
 
-    def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **wanted: Any) -> dict[str, Any]:
+    def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **filters: Any) -> dict[str, Any]:
         """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
         if MonitoringScheduleName:
             names = [MonitoringScheduleName]
         else:
             names = local_jobs.names(local_jobs.SCHEDULES)
-        found = [
-            each | _monitored(local_jobs.read(local_jobs.SCHEDULES, name)) for name in names for each in run_due(name)
+        summaries = [
+            execution | _monitored(local_jobs.read(local_jobs.SCHEDULES, name))
+            for name in names
+            for execution in run_due(name)
         ]
-        return _listed("MonitoringExecutionSummaries", found, wanted)
+        return _make_page("MonitoringExecutionSummaries", summaries, filters)
 
     def list_monitoring_alerts(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
         """The schedule's one alert as it stands."""
@@ -132,11 +134,11 @@ class Client:
         """A job of ours. Raises BadInput if there is none of this name."""
         return local_jobs.describe(ProcessingJobName)
 
-    def list_processing_jobs(self, **wanted: Any) -> dict[str, Any]:
+    def list_processing_jobs(self, **filters: Any) -> dict[str, Any]:
         """Our jobs, the latest first."""
         jobs = map(local_jobs.describe, local_jobs.names(local_jobs.JOBS))
-        found = [{"LastModifiedTime": job.get("ProcessingEndTime", job["CreationTime"]), **job} for job in jobs]
-        return _listed("ProcessingJobSummaries", found, wanted)
+        summaries = [{"LastModifiedTime": job.get("ProcessingEndTime", job["CreationTime"]), **job} for job in jobs]
+        return _make_page("ProcessingJobSummaries", summaries, filters)
 
     def stop_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
         """End a job if it is running."""
@@ -154,15 +156,15 @@ class Client:
         """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
         if name.startswith("__"):
             raise AttributeError(name)
-        found = _DEFINITION_CALL.fullmatch(name)
+        match = _DEFINITION_CALL.fullmatch(name)
 
         def call(*_: Any, **members: Any) -> dict[str, Any]:
-            if found is None:
+            if match is None:
                 raise BadConfiguration(
                     f"{name}: only an account can answer it; schedules, executions, alerts and processing jobs are here, the "
                     'rest is asked of boto3.client("sagemaker")'
                 )
-            return _DEFINITION_CALLS[found[1]](found[2].title().replace("_", ""), members)
+            return _DEFINITION_CALLS[match[1]](match[2].title().replace("_", ""), members)
 
         return call
 
@@ -172,16 +174,16 @@ def client() -> Client:
     return Client()
 
 
-def _pages(listing: Callable[..., dict[str, Any]], **wanted: Any) -> Iterator[dict[str, Any]]:
+def _pages(listing: Callable[..., dict[str, Any]], **filters: Any) -> Iterator[dict[str, Any]]:
     """The answers of a listing, page by page."""
-    page = listing(**wanted)
+    page = listing(**filters)
     yield page
     while "NextToken" in page:
-        page = listing(**{**wanted, "NextToken": page["NextToken"]})
+        page = listing(**{**filters, "NextToken": page["NextToken"]})
         yield page
 
 
-def _definition_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def _get_definition(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The job definition that a schedule's configuration names, and its kind of monitoring."""
     if "MonitoringJobDefinitionName" not in config:
         raise BadConfiguration(
@@ -200,7 +202,7 @@ def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str)
 
 
 def _create(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
-    name = _name_of(members)
+    name = _get_name(members)
     if absent := [part for part in _DEMANDED if f"{kind}{part}" not in members]:
         raise BadConfiguration(f"the job definition {name} has no {', '.join(kind + part for part in absent)}")
     arn = f"{local_jobs.ARN}:job-definition/{name}"
@@ -209,7 +211,7 @@ def _create(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
-    name = _name_of(members)
+    name = _get_name(members)
     if local_jobs.exists(local_jobs.SCHEDULES, name):  # made by a monitor's create_monitoring_schedule
         definition: dict[str, Any] = local_jobs.read(local_jobs.SCHEDULES, name)["Definition"]
         return definition
@@ -217,7 +219,7 @@ def _describe(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _delete(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
-    local_jobs.delete(DEFINITIONS, _name_of(members))
+    local_jobs.delete(DEFINITIONS, _get_name(members))
     return {}
 
 
@@ -227,10 +229,10 @@ def _monitored(record: Mapping[str, Any]) -> dict[str, Any]:
     kind = record["Schedule"]["MonitoringType"]
     endpoint = definition[f"{kind}JobInput"].get("EndpointInput", {}).get("EndpointName")
     named = {"MonitoringJobDefinitionName": definition["JobDefinitionName"], "MonitoringType": kind}
-    return {**named, **given(EndpointName=endpoint)}
+    return {**named, **drop_missing(EndpointName=endpoint)}
 
 
-def _name_of(members: Mapping[str, Any]) -> str:
+def _get_name(members: Mapping[str, Any]) -> str:
     if "JobDefinitionName" not in members:
         raise BadConfiguration(f"a job definition is called by its JobDefinitionName; given are {', '.join(members)}")
     return str(members["JobDefinitionName"])
@@ -256,30 +258,33 @@ _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _listed(kind: str, found: list[dict[str, Any]], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _make_page(kind: str, summaries: list[dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
     """The page of a listing that is asked for: the latest first, unless it is asked for in another order.
 
     Raises BadConfiguration for a filter that no listing has.
     """
+    # The order and the page that are asked for
     subject = kind.removesuffix("Summaries")
-    filters = dict(wanted)
+    filters = dict(request)
     names = {"Name": f"{subject.replace('Execution', 'Schedule')}Name", "Status": f"{subject}Status"}
-    by = filters.pop("SortBy", "ScheduledTime" if "Execution" in kind else "CreationTime")
+    sort_by = filters.pop("SortBy", "ScheduledTime" if "Execution" in kind else "CreationTime")
     is_ascending = filters.pop("SortOrder", None) == "Ascending"
-    most = filters.pop("MaxResults", MOST_LISTED)
+    page_size = filters.pop("MaxResults", MOST_LISTED)
     first = int(filters.pop("NextToken", 0))
+    # All other members are filters, such as StatusEquals and CreationTimeAfter
     for name, value in filters.items():
         if (part := _FILTER.fullmatch(name)) is None:
             raise BadConfiguration(f"{name} is nothing that {kind} are listed by here")
         member = names.get(part[1], part[1])
         holds = _HOLDS[part[2]]
-        found = [each for each in found if member in each and holds(each[member], value)]
-    ordered = sorted(found, key=lambda each: each[names.get(by, by)], reverse=not is_ascending)
-    if len(ordered) > first + most:
-        further = {"NextToken": str(first + most)}
+        summaries = [summary for summary in summaries if member in summary and holds(summary[member], value)]
+    # A page's token is the index of its first summary
+    ordered = sorted(summaries, key=lambda summary: summary[names.get(sort_by, sort_by)], reverse=not is_ascending)
+    if len(ordered) > first + page_size:
+        further = {"NextToken": str(first + page_size)}
     else:
         further = {}
-    return {kind: ordered[first : first + most], **further}
+    return {kind: ordered[first : first + page_size], **further}
 
 
 def _time(value: datetime | str) -> datetime:
@@ -338,8 +343,8 @@ class LocalSession:
 
     def __getattr__(self, name: str) -> Any:
         """What an account would be asked: boto3's session and clients, and the SDK's own session where it is installed."""
-        if (given := self.__dict__.get("_given", {}).get(name)) is not None:
-            return given
+        if (value := self.__dict__.get("_given", {}).get(name)) is not None:
+            return value
         if name == "boto_session":
             return _installed("boto3", name).Session(region_name=self.boto_region_name)
         if name == "sagemaker_runtime_client":
@@ -389,4 +394,4 @@ def _installed(package: str, name: str) -> Any:
     return importlib.import_module(package)
 
 
-__getattr__ = beside("session")
+__getattr__ = make_getattr("session")

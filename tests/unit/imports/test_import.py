@@ -14,7 +14,7 @@ from spark_model_monitor import cli
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument
-from spark_model_monitor.integrations.imports.command import answers_on, import_schedules
+from spark_model_monitor.integrations.imports.command import fetch_answers, import_schedules
 from spark_model_monitor.integrations.imports.jobs import env_text
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 
@@ -315,7 +315,7 @@ def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(moved):
             "describe_data_quality_job_definition", definition, {"JobDefinitionName": "churn-definition"}
         )
         service.add_response("describe_endpoint", answers.endpoint(), {"EndpointName": "churn"})
-        asked = list(answers_on(client, "churn-hourly"))
+        asked = list(fetch_answers(client, "churn-hourly"))
         service.assert_no_pending_responses()
 
     _, variables, _ = moved(*asked)

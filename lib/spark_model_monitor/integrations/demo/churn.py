@@ -128,9 +128,9 @@ def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
 
 def explanation() -> dict[str, Any]:
     """An explanation request, as in an analysis_config.json: what moves the score away from that of `TYPICAL`."""
-    asked = {"baseline": [list(TYPICAL)], "num_samples": 100, "seed": 1}
+    shap_config = {"baseline": [list(TYPICAL)], "num_samples": 100, "seed": 1}
     answers = {"label_headers": [SCORE]}
-    return {"label": LABEL, "predicted_label": SCORE, "predictor": answers, "methods": {"shap": asked}}
+    return {"label": LABEL, "predicted_label": SCORE, "predictor": answers, "methods": {"shap": shap_config}}
 
 
 def validation_table(baseline: pd.DataFrame) -> pd.DataFrame:

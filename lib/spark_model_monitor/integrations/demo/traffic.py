@@ -220,8 +220,8 @@ def _uuids(count: int, rng: np.random.Generator) -> tuple[UUID, ...]:
 
 
 def _capture_path(hour: _Hour, quarter: int, first_millisecond: int) -> str:
-    minutes, rest = divmod(first_millisecond, 60_000)
-    seconds, milliseconds = divmod(rest, 1_000)
+    minutes, millisecond_of_minute = divmod(first_millisecond, 60_000)
+    seconds, milliseconds = divmod(millisecond_of_minute, 1_000)
     name = f"{minutes:02d}-{seconds:02d}-{milliseconds:03d}-{hour.file_ids[quarter]}.jsonl"
     return f"{ENDPOINT}/{VARIANT}/{hour.start:%Y/%m/%d/%H}/{name}"
 
@@ -297,7 +297,7 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
     files |= {f"{GROUND_TRUTH}/{path}": text for path, text in ground_truth(traffic).items()}
     files[ANALYSIS] = json.dumps(churn.explanation(), indent=2) + "\n"
     files[FAULT_HOUR] = json.dumps(planted(traffic), indent=2) + "\n"
-    _refuse_others(directory, files)
+    _refuse_other_files(directory, files)
     try:
         for path, text in files.items():
             target = directory / path
@@ -307,18 +307,18 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
             if not target.is_file() or target.read_bytes() != content:
                 target.write_bytes(content)
     except OSError as error:
-        place = error.filename or directory
+        failed_path = error.filename or directory
         reason = error.strerror or type(error).__name__
         raise OutputFailed(
-            f"{place} can't be written ({reason}); give a directory of your own with --output"
+            f"{failed_path} can't be written ({reason}); give a directory of your own with --output"
         ) from error
 
 
-def _refuse_others(directory: Path, files: Mapping[str, str]) -> None:
+def _refuse_other_files(directory: Path, files: Mapping[str, str]) -> None:
     for folder in (CAPTURES, GROUND_TRUTH):
-        for found in sorted((directory / folder).rglob("*.jsonl")):
-            if found.relative_to(directory).as_posix() not in files:
+        for existing_file in sorted((directory / folder).rglob("*.jsonl")):
+            if existing_file.relative_to(directory).as_posix() not in files:
                 raise BadConfiguration(
-                    f"{found} is no file of this data set, and jobs would read it along; "
+                    f"{existing_file} is no file of this data set, and jobs would read it along; "
                     f"remove {directory / folder} or give an empty directory with --output"
                 )

@@ -72,7 +72,7 @@ class ScheduleDescription:
     analysis_end: str | None = None
 
 
-def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
+def read_schedule(content: Mapping[str, Any]) -> ScheduleDescription:
     """The schedule in an answer to DescribeMonitoringSchedule."""
     config = content["MonitoringScheduleConfig"]
     name = content["MonitoringScheduleName"]
@@ -90,14 +90,14 @@ def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
     )
 
 
-def definition_of(content: Mapping[str, Any]) -> Definition:
+def read_definition(content: Mapping[str, Any]) -> Definition:
     """The job definition in an answer to one of the four Describe…JobDefinition."""
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
     parts = {part: content.get(f"{kind}{part}", {}) for part in PARTS}
     return _definition(content["JobDefinitionName"], kind, parts, content)
 
 
-def capture_prefix_of(content: Mapping[str, Any]) -> tuple[str, str | None]:
+def read_capture_prefix(content: Mapping[str, Any]) -> tuple[str, str | None]:
     """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
     prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
     return content["EndpointName"], prefix
@@ -117,7 +117,7 @@ def _inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Defi
     return _definition(name, kind, parts, content)
 
 
-def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], whole: Mapping[str, Any]) -> Definition:
+def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], content: Mapping[str, Any]) -> Definition:
     baseline, application, job_input, output = (parts[part] for part in PARTS)
     outputs = output["MonitoringOutputs"]
     if not outputs:
@@ -134,8 +134,8 @@ def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], wh
         settings={ours: application.get(name, "") for name, ours in SETTINGS.items()},
         environment=dict(application.get("Environment", {})),
         kms_key=output.get("KmsKeyId"),
-        max_runtime_seconds=whole.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
-        not_needed=tuple(member for member in NOT_NEEDED if member in {*whole, *application, *output}),
+        max_runtime_seconds=content.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
+        not_needed=tuple(member for member in NOT_NEEDED if member in {*content, *application, *output}),
     )
 
 
@@ -189,15 +189,17 @@ class Described:
     unknown: tuple[str, ...] = ()
 
 
-def described(content: object, where: str) -> Described:
+def check_answer(content: object, where: str) -> Described:
     """`content` as an answer. where: its file, for errors.
 
     Raises BadDocument if it can't be imported, or is not in an answer's form; MissingDependency without
     botocore.
     """
     if not isinstance(content, Mapping):
-        found = type(content).__name__
-        raise BadDocument(f"{where} is {found}; it has to be a JSON object, as `aws sagemaker describe-…` prints it")
+        type_name = type(content).__name__
+        raise BadDocument(
+            f"{where} is {type_name}; it has to be a JSON object, as `aws sagemaker describe-…` prints it"
+        )
     operation = next((name for member, name in OPERATIONS.items() if member in content), None)
     if operation is None:
         raise BadDocument(
@@ -206,10 +208,10 @@ def described(content: object, where: str) -> Described:
         )
     shape = _service_model().operation_model(operation).output_shape
     unknown: list[str] = []
-    known = _known(content, shape, unknown)
-    if errors := _faults(known, shape):
+    members = _drop_unknown_members(content, shape, unknown)
+    if errors := _faults(members, shape):
         raise BadDocument("\n".join(f"{where}: {error}" for error in errors))
-    return Described(operation, known, tuple(sorted(unknown)))
+    return Described(operation, members, tuple(sorted(unknown)))
 
 
 def _service_model() -> Any:
@@ -227,15 +229,18 @@ def _faults(content: Mapping[str, Any], shape: Any) -> list[str]:
     return report.splitlines()
 
 
-def _known(value: Any, shape: Any, unknown: list[str], path: str = "") -> Any:
+def _drop_unknown_members(value: Any, shape: Any, unknown: list[str], path: str = "") -> Any:
     """The value without null members, and without those that the shape lacks; their paths are added to `unknown`."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _OF_BOTO3]
         present = {name: member for name, member in value.items() if name in shape.members and member is not None}
         return {
-            name: _known(member, shape.members[name], unknown, f"{path}{name}.") for name, member in present.items()
+            name: _drop_unknown_members(member, shape.members[name], unknown, f"{path}{name}.")
+            for name, member in present.items()
         }
     if shape.type_name == "list" and isinstance(value, list):
         above = path.rstrip(".")
-        return [_known(item, shape.member, unknown, f"{above}[{index}].") for index, item in enumerate(value)]
+        return [
+            _drop_unknown_members(item, shape.member, unknown, f"{above}[{index}].") for index, item in enumerate(value)
+        ]
     return value

@@ -36,7 +36,7 @@ from spark_model_monitor.data.reading.data import EngineName, get_running_sessio
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.progress import progress_shown
+from spark_model_monitor.progress import enable_progress
 from spark_model_monitor.reports.outputs.sql_tables import catalog_settings
 from spark_model_monitor.running.configuration.command_line import HELP_FLAGS
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -66,7 +66,7 @@ from spark_model_monitor.running.runtime.status import (
     start_logging,
     write_message,
 )
-from spark_model_monitor.stopping import ended_by_signals, given_back, reason_to_end, require_going_on
+from spark_model_monitor.stopping import ended_by_signals, reason_to_end, require_going_on, run_at_exit
 from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, storage_of
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Job:
             _WITH_TRACES.append(self.name)
         for sentence in sources.chosen:
             log.info("%s", sentence)
-        self._visit.enter_context(progress_shown(config.progress))
+        self._visit.enter_context(enable_progress(config.progress))
         if config.ignored:
             log.info("without effect on this job: %s", ", ".join(config.ignored))
         if config.doubtful:
@@ -192,7 +192,7 @@ class Job:
             session = self._visit.enter_context(edge.session_within(self._host, encryption))
         self._session = session
         self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
-        edge.application_of(self._session).tag_jobs(self._tag)
+        edge.get_application(self._session).tag_jobs(self._tag)
         self._session.conf.set(edge.LOG_VALUES, str(self._logs_values).lower())
         return session
 
@@ -207,7 +207,10 @@ class Job:
                 spark = edge.start_session(self.name, progress=self.config.progress, settings=settings)
             self._watch = edge.MasterWatch(spark)
         log.info(
-            "started Spark %s on %s, %.1f s", spark.version, edge.application_of(spark).master, time.monotonic() - began
+            "started Spark %s on %s, %.1f s",
+            spark.version,
+            edge.get_application(spark).master,
+            time.monotonic() - began,
         )
         return spark
 
@@ -246,7 +249,7 @@ class Job:
         if self._host is None:
             start_logging()
             self._around.enter_context(ended_by_signals())
-            self._around.enter_context(given_back(self._leave_last_message))
+            self._around.enter_context(run_at_exit(self._leave_last_message))
         self._forget_message()
         return self
 
@@ -270,7 +273,7 @@ class Job:
             steps(self._stop)
             self._around.close()
             if self._host is not None and interrupted:
-                plugin("spark").application_of(self._host).reconnect()
+                plugin("spark").get_application(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
@@ -329,7 +332,7 @@ class Job:
     def _cancel(self) -> None:
         """Stop what Spark is doing, through another connection than the one that waits for it."""
         if self._session is not None:
-            application = plugin("spark").application_of(self._session)
+            application = plugin("spark").get_application(self._session)
             _in_a_thread(lambda: application.cancel_jobs(self._tag))
 
     def _stop(self) -> None:

@@ -110,7 +110,7 @@ def _of_spark(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
     running = edge.running_session()
     session = running or edge.local_session()
     try:
-        for name, told in edge.tables_of_catalog(session, pattern):
+        for name, told in edge.list_catalog_tables(session, pattern):
             is_there = not isinstance(told, MonitorError)
             yield name, f"{told[0]}.`{storage_of(told[1]).resolved(told[1])}`" if is_there else told
     finally:

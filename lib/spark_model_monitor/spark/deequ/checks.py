@@ -23,8 +23,8 @@ from spark_model_monitor.monitors.user_checks.answers import choose_plain_names
 from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan
 from spark_model_monitor.monitors.user_checks.loading import FORMS, JsonCheck, JsonChecks
 from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judge_constraint
-from spark_model_monitor.registry import function_of
-from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, items_of
+from spark_model_monitor.registry import load_function
+from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, list_items
 from spark_model_monitor.spark.deequ.states import CheckMetrics, Evidence
 from spark_model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
@@ -40,18 +40,20 @@ def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
 
     Raises BadConfiguration with one line for every one that is not.
     """
-    faults = [fault for condition in conditions for fault in [_fault_of(frame, condition)] if fault]
+    faults = [fault for condition in conditions for fault in [_find_fault(frame, condition)] if fault]
     if faults:
         raise BadConfiguration.gathered(faults)
 
 
-def _fault_of(frame: DataFrame, condition: str) -> str | None:
+def _find_fault(frame: DataFrame, condition: str) -> str | None:
     try:
-        found = frame.select(F.expr(condition).alias("condition")).schema["condition"].dataType
+        data_type = frame.select(F.expr(condition).alias("condition")).schema["condition"].dataType
     except PySparkException as error:
         return f"--checks: the condition {condition!r} can't be used: {str(error).strip().splitlines()[0]}"
-    if not isinstance(found, BooleanType):
-        return f"--checks: the condition {condition!r} is of type {found.simpleString()}; it has to be true or false"
+    if not isinstance(data_type, BooleanType):
+        return (
+            f"--checks: the condition {condition!r} is of type {data_type.simpleString()}; it has to be true or false"
+        )
     return None
 
 
@@ -90,7 +92,7 @@ def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
     return make(column, where)
 
 
-def description_of(java: Any) -> Analyzer:
+def describe_analyzer(java: Any) -> Analyzer:
     """Our description of an analyzer in a user's Check. An unknown one is `special`."""
     name = str(java.getClass().getSimpleName())
     match name:
@@ -108,7 +110,7 @@ def description_of(java: Any) -> Analyzer:
     if name not in FORMS:
         return Analyzer(name, special=java.toString())
     if "columns" in FORMS[name].required:
-        columns = tuple(plain_name(column) for column in items_of(java.columns()))
+        columns = tuple(plain_name(column) for column in list_items(java.columns()))
         return Analyzer(name, columns, where=None if name == "CountDistinct" else _where(java))
     column = (plain_name(java.column()),)
     match name:
@@ -127,8 +129,8 @@ def _is_as_ours(kll_parameters: Any) -> bool:
     """Whether a sketch of Deequ's is as large as those of a scan."""
     if not kll_parameters.isDefined():
         return True
-    given = kll_parameters.get()
-    return bool((given.sketchSize(), given.shrinkingFactor()) == (SKETCH_SIZE, SHRINKING_FACTOR))
+    parameters = kll_parameters.get()
+    return bool((parameters.sketchSize(), parameters.shrinkingFactor()) == (SKETCH_SIZE, SHRINKING_FACTOR))
 
 
 def plain_name(column: str) -> str:
@@ -139,10 +141,10 @@ def plain_name(column: str) -> str:
 
 
 def _where(java: Any) -> str | None:
-    found = java.where()
-    if found.isEmpty():
+    condition = java.where()
+    if condition.isEmpty():
         return None
-    return str(found.get())
+    return str(condition.get())
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,8 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
 
     spark = engine.spark
     Deequ(spark)  # the user's module imports pydeequ, which raises unless SPARK_VERSION is set
-    function = function_of(
-        reference, "--checks", wanted="module:function, of a function(spark), or the path of a .json file"
+    function = load_function(
+        reference, "--checks", expected_form="module:function, of a function(spark), or the path of a .json file"
     )
     ensure_callback_server_started(spark.sparkContext._gateway)  # type: ignore[no-untyped-call]
     try:
@@ -196,20 +198,20 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
         raise BadConfiguration(f"--checks: {reference} raised {type(error).__name__}: {error}") from error
     _require_checks(checks, reference)
     required = {
-        java.toString(): java for check in checks for java in items_of(check._Check.requiredAnalyzers().toSeq())
+        java.toString(): java for check in checks for java in list_items(check._Check.requiredAnalyzers().toSeq())
     }
-    return DeequChecks(tuple(checks), tuple((description_of(java), java) for java in required.values()))
+    return DeequChecks(tuple(checks), tuple((describe_analyzer(java), java) for java in required.values()))
 
 
-def _require_checks(found: Any, reference: str) -> None:
-    """Raises BadConfiguration unless `found` is a non-empty list of pydeequ's Checks."""
+def _require_checks(returned: Any, reference: str) -> None:
+    """Raises BadConfiguration unless `returned` is a non-empty list of pydeequ's Checks."""
     from pydeequ.checks import Check
 
-    if isinstance(found, (list, tuple)) and found and all(isinstance(check, Check) for check in found):
+    if isinstance(returned, (list, tuple)) and returned and all(isinstance(check, Check) for check in returned):
         return
-    kind = f"a {type(found).__name__}"
-    if isinstance(found, (list, tuple)):
-        kind += f" of {', '.join(sorted({type(check).__name__ for check in found})) or 'nothing'}"
+    kind = f"a {type(returned).__name__}"
+    if isinstance(returned, (list, tuple)):
+        kind += f" of {', '.join(sorted({type(check).__name__ for check in returned})) or 'nothing'}"
     raise BadConfiguration(f"--checks: {reference} returned {kind}; it has to return a list of pydeequ.checks.Check")
 
 
@@ -248,19 +250,19 @@ def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Con
     """Every constraint as Deequ's VerificationSuite judges it: `Check.evaluate` over the metrics."""
     for check in checks.checks:
         result = check._Check.evaluate(metrics.context)
-        for found in items_of(result.constraintResults()):
-            constraint = found.constraint()
-            message = found.message()
-            metric = found.metric()
+        for constraint_result in list_items(result.constraintResults()):
+            constraint = constraint_result.constraint()
+            message = constraint_result.message()
+            metric = constraint_result.metric()
             yield ConstraintResult(
                 check=check.description,
                 check_level=check.level.value,
                 check_status=result.status().toString(),
                 constraint=constraint.toString(),
-                constraint_status=found.status().toString(),
+                constraint_status=constraint_result.status().toString(),
                 constraint_message=message.get() if message.isDefined() else "",
                 metric=_number(metric.get()) if metric.isDefined() else None,
-                served_by=metrics.source_of(_analyzer_of(constraint)),
+                served_by=metrics.describe_source(_unwrap_analyzer(constraint)),
             )
 
 
@@ -271,7 +273,7 @@ def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> Con
         fault = str(metric.value().failed().get().getMessage())
     else:
         fault = ""
-    return judge_constraint(check, number, fault, metrics.source_of(java))
+    return judge_constraint(check, number, fault, metrics.describe_source(java))
 
 
 def _number(metric: Any, data_type: str | None = None) -> float | None:
@@ -288,7 +290,7 @@ def _number(metric: Any, data_type: str | None = None) -> float | None:
     return None
 
 
-def _analyzer_of(constraint: Any) -> Any:
+def _unwrap_analyzer(constraint: Any) -> Any:
     """The analyzer inside a constraint, which may be wrapped in others for its name and its rows."""
     while constraint.getClass().getSimpleName() != "AnalysisBasedConstraint":
         constraint = constraint.inner()

@@ -154,7 +154,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     deequ = Deequ(spark)
     states = deequ["analyzers.InMemoryStateProvider"]()
     analyzers = persisted(deequ, profile, states)
-    context = deequ.aggregated(_schema_of(profile), analyzers, states)
+    context = deequ.aggregated(_build_schema(profile), analyzers, states)
     metrics = _metrics_by_position(deequ, context)
     log.info(
         "evaluated %d metrics of %d features, %.1f s", len(analyzers), len(profile.features), time.monotonic() - started
@@ -164,7 +164,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     }
 
 
-def _schema_of(profile: Profile) -> StructType:
+def _build_schema(profile: Profile) -> StructType:
     """The schema that Deequ's preconditions require: the columns exist, and those with moments are numeric."""
     from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 

@@ -113,7 +113,7 @@ class Evidence:
     profile: Profile
     matches: Mapping[str, int]
 
-    def state_of(self, served: Served, column: str) -> Any | None:
+    def make_state(self, served: Served, column: str) -> Any | None:
         """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or only nulls.
 
         column: the name of the column in the analyzer's Java object.
@@ -143,22 +143,22 @@ class Evidence:
                 return deequ["analyzers.DataTypeHistogram"](*counts)
         if feature.moments is None or feature.vectors is not None or not count_present(feature.moments):
             return None
-        return self._of_numbers(served, feature, feature.moments)
+        return self._numeric_state(served, feature, feature.moments)
 
-    def _of_numbers(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
+    def _numeric_state(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
         deequ = self.deequ
-        found = deequ_moments(moments)
+        numbers = deequ_moments(moments)
         match served.analyzer.name:
             case "Mean":
-                return deequ["analyzers.MeanState"](found.sum, found.count)
+                return deequ["analyzers.MeanState"](numbers.sum, numbers.count)
             case "Sum":
-                return deequ["analyzers.SumState"](found.sum)
+                return deequ["analyzers.SumState"](numbers.sum)
             case "StandardDeviation":
-                return deequ["analyzers.StandardDeviationState"](float(found.count), found.mean, found.m2)
+                return deequ["analyzers.StandardDeviationState"](float(numbers.count), numbers.mean, numbers.m2)
             case "Minimum":
-                return deequ["analyzers.MinState"](found.minimum, deequ.none)
+                return deequ["analyzers.MinState"](numbers.minimum, deequ.none)
             case "Maximum":
-                return deequ["analyzers.MaxState"](found.maximum, deequ.none)
+                return deequ["analyzers.MaxState"](numbers.maximum, deequ.none)
             case "ApproxQuantile":
                 error = served.analyzer.relative_error or 0.0
                 return quantile_state(deequ, sure_sketch(served, feature), moments, error)
@@ -216,7 +216,7 @@ class CheckMetrics:
                 rescanned.append(java)
                 continue
             try:
-                state = self._evidence.state_of(served, self._name_in_deequ(served))
+                state = self._evidence.make_state(served, self._name_in_deequ(served))
             except NeedsSecondScan as reason:
                 self._sources[java.toString()] = Source.SECOND_SCAN
                 if self._plan.second_scan_allowed:
@@ -227,7 +227,7 @@ class CheckMetrics:
             answered.append(java)
             if state is not None:
                 states.persist(java, state)
-        self._merge(self._deequ.aggregated(_schema_of(self._evidence.profile, self._aliases), answered, states))
+        self._merge(self._deequ.aggregated(_build_schema(self._evidence.profile, self._aliases), answered, states))
         for java in answered:
             if self.context.metric(java).isEmpty():  # it had no state; Deequ's own scan calls that an empty one
                 self._add(java, java.computeMetricFrom(self._deequ.none))
@@ -238,7 +238,7 @@ class CheckMetrics:
         """Deequ's metric of an analyzer, both Java objects."""
         return self.context.metric(java).get()
 
-    def source_of(self, java: Any) -> str:
+    def describe_source(self, java: Any) -> str:
         """The origin of an analyzer's metric, in words."""
         return self._sources[java.toString()].value
 
@@ -281,30 +281,30 @@ class CheckMetrics:
         self.context = getattr(self.context, "$plus$plus")(context)
 
 
-def _schema_of(profile: Profile, aliases: dict[str, str]) -> StructType:
+def _build_schema(profile: Profile, aliases: dict[str, str]) -> StructType:
     """The profile's columns with types that tell Deequ's preconditions which are numeric, and which are nested."""
     from pyspark.sql.types import StructField, StructType
 
     return StructType(
         [
-            StructField(name, _type_of(feature))
+            StructField(name, _spark_type(feature))
             for feature in profile.features
             for name in filter(None, [feature.name, aliases.get(feature.name)])
         ]
     )
 
 
-def _type_of(feature: FeatureProfile) -> DataType:
+def _spark_type(feature: FeatureProfile) -> DataType:
     from pyspark.sql import types as T
 
     numeric = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)
     if feature.is_numeric or feature.column_type in numeric:
         return T.DoubleType()
-    others: dict[ColumnType, DataType] = {
+    types: dict[ColumnType, DataType] = {
         ColumnType.BOOLEAN: T.BooleanType(),
         ColumnType.DATE: T.DateType(),
         ColumnType.TIMESTAMP: T.TimestampType(),
         ColumnType.VECTOR: T.ArrayType(T.DoubleType()),
         ColumnType.NESTED: T.ArrayType(T.StringType()),
     }
-    return others.get(feature.column_type, T.StringType())
+    return types.get(feature.column_type, T.StringType())

@@ -139,10 +139,10 @@ class SparkEngine:
     def deequ(self) -> str | None:
         from spark_model_monitor.spark.deequ.jvm import fitting_deequ
 
-        found = fitting_deequ(self.spark)
-        if isinstance(found, str):
-            return found
-        log.info("metrics are computed from the states without Deequ, and are the same: %s", found)
+        fitting_version = fitting_deequ(self.spark)
+        if isinstance(fitting_version, str):
+            return fitting_version
+        log.info("metrics are computed from the states without Deequ, and are the same: %s", fitting_version)
         return None
 
     def implementation(self, function: Function) -> Function:
@@ -156,8 +156,8 @@ class SparkEngine:
                 module = DEEQU_WAYS[name]
         if module is None:
             return function
-        own: Function = getattr(import_module(f"spark_model_monitor.spark.{module}"), name)
-        return own
+        spark_function: Function = getattr(import_module(f"spark_model_monitor.spark.{module}"), name)
+        return spark_function
 
     def lines(
         self, paths: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
@@ -181,9 +181,9 @@ class SparkEngine:
         in_order: bool = False,
         left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], SparkPartitions]:
-        from spark_model_monitor.spark.engine.tables import table_of_files
+        from spark_model_monitor.spark.engine.tables import read_table_files
 
-        frame = table_of_files(self.spark, paths, reader, options, left_out, by_folders=by_folders, in_order=in_order)
+        frame = read_table_files(self.spark, paths, reader, options, left_out, by_folders=by_folders, in_order=in_order)
         return tuple(frame.columns), by_position(frame)
 
     def is_readable(self, path: str) -> bool:
@@ -286,7 +286,7 @@ class SparkPartitions:
         return SparkStates(_mapped(self.frame, partial(in_worker, partial(encode_states, task)), STATE_TYPE))
 
     def batches(self) -> list[pa.RecordBatch]:
-        return collected(self.frame)
+        return collect_batches(self.frame)
 
     @contextmanager
     def broadcast(self, value: Value) -> Iterator[Broadcast[Value]]:
@@ -315,7 +315,7 @@ class SparkStates:
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
             states = _mapped(in_order, partial(in_worker, fold), STATE_TYPE)
-        return sorted(decode_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
+        return sorted(decode_states(collect_batches(states)), key=lambda row: (row.feature, row.kind, row.partition))
 
 
 def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
@@ -329,8 +329,10 @@ def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
     return frame.mapInArrow(logged, schema)
 
 
-def collected(frame: DataFrame) -> list[pa.RecordBatch]:
+def collect_batches(frame: DataFrame) -> list[pa.RecordBatch]:
     """The rows as Arrow batches, as in `toPandas`: pickling would convert a sketch's bytes to a text and back."""
-    asked: Any = frame
-    batches: list[pa.RecordBatch] = asked.toArrow().to_batches() if is_connect(frame) else asked._collect_as_arrow()
+    arrow_frame: Any = frame
+    batches: list[pa.RecordBatch] = (
+        arrow_frame.toArrow().to_batches() if is_connect(frame) else arrow_frame._collect_as_arrow()
+    )
     return batches

@@ -50,12 +50,12 @@ class TextLines:
 
     def of(self, *names: str) -> DataFrame:
         """The lines with these columns: of `PLACES`, FILE_KEY and LINE_KEY."""
-        wanted = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
+        selected_names = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
         if self.max_bytes:
             text = self.text.where(F.octet_length("value") <= self.max_bytes)
         else:
             text = self.text
-        lines = text.select([_column(name).alias(name) for name in wanted])
+        lines = text.select([_column(name).alias(name) for name in selected_names])
         if not self.with_blank:
             lines = lines.where(F.trim(LINE) != "")
         if self.in_order:
@@ -144,15 +144,15 @@ def in_file_order(frame: DataFrame) -> DataFrame:
 
     A coalesce alone orders the splits by size: five files came out 05, 02, 04, 01, 03 (P2).
     """
-    place = "__place"
-    ordered = frame.withColumn(place, F.monotonically_increasing_id())
-    return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, place).drop(place)
+    row_order = "__place"
+    ordered = frame.withColumn(row_order, F.monotonically_increasing_id())
+    return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, row_order).drop(row_order)
 
 
 def numbered(lines: DataFrame, files: list[str], number: str) -> DataFrame:
     """The lines of some files with their number, from 1, in a column called `number`."""
-    place = Window.partitionBy(FILE).orderBy(BLOCK_START, F.monotonically_increasing_id())
-    return lines.where(F.col(FILE).isin(files)).withColumn(number, F.row_number().over(place))
+    window = Window.partitionBy(FILE).orderBy(BLOCK_START, F.monotonically_increasing_id())
+    return lines.where(F.col(FILE).isin(files)).withColumn(number, F.row_number().over(window))
 
 
 def is_utf_8(line: Column) -> Column:

@@ -67,10 +67,10 @@ class ClassArchive:
         """
         with (
             tempfile.TemporaryDirectory(prefix="spark-model-monitor-classes-") as name,
-            appearing_whole(self.path) as made,
+            appearing_whole(self.path) as draft,
         ):
             scratch = Path(name)
-            archive = made / self.path.name
+            archive = draft / self.path.name
             classes = scratch / "classes.txt"
             _start_job(scratch, [f"-XX:DumpLoadedClassList={classes}"], environment)
             dumping = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"]
@@ -107,10 +107,10 @@ def _key(java_home: Path, spark_home: Path) -> str:
     digest = hashlib.sha256()
     for path in (java_home.resolve() / "lib" / "server" / "libjvm.so", *sorted((spark_home / "jars").glob("*.jar"))):
         try:
-            found = path.stat()
+            status = path.stat()
         except OSError:
             continue
-        digest.update(f"{path}\0{found.st_size}\0{int(found.st_mtime)}\n".encode())
+        digest.update(f"{path}\0{status.st_size}\0{int(status.st_mtime)}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -18,7 +18,7 @@ KINDS = (".tar.gz", ".tgz", ".tar", ".zip")
 """Archives that Spark unpacks. Source: Spark 3.5, configuration page, spark.archives."""
 
 
-def archive_of(environment: str) -> str:
+def check_archive(environment: str) -> str:
     """The value of spark-submit's --archives. environment: a file of this machine, or a URI that the cluster reads.
 
     Raises BadConfiguration if there is no such file, or Spark can't unpack it.
@@ -30,14 +30,14 @@ def archive_of(environment: str) -> str:
     return f"{environment}#environment"
 
 
-def settings_of(deploy_mode: str, environment: Mapping[str, str]) -> dict[str, str]:
+def python_settings(deploy_mode: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The settings that have executors use it; in client mode the driver's Python is the one of PYSPARK_DRIVER_PYTHON, else
     the one of this process.
 
     Settings, because variables don't win over those of a cluster's spark-env.sh.
     """
-    here = environment.get("PYSPARK_DRIVER_PYTHON") or sys.executable
-    driver = PYTHON if deploy_mode == "cluster" else here
+    driver_python = environment.get("PYSPARK_DRIVER_PYTHON") or sys.executable
+    driver = PYTHON if deploy_mode == "cluster" else driver_python
     return {"spark.pyspark.python": PYTHON, "spark.pyspark.driver.python": driver}
 
 
