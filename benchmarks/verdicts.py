@@ -44,6 +44,7 @@ from spark_model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, Sc
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples, is_recurring
 from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, compute_column_tests
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
@@ -53,7 +54,6 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     score_window,
 )
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample, ScanRequest
 from spark_model_monitor.reports.history.archive import StoredProfile

@@ -41,7 +41,9 @@ def show_progress(steps: Iterable[Thing], total: int, noun: str) -> Iterator[Thi
         for done, step in enumerate(steps, 1):
             took = time.monotonic() - began
             if took >= SILENT_SECONDS:
-                sys.stderr.write(f"{CLEARED}{done} of {total} {noun}, {_clock(took / done * (total - done))} left")
+                sys.stderr.write(
+                    f"{CLEARED}{done} of {total} {noun}, {_format_clock(took / done * (total - done))} left"
+                )
                 sys.stderr.flush()
                 written = True
             yield step
@@ -51,6 +53,6 @@ def show_progress(steps: Iterable[Thing], total: int, noun: str) -> Iterator[Thi
             sys.stderr.flush()
 
 
-def _clock(seconds: float) -> str:
+def _format_clock(seconds: float) -> str:
     minutes, seconds_of_minute = divmod(round(seconds), 60)
     return f"{minutes}:{seconds_of_minute:02}"

@@ -136,14 +136,14 @@ def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Ca
     """
     with run_at_exit(lambda: _end(process, LAST_SECONDS)):
         try:
-            return _waited(process, seconds)
+            return _wait(process, seconds)
         finally:
             if process.poll() is None:
                 ending()
                 _end(process, GRACE_SECONDS + LAST_SECONDS)
 
 
-def _waited(process: Process, seconds: float | None) -> int:
+def _wait(process: Process, seconds: float | None) -> int:
     """The status. What tells this process to end is raised in its main thread; another one looks for it."""
     if threading.current_thread() is threading.main_thread():
         return process.wait(seconds)

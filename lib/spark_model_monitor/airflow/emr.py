@@ -25,8 +25,8 @@ from spark_model_monitor.integrations.emr.runs import (
     Run,
     Shipment,
     build_request,
+    get_jar,
     get_spark_line,
-    jar_for,
 )
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
 from spark_model_monitor.running.layout import Layout, cache_directory
@@ -87,9 +87,9 @@ class _OnEmr(Location):
             client = self._client()
             jar = None
             if layout.needs_deequ(driver):
-                jar = jar_for(get_spark_line(target, client), os.environ)
+                jar = get_jar(get_spark_line(target, client), os.environ)
             shipment = Shipment.of(target, driver, package, jar)
-            for parcel in shipment.upload(_s3_client(self.aws_conn_id), _encryption(call)):
+            for parcel in shipment.upload(_s3_client(self.aws_conn_id), _get_encryption(call)):
                 log.info("put %s to %s", parcel.path.name, parcel.uri)
             # On EMR Serverless the token makes a request that is sent twice start one run
             token = str(uuid.uuid4())
@@ -187,7 +187,7 @@ def _s3_client(aws_conn_id: str | None) -> Any:
     return S3Hook(aws_conn_id=aws_conn_id).conn
 
 
-def _encryption(call: JobCall) -> dict[str, str]:
+def _get_encryption(call: JobCall) -> dict[str, str]:
     """The package is encrypted like the results. Raises BadConfiguration for an unknown kind of encryption."""
     encryption = call.flags.get("s3_encryption")
     kinds = {kind.value.lower(): kind for kind in S3Encryption}

@@ -232,7 +232,7 @@ def read_outcome(
     violation_count = _COUNT.fullmatch(message)
     if violation_count is None and not is_completed(message):
         return Failure(message.removeprefix("Error: "), exit_status or status_of(message))
-    run = _published(files, output_path)
+    run = _read_published_run(files, output_path)
     if run:
         folder = join(output_path, run.folder)
     else:
@@ -244,22 +244,22 @@ def read_outcome(
     outcome: str | None = None
     unsure: Entries = ()
     if compares:
-        outcome, unsure = _outcome(files, folder)
+        outcome, unsure = _read_verdict(files, folder)
     return JobEnd(
         status=message.partition(":")[0],
         message=message,
         violations=int(violation_count[1]) if violation_count else 0,
-        violated=_violated(files, folder) if violation_count else (),
+        violated=_list_violations(files, folder) if violation_count else (),
         paths={"output": output_path, **{name: join(folder, name) for name in documents}},
         run_id=run.run_id if run else None,
         window=None if window is None else {"start": format_moment(window.start), "end": format_moment(window.end)},
-        alert=_alert(files, output_path) if compares else None,
+        alert=_read_alert(files, output_path) if compares else None,
         outcome=outcome,
         unsure=unsure,
     )
 
 
-def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
+def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
     """The outcome of a monitoring run, and of which features or metrics nobody can tell, from checks.json."""
     path = join(folder, CheckResults.FILE_NAME)
     content = files.read(path)
@@ -276,7 +276,7 @@ def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
     return outcome, tuple(unsure[:MOST_LISTED])
 
 
-def _published(files: StoredFiles, output_path: str) -> Run | None:
+def _read_published_run(files: StoredFiles, output_path: str) -> Run | None:
     """The last published run, its folder below the output path; None for a merge, which publishes by the hour."""
     content = files.read(join(output_path, CURRENT))
     if content is None:
@@ -284,7 +284,7 @@ def _published(files: StoredFiles, output_path: str) -> Run | None:
     return read_commit(content, join(output_path, CURRENT))
 
 
-def _violated(files: StoredFiles, folder: str) -> Entries:
+def _list_violations(files: StoredFiles, folder: str) -> Entries:
     """The subject of each violation; all members but its text, whatever their names in the monitor."""
     content = files.read(join(folder, VIOLATIONS))
     violations = json.loads(content or b"{}").get("violations", [])
@@ -294,7 +294,7 @@ def _violated(files: StoredFiles, folder: str) -> Entries:
     )
 
 
-def _alert(files: StoredFiles, output_path: str) -> str | None:
+def _read_alert(files: StoredFiles, output_path: str) -> str | None:
     """The alert of this run's series; it is stored above the hour folders (docs/alerts.md)."""
     top = output_path.rstrip("/")
     if parse_hour_of_path(join(top, MESSAGE)) is not None:

@@ -142,7 +142,7 @@ class JobOperator(BaseOperator, SkipMixin):
         self.outcome: JobEnd | None = None
         self._running: Running | None = None
         if isinstance(flags, Mapping):
-            require_free(flags, self._taken())
+            require_free(flags, self._list_taken_options())
 
     def execute(self, context: Any) -> dict[str, Any] | None:
         """The outcome's members.
@@ -151,7 +151,7 @@ class JobOperator(BaseOperator, SkipMixin):
         if requested, AirflowException for any other failure.
         """
         try:
-            require_free(self.flags, self._taken())  # again, since they may have come from another task
+            require_free(self.flags, self._list_taken_options())  # again, since they may have come from another task
             window = self.window(context)
             call = JobCall(self.JOB, get_run_name(context), format_flags({**self.own_flags(window), **self.flags}))
             location = self.where.fill_templates(lambda text: self.render_template(text, context))
@@ -185,7 +185,7 @@ class JobOperator(BaseOperator, SkipMixin):
         if self._running is not None:
             self._running.stop()
 
-    def _taken(self) -> dict[str, str]:
+    def _list_taken_options(self) -> dict[str, str]:
         return {**{name: f"{name}=" for name in self.SAYS}, **self.SAID_OTHERWISE}
 
     def _run(self, location: Location, call: JobCall, files: StoredFiles) -> int | None:

@@ -21,7 +21,7 @@ from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_
 from spark_model_monitor.running.configuration.command_line import option_names
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
-from spark_model_monitor.spark.launch.java import PINNED, line_at
+from spark_model_monitor.spark.launch.java import PINNED, find_line_at
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.spark_command import own_settings
 from spark_model_monitor.stopping import shell_status
@@ -42,9 +42,9 @@ def get_run_window(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, l
     start = context.get("data_interval_start")
     end = context.get("data_interval_end")
     if start is None or end is None or not start < end:
-        end = _utc(end or _time_of_run(context)).replace(minute=0, second=0, microsecond=0)
+        end = _to_utc(end or _get_run_time(context)).replace(minute=0, second=0, microsecond=0)
         start = end - length
-    return Window(_utc(start) - lag, _utc(end) - lag)
+    return Window(_to_utc(start) - lag, _to_utc(end) - lag)
 
 
 def get_scheduled_time(window: Window, lag: timedelta = timedelta(0)) -> datetime:
@@ -55,7 +55,7 @@ def get_scheduled_time(window: Window, lag: timedelta = timedelta(0)) -> datetim
     return window.end + lag
 
 
-def _time_of_run(context: Mapping[str, Any]) -> datetime:
+def _get_run_time(context: Mapping[str, Any]) -> datetime:
     run = context.get("dag_run")
     time = context.get("logical_date") or getattr(run, "run_after", None)
     if time is None:
@@ -64,7 +64,7 @@ def _time_of_run(context: Mapping[str, Any]) -> datetime:
     return moment
 
 
-def _utc(time: datetime) -> datetime:
+def _to_utc(time: datetime) -> datetime:
     """A plain datetime: Airflow's own are pendulum's, whose sums differ when the clocks change."""
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
 
@@ -80,7 +80,7 @@ def format_flags(flags: Mapping[str, Any]) -> dict[str, str]:
     """Each option's text: numbers and paths as they are, True as true, lists with commas, times and durations in ISO 8601,
     mappings as JSON. None and blank texts are left out: they mean that the option is not given.
     """
-    texts = {name: _text(value) for name, value in flags.items() if value is not None}
+    texts = {name: _format_value(value) for name, value in flags.items() if value is not None}
     return {name: text for name, text in texts.items() if text.strip()}
 
 
@@ -114,7 +114,7 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
         raise BadConfiguration.gathered(errors)
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -124,7 +124,7 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return json.dumps(value)
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return ",".join(map(_text, value))
+        return ",".join(map(_format_value, value))
     return str(value)
 
 
@@ -291,7 +291,7 @@ class SparkConnection(Location):
             )
         layout = Layout.here()
         if self.spark_home:
-            line = line_at(Path(self.spark_home))
+            line = find_line_at(Path(self.spark_home))
         else:
             line = PINNED
         driver = layout.job_file(call.job, layout.root)

@@ -63,7 +63,7 @@ RESOURCES = (
 """Parameters in the SDK's order."""
 
 
-def signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]) -> Callable[..., None]:
+def make_signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]) -> Callable[..., None]:
     """A method with a signature of its own: these parameters with their defaults, each by position or name.
 
     Raises TypeError, when it is called, for other arguments.
@@ -92,7 +92,7 @@ PUBLISH = "publish_cloudwatch_metrics"
 IMAGE = "spark-model-monitor"  # stands for the image, which the API requires
 
 
-def job_input(
+def build_job_input(
     endpoint: str | EndpointInput | None,
     transform: BatchTransformInput | None,
     environment: Mapping[str, str],
@@ -121,13 +121,13 @@ def job_input(
     return request, prefix
 
 
-def job_output(schedule: str, destination: str | None, session: Any) -> dict[str, Any]:
+def build_job_output(schedule: str, destination: str | None, session: Any) -> dict[str, Any]:
     """`…JobOutputConfig`; by default below the SDK's own prefix (C1.5)."""
     output_uri = destination or join(default_prefix(session), "monitoring", schedule, "results")
     return {"MonitoringOutputs": [MonitoringOutput(str(CONTAINER / "output"), absolute(output_uri)).request()]}
 
 
-def app_specification(
+def build_app_specification(
     preprocessor: str | None = None,
     postprocessor: str | None = None,
     *,
@@ -146,7 +146,7 @@ def app_specification(
     )
 
 
-def baseline_config(**files: ModelMonitoringFile | str | None) -> dict[str, Any]:
+def build_baseline_config(**files: ModelMonitoringFile | str | None) -> dict[str, Any]:
     """`…BaselineConfig` of files given as objects or by location: ConstraintsResource=…, StatisticsResource=…."""
     uris = {name: file.file_s3_uri if isinstance(file, ModelMonitoringFile) else file for name, file in files.items()}
     return {name: {"S3Uri": absolute(uri)} for name, uri in uris.items() if uri is not None}
@@ -166,7 +166,7 @@ def schedule_config(expression: str | None, start: str | None, end: str | None) 
     return drop_missing(ScheduleExpression=expression, DataAnalysisStartTime=start, DataAnalysisEndTime=end)
 
 
-def ground_truth(prefix: str | None) -> dict[str, Any]:
+def build_ground_truth(prefix: str | None) -> dict[str, Any]:
     """The member of `…JobInput` that names the labels, if given."""
     if prefix is None:
         return {}

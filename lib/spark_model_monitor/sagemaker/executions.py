@@ -131,13 +131,13 @@ def run_due(name: str) -> list[dict[str, Any]]:
             record.settle()
             plan = build_plan(schedule_record)
             run = partial(run_jobs, plan, record, launch=_run_job)
-            for _ in run_windows(chain(_begun_early(plan, record), due_times(plan, record, local_jobs.now)), run):
+            for _ in run_windows(chain(_find_early_runs(plan, record), due_times(plan, record, local_jobs.now)), run):
                 pass
             _run_first(plan, record, run)
-    return summaries(schedule_record["Schedule"])
+    return list_summaries(schedule_record["Schedule"])
 
 
-def _begun_early(plan: LocalPlan, record: Record) -> Iterator[datetime]:
+def _find_early_runs(plan: LocalPlan, record: Record) -> Iterator[datetime]:
     """Runs whose window had not ended when they ran, and now has: the rest of their records came since."""
     now = local_jobs.now()
     for execution in record.executions.executions if plan.is_running else ():
@@ -160,18 +160,18 @@ def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[
         record.forget(execution)
 
 
-def summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
+def list_summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The runs that have ended, the oldest first, in the API's form. schedule: in the API's form."""
     name = schedule["MonitoringScheduleName"]
     record = Record.read(local_jobs.record_path(local_jobs.EXECUTIONS, name).parent, name)
     return [
-        _summary(execution, execution.processing_job, name)
+        _summarize_execution(execution, execution.processing_job, name)
         for execution in record.executions.executions
         if execution.processing_job and not execution.status.is_under_way
     ]
 
 
-def _summary(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
+def _summarize_execution(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
     """One of the API's MonitoringExecutionSummaries."""
     description = local_jobs.describe(job)
     status = description["ProcessingJobStatus"]
@@ -280,7 +280,7 @@ def summarize_alert(
         schedule["MonitoringScheduleName"],
         schedule["CreationTime"],
         schedule["LastModifiedTime"],
-        _alerts(output_path).status.value,
+        _read_alerts(output_path).status.value,
         datapoints,
         int(environment.get(PERIOD, datapoints)),
         MonitoringAlertActions(ModelDashboardIndicatorAction(enabled=False)),
@@ -298,20 +298,20 @@ def list_alert_changes(
 ) -> list[MonitoringAlertHistorySummary]:
     """The changes of an alert, filtered by status, and before and after a time (ISO 8601) if given."""
     changes = [
-        MonitoringAlertHistorySummary(name, _moment(transition.time), transition.status.value)
-        for transition in _alerts(output_path).transitions
+        MonitoringAlertHistorySummary(name, _parse_moment(transition.time), transition.status.value)
+        for transition in _read_alerts(output_path).transitions
     ]
     matching_changes = [
         change
         for change in changes
         if (status is None or change.alert_status == status)
-        and (before is None or change.creation_time < _moment(before))
-        and (after is None or change.creation_time > _moment(after))
+        and (before is None or change.creation_time < _parse_moment(before))
+        and (after is None or change.creation_time > _parse_moment(after))
     ]
     return matching_changes if ascending else matching_changes[::-1]
 
 
-def _alerts(output_path: str) -> Alerts:
+def _read_alerts(output_path: str) -> Alerts:
     """The history beside the runs; empty where this process can't read it, as on S3."""
     try:
         return read_alerts(locate(output_path))
@@ -319,5 +319,5 @@ def _alerts(output_path: str) -> Alerts:
         return Alerts()
 
 
-def _moment(text: str) -> datetime:
+def _parse_moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -160,7 +160,7 @@ class EndpointInput:
 
     def request(self) -> dict[str, Any]:
         """The member `EndpointInput` of the API's job definitions."""
-        return {"EndpointInput": {"EndpointName": self.endpoint_name, **_attributes(vars(self))}}
+        return {"EndpointInput": {"EndpointName": self.endpoint_name, **_convert_attributes(vars(self))}}
 
 
 @dataclass(eq=False)
@@ -186,7 +186,7 @@ class BatchTransformInput:
             "BatchTransformInput": {
                 "DataCapturedDestinationS3Uri": self.data_captured_destination_s3_uri,
                 "DatasetFormat": dict(self.dataset_format),
-                **_attributes(vars(self)),
+                **_convert_attributes(vars(self)),
             }
         }
 
@@ -204,7 +204,7 @@ class MonitoringOutput:
         return {"S3Output": {"S3Uri": self.destination, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}}
 
 
-def _attributes(members: Mapping[str, Any]) -> dict[str, Any]:
+def _convert_attributes(members: Mapping[str, Any]) -> dict[str, Any]:
     attributes = {theirs: members[ours] for ours, theirs in _ATTRIBUTES.items() if members[ours] is not None}
     if "ProbabilityAttribute" in attributes:
         attributes["ProbabilityAttribute"] = str(attributes["ProbabilityAttribute"])  # the SDK accepts an index, too

@@ -136,7 +136,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
             stdout=lines,
             stderr=subprocess.STDOUT,
         )
-    description = _description(name, variables, inputs)
+    description = _describe_job(name, variables, inputs)
     write(JOBS, name, {"Description": description, "ProcessId": _running[name].pid})
     return _running[name].pid
 
@@ -150,7 +150,7 @@ def describe(name: str) -> dict[str, Any]:
     description: dict[str, Any] = record["Description"]
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
-    ended = {**description, **_outcome(name, description), "ProcessingEndTime": now()}
+    ended = {**description, **_read_outcome(name, description), "ProcessingEndTime": now()}
     status = None
     if name in _running:
         status = _running[name].returncode
@@ -206,13 +206,13 @@ def _is_running(name: str, process_id: int) -> bool:
     return True
 
 
-def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
+def _read_outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
     """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
     output = description["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     try:
         message = read_text(join(output, MESSAGE), None).strip()
     except MonitorError:
-        message = _last_line(name)
+        message = _read_last_line(name)
     status = None
     if name in _running:
         status = _running[name].returncode
@@ -228,13 +228,13 @@ def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
     return {"ProcessingJobStatus": ended, "ExitMessage": message, "FailureReason": reason}
 
 
-def _last_line(name: str) -> str:
+def _read_last_line(name: str) -> str:
     """The last line of the log, for a job that ended before it could leave a message."""
     lines = record_path(JOBS, name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
     return next((line for line in reversed(lines) if line.strip()), "it left no message")
 
 
-def _description(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
+def _describe_job(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
     started = now()
     resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API requires some
     return {
@@ -273,7 +273,7 @@ def _description(name: str, variables: Mapping[str, str], inputs: Sequence[Proce
     }
 
 
-def job_of_arn(arn: str) -> str:
+def parse_job_arn(arn: str) -> str:
     """The name of a job by its ARN.
 
     Raises BadInput if it is the ARN of something else.

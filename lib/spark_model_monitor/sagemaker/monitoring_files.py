@@ -79,9 +79,9 @@ def read_bytes(uri: str, session: Any) -> bytes:
     location = locate(uri)
     if urlparse(location).scheme != _S3:
         return LocalStorage().read(location)
-    bucket, key = _bucket_and_key(location)
+    bucket, key = _split_uri(location)
     try:
-        content: bytes = _client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
+        content: bytes = _get_client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
     except Exception as error:  # botocore's own classes are unavailable without botocore
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
@@ -101,12 +101,12 @@ def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = No
     if urlparse(location).scheme != _S3:
         LocalStorage().write(location, content)
         return uri
-    bucket, key = _bucket_and_key(location)
+    bucket, key = _split_uri(location)
     if kms_key:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
     else:
         encryption = {}
-    _client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
+    _get_client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
     return uri
 
 
@@ -116,12 +116,12 @@ def exists_here(uri: str) -> bool:
     return is_local(location) and local_path(location).exists()
 
 
-def _bucket_and_key(uri: str) -> tuple[str, str]:
+def _split_uri(uri: str) -> tuple[str, str]:
     parts = urlparse(uri)
     return parts.netloc, parts.path.lstrip("/")
 
 
-def _client(session: Any) -> Any:
+def _get_client(session: Any) -> Any:
     """The session's own boto3 session, else one with the user's settings."""
     boto_session = getattr(session, "boto_session", None)
     if boto_session is not None:

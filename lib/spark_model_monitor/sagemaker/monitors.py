@@ -21,7 +21,7 @@ from spark_model_monitor.sagemaker.clarify import (
     build_explanation_config,
     write_config,
 )
-from spark_model_monitor.sagemaker.definitions import baseline_config, drop_missing
+from spark_model_monitor.sagemaker.definitions import build_baseline_config, drop_missing
 from spark_model_monitor.sagemaker.inputs import DataQualityMonitoringConfig
 from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, absolute, default_prefix
 from spark_model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, make_job_name
@@ -60,9 +60,9 @@ class DefaultModelMonitor(ScheduledMonitor):
         variables = {
             "dataset_source": absolute(baseline_dataset),
             "dataset_format": json.dumps(dataset_format),
-            "record_preprocessor_script": _absolute(record_preprocessor_script),
-            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
-            "categorical_drift_method": _drift_method(monitoring_config_override),
+            "record_preprocessor_script": _make_absolute(record_preprocessor_script),
+            "post_analytics_processor_script": _make_absolute(post_analytics_processor_script),
+            "categorical_drift_method": _get_drift_method(monitoring_config_override),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
@@ -87,16 +87,16 @@ class DefaultModelMonitor(ScheduledMonitor):
     def _latest_baseline(self) -> dict[str, Any]:
         """The files of the latest baselining job. Raises BadConfiguration if there is none."""
         job = self._baselining_job()
-        return baseline_config(
+        return build_baseline_config(
             ConstraintsResource=job.suggested_constraints(), StatisticsResource=job.baseline_statistics()
         )
 
 
-def _absolute(path: str | None) -> str | None:
+def _make_absolute(path: str | None) -> str | None:
     return None if path is None else absolute(path)
 
 
-def _drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
+def _get_drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
     if config is None or config.distribution_constraints is None:
         return None
     return config.distribution_constraints.categorical_drift_method
@@ -139,7 +139,7 @@ class ModelQualityMonitor(ScheduledMonitor):
             "probability_attribute": None if probability_attribute is None else str(probability_attribute),
             "ground_truth_attribute": ground_truth_attribute,
             "probability_threshold_attribute": None if threshold is None else str(threshold),
-            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
+            "post_analytics_processor_script": _make_absolute(post_analytics_processor_script),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 

@@ -97,7 +97,7 @@ class ProcessingJob:
         Raises BadInput if there is none.
         """
         return cls(
-            sagemaker_session, processing_job_name, *_inputs_and_outputs(local_jobs.describe(processing_job_name))
+            sagemaker_session, processing_job_name, *_read_inputs_and_outputs(local_jobs.describe(processing_job_name))
         )
 
     @classmethod
@@ -106,7 +106,7 @@ class ProcessingJob:
 
         Raises BadInput if there is none.
         """
-        return cls.from_processing_name(sagemaker_session, local_jobs.job_of_arn(processing_job_arn))
+        return cls.from_processing_name(sagemaker_session, local_jobs.parse_job_arn(processing_job_arn))
 
     def file(self, name: str) -> str:
         """The location of one of its files."""
@@ -150,7 +150,7 @@ class MonitoringExecution(ProcessingJob):
 
         Raises BadInput if there is none.
         """
-        inputs, outputs = _inputs_and_outputs(local_jobs.describe(processing_job_name))
+        inputs, outputs = _read_inputs_and_outputs(local_jobs.describe(processing_job_name))
         return cls(sagemaker_session, processing_job_name, inputs, outputs[0])
 
     def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
@@ -169,7 +169,7 @@ class MonitoringExecution(ProcessingJob):
         return accept(locate(self.output.destination), features, by=by, why=why)
 
 
-def _inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
+def _read_inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
     inputs = [
         ProcessingInput(member["S3Input"]["S3Uri"], member["S3Input"]["LocalPath"], member["InputName"])
         for member in description["ProcessingInputs"]

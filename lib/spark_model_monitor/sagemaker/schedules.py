@@ -21,14 +21,14 @@ from spark_model_monitor.sagemaker.definitions import (
     PUBLISH,
     RESOURCES,
     ScheduleArguments,
-    app_specification,
-    baseline_config,
+    build_app_specification,
+    build_baseline_config,
+    build_ground_truth,
+    build_job_input,
+    build_job_output,
     drop_missing,
-    ground_truth,
-    job_input,
-    job_output,
+    make_signed,
     schedule_config,
-    signed,
 )
 from spark_model_monitor.sagemaker.executions import get_results_folder, keep, run_due
 from spark_model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
@@ -83,7 +83,7 @@ class ScheduledMonitor(BaselinedMonitor):
             ScheduledMonitor.update_monitoring_schedule: update_parameters,
         }
         for method, parameters in methods.items() if "MONITORING_TYPE" in vars(cls) else ():
-            setattr(cls, method.__name__, signed(method, cls, parameters))
+            setattr(cls, method.__name__, make_signed(method, cls, parameters))
 
     @classmethod
     def monitoring_type(cls) -> str:
@@ -102,17 +102,20 @@ class ScheduledMonitor(BaselinedMonitor):
         configuration.
         """
         name = self._new_name(arguments.get("monitor_schedule_name"))
-        baseline = _baseline(arguments) or self._latest_baseline()
+        baseline = _get_baseline(arguments) or self._latest_baseline()
         application = self._app_specification({**arguments, "env": self.env})
-        input_request, captures = job_input(*_sources(arguments), self.env or {}, self.sagemaker_session)
+        input_request, captures = build_job_input(*_get_sources(arguments), self.env or {}, self.sagemaker_session)
         parts = {
             "BaselineConfig": baseline,
             "AppSpecification": application,
-            "JobInput": {**self._with_attributes(input_request), **ground_truth(arguments.get("ground_truth_input"))},
-            "JobOutputConfig": job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
+            "JobInput": {
+                **self._with_attributes(input_request),
+                **build_ground_truth(arguments.get("ground_truth_input")),
+            },
+            "JobOutputConfig": build_job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
         }
         created = local_jobs.now()
-        times = drop_missing(ScheduleConfig=_times(arguments) or None)
+        times = drop_missing(ScheduleConfig=_get_times(arguments) or None)
         definition = {
             "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
             "JobDefinitionName": name,
@@ -142,20 +145,22 @@ class ScheduledMonitor(BaselinedMonitor):
 
         Raises ValueError if both inputs are given, and for times that are none; BadConfiguration for those the service hasn't.
         """
-        baseline = _baseline(arguments)
+        baseline = _get_baseline(arguments)
         application = self._app_specification(arguments)
         name = self._schedule_name()
         record = local_jobs.read(local_jobs.SCHEDULES, name)
         parts = {
             "BaselineConfig": baseline,
             "AppSpecification": application,
-            "JobInput": ground_truth(arguments.get("ground_truth_input")),
+            "JobInput": build_ground_truth(arguments.get("ground_truth_input")),
         }
-        if _sources(arguments) != (None, None):
-            read, record["CapturePrefix"] = job_input(*_sources(arguments), self.env or {}, self.sagemaker_session)
+        if _get_sources(arguments) != (None, None):
+            read, record["CapturePrefix"] = build_job_input(
+                *_get_sources(arguments), self.env or {}, self.sagemaker_session
+            )
             parts["JobInput"] = {**parts["JobInput"], **self._with_attributes(read)}
         if (output := arguments.get("output_s3_uri")) is not None:
-            parts["JobOutputConfig"] = job_output("", output, self.sagemaker_session)
+            parts["JobOutputConfig"] = build_job_output("", output, self.sagemaker_session)
         for part, change in parts.items():
             content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
             if SOURCES & change.keys():  # one source replaces the other
@@ -164,7 +169,7 @@ class ScheduledMonitor(BaselinedMonitor):
                 published = {PUBLISH: content["Environment"][PUBLISH]}
                 change = {**change, "Environment": {**published, **change["Environment"]}}
             record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
-        if changed := _times(arguments):
+        if changed := _get_times(arguments):
             record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
         record["Schedule"]["LastModifiedTime"] = local_jobs.now()
         keep(name, record)
@@ -347,7 +352,7 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def _latest_baseline(self) -> dict[str, Any]:
         """The baseline of a new schedule without one. Raises BadConfiguration if there was no baselining job."""
-        return baseline_config(ConstraintsResource=self.suggested_constraints())
+        return build_baseline_config(ConstraintsResource=self.suggested_constraints())
 
     def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The application of a new schedule, or an update's changes to it."""
@@ -359,7 +364,7 @@ class ScheduledMonitor(BaselinedMonitor):
         """The part of the application that an update changes. env: the monitor's from now on."""
         self.env = self.env if env is None else env
         environment = env if publishes is None else self.env
-        return app_specification(*scripts, publishes=publishes, environment=environment)
+        return build_app_specification(*scripts, publishes=publishes, environment=environment)
 
     def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
         """An input with the monitor's additions."""
@@ -392,17 +397,17 @@ def describe_schedule(name: str, created: datetime, kind: str, config: Mapping[s
     }
 
 
-def _baseline(arguments: ScheduleArguments) -> dict[str, Any]:
-    return baseline_config(
+def _get_baseline(arguments: ScheduleArguments) -> dict[str, Any]:
+    return build_baseline_config(
         ConstraintsResource=arguments.get("constraints"), StatisticsResource=arguments.get("statistics")
     )
 
 
-def _sources(arguments: ScheduleArguments) -> tuple[str | EndpointInput | None, BatchTransformInput | None]:
+def _get_sources(arguments: ScheduleArguments) -> tuple[str | EndpointInput | None, BatchTransformInput | None]:
     return arguments.get("endpoint_input"), arguments.get("batch_transform_input")
 
 
-def _times(arguments: ScheduleArguments) -> dict[str, str]:
+def _get_times(arguments: ScheduleArguments) -> dict[str, str]:
     start = arguments.get("data_analysis_start_time")
     end = arguments.get("data_analysis_end_time")
     return schedule_config(arguments.get("schedule_cron_expression"), start, end)

@@ -70,31 +70,31 @@ class Client:
 
     def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Run what is due, and describe the schedule."""
-        return _monitor(MonitoringScheduleName).describe_schedule()
+        return _make_monitor(MonitoringScheduleName).describe_schedule()
 
     def list_monitoring_schedules(self, **filters: Any) -> dict[str, Any]:
         """The schedules, the newest first. Raises BadConfiguration, as each listing, for a filter that it does not have."""
         records = [local_jobs.read(local_jobs.SCHEDULES, name) for name in local_jobs.names(local_jobs.SCHEDULES)]
         summaries = [
             {member: value for member, value in record["Schedule"].items() if member != "MonitoringScheduleConfig"}
-            | _monitored(record)
+            | _get_monitored(record)
             for record in records
         ]
         return _make_page("MonitoringScheduleSummaries", summaries, filters)
 
     def start_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Have its runs be due again."""
-        _monitor(MonitoringScheduleName).start_monitoring_schedule()
+        _make_monitor(MonitoringScheduleName).start_monitoring_schedule()
         return {}
 
     def stop_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Have no run be due until it is started again."""
-        _monitor(MonitoringScheduleName).stop_monitoring_schedule()
+        _make_monitor(MonitoringScheduleName).stop_monitoring_schedule()
         return {}
 
     def delete_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Forget the schedule; the results of its runs stay."""
-        _monitor(MonitoringScheduleName).delete_monitoring_schedule()
+        _make_monitor(MonitoringScheduleName).delete_monitoring_schedule()
         return {}
 
     def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **filters: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Client:
         else:
             names = local_jobs.names(local_jobs.SCHEDULES)
         summaries = [
-            execution | _monitored(local_jobs.read(local_jobs.SCHEDULES, name))
+            execution | _get_monitored(local_jobs.read(local_jobs.SCHEDULES, name))
             for name in names
             for execution in run_due(name)
         ]
@@ -112,20 +112,20 @@ class Client:
 
     def list_monitoring_alerts(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
         """The schedule's one alert as it stands."""
-        alerts, _next = _monitor(MonitoringScheduleName).list_monitoring_alerts()
-        return {"MonitoringAlertSummaries": [_members(alert) for alert in alerts]}
+        alerts, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alerts()
+        return {"MonitoringAlertSummaries": [_list_members(alert) for alert in alerts]}
 
     def list_monitoring_alert_history(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
         """The changes of the schedule's alert, the latest first."""
-        changes, _next = _monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MOST_LISTED)
+        changes, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MOST_LISTED)
         named = {"MonitoringScheduleName": MonitoringScheduleName}
-        return {"MonitoringAlertHistory": [{**named, **_members(change)} for change in changes]}
+        return {"MonitoringAlertHistory": [{**named, **_list_members(change)} for change in changes]}
 
     def update_monitoring_alert(
         self, MonitoringScheduleName: str, MonitoringAlertName: str, DatapointsToAlert: int, EvaluationPeriod: int
     ) -> dict[str, Any]:
         """Have the alert be n of m."""
-        _monitor(MonitoringScheduleName).update_monitoring_alert(
+        _make_monitor(MonitoringScheduleName).update_monitoring_alert(
             MonitoringAlertName, DatapointsToAlert, EvaluationPeriod
         )
         return {"MonitoringAlertName": MonitoringAlertName}
@@ -150,7 +150,7 @@ class Client:
 
     def get_paginator(self, operation_name: str) -> Any:
         """What gives the answers of a listing page by page, by `paginate`."""
-        return SimpleNamespace(paginate=partial(_pages, getattr(self, operation_name)))
+        return SimpleNamespace(paginate=partial(_iterate_pages, getattr(self, operation_name)))
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
@@ -174,7 +174,7 @@ def client() -> Client:
     return Client()
 
 
-def _pages(listing: Callable[..., dict[str, Any]], **filters: Any) -> Iterator[dict[str, Any]]:
+def _iterate_pages(listing: Callable[..., dict[str, Any]], **filters: Any) -> Iterator[dict[str, Any]]:
     """The answers of a listing, page by page."""
     page = listing(**filters)
     yield page
@@ -223,7 +223,7 @@ def _delete(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _monitored(record: Mapping[str, Any]) -> dict[str, Any]:
+def _get_monitored(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a summary says of the schedule beside itself: its job definition, and the endpoint if it monitors one."""
     definition = record["Definition"]
     kind = record["Schedule"]["MonitoringType"]
@@ -241,7 +241,7 @@ def _get_name(members: Mapping[str, Any]) -> str:
 _DEFINITION_CALLS = {"create": _create, "describe": _describe, "delete": _delete}
 
 
-def _monitor(name: str) -> ScheduledMonitor:
+def _make_monitor(name: str) -> ScheduledMonitor:
     kind = local_jobs.read(local_jobs.SCHEDULES, name)["Schedule"]["MonitoringType"]
     return MONITORS[kind].attach(name)
 
@@ -252,8 +252,8 @@ _FILTER = re.compile(
 )
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "Contains": lambda there, asked: asked in there,
-    "Before": lambda there, asked: there < _time(asked),
-    "After": lambda there, asked: there > _time(asked),
+    "Before": lambda there, asked: there < _parse_time(asked),
+    "After": lambda there, asked: there > _parse_time(asked),
     **dict.fromkeys(("Equals", ""), lambda there, asked: there == asked),
 }
 
@@ -287,7 +287,7 @@ def _make_page(kind: str, summaries: list[dict[str, Any]], request: Mapping[str,
     return {kind: ordered[first : first + page_size], **further}
 
 
-def _time(value: datetime | str) -> datetime:
+def _parse_time(value: datetime | str) -> datetime:
     if isinstance(value, str):
         time = datetime.fromisoformat(value.replace("Z", "+00:00"))
     else:
@@ -297,7 +297,7 @@ def _time(value: datetime | str) -> datetime:
     return time.replace(tzinfo=timezone.utc)
 
 
-def _members(summary: Any) -> dict[str, Any]:
+def _list_members(summary: Any) -> dict[str, Any]:
     """The API's members of one of the SDK's summaries: `AlertName` is MonitoringAlertName there."""
     names = {"alert_name": "MonitoringAlertName", "data_points_to_alert": "DatapointsToAlert", "actions": "Actions"}
     members = {names.get(name, name.title().replace("_", "")): value for name, value in vars(summary).items()}
@@ -346,10 +346,10 @@ class LocalSession:
         if (value := self.__dict__.get("_given", {}).get(name)) is not None:
             return value
         if name == "boto_session":
-            return _installed("boto3", name).Session(region_name=self.boto_region_name)
+            return _import_installed("boto3", name).Session(region_name=self.boto_region_name)
         if name == "sagemaker_runtime_client":
             return self.boto_session.client("sagemaker-runtime")
-        return getattr(_installed("sagemaker", name).Session(self.boto_session), name)
+        return getattr(_import_installed("sagemaker", name).Session(self.boto_session), name)
 
     def default_bucket(self) -> str:
         """The bucket."""
@@ -387,7 +387,7 @@ class LocalSession:
         return NO_ROLE.split(":")[4]
 
 
-def _installed(package: str, name: str) -> Any:
+def _import_installed(package: str, name: str) -> Any:
     """A library of AWS. Raises AttributeError if it is not installed, or as Python asks for a name of its own."""
     if name.startswith("__") or importlib.util.find_spec(package) is None:
         raise AttributeError(f"Session has no {name} without the package {package}; pip install {package}")

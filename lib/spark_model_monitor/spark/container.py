@@ -79,10 +79,10 @@ def is_idle(root: Path) -> bool:
     Raises BadConfiguration if the hosts have shares of the data: the first would see only its own.
     """
     resources = _read(root / RESOURCES)
-    hosts = sorted(map(str, _member(resources, "hosts", list, root / RESOURCES)))
+    hosts = sorted(map(str, _get_member(resources, "hosts", list, root / RESOURCES)))
     if len(hosts) < 2:
         return False
-    sharded = [name for name, how in _distributions(root) if how == "ShardedByS3Key"]
+    sharded = [name for name, how in _read_distributions(root) if how == "ShardedByS3Key"]
     if sharded:
         raise BadConfiguration(
             f"input {sharded[0]} is split among {len(hosts)} hosts (ShardedByS3Key) and one of them does the work; "
@@ -131,19 +131,19 @@ def _report_refusal(error: MonitorError, root: Path) -> int:
 
 def _explains(analysis_config: Mapping[str, Any], path: Path) -> bool:
     """Whether a configuration requests feature attributions and no bias metrics."""
-    methods = _member(analysis_config, "methods", dict, path)
+    methods = _get_member(analysis_config, "methods", dict, path)
     return "shap" in methods and not any(name.endswith("_bias") for name in methods)
 
 
-def _distributions(root: Path) -> list[tuple[str, str | None]]:
+def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
     """How each input of the processing job is distributed to its hosts, by the input's name."""
     distributions = []
     for relative in PROCESSING_JOB_FILES:
         path = root / relative
-        for source in _member(_read(path), "ProcessingInputs", list, path):
+        for source in _get_member(_read(path), "ProcessingInputs", list, path):
             if not isinstance(source, dict):
                 raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; mend or remove it")
-            s3_input = _member(source, "S3Input", dict, path)
+            s3_input = _get_member(source, "S3Input", dict, path)
             distributions.append((source.get("InputName", "?"), s3_input.get("S3DataDistributionType")))
     return distributions
 
@@ -161,7 +161,7 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _member(document: Mapping[str, Any], name: str, kind: type[Kind], path: Path) -> Kind:
+def _get_member(document: Mapping[str, Any], name: str, kind: type[Kind], path: Path) -> Kind:
     """A member of a JSON object of the container's; empty if it has none."""
     member = document.get(name) or kind()
     if not isinstance(member, kind):

@@ -171,7 +171,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     connect_to_jvm()
     if SHARED in os.environ:
-        return _attached(settings or {})
+        return _attach(settings or {})
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder
     if not _is_named(SparkConf()):
@@ -248,7 +248,7 @@ def shared_application(connection: Connection) -> None:
     stop_session(spark)
 
 
-def _attached(settings: Mapping[str, str]) -> SparkSession:
+def _attach(settings: Mapping[str, str]) -> SparkSession:
     """A session in the Spark that `shared_application` has started, by a connection of this process's own."""
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession

@@ -107,7 +107,9 @@ class HadoopStorage(Storage):
             statuses = self._file_system.listFiles(top, True)  # on an object store everything below is one listing
             depth = len(str(top.toString()))
             while statuses.hasNext():
-                file = _stored(statuses.next())  # few calls: each goes to the JVM, and there may be many files
+                file = _make_stored_file(
+                    statuses.next()
+                )  # few calls: each goes to the JVM, and there may be many files
                 if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
                     yield file
 
@@ -121,7 +123,7 @@ class HadoopStorage(Storage):
         with _error_sentences(folder, "listed"):
             begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
             statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
-            return [_stored(status) for status in statuses if status.isFile()]
+            return [_make_stored_file(status) for status in statuses if status.isFile()]
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         with _error_sentences(path, "read"):
@@ -173,7 +175,7 @@ class HadoopStorage(Storage):
 
     def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
         """Create a file from what `fill` writes to a Java stream. On an object store it is complete or absent."""
-        stream = self._created(target, private=private)
+        stream = self._create(target, private=private)
         try:
             fill(stream)
         except Exception:
@@ -185,7 +187,7 @@ class HadoopStorage(Storage):
             raise
         stream.close()
 
-    def _created(self, target: Any, *, private: bool) -> Any:
+    def _create(self, target: Any, *, private: bool) -> Any:
         """The Java stream of a new file. Permissions are set while it is still empty."""
         if not private or not self.shows_drafts:
             return self._file_system.create(target, True)
@@ -238,7 +240,7 @@ class HadoopStorage(Storage):
             self._file_system.delete(self._path(path), True)
 
 
-def _stored(status: Any) -> StoredFile:
+def _make_stored_file(status: Any) -> StoredFile:
     return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
 
 

@@ -10,7 +10,12 @@ import pytest
 import spark_model_monitor.sagemaker as ours
 from spark_model_monitor.cli import main
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.integrations.imports.notebook import apply_changes, code_cells, find_changes, read_notebook
+from spark_model_monitor.integrations.imports.notebook import (
+    apply_changes,
+    find_changes,
+    list_code_cells,
+    read_notebook,
+)
 
 OFFERED = frozenset(ours.__all__)
 
@@ -26,7 +31,7 @@ def notebook(*cells):
 
 def rewritten(text):
     book = notebook(text)
-    [cell] = code_cells(apply_changes(book, list(find_changes(book, OFFERED))))
+    [cell] = list_code_cells(apply_changes(book, list(find_changes(book, OFFERED))))
     return "".join(cell["source"])
 
 
@@ -123,7 +128,7 @@ def test_the_command_prints_the_lines_and_writes_the_notebook(tmp_path, capsys):
     assert "cell 0, line 1\n  - from sagemaker import Session, image_uris\n" in printed
     assert "  + from spark_model_monitor.sagemaker import Session\n" in printed
     assert "  ! of the SDK alone: image_uris;" in printed
-    assert "".join(code_cells(json.loads(output.read_text()))[1]["source"]) == "x = 1"
+    assert "".join(list_code_cells(json.loads(output.read_text()))[1]["source"]) == "x = 1"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": [1]}'])

@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.spark.launch import deequ_jar
-from spark_model_monitor.spark.launch.java import LINES, PINNED, find_java, find_line, line_at
+from spark_model_monitor.spark.launch.java import LINES, PINNED, find_java, find_line, find_line_at
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ def test_the_line_of_a_folder_is_that_of_its_jars(tmp_path):
     (tmp_path / "jars").mkdir()
     (tmp_path / "jars" / "spark-core_2.13-4.0.2.jar").touch()
 
-    assert line_at(tmp_path).name == "4.0"
+    assert find_line_at(tmp_path).name == "4.0"
 
 
 def test_a_folder_whose_jars_tell_nothing_is_taken_as_the_pinned_line(tmp_path):
-    assert line_at(tmp_path) is PINNED
+    assert find_line_at(tmp_path) is PINNED
 
 
 def test_only_the_pinned_line_fetches_a_jar_and_others_take_the_users():

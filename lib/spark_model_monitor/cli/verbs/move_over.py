@@ -34,13 +34,13 @@ def import_schedules(options: argparse.Namespace) -> int:
     from spark_model_monitor.integrations.imports.command import (
         fetch_answers,
         import_schedules,
+        make_sagemaker_client,
         read_answers,
-        sagemaker_client,
     )
 
     answers = list(read_answers(options.files))
     if options.schedule is not None:
-        client = sagemaker_client(options.region)
+        client = make_sagemaker_client(options.region)
         answers += [(f"the account's {options.schedule}", answer) for answer in fetch_answers(client, options.schedule)]
     import_schedules(
         answers,

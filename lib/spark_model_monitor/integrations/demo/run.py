@@ -180,7 +180,7 @@ def main(
     out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `submit`.
     watch: monitors the whole day.
     """
-    options = _parser().parse_args(argv)
+    options = _make_parser().parse_args(argv)
     try:
         if options.fleet:
             return fleet.main(options.output, out or sys.stdout)
@@ -199,7 +199,7 @@ def submit(job: str, flags: Sequence[str]) -> int:
     return shell_status(run_to_its_end(subprocess.Popen(command)))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spark-model-monitor demo",
         description="Generate a synthetic churn data set, make its baseline, compare an hour of captured traffic with it, and "
@@ -226,10 +226,10 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     start = traffic.start + timedelta(hours=MONITORED_HOUR)
     end = start + timedelta(hours=1)
 
-    _step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
+    _print_step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
     started = time.monotonic()
     write_data_set(output, rows=rows, traffic=traffic)
-    _step(out, f"    done in {time.monotonic() - started:.1f} s")
+    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
 
     # The flags of the three jobs; each job is printed with them as a command that the user may repeat
     baseline = {
@@ -259,18 +259,18 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     jobs = (("2/5", "baseline", data), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
     for step, job, flags in jobs:
         words = [word for pair in flags.items() for word in pair]
-        _step(out, f"{step} running the job: spark-model-monitor submit {job} {shlex.join(words)}")
+        _print_step(out, f"{step} running the job: spark-model-monitor submit {job} {shlex.join(words)}")
         started = time.monotonic()
         status = start_job(job, words)
         if status:
             sys.stderr.write(f"The job {job} ended with exit status {status}; its own message stands above.\n")
             return status
-        _step(out, f"    done in {time.monotonic() - started:.1f} s")
+        _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
 
-    _step(out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, here and without a JVM")
+    _print_step(out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, here and without a JVM")
     started = time.monotonic()
     day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
-    _step(out, f"    done in {time.monotonic() - started:.1f} s")
+    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
 
     # The summary: what the baseline holds, where the files are, and what was wrong in the monitored hour
     before = _read(output / RESULTS, Statistics)
@@ -316,6 +316,6 @@ def _list_files(output: Path) -> str:
     return "".join(f"{path.ljust(width)}  {meaning}\n" for path, meaning in descriptions)
 
 
-def _step(out: TextIO, text: str) -> None:
+def _print_step(out: TextIO, text: str) -> None:
     out.write(f"{text}\n")
     out.flush()  # before the job's process writes to the same terminal

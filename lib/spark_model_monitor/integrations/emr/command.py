@@ -24,7 +24,7 @@ from spark_model_monitor.integrations.emr.endings import (
     read_message,
     refuse_secrets,
 )
-from spark_model_monitor.integrations.emr.runs import Run, Shipment, build_request, get_spark_line, jar_for
+from spark_model_monitor.integrations.emr.runs import Run, Shipment, build_request, get_jar, get_spark_line
 from spark_model_monitor.running.configuration.command_line import NAMING, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
@@ -32,7 +32,7 @@ from spark_model_monitor.running.configuration.reading import build_config, read
 from spark_model_monitor.running.inputs.run_inputs import configured_window, unused_window
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
-from spark_model_monitor.spark.launch.deequ_jar import jar_path, without_jar
+from spark_model_monitor.spark.launch.deequ_jar import describe_missing_jar, jar_path
 from spark_model_monitor.spark.launch.java import PINNED
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import Bucket, Request, Target, spark_settings
@@ -67,13 +67,13 @@ def run(
     driver = layout.job_file(request.job, working_directory)
     # The files that the job needs there: package, JAR and driver
     package = provide_zip(layout.package, cache_directory(environment))
-    remarks = [*_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
+    remarks = [*_list_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
     jar = None
     if layout.needs_deequ(driver):
         jar = _provide_jar(request, target, environment, remarks)
     shipment = Shipment.of(target, driver, package, jar)
     # The request; on EMR Serverless the token makes one that is sent twice start one run
-    settings = _settings(layout, request, remarks)
+    settings = _make_settings(layout, request, remarks)
     name = f"spark-model-monitor {driver.stem}"
     token = str(uuid.uuid4())
     service_request = build_request(
@@ -100,9 +100,9 @@ def _provide_jar(request: Request, target: Target, environment: Mapping[str, str
         import boto3
 
         line = get_spark_line(target, boto3.client(target.kind.value))
-    jar = jar_for(line, environment)
+    jar = get_jar(line, environment)
     if jar is None:
-        remarks.append(without_jar(line))
+        remarks.append(describe_missing_jar(line))
     return jar
 
 
@@ -146,7 +146,7 @@ def _check_config(request: Request) -> JobConfig:
     return config
 
 
-def _remarks(config: JobConfig) -> Iterator[str]:
+def _list_remarks(config: JobConfig) -> Iterator[str]:
     """Likely unintended effects of the job's options."""
     for flag in NAMING:
         path = getattr(config, flag.removeprefix("--").replace("-", "_")) or PREVIOUS
@@ -156,7 +156,7 @@ def _remarks(config: JobConfig) -> Iterator[str]:
         yield window_remark
 
 
-def _settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:
+def _make_settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:
     settings = own_settings(layout, request.columns, "yarn", spark_settings(request.options), remarks)
     settings.pop("spark.ui.showConsoleProgress", None)
     return settings

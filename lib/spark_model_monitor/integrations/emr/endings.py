@@ -42,7 +42,7 @@ def error_sentences(target: Target) -> Iterator[None]:
         ) from error
     except NoRegionError as error:
         raise BadConfiguration(
-            "no AWS region is set; set AWS_DEFAULT_REGION to the one of the " + _noun(target)
+            "no AWS region is set; set AWS_DEFAULT_REGION to the one of the " + _name_target(target)
         ) from error
     except EndpointConnectionError as error:
         raise AwsRefused(
@@ -63,7 +63,7 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
     if operation in ("HeadObject", "PutObject", "GetObject"):
         where = f"s3://{target.package.name}"
     else:
-        where = _noun(target)
+        where = _name_target(target)
     if code in ("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"):
         return AwsRefused(
             f"{operation} on {where} is not allowed ({code}); docs/emr.md lists the permissions that are needed"
@@ -78,7 +78,7 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
         code == "InvalidRequestException" and "not valid" in message
     ):
         return BadConfiguration(
-            f"there is no {_noun(target)} in this region and account; look at the identifier and region"
+            f"there is no {_name_target(target)} in this region and account; look at the identifier and region"
         )
     if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
         if target.kind is Kind.EMR:
@@ -86,12 +86,12 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
         else:
             flag = "--application-id"
         return AwsRefused(
-            f"the {_noun(target)} takes no job now ({message or code}); start it, or name another by {flag}"
+            f"the {_name_target(target)} takes no job now ({message or code}); start it, or name another by {flag}"
         )
     return AwsRefused(f"{operation} on {where} failed ({code}: {message})")
 
 
-def _noun(target: Target) -> str:
+def _name_target(target: Target) -> str:
     if target.kind is Kind.EMR:
         kind = "EMR cluster"
     else:
@@ -158,7 +158,7 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
     for position, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         following = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
-        secret = _secret_in(argument, name, following)
+        secret = _find_secret(argument, name, following)
         if secret:
             raise BadConfiguration(
                 f"argument {position + 1} ({secret}) holds a secret, and EMR shows the arguments of a step to everyone who may "
@@ -166,7 +166,7 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
             )
 
 
-def _secret_in(argument: str, name: str, following: str) -> str | None:
+def _find_secret(argument: str, name: str, following: str) -> str | None:
     """The kind of secret in an argument; None for none."""
     if _ACCESS_KEY.search(argument):
         return "an access key"

@@ -130,7 +130,7 @@ def _get_release_label(target: Target, service: Any) -> str:
     return str(service.get_application(applicationId=target.identifier)["application"].get("releaseLabel", ""))
 
 
-def jar_for(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
+def get_jar(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
     """Deequ's JAR for a line of Spark; None where there is none, and jobs do without it."""
     if is_had(environment, line):
         return provide_jar(environment)
@@ -158,7 +158,7 @@ def build_request(
     settings: of Spark, below those of `options`. arguments: the job's. name: the step's. token: makes a repeated request the
     same one (serverless only).
     """
-    spark = _spark_words(target, shipment, settings, options)
+    spark = _build_spark_words(target, shipment, settings, options)
     if target.kind is Kind.EMR:
         words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
         run = {"Jar": "command-runner.jar", "Args": words}
@@ -179,11 +179,11 @@ def build_request(
     }
 
 
-def _spark_words(
+def _build_spark_words(
     target: Target, shipment: Shipment, settings: Mapping[str, str], options: Sequence[SparkOption]
 ) -> list[str]:
     words = []
-    for key, value in {**settings, **_python_settings(target.kind, shipment, options)}.items():
+    for key, value in {**settings, **_get_python_settings(target.kind, shipment, options)}.items():
         words += ["--conf", f"{key}={value}"]
     ours = {
         "--py-files": [shipment.package.uri],
@@ -193,7 +193,7 @@ def _spark_words(
     return words + option_words(options, ours, LEFT_OUT)
 
 
-def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
+def _get_python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
     """The Python of driver and executors: the environment's, else the release's, unless the user names one."""
     driver = DRIVER_VARIABLES[kind]
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")

@@ -23,14 +23,14 @@ from spark_model_monitor.integrations.imports.jobs import (
     JobVariables,
     build_entry,
     build_jobs,
-    dag_text,
-    env_text,
+    format_env_file,
     get_window,
+    render_dag,
 )
 from spark_model_monitor.storage import LocalStorage
 
 
-def sagemaker_client(region: str | None) -> Any:
+def make_sagemaker_client(region: str | None) -> Any:
     """A client for the region, or for that of the user's own settings; boto3 finds the credentials.
 
     Raises MissingDependency without boto3, BadInput if there is no region.
@@ -195,16 +195,16 @@ def _convert_schedule(
     files = {}
     for job in jobs:
         title = f"{name}: {definition.monitoring_type}, the job {job.job}"
-        files[env_files[job.job]] = env_text(title, job.variables, job.missing)
+        files[env_files[job.job]] = format_env_file(title, job.variables, job.missing)
     if schedule:
         entry = build_entry(schedule, definition, jobs, env_files)
         files[f"{name}.schedule.json"] = entry.to_json() + "\n"
         if dags_for is not None:
-            files[f"{name}_dag.py"] = dag_text(entry, jobs, dags_for)
-    return ConvertedSchedule(name, files, tuple(_remarks(definition, schedule, jobs, env_files)))
+            files[f"{name}_dag.py"] = render_dag(entry, jobs, dags_for)
+    return ConvertedSchedule(name, files, tuple(_list_remarks(definition, schedule, jobs, env_files)))
 
 
-def _remarks(
+def _list_remarks(
     definition: Definition,
     schedule: ScheduleDescription | None,
     jobs: Sequence[JobVariables],

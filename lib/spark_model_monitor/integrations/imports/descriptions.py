@@ -84,7 +84,7 @@ def read_schedule(content: Mapping[str, Any]) -> ScheduleDescription:
         content["MonitoringScheduleStatus"],
         times.get("ScheduleExpression"),
         config.get("MonitoringJobDefinitionName"),
-        _inline_definition(name, kind, inline) if inline else None,
+        _read_inline_definition(name, kind, inline) if inline else None,
         times.get("DataAnalysisStartTime"),
         times.get("DataAnalysisEndTime"),
     )
@@ -94,7 +94,7 @@ def read_definition(content: Mapping[str, Any]) -> Definition:
     """The job definition in an answer to one of the four Describe…JobDefinition."""
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
     parts = {part: content.get(f"{kind}{part}", {}) for part in PARTS}
-    return _definition(content["JobDefinitionName"], kind, parts, content)
+    return _make_definition(content["JobDefinitionName"], kind, parts, content)
 
 
 def read_capture_prefix(content: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -103,7 +103,7 @@ def read_capture_prefix(content: Mapping[str, Any]) -> tuple[str, str | None]:
     return content["EndpointName"], prefix
 
 
-def _inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Definition:
+def _read_inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Definition:
     if len(content["MonitoringInputs"]) != 1:
         raise BadDocument(
             f"the schedule {name} has {len(content['MonitoringInputs'])} MonitoringInputs; the service takes 1"
@@ -114,10 +114,12 @@ def _inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Defi
         "JobInput": content["MonitoringInputs"][0],
         "JobOutputConfig": content["MonitoringOutputConfig"],
     }
-    return _definition(name, kind, parts, content)
+    return _make_definition(name, kind, parts, content)
 
 
-def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], content: Mapping[str, Any]) -> Definition:
+def _make_definition(
+    name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], content: Mapping[str, Any]
+) -> Definition:
     baseline, application, job_input, output = (parts[part] for part in PARTS)
     outputs = output["MonitoringOutputs"]
     if not outputs:
@@ -125,7 +127,7 @@ def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], co
     return Definition(
         name,
         kind,
-        _source(job_input),
+        _read_source(job_input),
         outputs[0]["S3Output"]["S3Uri"].rstrip("/"),
         constraints=baseline.get("ConstraintsResource", {}).get("S3Uri"),
         statistics=baseline.get("StatisticsResource", {}).get("S3Uri"),
@@ -154,7 +156,7 @@ ATTRIBUTES = {
 }
 
 
-def _source(job_input: Mapping[str, Any]) -> Source:
+def _read_source(job_input: Mapping[str, Any]) -> Source:
     endpoint = job_input.get("EndpointInput")
     transform = job_input.get("BatchTransformInput")
     members = endpoint or transform or {}
@@ -206,15 +208,15 @@ def check_answer(content: object, where: str) -> Described:
             f"{where} has none of the members {', '.join(OPERATIONS)}; give the output of aws sagemaker "
             "describe-monitoring-schedule, of describe-data-quality-job-definition or one like it, or of describe-endpoint"
         )
-    shape = _service_model().operation_model(operation).output_shape
+    shape = _load_service_model().operation_model(operation).output_shape
     unknown: list[str] = []
     members = _drop_unknown_members(content, shape, unknown)
-    if errors := _faults(members, shape):
+    if errors := _find_faults(members, shape):
         raise BadDocument("\n".join(f"{where}: {error}" for error in errors))
     return Described(operation, members, tuple(sorted(unknown)))
 
 
-def _service_model() -> Any:
+def _load_service_model() -> Any:
     with needing(
         "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[s3]'"
     ):
@@ -222,7 +224,7 @@ def _service_model() -> Any:
     return get_session().get_service_model("sagemaker")
 
 
-def _faults(content: Mapping[str, Any], shape: Any) -> list[str]:
+def _find_faults(content: Mapping[str, Any], shape: Any) -> list[str]:
     from botocore.validate import ParamValidator
 
     report: str = ParamValidator().validate(content, shape).generate_report()

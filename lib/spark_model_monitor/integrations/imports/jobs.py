@@ -19,16 +19,16 @@ from spark_model_monitor.running.scheduling.schedules import DAY_HOURS, Recurren
 _COMPAT = variable_name("compat", OPTIONS["compat"])
 
 
-def env_text(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
+def format_env_file(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
     """The file's text. missing: variables to be filled in, each with where its value may be found."""
-    lines = [f"# {title}", *(f"{name}={_quoted(value)}" for name, value in variables.items())]
+    lines = [f"# {title}", *(f"{name}={_quote(value)}" for name, value in variables.items())]
     for name, where in missing.items():
         lines += ["", f"# To fill in; {where}", f"# {name}="]
     compat_remark = "# Alarms as the service had them, to the digit; remove the # for as long as you want that."
     return "\n".join([*lines, "", compat_remark, f"# {_COMPAT}=service", ""])
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     """In single quotes, in which neither # nor $ is special."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
@@ -89,7 +89,7 @@ def build_jobs(
     if source.transform_prefix:
         data_path = f"{source.transform_prefix.rstrip('/')}/output"
         dataset_format = json.dumps(source.transform_format)
-        common["manifest_root"] = _folder_of_outputs(source.transform_prefix)
+        common["manifest_root"] = _get_outputs_folder(source.transform_prefix)
     else:
         data_path = ""
         dataset_format = json.dumps({"sagemakerCaptureJson": {}})
@@ -107,7 +107,7 @@ def build_jobs(
         "dataset_format": dataset_format,
         "output_path": f"{definition.output_uri}/{results_folder}",
         **common,
-        **_baseline_variables(definition, missing),
+        **_get_baseline_variables(definition, missing),
         **definition.settings,
         "sagemaker_endpoint_name": source.endpoint or "",
         "sagemaker_monitoring_schedule_name": schedule,
@@ -139,7 +139,7 @@ def build_jobs(
     )
 
 
-def _folder_of_outputs(captures: str) -> str:
+def _get_outputs_folder(captures: str) -> str:
     """Where a transform whose captures are there may have its outputs: the bucket, or the parent of a folder."""
     scheme, separator, path = captures.partition("://")
     if separator and scheme != "file":
@@ -161,7 +161,7 @@ def _name_variables(texts: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _baseline_variables(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
+def _get_baseline_variables(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
     if definition.constraints is None:
         job = definition.baselining_job
         missing["baseline_constraints"] = (
@@ -297,12 +297,12 @@ with DAG(
 '''
 
 
-def dag_text(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
+def render_dag(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
     """The DAG's file. jobs: those of the entry, with their variables. python: the interpreter that has our package."""
-    start, end = _offsets(entry.window)
+    start, end = _read_offsets(entry.window)
     longest = entry.max_runtime_seconds
     environment = Environment(autoescape=False, keep_trailing_newline=True)  # Python, in which & is literal
-    environment.filters |= {"text": _literal, "remark": lambda value: _literal(value)[1:-1]}
+    environment.filters |= {"text": _format_literal, "remark": lambda value: _format_literal(value)[1:-1]}
     return environment.from_string(TEMPLATE).render(
         name=entry.name,
         monitoring_type=entry.monitoring_type,
@@ -313,23 +313,23 @@ def dag_text(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
         length=round((end - start).total_seconds()),
         lag=round(-end.total_seconds()),
         timeout=None if longest is None else longest + round(GRACE.total_seconds()),
-        tasks=[_task(job, longest) for job in jobs],
+        tasks=[_describe_task(job, longest) for job in jobs],
     )
 
 
-def _literal(text: str) -> str:
+def _format_literal(text: str) -> str:
     """A text as a literal of both Python and JSON, on one line whatever it contains."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def _offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]:
+def _read_offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]:
     if window is None:
         return timedelta(hours=-1), timedelta(0)
     return read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")
 
 
-def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
-    texts = _by_option(job.variables)
+def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
+    texts = _map_by_option(job.variables)
     arguments = SAID_BY_ARGUMENTS[job.job]
     if longest_seconds is not None:
         texts["max_runtime"] = f"PT{longest_seconds}S"
@@ -343,7 +343,7 @@ def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object
     }
 
 
-def _by_option(variables: Mapping[str, str]) -> dict[str, str]:
+def _map_by_option(variables: Mapping[str, str]) -> dict[str, str]:
     """The variables that our jobs read, by the names of their options, without those of scripts."""
     options = {variable_name(name, option): name for name, option in OPTIONS.items()}
     return {options[variable]: text for variable, text in variables.items() if variable in options}

@@ -61,9 +61,9 @@ def import_notebook(path: str, output: str | None, offered: frozenset[str], out:
 
 def find_changes(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Change]:
     """The imports of the SDK in a notebook's code cells. offered: the names that can be imported here."""
-    for number, cell in enumerate(code_cells(notebook)):
+    for number, cell in enumerate(list_code_cells(notebook)):
         text = "".join(cell["source"])
-        for node in _imports(text):
+        for node in _find_imports(text):
             first = node.lineno
             last = node.end_lineno or node.lineno
             lines = text.splitlines()[first - 1 : last]
@@ -72,14 +72,14 @@ def find_changes(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[
             yield Change(number, first, last, start, end, "\n".join(lines), *_change_import(node, offered))
 
 
-def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+def list_code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     """The cells with code."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def apply_changes(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
     """The notebook with its imports changed; the outputs stay those of the last run."""
-    cells = code_cells(notebook)
+    cells = list_code_cells(notebook)
     for change in sorted(
         changes, key=lambda change_to_sort: (change_to_sort.first, change_to_sort.start), reverse=True
     ):
@@ -102,7 +102,7 @@ def read_notebook(path: str) -> dict[str, Any]:
     """A notebook's JSON. Raises BadInput if it isn't one."""
     try:
         notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        code_cells(notebook)
+        list_code_cells(notebook)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
             f"{path}: is no notebook that can be read ({type(error).__name__}); name a file .ipynb"
@@ -110,7 +110,7 @@ def read_notebook(path: str) -> dict[str, Any]:
     return notebook
 
 
-def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
+def _find_imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
     """The imports of the SDK in a cell. IPython's own lines (`!pip`, `%matplotlib`, `files = !ls`) are skipped."""
     # a page of HTML takes a try for each line
     if SDK in text:

@@ -61,7 +61,7 @@ HISTOGRAM_BINS = 1000
 """Bins for which Deequ's Histogram keeps values; beyond that it only counts them. Source: Histogram, Deequ 2.1.0."""
 
 
-def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
+def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
     """Deequ's Java object for an analyzer of the JSON form."""
     make = deequ[f"analyzers.{analyzer.name}"]
     where = deequ.option(analyzer.where)
@@ -97,11 +97,13 @@ def describe_analyzer(java: Any) -> Analyzer:
     name = str(java.getClass().getSimpleName())
     match name:
         case "Size":
-            return Analyzer(name, where=_where(java))
+            return Analyzer(name, where=_get_where(java))
         case "Compliance":
-            return Analyzer(name, instance=java.instance(), expression=java.predicate(), where=_where(java))
+            return Analyzer(name, instance=java.instance(), expression=java.predicate(), where=_get_where(java))
         case "Correlation":
-            return Analyzer(name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_where(java))
+            return Analyzer(
+                name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_get_where(java)
+            )
         case "KLLSketch":
             special = None
             if not _is_as_ours(java.kllParameters()):
@@ -111,18 +113,18 @@ def describe_analyzer(java: Any) -> Analyzer:
         return Analyzer(name, special=java.toString())
     if "columns" in FORMS[name].required:
         columns = tuple(plain_name(column) for column in list_items(java.columns()))
-        return Analyzer(name, columns, where=None if name == "CountDistinct" else _where(java))
+        return Analyzer(name, columns, where=None if name == "CountDistinct" else _get_where(java))
     column = (plain_name(java.column()),)
     match name:
         case "PatternMatch":
-            return Analyzer(name, column, pattern=java.pattern().toString(), where=_where(java))
+            return Analyzer(name, column, pattern=java.pattern().toString(), where=_get_where(java))
         case "ApproxQuantile":
             error = java.relativeError()
-            return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_where(java))
+            return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_get_where(java))
         case "Histogram":
             own_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
-            return Analyzer(name, column, where=_where(java), special=java.toString() if own_bins else None)
-    return Analyzer(name, column, where=_where(java))
+            return Analyzer(name, column, where=_get_where(java), special=java.toString() if own_bins else None)
+    return Analyzer(name, column, where=_get_where(java))
 
 
 def _is_as_ours(kll_parameters: Any) -> bool:
@@ -140,7 +142,7 @@ def plain_name(column: str) -> str:
     return column
 
 
-def _where(java: Any) -> str | None:
+def _get_where(java: Any) -> str | None:
     condition = java.where()
     if condition.isEmpty():
         return None
@@ -231,22 +233,22 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     if isinstance(checks, DeequChecks):
         metrics = CheckMetrics(evidence, plan, {})
         metrics.compute(checks.required, frame)
-        return SuiteResults(tuple(_judged_by_deequ(checks, metrics)))
+        return SuiteResults(tuple(_judge_by_deequ(checks, metrics)))
     assert isinstance(checks, JsonChecks)  # there are no others
     names = [feature.name for feature in profile.features]
     aliases = choose_plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
     required = {
-        analyzer: java_analyzer(
+        analyzer: make_java_analyzer(
             deequ, replace(analyzer, columns=tuple(aliases.get(column, column) for column in analyzer.columns))
         )
         for analyzer in checks.analyzers
     }
     metrics = CheckMetrics(evidence, plan, aliases)
     metrics.compute(list(required.items()), frame)
-    return SuiteResults(tuple(_judged_by_metric(check, required[check.analyzer], metrics) for check in checks.checks))
+    return SuiteResults(tuple(_judge_by_metric(check, required[check.analyzer], metrics) for check in checks.checks))
 
 
-def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
+def _judge_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
     """Every constraint as Deequ's VerificationSuite judges it: `Check.evaluate` over the metrics."""
     for check in checks.checks:
         result = check._Check.evaluate(metrics.context)
@@ -261,14 +263,14 @@ def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Con
                 constraint=constraint.toString(),
                 constraint_status=constraint_result.status().toString(),
                 constraint_message=message.get() if message.isDefined() else "",
-                metric=_number(metric.get()) if metric.isDefined() else None,
+                metric=_read_number(metric.get()) if metric.isDefined() else None,
                 served_by=metrics.describe_source(_unwrap_analyzer(constraint)),
             )
 
 
-def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
+def _judge_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
     metric = metrics.of(java)
-    number = _number(metric, check.data_type)
+    number = _read_number(metric, check.data_type)
     if number is None:
         fault = str(metric.value().failed().get().getMessage())
     else:
@@ -276,7 +278,7 @@ def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> Con
     return judge_constraint(check, number, fault, metrics.describe_source(java))
 
 
-def _number(metric: Any, data_type: str | None = None) -> float | None:
+def _read_number(metric: Any, data_type: str | None = None) -> float | None:
     """A metric's number: its value, a histogram's number of bins, or a type's share. None if it failed or has none."""
     if metric.value().isFailure():
         return None

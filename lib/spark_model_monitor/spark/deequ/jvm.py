@@ -49,7 +49,7 @@ class Deequ:
         self._spark = spark
         self._jvm = _get_jvm(spark)
         self._gateway: Any = spark.sparkContext._gateway
-        self.version = _fitting_version(self._gateway, spark.version)
+        self.version = _find_fitting_version(self._gateway, spark.version)
         _import_pydeequ()
         self.none = self.java("scala.Option").apply(None)
 
@@ -156,7 +156,7 @@ def _remedy(spark_version: str) -> str:
     return _REMEDY.format(jar=f"spark.jars=<path of the JAR of {coordinate}>")
 
 
-def fault_of_version(deequ_version: str | None, spark_version: str) -> str | None:
+def find_version_fault(deequ_version: str | None, spark_version: str) -> str | None:
     """What is wrong with this Deequ for this Spark, in one sentence with the remedy, or None.
 
     deequ_version: as its JAR has it, "2.1.0-spark-3.5"; None if the JAR does not say.
@@ -183,7 +183,7 @@ def _get_jvm(spark: SparkSession) -> Any:
     return jvm
 
 
-def _fitting_version(gateway: Any, spark_version: str) -> str:
+def _find_fitting_version(gateway: Any, spark_version: str) -> str:
     """The version of a Deequ that fits; looked up once in each JVM that has one.
 
     Raises MissingDependency if there is none.
@@ -193,7 +193,7 @@ def _fitting_version(gateway: Any, spark_version: str) -> str:
     if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
         raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_remedy(spark_version)}")
     version = _read_version(gateway.jvm)
-    fault = fault_of_version(version, spark_version)
+    fault = find_version_fault(version, spark_version)
     if fault:
         raise MissingDependency(fault)
     lacking = [

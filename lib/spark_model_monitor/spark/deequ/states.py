@@ -49,15 +49,15 @@ COMPRESS_THRESHOLD = 10_000
 _DIGEST = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercentile"
 
 
-def kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> Any:
+def make_kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> Any:
     """`sketch` as Deequ's `KLLState`, a Java object.
 
     minimum, maximum: of the data, exact; the sketch itself does not keep them.
     """
-    return deequ["analyzers.KLLState"].fromBytes(kll_state_bytes(sketch, minimum, maximum))
+    return deequ["analyzers.KLLState"].fromBytes(encode_kll_state(sketch, minimum, maximum))
 
 
-def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
+def encode_kll_state(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
     """The input of `KLLState.fromBytes`: big-endian, minimum and maximum first, then the sketch's compactors.
 
     Source: com.amazon.deequ.analyzers.KLLState.fromBytes and catalyst.KLLSketchSerializer of Deequ 2.1.0.
@@ -65,7 +65,7 @@ def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
     items = sum(len(level) for level in sketch.levels)
     parts = [
         struct.pack(">dd", minimum, maximum),
-        struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _capacity(sketch)),
+        struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _get_capacity(sketch)),
         struct.pack(">i", len(sketch.levels)),
     ]
     for level, compactions, offset in zip(sketch.levels, sketch.compactions, sketch.offsets, strict=True):
@@ -73,18 +73,18 @@ def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
     return b"".join(parts)
 
 
-def quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> Any:
+def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> Any:
     """The values' distribution as the state of Deequ's ApproxQuantile, a digest from which Spark computes percentiles.
 
     The digest's samples are the sketch's items with their weights, so a quantile is off by the sketch's error in rank
     instead of the digest's own; infinities and NaN are at the ends, as Spark orders them.
     """
     values, cumulative = with_extremes(sketch, moments)
-    digest = deequ.java(_DIGEST).serializer().deserialize(_digest_bytes(values, cumulative, relative_error))
+    digest = deequ.java(_DIGEST).serializer().deserialize(_encode_digest(values, cumulative, relative_error))
     return deequ["analyzers.ApproxQuantileState"](digest)
 
 
-def _digest_bytes(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:
+def _encode_digest(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:
     """Source: ApproximatePercentile.PercentileDigestSerializer of Spark 3.5: samples of (value, weight, slack in rank)."""
     samples = np.zeros(len(values), dtype=[("value", ">f8"), ("g", ">i8"), ("delta", ">i8")])
     samples["value"], samples["g"] = values, weights
@@ -92,7 +92,7 @@ def _digest_bytes(values: NDArray[np.float64], weights: NDArray[np.int64], relat
     return head + samples.tobytes()
 
 
-def _capacity(sketch: KllSketch) -> int:
+def _get_capacity(sketch: KllSketch) -> int:
     """Items in a sketch of this many levels before it compacts. Source: QuantileNonSample.capacity of Deequ."""
     return sum(2 * (int(np.ceil(sketch.k * sketch.c**height / 2)) + 1) for height in range(len(sketch.levels)))
 
@@ -161,11 +161,11 @@ class Evidence:
                 return deequ["analyzers.MaxState"](numbers.maximum, deequ.none)
             case "ApproxQuantile":
                 error = served.analyzer.relative_error or 0.0
-                return quantile_state(deequ, sure_sketch(served, feature), moments, error)
+                return make_quantile_state(deequ, sure_sketch(served, feature), moments, error)
             case "KLLSketch":  # of the finite values; Deequ's own can't be computed with others among them
                 if feature.kll is None or not moments.count:
                     return None
-                return kll_state(deequ, feature.kll, moments.minimum, moments.maximum)
+                return make_kll_state(deequ, feature.kll, moments.minimum, moments.maximum)
         raise ValueError(f"no state answers {served.analyzer.name}")
 
     def _counted(self, served: Served) -> Any | None:

@@ -18,7 +18,7 @@ from spark_model_monitor.data.engine.workers import ALLOCATION
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS
-from spark_model_monitor.spark.engine.worker import versions, with_libraries
+from spark_model_monitor.spark.engine.worker import report_versions, with_libraries
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import is_local
 from spark_model_monitor.spark.storage import is_connect
@@ -151,7 +151,7 @@ def send_package(spark: SparkSession) -> None:
 
 def _require_installed(spark: SparkSession) -> None:
     try:
-        rows = spark.range(1).mapInArrow(versions, "version string").collect()
+        rows = spark.range(1).mapInArrow(report_versions, "version string").collect()
     except Exception as fault:
         if "No module named" not in str(fault):
             raise

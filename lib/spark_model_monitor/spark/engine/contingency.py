@@ -82,7 +82,7 @@ class TypedColumn:
         return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
-def typed_column(
+def type_column(
     value: Column, data_type: T.DataType, *, untyped_texts: bool, may_be_integers: bool = True
 ) -> TypedColumn:
     """The column by its type or, where texts are interpreted by their look, by their look.
@@ -104,7 +104,7 @@ def typed_column(
         return replace(numeric_column, text=value.cast("string"))
     if isinstance(data_type, T.BooleanType):
         text = F.when(value, "True").when(~value, "False")
-        return TypedColumn(_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
+        return TypedColumn(_get_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
     if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
         if untyped_texts:
             return _type_untyped_texts(value)
@@ -127,7 +127,7 @@ def cell_key(cell: TypedColumn, column: ValuedColumn) -> Column:
         (_is_configured_value(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
     ]
     if cell.number is not None and column.threshold is not None:
-        flagged_relations.append((cell.number > F.lit(_exact(column.threshold)), Standing.ABOVE))
+        flagged_relations.append((cell.number > F.lit(_to_exact(column.threshold)), Standing.ABOVE))
     flags = (F.when(holds, int(flag)).otherwise(0) for holds, flag in filter(None, flagged_relations))
     return reduce(lambda low, high: low + high, flags)
 
@@ -144,17 +144,17 @@ def segment_index(cell: TypedColumn, segmentation: Segmentation) -> Column:
 
 
 def _type_numbers(number: Column, kind: CellKind) -> TypedColumn:
-    return TypedColumn(_kind(number, F.lit(int(kind))), number, number.cast("string"), kind)
+    return TypedColumn(_get_kind(number, F.lit(int(kind))), number, number.cast("string"), kind)
 
 
 def _type_other(text: Column, kind: CellKind) -> TypedColumn:
-    return TypedColumn(_kind(text, F.lit(int(kind))), None, text, kind)
+    return TypedColumn(_get_kind(text, F.lit(int(kind))), None, text, kind)
 
 
 def _type_texts(text: Column) -> TypedColumn:
     is_integer = text.rlike(INTEGER) & _is_finite(text)
     kind = F.when(is_integer, int(CellKind.INTEGER_TEXT)).otherwise(int(CellKind.TEXT))
-    return TypedColumn(_kind(text, kind), F.when(is_integer, _double(text)), text, None)
+    return TypedColumn(_get_kind(text, kind), F.when(is_integer, _to_double(text)), text, None)
 
 
 def _type_untyped_texts(text: Column) -> TypedColumn:
@@ -167,26 +167,26 @@ def _type_untyped_texts(text: Column) -> TypedColumn:
         .when(truth | present.isin(*FALSEHOODS), int(CellKind.BOOLEAN))
         .otherwise(int(CellKind.TEXT))
     )
-    number = F.when(is_number, _double(present)).when(truth, 1.0).when(present.isin(*FALSEHOODS), 0.0)
-    return TypedColumn(_kind(present, kind), number, present, None)
+    number = F.when(is_number, _to_double(present)).when(truth, 1.0).when(present.isin(*FALSEHOODS), 0.0)
+    return TypedColumn(_get_kind(present, kind), number, present, None)
 
 
-def _double(text: Column) -> Column:
+def _to_double(text: Column) -> Column:
     return F.trim(text).cast("double")
 
 
 def _is_finite(text: Column) -> Column:
-    return F.abs(_double(text)) < F.lit(math.inf)
+    return F.abs(_to_double(text)) < F.lit(math.inf)
 
 
-def _kind(value: Column, kind: Column) -> Column:
+def _get_kind(value: Column, kind: Column) -> Column:
     return F.when(value.isNull(), int(CellKind.MISSING)).otherwise(kind)
 
 
 def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
     """Whether a number is one of the configured numbers, or a boolean one of the configured truths."""
     truths = cell.number.isin([float(truth) for truth in column.truths])  # type: ignore[union-attr]
-    numbers = cell.number.isin([_exact(number) for number in column.numbers])  # type: ignore[union-attr]
+    numbers = cell.number.isin([_to_exact(number) for number in column.numbers])  # type: ignore[union-attr]
     if cell.declared is not None:
         if cell.declared is CellKind.BOOLEAN:
             return truths
@@ -195,7 +195,7 @@ def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
     return (boolean & truths) | (~boolean & numbers)
 
 
-def _exact(number: float) -> int | float:
+def _to_exact(number: float) -> int | float:
     """A whole number as an integer: a column of integers is then compared without conversion."""
     if number.is_integer() and abs(number) < 2**53:
         return int(number)
@@ -229,7 +229,7 @@ class ContingencyColumns:
         self.plan = plan
         self._frame = frame
         self._positions = {name: position for position, name in enumerate(names)}
-        self.cells = {name: self._typed(name) for name in plan.columns}
+        self.cells = {name: self._type_column(name) for name in plan.columns}
 
     def key(self, column: ValuedColumn) -> Column:
         """The key by which a row is counted in a facet, label or prediction."""
@@ -247,12 +247,12 @@ class ContingencyColumns:
             for part in parts
         ]
 
-    def _typed(self, name: str) -> TypedColumn:
+    def _type_column(self, name: str) -> TypedColumn:
         field = self._frame.schema.fields[self._positions[name]]
         # a single text that is not a number is a category, whatever the column holds
         valued_columns = [column for column in self.plan.valued if column.name == name]
         may_be_integers = any(not column.values or column.threshold is not None for column in valued_columns)
-        return typed_column(
+        return type_column(
             F.col(f"c{self._positions[name]}"),
             field.dataType,
             untyped_texts=self.plan.untyped_texts,
@@ -272,7 +272,7 @@ def count_kinds(
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
-    kinds = _grouped(frame, columns, reason, cells).limit(limit).where(F.col(ROWS) > 0).collect()
+    kinds = _count_groups(frame, columns, reason, cells).limit(limit).where(F.col(ROWS) > 0).collect()
     return [row.asDict() for row in kinds]  # a Row searches all its names for each name
 
 
@@ -285,7 +285,7 @@ def read_first_kinds(
     else:
         frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
-    return [row.asDict() for row in frame.select(*_kinds(columns)).limit(limit).collect()]
+    return [row.asDict() for row in frame.select(*_select_kinds(columns)).limit(limit).collect()]
 
 
 def count_distinct_values(
@@ -296,21 +296,21 @@ def count_distinct_values(
     columns = ContingencyColumns(frame, names, plan)
     is_kept = F.col(reason) == 0 if reason else F.lit(True)
     counts = [
-        F.count_distinct(F.when(is_kept, _identity(columns.cells[plan.valued[index].name]))).alias(str(index))
+        F.count_distinct(F.when(is_kept, _make_identity(columns.cells[plan.valued[index].name]))).alias(str(index))
         for index in indices
     ]
     counts_row = frame.agg(*counts).collect()[0]
     return {index: counts_row[str(index)] for index in indices}
 
 
-def _identity(cell: TypedColumn) -> Column:
+def _make_identity(cell: TypedColumn) -> Column:
     """The identity of a value: the number of an integer, however it is written, and the text of a text."""
     return F.when(
         cell.kind == CellKind.INTEGRAL, cell.number.cast("string") if cell.number is not None else cell.text
     ).otherwise(cell.text)
 
 
-def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:
+def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:
     plan = columns.plan
     refused = F.col(reason) if reason else F.lit(0)
 
@@ -319,7 +319,7 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
             return F.when(refused == 0, value)
         return value
 
-    keys = _kinds(columns, mask_refused)
+    keys = _select_kinds(columns, mask_refused)
     keys += [
         mask_refused(segment_index(columns.cells[part.column], part)).alias(SEGMENT.format(index))
         for index, part in enumerate(plan.segmentations)
@@ -342,7 +342,9 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
     return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
 
 
-def _kinds(columns: ContingencyColumns, mask_refused: Callable[[Column], Column] = lambda value: value) -> list[Column]:
+def _select_kinds(
+    columns: ContingencyColumns, mask_refused: Callable[[Column], Column] = lambda value: value
+) -> list[Column]:
     """The stored part of facets, label and prediction: codes, and texts of those without configured values."""
     valued = columns.plan.valued
     codes = [mask_refused(code).alias(CODE.format(index)) for index, code in enumerate(columns.packed())]
@@ -371,7 +373,7 @@ def prepare_flip_rows(
     fields = frame.schema.fields
     # The features' cells; an untyped file may hold texts among numbers, which are counted in `TEXTS`
     cells = [
-        typed_column(F.col(f"c{positions[name]}"), fields[positions[name]].dataType, untyped_texts=untyped_texts)
+        type_column(F.col(f"c{positions[name]}"), fields[positions[name]].dataType, untyped_texts=untyped_texts)
         for name in features
     ]
     untyped = [cell.declared is None and untyped_texts for cell in cells]

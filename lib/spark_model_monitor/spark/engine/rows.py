@@ -49,12 +49,12 @@ from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.spark.engine.tables import (
     error_sentence,
     frame_of_table,
-    in_one_partition,
     make_reader,
+    put_in_one_partition,
     read_table_version,
-    slices,
+    split_table,
 )
-from spark_model_monitor.spark.engine.text_lines import is_utf_8, numbered, read_lines
+from spark_model_monitor.spark.engine.text_lines import is_utf_8, number_lines, read_lines
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
@@ -62,13 +62,13 @@ from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
     """The refused records in the quarantine's form, by file and line number. also: more, with their `NUMBER`s."""
-    records = refused_records(dataset)
+    records = read_refused_records(dataset)
     if also is not None:
-        records = records.unionByName(refused_texts(also.frame))
+        records = records.unionByName(read_refused_texts(also.frame))
     return (row.asDict() for row in records.orderBy(FILE, NUMBER).toLocalIterator())
 
 
-def refused_records(dataset: Dataset) -> DataFrame:
+def read_refused_records(dataset: Dataset) -> DataFrame:
     """One row for each refused line, by file and line number. A file's first line, its header, is not one of them.
 
     A record that is a whole file is not a line of it; its line number is 1.
@@ -77,14 +77,14 @@ def refused_records(dataset: Dataset) -> DataFrame:
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
     everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
-    numbered_lines = lines.join(numbered(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
+    numbered_lines = lines.join(number_lines(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
         {NUMBER: 1, BLOCK_START: 0}
     )
     is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) <= dataset.header_number)
-    return refused_texts(numbered_lines.where(~is_header))
+    return read_refused_texts(numbered_lines.where(~is_header))
 
 
-def refused_texts(records: DataFrame) -> DataFrame:
+def read_refused_texts(records: DataFrame) -> DataFrame:
     """Records in the quarantine's form, with their text in `LINE`, their location and their `REASON`."""
     return records.select(
         FILE,
@@ -116,13 +116,13 @@ def read_catalog_table(
             f"dataset_format: Spark's catalog has no table {name!r}{error_sentence(fault)}; SHOW TABLES lists what it has, and "
             "Delta needs its JAR and settings (docs/data.md)"
         ) from fault
-    return replace(Dataset.of(in_one_partition(frame) if in_order else frame), version=version)
+    return replace(Dataset.of(put_in_one_partition(frame) if in_order else frame), version=version)
 
 
 def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
     """The rows of a reader without a path. Raises whatever that reader raises."""
     frame = make_reader(engine.spark, reader, options).load()
-    return Dataset.of(in_one_partition(frame) if in_order else frame)
+    return Dataset.of(put_in_one_partition(frame) if in_order else frame)
 
 
 def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
@@ -138,7 +138,7 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         return None
     if not isinstance(table, pa.Table):
         table = table.read_all()
-    return SparkPartitions(frame_of_table(spark, table)), len(slices(table)), 1
+    return SparkPartitions(frame_of_table(spark, table)), len(split_table(table)), 1
 
 
 def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:
@@ -231,7 +231,7 @@ def prepare_frame(
     predicates: boolean columns, included where the plan counts any. reason: the name of an integer column that is 0 for
     rows to keep; None to keep all, without such a column. cells: the name of an integer column with the number of the
     cell to count a row under, 0 for a row not to count so; it is included where the plan counts cells. locations: as in
-    `file_locations`.
+    `select_file_locations`.
     """
     selected: list[str | Column] = [*locations]
     if reason:
@@ -245,7 +245,7 @@ def prepare_frame(
     for column in plan.columns:
         field = fields[column.position]
         if column.listed is None:
-            selected += _expressions(f"`{field.name}`", field.dataType, column)
+            selected += _make_expressions(f"`{field.name}`", field.dataType, column)
         else:
             lists.setdefault(column.listed, []).append(f"`{field.name}`")
     for column in plan.columns:
@@ -275,13 +275,13 @@ def _is_hashed_by_spark(data_type: T.DataType) -> bool:
     )
 
 
-def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
+def _make_expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
     """The expressions for a column, in SQL where possible. value: its name there."""
     position = plan.position
     if plan.column_type is ColumnType.NESTED:
         return [f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{position}"]
     if plan.column_type is ColumnType.VECTOR:
-        return _vector_expressions(F.col(value), data_type, position)
+        return _make_vector_expressions(F.col(value), data_type, position)
     if plan.is_text:
         cell = text_key(f"CAST({value} AS STRING)")
     elif isinstance(data_type, T.DecimalType):
@@ -301,7 +301,7 @@ def text_key(text: str) -> str:
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 
 
-def _vector_expressions(value: Column, data_type: T.DataType, position: int) -> list[Column]:
+def _make_vector_expressions(value: Column, data_type: T.DataType, position: int) -> list[Column]:
     if isinstance(data_type, T.ArrayType):
         elements = value
         element_type = data_type.elementType
@@ -348,7 +348,7 @@ def prepare_typed_columns(
 
     def states(plan: ScanPlan) -> States:
         if plan.file_order is not None:
-            locations = file_locations(frame)
+            locations = select_file_locations(frame)
         else:
             locations = ()
         rows = prepare_frame(frame, plan, predicates, reason, cells, locations)
@@ -357,7 +357,7 @@ def prepare_typed_columns(
     return partial(plan_columns, frame), states
 
 
-def file_locations(frame: DataFrame) -> tuple[str, ...]:
+def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
     """The expressions in SQL of FILE_KEY and BLOCK_START; none if Spark doesn't know of which files the rows are."""
     if FILE_KEY in frame.columns:
         return (FILE_KEY, f"0L AS {BLOCK_START}")

@@ -37,12 +37,12 @@ from spark_model_monitor.spark.engine.application import LOG_VALUES, send_packag
 from spark_model_monitor.spark.engine.text_lines import (
     TextLines,
     bounded_lines,
+    escape_globs,
     max_record_bytes,
     require_places,
     text_lines,
-    without_globs,
 )
-from spark_model_monitor.spark.engine.worker import in_worker, without_texts
+from spark_model_monitor.spark.engine.worker import hide_texts, run_in_worker
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.storage import Storage, storage_of
 
@@ -190,7 +190,7 @@ class SparkEngine:
         if path.endswith(".zst"):  # whether Hadoop has the library shows in its exception
             return True
         try:
-            self.spark.read.options(**bounded_lines(self.spark)).text(without_globs(path)).count()
+            self.spark.read.options(**bounded_lines(self.spark)).text(escape_globs(path)).count()
         except Exception:
             return False
         return True
@@ -269,7 +269,7 @@ class SparkPartitions:
         self.frame.unpersist()
 
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
-        return SparkPartitions(_mapped(self.frame, partial(in_worker, task), from_arrow_schema(schema)))
+        return SparkPartitions(_map_frame(self.frame, partial(run_in_worker, task), from_arrow_schema(schema)))
 
     def concat(self, other: Partitions) -> SparkPartitions:
         return SparkPartitions(self.frame.unionAll(other.frame))
@@ -283,7 +283,7 @@ class SparkPartitions:
         self.frame.select(text, by).write.mode("overwrite").partitionBy(by).text(folder)
 
     def states(self, task: StateTask) -> SparkStates:
-        return SparkStates(_mapped(self.frame, partial(in_worker, partial(encode_states, task)), STATE_TYPE))
+        return SparkStates(_map_frame(self.frame, partial(run_in_worker, partial(encode_states, task)), STATE_TYPE))
 
     def batches(self) -> list[pa.RecordBatch]:
         return collect_batches(self.frame)
@@ -314,18 +314,18 @@ class SparkStates:
         states = self.frame
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
-            states = _mapped(in_order, partial(in_worker, fold), STATE_TYPE)
+            states = _map_frame(in_order, partial(run_in_worker, fold), STATE_TYPE)
         return sorted(decode_states(collect_batches(states)), key=lambda row: (row.feature, row.kind, row.partition))
 
 
-def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
+def _map_frame(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
     """The result of a task on a frame. Its exceptions lose their texts unless the session's LOG_VALUES allows them."""
     spark = frame.sparkSession
     send_package(spark)
     if spark.conf.get(LOG_VALUES, None) == "true":
         logged = task
     else:
-        logged = partial(without_texts, task)
+        logged = partial(hide_texts, task)
     return frame.mapInArrow(logged, schema)
 
 

@@ -30,8 +30,8 @@ from spark_model_monitor.data.reading.tables import NOT_RECORDED, find_versions,
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.spark.engine.application import send_package
-from spark_model_monitor.spark.engine.text_lines import in_file_order, with_places, without_globs
-from spark_model_monitor.spark.engine.worker import unpacked
+from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_file, with_places
+from spark_model_monitor.spark.engine.worker import unpack
 from spark_model_monitor.spark.storage import is_connect, storage_of_session
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def read_table_files(
     opened = make_reader(spark, reader, options)
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
-    paths = [LOCAL.sub("file:///", without_globs(location)) for location in locations]
+    paths = [LOCAL.sub("file:///", escape_globs(location)) for location in locations]
     try:
         frame = _load_frame(spark, opened, paths, left_out)
     except Exception as fault:
@@ -201,7 +201,7 @@ def read_table_files(
             if reader == "parquet" and not left_out:
                 frame = _load_widened(spark, opened, paths)
                 if in_order:
-                    return in_one_partition(frame)
+                    return put_in_one_partition(frame)
                 return frame
             raise BadInput(
                 f"{locations[0]}: the files have columns of one name and several types; write all files with the same types"
@@ -225,14 +225,14 @@ def read_table_files(
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
     if in_order:
-        return in_one_partition(frame)
+        return put_in_one_partition(frame)
     return frame
 
 
 def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: str) -> None:
     """Raises BadInput for a Parquet column of half precision, on which Spark fails with a sentence that names no column."""
     try:
-        schemas = _schemas(spark, paths)
+        schemas = _read_schemas(spark, paths)
     except (pa.ArrowException, OSError, MonitorError):
         return
     for schema in schemas:
@@ -255,7 +255,7 @@ def _load_frame(
     except Exception as fault:
         if "Illegal Parquet type" not in str(fault):
             raise
-        fields = [field for schema in _schemas(spark, paths) for field in schema]
+        fields = [field for schema in _read_schemas(spark, paths) for field in schema]
         names = [*dict.fromkeys(field.name for field in fields)]
         without = {name for position, name in enumerate(names) if {name, str(position)} & {*left_out}}
         if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
@@ -289,16 +289,16 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
     """
     # Files with the same columns and types
     files_by_schema: dict[pa.Schema, list[StoredFile]] = {}
-    for file, schema in sorted(_files_with_schemas(spark, paths), key=lambda pair: pair[0].path):
+    for file, schema in sorted(_read_files_with_schemas(spark, paths), key=lambda pair: pair[0].path):
         files_by_schema.setdefault(schema.remove_metadata(), []).append(file)
 
-    fields = from_arrow_schema(_common_schema(files_by_schema), prefer_timestamp_ntz=True).fields
+    fields = from_arrow_schema(_merge_schemas(files_by_schema), prefer_timestamp_ntz=True).fields
 
     # Spark and the local engine read larger files first
     groups = sorted(files_by_schema.items(), key=lambda group: -max(file.size_bytes for file in group[1]))
     frames = []
     for schema, files in groups:
-        frame = opened.load([without_globs(file.path) for file in files])
+        frame = opened.load([escape_globs(file.path) for file in files])
         # Its columns with the common types; null for those that it lacks
         columns = []
         for field in fields:
@@ -315,7 +315,7 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
     return rows.coalesce(partitions.partitions_at_most(sizes, partition_bytes, open_cost_bytes))
 
 
-def _common_schema(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:
+def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:
     """The columns of all files, with the types that hold their values. Raises BadInput if no type does."""
     types: dict[str, pa.DataType] = {}
     first_fields: dict[str, tuple[pa.Field, StoredFile]] = {}
@@ -338,12 +338,12 @@ FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet fil
 FOOTERS_AT_ONCE = 16  # each waits for its storage
 
 
-def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
+def _read_schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
     """The schemas of all Parquet files, in their order."""
-    return [schema for _, schema in _files_with_schemas(spark, paths)]
+    return [schema for _, schema in _read_files_with_schemas(spark, paths)]
 
 
-def _files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
+def _read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
     """All Parquet files and their schemas, read from their ends."""
 
     def schema(storage: Storage, file: StoredFile) -> pa.Schema:
@@ -363,10 +363,10 @@ def _files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple
         return [(file, future.result()) for file, future in pending]
 
 
-def in_one_partition(frame: DataFrame) -> DataFrame:
+def put_in_one_partition(frame: DataFrame) -> DataFrame:
     """The rows in the order of their files; where Spark knows no files, as for a view, in the order they arrive."""
     try:
-        ordered = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
+        ordered = sort_by_file(with_places(frame)).drop(FILE, BLOCK_START)
         ordered.schema  # noqa: B018 -- as above
         return ordered
     except AnalysisException:
@@ -389,25 +389,25 @@ NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
 """Spark's types for text and bytes; a slice is small enough for them."""
 
 
-def slices(table: pa.Table) -> list[pa.Table]:
+def split_table(table: pa.Table) -> list[pa.Table]:
     """The table cut by its size alone, into one slice or more."""
     rows = max(1, table.num_rows * SLICE_BYTES // max(1, table.nbytes))
     return [table.slice(start, rows) for start in range(0, max(1, table.num_rows), rows)]
 
 
 def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
-    """The table as a frame of one partition for each of its `slices`. The types are those that Spark has."""
+    """The table as a frame of one partition for each of its `split_table`. The types are those that Spark has."""
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
-    packed = [(_packed(piece.cast(narrow)),) for piece in slices(table)]
+    packed = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
     send_package(spark)
     if is_connect(spark):
         rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
     else:
         rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
-    return rows.mapInArrow(unpacked, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
+    return rows.mapInArrow(unpack, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
 
 
-def _packed(table: pa.Table) -> bytearray:
+def _pack(table: pa.Table) -> bytearray:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
         stream.write_table(table)

@@ -103,18 +103,18 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
     if not (home / "bin" / "spark-submit").is_file():
         raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
     try:
-        line_at(home)
+        find_line_at(home)
     except MissingDependency as error:
         raise MissingDependency(f"{where}: {error}") from None
     return home
 
 
-def line_at(home: Path) -> SparkLine:
+def find_line_at(home: Path) -> SparkLine:
     """The line of the Spark in this folder; the pinned one where no JAR shows it.
 
     Raises MissingDependency for an unsupported one, and for a build with another Scala.
     """
-    for scala, version in (match.groups() for match in map(_SPARK_CORE.match, _names(home / "jars")) if match):
+    for scala, version in (match.groups() for match in map(_SPARK_CORE.match, _list_names(home / "jars")) if match):
         line = find_line(version)
         if scala != line.scala:
             raise MissingDependency(
@@ -125,7 +125,7 @@ def line_at(home: Path) -> SparkLine:
     return PINNED
 
 
-def _names(folder: Path) -> list[str]:
+def _list_names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
@@ -156,7 +156,7 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
     Raises MissingDependency if there is none; its text lists those that were checked.
     """
     unsuitable = []
-    for home, origin in _homes(environment):
+    for home, origin in _list_homes(environment):
         major = major_version(home)
         if major in line.javas:
             return Java(home, major)
@@ -183,7 +183,7 @@ def major_version(home: Path) -> int | None:
         match = None
     match = match or _ask_version(home)
     if match:
-        return _major(match.group(1))
+        return _parse_major(match.group(1))
     return None
 
 
@@ -195,14 +195,14 @@ def _ask_version(home: Path) -> re.Match[str] | None:
     return _VERSION.search(answer.stderr + answer.stdout)
 
 
-def _major(version: str) -> int | None:
+def _parse_major(version: str) -> int | None:
     numbers = re.findall(r"\d+", version)
     if numbers[:1] == ["1"]:  # up to Java 8 the version began with 1: 1.8.0_402
         numbers = numbers[1:]
     return int(numbers[0]) if numbers else None
 
 
-def _homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+def _list_homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     if environment.get("JAVA_HOME"):
         yield Path(environment["JAVA_HOME"]), "JAVA_HOME"
     on_path = shutil.which("java", path=environment.get("PATH", os.defpath))
@@ -216,7 +216,7 @@ def _homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 def main() -> int:
     """Print the home of the Java that jobs will use. Exit status 2 if there is none."""
     try:
-        java = find_java(os.environ, line_at(find_spark_home(os.environ)))
+        java = find_java(os.environ, find_line_at(find_spark_home(os.environ)))
     except MissingDependency as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status

@@ -56,7 +56,7 @@ def provide_zip(package: Path, cache: Path) -> Path:
 def zip_path(package: Path, cache: Path) -> Path:
     """The present or future path of the zip of `package`."""
     digest = hashlib.sha256()
-    for file in _files(package):
+    for file in _list_files(package):
         content = file.read_bytes()
         digest.update(f"{_name(file, package)}\0{len(content)}\0".encode())
         digest.update(content)
@@ -65,14 +65,14 @@ def zip_path(package: Path, cache: Path) -> Path:
 
 def _write(package: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in _files(package):
+        for file in _list_files(package):
             entry = zipfile.ZipInfo(_name(file, package), date_time=EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, file.read_bytes())
 
 
-def _files(package: Path) -> list[Path]:
+def _list_files(package: Path) -> list[Path]:
     """Every file except compiled ones and hidden ones (an editor's), ordered by name."""
     return sorted(
         file

@@ -327,7 +327,7 @@ def read_request(arguments: Sequence[str]) -> Request | None:
         elif name in TARGET_OPTIONS:
             target[name] = value if equals else next(other_words, "")
         elif name == "--columns":
-            columns = _columns(value if equals else next(other_words, ""))
+            columns = _parse_columns(value if equals else next(other_words, ""))
         elif word in ("--help", "-h"):
             return None
         elif word.startswith("-"):
@@ -354,7 +354,7 @@ def _require_own_before(job_arguments: Sequence[str]) -> None:
         )
 
 
-def _columns(text: str) -> int:
+def _parse_columns(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise BadConfiguration(
             f"--columns is {text!r}; before the job it is how wide the data is, a whole number above 0"

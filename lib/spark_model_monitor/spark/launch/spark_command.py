@@ -16,7 +16,7 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.spark.launch import class_archive, deequ_jar, package_zip
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
-from spark_model_monitor.spark.launch.java import find_java, find_spark_home, line_at
+from spark_model_monitor.spark.launch.java import find_java, find_line_at, find_spark_home
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import (
     COLUMNS,
@@ -40,7 +40,7 @@ _PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.default
 _VARIABLES_OF_JAVA = (VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 
 
-def jvm_options(
+def build_jvm_options(
     archive: ClassArchive, logging: Path, settings: Mapping[str, str], environment: Mapping[str, str], *, local: bool
 ) -> str:
     """The value of SPARK_SUBMIT_OPTS: the user's own options, and ours where the user set none.
@@ -100,7 +100,9 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
     job = layout.job_file(request.job, working_directory)
     words = [str(job), *request.job_arguments]
     with_deequ = layout.needs_deequ(job)
-    return _submission(request, f"spark-model-monitor {job.stem}", words, layout, environment, with_deequ=with_deequ)
+    return _build_submission(
+        request, f"spark-model-monitor {job.stem}", words, layout, environment, with_deequ=with_deequ
+    )
 
 
 def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str, str]:
@@ -117,11 +119,11 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
         ) from None
     options, _ = split_options(words)
     request = Request(SHELL, [], options, dry_run=False, columns=COLUMNS)
-    submission = _submission(request, "spark-model-monitor", [SHELL], layout, environment)
+    submission = _build_submission(request, "spark-model-monitor", [SHELL], layout, environment)
     return {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
 
 
-def _submission(
+def _build_submission(
     request: Request,
     name: str,
     job: list[str],
@@ -155,10 +157,10 @@ def _submission(
 
     # Deequ's JAR, unless the user brings one
     is_given = "deequ" in settings.get("spark.jars", "") + settings.get("spark.jars.packages", "")
-    if with_deequ and not is_given and deequ_jar.is_had(environment, line_at(spark_home)):
-        ours["--jars"] = [str(_jar(request, environment, remarks))]
+    if with_deequ and not is_given and deequ_jar.is_had(environment, find_line_at(spark_home)):
+        ours["--jars"] = [str(_provide_jar(request, environment, remarks))]
     command += option_words(request.options, ours, left_out=["--master"])
-    variables = _variables(layout, spark_home, settings, environment)
+    variables = _build_variables(layout, spark_home, settings, environment)
     return Submission([*command, *job], variables, remarks)
 
 
@@ -189,7 +191,7 @@ def own_settings(
         cores = int(user_settings.get("spark.executor.cores") or 1)
         worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * columns
         beside_heap = max(
-            384.0, _mebibytes(user_settings.get("spark.executor.memory") or "1g") / 10
+            384.0, _parse_mebibytes(user_settings.get("spark.executor.memory") or "1g") / 10
         )  # Spark's own default
         properties[overhead] = f"{round(beside_heap + cores * worker)}m"
         remarks.append(
@@ -199,7 +201,7 @@ def own_settings(
     return {key: value for key, value in properties.items() if key not in user_settings}
 
 
-def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
+def _provide_jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
     path = deequ_jar.jar_path(environment)
     if not path.is_file():
         if request.dry_run:
@@ -209,14 +211,14 @@ def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -
     return deequ_jar.provide_jar(environment)
 
 
-def _variables(
+def _build_variables(
     layout: Layout, spark_home: Path, settings: Mapping[str, str], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    java = find_java(environment, line_at(spark_home))
+    java = find_java(environment, find_line_at(spark_home))
     variables = {"SPARK_HOME": str(spark_home), "JAVA_HOME": str(java.home)}
     archive = ClassArchive.of(java, spark_home, environment)
     log_settings = (layout.conf / "log4j2.properties").absolute()
-    options = jvm_options(archive, log_settings, settings, environment, local=is_local(settings["spark.master"]))
+    options = build_jvm_options(archive, log_settings, settings, environment, local=is_local(settings["spark.master"]))
     if options:
         variables[VARIABLE] = options
     if sys.version_info < (3, 12):
@@ -237,7 +239,7 @@ def _drives_here(settings: Mapping[str, str]) -> bool:
     return sys.prefix != sys.base_prefix and settings.get("spark.submit.deployMode", "client") == "client"
 
 
-def _mebibytes(size: str) -> float:
+def _parse_mebibytes(size: str) -> float:
     match = re.fullmatch(r"(\d+)([kmgt]?)b?", size.strip().lower())
     if not match:
         raise BadConfiguration(f"--executor-memory is {size!r}; write a size such as 4g")
