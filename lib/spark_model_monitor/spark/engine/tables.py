@@ -396,7 +396,7 @@ def split_table(table: pa.Table) -> list[pa.Table]:
 
 
 def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
-    """The table as a frame of one partition for each of its `split_table`. The types are those that Spark has."""
+    """The table as a frame of one partition for each part that `split_table` makes. The types are those that Spark has."""
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
     packed = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
     send_package(spark)
