@@ -142,11 +142,11 @@ def spark() -> Iterator[SparkSession]:
 
     from spark_model_monitor.spark.engine.application import worker_settings
     from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
-    from spark_model_monitor.spark.launch.java import find_spark_home, line_at
+    from spark_model_monitor.spark.launch.java import find_line_at, find_spark_home
 
     if not IS_REMOTE:
         remember_lookups()
-    line = line_at(find_spark_home({}))
+    line = find_line_at(find_spark_home({}))
     os.environ.setdefault("SPARK_VERSION", line.pydeequ)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYTHONPATH"] = str(ROOT / "lib")  # the workers' own; pytest's pythonpath is this process's

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.statistics.states import decode as decode_state
     from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 else:
-    from spark_model_monitor.lazy import lazily
+    from spark_model_monitor.lazy import load_lazily
 
     _PLACES = {
         "spark_model_monitor.monitors.bias.comparison": ["Tolerances"],
@@ -110,7 +110,7 @@ else:
         "spark_model_monitor.statistics.states.outcomes": ["OutcomePlan", "ProblemType"],
     }
     _RENAMED = {}
-    __getattr__, __dir__ = lazily(__name__, _PLACES, _RENAMED)
+    __getattr__, __dir__ = load_lazily(__name__, _PLACES, _RENAMED)
 
 __all__ = [
     "run_baseline",

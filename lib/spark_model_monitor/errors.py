@@ -31,16 +31,16 @@ class BadConfiguration(MonitorError):
 
 
 def did_you_mean(
-    name: str, names: Iterable[str], otherwise: str, *, most: int = 1, shown: Callable[[str], str] = repr
+    name: str, names: Iterable[str], otherwise: str, *, max_names: int = 1, shown: Callable[[str], str] = repr
 ) -> str:
     """The question that names what is nearest to an unknown name; what else to say where nothing is near."""
-    near = get_close_matches(name, list(names), n=most)
+    near = get_close_matches(name, list(names), n=max_names)
     if near:
         return f"did you mean {' or '.join(map(shown, near))}?"
     return otherwise
 
 
-def no_group_column(name: str, names: Sequence[str]) -> BadConfiguration:
+def make_no_group_column_error(name: str, names: Sequence[str]) -> BadConfiguration:
     """The error that names the columns that could have named groups of rows."""
     return BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
 
@@ -65,12 +65,12 @@ class NotRecorded(BadConfiguration):
 class NeedsSpark(BadConfiguration):
     """Something that only the engine of Spark reads or makes, while the one without a JVM runs."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, subject: str) -> None:
         if find_spec("pyspark"):
             absent = ""
         else:
             absent = ", and install it: pip install 'spark-model-monitor[spark]'"
-        super().__init__(f"{what} needs Spark; write --engine spark, in Python engine='spark'{absent}")
+        super().__init__(f"{subject} needs Spark; write --engine spark, in Python engine='spark'{absent}")
 
 
 NO_DATA = "Job inputs had no data"  # how the service says it, and each `NoData` begins (C1.6)

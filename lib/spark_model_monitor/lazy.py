@@ -16,16 +16,18 @@ class Renamed(NamedTuple):
     until: str
 
 
-def lazily(
-    package: str, places: Mapping[str, Iterable[str]], renamed: Mapping[str, Renamed]
+def load_lazily(
+    package: str, names_by_module: Mapping[str, Iterable[str]], renamed: Mapping[str, Renamed]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and the `__dir__` of a package.
 
-    places: the names of each module, one that is called something else here as `name as other`; of a package its modules, too,
-    as in `from package import module`. renamed: old names, which still work, with a DeprecationWarning.
+    names_by_module: the names of each module, one that is called something else here as `name as other`; of a package its
+    modules, too, as in `from package import module`. renamed: old names, which still work, with a DeprecationWarning.
     """
 
-    modules = {name.split(" ")[-1]: (module, name.split(" ")[0]) for module, names in places.items() for name in names}
+    modules = {
+        name.split(" ")[-1]: (module, name.split(" ")[0]) for module, names in names_by_module.items() for name in names
+    }
 
     def getattr_(name: str) -> Any:
         if name in renamed:
@@ -41,11 +43,11 @@ def lazily(
         module, called = modules[name]
         loaded = import_module(module)
         if hasattr(loaded, called):
-            found = getattr(loaded, called)
+            value = getattr(loaded, called)
         else:
-            found = import_module(f"{module}.{called}")
-        setattr(sys.modules[package], name, found)
-        return found
+            value = import_module(f"{module}.{called}")
+        setattr(sys.modules[package], name, value)
+        return value
 
     def dir_() -> list[str]:
         return sorted({*vars(sys.modules[package]), *modules})

@@ -1,6 +1,7 @@
 """The machine that a run is on, as far as other runs go by it: its name, its clocks, and which of its processes live.
 
-`here()` is this one. A simulation of several machines in one process (tests/simulation) says with `on` which one a thread is on.
+`current_machine()` is this one. A simulation of several machines in one process (tests/simulation) says with `on` which one a
+thread is on.
 Standard library only.
 """
 
@@ -45,7 +46,7 @@ class Machine:
             return True
         except OSError:
             return False
-        return _state_of(process) == "Z"
+        return _process_state(process) == "Z"
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -60,7 +61,7 @@ class Machine:
         time.sleep(seconds)
 
 
-def _state_of(process: int) -> str:
+def _process_state(process: int) -> str:
     """The letter that the system has for it; the name before it, in parentheses, may hold anything. Empty if it does not tell."""
     try:
         return Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
@@ -72,7 +73,7 @@ _here: ContextVar[Machine] = ContextVar("machine")
 _OURS = Machine()
 
 
-def here() -> Machine:
+def current_machine() -> Machine:
     """The machine that this thread's run is on."""
     return _here.get(_OURS)
 

@@ -21,36 +21,38 @@ _ASKED: list[bool] = []  # what the program that runs asked for, which another t
 
 
 @contextmanager
-def progress_shown(asked: bool | None = None) -> Iterator[None]:
-    """While this is open `counted` writes to the standard error: if asked, or on a terminal if nobody said."""
-    _ASKED.append(sys.stderr.isatty() if asked is None else asked)
+def enable_progress(is_enabled: bool | None = None) -> Iterator[None]:
+    """While this is open `show_progress` writes to the standard error: if asked, or on a terminal if nobody said."""
+    _ASKED.append(sys.stderr.isatty() if is_enabled is None else is_enabled)
     try:
         yield
     finally:
         _ASKED.pop()
 
 
-def counted(things: Iterable[Thing], total: int, what: str) -> Iterator[Thing]:
-    """The things as they come, the work being what makes them come. what: they are called, "partitions"."""
+def show_progress(steps: Iterable[Thing], total: int, noun: str) -> Iterator[Thing]:
+    """The things as they come, the work being what makes them come. noun: they are called, "partitions"."""
     if not _ASKED or not _ASKED[-1]:
-        yield from things
+        yield from steps
         return
     began = time.monotonic()
     written = False
     try:
-        for done, thing in enumerate(things, 1):
+        for done, step in enumerate(steps, 1):
             took = time.monotonic() - began
             if took >= SILENT_SECONDS:
-                sys.stderr.write(f"{CLEARED}{done} of {total} {what}, {_clock(took / done * (total - done))} left")
+                sys.stderr.write(
+                    f"{CLEARED}{done} of {total} {noun}, {_format_clock(took / done * (total - done))} left"
+                )
                 sys.stderr.flush()
                 written = True
-            yield thing
+            yield step
     finally:
         if written:
             sys.stderr.write(CLEARED)
             sys.stderr.flush()
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02}"
+def _format_clock(seconds: float) -> str:
+    minutes, seconds_of_minute = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds_of_minute:02}"

@@ -2,7 +2,7 @@
 
 A check, distance, metric, rule or sink is one decorated function; its docstring feeds the reference pages, its facts feed
 the tests. `import_all` imports every module of a package, so that a new file is found by being there, also inside a zip;
-`function_of` is a function of the user by its name.
+`load_function` is a function of the user by its name.
 """
 
 from __future__ import annotations
@@ -89,15 +89,15 @@ def import_all(package: ModuleType) -> None:
         importlib.import_module(module.name)
 
 
-def function_of(reference: str, option: str, *, wanted: str = "module:function") -> Callable[..., Any]:
+def load_function(reference: str, option: str, *, expected_form: str = "module:function") -> Callable[..., Any]:
     """The function that `module:function` names, its module looked for in the working directory, too.
 
-    option: the flag that it was given with. wanted: what to write instead.
+    option: the flag that it was given with. expected_form: what to write instead.
     Raises BadConfiguration if there is none.
     """
     module_name, _, function_name = reference.partition(":")
     if not module_name or not function_name:
-        raise BadConfiguration(f"{option} is {reference!r}; it has to be {wanted}")
+        raise BadConfiguration(f"{option} is {reference!r}; it has to be {expected_form}")
     directory = os.getcwd()
     sys.path.insert(0, directory)
     try:

@@ -3,7 +3,9 @@
 What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins a
 step, a record, a window, asks by `require_going_on` whether there is to be one. What is still under way after `GRACE_SECONDS` is
 left behind, also when its time is over (`leave_after_grace`), and the same signal again waits for nothing, unless it comes with
-the first. What others are asked for is left behind as well, when it takes too long as a whole (`within`). Standard library only.
+the first. What others are asked for is left behind as well, when it takes too long as a whole (`run_within`).
+
+Standard library only.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ AS_ONE_SECONDS = 0.1  # `timeout` and shells signal a process, and then its grou
 
 BY_SIGNAL = 128  # added to its number: the status of what it ended, as shells have it
 
-_told: list[BaseException] = []
+_reasons: list[BaseException] = []
 _received: dict[int, float] = {}  # the time of each signal's first coming
-_held: list[Callable[[], object]] = []
+_exit_steps: list[Callable[[], object]] = []
 _exit = os._exit  # a script's own is replaced
 
 
@@ -70,54 +72,54 @@ def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
         else:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            _told.clear()
+            _reasons.clear()
             _received.clear()
 
 
-def stop(told: BaseException) -> NoReturn:
+def stop(reason: BaseException) -> NoReturn:
     """Raise it here, and again wherever `require_going_on` is called from now on."""
-    _told.append(told)
-    raise told
+    _reasons.append(reason)
+    raise reason
 
 
 def take_back(kind: type[BaseException]) -> None:
     """What was told by such an exception counts no longer."""
-    _told[:] = [told for told in _told if not isinstance(told, kind)]
+    _reasons[:] = [reason for reason in _reasons if not isinstance(reason, kind)]
 
 
 def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None:
     """Tell this process to end; if that still holds then, it has ended with a status and a sentence after `GRACE_SECONDS`."""
 
     def end_process() -> None:
-        if reason in _told:
+        if reason in _reasons:
             _leave(status, sentence)
 
-    _told.append(reason)
+    _reasons.append(reason)
     seconds = GRACE_SECONDS - LAST_SECONDS
     _start_timer(seconds, end_process)
 
 
 def reason_to_end() -> BaseException | None:
     """What this process was told to end by; None if it was not."""
-    for reason in _told:
+    for reason in _reasons:
         return reason
     return None
 
 
 def require_going_on() -> None:
     """Raises what this process was told to end by, if it was."""
-    if _told:
-        raise _told[0]
+    if _reasons:
+        raise _reasons[0]
 
 
 @contextmanager
-def given_back(step: Callable[[], object]) -> Iterator[None]:
+def run_at_exit(step: Callable[[], object]) -> Iterator[None]:
     """A step that is taken, too, where the process ends before the body has come to its own end."""
-    _held.append(step)
+    _exit_steps.append(step)
     try:
         yield
     finally:
-        _held.remove(step)
+        _exit_steps.remove(step)
 
 
 def shell_status(status: int) -> int:
@@ -132,16 +134,16 @@ def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Ca
 
     ending: called before it is told so. Raises subprocess.TimeoutExpired if it takes longer than so many seconds.
     """
-    with given_back(lambda: _end(process, LAST_SECONDS)):
+    with run_at_exit(lambda: _end(process, LAST_SECONDS)):
         try:
-            return _waited(process, seconds)
+            return _wait(process, seconds)
         finally:
             if process.poll() is None:
                 ending()
                 _end(process, GRACE_SECONDS + LAST_SECONDS)
 
 
-def _waited(process: Process, seconds: float | None) -> int:
+def _wait(process: Process, seconds: float | None) -> int:
     """The status. What tells this process to end is raised in its main thread; another one looks for it."""
     if threading.current_thread() is threading.main_thread():
         return process.wait(seconds)
@@ -165,7 +167,7 @@ def _end(process: Process, seconds: float) -> None:
             process.wait()
 
 
-def within(seconds: float, talk: Callable[[], T]) -> T:
+def run_within(seconds: float, talk: Callable[[], T]) -> T:
     """What a talk with somebody outside comes to, which is left behind after so many seconds in all, however it goes on.
 
     Raises TimeoutError then, and what the talk raises.
@@ -192,14 +194,14 @@ def within(seconds: float, talk: Callable[[], T]) -> T:
 @contextmanager
 def exits_refused() -> Iterator[None]:
     """While a user's code runs, `os._exit` raises as `sys.exit` does: it would end the job with its status, and no word."""
-    os._exit = _refused
+    os._exit = _raise_exit
     try:
         yield
     finally:
         os._exit = _exit
 
 
-def _refused(status: int) -> NoReturn:
+def _raise_exit(status: int) -> NoReturn:
     raise SystemExit(status)
 
 
@@ -243,6 +245,6 @@ def _leave(status: int, sentence: str) -> NoReturn:
 
 
 def _give_back() -> None:
-    for step in tuple(_held):
+    for step in tuple(_exit_steps):
         with suppress(Exception):
             step()

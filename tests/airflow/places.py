@@ -66,7 +66,7 @@ class Stage(Location):
     cluster: str = ""
     seen: list[str] = field(default_factory=list, init=False)
 
-    def rendered(self, render):
+    def fill_templates(self, render):
         self.seen.append(render(self.cluster))
         return self
 

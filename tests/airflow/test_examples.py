@@ -12,7 +12,7 @@ from hashlib import sha256
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
 
-from spark_model_monitor.airflow.places import texts_of, words_of
+from spark_model_monitor.airflow.places import flag_words, format_flags
 from spark_model_monitor.airflow.workflows import LET_THROUGH
 from spark_model_monitor.integrations.demo.traffic import FAULT
 
@@ -125,7 +125,7 @@ def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
     """The command line of the same run, looked at by the jobs' own Python: a day of rows, all paths on S3."""
     (monitor,) = example("orders_daily").split_tasks
     times = dict.fromkeys(("data_interval_start", "data_interval_end"), at(0).replace(minute=30))
-    words = words_of(texts_of({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
+    words = flag_words(format_flags({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
     where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]
     submit = [PRODUCT_PYTHON, "-m", "spark_model_monitor.spark.launch.submission", "--dry-run", *where]
     shown = subprocess.run(

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from spark_model_monitor.airflow.places import require_free, texts_of, without_secrets, words_of
+from spark_model_monitor.airflow.places import flag_words, format_flags, require_free, split_secrets
 from spark_model_monitor.errors import BadConfiguration
 
 
 def test_values_of_python_become_the_texts_that_jobs_read():
-    assert texts_of(
+    assert format_flags(
         {
             "dataset_source": "s3://bucket/captures",
             "dataset_format": {"csv": {"header": True}},
@@ -39,11 +39,11 @@ def test_values_of_python_become_the_texts_that_jobs_read():
 
 
 def test_a_flag_and_its_text_are_one_word_so_that_a_text_may_begin_with_a_dash():
-    assert words_of({"start_time_offset": "-PT1H"}) == ["--start-time-offset=-PT1H"]
+    assert flag_words({"start_time_offset": "-PT1H"}) == ["--start-time-offset=-PT1H"]
 
 
 def test_who_is_reported_goes_by_the_environment_since_an_address_may_be_a_secret():
-    plain, variables = without_secrets({"output_path": "/r", "sink": "webhook:https://example.org/x"})
+    plain, variables = split_secrets({"output_path": "/r", "sink": "webhook:https://example.org/x"})
 
     assert plain == {"output_path": "/r"}
     assert variables == {"MODEL_MONITOR_SINK": "webhook:https://example.org/x"}

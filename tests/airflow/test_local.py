@@ -73,7 +73,9 @@ def test_the_product_understands_the_command():
 
 def test_templates_of_a_place_are_filled_in():
     place = LocalSpark(python="{{ py }}", environment={"A": "{{ a }}"}, spark_options=("--queue", "{{ q }}"))
-    filled = place.rendered(lambda value: value if not isinstance(value, str) else value.replace("{{ py }}", "/bin/py"))
+    filled = place.fill_templates(
+        lambda value: value if not isinstance(value, str) else value.replace("{{ py }}", "/bin/py")
+    )
 
     assert filled.python == "/bin/py"
     assert place.python == "{{ py }}", "a place is shared among tasks"

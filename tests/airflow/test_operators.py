@@ -15,7 +15,7 @@ from tests.airflow.conftest import at
 from tests.airflow.places import DONE, FOUND, UNSURE, UNSURE_AGE, VIOLATIONS, Played, Stage, leave, leaving
 
 from spark_model_monitor.airflow import BaselineOperator, MergeOperator, MonitorOperator
-from spark_model_monitor.airflow.operators import name_of
+from spark_model_monitor.airflow.operators import get_run_name
 from spark_model_monitor.errors import BadConfiguration
 
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
@@ -399,9 +399,11 @@ def test_a_task_for_each_of_several_models(run, tmp_path):
 def test_the_name_of_a_run_fits_where_jobs_run_and_stays_its_own():
     """EMR takes 256 characters, EMR Serverless letters, digits and ._/#- alone."""
     ti = SimpleNamespace(dag_id="churn", task_id="group.monitor", run_id="scheduled__2024-03-04T20:00:00+00:00")
-    short = name_of({"ti": SimpleNamespace(**vars(ti), map_index=-1)})
-    mapped = name_of({"ti": SimpleNamespace(**vars(ti), map_index=3)})
-    long = [name_of({"ti": SimpleNamespace(**{**vars(ti), "dag_id": "d" * 240}, map_index=each)}) for each in (1, 2)]
+    short = get_run_name({"ti": SimpleNamespace(**vars(ti), map_index=-1)})
+    mapped = get_run_name({"ti": SimpleNamespace(**vars(ti), map_index=3)})
+    long = [
+        get_run_name({"ti": SimpleNamespace(**{**vars(ti), "dag_id": "d" * 240}, map_index=each)}) for each in (1, 2)
+    ]
 
     assert short == "churn/group.monitor/scheduled__2024-03-04T20-00-00-00-00"
     assert mapped == f"{short}/3"

@@ -9,7 +9,7 @@ import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
 from spark_model_monitor.airflow import SparkConnection
-from spark_model_monitor.airflow.endings import files_of, read_outcome
+from spark_model_monitor.airflow.endings import open_stored_files, read_outcome
 from spark_model_monitor.airflow.places import JobCall
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 
@@ -75,7 +75,7 @@ def test_a_job_on_a_connection_leaves_what_any_other_leaves(tmp_path, monkeypatc
     place.begin(call(tmp_path)).wait()
 
     folder = str(tmp_path / "baseline")
-    outcome = read_outcome(files_of(folder, None), folder, None, window=None, compares=False)
+    outcome = read_outcome(open_stored_files(folder, None), folder, None, window=None, compares=False)
     assert outcome.status == "Completed"
     constraints = json.loads(Path(outcome.paths["constraints.json"]).read_text())
     assert [feature["name"] for feature in constraints["features"]] == ["amount", "country"]

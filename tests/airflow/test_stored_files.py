@@ -8,8 +8,8 @@ import pytest
 from tests.airflow.conftest import BUCKET
 from tests.airflow.places import DONE, FOUND, VIOLATIONS
 
-from spark_model_monitor.airflow.endings import MOST_LISTED, Failure, files_of, read_outcome
-from spark_model_monitor.airflow.operators import address_of
+from spark_model_monitor.airflow.endings import MOST_LISTED, Failure, open_stored_files, read_outcome
+from spark_model_monitor.airflow.operators import browser_address
 from spark_model_monitor.errors import BadConfiguration
 
 
@@ -39,7 +39,7 @@ def stored(request, tmp_path):
 
 def test_a_file_is_read_and_deleted_and_one_that_is_not_there_is_no_fault(stored):
     folder, put = stored
-    files = files_of(folder, "aws_default")
+    files = open_stored_files(folder, "aws_default")
     put("message", b"Completed\n")
 
     assert files.read(f"{folder}/message") == b"Completed\n"
@@ -61,7 +61,7 @@ def test_an_outcome_is_read(stored):
     put("_alerts.json", json.dumps({"version": 0.0, "status": "InAlert"}).encode())
     path = f"{folder}/2024/03/04/21"
 
-    outcome = read_outcome(files_of(path, "aws_default"), path, None, window=None, compares=True)
+    outcome = read_outcome(open_stored_files(path, "aws_default"), path, None, window=None, compares=True)
 
     assert (outcome.status, outcome.violations, outcome.run_id) == ("CompletedWithViolations", 2, "ab")
     assert [each["feature_name"] for each in outcome.violated] == ["age", "plan"]
@@ -71,7 +71,7 @@ def test_an_outcome_is_read(stored):
 
 def test_a_message_of_a_failure_is_one(tmp_path):
     (tmp_path / "message").write_text("Error: Job inputs had no data: nothing lies in /captures\n")
-    files = files_of(str(tmp_path), None)
+    files = open_stored_files(str(tmp_path), None)
 
     failure = read_outcome(files, str(tmp_path), None, window=None, compares=True)
 
@@ -83,7 +83,7 @@ def test_the_xcom_lists_so_many_violations_and_counts_all(tmp_path):
     (tmp_path / "message").write_text(FOUND.replace(" 2 ", " 250 "))
     (tmp_path / "constraint_violations.json").write_text(json.dumps({"violations": many}))
 
-    outcome = read_outcome(files_of(str(tmp_path), None), str(tmp_path), 0, window=None, compares=True)
+    outcome = read_outcome(open_stored_files(str(tmp_path), None), str(tmp_path), 0, window=None, compares=True)
 
     assert (outcome.violations, len(outcome.violated)) == (250, MOST_LISTED)
 
@@ -91,7 +91,7 @@ def test_the_xcom_lists_so_many_violations_and_counts_all(tmp_path):
 def test_a_run_without_documents_of_ours_is_an_outcome(tmp_path):
     (tmp_path / "message").write_text(f"{DONE}\n")
 
-    outcome = read_outcome(files_of(str(tmp_path), None), str(tmp_path), 0, window=None, compares=False)
+    outcome = read_outcome(open_stored_files(str(tmp_path), None), str(tmp_path), 0, window=None, compares=False)
 
     assert outcome.paths == {"output": str(tmp_path)}
     assert outcome.run_id is None
@@ -99,12 +99,12 @@ def test_a_run_without_documents_of_ours_is_an_outcome(tmp_path):
 
 def test_a_file_system_that_airflow_has_not_is_refused_before_the_job_is_started():
     with pytest.raises(BadConfiguration, match="no provider of this Airflow opens nowhere://"):
-        files_of("nowhere://cluster/reports", None)
+        open_stored_files("nowhere://cluster/reports", None)
 
 
 def test_a_relative_path_is_refused_since_the_job_would_take_it_from_another_folder():
     with pytest.raises(BadConfiguration, match="output_path is 'reports'; write an absolute path"):
-        files_of("reports", None)
+        open_stored_files("reports", None)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_a_relative_path_is_refused_since_the_job_would_take_it_from_another_fol
 def test_where_a_browser_finds_a_document(path, served_at, address):
     top = path[: path.index("/out") + len("/out")]
 
-    assert address_of(path, top, served_at) == address
+    assert browser_address(path, top, served_at) == address

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 
-from spark_model_monitor.airflow.places import scheduled_time_of, window_of
+from spark_model_monitor.airflow.places import get_run_window, get_scheduled_time
 from spark_model_monitor.errors import BadConfiguration
 
 
@@ -38,7 +38,7 @@ def context(start=None, end=None, logical_date=None, run_after=None):
     ],
 )  # fmt: skip
 def test_the_window_of_a_run(given, start, end):
-    window = window_of(given)
+    window = get_run_window(given)
 
     assert (window.start, window.end) == (start, end)
     assert window.start.tzinfo is timezone.utc
@@ -46,26 +46,28 @@ def test_the_window_of_a_run(given, start, end):
 
 def test_labels_that_come_late_are_waited_for_and_the_run_keeps_its_name():
     lag = timedelta(days=1)
-    window = window_of(context(utc(2026, 3, 3, 22), utc(2026, 3, 3, 23)), lag=lag)
+    window = get_run_window(context(utc(2026, 3, 3, 22), utc(2026, 3, 3, 23)), lag=lag)
 
     assert (window.start, window.end) == (utc(2026, 3, 2, 22), utc(2026, 3, 2, 23))
-    assert scheduled_time_of(window, lag) == utc(2026, 3, 3, 23)
+    assert get_scheduled_time(window, lag) == utc(2026, 3, 3, 23)
 
 
 def test_a_day_at_a_change_of_the_clocks_has_the_hours_that_it_had():
     """In Berlin 2026-03-29 has 23 hours: it ends at 22:00 UTC and began at 23:00 UTC."""
     berlin = pendulum.timezone("Europe/Berlin")
-    window = window_of(context(pendulum.datetime(2026, 3, 29, tz=berlin), pendulum.datetime(2026, 3, 30, tz=berlin)))
+    window = get_run_window(
+        context(pendulum.datetime(2026, 3, 29, tz=berlin), pendulum.datetime(2026, 3, 30, tz=berlin))
+    )
 
     assert (window.start, window.end) == (utc(2026, 3, 28, 23), utc(2026, 3, 29, 22))
 
 
 def test_a_day_where_there_is_no_interval():
-    window = window_of(context(logical_date=utc(2026, 3, 3, 5)), length=timedelta(days=1))
+    window = get_run_window(context(logical_date=utc(2026, 3, 3, 5)), length=timedelta(days=1))
 
     assert (window.start, window.end) == (utc(2026, 3, 2, 5), utc(2026, 3, 3, 5))
 
 
 def test_a_run_without_any_time_is_refused():
     with pytest.raises(BadConfiguration, match="trigger it with a logical date"):
-        window_of(context())
+        get_run_window(context())

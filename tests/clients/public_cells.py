@@ -174,9 +174,11 @@ class Reader(ast.NodeVisitor):
         explained = [each for each in listed if isinstance(each, clarify.ExplainabilityConfig)]
         if bias is not None and ANALYSES[name]:
             methods = {part: self._methods(part, keywords) for part in ANALYSES[name]}
-            self.found.append(clarify.analysis_of(data, bias, model, scores, **methods))
+            self.found.append(clarify.build_analysis_config(data, bias, model, scores, **methods))
         if explained:
-            self.found.append(clarify.explained_of(data, model or clarify.ModelConfig("model"), explained, scores))
+            self.found.append(
+                clarify.build_explanation_config(data, model or clarify.ModelConfig("model"), explained, scores)
+            )
 
     @staticmethod
     def _methods(part: str, keywords: Mapping[str, Any]) -> Any:

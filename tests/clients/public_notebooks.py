@@ -7,7 +7,7 @@ out. The interpreter needs the SDK (`sagemaker<3`), moto's server, nbclient and 
 
 What stands in for the account, and nothing else does: moto's server for S3, roles, models and endpoints (`AWS_ENDPOINT_URL`);
 a server of this machine that answers `invoke_endpoint` with a score for each row and captures it, as an endpoint does;
-`public_transforms.py`, which asks that server for batch transforms. The lines that import the SDK are changed by
+`public_transforms.py`, which asks that server for batch transforms. The lines that import the SDK are apply_changes by
 `spark-model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines) is counted as the
 account's by what it is stopped by.
 
@@ -40,7 +40,7 @@ from nbclient.exceptions import CellTimeoutError
 from tests.servers import HttpServer
 
 import spark_model_monitor.sagemaker as ours
-from spark_model_monitor.integrations.imports.notebook import changed, changes_of
+from spark_model_monitor.integrations.imports.notebook import apply_changes, find_changes
 from spark_model_monitor.reports.outputs.printable import format_table
 
 EXAMPLES = "aws/amazon-sagemaker-examples"
@@ -232,8 +232,8 @@ def account(folder: Path) -> Iterator[dict[str, str]]:
 def run(path: Path) -> list[Cell]:
     """Each code cell's outcome."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    changes = list(changes_of(notebook, frozenset(ours.__all__)))
-    book = nbformat.from_dict(changed(notebook, changes))
+    changes = list(find_changes(notebook, frozenset(ours.__all__)))
+    book = nbformat.from_dict(apply_changes(notebook, changes))
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     for cell in code:
         cell.outputs = []

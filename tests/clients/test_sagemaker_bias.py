@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.sagemaker import BiasConfig, DataConfig, ModelPredictedLabelConfig, SegmentationConfig
-from spark_model_monitor.sagemaker.clarify import analysis_of
+from spark_model_monitor.sagemaker.clarify import build_analysis_config
 
 WRITER = Path(__file__).with_name("sdk_bias_config.py")
 
@@ -59,7 +59,7 @@ def test_a_configuration_is_the_sdks(theirs, name):
     if predicted is not None:
         label = ModelPredictedLabelConfig(**predicted)
 
-    ours = analysis_of(
+    ours = build_analysis_config(
         DataConfig(**data, segmentation_config=[SegmentationConfig(**each) for each in segments] or None),
         BiasConfig(**bias),
         None,

@@ -17,7 +17,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from jobs import baseline, monitor
-from spark_model_monitor.spark import tables_of_catalog
+from spark_model_monitor.spark import list_catalog_tables
 
 HOUR = "TIMESTAMP'2026-01-01 00:00:00Z' + make_interval(0, 0, 0, 0, id div 10)"
 """Ten rows an hour."""
@@ -118,7 +118,7 @@ def main(folder, jars):
         run("iceberg as of", baseline, *iceberg, "--as-of", snapshots[1])
         run("iceberg since", baseline, *iceberg, "--since", snapshots[0])
         run.found["snapshots"] = snapshots
-    run.found["catalog"] = {name: str(told) for each in catalogs for name, told in tables_of_catalog(spark, each)}
+    run.found["catalog"] = {name: str(told) for each in catalogs for name, told in list_catalog_tables(spark, each)}
     print(json.dumps(run.found))
     spark.stop()
 

@@ -17,7 +17,7 @@ import pytest
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from spark_model_monitor.integrations.demo import fleet as demo
 from spark_model_monitor.integrations.demo.traffic import Traffic
-from spark_model_monitor.machine import here
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.running.scheduling.command import Request, run_due
 
 NOW = datetime(2024, 3, 4, 1, 5, tzinfo=timezone.utc)
@@ -151,7 +151,7 @@ def test_a_signal_ends_a_fleet_and_the_jobs_under_way(tmp_path):
         assert time.monotonic() - began < 12  # ten, and a busy machine
     finally:
         process.kill()
-    waited_for(lambda: all(here().has_ended(int(job.name.removeprefix("pid-"))) for job in jobs))
+    waited_for(lambda: all(current_machine().has_ended(int(job.name.removeprefix("pid-"))) for job in jobs))
     records = [
         json.loads(file.read_text())["executions"] for file in sorted((tmp_path / "state").glob("*.executions.json"))
     ]

@@ -23,7 +23,7 @@ from spark_model_monitor.sagemaker import (
     ModelQualityMonitor,
     MonitoringExecution,
 )
-from spark_model_monitor.sagemaker.monitoring_files import located
+from spark_model_monitor.sagemaker.monitoring_files import locate
 
 pytestmark = pytest.mark.rest
 
@@ -111,7 +111,7 @@ def test_what_was_run_stands_in_the_record_that_run_due_keeps_too(folder, monito
     [run] = json.loads((folder / "home/executions/hourly.executions.json").read_text())["executions"]
     assert (run["status"], run["job"]) == ("CompletedWithViolations", "monitor")
     assert run["processing_job"] == execution.job_name
-    assert run["output_path"] == located(execution.output.destination)
+    assert run["output_path"] == locate(execution.output.destination)
 
 
 def test_the_first_execution_is_of_the_hour_that_the_schedule_was_created_in(folder, monitored):
@@ -248,4 +248,4 @@ def test_alarms_of_an_execution_are_accepted(monitored):
     decision = execution.accept(["monthly_charge_eur"], by="anna")
 
     assert {alarm.feature for alarm in decision.alarms} == {"monthly_charge_eur"}
-    assert [each.by for each in read_decisions(located(execution.output.destination))] == ["anna"]
+    assert [each.by for each in read_decisions(locate(execution.output.destination))] == ["anna"]

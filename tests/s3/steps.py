@@ -15,7 +15,7 @@ from spark_model_monitor.reports.history_page import command, compare
 from spark_model_monitor.reports.outputs.files import read_current_run
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.spark.engine.text_lines import read_lines
-from spark_model_monitor.spark.session import beside
+from spark_model_monitor.spark.session import new_job_session
 from spark_model_monitor.storage import holding, join, opened_by, storage_of
 from spark_model_monitor.storage.lease import PREFIX, Lease
 
@@ -101,7 +101,7 @@ def run_that_counts(spark: SparkSession, path: str) -> str | None:
 
 def long_lines(spark: SparkSession, path: str, max_record_bytes: int) -> tuple[list[list[int]], list[str]]:
     """Number, start and size of the lines there that are longer than so many bytes, and the lines that are read."""
-    session = beside(spark)
+    session = new_job_session(spark)
     session.conf.set(MAX_RECORD_SIZE, str(max_record_bytes))
     files = storage_of(path, session).list_files(path)
     found = [[line.number, line.start, line.size_bytes] for line in find_long_lines(SparkEngine(session), files)]

@@ -290,8 +290,8 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     monkeypatch.setattr(
         "spark_model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
     )
-    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.sagemaker_client", lambda region: None)
-    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.answers_on", lambda client, schedule: [])
+    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.make_sagemaker_client", lambda region: None)
+    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.fetch_answers", lambda client, schedule: [])
     monkeypatch.setattr("spark_model_monitor.integrations.imports.command.read_answers", lambda files: [])
     monkeypatch.setattr(
         "spark_model_monitor.integrations.imports.command.import_schedules",

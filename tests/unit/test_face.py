@@ -94,8 +94,10 @@ def shop(tmp_path, monkeypatch):
     """A package whose name `old` has become `new`."""
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__init__.py").write_text(
-        "from spark_model_monitor.lazy import Renamed, lazily\n"
-        "__getattr__, __dir__ = lazily(__name__, {'shop.parts': ['new', 'inner as outer']}, {'old': Renamed('new', '0.3')})\n"
+        "from spark_model_monitor.lazy import Renamed, load_lazily\n"
+        "__getattr__, __dir__ = load_lazily(\n"
+        "    __name__, {'shop.parts': ['new', 'inner as outer']}, {'old': Renamed('new', '0.3')}\n"
+        ")\n"
     )
     (tmp_path / "shop" / "parts.py").write_text("new, inner = object(), object()\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -15,8 +15,8 @@ def clock(monkeypatch):
 
 
 def test_after_two_seconds_a_line_says_what_is_done_and_what_is_left(clock, capsys):
-    with progress.progress_shown(True):
-        assert list(progress.counted("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
+    with progress.enable_progress(True):
+        assert list(progress.show_progress("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
 
     lines = capsys.readouterr().err.split("\r\033[K")
     assert lines == [
@@ -30,8 +30,8 @@ def test_after_two_seconds_a_line_says_what_is_done_and_what_is_left(clock, caps
 
 @pytest.mark.parametrize("asked", [False, None])
 def test_a_plain_log_has_no_line(clock, capsys, asked):
-    with progress.progress_shown(asked):
-        assert list(progress.counted("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
+    with progress.enable_progress(asked):
+        assert list(progress.show_progress("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
 
     assert capsys.readouterr().err == ""
 
@@ -39,7 +39,7 @@ def test_a_plain_log_has_no_line(clock, capsys, asked):
 def test_a_library_writes_nothing(clock, capsys, monkeypatch):
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
 
-    assert list(progress.counted("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
+    assert list(progress.show_progress("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
     assert capsys.readouterr().err == ""
 
 
@@ -48,6 +48,6 @@ def test_the_line_is_gone_when_something_fails(clock, capsys):
         yield from "abc"
         raise KeyError
 
-    with progress.progress_shown(True), pytest.raises(KeyError):
-        list(progress.counted(failing(), 4, "partitions"))
+    with progress.enable_progress(True), pytest.raises(KeyError):
+        list(progress.show_progress(failing(), 4, "partitions"))
     assert capsys.readouterr().err.endswith("left\r\033[K")

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from spark_model_monitor.stopping import within
+from spark_model_monitor.stopping import run_within
 
 OPENER = ContextVar("opener", default="nobody")
 
@@ -15,18 +15,18 @@ OPENER = ContextVar("opener", default="nobody")
 def test_a_talk_knows_what_its_caller_knows():
     token = OPENER.set("a session")
     try:
-        assert within(5, OPENER.get) == "a session"
+        assert run_within(5, OPENER.get) == "a session"
     finally:
         OPENER.reset(token)
 
 
 def test_what_a_talk_raises_is_raised():
     with pytest.raises(ZeroDivisionError):
-        within(5, lambda: 1 / 0)
+        run_within(5, lambda: 1 / 0)
 
 
 def test_a_talk_that_takes_longer_is_left_behind():
     over = Event()
     with pytest.raises(TimeoutError, match=r"no whole answer within 0\.05 s"):
-        within(0.05, over.wait)
+        run_within(0.05, over.wait)
     over.set()

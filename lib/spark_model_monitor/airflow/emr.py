@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from spark_model_monitor.airflow.places import JobCall, Location, words_of
+from spark_model_monitor.airflow.places import JobCall, Location, flag_words
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
 from spark_model_monitor.integrations.emr.runs import (
@@ -24,14 +24,14 @@ from spark_model_monitor.integrations.emr.runs import (
     ENDED_WELL,
     Run,
     Shipment,
-    jar_for,
-    line_on,
-    request_of,
+    build_request,
+    get_jar,
+    get_spark_line,
 )
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.package_zip import provide_zip
-from spark_model_monitor.spark.launch.request import Bucket, Kind, Target, settings_of, split_options
+from spark_model_monitor.spark.launch.request import Bucket, Kind, Target, spark_settings, split_options
 from spark_model_monitor.spark.launch.spark_command import own_settings
 
 log = logging.getLogger(__name__)
@@ -63,38 +63,42 @@ class _OnEmr(Location):
             client = self._client()
             for name, identifier in self._live_runs(client):
                 if name == call.name:
-                    return self._following(Run(target.kind, target.identifier, identifier), client)
+                    return self._remote_run(Run(target.kind, target.identifier, identifier), client)
         return None
 
     def begin(self, call: JobCall) -> RemoteRun:
         target = self._target()
         layout = Layout.here()
         Bucket.of(call.output_path, "output_path")
-        options, others = split_options(self.spark_options)
-        if others:
-            raise BadConfiguration(f"spark_options has {others[0]!r}, which is no option of spark-submit")
-        refuse_secrets([*words_of(call.flags), *self.spark_options])
+        # EMR shows the words of a job to everyone, so secrets are refused before anything is uploaded
+        options, other_words = split_options(self.spark_options)
+        if other_words:
+            raise BadConfiguration(f"spark_options has {other_words[0]!r}, which is no option of spark-submit")
+        refuse_secrets([*flag_words(call.flags), *self.spark_options])
+        # Memory of the executors, and the files that the job needs
         remarks: list[str] = []
-        settings = own_settings(layout, self.columns, "yarn", settings_of(options), remarks)
+        settings = own_settings(layout, self.columns, "yarn", spark_settings(options), remarks)
         package = provide_zip(layout.package, cache_directory(os.environ))
         driver = layout.job_file(call.job, layout.root)
         for remark in remarks:
             log.info("%s", remark)
+        # Only from here on AWS is asked: which Spark it runs decides on the JAR
         with self._error_sentences(target):
             client = self._client()
             jar = None
             if layout.needs_deequ(driver):
-                jar = jar_for(line_on(target, client), os.environ)
+                jar = get_jar(get_spark_line(target, client), os.environ)
             shipment = Shipment.of(target, driver, package, jar)
-            for parcel in shipment.upload(_s3_client(self.aws_conn_id), _encryption(call)):
+            for parcel in shipment.upload(_s3_client(self.aws_conn_id), _get_encryption(call)):
                 log.info("put %s to %s", parcel.path.name, parcel.uri)
+            # On EMR Serverless the token makes a request that is sent twice start one run
             token = str(uuid.uuid4())
-            request = request_of(target, shipment, settings, options, call.words, name=call.name, token=token)
+            request = build_request(target, shipment, settings, options, call.words, name=call.name, token=token)
             run = Run.started(target.kind, client, request)
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.of)
-        return self._following(run, client)
+        return self._remote_run(run, client)
 
-    def _following(self, run: Run, client: Any) -> RemoteRun:
+    def _remote_run(self, run: Run, client: Any) -> RemoteRun:
         return RemoteRun(run, client, partial(self._cancel, client, run))
 
     @contextmanager
@@ -183,11 +187,11 @@ def _s3_client(aws_conn_id: str | None) -> Any:
     return S3Hook(aws_conn_id=aws_conn_id).conn
 
 
-def _encryption(call: JobCall) -> dict[str, str]:
+def _get_encryption(call: JobCall) -> dict[str, str]:
     """The package is encrypted like the results. Raises BadConfiguration for an unknown kind of encryption."""
-    wanted = call.flags.get("s3_encryption")
+    encryption = call.flags.get("s3_encryption")
     kinds = {kind.value.lower(): kind for kind in S3Encryption}
-    if wanted is not None and wanted.lower() not in kinds:
+    if encryption is not None and encryption.lower() not in kinds:
         names = ", ".join(kind.value for kind in S3Encryption)
-        raise BadConfiguration(f"flags has s3_encryption={wanted!r}; it is one of: {names}")
-    return upload_arguments(kinds[wanted.lower()] if wanted else None, call.flags.get("s3_kms_key"))
+        raise BadConfiguration(f"flags has s3_encryption={encryption!r}; it is one of: {names}")
+    return upload_arguments(kinds[encryption.lower()] if encryption else None, call.flags.get("s3_kms_key"))

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from spark_model_monitor.airflow.places import moment
+from spark_model_monitor.airflow.places import format_moment
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents.alerts import Alerts
 from spark_model_monitor.documents.check_results import CheckResults
@@ -35,7 +35,7 @@ class StoredFiles(Protocol):
         """Remove a file, if it exists."""
 
 
-def files_of(path: str, aws_conn_id: str | None) -> StoredFiles:
+def open_stored_files(path: str, aws_conn_id: str | None) -> StoredFiles:
     """The file system of `path`. Raises BadConfiguration if Airflow has none for it, or for a relative path."""
     scheme = urlsplit(path).scheme
     if scheme == "" and not path.startswith("/"):
@@ -72,7 +72,7 @@ class S3Files:
         from botocore.exceptions import ClientError
 
         try:
-            content: bytes = self._client().get_object(**_place_of(path))["Body"].read()
+            content: bytes = self._client().get_object(**_bucket_and_key(path))["Body"].read()
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None
@@ -80,7 +80,7 @@ class S3Files:
         return content
 
     def delete(self, path: str) -> None:
-        self._client().delete_object(**_place_of(path))
+        self._client().delete_object(**_bucket_and_key(path))
 
     def _client(self) -> Any:
         with needing(
@@ -119,7 +119,7 @@ class ObjectStorageFiles:
         ObjectStoragePath(path).unlink(missing_ok=True)
 
 
-def _place_of(path: str) -> dict[str, str]:
+def _bucket_and_key(path: str) -> dict[str, str]:
     parts = urlsplit(path)
     return {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}
 
@@ -156,8 +156,8 @@ class OnViolations(str, Enum):
         try:
             choice = cls(text)
         except ValueError:
-            known = ", ".join(each.value for each in cls)
-            raise BadConfiguration(f"on_violations is {text!r}; it is one of: {known}") from None
+            names = ", ".join(member.value for member in cls)
+            raise BadConfiguration(f"on_violations is {text!r}; it is one of: {names}") from None
         if choice is cls.CALLBACK and callback is None:
             raise BadConfiguration("on_violations is 'callback', and there is none; write callback=notify_the_team")
         if choice is not cls.CALLBACK and callback is not None:
@@ -224,15 +224,15 @@ def read_outcome(
 
     exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
     """
-    said = files.read(message_path(output_path))
-    if said is None:
+    content = files.read(message_path(output_path))
+    if content is None:
         reason = "the job left no message, so it never started or was killed; see its log"
         return Failure(reason, exit_status or ExitStatus.FAILED)
-    message = said.decode("utf-8", "replace").strip()
-    counted = _COUNT.fullmatch(message)
-    if counted is None and not is_completed(message):
+    message = content.decode("utf-8", "replace").strip()
+    violation_count = _COUNT.fullmatch(message)
+    if violation_count is None and not is_completed(message):
         return Failure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
-    run = _published(files, output_path)
+    run = _read_published_run(files, output_path)
     if run:
         folder = join(output_path, run.folder)
     else:
@@ -244,22 +244,22 @@ def read_outcome(
     outcome: str | None = None
     unsure: Entries = ()
     if compares:
-        outcome, unsure = _outcome(files, folder)
+        outcome, unsure = _read_verdict(files, folder)
     return JobEnd(
         status=message.partition(":")[0],
         message=message,
-        violations=int(counted[1]) if counted else 0,
-        violated=_violated(files, folder) if counted else (),
+        violations=int(violation_count[1]) if violation_count else 0,
+        violated=_list_violations(files, folder) if violation_count else (),
         paths={"output": output_path, **{name: join(folder, name) for name in documents}},
         run_id=run.run_id if run else None,
-        window=None if window is None else {"start": moment(window.start), "end": moment(window.end)},
-        alert=_alert(files, output_path) if compares else None,
+        window=None if window is None else {"start": format_moment(window.start), "end": format_moment(window.end)},
+        alert=_read_alert(files, output_path) if compares else None,
         outcome=outcome,
         unsure=unsure,
     )
 
 
-def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
+def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
     """The outcome of a monitoring run, and of which features or metrics nobody can tell, from checks.json."""
     path = join(folder, CheckResults.FILE_NAME)
     content = files.read(path)
@@ -276,7 +276,7 @@ def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
     return outcome, tuple(unsure[:MOST_LISTED])
 
 
-def _published(files: StoredFiles, output_path: str) -> Run | None:
+def _read_published_run(files: StoredFiles, output_path: str) -> Run | None:
     """The last published run, its folder below the output path; None for a merge, which publishes by the hour."""
     content = files.read(join(output_path, CURRENT))
     if content is None:
@@ -284,14 +284,17 @@ def _published(files: StoredFiles, output_path: str) -> Run | None:
     return read_commit(content, join(output_path, CURRENT))
 
 
-def _violated(files: StoredFiles, folder: str) -> Entries:
+def _list_violations(files: StoredFiles, folder: str) -> Entries:
     """The subject of each violation; all members but its text, whatever their names in the monitor."""
     content = files.read(join(folder, VIOLATIONS))
-    listed = json.loads(content or b"{}").get("violations", [])
-    return tuple({name: text for name, text in each.items() if name != "description"} for each in listed[:MOST_LISTED])
+    violations = json.loads(content or b"{}").get("violations", [])
+    return tuple(
+        {name: text for name, text in violation.items() if name != "description"}
+        for violation in violations[:MOST_LISTED]
+    )
 
 
-def _alert(files: StoredFiles, output_path: str) -> str | None:
+def _read_alert(files: StoredFiles, output_path: str) -> str | None:
     """The alert of this run's series; it is stored above the hour folders (docs/alerts.md)."""
     top = output_path.rstrip("/")
     if parse_hour_of_path(join(top, MESSAGE)) is not None:

@@ -20,8 +20,8 @@ from spark_model_monitor.airflow.endings import (
     JobEnd,
     OnViolations,
     StoredFiles,
-    files_of,
     message_path,
+    open_stored_files,
     read_outcome,
 )
 from spark_model_monitor.airflow.places import (
@@ -29,10 +29,10 @@ from spark_model_monitor.airflow.places import (
     JobCall,
     Location,
     Running,
+    format_flags,
+    get_run_window,
+    get_scheduled_time,
     require_free,
-    scheduled_time_of,
-    texts_of,
-    window_of,
 )
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.outcome import Outcome
@@ -64,7 +64,7 @@ class DocumentLink(BaseOperatorLink):
             path = operator.outcome.paths.get(self._file)
         if path is None:
             return ""
-        return address_of(path, operator.output_path, operator.documents_url)
+        return browser_address(path, operator.output_path, operator.documents_url)
 
 
 VIOLATIONS = DocumentLink("Violations", "constraint_violations.json")
@@ -74,7 +74,7 @@ CONSTRAINTS = DocumentLink("Constraints", "constraints.json")
 REPORT = DocumentLink("Report", "report.html")
 
 
-def address_of(path: str, output_path: str, served_at: str | None = None) -> str:
+def browser_address(path: str, output_path: str, served_at: str | None = None) -> str:
     """The address of a file for a browser.
 
     output_path: files below it are served at the address `served_at`, if there is one. Otherwise, objects are in S3's
@@ -142,7 +142,7 @@ class JobOperator(BaseOperator, SkipMixin):
         self.outcome: JobEnd | None = None
         self._running: Running | None = None
         if isinstance(flags, Mapping):
-            require_free(flags, self._taken())
+            require_free(flags, self._list_taken_options())
 
     def execute(self, context: Any) -> dict[str, Any] | None:
         """The outcome's members.
@@ -151,22 +151,22 @@ class JobOperator(BaseOperator, SkipMixin):
         if requested, AirflowException for any other failure.
         """
         try:
-            require_free(self.flags, self._taken())  # again, since they may have come from another task
+            require_free(self.flags, self._list_taken_options())  # again, since they may have come from another task
             window = self.window(context)
-            call = JobCall(self.JOB, name_of(context), texts_of({**self.own_flags(window), **self.flags}))
-            place = self.where.rendered(lambda text: self.render_template(text, context))
-            files = files_of(call.output_path, place.aws_conn_id)
-            status = self._run(place, call, files)
-            came = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
+            call = JobCall(self.JOB, get_run_name(context), format_flags({**self.own_flags(window), **self.flags}))
+            location = self.where.fill_templates(lambda text: self.render_template(text, context))
+            files = open_stored_files(call.output_path, location.aws_conn_id)
+            status = self._run(location, call, files)
+            outcome = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
         except BadConfiguration as error:
             raise AirflowFailException(f"Error: {error}") from error
         except MonitorError as error:
             raise AirflowException(f"Error: {error}") from error
-        if isinstance(came, Failure):
-            raise self._refusal(came)
-        self.outcome = came
-        log.info("%s", came.message)
-        return self.settle(came, context)
+        if isinstance(outcome, Failure):
+            raise self._refusal(outcome)
+        self.outcome = outcome
+        log.info("%s", outcome.message)
+        return self.settle(outcome, context)
 
     def window(self, context: Any) -> Window | None:
         """The window of the run; None for one that reads all data."""
@@ -185,14 +185,14 @@ class JobOperator(BaseOperator, SkipMixin):
         if self._running is not None:
             self._running.stop()
 
-    def _taken(self) -> dict[str, str]:
+    def _list_taken_options(self) -> dict[str, str]:
         return {**{name: f"{name}=" for name in self.SAYS}, **self.SAID_OTHERWISE}
 
-    def _run(self, place: Location, call: JobCall, files: StoredFiles) -> int | None:
-        self._running = place.find(call)
+    def _run(self, location: Location, call: JobCall, files: StoredFiles) -> int | None:
+        self._running = location.find(call)
         if self._running is None:
             files.delete(message_path(call.output_path))  # of an earlier run, which must not be taken for this one's
-            self._running = place.begin(call)
+            self._running = location.begin(call)
         else:
             log.info("%s runs already, started by an attempt before this one", call.name)
         try:
@@ -242,15 +242,15 @@ class WindowedOperator(JobOperator):
 
     def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = AN_HOUR, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for name, given in (("lag", lag), ("length", length)):
-            if not isinstance(given, timedelta) or (name == "length" and given <= timedelta(0)):
+        for name, duration in (("lag", lag), ("length", length)):
+            if not isinstance(duration, timedelta) or (name == "length" and duration <= timedelta(0)):
                 above = " above 0" if name == "length" else ""
-                raise BadConfiguration(f"{name} is {given!r}; write a timedelta{above}, such as timedelta(hours=1)")
+                raise BadConfiguration(f"{name} is {duration!r}; write a timedelta{above}, such as timedelta(hours=1)")
         self.lag = lag
         self.length = length
 
     def window(self, context: Any) -> Window:
-        return window_of(context, length=self.length, lag=self.lag)
+        return get_run_window(context, length=self.length, lag=self.lag)
 
     def own_flags(self, window: Window | None) -> dict[str, Any]:
         if window is None:
@@ -341,7 +341,7 @@ class MonitorOperator(WindowedOperator):
     def _output_path(self, window: Window | None) -> str:
         if self.output_folder is None or window is None:
             return self.output_path
-        return join(self.output_path, scheduled_time_of(window, self.lag).strftime(self.output_folder))
+        return join(self.output_path, get_scheduled_time(window, self.lag).strftime(self.output_folder))
 
 
 def skip_behind(operator: SkipMixin, context: Any) -> None:
@@ -350,7 +350,7 @@ def skip_behind(operator: SkipMixin, context: Any) -> None:
     operator.skip(context["ti"], [task for task in behind if not task.is_teardown])
 
 
-def name_of(context: Mapping[str, Any]) -> str:
+def get_run_name(context: Mapping[str, Any]) -> str:
     """The name of a task's run at the job's location: the same in every attempt, and in no other run."""
     ti = context["ti"]
     parts = [ti.dag_id, ti.task_id, ti.run_id, *([] if ti.map_index in (None, -1) else [str(ti.map_index)])]

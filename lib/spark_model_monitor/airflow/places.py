@@ -21,7 +21,7 @@ from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_
 from spark_model_monitor.running.configuration.command_line import option_names
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
-from spark_model_monitor.spark.launch.java import PINNED, line_at
+from spark_model_monitor.spark.launch.java import PINNED, find_line_at
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.spark_command import own_settings
 from spark_model_monitor.stopping import shell_status
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 AN_HOUR = timedelta(hours=1)
 
 
-def window_of(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: timedelta = timedelta(0)) -> Window:
+def get_run_window(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: timedelta = timedelta(0)) -> Window:
     """The window of a DAG run, UTC.
 
     context: Airflow's, of the task. length: of the window of a run whose interval is empty; it ends at the full hour.
@@ -42,12 +42,12 @@ def window_of(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: t
     start = context.get("data_interval_start")
     end = context.get("data_interval_end")
     if start is None or end is None or not start < end:
-        end = _utc(end or _time_of_run(context)).replace(minute=0, second=0, microsecond=0)
+        end = _to_utc(end or _get_run_time(context)).replace(minute=0, second=0, microsecond=0)
         start = end - length
-    return Window(_utc(start) - lag, _utc(end) - lag)
+    return Window(_to_utc(start) - lag, _to_utc(end) - lag)
 
 
-def scheduled_time_of(window: Window, lag: timedelta = timedelta(0)) -> datetime:
+def get_scheduled_time(window: Window, lag: timedelta = timedelta(0)) -> datetime:
     """The time that names a window's run in folders: the end of its interval.
 
     Source: C1.5, where the folder of a report is the hour at which its run was scheduled.
@@ -55,7 +55,7 @@ def scheduled_time_of(window: Window, lag: timedelta = timedelta(0)) -> datetime
     return window.end + lag
 
 
-def _time_of_run(context: Mapping[str, Any]) -> datetime:
+def _get_run_time(context: Mapping[str, Any]) -> datetime:
     run = context.get("dag_run")
     time = context.get("logical_date") or getattr(run, "run_after", None)
     if time is None:
@@ -64,7 +64,7 @@ def _time_of_run(context: Mapping[str, Any]) -> datetime:
     return moment
 
 
-def _utc(time: datetime) -> datetime:
+def _to_utc(time: datetime) -> datetime:
     """A plain datetime: Airflow's own are pendulum's, whose sums differ when the clocks change."""
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
 
@@ -76,20 +76,20 @@ programs. Where the job's environment can be set they go that way."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def texts_of(flags: Mapping[str, Any]) -> dict[str, str]:
+def format_flags(flags: Mapping[str, Any]) -> dict[str, str]:
     """Each option's text: numbers and paths as they are, True as true, lists with commas, times and durations in ISO 8601,
     mappings as JSON. None and blank texts are left out: they mean that the option is not given.
     """
-    texts = {name: _text(value) for name, value in flags.items() if value is not None}
+    texts = {name: _format_value(value) for name, value in flags.items() if value is not None}
     return {name: text for name, text in texts.items() if text.strip()}
 
 
-def words_of(texts: Mapping[str, str]) -> list[str]:
+def flag_words(texts: Mapping[str, str]) -> list[str]:
     """The flags of a command line: `--dataset-source=…`."""
     return [f"--{name.replace('_', '-')}={text}" for name, text in texts.items()]
 
 
-def without_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def split_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """The flags that may be in a command line, and the variables for the others."""
     plain = {name: text for name, text in texts.items() if name not in SECRETS}
     return plain, {variable: texts[name] for name, variable in SECRETS.items() if name in texts}
@@ -114,21 +114,21 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
         raise BadConfiguration.gathered(errors)
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return moment(value)
+        return format_moment(value)
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, Mapping):
         return json.dumps(value)
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return ",".join(map(_text, value))
+        return ",".join(map(_format_value, value))
     return str(value)
 
 
-def moment(time: datetime) -> str:
+def format_moment(time: datetime) -> str:
     """A time in the format of jobs, `2026-01-31T22:00:00Z`."""
     return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
@@ -152,7 +152,7 @@ class JobCall:
     @property
     def words(self) -> list[str]:
         """Its flags as words of a command line."""
-        return words_of(self.flags)
+        return flag_words(self.flags)
 
 
 class Running(Protocol):
@@ -175,7 +175,7 @@ class Location(ABC):
     spark_options: tuple[str, ...] = ()
     aws_conn_id: str | None = "aws_default"
 
-    def rendered(self, render: Callable[[Any], Any]) -> Location:
+    def fill_templates(self, render: Callable[[Any], Any]) -> Location:
         """The place with its templates filled in."""
         return replace(self, **{field.name: render(getattr(self, field.name)) for field in fields(self) if field.init})
 
@@ -210,8 +210,8 @@ class LocalSpark(Location):
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def begin(self, call: JobCall) -> LocalProcess:
-        plain, secret = without_secrets(call.flags)
-        words = ["--master", self.master, "--name", call.name, *self.spark_options, call.job, *words_of(plain)]
+        plain, secret = split_secrets(call.flags)
+        words = ["--master", self.master, "--name", call.name, *self.spark_options, call.job, *flag_words(plain)]
         command = [self.python, "-m", "spark_model_monitor.spark.launch.submission", *words]
         return LocalProcess(command, {**self.environment, **secret}, self.folder)
 
@@ -291,11 +291,11 @@ class SparkConnection(Location):
             )
         layout = Layout.here()
         if self.spark_home:
-            line = line_at(Path(self.spark_home))
+            line = find_line_at(Path(self.spark_home))
         else:
             line = PINNED
         driver = layout.job_file(call.job, layout.root)
-        plain, secret = without_secrets(call.flags)
+        plain, secret = split_secrets(call.flags)
         remarks: list[str] = []
         settings = {**own_settings(layout, self.columns, SIZED_AS_ON, self.conf, remarks), **self.conf}
         if self.python:
@@ -309,7 +309,7 @@ class SparkConnection(Location):
             "conf": settings,
             "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
             "jars": str(provide_jar(os.environ)) if has_jar else None,
-            "application_args": words_of(plain),
+            "application_args": flag_words(plain),
             "env_vars": {**python, **secret},
             "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
         }

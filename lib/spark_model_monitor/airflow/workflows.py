@@ -15,7 +15,7 @@ from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from spark_model_monitor.airflow.operators import MergeOperator, MonitorOperator, skip_behind
-from spark_model_monitor.airflow.places import LocalProcess, Location, moment, window_of
+from spark_model_monitor.airflow.places import LocalProcess, Location, format_moment, get_run_window
 from spark_model_monitor.data.records.windows import format_duration, parse_time
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.runtime.status import ExitStatus
@@ -105,12 +105,12 @@ def hourly_monitoring(
 
     Raises BadConfiguration for monitors without a merge that they need, or two of one name.
     """
-    wanted = tuple(monitors)
-    _require_sound(wanted, ground_truth)
+    monitor_tasks = tuple(monitors)
+    _require_sound(monitor_tasks, ground_truth)
     merged = join(output_path, "merged")
     with TaskGroup(group_id) as group:
         merging = None
-        if ground_truth is not None and any(monitor.reads_merged for monitor in wanted):
+        if ground_truth is not None and any(monitor.reads_merged for monitor in monitor_tasks):
             merging = MergeOperator(
                 task_id="merge",
                 where=where,
@@ -121,7 +121,7 @@ def hourly_monitoring(
                 lag=lag,
                 **options,
             )
-        for monitor in wanted:
+        for monitor in monitor_tasks:
             task = MonitorOperator(
                 task_id=monitor.task_id,
                 where=where,
@@ -184,11 +184,11 @@ class AlertGateOperator(BaseOperator, SkipMixin):
         self.cool_down = cool_down
 
     def execute(self, context: Any) -> bool | None:
-        now = window_of(context).end
+        now = get_run_window(context).end
         before = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
         reason = reason_to_stop(self.alert, now, before, self.cool_down)
         if reason is None:
-            context["ti"].xcom_push(key=LET_THROUGH, value=moment(now))
+            context["ti"].xcom_push(key=LET_THROUGH, value=format_moment(now))
             return True
         log.info("nothing is let through: %s", reason)
         skip_behind(self, context)
@@ -259,19 +259,19 @@ class ChallengeOperator(CommandOperator, SkipMixin):
         self.flags = flags or {}
 
     def execute(self, context: Any) -> dict[str, Any]:
-        given = {**self.flags, "output_path": self.output_path}
-        flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+        options = {**self.flags, "output_path": self.output_path}
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None]
         status, lines = self.run_command(["challenge", self.champion, self.challenger, "--json", *flags])
         if status:
             raise AirflowException(f"the comparison failed: {lines[-1]} (exit status {status})")
         document = json.loads("\n".join(lines[lines.index("{") :]))
-        found = {name: document[name] for name in CHALLENGED}
-        if found["verdict"] != "promote":
-            log.info("nothing is promoted: %s, %s", found["verdict"], found["reason"])
+        outcome = {name: document[name] for name in CHALLENGED}
+        if outcome["verdict"] != "promote":
+            log.info("nothing is promoted: %s, %s", outcome["verdict"], outcome["reason"])
             # a skip is an exception, which discards the XCom
-            context["ti"].xcom_push(key="return_value", value=found)
+            context["ti"].xcom_push(key="return_value", value=outcome)
             skip_behind(self, context)
-        return found
+        return outcome
 
 
 class PromoteOperator(CommandOperator):

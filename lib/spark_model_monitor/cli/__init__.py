@@ -17,7 +17,7 @@ from spark_model_monitor import __version__
 from spark_model_monitor.cli import verbs
 from spark_model_monitor.cli.verbs import VERBS
 from spark_model_monitor.errors import did_you_mean
-from spark_model_monitor.progress import progress_shown
+from spark_model_monitor.progress import enable_progress
 from spark_model_monitor.registry import import_all
 from spark_model_monitor.stopping import Stopped, ended_by_signals, reason_to_end
 
@@ -65,9 +65,9 @@ def _run(words: Sequence[str]) -> int:
     try:
         if words and words[0] in VERBS and "flags" not in VERBS.get(words[0]).facts:
             return int(VERBS.get(words[0])(words[1:]))
-        given = parser().parsed(words)
-        with progress_shown():
-            return int(given.run(given))
+        options = parser().parse_words(words)
+        with enable_progress():
+            return int(options.run(options))
     except (Exception, KeyboardInterrupt, Stopped) as error:
         from spark_model_monitor.reports.outputs.printable import printable_lines
         from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
@@ -93,28 +93,31 @@ class Parser(argparse.ArgumentParser):
             return super().format_help()
         lines = ["usage: spark-model-monitor COMMAND …    (COMMAND --help says more)", "", str(self.description)]
         for heading in HEADINGS:
-            verbs = (verb for verb in VERBS.values() if verb.facts["group"] == heading)
-            meant = ((verb.name, inspect.getdoc(verb.function) or "") for verb in verbs)
-            firsts = ((name, text.partition(": ")[0].split(". ")[0]) for name, text in meant)
-            entries = (f"  {name:13} {' '.join(text.split()).rstrip('.')}" for name, text in firsts)
-            wrapped = (textwrap.wrap(entry, 80, subsequent_indent=" " * 16) for entry in entries)
-            lines += ["", f"{heading}:", *(line for each in wrapped for line in each)]
+            lines += ["", f"{heading}:"]
+            for verb in VERBS.values():
+                if verb.facts["group"] != heading:
+                    continue
+                # The first sentence of the docstring, or what precedes its colon, on lines of 80 characters
+                docstring = inspect.getdoc(verb.function) or ""
+                summary = docstring.partition(": ")[0].split(". ")[0]
+                entry = f"  {verb.name:13} {' '.join(summary.split()).rstrip('.')}"
+                lines += textwrap.wrap(entry, 80, subsequent_indent=" " * 16)
         return "\n".join([*lines, ""])
 
-    def parsed(self, words: Sequence[str]) -> argparse.Namespace:
+    def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
         """The parsed words; for invalid words the command ends with 2."""
         command = words[0] if words else "--help"
         if not command.startswith("-") and command not in self.commands:
-            self.error(f"{command!r} is no command; {_nearest(command, self.commands)}")
-        given, unknown = self.parse_known_args(words or ["--help"])
+            self.error(f"{command!r} is no command; {_suggest_nearest(command, self.commands)}")
+        options, unknown = self.parse_known_args(words or ["--help"])
         if unknown:
             parser = self.commands[command]
-            parser.error(f"{unknown[0]} is unknown here; {_nearest(unknown[0], parser.flags)}")
-        return given
+            parser.error(f"{unknown[0]} is unknown here; {_suggest_nearest(unknown[0], parser.flags)}")
+        return options
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    return did_you_mean(word.partition("=")[0], known, "--help lists what there is", shown=str)
+def _suggest_nearest(word: str, names: Iterable[str]) -> str:
+    return did_you_mean(word.partition("=")[0], names, "--help lists what there is", shown=str)
 
 
 def parser() -> Parser:

@@ -50,7 +50,9 @@ class NamedColumns:
 
     def _suggest_names(self, name: str) -> str:
         ellipsis = " …" if len(self._names) > LISTED else ""
-        return did_you_mean(name, self._names, f"the columns are {', '.join(self._names[:LISTED])}{ellipsis}", most=3)
+        return did_you_mean(
+            name, self._names, f"the columns are {', '.join(self._names[:LISTED])}{ellipsis}", max_names=3
+        )
 
 
 BEYOND_A_DOUBLE = 2**1024

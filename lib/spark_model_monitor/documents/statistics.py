@@ -233,7 +233,7 @@ def find_feature(file: str, features: Sequence[Named], name: str) -> Named:
     feature_named = next((feature for feature in features if feature.name == name), None)
     if feature_named is not None:
         return feature_named
-    hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", most=3)
+    hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", max_names=3)
     raise BadDocument(f"{file} has no feature {name!r} among its {len(features)}; {hint}")
 
 

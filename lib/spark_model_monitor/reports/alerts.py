@@ -26,7 +26,7 @@ from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
 from spark_model_monitor.reports.sinks import SINKS, Environment, Sink
-from spark_model_monitor.stopping import within
+from spark_model_monitor.stopping import run_within
 from spark_model_monitor.storage import holding, join, storage_of
 from spark_model_monitor.storage.lease import WAIT, Lease
 
@@ -111,7 +111,7 @@ def deliver(report: Report, destinations: Iterable[Destination], environment: En
     for destination in destinations:
         try:
             send = partial(destination.sink, report, destination.target, environment)
-            within(environment.whole_seconds, send)
+            run_within(environment.whole_seconds, send)
         except TimeoutError:
             late = f"its server had not answered after {environment.whole_seconds:g} s"
             failures.append(f"the sink {destination.name} was not notified: {late}")

@@ -371,7 +371,7 @@ def _select_results(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple
     feature_results = tuple(check for check in checks if name in (check.feature, check.metric))
     if not feature_results:
         names = list(dict.fromkeys(subject for check in checks if (subject := check.feature or check.metric)))
-        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", most=3)
+        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks)}; {hint}")
     return feature_results

@@ -45,7 +45,7 @@ from spark_model_monitor.sagemaker.monitors import (
 )
 from spark_model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from spark_model_monitor.sagemaker.sdk import REFUSED, is_installed, of_sdk
+from spark_model_monitor.sagemaker.sdk import REFUSED, get_from_sdk, is_installed
 from spark_model_monitor.sagemaker.session import LocalSession, client, get_execution_role
 from spark_model_monitor.storage.files import has_stand_in
 
@@ -59,7 +59,7 @@ def __getattr__(name: str) -> Any:
     """
     if name == "Session" and (has_stand_in() or not is_installed()):
         return LocalSession
-    return of_sdk(name)
+    return get_from_sdk(name)
 
 
 __all__ = [

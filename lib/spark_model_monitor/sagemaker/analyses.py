@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors.loading import infer_flavour
-from spark_model_monitor.sagemaker.definitions import given
-from spark_model_monitor.sagemaker.monitoring_files import located
+from spark_model_monitor.sagemaker.definitions import drop_missing
+from spark_model_monitor.sagemaker.monitoring_files import locate
 
 MODEL = "MODEL_MONITOR_MODEL"  # the variable that names a job's model
 
@@ -41,7 +41,7 @@ class SegmentationConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The member of the configuration."""
-        named = given(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
+        named = drop_missing(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
         return {"name_or_index": self.name_or_index, "segments": self.segments, **named}
 
 
@@ -70,13 +70,18 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         series = self.time_series_data_config
-        first = ["dataset_type", "features", "headers", "label"]
-        others = ["facet_dataset_uri", "facet_headers"]
-        others += ["predicted_label_dataset_uri", "predicted_label_headers", "predicted_label", "excluded_columns"]
-        self.analysis_config: dict[str, Any] = given(
-            **{name: getattr(self, name) for name in first},
+        first_names = ["dataset_type", "features", "headers", "label"]
+        further_names = ["facet_dataset_uri", "facet_headers"]
+        further_names += [
+            "predicted_label_dataset_uri",
+            "predicted_label_headers",
+            "predicted_label",
+            "excluded_columns",
+        ]
+        self.analysis_config: dict[str, Any] = drop_missing(
+            **{name: getattr(self, name) for name in first_names},
             joinsource_name_or_index=self.joinsource,
-            **{name: getattr(self, name) for name in others},
+            **{name: getattr(self, name) for name in further_names},
             segment_config=[item.to_dict() for item in self.segmentation_config or ()] or None,
             time_series_data_config=series and series.get_time_series_data_config(),
         )
@@ -104,9 +109,10 @@ class BiasConfig:
         if len(values) != len(names):
             raise ValueError("The number of facet names doesn't match the number of facet values")
         facets = [
-            given(name_or_index=name, value_or_threshold=value) for name, value in zip(names, values, strict=True)
+            drop_missing(name_or_index=name, value_or_threshold=value)
+            for name, value in zip(names, values, strict=True)
         ]
-        self.analysis_config: dict[str, Any] = given(
+        self.analysis_config: dict[str, Any] = drop_missing(
             label_values_or_threshold=label_values_or_threshold, facet=facets, group_variable=group_name
         )
 
@@ -135,7 +141,9 @@ class ModelPredictedLabelConfig:
                 f"Invalid probability_threshold {self.probability_threshold}. "
                 f"Please choose one that can be cast to float."
             ) from None
-        self.predictor_config = given(label=self.label, probability=self.probability, label_headers=self.label_headers)
+        self.predictor_config = drop_missing(
+            label=self.label, probability=self.probability, label_headers=self.label_headers
+        )
 
     def get_predictor_config(self) -> tuple[float | None, dict[str, Any]]:
         """The threshold, and the configuration's members about the model's answer."""
@@ -168,14 +176,14 @@ class ModelConfig:
         if self.time_series_model_config is not None:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
         named = (field.name for field in fields(ModelConfig))  # a subclass may have others
-        others = {name: getattr(self, name) for name in named if "instance_" not in name and name != "endpoint_name"}
+        settings = {name: getattr(self, name) for name in named if "instance_" not in name and name != "endpoint_name"}
         count = {"initial_instance_count": self.instance_count}
-        first = {
+        first_settings = {
             "endpoint_name": self.endpoint_name,
             "model_name": self.model_name,
             "instance_type": self.instance_type,
         }
-        self.predictor_config: dict[str, Any] = given(**(first | count | others))
+        self.predictor_config: dict[str, Any] = drop_missing(**(first_settings | count | settings))
 
     def get_predictor_config(self) -> dict[str, Any]:
         """The configuration's members about the model."""
@@ -212,7 +220,7 @@ class SHAPConfig(ExplainabilityConfig):
             raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
         first = {"use_logit": self.use_logit, "save_local_shap_values": self.save_local_shap_values}
         all_given = {field.name: getattr(self, field.name) for field in fields(SHAPConfig)}
-        self.shap_config: dict[str, Any] = given(**(first | all_given))
+        self.shap_config: dict[str, Any] = drop_missing(**(first | all_given))
 
     def get_explainability_config(self) -> dict[str, Any]:
         """The member of `methods`."""
@@ -223,7 +231,7 @@ class PDPConfig(ExplainabilityConfig):
     """Partial dependence."""
 
     def __init__(self, features: list[Any] | None = None, grid_resolution: int = 15, top_k_features: int = 10) -> None:
-        self.pdp_config: dict[str, Any] = given(
+        self.pdp_config: dict[str, Any] = drop_missing(
             grid_resolution=grid_resolution, top_k_features=top_k_features, features=features
         )
 
@@ -235,15 +243,15 @@ class PDPConfig(ExplainabilityConfig):
 Explained = SHAPConfig | PDPConfig
 
 
-def methods_of(asked: Explained | Sequence[Explained]) -> dict[str, Any]:
+def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str, Any]:
     """The `methods` of one or several.
 
     Raises ValueError, in the SDK's words, for none, or the same one twice.
     """
-    if isinstance(asked, Explained):
-        configs = [asked]
+    if isinstance(explainability, Explained):
+        configs = [explainability]
     else:
-        configs = list(asked)
+        configs = list(explainability)
     methods: dict[str, Any] = {}
     for config in configs:
         explainability_config = config.get_explainability_config()
@@ -263,4 +271,4 @@ def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
         is_file = infer_flavour(name) not in ("callable", "http")
     except BadConfiguration:
         return {}
-    return {MODEL: located(name) if is_file else name}
+    return {MODEL: locate(name) if is_file else name}

@@ -24,7 +24,7 @@ from spark_model_monitor.sagemaker.analyses import (
     PDPConfig,
     SegmentationConfig,
     SHAPConfig,
-    methods_of,
+    collect_methods,
     model_variables,
 )
 from spark_model_monitor.sagemaker.monitoring_files import (
@@ -35,7 +35,7 @@ from spark_model_monitor.sagemaker.monitoring_files import (
     read_text,
     write_text,
 )
-from spark_model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, named_after
+from spark_model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, make_job_name
 from spark_model_monitor.sagemaker.sdk import REFUSED
 from spark_model_monitor.storage import join
 
@@ -115,8 +115,8 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         experiment_config: dict[str, str] | None = None,
     ) -> ProcessingJob:
         """Analyse what the labels of a data set say. Raises JobFailed if it was waited for and did not complete."""
-        config = analysis_of(data_config, data_bias_config, pre_training_methods=methods)
-        return self._analyse(data_config, config, job_name or named_after("Clarify-Pretraining-Bias"), wait, logs)
+        config = build_analysis_config(data_config, data_bias_config, pre_training_methods=methods)
+        return self._analyse(data_config, config, job_name or make_job_name("Clarify-Pretraining-Bias"), wait, logs)
 
     def run_post_training_bias(
         self,
@@ -135,10 +135,10 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
 
         Raises JobFailed if it was waited for and did not complete.
         """
-        config = analysis_of(
+        config = build_analysis_config(
             data_config, data_bias_config, model_config, model_predicted_label_config, post_training_methods=methods
         )
-        return self._analyse(data_config, config, job_name or named_after("Clarify-Posttraining-Bias"), wait, logs)
+        return self._analyse(data_config, config, job_name or make_job_name("Clarify-Posttraining-Bias"), wait, logs)
 
     def run_bias(
         self,
@@ -158,7 +158,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
 
         Raises JobFailed if it was waited for and did not complete.
         """
-        config = analysis_of(
+        config = build_analysis_config(
             data_config,
             bias_config,
             model_config,
@@ -166,7 +166,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
             pre_training_methods=pre_training_methods,
             post_training_methods=post_training_methods,
         )
-        return self._analyse(data_config, config, job_name or named_after("Clarify-Bias"), wait, logs)
+        return self._analyse(data_config, config, job_name or make_job_name("Clarify-Bias"), wait, logs)
 
     def run_explainability(
         self,
@@ -184,8 +184,8 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
 
         Raises JobFailed if it was waited for and did not complete.
         """
-        config = explained_of(data_config, model_config, explainability_config, model_scores)
-        return self._analyse(data_config, config, job_name or named_after("Clarify-Explainability"), wait, logs)
+        config = build_explanation_config(data_config, model_config, explainability_config, model_scores)
+        return self._analyse(data_config, config, job_name or make_job_name("Clarify-Explainability"), wait, logs)
 
     def run_bias_and_explainability(
         self,
@@ -209,18 +209,20 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         """
         if not wait:
             log.info("wait=False is without effect: analysis.json is made of two jobs")
-        name = job_name or named_after("Clarify-Bias-And-Explainability")
-        asked = (data_config, bias_config, model_config, model_predicted_label_config)
-        config = analysis_of(
-            *asked, pre_training_methods=pre_training_methods, post_training_methods=post_training_methods
+        name = job_name or make_job_name("Clarify-Bias-And-Explainability")
+        bias_inputs = (data_config, bias_config, model_config, model_predicted_label_config)
+        config = build_analysis_config(
+            *bias_inputs, pre_training_methods=pre_training_methods, post_training_methods=post_training_methods
         )
-        beside = copy.copy(data_config)
-        beside.s3_output_path = join(data_config.s3_output_path, "bias")
-        bias = self._analyse(beside, config, f"{name}-bias", True, logs)
-        config = explained_of(data_config, model_config, explainability_config, model_predicted_label_config)
+        bias_data_config = copy.copy(data_config)
+        bias_data_config.s3_output_path = join(data_config.s3_output_path, "bias")
+        bias = self._analyse(bias_data_config, config, f"{name}-bias", True, logs)
+        config = build_explanation_config(
+            data_config, model_config, explainability_config, model_predicted_label_config
+        )
         explained = self._analyse(data_config, config, name, True, logs)
-        found = [json.loads(read_text(each.file(ANALYSIS), self.sagemaker_session)) for each in (bias, explained)]
-        text = json.dumps({**found[0], **found[1]}, indent=4)
+        analyses = [json.loads(read_text(job.file(ANALYSIS), self.sagemaker_session)) for job in (bias, explained)]
+        text = json.dumps({**analyses[0], **analyses[1]}, indent=4)
         write_text(explained.file(ANALYSIS), text, self.sagemaker_session)
         return explained
 
@@ -239,7 +241,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         return self.latest_job
 
 
-def analysis_of(
+def build_analysis_config(
     data_config: DataConfig,
     bias_config: BiasConfig,
     model_config: Any = None,
@@ -264,16 +266,16 @@ def analysis_of(
     return config
 
 
-def explained_of(
+def build_explanation_config(
     data_config: DataConfig,
     model_config: ModelConfig,
-    asked: Explained | list[Explained],
+    explainability: Explained | list[Explained],
     scores: ModelPredictedLabelConfig | str | int | None,
 ) -> dict[str, Any]:
     """Clarify's configuration of an explanation."""
     config = {
         **data_config.get_config(),
-        "methods": {**methods_of(asked), "report": dict(REPORT)},
+        "methods": {**collect_methods(explainability), "report": dict(REPORT)},
         "predictor": model_config.get_predictor_config(),
     }
     _add_answer(config, scores)

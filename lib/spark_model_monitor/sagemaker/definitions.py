@@ -63,7 +63,7 @@ RESOURCES = (
 """Parameters in the SDK's order."""
 
 
-def signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]) -> Callable[..., None]:
+def make_signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]) -> Callable[..., None]:
     """A method with a signature of its own: these parameters with their defaults, each by position or name.
 
     Raises TypeError, when it is called, for other arguments.
@@ -92,7 +92,7 @@ PUBLISH = "publish_cloudwatch_metrics"
 IMAGE = "spark-model-monitor"  # stands for the image, which the API requires
 
 
-def job_input(
+def build_job_input(
     endpoint: str | EndpointInput | None,
     transform: BatchTransformInput | None,
     environment: Mapping[str, str],
@@ -110,11 +110,9 @@ def job_input(
         )
     prefix = capture_prefix(environment, session)
     if transform is not None:
-        read = transform.request()
-        place = read["BatchTransformInput"]["DataCapturedDestinationS3Uri"]
-        return {
-            "BatchTransformInput": {**read["BatchTransformInput"], "DataCapturedDestinationS3Uri": absolute(place)}
-        }, prefix
+        transform_input = transform.request()["BatchTransformInput"]
+        captured_uri = absolute(transform_input["DataCapturedDestinationS3Uri"])
+        return {"BatchTransformInput": {**transform_input, "DataCapturedDestinationS3Uri": captured_uri}}, prefix
     request = EndpointInput.named(endpoint or "").request()
     name = request["EndpointInput"]["EndpointName"].rstrip("/")
     if "/" in name or exists_here(name):
@@ -123,13 +121,13 @@ def job_input(
     return request, prefix
 
 
-def job_output(schedule: str, destination: str | None, session: Any) -> dict[str, Any]:
+def build_job_output(schedule: str, destination: str | None, session: Any) -> dict[str, Any]:
     """`…JobOutputConfig`; by default below the SDK's own prefix (C1.5)."""
-    place = destination or join(default_prefix(session), "monitoring", schedule, "results")
-    return {"MonitoringOutputs": [MonitoringOutput(str(CONTAINER / "output"), absolute(place)).request()]}
+    output_uri = destination or join(default_prefix(session), "monitoring", schedule, "results")
+    return {"MonitoringOutputs": [MonitoringOutput(str(CONTAINER / "output"), absolute(output_uri)).request()]}
 
 
-def app_specification(
+def build_app_specification(
     preprocessor: str | None = None,
     postprocessor: str | None = None,
     *,
@@ -140,7 +138,7 @@ def app_specification(
     variables = dict(environment or {})
     if publishes is not None:
         variables[PUBLISH] = "Enabled" if publishes else "Disabled"
-    return given(
+    return drop_missing(
         ImageUri=IMAGE,
         RecordPreprocessorSourceUri=preprocessor and absolute(preprocessor),
         PostAnalyticsProcessorSourceUri=postprocessor and absolute(postprocessor),
@@ -148,10 +146,10 @@ def app_specification(
     )
 
 
-def baseline_config(**files: ModelMonitoringFile | str | None) -> dict[str, Any]:
+def build_baseline_config(**files: ModelMonitoringFile | str | None) -> dict[str, Any]:
     """`…BaselineConfig` of files given as objects or by location: ConstraintsResource=…, StatisticsResource=…."""
-    places = {name: file.file_s3_uri if isinstance(file, ModelMonitoringFile) else file for name, file in files.items()}
-    return {name: {"S3Uri": absolute(place)} for name, place in places.items() if place is not None}
+    uris = {name: file.file_s3_uri if isinstance(file, ModelMonitoringFile) else file for name, file in files.items()}
+    return {name: {"S3Uri": absolute(uri)} for name, uri in uris.items() if uri is not None}
 
 
 def schedule_config(expression: str | None, start: str | None, end: str | None) -> dict[str, str]:
@@ -165,16 +163,16 @@ def schedule_config(expression: str | None, start: str | None, end: str | None) 
         raise ValueError(
             "Both data_analysis_start_time and data_analysis_end_time are required for one time monitoring schedule "
         )
-    return given(ScheduleExpression=expression, DataAnalysisStartTime=start, DataAnalysisEndTime=end)
+    return drop_missing(ScheduleExpression=expression, DataAnalysisStartTime=start, DataAnalysisEndTime=end)
 
 
-def ground_truth(prefix: str | None) -> dict[str, Any]:
+def build_ground_truth(prefix: str | None) -> dict[str, Any]:
     """The member of `…JobInput` that names the labels, if given."""
     if prefix is None:
         return {}
     return {"GroundTruthS3Input": {"S3Uri": absolute(prefix)}}
 
 
-def given(**members: Any) -> dict[str, Any]:
+def drop_missing(**members: Any) -> dict[str, Any]:
     """The members that are not None."""
     return {name: value for name, value in members.items() if value is not None}

@@ -17,8 +17,14 @@ from spark_model_monitor.documents.alerts import Alerts
 from spark_model_monitor.documents.run_description import format_moment, parse_moment
 from spark_model_monitor.documents.schedule import Execution, ScheduledJob
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.integrations.imports.descriptions import definition_of, schedule_of
-from spark_model_monitor.integrations.imports.jobs import JobVariables, entry_of, jobs_of, recurrence_of, window_of
+from spark_model_monitor.integrations.imports.descriptions import read_definition, read_schedule
+from spark_model_monitor.integrations.imports.jobs import (
+    JobVariables,
+    build_entry,
+    build_jobs,
+    get_recurrence,
+    get_window,
+)
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.options import variable_name
@@ -29,7 +35,7 @@ from spark_model_monitor.running.scheduling.runs import Note, due_times, run_job
 from spark_model_monitor.running.scheduling.schedules import Clock, read_offset, run_windows
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
-from spark_model_monitor.sagemaker.monitoring_files import located
+from spark_model_monitor.sagemaker.monitoring_files import locate
 from spark_model_monitor.storage import join
 
 log = logging.getLogger(__name__)
@@ -78,21 +84,23 @@ class LocalPlan(Plan):
         else:
             prefix = _JOB_NAMES[self.entry.monitoring_type]
         name = f"{prefix}-{scheduled:%Y%m%d%H%M}-{self.token}"
-        return JobCommand((job.job,), {**variables, **times}, self.folder, located(variables["output_path"]), name=name)
+        return JobCommand((job.job,), {**variables, **times}, self.folder, locate(variables["output_path"]), name=name)
 
 
-def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
+def build_plan(record: Mapping[str, Any]) -> LocalPlan:
     """The plan of a schedule's record."""
-    schedule = schedule_of(kept["Schedule"])
-    definition = definition_of(kept["Definition"])
-    jobs = {job.job: job for job in jobs_of(definition, schedule.name, kept["CapturePrefix"])}
-    entry = entry_of(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
-    recurrence = recurrence_of(schedule)
-    window = window_of(schedule, definition)
-    created = kept["Schedule"]["CreationTime"].replace(microsecond=0)  # the record of runs has no fractions of a second
+    schedule = read_schedule(record["Schedule"])
+    definition = read_definition(record["Definition"])
+    jobs = {job.job: job for job in build_jobs(definition, schedule.name, record["CapturePrefix"])}
+    entry = build_entry(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
+    recurrence = get_recurrence(schedule)
+    window = get_window(schedule, definition)
+    created = record["Schedule"]["CreationTime"].replace(
+        microsecond=0
+    )  # the record of runs has no fractions of a second
     return LocalPlan(
         entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
-        file=local_jobs.path_of(local_jobs.SCHEDULES, schedule.name),
+        file=local_jobs.record_path(local_jobs.SCHEDULES, schedule.name),
         clock=Clock(recurrence.cron) if recurrence else None,
         offsets=(read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")),
         delay=timedelta(0),
@@ -105,7 +113,7 @@ def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
 
 def keep(name: str, record: Mapping[str, Any]) -> None:
     """Store a schedule's record. Raises BadConfiguration for an expression or offset that the service does not have."""
-    plan_of(record)
+    build_plan(record)
     local_jobs.write(local_jobs.SCHEDULES, name, record)
 
 
@@ -115,26 +123,26 @@ def run_due(name: str) -> list[dict[str, Any]]:
     If two processes call this at the same time one runs it, and the other gets the earlier executions.
     Raises BadInput if there is no such schedule.
     """
-    kept = local_jobs.read(local_jobs.SCHEDULES, name)
-    folder = local_jobs.path_of(local_jobs.EXECUTIONS, name).parent
+    schedule_record = local_jobs.read(local_jobs.SCHEDULES, name)
+    folder = local_jobs.record_path(local_jobs.EXECUTIONS, name).parent
     with schedule_lock(folder, name) as is_ours:
         if is_ours:
             record = Record.read(folder, name)
             record.settle()
-            plan = plan_of(kept)
+            plan = build_plan(schedule_record)
             run = partial(run_jobs, plan, record, launch=_run_job)
-            for _ in run_windows(chain(_begun_early(plan, record), due_times(plan, record, local_jobs.now)), run):
+            for _ in run_windows(chain(_find_early_runs(plan, record), due_times(plan, record, local_jobs.now)), run):
                 pass
             _run_first(plan, record, run)
-    return summaries(kept["Schedule"])
+    return list_summaries(schedule_record["Schedule"])
 
 
-def _begun_early(plan: LocalPlan, record: Record) -> Iterator[datetime]:
+def _find_early_runs(plan: LocalPlan, record: Record) -> Iterator[datetime]:
     """Runs whose window had not ended when they ran, and now has: the rest of their records came since."""
     now = local_jobs.now()
-    for each in record.executions.executions if plan.is_running else ():
-        if parse_moment(each.last_modified_time) < parse_moment(each.scheduled_time) <= now:
-            yield parse_moment(each.scheduled_time)
+    for execution in record.executions.executions if plan.is_running else ():
+        if parse_moment(execution.last_modified_time) < parse_moment(execution.scheduled_time) <= now:
+            yield parse_moment(execution.scheduled_time)
 
 
 def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
@@ -152,18 +160,18 @@ def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[
         record.forget(execution)
 
 
-def summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
+def list_summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The runs that have ended, the oldest first, in the API's form. schedule: in the API's form."""
     name = schedule["MonitoringScheduleName"]
-    record = Record.read(local_jobs.path_of(local_jobs.EXECUTIONS, name).parent, name)
+    record = Record.read(local_jobs.record_path(local_jobs.EXECUTIONS, name).parent, name)
     return [
-        _summary(execution, execution.processing_job, name)
+        _summarize_execution(execution, execution.processing_job, name)
         for execution in record.executions.executions
         if execution.processing_job and not execution.status.is_under_way
     ]
 
 
-def _summary(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
+def _summarize_execution(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
     """One of the API's MonitoringExecutionSummaries."""
     description = local_jobs.describe(job)
     status = description["ProcessingJobStatus"]
@@ -204,11 +212,11 @@ def _has_violations(description: Mapping[str, Any]) -> bool:
     return str(description.get("ExitMessage", "")).startswith("CompletedWithViolations")
 
 
-def results_of(record: Mapping[str, Any]) -> str:
+def get_results_folder(record: Mapping[str, Any]) -> str:
     """The folder above the hour folders of a schedule's runs."""
-    schedule = schedule_of(record["Schedule"])
-    definition = definition_of(record["Definition"])
-    return jobs_of(definition, schedule.name, record["CapturePrefix"])[-1].variables["output_path"]
+    schedule = read_schedule(record["Schedule"])
+    definition = read_definition(record["Definition"])
+    return build_jobs(definition, schedule.name, record["CapturePrefix"])[-1].variables["output_path"]
 
 
 DATAPOINTS = variable_name("datapoints_to_alert", OPTIONS["datapoints_to_alert"])
@@ -263,21 +271,23 @@ def rule_variables(datapoints: int | None, period: int | None) -> dict[str, str]
     return {name: str(value) for name, value in ((DATAPOINTS, datapoints), (PERIOD, period)) if value}
 
 
-def summary_of(schedule: Mapping[str, Any], environment: Mapping[str, str], output_path: str) -> MonitoringAlertSummary:
+def summarize_alert(
+    schedule: Mapping[str, Any], environment: Mapping[str, str], output_path: str
+) -> MonitoringAlertSummary:
     """The alert of a schedule. environment: of its jobs. output_path: the folder above its runs' hour folders."""
     datapoints = int(environment.get(DATAPOINTS, 1))
     return MonitoringAlertSummary(
         schedule["MonitoringScheduleName"],
         schedule["CreationTime"],
         schedule["LastModifiedTime"],
-        _alerts(output_path).status.value,
+        _read_alerts(output_path).status.value,
         datapoints,
         int(environment.get(PERIOD, datapoints)),
         MonitoringAlertActions(ModelDashboardIndicatorAction(enabled=False)),
     )
 
 
-def history_of(
+def list_alert_changes(
     name: str,
     output_path: str,
     *,
@@ -288,26 +298,26 @@ def history_of(
 ) -> list[MonitoringAlertHistorySummary]:
     """The changes of an alert, filtered by status, and before and after a time (ISO 8601) if given."""
     changes = [
-        MonitoringAlertHistorySummary(name, _moment(transition.time), transition.status.value)
-        for transition in _alerts(output_path).transitions
+        MonitoringAlertHistorySummary(name, _parse_moment(transition.time), transition.status.value)
+        for transition in _read_alerts(output_path).transitions
     ]
-    wanted = [
+    matching_changes = [
         change
         for change in changes
         if (status is None or change.alert_status == status)
-        and (before is None or change.creation_time < _moment(before))
-        and (after is None or change.creation_time > _moment(after))
+        and (before is None or change.creation_time < _parse_moment(before))
+        and (after is None or change.creation_time > _parse_moment(after))
     ]
-    return wanted if ascending else wanted[::-1]
+    return matching_changes if ascending else matching_changes[::-1]
 
 
-def _alerts(output_path: str) -> Alerts:
+def _read_alerts(output_path: str) -> Alerts:
     """The history beside the runs; empty where this process can't read it, as on S3."""
     try:
-        return read_alerts(located(output_path))
+        return read_alerts(locate(output_path))
     except MonitorError:
         return Alerts()
 
 
-def _moment(text: str) -> datetime:
+def _parse_moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -12,7 +12,7 @@ from spark_model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
 from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES
 from spark_model_monitor.running.scheduling.schedules import HOURLY, NOW
 from spark_model_monitor.sagemaker.monitoring_files import capture_prefix, captured_to, home
-from spark_model_monitor.sagemaker.sdk import beside
+from spark_model_monitor.sagemaker.sdk import make_getattr
 
 
 class DatasetFormat:
@@ -160,7 +160,7 @@ class EndpointInput:
 
     def request(self) -> dict[str, Any]:
         """The member `EndpointInput` of the API's job definitions."""
-        return {"EndpointInput": {"EndpointName": self.endpoint_name, **_attributes(vars(self))}}
+        return {"EndpointInput": {"EndpointName": self.endpoint_name, **_convert_attributes(vars(self))}}
 
 
 @dataclass(eq=False)
@@ -186,7 +186,7 @@ class BatchTransformInput:
             "BatchTransformInput": {
                 "DataCapturedDestinationS3Uri": self.data_captured_destination_s3_uri,
                 "DatasetFormat": dict(self.dataset_format),
-                **_attributes(vars(self)),
+                **_convert_attributes(vars(self)),
             }
         }
 
@@ -204,13 +204,13 @@ class MonitoringOutput:
         return {"S3Output": {"S3Uri": self.destination, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}}
 
 
-def _attributes(members: Mapping[str, Any]) -> dict[str, Any]:
-    given = {theirs: members[ours] for ours, theirs in _ATTRIBUTES.items() if members[ours] is not None}
-    if "ProbabilityAttribute" in given:
-        given["ProbabilityAttribute"] = str(given["ProbabilityAttribute"])  # the SDK accepts an index, too
-    if "ProbabilityThresholdAttribute" in given:
-        given["ProbabilityThresholdAttribute"] = float(given["ProbabilityThresholdAttribute"])
-    return given
+def _convert_attributes(members: Mapping[str, Any]) -> dict[str, Any]:
+    attributes = {theirs: members[ours] for ours, theirs in _ATTRIBUTES.items() if members[ours] is not None}
+    if "ProbabilityAttribute" in attributes:
+        attributes["ProbabilityAttribute"] = str(attributes["ProbabilityAttribute"])  # the SDK accepts an index, too
+    if "ProbabilityThresholdAttribute" in attributes:
+        attributes["ProbabilityThresholdAttribute"] = float(attributes["ProbabilityThresholdAttribute"])
+    return attributes
 
 
 class DataCaptureConfig:
@@ -307,4 +307,4 @@ class DataQualityMonitoringConfig:
         )
 
 
-__getattr__ = beside("inputs")
+__getattr__ = make_getattr("inputs")

@@ -20,7 +20,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
-from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
+from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, locate, read_text
 from spark_model_monitor.storage import LocalStorage, join, storage_of
 
 PATHS = (
@@ -44,7 +44,7 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def path_of(kind: str, name: str, suffix: str = ".json") -> Path:
+def record_path(kind: str, name: str, suffix: str = ".json") -> Path:
     """The file of one record. Raises BadConfiguration for a name that is invalid or leads elsewhere."""
     if not _NAME.fullmatch(name):
         raise BadConfiguration(
@@ -55,7 +55,7 @@ def path_of(kind: str, name: str, suffix: str = ".json") -> Path:
 
 def exists(kind: str, name: str) -> bool:
     """Whether there is such a record."""
-    return path_of(kind, name).is_file()
+    return record_path(kind, name).is_file()
 
 
 def names(kind: str) -> list[str]:
@@ -69,9 +69,9 @@ def read(kind: str, name: str) -> dict[str, Any]:
     Raises BadInput, listing the existing ones, if there is none of this name.
     """
     if not exists(kind, name):
-        there = ", ".join(names(kind)) or "none"
-        raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {there}")
-    content: dict[str, Any] = json.loads(path_of(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
+        existing_names = ", ".join(names(kind)) or "none"
+        raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {existing_names}")
+    content: dict[str, Any] = json.loads(record_path(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
     return content
 
 
@@ -81,12 +81,12 @@ def write(kind: str, name: str, content: Mapping[str, Any]) -> None:
     Raises OutputFailed if it can't be written.
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, default=datetime.isoformat)
-    LocalStorage().write(str(path_of(kind, name)), f"{text}\n".encode())
+    LocalStorage().write(str(record_path(kind, name)), f"{text}\n".encode())
 
 
 def delete(kind: str, name: str, suffix: str = ".json") -> None:
     """Remove a record; nothing happens if there is none."""
-    path_of(kind, name, suffix).unlink(missing_ok=True)
+    record_path(kind, name, suffix).unlink(missing_ok=True)
 
 
 def _with_times(members: dict[str, Any]) -> dict[str, Any]:
@@ -124,10 +124,10 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
     """
     output = variables["output_path"]
     if exists_here(join(output, MESSAGE)):
-        LocalStorage().delete(located(join(output, MESSAGE)))  # of an earlier run
-    log = path_of(JOBS, name, ".log")
+        LocalStorage().delete(locate(join(output, MESSAGE)))  # of an earlier run
+    log = record_path(JOBS, name, ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    opened = {name: located(text) if name in PATHS else text for name, text in variables.items()}
+    opened = {name: locate(text) if name in PATHS else text for name, text in variables.items()}
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
             [sys.executable, "-m", "spark_model_monitor", job],
@@ -136,7 +136,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
             stdout=lines,
             stderr=subprocess.STDOUT,
         )
-    description = _description(name, variables, inputs)
+    description = _describe_job(name, variables, inputs)
     write(JOBS, name, {"Description": description, "ProcessId": _running[name].pid})
     return _running[name].pid
 
@@ -150,7 +150,7 @@ def describe(name: str) -> dict[str, Any]:
     description: dict[str, Any] = record["Description"]
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
-    ended = {**description, **_outcome(name, description), "ProcessingEndTime": now()}
+    ended = {**description, **_read_outcome(name, description), "ProcessingEndTime": now()}
     status = None
     if name in _running:
         status = _running[name].returncode
@@ -164,7 +164,7 @@ def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
 
     Raises JobFailed if it did not complete.
     """
-    with path_of(JOBS, name, ".log").open(encoding="utf-8", errors="replace") as lines:
+    with record_path(JOBS, name, ".log").open(encoding="utf-8", errors="replace") as lines:
         while True:
             description = describe(name)
             if out is not None:
@@ -192,7 +192,7 @@ def keep_papers(name: str, output: str) -> None:
     for file in [*storage.walk(output, hidden=True)]:
         if parse_hour_of_path(file.path) is None:
             below = file.path.partition(output.rstrip("/"))[2]
-            LocalStorage().write(str(path_of(JOBS, f"{name}.merge", below)), storage.read(file.path))
+            LocalStorage().write(str(record_path(JOBS, f"{name}.merge", below)), storage.read(file.path))
             storage.delete(file.path)
 
 
@@ -206,13 +206,13 @@ def _is_running(name: str, process_id: int) -> bool:
     return True
 
 
-def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
+def _read_outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
     """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
     output = description["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     try:
         message = read_text(join(output, MESSAGE), None).strip()
     except MonitorError:
-        message = _last_line(name)
+        message = _read_last_line(name)
     status = None
     if name in _running:
         status = _running[name].returncode
@@ -228,13 +228,13 @@ def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
     return {"ProcessingJobStatus": ended, "ExitMessage": message, "FailureReason": reason}
 
 
-def _last_line(name: str) -> str:
+def _read_last_line(name: str) -> str:
     """The last line of the log, for a job that ended before it could leave a message."""
-    lines = path_of(JOBS, name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = record_path(JOBS, name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
     return next((line for line in reversed(lines) if line.strip()), "it left no message")
 
 
-def _description(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
+def _describe_job(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
     started = now()
     resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API requires some
     return {
@@ -243,15 +243,15 @@ def _description(name: str, variables: Mapping[str, str], inputs: Sequence[Proce
         "ProcessingJobStatus": IN_PROGRESS,
         "ProcessingInputs": [
             {
-                "InputName": each.input_name,
+                "InputName": processing_input.input_name,
                 "S3Input": {
-                    "S3Uri": each.source,
-                    "LocalPath": each.destination,
+                    "S3Uri": processing_input.source,
+                    "LocalPath": processing_input.destination,
                     "S3DataType": "S3Prefix",
                     "S3InputMode": "File",
                 },
             }
-            for each in inputs
+            for processing_input in inputs
         ],
         "ProcessingOutputConfig": {
             "Outputs": [
@@ -273,7 +273,7 @@ def _description(name: str, variables: Mapping[str, str], inputs: Sequence[Proce
     }
 
 
-def job_of_arn(arn: str) -> str:
+def parse_job_arn(arn: str) -> str:
     """The name of a job by its ARN.
 
     Raises BadInput if it is the ARN of something else.

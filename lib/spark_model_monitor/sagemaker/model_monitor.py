@@ -1,5 +1,5 @@
 """`sagemaker.model_monitor` under our name, for notebooks that write `sagemaker.model_monitor.X`."""
 
-from spark_model_monitor.sagemaker.sdk import beside
+from spark_model_monitor.sagemaker.sdk import make_getattr
 
-__getattr__ = beside("model_monitor")
+__getattr__ = make_getattr("model_monitor")

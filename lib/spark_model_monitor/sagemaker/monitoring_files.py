@@ -64,7 +64,7 @@ def absolute(uri: str) -> str:
     return str(Path(uri).absolute())
 
 
-def located(uri: str) -> str:
+def locate(uri: str) -> str:
     """The path or URI that a job gets for `uri`: absolute if it is local."""
     return absolute(resolve_stand_in(uri))
 
@@ -76,12 +76,12 @@ def read_text(uri: str, session: Any) -> str:
 
 def read_bytes(uri: str, session: Any) -> bytes:
     """The content of a file. Raises BadInput if it can't be read."""
-    place = located(uri)
-    if urlparse(place).scheme != _S3:
-        return LocalStorage().read(place)
-    bucket, key = _bucket_and_key(place)
+    location = locate(uri)
+    if urlparse(location).scheme != _S3:
+        return LocalStorage().read(location)
+    bucket, key = _split_uri(location)
     try:
-        content: bytes = _client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
+        content: bytes = _get_client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
     except Exception as error:  # botocore's own classes are unavailable without botocore
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
@@ -97,31 +97,31 @@ def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = No
 
     Raises OutputFailed or botocore's error if it can't be written.
     """
-    place = located(uri)
-    if urlparse(place).scheme != _S3:
-        LocalStorage().write(place, content)
+    location = locate(uri)
+    if urlparse(location).scheme != _S3:
+        LocalStorage().write(location, content)
         return uri
-    bucket, key = _bucket_and_key(place)
+    bucket, key = _split_uri(location)
     if kms_key:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
     else:
         encryption = {}
-    _client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
+    _get_client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
     return uri
 
 
 def exists_here(uri: str) -> bool:
     """Whether `uri` is an existing local path."""
-    place = located(uri)
-    return is_local(place) and local_path(place).exists()
+    location = locate(uri)
+    return is_local(location) and local_path(location).exists()
 
 
-def _bucket_and_key(uri: str) -> tuple[str, str]:
+def _split_uri(uri: str) -> tuple[str, str]:
     parts = urlparse(uri)
     return parts.netloc, parts.path.lstrip("/")
 
 
-def _client(session: Any) -> Any:
+def _get_client(session: Any) -> Any:
     """The session's own boto3 session, else one with the user's settings."""
     boto_session = getattr(session, "boto_session", None)
     if boto_session is not None:
@@ -151,9 +151,9 @@ class ModelMonitoringFile:
         """Name the parameter with the file's content after the file."""
         cls._DEFAULT_NAME = f"{file}.json"
         for method in ("__init__", "from_s3_uri", "from_string", "from_file_path"):
-            known = inspect.getattr_static(ModelMonitoringFile, method)
-            own = _called_after(getattr(known, "__func__", known), file)
-            setattr(cls, method, classmethod(own) if isinstance(known, classmethod) else own)
+            inherited = inspect.getattr_static(ModelMonitoringFile, method)
+            constructor = _rename_parameters(getattr(inherited, "__func__", inherited), file)
+            setattr(cls, method, classmethod(constructor) if isinstance(inherited, classmethod) else constructor)
 
     def __init__(
         self, body_dict: Any, file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
@@ -183,9 +183,11 @@ class ModelMonitoringFile:
         sagemaker_session: Any = None,
     ) -> F:
         """A file with this content, written to a location of its own."""
-        place = join(default_prefix(sagemaker_session), "monitoring", str(uuid.uuid4()), file_name or cls._DEFAULT_NAME)
-        write_text(place, file_string, sagemaker_session, kms_key)
-        return cls(json.loads(file_string), place, kms_key, sagemaker_session)
+        location = join(
+            default_prefix(sagemaker_session), "monitoring", str(uuid.uuid4()), file_name or cls._DEFAULT_NAME
+        )
+        write_text(location, file_string, sagemaker_session, kms_key)
+        return cls(json.loads(file_string), location, kms_key, sagemaker_session)
 
     @classmethod
     def from_file_path(cls: type[F], file_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> F:
@@ -194,14 +196,16 @@ class ModelMonitoringFile:
         return cls.from_string(path.read_text(encoding="utf-8"), kms_key, path.name, sagemaker_session)
 
 
-def _called_after(constructor: Callable[..., Any], file: str) -> Callable[..., Any]:
+def _rename_parameters(constructor: Callable[..., Any], file: str) -> Callable[..., Any]:
     """A constructor whose `file_…` parameter is `statistics_file_…`, or according to the file's name."""
-    known = inspect.signature(constructor)
+    original_signature = inspect.signature(constructor)
     renamed = [
-        each.replace(name=f"{file}_{name}" if name.startswith("file_") and each.default is each.empty else name)
-        for name, each in known.parameters.items()
+        parameter.replace(
+            name=f"{file}_{name}" if name.startswith("file_") and parameter.default is parameter.empty else name
+        )
+        for name, parameter in original_signature.parameters.items()
     ]
-    signature = known.replace(parameters=renamed)
+    signature = original_signature.replace(parameters=renamed)
 
     @functools.wraps(constructor)
     def called(*ordered: Any, **named: Any) -> Any:

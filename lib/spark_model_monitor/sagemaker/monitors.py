@@ -10,21 +10,21 @@ from typing import Any, ClassVar, Protocol
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, methods_of, model_variables
+from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, collect_methods, model_variables
 from spark_model_monitor.sagemaker.clarify import (
     BiasConfig,
     ClarifyBaseliningJob,
     DataConfig,
     ModelPredictedLabelConfig,
-    analysis_of,
     analysis_variables,
-    explained_of,
+    build_analysis_config,
+    build_explanation_config,
     write_config,
 )
-from spark_model_monitor.sagemaker.definitions import baseline_config, given
+from spark_model_monitor.sagemaker.definitions import build_baseline_config, drop_missing
 from spark_model_monitor.sagemaker.inputs import DataQualityMonitoringConfig
 from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, absolute, default_prefix
-from spark_model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, named_after
+from spark_model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, make_job_name
 from spark_model_monitor.sagemaker.schedules import ScheduledMonitor
 from spark_model_monitor.storage import join
 
@@ -60,9 +60,9 @@ class DefaultModelMonitor(ScheduledMonitor):
         variables = {
             "dataset_source": absolute(baseline_dataset),
             "dataset_format": json.dumps(dataset_format),
-            "record_preprocessor_script": _absolute(record_preprocessor_script),
-            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
-            "categorical_drift_method": _drift_method(monitoring_config_override),
+            "record_preprocessor_script": _make_absolute(record_preprocessor_script),
+            "post_analytics_processor_script": _make_absolute(post_analytics_processor_script),
+            "categorical_drift_method": _get_drift_method(monitoring_config_override),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
@@ -87,16 +87,16 @@ class DefaultModelMonitor(ScheduledMonitor):
     def _latest_baseline(self) -> dict[str, Any]:
         """The files of the latest baselining job. Raises BadConfiguration if there is none."""
         job = self._baselining_job()
-        return baseline_config(
+        return build_baseline_config(
             ConstraintsResource=job.suggested_constraints(), StatisticsResource=job.baseline_statistics()
         )
 
 
-def _absolute(path: str | None) -> str | None:
+def _make_absolute(path: str | None) -> str | None:
     return None if path is None else absolute(path)
 
 
-def _drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
+def _get_drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
     if config is None or config.distribution_constraints is None:
         return None
     return config.distribution_constraints.categorical_drift_method
@@ -139,7 +139,7 @@ class ModelQualityMonitor(ScheduledMonitor):
             "probability_attribute": None if probability_attribute is None else str(probability_attribute),
             "ground_truth_attribute": ground_truth_attribute,
             "probability_threshold_attribute": None if threshold is None else str(threshold),
-            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
+            "post_analytics_processor_script": _make_absolute(post_analytics_processor_script),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
@@ -197,7 +197,7 @@ class ClarifyMonitor(ScheduledMonitor):
         logs: bool,
     ) -> ProcessingJob:
         """Start a baselining job. of_schedules, attributes: what a schedule takes where it is not given its own."""
-        name = job_name or named_after(self.base_job_name or BASELINING_JOB)
+        name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
         variables = analysis_variables(config, data_config, name, self.sagemaker_session)
         job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
         self.latest_baselining_job = ClarifyBaseliningJob(
@@ -226,10 +226,10 @@ class ClarifyMonitor(ScheduledMonitor):
             folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
             config = write_config(config.analysis_config, folder, self.sagemaker_session)
         if config is None:
-            place = {}
+            config_member = {}
         else:
-            place = {"ConfigUri": absolute(config)}
-        return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **place}
+            config_member = {"ConfigUri": absolute(config)}
+        return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **config_member}
 
     def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
         """An input that says where features and prediction are, from the baseline where it does not say it itself."""
@@ -240,7 +240,7 @@ class BiasAnalysisConfig:
     """A monitor's configuration: a BiasConfig, with the columns' names and the label."""
 
     def __init__(self, bias_config: BiasConfig, headers: list[str] | None = None, label: str | None = None) -> None:
-        self.analysis_config = {**bias_config.get_config(), **given(headers=headers, label=label)}
+        self.analysis_config = {**bias_config.get_config(), **drop_missing(headers=headers, label=label)}
 
 
 class ModelBiasMonitor(ClarifyMonitor):
@@ -267,7 +267,7 @@ class ModelBiasMonitor(ClarifyMonitor):
         takes from here if it is not given its own.
         Raises JobFailed if it was waited for and did not complete.
         """
-        config = analysis_of(
+        config = build_analysis_config(
             data_config,
             bias_config,
             model_config,
@@ -279,16 +279,16 @@ class ModelBiasMonitor(ClarifyMonitor):
             data_config,
             config,
             BiasAnalysisConfig(bias_config, headers=data_config.headers, label=data_config.label),
-            _attributes_of(data_config, model_predicted_label_config),
+            _build_attributes(data_config, model_predicted_label_config),
             job_name,
             wait=wait,
             logs=logs,
         )
 
 
-def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig | None) -> dict[str, str]:
+def _build_attributes(data_config: DataConfig, predicted: ModelPredictedLabelConfig | None) -> dict[str, str]:
     """Source: ModelBiasMonitor of sagemaker 2.257.7, which fills these in (C7.2a)."""
-    named = given(
+    named = drop_missing(
         FeaturesAttribute=data_config.features,
         InferenceAttribute=predicted.label if predicted else None,
         ProbabilityAttribute=predicted.probability if predicted else None,
@@ -309,11 +309,11 @@ class ExplainabilityAnalysisConfig:
         headers: list[str] | None = None,
         label_headers: list[str] | None = None,
     ) -> None:
-        predictor = {**model_config.get_predictor_config(), **given(label_headers=label_headers)}
+        predictor = {**model_config.get_predictor_config(), **drop_missing(label_headers=label_headers)}
         self.analysis_config: dict[str, Any] = {
-            "methods": methods_of(explainability_config),
+            "methods": collect_methods(explainability_config),
             "predictor": predictor,
-            **given(headers=headers),
+            **drop_missing(headers=headers),
         }
 
 
@@ -346,21 +346,23 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         scores = labelled.label if labelled else model_scores
         return self._analysed(
             data_config,
-            explained_of(data_config, model_config, explainability_config, model_scores),
+            build_explanation_config(data_config, model_config, explainability_config, model_scores),
             ExplainabilityAnalysisConfig(
                 explainability_config,
                 model_config,
-                _features_of(data_config),
+                _list_features(data_config),
                 labelled.label_headers if labelled else None,
             ),
-            given(FeaturesAttribute=data_config.features, InferenceAttribute=None if scores is None else str(scores)),
+            drop_missing(
+                FeaturesAttribute=data_config.features, InferenceAttribute=None if scores is None else str(scores)
+            ),
             job_name,
             wait=wait,
             logs=logs,
         )
 
 
-def _features_of(data_config: DataConfig) -> list[str] | None:
+def _list_features(data_config: DataConfig) -> list[str] | None:
     """The headers without the label: of JSON, whose label is a path, those behind the features are the label's and prediction's.
 
     Source: B1.
@@ -369,4 +371,4 @@ def _features_of(data_config: DataConfig) -> list[str] | None:
     label = data_config.label
     if headers is None or label in headers or data_config.features is None:
         return headers and [name for name in headers if name != label]
-    return headers[: len(headers) - sum(each is not None for each in (label, data_config.predicted_label))]
+    return headers[: len(headers) - sum(column is not None for column in (label, data_config.predicted_label))]

@@ -22,9 +22,9 @@ from spark_model_monitor.sagemaker.monitoring_files import (
     Statistics,
     absolute,
     default_prefix,
-    located,
+    locate,
 )
-from spark_model_monitor.sagemaker.sdk import beside
+from spark_model_monitor.sagemaker.sdk import make_getattr
 from spark_model_monitor.storage import join
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class ProcessingJob:
         Raises BadInput if there is none.
         """
         return cls(
-            sagemaker_session, processing_job_name, *_inputs_and_outputs(local_jobs.describe(processing_job_name))
+            sagemaker_session, processing_job_name, *_read_inputs_and_outputs(local_jobs.describe(processing_job_name))
         )
 
     @classmethod
@@ -106,7 +106,7 @@ class ProcessingJob:
 
         Raises BadInput if there is none.
         """
-        return cls.from_processing_name(sagemaker_session, local_jobs.job_of_arn(processing_job_arn))
+        return cls.from_processing_name(sagemaker_session, local_jobs.parse_job_arn(processing_job_arn))
 
     def file(self, name: str) -> str:
         """The location of one of its files."""
@@ -150,7 +150,7 @@ class MonitoringExecution(ProcessingJob):
 
         Raises BadInput if there is none.
         """
-        inputs, outputs = _inputs_and_outputs(local_jobs.describe(processing_job_name))
+        inputs, outputs = _read_inputs_and_outputs(local_jobs.describe(processing_job_name))
         return cls(sagemaker_session, processing_job_name, inputs, outputs[0])
 
     def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
@@ -166,17 +166,17 @@ class MonitoringExecution(ProcessingJob):
 
         Raises BadInput if its results are not there, BadConfiguration if it has no such violation.
         """
-        return accept(located(self.output.destination), features, by=by, why=why)
+        return accept(locate(self.output.destination), features, by=by, why=why)
 
 
-def _inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
+def _read_inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
     inputs = [
-        ProcessingInput(each["S3Input"]["S3Uri"], each["S3Input"]["LocalPath"], each["InputName"])
-        for each in description["ProcessingInputs"]
+        ProcessingInput(member["S3Input"]["S3Uri"], member["S3Input"]["LocalPath"], member["InputName"])
+        for member in description["ProcessingInputs"]
     ]
     outputs = [
-        ProcessingOutput(each["S3Output"]["LocalPath"], each["S3Output"]["S3Uri"], each["OutputName"])
-        for each in description["ProcessingOutputConfig"]["Outputs"]
+        ProcessingOutput(member["S3Output"]["LocalPath"], member["S3Output"]["S3Uri"], member["OutputName"])
+        for member in description["ProcessingOutputConfig"]["Outputs"]
     ]
     return inputs, outputs
 
@@ -224,9 +224,9 @@ class BaselinedMonitor:
                 self.env = self.env
             else:
                 self.env = {**(self.env or {}), **encryption}
-        given = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
-        if given:
-            log.info("without effect on jobs of ours: %s", ", ".join(given))
+        ignored = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
+        if ignored:
+            log.info("without effect on jobs of ours: %s", ", ".join(ignored))
 
     def baseline_statistics(self, file_name: str = STATISTICS) -> Statistics:
         """statistics.json of the latest baselining job. Raises BadConfiguration if there was none."""
@@ -244,7 +244,7 @@ class BaselinedMonitor:
         self, job_name: str | None, output: str | None, variables: Mapping[str, str | None], *, wait: bool, logs: bool
     ) -> ProcessingJob:
         """Start a baselining job. variables: without the location of its results."""
-        name = job_name or named_after(self.base_job_name or BASELINING_JOB)
+        name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
         if local_jobs.exists(local_jobs.JOBS, name):
             raise BadConfiguration(f"job_name is {name!r}, which there is already; name another one, or none")
         destination = output or join(default_prefix(self.sagemaker_session), "baselining", name, "results")
@@ -271,9 +271,9 @@ class BaselinedMonitor:
         return self.latest_baselining_job
 
 
-def named_after(base: str) -> str:
+def make_job_name(base: str) -> str:
     """A unique name for a job or a schedule: what it is, when it was made, four digits."""
     return f"{base}-{local_jobs.now():%Y-%m-%d-%H-%M-%S}-{uuid.uuid4().hex[:4]}"
 
 
-__getattr__ = beside("processing")
+__getattr__ = make_getattr("processing")

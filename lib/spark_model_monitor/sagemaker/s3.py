@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlparse
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.sagemaker.monitoring_files import located, read_bytes, read_text, write_bytes
-from spark_model_monitor.sagemaker.sdk import beside
+from spark_model_monitor.sagemaker.monitoring_files import locate, read_bytes, read_text, write_bytes
+from spark_model_monitor.sagemaker.sdk import make_getattr
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
 
 
@@ -31,11 +31,11 @@ class S3Uploader:
         if not source.exists():
             raise BadInput(f"{local_path}: there is no such file or folder to upload")
         if source.is_file():
-            place = join(desired_s3_uri, source.name)
-            return S3Uploader.upload_bytes(source.read_bytes(), place, kms_key, sagemaker_session)
-        for file in sorted(each for each in source.rglob("*") if each.is_file()):
-            place = join(desired_s3_uri, *file.relative_to(source).parts)
-            S3Uploader.upload_bytes(file.read_bytes(), place, kms_key, sagemaker_session)
+            target_uri = join(desired_s3_uri, source.name)
+            return S3Uploader.upload_bytes(source.read_bytes(), target_uri, kms_key, sagemaker_session)
+        for file in sorted(path for path in source.rglob("*") if path.is_file()):
+            target_uri = join(desired_s3_uri, *file.relative_to(source).parts)
+            S3Uploader.upload_bytes(file.read_bytes(), target_uri, kms_key, sagemaker_session)
         return desired_s3_uri
 
     @staticmethod
@@ -68,34 +68,34 @@ class S3Downloader:
     def download(s3_uri: str, local_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> list[str]:
         """Copy an object, or all below a URI, into a folder; returns the paths of the copies."""
         copies = []
-        for uri, place in _found(s3_uri):
+        for uri, location in _list_objects(s3_uri):
             below = PurePosixPath(uri[len(s3_uri) :].lstrip("/")) if uri != s3_uri else PurePosixPath(uri).name
             copy = Path(local_path) / below
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(storage_of(place).read(place))
+            copy.write_bytes(storage_of(location).read(location))
             copies.append(str(copy))
         return copies
 
     @staticmethod
     def list(s3_uri: str, sagemaker_session: Any = None) -> list[str]:
         """The URIs of all objects whose own begin with this one, sorted."""
-        return [uri for uri, _ in _found(s3_uri)]
+        return [uri for uri, _ in _list_objects(s3_uri)]
 
 
-def _found(uri: str) -> list[tuple[str, str]]:
+def _list_objects(uri: str) -> list[tuple[str, str]]:
     """Each object whose URI begins with this one, and its location. As in S3, a URI is a prefix, not a folder."""
     top = "://".join(urlparse(uri)[:2])
-    place = located(uri[: uri.rindex("/") + 1])
-    storage = storage_of(place)
-    if storage.exists(place):
-        paths = [file.path for file in storage.walk(place, hidden=True)]
+    folder = locate(uri[: uri.rindex("/") + 1])
+    storage = storage_of(folder)
+    if storage.exists(folder):
+        paths = [file.path for file in storage.walk(folder, hidden=True)]
     else:
         paths = []
-    if not is_local(place):
+    if not is_local(folder):
         return sorted((path, path) for path in paths if path.startswith(uri))
-    root = Path(located(f"{top}/"))
-    found = [(f"{top}/{local_path(path).relative_to(root).as_posix()}", path) for path in paths]
-    return sorted(each for each in found if each[0].startswith(uri))
+    root = Path(locate(f"{top}/"))
+    objects = [(f"{top}/{local_path(path).relative_to(root).as_posix()}", path) for path in paths]
+    return sorted(uri_and_path for uri_and_path in objects if uri_and_path[0].startswith(uri))
 
 
-__getattr__ = beside("s3")
+__getattr__ = make_getattr("s3")

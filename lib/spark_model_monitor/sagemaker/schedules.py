@@ -1,6 +1,6 @@
 """The common part of the SDK's monitors: a schedule, its runs with their files, its alert.
 
-A schedule is stored in the API's form (`described`), and its jobs are made like those of `spark-model-monitor import`:
+A schedule is stored in the API's form (`describe_schedule`), and its jobs are made like those of `spark-model-monitor import`:
 what runs here runs from an imported schedule, too.
 """
 
@@ -21,19 +21,19 @@ from spark_model_monitor.sagemaker.definitions import (
     PUBLISH,
     RESOURCES,
     ScheduleArguments,
-    app_specification,
-    baseline_config,
-    given,
-    ground_truth,
-    job_input,
-    job_output,
+    build_app_specification,
+    build_baseline_config,
+    build_ground_truth,
+    build_job_input,
+    build_job_output,
+    drop_missing,
+    make_signed,
     schedule_config,
-    signed,
 )
-from spark_model_monitor.sagemaker.executions import keep, results_of, run_due
+from spark_model_monitor.sagemaker.executions import get_results_folder, keep, run_due
 from spark_model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
-from spark_model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, named_after
+from spark_model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, make_job_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -76,14 +76,14 @@ class ScheduledMonitor(BaselinedMonitor):
         else:
             resources = (*metrics, *RESOURCES)
         new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST)
-        made = {**dict.fromkeys(new), metrics[0]: True}
-        changed = dict.fromkeys((*first, *of_changed, time, *resources, *LAST))
+        create_parameters = {**dict.fromkeys(new), metrics[0]: True}
+        update_parameters = dict.fromkeys((*first, *of_changed, time, *resources, *LAST))
         methods = {
-            ScheduledMonitor.create_monitoring_schedule: made,
-            ScheduledMonitor.update_monitoring_schedule: changed,
+            ScheduledMonitor.create_monitoring_schedule: create_parameters,
+            ScheduledMonitor.update_monitoring_schedule: update_parameters,
         }
         for method, parameters in methods.items() if "MONITORING_TYPE" in vars(cls) else ():
-            setattr(cls, method.__name__, signed(method, cls, parameters))
+            setattr(cls, method.__name__, make_signed(method, cls, parameters))
 
     @classmethod
     def monitoring_type(cls) -> str:
@@ -102,18 +102,21 @@ class ScheduledMonitor(BaselinedMonitor):
         configuration.
         """
         name = self._new_name(arguments.get("monitor_schedule_name"))
-        baseline = _baseline(arguments) or self._latest_baseline()
+        baseline = _get_baseline(arguments) or self._latest_baseline()
         application = self._app_specification({**arguments, "env": self.env})
-        read, captures = job_input(*_sources(arguments), self.env or {}, self.sagemaker_session)
+        input_request, captures = build_job_input(*_get_sources(arguments), self.env or {}, self.sagemaker_session)
         parts = {
             "BaselineConfig": baseline,
             "AppSpecification": application,
-            "JobInput": {**self._with_attributes(read), **ground_truth(arguments.get("ground_truth_input"))},
-            "JobOutputConfig": job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
+            "JobInput": {
+                **self._with_attributes(input_request),
+                **build_ground_truth(arguments.get("ground_truth_input")),
+            },
+            "JobOutputConfig": build_job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
         }
         created = local_jobs.now()
-        times = given(ScheduleConfig=_times(arguments) or None)
-        whole = {
+        times = drop_missing(ScheduleConfig=_get_times(arguments) or None)
+        definition = {
             "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
             "JobDefinitionName": name,
             "CreationTime": created,
@@ -128,8 +131,10 @@ class ScheduledMonitor(BaselinedMonitor):
             **{f"{self.MONITORING_TYPE}{part}": content for part, content in parts.items()},
         }
         record = {
-            "Schedule": described(name, created, self.MONITORING_TYPE, {**times, "MonitoringJobDefinitionName": name}),
-            "Definition": whole,
+            "Schedule": describe_schedule(
+                name, created, self.MONITORING_TYPE, {**times, "MonitoringJobDefinitionName": name}
+            ),
+            "Definition": definition,
             "CapturePrefix": captures,
         }
         keep(name, record)
@@ -140,20 +145,22 @@ class ScheduledMonitor(BaselinedMonitor):
 
         Raises ValueError if both inputs are given, and for times that are none; BadConfiguration for those the service hasn't.
         """
-        baseline = _baseline(arguments)
+        baseline = _get_baseline(arguments)
         application = self._app_specification(arguments)
         name = self._schedule_name()
         record = local_jobs.read(local_jobs.SCHEDULES, name)
         parts = {
             "BaselineConfig": baseline,
             "AppSpecification": application,
-            "JobInput": ground_truth(arguments.get("ground_truth_input")),
+            "JobInput": build_ground_truth(arguments.get("ground_truth_input")),
         }
-        if _sources(arguments) != (None, None):
-            read, record["CapturePrefix"] = job_input(*_sources(arguments), self.env or {}, self.sagemaker_session)
+        if _get_sources(arguments) != (None, None):
+            read, record["CapturePrefix"] = build_job_input(
+                *_get_sources(arguments), self.env or {}, self.sagemaker_session
+            )
             parts["JobInput"] = {**parts["JobInput"], **self._with_attributes(read)}
         if (output := arguments.get("output_s3_uri")) is not None:
-            parts["JobOutputConfig"] = job_output("", output, self.sagemaker_session)
+            parts["JobOutputConfig"] = build_job_output("", output, self.sagemaker_session)
         for part, change in parts.items():
             content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
             if SOURCES & change.keys():  # one source replaces the other
@@ -162,7 +169,7 @@ class ScheduledMonitor(BaselinedMonitor):
                 published = {PUBLISH: content["Environment"][PUBLISH]}
                 change = {**change, "Environment": {**published, **change["Environment"]}}
             record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
-        if changed := _times(arguments):
+        if changed := _get_times(arguments):
             record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
         record["Schedule"]["LastModifiedTime"] = local_jobs.now()
         keep(name, record)
@@ -228,7 +235,7 @@ class ScheduledMonitor(BaselinedMonitor):
         if wait:
             executions[-1].wait(logs=True)
         else:
-            log_file = local_jobs.path_of(local_jobs.JOBS, executions[-1].job_name, ".log")
+            log_file = local_jobs.record_path(local_jobs.JOBS, executions[-1].job_name, ".log")
             sys.stdout.write(log_file.read_text(encoding="utf-8", errors="replace"))
 
     def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
@@ -276,7 +283,9 @@ class ScheduledMonitor(BaselinedMonitor):
             return [], None
         record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
         environment = self._application(record).get("Environment", {})
-        return [executions.summary_of(record["Schedule"], environment, results_of(record))][:max_results], None
+        return [executions.summarize_alert(record["Schedule"], environment, get_results_folder(record))][
+            :max_results
+        ], None
 
     def list_monitoring_alert_history(
         self,
@@ -294,9 +303,9 @@ class ScheduledMonitor(BaselinedMonitor):
             log.warning("No alert history to list, please create a schedule first.")
             return [], None
         record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
-        changes = executions.history_of(
+        changes = executions.list_alert_changes(
             self.monitoring_schedule_name,
-            results_of(record),
+            get_results_folder(record),
             ascending=sort_order == executions.ASCENDING,
             status=status_equals,
             before=creation_time_before,
@@ -327,14 +336,14 @@ class ScheduledMonitor(BaselinedMonitor):
             return None
         return executions[-1]
 
-    def _new_name(self, wanted: str | None) -> str:
+    def _new_name(self, requested_name: str | None) -> str:
         """The name of a new schedule. Raises ValueError if there is one already, BadConfiguration for a name that is taken."""
         if self.monitoring_schedule_name is not None:
             raise ValueError(
                 "It seems that this object was already used to create a Model Monitoring Schedule. To create another, "
                 "first delete the existing one using my_monitor.delete_monitoring_schedule()."
             )
-        name = wanted or named_after(SCHEDULE)
+        name = requested_name or make_job_name(SCHEDULE)
         if local_jobs.exists(local_jobs.SCHEDULES, name):
             raise BadConfiguration(
                 f"there is a schedule {name!r} already; attach to it, delete it, or name another one"
@@ -343,19 +352,19 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def _latest_baseline(self) -> dict[str, Any]:
         """The baseline of a new schedule without one. Raises BadConfiguration if there was no baselining job."""
-        return baseline_config(ConstraintsResource=self.suggested_constraints())
+        return build_baseline_config(ConstraintsResource=self.suggested_constraints())
 
     def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The application of a new schedule, or an update's changes to it."""
         scripts = (arguments.get(name) for name in ("record_preprocessor_script", "post_analytics_processor_script"))
         changed = self._changed_application(arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts)
-        return {**changed, **given(ProblemType=arguments.get("problem_type"))}
+        return {**changed, **drop_missing(ProblemType=arguments.get("problem_type"))}
 
     def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> dict[str, Any]:
         """The part of the application that an update changes. env: the monitor's from now on."""
         self.env = self.env if env is None else env
         environment = env if publishes is None else self.env
-        return app_specification(*scripts, publishes=publishes, environment=environment)
+        return build_app_specification(*scripts, publishes=publishes, environment=environment)
 
     def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
         """An input with the monitor's additions."""
@@ -375,7 +384,7 @@ class ScheduledMonitor(BaselinedMonitor):
         local_jobs.write(local_jobs.SCHEDULES, name, record)
 
 
-def described(name: str, created: datetime, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def describe_schedule(name: str, created: datetime, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """A new schedule in the form of DescribeMonitoringSchedule. kind: of monitoring. config: times and job definition."""
     return {
         "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
@@ -388,17 +397,17 @@ def described(name: str, created: datetime, kind: str, config: Mapping[str, Any]
     }
 
 
-def _baseline(arguments: ScheduleArguments) -> dict[str, Any]:
-    return baseline_config(
+def _get_baseline(arguments: ScheduleArguments) -> dict[str, Any]:
+    return build_baseline_config(
         ConstraintsResource=arguments.get("constraints"), StatisticsResource=arguments.get("statistics")
     )
 
 
-def _sources(arguments: ScheduleArguments) -> tuple[str | EndpointInput | None, BatchTransformInput | None]:
+def _get_sources(arguments: ScheduleArguments) -> tuple[str | EndpointInput | None, BatchTransformInput | None]:
     return arguments.get("endpoint_input"), arguments.get("batch_transform_input")
 
 
-def _times(arguments: ScheduleArguments) -> dict[str, str]:
+def _get_times(arguments: ScheduleArguments) -> dict[str, str]:
     start = arguments.get("data_analysis_start_time")
     end = arguments.get("data_analysis_end_time")
     return schedule_config(arguments.get("schedule_cron_expression"), start, end)

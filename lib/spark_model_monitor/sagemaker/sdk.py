@@ -61,7 +61,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec(SDK) is not None
 
 
-def of_sdk(name: str, module: str = SDK) -> Any:
+def get_from_sdk(name: str, module: str = SDK) -> Any:
     """A name of one of the SDK's modules.
 
     Raises ImportError for a class, AttributeError for another name, with the reason, if it doesn't exist.
@@ -80,13 +80,13 @@ def of_sdk(name: str, module: str = SDK) -> Any:
     )
 
 
-def beside(module: str) -> Callable[[str], Any]:
+def make_getattr(module: str) -> Callable[[str], Any]:
     """The `__getattr__` of a module here named like one of the SDK's, as `inputs`: names of this package first."""
 
-    def found(name: str) -> Any:
+    def get_attribute(name: str) -> Any:
         package = importlib.import_module("spark_model_monitor.sagemaker")
         if name in package.__all__:
             return getattr(package, name)
-        return of_sdk(name, f"{SDK}.{module}")
+        return get_from_sdk(name, f"{SDK}.{module}")
 
-    return found
+    return get_attribute

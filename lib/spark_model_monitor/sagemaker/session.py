@@ -13,7 +13,7 @@ from typing import Any
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.sagemaker import local_jobs
-from spark_model_monitor.sagemaker.definitions import given
+from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.executions import keep, run_due
 from spark_model_monitor.sagemaker.monitoring_files import capture_prefix
 from spark_model_monitor.sagemaker.monitors import (
@@ -23,8 +23,8 @@ from spark_model_monitor.sagemaker.monitors import (
     ModelQualityMonitor,
 )
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from spark_model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, described
-from spark_model_monitor.sagemaker.sdk import beside
+from spark_model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, describe_schedule
+from spark_model_monitor.sagemaker.sdk import make_getattr
 
 DEFINITIONS = "definitions"
 MONITORS: dict[str, type[ScheduledMonitor]] = {
@@ -55,75 +55,77 @@ class Client:
         name = MonitoringScheduleName
         if local_jobs.exists(local_jobs.SCHEDULES, name):
             raise BadConfiguration(f"there is a schedule {name!r} already; delete it, or name another one")
-        definition, kind = _definition_of(MonitoringScheduleConfig)
-        return _keep(described(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
+        definition, kind = _get_definition(MonitoringScheduleConfig)
+        return _keep(describe_schedule(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
 
     def update_monitoring_schedule(
         self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Have a schedule run at other times, or another job definition."""
         before = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
-        definition, kind = _definition_of(MonitoringScheduleConfig)
-        after = described(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
-        kept = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
-        return _keep({**after, **kept}, definition, kind)
+        definition, kind = _get_definition(MonitoringScheduleConfig)
+        after = describe_schedule(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
+        kept_members = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
+        return _keep({**after, **kept_members}, definition, kind)
 
     def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Run what is due, and describe the schedule."""
-        return _monitor(MonitoringScheduleName).describe_schedule()
+        return _make_monitor(MonitoringScheduleName).describe_schedule()
 
-    def list_monitoring_schedules(self, **wanted: Any) -> dict[str, Any]:
+    def list_monitoring_schedules(self, **filters: Any) -> dict[str, Any]:
         """The schedules, the newest first. Raises BadConfiguration, as each listing, for a filter that it does not have."""
         records = [local_jobs.read(local_jobs.SCHEDULES, name) for name in local_jobs.names(local_jobs.SCHEDULES)]
-        found = [
+        summaries = [
             {member: value for member, value in record["Schedule"].items() if member != "MonitoringScheduleConfig"}
-            | _monitored(record)
+            | _get_monitored(record)
             for record in records
         ]
-        return _listed("MonitoringScheduleSummaries", found, wanted)
+        return _make_page("MonitoringScheduleSummaries", summaries, filters)
 
     def start_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Have its runs be due again."""
-        _monitor(MonitoringScheduleName).start_monitoring_schedule()
+        _make_monitor(MonitoringScheduleName).start_monitoring_schedule()
         return {}
 
     def stop_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Have no run be due until it is started again."""
-        _monitor(MonitoringScheduleName).stop_monitoring_schedule()
+        _make_monitor(MonitoringScheduleName).stop_monitoring_schedule()
         return {}
 
     def delete_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Forget the schedule; the results of its runs stay."""
-        _monitor(MonitoringScheduleName).delete_monitoring_schedule()
+        _make_monitor(MonitoringScheduleName).delete_monitoring_schedule()
         return {}
 
-    def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **wanted: Any) -> dict[str, Any]:
+    def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **filters: Any) -> dict[str, Any]:
         """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
         if MonitoringScheduleName:
             names = [MonitoringScheduleName]
         else:
             names = local_jobs.names(local_jobs.SCHEDULES)
-        found = [
-            each | _monitored(local_jobs.read(local_jobs.SCHEDULES, name)) for name in names for each in run_due(name)
+        summaries = [
+            execution | _get_monitored(local_jobs.read(local_jobs.SCHEDULES, name))
+            for name in names
+            for execution in run_due(name)
         ]
-        return _listed("MonitoringExecutionSummaries", found, wanted)
+        return _make_page("MonitoringExecutionSummaries", summaries, filters)
 
     def list_monitoring_alerts(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
         """The schedule's one alert as it stands."""
-        alerts, _next = _monitor(MonitoringScheduleName).list_monitoring_alerts()
-        return {"MonitoringAlertSummaries": [_members(alert) for alert in alerts]}
+        alerts, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alerts()
+        return {"MonitoringAlertSummaries": [_list_members(alert) for alert in alerts]}
 
     def list_monitoring_alert_history(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
         """The changes of the schedule's alert, the latest first."""
-        changes, _next = _monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MOST_LISTED)
+        changes, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MOST_LISTED)
         named = {"MonitoringScheduleName": MonitoringScheduleName}
-        return {"MonitoringAlertHistory": [{**named, **_members(change)} for change in changes]}
+        return {"MonitoringAlertHistory": [{**named, **_list_members(change)} for change in changes]}
 
     def update_monitoring_alert(
         self, MonitoringScheduleName: str, MonitoringAlertName: str, DatapointsToAlert: int, EvaluationPeriod: int
     ) -> dict[str, Any]:
         """Have the alert be n of m."""
-        _monitor(MonitoringScheduleName).update_monitoring_alert(
+        _make_monitor(MonitoringScheduleName).update_monitoring_alert(
             MonitoringAlertName, DatapointsToAlert, EvaluationPeriod
         )
         return {"MonitoringAlertName": MonitoringAlertName}
@@ -132,11 +134,11 @@ class Client:
         """A job of ours. Raises BadInput if there is none of this name."""
         return local_jobs.describe(ProcessingJobName)
 
-    def list_processing_jobs(self, **wanted: Any) -> dict[str, Any]:
+    def list_processing_jobs(self, **filters: Any) -> dict[str, Any]:
         """Our jobs, the latest first."""
         jobs = map(local_jobs.describe, local_jobs.names(local_jobs.JOBS))
-        found = [{"LastModifiedTime": job.get("ProcessingEndTime", job["CreationTime"]), **job} for job in jobs]
-        return _listed("ProcessingJobSummaries", found, wanted)
+        summaries = [{"LastModifiedTime": job.get("ProcessingEndTime", job["CreationTime"]), **job} for job in jobs]
+        return _make_page("ProcessingJobSummaries", summaries, filters)
 
     def stop_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
         """End a job if it is running."""
@@ -148,21 +150,21 @@ class Client:
 
     def get_paginator(self, operation_name: str) -> Any:
         """What gives the answers of a listing page by page, by `paginate`."""
-        return SimpleNamespace(paginate=partial(_pages, getattr(self, operation_name)))
+        return SimpleNamespace(paginate=partial(_iterate_pages, getattr(self, operation_name)))
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
         if name.startswith("__"):
             raise AttributeError(name)
-        found = _DEFINITION_CALL.fullmatch(name)
+        match = _DEFINITION_CALL.fullmatch(name)
 
         def call(*_: Any, **members: Any) -> dict[str, Any]:
-            if found is None:
+            if match is None:
                 raise BadConfiguration(
                     f"{name}: only an account can answer it; schedules, executions, alerts and processing jobs are here, the "
                     'rest is asked of boto3.client("sagemaker")'
                 )
-            return _DEFINITION_CALLS[found[1]](found[2].title().replace("_", ""), members)
+            return _DEFINITION_CALLS[match[1]](match[2].title().replace("_", ""), members)
 
         return call
 
@@ -172,16 +174,16 @@ def client() -> Client:
     return Client()
 
 
-def _pages(listing: Callable[..., dict[str, Any]], **wanted: Any) -> Iterator[dict[str, Any]]:
+def _iterate_pages(listing: Callable[..., dict[str, Any]], **filters: Any) -> Iterator[dict[str, Any]]:
     """The answers of a listing, page by page."""
-    page = listing(**wanted)
+    page = listing(**filters)
     yield page
     while "NextToken" in page:
-        page = listing(**{**wanted, "NextToken": page["NextToken"]})
+        page = listing(**{**filters, "NextToken": page["NextToken"]})
         yield page
 
 
-def _definition_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def _get_definition(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The job definition that a schedule's configuration names, and its kind of monitoring."""
     if "MonitoringJobDefinitionName" not in config:
         raise BadConfiguration(
@@ -200,7 +202,7 @@ def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str)
 
 
 def _create(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
-    name = _name_of(members)
+    name = _get_name(members)
     if absent := [part for part in _DEMANDED if f"{kind}{part}" not in members]:
         raise BadConfiguration(f"the job definition {name} has no {', '.join(kind + part for part in absent)}")
     arn = f"{local_jobs.ARN}:job-definition/{name}"
@@ -209,7 +211,7 @@ def _create(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
-    name = _name_of(members)
+    name = _get_name(members)
     if local_jobs.exists(local_jobs.SCHEDULES, name):  # made by a monitor's create_monitoring_schedule
         definition: dict[str, Any] = local_jobs.read(local_jobs.SCHEDULES, name)["Definition"]
         return definition
@@ -217,20 +219,20 @@ def _describe(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _delete(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
-    local_jobs.delete(DEFINITIONS, _name_of(members))
+    local_jobs.delete(DEFINITIONS, _get_name(members))
     return {}
 
 
-def _monitored(record: Mapping[str, Any]) -> dict[str, Any]:
+def _get_monitored(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a summary says of the schedule beside itself: its job definition, and the endpoint if it monitors one."""
     definition = record["Definition"]
     kind = record["Schedule"]["MonitoringType"]
     endpoint = definition[f"{kind}JobInput"].get("EndpointInput", {}).get("EndpointName")
     named = {"MonitoringJobDefinitionName": definition["JobDefinitionName"], "MonitoringType": kind}
-    return {**named, **given(EndpointName=endpoint)}
+    return {**named, **drop_missing(EndpointName=endpoint)}
 
 
-def _name_of(members: Mapping[str, Any]) -> str:
+def _get_name(members: Mapping[str, Any]) -> str:
     if "JobDefinitionName" not in members:
         raise BadConfiguration(f"a job definition is called by its JobDefinitionName; given are {', '.join(members)}")
     return str(members["JobDefinitionName"])
@@ -239,7 +241,7 @@ def _name_of(members: Mapping[str, Any]) -> str:
 _DEFINITION_CALLS = {"create": _create, "describe": _describe, "delete": _delete}
 
 
-def _monitor(name: str) -> ScheduledMonitor:
+def _make_monitor(name: str) -> ScheduledMonitor:
     kind = local_jobs.read(local_jobs.SCHEDULES, name)["Schedule"]["MonitoringType"]
     return MONITORS[kind].attach(name)
 
@@ -250,39 +252,42 @@ _FILTER = re.compile(
 )
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "Contains": lambda there, asked: asked in there,
-    "Before": lambda there, asked: there < _time(asked),
-    "After": lambda there, asked: there > _time(asked),
+    "Before": lambda there, asked: there < _parse_time(asked),
+    "After": lambda there, asked: there > _parse_time(asked),
     **dict.fromkeys(("Equals", ""), lambda there, asked: there == asked),
 }
 
 
-def _listed(kind: str, found: list[dict[str, Any]], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _make_page(kind: str, summaries: list[dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
     """The page of a listing that is asked for: the latest first, unless it is asked for in another order.
 
     Raises BadConfiguration for a filter that no listing has.
     """
+    # The order and the page that are asked for
     subject = kind.removesuffix("Summaries")
-    filters = dict(wanted)
+    filters = dict(request)
     names = {"Name": f"{subject.replace('Execution', 'Schedule')}Name", "Status": f"{subject}Status"}
-    by = filters.pop("SortBy", "ScheduledTime" if "Execution" in kind else "CreationTime")
+    sort_by = filters.pop("SortBy", "ScheduledTime" if "Execution" in kind else "CreationTime")
     is_ascending = filters.pop("SortOrder", None) == "Ascending"
-    most = filters.pop("MaxResults", MOST_LISTED)
+    page_size = filters.pop("MaxResults", MOST_LISTED)
     first = int(filters.pop("NextToken", 0))
+    # All other members are filters, such as StatusEquals and CreationTimeAfter
     for name, value in filters.items():
         if (part := _FILTER.fullmatch(name)) is None:
             raise BadConfiguration(f"{name} is nothing that {kind} are listed by here")
         member = names.get(part[1], part[1])
         holds = _HOLDS[part[2]]
-        found = [each for each in found if member in each and holds(each[member], value)]
-    ordered = sorted(found, key=lambda each: each[names.get(by, by)], reverse=not is_ascending)
-    if len(ordered) > first + most:
-        further = {"NextToken": str(first + most)}
+        summaries = [summary for summary in summaries if member in summary and holds(summary[member], value)]
+    # A page's token is the index of its first summary
+    ordered = sorted(summaries, key=lambda summary: summary[names.get(sort_by, sort_by)], reverse=not is_ascending)
+    if len(ordered) > first + page_size:
+        further = {"NextToken": str(first + page_size)}
     else:
         further = {}
-    return {kind: ordered[first : first + most], **further}
+    return {kind: ordered[first : first + page_size], **further}
 
 
-def _time(value: datetime | str) -> datetime:
+def _parse_time(value: datetime | str) -> datetime:
     if isinstance(value, str):
         time = datetime.fromisoformat(value.replace("Z", "+00:00"))
     else:
@@ -292,7 +297,7 @@ def _time(value: datetime | str) -> datetime:
     return time.replace(tzinfo=timezone.utc)
 
 
-def _members(summary: Any) -> dict[str, Any]:
+def _list_members(summary: Any) -> dict[str, Any]:
     """The API's members of one of the SDK's summaries: `AlertName` is MonitoringAlertName there."""
     names = {"alert_name": "MonitoringAlertName", "data_points_to_alert": "DatapointsToAlert", "actions": "Actions"}
     members = {names.get(name, name.title().replace("_", "")): value for name, value in vars(summary).items()}
@@ -338,13 +343,13 @@ class LocalSession:
 
     def __getattr__(self, name: str) -> Any:
         """What an account would be asked: boto3's session and clients, and the SDK's own session where it is installed."""
-        if (given := self.__dict__.get("_given", {}).get(name)) is not None:
-            return given
+        if (value := self.__dict__.get("_given", {}).get(name)) is not None:
+            return value
         if name == "boto_session":
-            return _installed("boto3", name).Session(region_name=self.boto_region_name)
+            return _import_installed("boto3", name).Session(region_name=self.boto_region_name)
         if name == "sagemaker_runtime_client":
             return self.boto_session.client("sagemaker-runtime")
-        return getattr(_installed("sagemaker", name).Session(self.boto_session), name)
+        return getattr(_import_installed("sagemaker", name).Session(self.boto_session), name)
 
     def default_bucket(self) -> str:
         """The bucket."""
@@ -382,11 +387,11 @@ class LocalSession:
         return NO_ROLE.split(":")[4]
 
 
-def _installed(package: str, name: str) -> Any:
+def _import_installed(package: str, name: str) -> Any:
     """A library of AWS. Raises AttributeError if it is not installed, or as Python asks for a name of its own."""
     if name.startswith("__") or importlib.util.find_spec(package) is None:
         raise AttributeError(f"Session has no {name} without the package {package}; pip install {package}")
     return importlib.import_module(package)
 
 
-__getattr__ = beside("session")
+__getattr__ = make_getattr("session")

@@ -10,27 +10,27 @@ package that needs more of Spark gets it by a name here.
 from typing import Any
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.lazy import lazily
+from spark_model_monitor.lazy import load_lazily
 
 PLACES = {
-    "spark_model_monitor.spark.engine.tables": ["frame_of_table", "tables_of_catalog"],
-    "spark_model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
+    "spark_model_monitor.spark.engine.tables": ["frame_of_table", "list_catalog_tables"],
+    "spark_model_monitor.spark.engine.application": ["LOG_VALUES", "get_application", "running_session"],
     "spark_model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],
     "spark_model_monitor.spark.session": [
-        *("MasterWatch", "as_submitted", "beside", "end_jobs", "local_session", "remote_session"),
+        *("MasterWatch", "as_submitted", "new_job_session", "end_jobs", "local_session", "remote_session"),
         *("session_within", "shared_application", "start_session", "stop_session"),
     ],
     "spark_model_monitor.spark.storage": ["storage_of_session"],
 }
 """The names of each module."""
 
-_found, __dir__ = lazily(__name__, PLACES, {})
+_get_name, __dir__ = load_lazily(__name__, PLACES, {})
 
 
 def __getattr__(name: str) -> Any:
     """A name of `PLACES`. Raises MissingDependency where PySpark is not installed."""
     try:
-        return _found(name)
+        return _get_name(name)
     except ModuleNotFoundError as fault:
         if (fault.name or "").partition(".")[0] not in ("pyspark", "py4j"):
             raise

@@ -42,7 +42,7 @@ SMALLEST_HEAP_MIB = 1024
 Kind = TypeVar("Kind", list[Any], dict[str, Any])
 
 
-def job_of(sources: Sources) -> str:
+def choose_job(sources: Sources) -> str:
     """The container's job: merge, monitor or baseline."""
     if sources.text("ground_truth_source"):
         return "merge"
@@ -51,7 +51,7 @@ def job_of(sources: Sources) -> str:
     return "baseline"
 
 
-def variables_of(sources: Sources, root: Path) -> dict[str, str]:
+def derive_variables(sources: Sources, root: Path) -> dict[str, str]:
     """Variables that a container of Clarify's layout implies and doesn't set; empty for any other container.
 
     Raises BadConfiguration if its configuration can't be read as JSON.
@@ -63,14 +63,14 @@ def variables_of(sources: Sources, root: Path) -> dict[str, str]:
         analysis = AnalysisType.MODEL_EXPLAINABILITY
     else:
         analysis = AnalysisType.MODEL_BIAS
-    stood_for = {
+    implied = {
         "analysis_type": analysis.value,
         "MODEL_MONITOR_ANALYSIS_CONFIG": str(path),
         "dataset_source": str(root / ANALYSED_DATA),
         "output_path": str(root / OUTPUT),
     }
-    given = {"analysis_type", "dataset_source", "output_path"} & set(sources.values)
-    return {name: value for name, value in stood_for.items() if name not in given}
+    set_names = {"analysis_type", "dataset_source", "output_path"} & set(sources.values)
+    return {name: value for name, value in implied.items() if name not in set_names}
 
 
 def is_idle(root: Path) -> bool:
@@ -79,10 +79,10 @@ def is_idle(root: Path) -> bool:
     Raises BadConfiguration if the hosts have shares of the data: the first would see only its own.
     """
     resources = _read(root / RESOURCES)
-    hosts = sorted(map(str, _member(resources, "hosts", list, root / RESOURCES)))
+    hosts = sorted(map(str, _get_member(resources, "hosts", list, root / RESOURCES)))
     if len(hosts) < 2:
         return False
-    sharded = [name for name, how in _distributions(root) if how == "ShardedByS3Key"]
+    sharded = [name for name, how in _read_distributions(root) if how == "ShardedByS3Key"]
     if sharded:
         raise BadConfiguration(
             f"input {sharded[0]} is split among {len(hosts)} hosts (ShardedByS3Key) and one of them does the work; "
@@ -112,16 +112,16 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         if is_idle(root):
             log.info("another host of this job does the work")
             return ExitStatus.COMPLETED
-        job = job_of(sources)
-        variables = variables_of(sources, root)
+        job = choose_job(sources)
+        variables = derive_variables(sources, root)
     except MonitorError as error:
-        return _refused(error, root)
+        return _report_refusal(error, root)
     log.info("this container runs the %s job", job)
     os.environ.update(variables)
     return submission.main(["--driver-memory", f"{heap_mebibytes()}m", job], program="container")
 
 
-def _refused(error: MonitorError, root: Path) -> int:
+def _report_refusal(error: MonitorError, root: Path) -> int:
     log.error("%s", error)
     path = message_path(str(root), None)
     if path is not None:
@@ -131,21 +131,21 @@ def _refused(error: MonitorError, root: Path) -> int:
 
 def _explains(analysis_config: Mapping[str, Any], path: Path) -> bool:
     """Whether a configuration requests feature attributions and no bias metrics."""
-    methods = _member(analysis_config, "methods", dict, path)
+    methods = _get_member(analysis_config, "methods", dict, path)
     return "shap" in methods and not any(name.endswith("_bias") for name in methods)
 
 
-def _distributions(root: Path) -> list[tuple[str, str | None]]:
+def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
     """How each input of the processing job is distributed to its hosts, by the input's name."""
-    found = []
+    distributions = []
     for relative in PROCESSING_JOB_FILES:
         path = root / relative
-        for source in _member(_read(path), "ProcessingInputs", list, path):
+        for source in _get_member(_read(path), "ProcessingInputs", list, path):
             if not isinstance(source, dict):
                 raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; mend or remove it")
-            given = _member(source, "S3Input", dict, path)
-            found.append((source.get("InputName", "?"), given.get("S3DataDistributionType")))
-    return found
+            s3_input = _get_member(source, "S3Input", dict, path)
+            distributions.append((source.get("InputName", "?"), s3_input.get("S3DataDistributionType")))
+    return distributions
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -161,14 +161,14 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _member(document: Mapping[str, Any], name: str, kind: type[Kind], path: Path) -> Kind:
+def _get_member(document: Mapping[str, Any], name: str, kind: type[Kind], path: Path) -> Kind:
     """A member of a JSON object of the container's; empty if it has none."""
-    found = document.get(name) or kind()
-    if not isinstance(found, kind):
+    member = document.get(name) or kind()
+    if not isinstance(member, kind):
         raise BadConfiguration(
             f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; mend or remove it"
         )
-    return found
+    return member
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.spark.deequ.jvm import name_line_to_pydeequ
 from spark_model_monitor.spark.engine.application import (
     Application,
-    application_of,
+    connect,
     connect_to_jvm,
-    connected,
+    get_application,
     new_session,
     running_session,
     worker_settings,
@@ -111,13 +111,13 @@ class MasterWatch:
         self._over.set()
 
     def _watch(self) -> None:
-        seen = time.monotonic()
+        last_contact = time.monotonic()
         while not self._over.wait(self._look_seconds):
             master = self._application.master
             if answers(master) or self._application.has_executors():
-                seen = time.monotonic()
-            elif time.monotonic() - seen >= self._gone_seconds:
-                log.error("no master at %s and no executor for %.0f s", master, time.monotonic() - seen)
+                last_contact = time.monotonic()
+            elif time.monotonic() - last_contact >= self._gone_seconds:
+                log.error("no master at %s and no executor for %.0f s", master, time.monotonic() - last_contact)
                 self._application.abandon()
                 return
 
@@ -171,7 +171,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     connect_to_jvm()
     if SHARED in os.environ:
-        return _attached(settings or {})
+        return _attach(settings or {})
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder
     if not _is_named(SparkConf()):
@@ -196,7 +196,7 @@ def remote_session(url: str) -> SparkSession:
         raise ClusterGone(
             f"--remote is {url.partition(';')[0]!r}, where no server answers; check the address, or start it"
         )
-    spark = connected(url)
+    spark = connect(url)
     _set_as_jobs(spark)
     return spark
 
@@ -213,42 +213,42 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
     from spark_model_monitor.spark.engine.spark import set_file_systems
 
     _require_started_with(host, settings or {})
-    spark = beside(host)
+    spark = new_job_session(host)
     set_file_systems(spark)
     before = SparkSession.getActiveSession()
-    application_of(spark).activate()
+    get_application(spark).activate()
     try:
         yield spark
     finally:
-        application_of(before or host).activate()
+        get_application(before or host).activate()
 
 
 def _require_started_with(spark: SparkSession, settings: Mapping[str, str]) -> None:
-    application = application_of(spark)
+    application = get_application(spark)
     for key, value in settings.items():
         if application.setting(key) != value:
             raise BadConfiguration(f"{key} has to be {value!r} before Spark starts; set it where the session is made")
 
 
-def shared_application(told: Connection) -> None:
+def shared_application(connection: Connection) -> None:
     """Start Spark for jobs of other processes, send the variables to connect to it, and stop when the pipe closes."""
     try:
         with as_submitted():
             spark = start_session("watch", progress=False)
     except MonitorError as error:
-        told.send(error)
+        connection.send(error)
         return
     context: Any = spark.sparkContext
     gateway_parameters = context._gateway.gateway_parameters
-    told.send(
+    connection.send(
         {GATEWAY: str(gateway_parameters.port), SECRET: gateway_parameters.auth_token, SHARED: context.pythonExec}
     )
     with suppress(EOFError):
-        told.recv()
+        connection.recv()
     stop_session(spark)
 
 
-def _attached(settings: Mapping[str, str]) -> SparkSession:
+def _attach(settings: Mapping[str, str]) -> SparkSession:
     """A session in the Spark that `shared_application` has started, by a connection of this process's own."""
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
@@ -259,14 +259,14 @@ def _attached(settings: Mapping[str, str]) -> SparkSession:
     context.pythonExec = os.environ[SHARED]
     host = SparkSession(context)
     _require_started_with(host, settings)
-    spark = beside(host)
-    application_of(spark).activate()
+    spark = new_job_session(host)
+    get_application(spark).activate()
     return spark
 
 
-def _is_named(given: SparkConf) -> bool:
+def _is_named(conf: SparkConf) -> bool:
     """Whether the user chose the application's name; else spark-submit uses the file's."""
-    return given.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
+    return conf.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
 
 
 def _import_all(modules: Sequence[str]) -> None:
@@ -316,7 +316,7 @@ def as_submitted() -> Iterator[None]:
         yield
 
 
-def beside(spark: SparkSession) -> SparkSession:
+def new_job_session(spark: SparkSession) -> SparkSession:
     """A session in the same Spark with a job's settings; those of `spark` itself are left unchanged."""
     session = new_session(spark)
     _set_as_jobs(session)
@@ -325,7 +325,7 @@ def beside(spark: SparkSession) -> SparkSession:
 
 def _set_as_jobs(spark: SparkSession) -> None:
     """Apply a job's settings to a new session, except for defaults that the user changed when Spark was started."""
-    started_with = application_of(spark).setting
+    started_with = get_application(spark).setting
     defaults = read_properties(Layout.here().conf / "spark-defaults.conf").items()
     of_sessions = {key: started_with(key) or value for key, value in defaults if key.startswith("spark.sql.")}
     for key, value in {**SETTINGS, **of_sessions}.items():
@@ -352,13 +352,13 @@ def stop_session(spark: SparkSession, tag: str | None = None) -> None:
     alive.
     """
     if SHARED not in os.environ:
-        application_of(spark).stop()
+        get_application(spark).stop()
     elif tag is not None:
         end_jobs(spark, tag)
 
 
 def end_jobs(spark: SparkSession, tag: str) -> None:
     """Cancel the jobs with the tag."""
-    application = application_of(spark)
+    application = get_application(spark)
     application.cancel_jobs(tag)
     application.untag_jobs(tag)

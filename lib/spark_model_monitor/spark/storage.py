@@ -42,16 +42,16 @@ def java_class(gateway: Any, name: str) -> Any:
     """
     classes = _FOUND.setdefault(gateway, {})
     if name not in classes:
-        found = reduce(getattr, name.split("."), gateway.jvm)
-        if is_missing(found):
-            return found
-        classes[name] = found
+        java_object = reduce(getattr, name.split("."), gateway.jvm)
+        if is_missing(java_object):
+            return java_object
+        classes[name] = java_object
     return classes[name]
 
 
-def is_missing(found: Any) -> bool:
+def is_missing(java_object: Any) -> bool:
     """Whether the result of `java_class` is not a class."""
-    return type(found).__name__ == "JavaPackage"
+    return type(java_object).__name__ == "JavaPackage"
 
 
 _PATH = "org.apache.hadoop.fs.Path"
@@ -76,13 +76,13 @@ class HadoopStorage(Storage):
         self.scheme = str(file_system.getUri().getScheme())
 
     @classmethod
-    def at(cls, path: str, spark: SparkSession) -> HadoopStorage:
+    def for_path(cls, path: str, spark: SparkSession) -> HadoopStorage:
         context: Any = spark.sparkContext
         configuration = spark._jsparkSession.sessionState().newHadoopConf()
         try:
             file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
         except Exception as error:
-            raise BadInput(f"{path}: no file system of this Spark opens it ({reason_of(error)})") from error
+            raise BadInput(f"{path}: no file system of this Spark opens it ({error_reason(error)})") from error
         return cls(context._gateway, configuration, file_system)
 
     def _java(self, name: str) -> Any:
@@ -102,29 +102,31 @@ class HadoopStorage(Storage):
         return self.scheme not in self.OBJECT_STORES
 
     def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
-        with _told(path, "listed"):
+        with _error_sentences(path, "listed"):
             top = self._file_system.makeQualified(self._path(path))
             statuses = self._file_system.listFiles(top, True)  # on an object store everything below is one listing
             depth = len(str(top.toString()))
             while statuses.hasNext():
-                file = _stored(statuses.next())  # few calls: each goes to the JVM, and there may be many files
+                file = _make_stored_file(
+                    statuses.next()
+                )  # few calls: each goes to the JVM, and there may be many files
                 if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
                     yield file
 
     def list_folders(self, path: str) -> list[str]:
-        with _told(path, "listed"):
+        with _error_sentences(path, "listed"):
             statuses = self._file_system.listStatus(self._path(path))
             names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
         return sorted(name for name in names if not is_hidden(name))
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
-        with _told(folder, "listed"):
+        with _error_sentences(folder, "listed"):
             begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
             statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
-            return [_stored(status) for status in statuses if status.isFile()]
+            return [_make_stored_file(status) for status in statuses if status.isFile()]
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
-        with _told(path, "read"):
+        with _error_sentences(path, "read"):
             stream = self._file_system.open(self._path(path))
             try:
                 if start:
@@ -141,20 +143,20 @@ class HadoopStorage(Storage):
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = self._path(path)
-        with _told(path, "written", OutputFailed):
+        with _error_sentences(path, "written", OutputFailed):
             self._put_in_place(target, lambda stream: stream.write(bytearray(content)), private=private)
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
-        place = self._path(target)
-        with _told(target, "written", OutputFailed):
-            if self._holds_just(place, sources):
+        target_path = self._path(target)
+        with _error_sentences(target, "written", OutputFailed):
+            if self._holds_just(target_path, sources):
                 return False
             if len(sources) == 1 and self.shows_drafts:
-                self._file_system.mkdirs(place.getParent())
-                self._replace(self._path(sources[0]), place)
+                self._file_system.mkdirs(target_path.getParent())
+                self._replace(self._path(sources[0]), target_path)
             else:
-                self._put_in_place(place, lambda stream: self._copy(sources, stream))
+                self._put_in_place(target_path, lambda stream: self._copy(sources, stream))
         return True
 
     def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
@@ -173,7 +175,7 @@ class HadoopStorage(Storage):
 
     def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
         """Create a file from what `fill` writes to a Java stream. On an object store it is complete or absent."""
-        stream = self._created(target, private=private)
+        stream = self._create(target, private=private)
         try:
             fill(stream)
         except Exception:
@@ -185,7 +187,7 @@ class HadoopStorage(Storage):
             raise
         stream.close()
 
-    def _created(self, target: Any, *, private: bool) -> Any:
+    def _create(self, target: Any, *, private: bool) -> Any:
         """The Java stream of a new file. Permissions are set while it is still empty."""
         if not private or not self.shows_drafts:
             return self._file_system.create(target, True)
@@ -211,18 +213,18 @@ class HadoopStorage(Storage):
             streams.add(self._file_system.open(self._path(source)))
         return self._java("java.io.SequenceInputStream")(streams.elements())
 
-    def _holds_just(self, place: Any, sources: Sequence[str]) -> bool:
-        if not self._file_system.exists(place):
+    def _holds_just(self, path: Any, sources: Sequence[str]) -> bool:
+        if not self._file_system.exists(path):
             return False
         sizes = [int(self._file_system.getFileStatus(self._path(source)).getLen()) for source in sources]
-        if int(self._file_system.getFileStatus(place).getLen()) != sum(sizes):
+        if int(self._file_system.getFileStatus(path).getLen()) != sum(sizes):
             return False
-        held = self._file_system.open(place)
+        existing = self._file_system.open(path)
         new = self._opened(sources)
         try:
-            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(held, new))
+            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(existing, new))
         finally:
-            held.close()
+            existing.close()
             new.close()
 
     def _replace(self, draft: Any, target: Any) -> None:
@@ -234,25 +236,25 @@ class HadoopStorage(Storage):
 
     def delete(self, path: str) -> None:
         require_lease(self, path)
-        with _told(path, "removed", OutputFailed):
+        with _error_sentences(path, "removed", OutputFailed):
             self._file_system.delete(self._path(path), True)
 
 
-def _stored(status: Any) -> StoredFile:
+def _make_stored_file(status: Any) -> StoredFile:
     return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
 
 
 @contextmanager
-def _told(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
+def _error_sentences(path: str, participle: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
     """Converts errors of Hadoop, or of Spark's reader, to a sentence: what can't be done with the path."""
     try:
         yield
     except Exception as error:
-        sentence = f"can't be {what} ({reason_of(error)})"
-        if what == "listed" and is_absent(error):
+        sentence = f"can't be {participle} ({error_reason(error)})"
+        if participle == "listed" and is_absent(error):
             sentence = "there is no such file or directory"
-        elif what == "listed" and NO_FILE_SYSTEM.search(str(error)):
-            sentence = f"no file system of this Spark opens it ({reason_of(error)})"
+        elif participle == "listed" and NO_FILE_SYSTEM.search(str(error)):
+            sentence = f"no file system of this Spark opens it ({error_reason(error)})"
         raise kind(f"{path}: {sentence}") from error
 
 
@@ -261,7 +263,7 @@ def is_absent(error: Exception) -> bool:
     return find_refusal(str(error)) is None and ABSENT.search(str(error)) is not None
 
 
-def reason_of(error: Exception) -> str:
+def error_reason(error: Exception) -> str:
     """An object store's own message, else the Java exception's class and first line, without its trace."""
     refusal = find_refusal(str(error))
     if refusal is not None:
@@ -286,7 +288,7 @@ class ServerStorage(Storage):
         return path
 
     def exists(self, path: str) -> bool:
-        with _told(path, "listed"):
+        with _error_sentences(path, "listed"):
             try:
                 return bool(self._rows(path, "path"))
             except Exception as error:
@@ -298,13 +300,13 @@ class ServerStorage(Storage):
 
     def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
         """Spark's readers see no hidden files."""
-        with _told(path, "listed"):
+        with _error_sentences(path, "listed"):
             rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
         return [StoredFile(*row) for row in rows]
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         length = "" if at_most is None else f", {at_most}"
-        with _told(path, "read"):
+        with _error_sentences(path, "read"):
             rows = self._rows(path, f"substring(content, {start + 1}{length})")
         return b"".join(bytes(content) for (content,) in rows)
 
@@ -334,7 +336,7 @@ def storage_of_session(path: str, spark: SparkSession) -> Storage:
         scheme = urlparse(path).scheme or LOCAL
         elsewhere = ServerStorage(spark)
     else:
-        elsewhere = hadoop = HadoopStorage.at(path, spark)
+        elsewhere = hadoop = HadoopStorage.for_path(path, spark)
         scheme = hadoop.scheme
     if scheme == LOCAL:
         return open_without_spark(f"{LOCAL}:") or elsewhere

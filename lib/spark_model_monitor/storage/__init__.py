@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.lazy import lazily
+from spark_model_monitor.lazy import load_lazily
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage.files import Storage, StoredFile, join, open_without_spark
 from spark_model_monitor.storage.lease import holding
@@ -90,4 +90,4 @@ def storage_here(path: str) -> Storage:
     )
 
 
-__getattr__, __dir__ = lazily(__name__, {"spark_model_monitor.storage.s3": ["encrypting"]}, {})
+__getattr__, __dir__ = load_lazily(__name__, {"spark_model_monitor.storage.s3": ["encrypting"]}, {})

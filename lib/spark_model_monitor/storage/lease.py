@@ -15,8 +15,8 @@ from hashlib import sha256
 from uuid import uuid4
 
 from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
-from spark_model_monitor.machine import here
-from spark_model_monitor.stopping import given_back
+from spark_model_monitor.machine import current_machine
+from spark_model_monitor.stopping import run_at_exit
 from spark_model_monitor.storage.files import Storage, is_draft, join
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Holder:
     @classmethod
     def here(cls) -> Holder:
         """A new run of this process."""
-        machine = here()
+        machine = current_machine()
         identity = machine.identity()
         process = machine.process()
         now = machine.now()
@@ -60,8 +60,8 @@ class Holder:
     @property
     def is_dead(self) -> bool:
         """Whether its process has ended, however it ended; False if that can't be determined from here."""
-        is_known = self.machine and self.machine == here().identity() and isinstance(self.process, int)
-        return bool(is_known) and self.process > 0 and here().has_ended(self.process)
+        is_known = self.machine and self.machine == current_machine().identity() and isinstance(self.process, int)
+        return bool(is_known) and self.process > 0 and current_machine().has_ended(self.process)
 
     def __str__(self) -> str:
         return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
@@ -70,9 +70,12 @@ class Holder:
 def is_of_ended_process(name: str) -> bool:
     """Whether the name of a half-written lease is of a process of this machine that has ended."""
     named = _NAMED.search(name)
-    identity = here().identity()
+    identity = current_machine().identity()
     return (
-        named is not None and bool(identity) and named[1] == _hash_machine(identity) and here().has_ended(int(named[2]))
+        named is not None
+        and bool(identity)
+        and named[1] == _hash_machine(identity)
+        and current_machine().has_ended(int(named[2]))
     )
 
 
@@ -113,8 +116,8 @@ class Lease:
         self.where = _resolve_folder(storage, folder)
         self.thread = threading.get_ident()
         self._storage = storage
-        self._now = now or here().seconds
-        self._sleep = sleep or here().rest
+        self._now = now or current_machine().seconds
+        self._sleep = sleep or current_machine().rest
         self._name = f"{PREFIX}{self.holder.run}"
         self._path = join(folder, self._name)
         self._renewed = self._now()
@@ -297,7 +300,7 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
             yield lease
             return
     lease = Lease(storage, folder)
-    with given_back(lease.release):
+    with run_at_exit(lease.release):
         try:
             lease.take(wait)
             yield lease

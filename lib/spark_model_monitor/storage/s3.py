@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from typing import Any, BinaryIO, TypeVar
 
 from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
-from spark_model_monitor.stopping import within
+from spark_model_monitor.stopping import run_within
 from spark_model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, StoredFile, find_refusal, is_hidden
 from spark_model_monitor.storage.lease import require_lease
 
@@ -220,7 +220,7 @@ def _limit_time(size_bytes: int, ask: Callable[[], T]) -> T:
     from botocore.exceptions import ReadTimeoutError
 
     try:
-        return within(WHOLE_SECONDS + size_bytes / SLOWEST_BYTES, ask)
+        return run_within(WHOLE_SECONDS + size_bytes / SLOWEST_BYTES, ask)
     except TimeoutError as error:
         raise ReadTimeoutError(endpoint_url="S3", error=error) from error
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
-from spark_model_monitor.spark.deequ.jvm import Deequ, fault_of_version
-from spark_model_monitor.spark.deequ.states import kll_state, kll_state_bytes, quantile_state
+from spark_model_monitor.spark.deequ.jvm import Deequ, find_version_fault
+from spark_model_monitor.spark.deequ.states import encode_kll_state, make_kll_state, make_quantile_state
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -170,11 +170,11 @@ def test_a_sketch_handed_over_is_read_back_bit_by_bit(spark, count):
     builder.update(values)
     sketch = builder.state()
 
-    state = kll_state(Deequ(spark), sketch, -9.5, 8.25)
+    state = make_kll_state(Deequ(spark), sketch, -9.5, 8.25)
 
     serializer = Deequ(spark)["analyzers.catalyst.KLLSketchSerializer"].serializer()
     assert (state.globalMin(), state.globalMax()) == (-9.5, 8.25)
-    assert bytes(serializer.serialize(state.qSketch())) == kll_state_bytes(sketch, -9.5, 8.25)[16:]
+    assert bytes(serializer.serialize(state.qSketch())) == encode_kll_state(sketch, -9.5, 8.25)[16:]
 
 
 @pytest.mark.deequ
@@ -189,7 +189,7 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
 
     profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=1)).profile
     moments = profile.feature("x").moments
-    state = kll_state(Deequ(spark), profile.feature("x").kll, moments.minimum, moments.maximum)
+    state = make_kll_state(Deequ(spark), profile.feature("x").kll, moments.minimum, moments.maximum)
     serializer = deequ["analyzers.catalyst.KLLSketchSerializer"].serializer()
     assert bytes(serializer.serialize(state.qSketch())) == bytes(
         serializer.serialize(own.load(analyzer).get().qSketch())
@@ -206,7 +206,7 @@ def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
     moments.update(np.append(values, [np.inf, -np.inf]))
     deequ = Deequ(spark)
 
-    state = quantile_state(deequ, builder.state(), moments.state(), 0.01)
+    state = make_quantile_state(deequ, builder.state(), moments.state(), 0.01)
 
     analyzer = deequ["analyzers.ApproxQuantile"]
     found = [analyzer("x", share, 0.01, deequ.none).computeMetricFrom(deequ.option(state)) for share in (0.0, 0.5, 1.0)]
@@ -226,7 +226,7 @@ def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
     ],
 )
 def test_a_deequ_that_does_not_fit_is_one_sentence_with_the_remedy(deequ, spark_version, fault):
-    found = fault_of_version(deequ, spark_version)
+    found = find_version_fault(deequ, spark_version)
 
     if fault is None:
         assert found is None

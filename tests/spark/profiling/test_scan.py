@@ -28,7 +28,7 @@ from spark_model_monitor.data.profiling.scan import (
     split_columns,
 )
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.spark.engine.spark import SparkPartitions, collected
+from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batches
 from spark_model_monitor.statistics.states import DataTypeCounts, RowRepeats
 
 
@@ -165,9 +165,9 @@ def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, job
 
     def looked_at(states):
         plans.append(plan_of(states))
-        return collected(states)
+        return collect_batches(states)
 
-    monkeypatch.setattr("spark_model_monitor.spark.engine.spark.collected", looked_at)
+    monkeypatch.setattr("spark_model_monitor.spark.engine.spark.collect_batches", looked_at)
     with jobs_of() as jobs:
         profile_of(frame, column_groups=3, partitions_at_most=1)
 

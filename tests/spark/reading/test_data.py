@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
-from spark_model_monitor.spark.session import beside
+from spark_model_monitor.spark.session import new_job_session
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 MONITOR = DataQualityMonitor()
@@ -85,7 +85,7 @@ def test_a_frame_a_table_and_a_file_of_the_same_rows_give_the_same_documents(spa
 def test_executors_that_open_no_file_of_the_driver_make_the_same_documents(spark, passengers):
     """What a cluster is handed, here in a local session."""
     whole = pa.Table.from_pandas(passengers)
-    data = read_arrow(SparkEngine(beside(spark)), whole, by_tasks=True)
+    data = read_arrow(SparkEngine(new_job_session(spark)), whole, by_tasks=True)
 
     assert data.folder is None
     assert documents(run_baseline(data, MONITOR)) == documents(run_baseline(whole, MONITOR))
@@ -147,7 +147,9 @@ NOON = pd.Timestamp("2026-01-31 12:00")
 )
 @pytest.mark.parametrize("by_tasks", [False, True], ids=["by a file", "by the tasks"])
 def test_types_of_pandas(spark, values, inferred_type, absent, by_tasks):
-    with read_arrow(SparkEngine(beside(spark)), convert_pandas(pd.DataFrame({"x": values})), by_tasks=by_tasks) as data:
+    with read_arrow(
+        SparkEngine(new_job_session(spark)), convert_pandas(pd.DataFrame({"x": values})), by_tasks=by_tasks
+    ) as data:
         [feature] = run_baseline(data, MONITOR).to_pandas().itertuples()
 
     assert (feature.inferred_type, feature.num_missing, feature.num_present) == (inferred_type, absent, 3 - absent)

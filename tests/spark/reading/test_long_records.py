@@ -26,7 +26,7 @@ from spark_model_monitor.running.merging.request import MergeRequest
 from spark_model_monitor.running.merging.run import merge
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
-from spark_model_monitor.spark.session import beside
+from spark_model_monitor.spark.session import new_job_session
 
 MOST = 2000
 TOO_LONG = "longer than --max-record-size"
@@ -35,7 +35,7 @@ TOO_LONG = "longer than --max-record-size"
 @pytest.fixture
 def session(spark):
     """A session that takes records of up to 2,000 bytes."""
-    session = beside(spark)
+    session = new_job_session(spark)
     session.conf.set(MAX_RECORD_SIZE, str(MOST))
     return session
 

@@ -36,7 +36,7 @@ from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.spark.engine.rows import find_rejected_lines
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
-from spark_model_monitor.spark.session import beside
+from spark_model_monitor.spark.session import new_job_session
 
 CSV = CsvFormat(header=True)
 
@@ -498,7 +498,7 @@ def test_a_table_of_files_that_no_spark_wrote_has_times_before_1900(spark, tmp_p
     pq.write_table(pa.table({"time": pa.array(said, pa.timestamp("us", "UTC"))}), tmp_path / "a.parquet")
     spark.catalog.createTable("old_times_of_a_test", str(tmp_path), "parquet")
     try:
-        profile, _ = account(read_table(SparkEngine(beside(spark)), TableFormat("old_times_of_a_test")))
+        profile, _ = account(read_table(SparkEngine(new_job_session(spark)), TableFormat("old_times_of_a_test")))
     finally:
         spark.sql("DROP TABLE old_times_of_a_test")
 

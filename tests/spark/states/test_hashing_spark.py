@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.spark.engine.spark import collected
+from spark_model_monitor.spark.engine.spark import collect_batches
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 NUMBERS = {
@@ -29,7 +29,7 @@ def hashed_by_spark(spark):
 
     def hashed(expression: str, rows: int = 10_000) -> tuple[pa.Array, np.ndarray]:
         frame = spark.range(0, rows, 1, 1).selectExpr(f"{expression} as value")
-        table = pa.Table.from_batches(collected(frame.selectExpr("value", "xxhash64(value) as hash")))
+        table = pa.Table.from_batches(collect_batches(frame.selectExpr("value", "xxhash64(value) as hash")))
         values = table.column("value").combine_chunks()
         hashes = table.column("hash").combine_chunks()
         return values, hashes.filter(values.is_valid()).to_numpy().view(np.uint64)

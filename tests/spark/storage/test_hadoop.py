@@ -19,7 +19,7 @@ pytestmark = on_a_jvm("Hadoop's file systems are in the server's JVM")
 
 @pytest.fixture
 def storage(spark, tmp_path):
-    return HadoopStorage.at(str(tmp_path), spark)
+    return HadoopStorage.for_path(str(tmp_path), spark)
 
 
 def test_a_file_is_written_whole_and_read_back(storage, tmp_path):

@@ -12,4 +12,4 @@ pytestmark = on_a_jvm("Hadoop's file systems are in the server's JVM")
 
 @EVERY_CLAUSE
 def test_hadoops_storage_passes(clause, spark, tmp_path):
-    clause(HadoopStorage.at(str(tmp_path), spark), str(tmp_path / "law"))
+    clause(HadoopStorage.for_path(str(tmp_path), spark), str(tmp_path / "law"))

@@ -14,7 +14,7 @@ from spark_model_monitor.storage import LocalStorage, storage_of
 def storage(spark, tmp_path):
     if IS_REMOTE:
         return ServerStorage(spark)
-    return HadoopStorage.at(str(tmp_path), spark)
+    return HadoopStorage.for_path(str(tmp_path), spark)
 
 
 def test_listings_are_the_same_as_the_local_ones(storage, tmp_path):

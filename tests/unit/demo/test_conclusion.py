@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spark_model_monitor.documents.clarify import AttributionReport
-from spark_model_monitor.integrations.demo.run import moved
+from spark_model_monitor.integrations.demo.run import describe_attributions
 
 
 def attributions(**values: float) -> AttributionReport:
@@ -12,7 +12,7 @@ def attributions(**values: float) -> AttributionReport:
 
 
 def test_three_features_are_named_those_that_move_the_model_most_in_the_window_first():
-    said = moved(attributions(a=0.5, b=0.1, c=0.25), attributions(a=0.125, b=0.25, c=0.0625, new=0.5))
+    said = describe_attributions(attributions(a=0.5, b=0.1, c=0.25), attributions(a=0.125, b=0.25, c=0.0625, new=0.5))
 
     assert said == (
         "What moved the predictions there, on average: new by 0.500 (in the baseline by 0.000), b by 0.250 (in the baseline by "

@@ -19,9 +19,9 @@ from spark_model_monitor.integrations.demo.traffic import (
     LabelCounts,
     Traffic,
     captures,
+    describe_fault,
     ground_truth,
     label_counts,
-    planted,
 )
 
 TRAFFIC = Traffic()
@@ -236,7 +236,7 @@ def test_the_model_is_good_before_the_fault_and_worse_after(hours, records, labe
 def test_fault_json_says_where_to_look(records):
     hit = sum(int(_from_the_faulty_client(records[hour]).sum()) for hour in range(FAULT_HOUR, 24))
 
-    assert planted(TRAFFIC) == {
+    assert describe_fault(TRAFFIC) == {
         "traffic": {"start": "2024-03-04T00:00:00Z", "end": "2024-03-05T00:00:00Z", "captures": 4_800},
         "fault": {
             "sentence": "android-2.3.1 sends monthly_charge_eur in cents instead of euros",
@@ -253,7 +253,7 @@ def test_fault_json_says_where_to_look(records):
 
 @pytest.mark.parametrize("traffic", [Traffic(hours=18), Traffic(fault=None)], ids=["ends before it", "has none"])
 def test_traffic_without_the_fault_says_null(traffic):
-    assert planted(traffic)["fault"] is None
+    assert describe_fault(traffic)["fault"] is None
 
 
 def _columns(records: list[dict]) -> pd.DataFrame:

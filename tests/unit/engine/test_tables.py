@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.spark.engine.tables import SLICE_BYTES, _packed, slices
-from spark_model_monitor.spark.engine.worker import unpacked
+from spark_model_monitor.spark.engine.tables import SLICE_BYTES, _pack, split_table
+from spark_model_monitor.spark.engine.worker import unpack
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from spark_model_monitor.spark.engine.worker import unpacked
 def test_a_table_is_cut_by_its_size_alone(rows, pieces):
     """A column of doubles takes 8 bytes a row."""
     whole = pa.table({"x": np.zeros(rows)})
-    cut = slices(whole)
+    cut = split_table(whole)
 
     assert len(cut) == pieces
     assert sum(piece.num_rows for piece in cut) == rows
@@ -26,6 +26,6 @@ def test_a_table_is_cut_by_its_size_alone(rows, pieces):
 
 def test_what_is_packed_is_unpacked():
     rows = pa.table({"x": [1, None], "y": ["a", "é"]})
-    column = pa.record_batch({"slice": [bytes(_packed(rows)), bytes(_packed(rows.slice(1)))]})
+    column = pa.record_batch({"slice": [bytes(_pack(rows)), bytes(_pack(rows.slice(1)))]})
 
-    assert pa.Table.from_batches(unpacked([column])).to_pylist() == [*rows.to_pylist(), {"x": None, "y": "é"}]
+    assert pa.Table.from_batches(unpack([column])).to_pylist() == [*rows.to_pylist(), {"x": None, "y": "é"}]

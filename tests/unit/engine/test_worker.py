@@ -8,7 +8,7 @@ import pytest
 from tests.programs import printed_by
 
 from spark_model_monitor.errors import ScriptFailed
-from spark_model_monitor.spark.engine.worker import without_texts
+from spark_model_monitor.spark.engine.worker import hide_texts
 
 
 def test_a_task_gives_what_it_makes_and_the_next_collection_visits_nothing_old():
@@ -52,7 +52,7 @@ def test_what_a_worker_raises_has_its_class_and_place_and_no_text():
             yield float(batch)
 
     with pytest.raises(ValueError, match="^$") as caught:
-        list(without_texts(task, ["Jane Doe"]))
+        list(hide_texts(task, ["Jane Doe"]))
 
     assert caught.traceback[-1].path.name == "test_worker.py"
 
@@ -73,7 +73,7 @@ def test_no_exception_that_leaves_a_worker_repeats_a_value(raised):
             raise RuntimeError("Jane") from fault
 
     with pytest.raises(RuntimeError) as caught:
-        list(without_texts(task, []))
+        list(hide_texts(task, []))
 
     assert "Jane" not in f"{caught.value!r} {caught.value.__cause__!s}"
 
@@ -86,6 +86,6 @@ def test_an_error_of_ours_leaves_a_worker_with_its_sentence_and_its_cause_withou
             raise ScriptFailed("line 3 raised ValueError") from fault
 
     with pytest.raises(ScriptFailed, match="line 3 raised ValueError") as caught:
-        list(without_texts(task, []))
+        list(hide_texts(task, []))
 
     assert str(caught.value.__cause__) == ""

@@ -14,8 +14,8 @@ from spark_model_monitor import cli
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument
-from spark_model_monitor.integrations.imports.command import answers_on, import_schedules
-from spark_model_monitor.integrations.imports.jobs import env_text
+from spark_model_monitor.integrations.imports.command import fetch_answers, import_schedules
+from spark_model_monitor.integrations.imports.jobs import format_env_file
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 
 TRANSFORM_INPUT = {
@@ -293,7 +293,7 @@ def test_a_schedule_that_runs_once_has_the_window_that_it_was_given(moved):
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc"))).filter(str.strip))
 def test_any_value_is_read_from_an_env_file_as_it_was_written(tmp_path_factory, value):
     file = tmp_path_factory.mktemp("env") / "a.env"
-    file.write_text(env_text("a title", {"dataset_source": value}, {}), encoding="utf-8")
+    file.write_text(format_env_file("a title", {"dataset_source": value}, {}), encoding="utf-8")
 
     sources = read_sources(["--env-file", str(file)], {})
 
@@ -315,7 +315,7 @@ def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(moved):
             "describe_data_quality_job_definition", definition, {"JobDefinitionName": "churn-definition"}
         )
         service.add_response("describe_endpoint", answers.endpoint(), {"EndpointName": "churn"})
-        asked = list(answers_on(client, "churn-hourly"))
+        asked = list(fetch_answers(client, "churn-hourly"))
         service.assert_no_pending_responses()
 
     _, variables, _ = moved(*asked)

@@ -10,7 +10,12 @@ import pytest
 import spark_model_monitor.sagemaker as ours
 from spark_model_monitor.cli import main
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.integrations.imports.notebook import changed, changes_of, code_cells, read_notebook
+from spark_model_monitor.integrations.imports.notebook import (
+    apply_changes,
+    find_changes,
+    list_code_cells,
+    read_notebook,
+)
 
 OFFERED = frozenset(ours.__all__)
 
@@ -26,7 +31,7 @@ def notebook(*cells):
 
 def rewritten(text):
     book = notebook(text)
-    [cell] = code_cells(changed(book, list(changes_of(book, OFFERED))))
+    [cell] = list_code_cells(apply_changes(book, list(find_changes(book, OFFERED))))
     return "".join(cell["source"])
 
 
@@ -85,23 +90,23 @@ def test_an_import_of_the_sdk_reads_as_it_stands_here(before, after):
 def test_what_is_not_here_stays_and_is_named(line):
     book = notebook(line)
 
-    [change] = changes_of(book, OFFERED)
+    [change] = find_changes(book, OFFERED)
 
     assert change.after is None
     assert line.split()[-1] in change.reason
-    assert changed(book, [change]) == notebook(line)
+    assert apply_changes(book, [change]) == notebook(line)
 
 
 def test_lines_that_are_no_python_are_left_alone():
     text = "import sagemaker\nthis is no python\n'''"
     assert rewritten(text) == text.replace("import sagemaker", "import spark_model_monitor.sagemaker as sagemaker")
-    assert list(changes_of(notebook("this is no python", "", "'''"), OFFERED)) == []
+    assert list(find_changes(notebook("this is no python", "", "'''"), OFFERED)) == []
 
 
 def test_a_cell_that_says_nothing_of_the_sdk_is_not_parsed(monkeypatch):
     monkeypatch.setattr(ast, "parse", lambda text: pytest.fail("parsed"))
 
-    assert list(changes_of(notebook("%%html\n" + "<p>of it</p>\n" * 3), OFFERED)) == []
+    assert list(find_changes(notebook("%%html\n" + "<p>of it</p>\n" * 3), OFFERED)) == []
 
 
 def test_every_line_that_is_written_can_be_imported():
@@ -123,7 +128,7 @@ def test_the_command_prints_the_lines_and_writes_the_notebook(tmp_path, capsys):
     assert "cell 0, line 1\n  - from sagemaker import Session, image_uris\n" in printed
     assert "  + from spark_model_monitor.sagemaker import Session\n" in printed
     assert "  ! of the SDK alone: image_uris;" in printed
-    assert "".join(code_cells(json.loads(output.read_text()))[1]["source"]) == "x = 1"
+    assert "".join(list_code_cells(json.loads(output.read_text()))[1]["source"]) == "x = 1"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": [1]}'])

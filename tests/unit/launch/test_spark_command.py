@@ -12,7 +12,7 @@ from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
-from spark_model_monitor.spark.launch.request import read_properties, read_request, settings_of, split_options
+from spark_model_monitor.spark.launch.request import read_properties, read_request, spark_settings, split_options
 from spark_model_monitor.spark.launch.spark_command import Submission, build, shell_variables
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -372,8 +372,8 @@ def test_options_win_over_conf_over_the_properties_file_over_the_clusters(tmp_pa
     cluster.write_text("spark.a cluster\nspark.z cluster\n")
     options, _ = split_options(["--properties-file", str(mine), "-c", "spark.b=conf", "--master", "option"])
 
-    assert settings_of(options, cluster) == {"spark.a": "mine", "spark.b": "conf", "spark.master": "option"}
-    assert settings_of([], cluster) == {"spark.a": "cluster", "spark.z": "cluster"}
+    assert spark_settings(options, cluster) == {"spark.a": "mine", "spark.b": "conf", "spark.master": "option"}
+    assert spark_settings([], cluster) == {"spark.a": "cluster", "spark.z": "cluster"}
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ def test_options_win_over_conf_over_the_properties_file_over_the_clusters(tmp_pa
 )
 def test_a_wrong_option_of_spark_is_reported(words, text):
     with pytest.raises(BadConfiguration) as caught:
-        settings_of(split_options(words)[0], Path("none"))
+        spark_settings(split_options(words)[0], Path("none"))
     assert text in str(caught.value)
 
 

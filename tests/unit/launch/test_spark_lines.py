@@ -6,20 +6,20 @@ import pytest
 
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.spark.launch import deequ_jar
-from spark_model_monitor.spark.launch.java import LINES, PINNED, find_java, line_at, line_of
+from spark_model_monitor.spark.launch.java import LINES, PINNED, find_java, find_line, find_line_at
 
 
 @pytest.mark.parametrize(
     ("version", "line"), [("3.5.9", "3.5"), ("4.0.2", "4.0"), ("4.1.0-preview1", "4.1"), ("4.0", "4.0")]
 )
 def test_a_release_is_of_its_line(version, line):
-    assert line_of(version).name == line
+    assert find_line(version).name == line
 
 
 @pytest.mark.parametrize("version", ["3.4.4", "3.50.1", "4.4.0", "40.0.0"])
 def test_other_releases_are_one_sentence_with_those_that_run(version):
     with pytest.raises(MissingDependency) as caught:
-        line_of(version)
+        find_line(version)
 
     assert str(caught.value) == (
         f"Spark {version} is not supported; jobs run on Spark 3.5, 4.0, 4.1, 4.2, 4.3: `pip install 'spark-model-monitor[spark]'`"
@@ -30,11 +30,11 @@ def test_the_line_of_a_folder_is_that_of_its_jars(tmp_path):
     (tmp_path / "jars").mkdir()
     (tmp_path / "jars" / "spark-core_2.13-4.0.2.jar").touch()
 
-    assert line_at(tmp_path).name == "4.0"
+    assert find_line_at(tmp_path).name == "4.0"
 
 
 def test_a_folder_whose_jars_tell_nothing_is_taken_as_the_pinned_line(tmp_path):
-    assert line_at(tmp_path) is PINNED
+    assert find_line_at(tmp_path) is PINNED
 
 
 def test_only_the_pinned_line_fetches_a_jar_and_others_take_the_users():
@@ -52,4 +52,4 @@ def test_spark_4_takes_no_java_8(tmp_path, monkeypatch):
 
     assert find_java(environment).major == 8
     with pytest.raises(MissingDependency, match=r"Spark 4\.0 needs Java 21, 17, found: JAVA_HOME has Java 8"):
-        find_java(environment, line_of("4.0.2"))
+        find_java(environment, find_line("4.0.2"))

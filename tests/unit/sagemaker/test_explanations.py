@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor import sagemaker
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.sagemaker import REFUSED, ModelConfig, PDPConfig, SHAPConfig
-from spark_model_monitor.sagemaker.analyses import MODEL, methods_of, model_variables
+from spark_model_monitor.sagemaker.analyses import MODEL, collect_methods, model_variables
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,7 +24,7 @@ def test_members_are_those_of_the_sdk():
         "accept_type": "text/csv",
         "content_type": "text/csv",
     }
-    assert methods_of([SHAPConfig([[1]], 5, "mean_abs"), PDPConfig(["age"])]) == {
+    assert collect_methods([SHAPConfig([[1]], 5, "mean_abs"), PDPConfig(["age"])]) == {
         "shap": {
             "use_logit": False,
             "save_local_shap_values": True,
@@ -57,7 +57,7 @@ def test_a_class_made_of_one_of_the_sdk_gives_no_members_of_its_own():
 )
 def test_none_and_the_same_twice_are_the_sdks_errors(asked, sentence):
     with pytest.raises(ValueError, match=sentence):
-        methods_of(asked)
+        collect_methods(asked)
 
 
 @pytest.mark.parametrize(

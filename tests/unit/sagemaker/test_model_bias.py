@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.imports.descriptions import definition_of
-from spark_model_monitor.integrations.imports.jobs import jobs_of
+from spark_model_monitor.integrations.imports.descriptions import read_definition
+from spark_model_monitor.integrations.imports.jobs import build_jobs
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for
 from spark_model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor, local_jobs
@@ -33,7 +33,7 @@ def scheduled(home):
         monitor_schedule_name="hourly",
     )
     record = local_jobs.read(local_jobs.SCHEDULES, "hourly")
-    return monitor, jobs_of(definition_of(record["Definition"]), "hourly", record["CapturePrefix"])
+    return monitor, build_jobs(read_definition(record["Definition"]), "hourly", record["CapturePrefix"])
 
 
 def test_a_run_is_a_merge_and_a_bias_job(home):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.imports.descriptions import definition_of
-from spark_model_monitor.integrations.imports.jobs import jobs_of
+from spark_model_monitor.integrations.imports.descriptions import read_definition
+from spark_model_monitor.integrations.imports.jobs import build_jobs
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for
 from spark_model_monitor.sagemaker import (
@@ -36,7 +36,7 @@ def config_of_model(home, name):
 
 def job_of(name="hourly"):
     record = local_jobs.read(local_jobs.SCHEDULES, name)
-    [job] = jobs_of(definition_of(record["Definition"]), name, record["CapturePrefix"])
+    [job] = build_jobs(read_definition(record["Definition"]), name, record["CapturePrefix"])
     return job
 
 

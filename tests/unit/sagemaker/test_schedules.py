@@ -12,8 +12,8 @@ from botocore.validate import ParamValidator
 
 from spark_model_monitor.documents.schedule import ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.integrations.imports.descriptions import definition_of
-from spark_model_monitor.integrations.imports.jobs import jobs_of
+from spark_model_monitor.integrations.imports.descriptions import read_definition
+from spark_model_monitor.integrations.imports.jobs import build_jobs
 from spark_model_monitor.running.scheduling.record import Record, schedule_lock
 from spark_model_monitor.running.scheduling.runs import due_runs
 from spark_model_monitor.running.scheduling.schedules import Recurrence
@@ -30,7 +30,7 @@ from spark_model_monitor.sagemaker import (
     MonitoringDatasetFormat,
     local_jobs,
 )
-from spark_model_monitor.sagemaker.executions import plan_of
+from spark_model_monitor.sagemaker.executions import build_plan
 
 BASELINE = {"constraints": "s3://bucket/constraints.json", "statistics": "s3://bucket/statistics.json"}
 ROLE = "arn:aws:iam::000000000000:role/monitoring"
@@ -51,7 +51,7 @@ def kept(home, name):
 def variables(home, name):
     """What the monitoring job of a schedule is told."""
     record = kept(home, name)
-    [job] = jobs_of(definition_of(record["Definition"]), name, record["CapturePrefix"])
+    [job] = build_jobs(read_definition(record["Definition"]), name, record["CapturePrefix"])
     return job.variables
 
 
@@ -225,9 +225,9 @@ def test_a_schedule_of_one_run_is_due_once():
     monitor = DefaultModelMonitor()
     window = {"data_analysis_start_time": "-PT2H", "data_analysis_end_time": "-PT0H"}
     monitor.create_monitoring_schedule("churn", schedule_cron_expression="NOW", **window, **BASELINE)
-    folder = local_jobs.path_of(local_jobs.EXECUTIONS, "any").parent
+    folder = local_jobs.record_path(local_jobs.EXECUTIONS, "any").parent
     name = monitor.monitoring_schedule_name
-    plan = plan_of(local_jobs.read(local_jobs.SCHEDULES, name))
+    plan = build_plan(local_jobs.read(local_jobs.SCHEDULES, name))
     record = Record.read(folder, name)
 
     [time] = due_runs(plan, record.executions, local_jobs.now()).times

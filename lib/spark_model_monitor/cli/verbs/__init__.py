@@ -21,14 +21,14 @@ from spark_model_monitor.registry import Registry
 VERBS: Registry[Callable[[Any], int]] = Registry("command")
 
 
-def job(name: str, arguments: Sequence[str]) -> int:
+def start_job(name: str, arguments: Sequence[str]) -> int:
     """Start a job at the target of its flags, as `spark-model-monitor submit` does."""
     from spark_model_monitor.spark.launch import submission
 
     return submission.main([name, *arguments], program="spark-model-monitor", is_verb=True)
 
 
-def opened(paths: Sequence[str]) -> AbstractContextManager[None]:
+def open_paths(paths: Sequence[str]) -> AbstractContextManager[None]:
     """A context for opening these paths: a session if one of them requires Spark, as on object stores and clusters."""
     from spark_model_monitor.storage import opened_by, opens_here
 

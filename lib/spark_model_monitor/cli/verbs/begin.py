@@ -17,16 +17,16 @@ def demo(arguments: Sequence[str]) -> int:
     return run.main(arguments)
 
 
-def _completion_flags(parser: argparse.ArgumentParser) -> None:
+def _add_completion_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=("bash", "zsh"), help="your shell")
 
 
-@VERBS.register("completion", group="begin", flags=_completion_flags)
-def completion(given: argparse.Namespace) -> int:
+@VERBS.register("completion", group="begin", flags=_add_completion_flags)
+def completion(options: argparse.Namespace) -> int:
     """Print a script with which bash or zsh completes commands and flags: eval "$(spark-model-monitor completion bash)"."""
     from spark_model_monitor.cli import parser
     from spark_model_monitor.running.configuration.help import completion_script
 
     flags = {name: command.flags for name, command in parser().commands.items()}
-    sys.stdout.write(completion_script(given.shell, flags))
+    sys.stdout.write(completion_script(options.shell, flags))
     return 0

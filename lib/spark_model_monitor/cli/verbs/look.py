@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from spark_model_monitor.cli.verbs import VERBS, opened
+from spark_model_monitor.cli.verbs import VERBS, open_paths
 
 
 def _report_flags(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +23,16 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @VERBS.register("report", group="look", flags=_report_flags)
-def report(given: argparse.Namespace) -> int:
+def report(options: argparse.Namespace) -> int:
     """Write a page about many runs: what is wrong and since when, over time, feature by window. One file that fetches nothing."""
     from spark_model_monitor.reports.history_page import command
 
-    names = tuple(name for each in given.features or () for name in each.split(","))
-    request = command.Request(given.folders, given.since, given.until, given.last, names, given.title, given.max_size)
-    with opened([*given.folders, given.output or ""]):
-        return command.main(request, given.output, sys.stdout, shown=given.open)
+    names = tuple(name for names_text in options.features or () for name in names_text.split(","))
+    request = command.Request(
+        options.folders, options.since, options.until, options.last, names, options.title, options.max_size
+    )
+    with open_paths([*options.folders, options.output or ""]):
+        return command.main(request, options.output, sys.stdout, shown=options.open)
 
 
 def _compare_flags(parser: argparse.ArgumentParser) -> None:
@@ -44,13 +46,18 @@ def _compare_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @VERBS.register("compare", group="look", flags=_compare_flags)
-def compare(given: argparse.Namespace) -> int:
+def compare(options: argparse.Namespace) -> int:
     """Report what changed between two runs, baselines or files of them, largest change first. Needs no data, no JVM."""
     from spark_model_monitor.reports.history_page.compare import main
 
-    told = {"as_json": given.json, "judge": given.judge, "output": given.output, "attributions": given.attributions}
-    with opened([given.before, given.after, given.output or "", given.attributions or ""]):
-        return main(given.before, given.after, sys.stdout, **told)
+    settings = {
+        "as_json": options.json,
+        "judge": options.judge,
+        "output": options.output,
+        "attributions": options.attributions,
+    }
+    with open_paths([options.before, options.after, options.output or "", options.attributions or ""]):
+        return main(options.before, options.after, sys.stdout, **settings)
 
 
 def _explain_flags(parser: argparse.ArgumentParser) -> None:
@@ -62,31 +69,31 @@ def _explain_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @VERBS.register("explain", group="look", flags=_explain_flags)
-def explain(given: argparse.Namespace) -> int:
+def explain(options: argparse.Namespace) -> int:
     """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
     from spark_model_monitor.reports.derivation import as_text, explain
 
-    with opened([given.run_path, given.baseline or ""]):
-        explanation = explain(given.feature, given.run_path, given.baseline)
+    with open_paths([options.run_path, options.baseline or ""]):
+        explanation = explain(options.feature, options.run_path, options.baseline)
     plain = None
-    if given.json:
+    if options.json:
         plain = json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n"
     sys.stdout.write(plain or as_text(explanation))
     return 0
 
 
-def _rows_flags(parser: argparse.ArgumentParser) -> None:
+def _add_rows_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_path", metavar="RUN", help="the run's output path")
     parser.add_argument("feature", metavar="FEATURE", help="a violated feature")
     parser.add_argument("--source", metavar="PATH", help="the data that the run read: also print the rows")
 
 
-@VERBS.register("rows", group="look", flags=_rows_flags)
-def rows(given: argparse.Namespace) -> int:
+@VERBS.register("rows", group="look", flags=_add_rows_flags)
+def rows(options: argparse.Namespace) -> int:
     """Print the ids of rows behind a violation, or the rows themselves."""
     from spark_model_monitor.reports.examples import read_rows_behind
 
-    with opened([given.run_path, given.source or ""]):
-        for line in read_rows_behind(given.run_path, given.feature, given.source):
+    with open_paths([options.run_path, options.source or ""]):
+        for line in read_rows_behind(options.run_path, options.feature, options.source):
             sys.stdout.write(line + "\n")
     return 0

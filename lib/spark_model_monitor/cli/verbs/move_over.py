@@ -27,28 +27,28 @@ def _import_schedules_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @VERBS.register("import", group="move over", flags=_import_schedules_flags)
-def import_schedules(given: argparse.Namespace) -> int:
+def import_schedules(options: argparse.Namespace) -> int:
     """Convert descriptions of the service's schedules into env files and schedule entries, and into Airflow DAGs."""
     from pathlib import Path
 
     from spark_model_monitor.integrations.imports.command import (
-        answers_on,
+        fetch_answers,
         import_schedules,
+        make_sagemaker_client,
         read_answers,
-        sagemaker_client,
     )
 
-    answers = list(read_answers(given.files))
-    if given.schedule is not None:
-        client = sagemaker_client(given.region)
-        answers += [(f"the account's {given.schedule}", answer) for answer in answers_on(client, given.schedule)]
+    answers = list(read_answers(options.files))
+    if options.schedule is not None:
+        client = make_sagemaker_client(options.region)
+        answers += [(f"the account's {options.schedule}", answer) for answer in fetch_answers(client, options.schedule)]
     import_schedules(
         answers,
-        Path(given.output),
+        Path(options.output),
         sys.stdout,
-        captures=given.captures,
-        replace=given.replace,
-        dags_for=sys.executable if given.airflow else None,
+        captures=options.captures,
+        replace=options.replace,
+        dags_for=sys.executable if options.airflow else None,
     )
     return 0
 
@@ -68,10 +68,10 @@ def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @VERBS.register("import-notebook", group="move over", flags=_import_notebook_flags)
-def import_notebook(given: argparse.Namespace) -> int:
+def import_notebook(options: argparse.Namespace) -> int:
     """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.imports.notebook import import_notebook
 
-    import_notebook(given.notebook, given.output, frozenset(ours.__all__), sys.stdout)
+    import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout)
     return 0

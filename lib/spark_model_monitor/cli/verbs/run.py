@@ -6,19 +6,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from spark_model_monitor.cli.verbs import VERBS, job, opened
+from spark_model_monitor.cli.verbs import VERBS, open_paths, start_job
 
 
 @VERBS.register("baseline", group="run")
 def baseline(arguments: Sequence[str]) -> int:
     """Profile a data set and suggest constraints for later data: spark-model-monitor baseline FILE."""
-    return job("baseline", arguments)
+    return start_job("baseline", arguments)
 
 
 @VERBS.register("monitor", group="run")
 def monitor(arguments: Sequence[str]) -> int:
     """Compare later data with a baseline and report what is wrong: spark-model-monitor monitor FILE --baseline DIRECTORY."""
-    return job("monitor", arguments)
+    return start_job("monitor", arguments)
 
 
 @VERBS.register("backfill", group="run")
@@ -31,7 +31,7 @@ def backfill(arguments: Sequence[str]) -> int:
 
     request = command.read_backfill(arguments)
     config = request.config
-    with opened([config.dataset_source, config.output_path]):
+    with open_paths([config.dataset_source, config.output_path]):
         status, has_runs = command.backfill(request, sys.stdout)
         if has_runs:
             with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
@@ -42,7 +42,7 @@ def backfill(arguments: Sequence[str]) -> int:
 @VERBS.register("merge", group="run")
 def merge(arguments: Sequence[str]) -> int:
     """Join captures with their labels: spark-model-monitor merge CAPTURES --ground-truth-source LABELS."""
-    return job("merge", arguments)
+    return start_job("merge", arguments)
 
 
 @VERBS.register("submit", group="run")
@@ -70,21 +70,21 @@ def _run_due_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @VERBS.register("run-due", group="run", flags=_run_due_flags)
-def run_due(given: argparse.Namespace) -> int:
+def run_due(options: argparse.Namespace) -> int:
     """Run the jobs that are due by their schedules, and list their runs, latest first."""
     from pathlib import Path
 
     from spark_model_monitor.running.scheduling import command
 
     request = command.Request(
-        tuple(map(Path, given.schedule)),
-        state=Path(given.state) if given.state else None,
-        does=command.Doing.LIST if given.list else command.Doing.CHECK if given.check else command.Doing.RUN,
-        retry_failed=given.retry_failed,
-        history=given.history,
-        as_json=given.json,
-        most=given.max_results,
-        alarms_per_month=given.alarms_per_month,
+        tuple(map(Path, options.schedule)),
+        state=Path(options.state) if options.state else None,
+        does=command.Doing.LIST if options.list else command.Doing.CHECK if options.check else command.Doing.RUN,
+        retry_failed=options.retry_failed,
+        history=options.history,
+        as_json=options.json,
+        most=options.max_results,
+        alarms_per_month=options.alarms_per_month,
     )
     return command.main(request, sys.stdout)
 
@@ -101,7 +101,7 @@ def _watch_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @VERBS.register("watch", group="run", flags=_watch_flags)
-def watch(given: argparse.Namespace) -> int:
+def watch(options: argparse.Namespace) -> int:
     """Run the due jobs of many models side by side, and write one page about all models, worst first."""
     from pathlib import Path
 
@@ -109,13 +109,13 @@ def watch(given: argparse.Namespace) -> int:
     from spark_model_monitor.running.scheduling.side_by_side import default_at_once
 
     request = command.Request(
-        tuple(map(Path, given.fleet)),
-        state=Path(given.state) if given.state else None,
-        retry_failed=given.retry_failed,
-        history=given.history,
-        at_once=default_at_once() if given.at_once is None else given.at_once,
-        page=Path(given.page),
-        alarms_per_month=given.alarms_per_month,
+        tuple(map(Path, options.fleet)),
+        state=Path(options.state) if options.state else None,
+        retry_failed=options.retry_failed,
+        history=options.history,
+        at_once=default_at_once() if options.at_once is None else options.at_once,
+        page=Path(options.page),
+        alarms_per_month=options.alarms_per_month,
     )
     return command.main(request, sys.stdout)
 
@@ -131,18 +131,18 @@ def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @VERBS.register("watch-tables", group="run", flags=_watch_tables_flags)
-def watch_tables(given: argparse.Namespace) -> int:
+def watch_tables(options: argparse.Namespace) -> int:
     """Watch every table of a schema: compare new commits with the commits before them."""
     from pathlib import Path
 
     from spark_model_monitor.running.scheduling import command
 
     return command.watch_tables(
-        given.tables,
-        given.warehouse,
-        Path(given.output),
+        options.tables,
+        options.warehouse,
+        Path(options.output),
         sys.stdout,
-        sinks=given.sink or "",
-        at_once=given.at_once,
-        of_spark=given.catalog is not None,
+        sinks=options.sink or "",
+        at_once=options.at_once,
+        of_spark=options.catalog is not None,
     )

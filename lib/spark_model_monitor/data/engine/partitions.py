@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from spark_model_monitor.data.profiling.plan import COLUMNS_TOGETHER
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.progress import counted
+from spark_model_monitor.progress import show_progress
 
 OPEN_COST_BYTES = 16 * 1024
 """The cost of a piece of a file, on top of its bytes, when pieces are packed into partitions. With Spark's default of 4
@@ -202,7 +202,7 @@ def run_in_processes(
     """
     max_processes = processes_for(len(parts), processes, worth)
     if max_processes < 2:
-        return list(counted((list(part()) for part in parts), len(parts), "partitions"))
+        return list(show_progress((list(part()) for part in parts), len(parts), "partitions"))
     from spark_model_monitor.data.engine.workers import run_parts
 
     return run_parts(parts, max_processes)

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from spark_model_monitor.plugins import cloudpickle
-from spark_model_monitor.progress import counted
-from spark_model_monitor.stopping import given_back
+from spark_model_monitor.progress import show_progress
+from spark_model_monitor.stopping import run_at_exit
 
 PROGRAM = "import gc; gc.disable(); from spark_model_monitor.data.engine.workers import work; work({})"
 LENGTH_BYTES = 8
@@ -53,10 +53,10 @@ def run_parts(parts: Sequence[Callable[[], Iterable[Made]]], max_processes: int)
             worker.kill()
 
     try:
-        with ThreadPoolExecutor(max_processes - 1) as threads, given_back(end):
+        with ThreadPoolExecutor(max_processes - 1) as threads, run_at_exit(end):
             answers = [threads.submit(run_job, job) for job in jobs]
             try:
-                list(counted(_wait_for_answers(parts, answers), len(parts), "partitions"))
+                list(show_progress(_wait_for_answers(parts, answers), len(parts), "partitions"))
                 return [answer.result() for answer in answers]
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)

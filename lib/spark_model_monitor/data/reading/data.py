@@ -329,7 +329,7 @@ def choose_engine(
         return LocalEngine()
     log.info("engine: Spark, %s", reason)
     edge = plugin("spark")
-    spark_engine: Engine = edge.SparkEngine(edge.beside(spark or edge.local_session()))
+    spark_engine: Engine = edge.SparkEngine(edge.new_job_session(spark or edge.local_session()))
     return spark_engine
 
 

@@ -46,7 +46,7 @@ from spark_model_monitor.data.records.outcome_records import (
 )
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, no_group_column
+from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, make_no_group_column_error
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
@@ -380,7 +380,7 @@ def _find_group_column(plan: OutcomePlan, names: Sequence[str]) -> str | None:
     if plan.group_column is None:
         return None
     if plan.group_column not in names:
-        raise no_group_column(plan.group_column, names)
+        raise make_no_group_column_error(plan.group_column, names)
     return f"{VALUE}{names.index(plan.group_column)}"
 
 

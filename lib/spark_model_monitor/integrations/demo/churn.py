@@ -66,7 +66,7 @@ class Law:
             if value:
                 log_odds += weight * (customers[feature] == value).to_numpy(np.float64)
             else:
-                log_odds += weight * _standardised(customers[feature], *SPREADS[feature])
+                log_odds += weight * _standardize(customers[feature], *SPREADS[feature])
         probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
         return probabilities
 
@@ -128,9 +128,9 @@ def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
 
 def explanation() -> dict[str, Any]:
     """An explanation request, as in an analysis_config.json: what moves the score away from that of `TYPICAL`."""
-    asked = {"baseline": [list(TYPICAL)], "num_samples": 100, "seed": 1}
+    shap_config = {"baseline": [list(TYPICAL)], "num_samples": 100, "seed": 1}
     answers = {"label_headers": [SCORE]}
-    return {"label": LABEL, "predicted_label": SCORE, "predictor": answers, "methods": {"shap": asked}}
+    return {"label": LABEL, "predicted_label": SCORE, "predictor": answers, "methods": {"shap": shap_config}}
 
 
 def validation_table(baseline: pd.DataFrame) -> pd.DataFrame:
@@ -193,7 +193,7 @@ def to_csv(table: pd.DataFrame, *, header: bool) -> str:
     return text
 
 
-def _standardised(values: pd.Series, centre: float, spread: float) -> NDArray[np.float64]:
+def _standardize(values: pd.Series, centre: float, spread: float) -> NDArray[np.float64]:
     deviations = (values.to_numpy(np.float64, na_value=centre) - centre) / spread
     limited: NDArray[np.float64] = np.clip(deviations, -LARGEST_DEVIATION, LARGEST_DEVIATION)
     return limited

@@ -56,8 +56,8 @@ def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, tr
         "output_path": "reports/{name}",
     }
     starts = f"{traffic.start + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
-    said = {"defaults": {"cron": "0 * * * *", "starts": starts, "variables": variables}, "entries": entries}
-    text = json.dumps(said | ({"sinks": sinks} if sinks else {}), indent=1)
+    fleet = {"defaults": {"cron": "0 * * * *", "starts": starts, "variables": variables}, "entries": entries}
+    text = json.dumps(fleet | ({"sinks": sinks} if sinks else {}), indent=1)
     LocalStorage().write(str(folder / FLEET), text.encode())
 
 

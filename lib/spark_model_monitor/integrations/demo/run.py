@@ -59,13 +59,15 @@ from spark_model_monitor.stopping import run_to_its_end, shell_status
 NAMED = 3
 
 
-def moved(baseline: AttributionReport, current: AttributionReport) -> str:
+def describe_attributions(baseline: AttributionReport, current: AttributionReport) -> str:
     """The sentence on the features that move the model's first output most in the window, without a line end."""
     (_, now), *_ = current.values.items()
     (_, before), *_ = baseline.values.items()
     largest = sorted(now, key=lambda name: -now[name])[:NAMED]
-    told = ", ".join(f"{name} by {now[name]:.3f} (in the baseline by {before.get(name, 0.0):.3f})" for name in largest)
-    return f"What moved the predictions there, on average: {told}."
+    changes = ", ".join(
+        f"{name} by {now[name]:.3f} (in the baseline by {before.get(name, 0.0):.3f})" for name in largest
+    )
+    return f"What moved the predictions there, on average: {changes}."
 
 
 DAY_PAGE = "history.html"
@@ -77,27 +79,31 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
 
     baseline: of the data. attributions: of the model.
     """
+    # Two monitors look at each hour: one at the data, one at what moves the predictions
     config = AnalysisConfig.from_json((output / ANALYSIS).read_text(encoding="utf-8"))
     explaining = ExplainabilityMonitor(AttributionMeasures.of(config, churn.score, baseline=str(attributions)))
-    known = read_baseline(baseline).with_attributions(read_shares(str(attributions)))
+    data_baseline = read_baseline(baseline).with_attributions(read_shares(str(attributions)))
     watched: tuple[tuple[str, Monitor, StoredBaseline, Path], ...] = (
-        (HOURS, DataQualityMonitor(), known, baseline),
+        (HOURS, DataQualityMonitor(), data_baseline, baseline),
         (EXPLAINED, explaining, read_baseline(attributions, explaining), attributions),
     )
+    # The hour that the command reports has its quality estimated before its labels come
     start = traffic.start + timedelta(hours=MONITORED_HOUR)
     estimate_hour(output, Window(start, start + timedelta(hours=1)))
+    # An alarm carries the time of its first hour from run to run, by the monitor's folder
     since: dict[str, dict[str, str]] = {}
     for hour in range(traffic.hours):
         start = traffic.start + timedelta(hours=hour)
         end = start + timedelta(hours=1)
         window = Window(start, end)
         path = str(output / CAPTURES)
-        with read_data(path, CaptureFormat(), names=known.names, window=window, engine="local") as data:
+        with read_data(path, CaptureFormat(), names=data_baseline.names, window=window, engine="local") as data:
             context = RunContext(start, end, model=DAY_MODEL)
-            for folder, monitor, against, place in watched:
+            # Each monitor's report of the hour lies in the hour's folder below that of the monitor
+            for folder, monitor, against, baseline_path in watched:
                 findings = run_monitoring(data, monitor, against, context=context, since=since.get(folder))
                 since[folder] = list_alarm_starts(findings.results, format_moment(start))
-                reference = baselines.to_run(str(place), monitor=monitor)
+                reference = baselines.to_run(str(baseline_path), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
         if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
             request = command.Request([str(output / HOURS), str(output / EXPLAINED)])
@@ -108,9 +114,9 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
 def estimate_hour(output: Path, window: Window) -> None:
     """Estimate the model's quality in an hour without labels, below `output`, by the validation set's baseline."""
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
-    known = str(output / QUALITY)
+    quality_path = str(output / QUALITY)
     labelled = outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local")
-    run_baseline(labelled, ModelQualityMonitor(plan)).write(known)
+    run_baseline(labelled, ModelQualityMonitor(plan)).write(quality_path)
     flags = {
         "--analysis-type": "ESTIMATED_QUALITY",
         "--problem-type": plan.problem_type.value,
@@ -120,7 +126,7 @@ def estimate_hour(output: Path, window: Window) -> None:
         "--probability-attribute": "1",
         "--start-time": format_moment(window.start),
         "--end-time": format_moment(window.end),
-        "--baseline": known,
+        "--baseline": quality_path,
         "--output-path": str(output / ESTIMATED),
     }
     config = build_config(
@@ -128,12 +134,12 @@ def estimate_hour(output: Path, window: Window) -> None:
     )
     monitor = monitor_for(config)
     with read_source(LocalEngine(), config) as data:
-        run_monitoring(data, monitor, read_baseline(known, monitor)).write(config.output_path)
+        run_monitoring(data, monitor, read_baseline(quality_path, monitor)).write(config.output_path)
 
 
-def expected(found: EstimatedQuality, before: Metrics) -> str:
+def describe_expected_accuracy(estimate: EstimatedQuality, before: Metrics) -> str:
     """The sentence on the expected accuracy in an hour without labels, without a line end."""
-    accuracy = next(metric for metric in found.metrics if metric.name == "accuracy")
+    accuracy = next(metric for metric in estimate.metrics if metric.name == "accuracy")
     low, high = accuracy.interval or (accuracy.value, accuracy.value)
     return (
         f"Before its labels come, the accuracy of that hour is estimated: {accuracy.value:.2f}, from {low:.2f} to {high:.2f}, "
@@ -174,7 +180,7 @@ def main(
     out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `submit`.
     watch: monitors the whole day.
     """
-    options = _parser().parse_args(argv)
+    options = _make_parser().parse_args(argv)
     try:
         if options.fleet:
             return fleet.main(options.output, out or sys.stdout)
@@ -193,7 +199,7 @@ def submit(job: str, flags: Sequence[str]) -> int:
     return shell_status(run_to_its_end(subprocess.Popen(command)))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spark-model-monitor demo",
         description="Generate a synthetic churn data set, make its baseline, compare an hour of captured traffic with it, and "
@@ -220,11 +226,12 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     start = traffic.start + timedelta(hours=MONITORED_HOUR)
     end = start + timedelta(hours=1)
 
-    _step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
+    _print_step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
     started = time.monotonic()
     write_data_set(output, rows=rows, traffic=traffic)
-    _step(out, f"    done in {time.monotonic() - started:.1f} s")
+    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
 
+    # The flags of the three jobs; each job is printed with them as a command that the user may repeat
     baseline = {
         "--dataset-source": str(output / BASELINE),
         "--dataset-format": "csv",
@@ -248,30 +255,32 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
         "--output-path": str(output / ATTRIBUTIONS),
     }
     data = {**baseline, "--predictions": ",".join(OUTPUTS)}
+    # A job that fails ends the demo with its status
     jobs = (("2/5", "baseline", data), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
     for step, job, flags in jobs:
         words = [word for pair in flags.items() for word in pair]
-        _step(out, f"{step} running the job: spark-model-monitor submit {job} {shlex.join(words)}")
+        _print_step(out, f"{step} running the job: spark-model-monitor submit {job} {shlex.join(words)}")
         started = time.monotonic()
         status = start_job(job, words)
         if status:
             sys.stderr.write(f"The job {job} ended with exit status {status}; its own message stands above.\n")
             return status
-        _step(out, f"    done in {time.monotonic() - started:.1f} s")
+        _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
 
-    _step(out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, here and without a JVM")
+    _print_step(out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, here and without a JVM")
     started = time.monotonic()
     day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
-    _step(out, f"    done in {time.monotonic() - started:.1f} s")
+    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
 
+    # The summary: what the baseline holds, where the files are, and what was wrong in the monitored hour
     before = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
     headline = write_headline(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
     folders = (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}")
-    moving = moved(*(_read(output / folder, AttributionReport) for folder in folders))
-    estimate = expected(_read(output / ESTIMATED, EstimatedQuality), _read(output / QUALITY, Metrics))
+    moving = describe_attributions(*(_read(output / folder, AttributionReport) for folder in folders))
+    estimate = describe_expected_accuracy(_read(output / ESTIMATED, EstimatedQuality), _read(output / QUALITY, Metrics))
     day_page = f"See the day: {day.resolve().as_uri()}"
-    out.write(f"\n{_found(before)}\n{_places(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n")
+    out.write(f"\n{_statistics_table(before)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n")
     return 0
 
 
@@ -281,16 +290,16 @@ def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
     return document.from_json(file.read_text(encoding="utf-8"), str(file))
 
 
-def _found(statistics: Statistics) -> str:
+def _statistics_table(statistics: Statistics) -> str:
     """The table of all features."""
     rows = [[row[key] for key in SHOWN.values()] for row in as_rows(statistics)]
     return f"{statistics.dataset.item_count:,} rows, {len(rows)} features\n\n{format_table(list(SHOWN), rows)}"
 
 
-def _places(output: Path) -> str:
+def _list_files(output: Path) -> str:
     results = output / RESULTS
     report = output / REPORT
-    places = [
+    descriptions = [
         [str(output / BASELINE), "the data set that was baselined"],
         [str(results / Statistics.FILE_NAME), "what was found in it, for every feature"],
         [str(results / Constraints.FILE_NAME), "what later data is expected to keep to"],
@@ -303,10 +312,10 @@ def _places(output: Path) -> str:
         [str(output / GROUND_TRUTH), "the labels that came in later"],
         [str(output / FAULT_HOUR), "what was made to go wrong with that day"],
     ]
-    width = max(len(path) for path, _ in places)
-    return "".join(f"{path.ljust(width)}  {meaning}\n" for path, meaning in places)
+    width = max(len(path) for path, _ in descriptions)
+    return "".join(f"{path.ljust(width)}  {meaning}\n" for path, meaning in descriptions)
 
 
-def _step(out: TextIO, text: str) -> None:
+def _print_step(out: TextIO, text: str) -> None:
     out.write(f"{text}\n")
     out.flush()  # before the job's process writes to the same terminal

@@ -91,15 +91,15 @@ def captures(traffic: Traffic) -> dict[str, str]:
     meet the columns of `churn.baseline_table` by position.
     """
     files: dict[str, str] = {}
-    for hour in _requests(traffic):
+    for hour in _generate_requests(traffic):
         inputs = churn.to_csv(hour.sent, header=False).splitlines()
         outputs = churn.to_csv(hour.answered, header=False).splitlines()
         quarters = hour.milliseconds * FILES_PER_HOUR // _HOUR_MILLISECONDS
         for quarter in range(FILES_PER_HOUR):
             rows = np.flatnonzero(quarters == quarter)
             if len(rows):
-                lines = [_capture_line(hour, row, inputs[row], outputs[row]) for row in rows]
-                files[_capture_path(hour, quarter, int(hour.milliseconds[rows[0]]))] = "".join(lines)
+                lines = [_format_capture_line(hour, row, inputs[row], outputs[row]) for row in rows]
+                files[_make_capture_path(hour, quarter, int(hour.milliseconds[rows[0]]))] = "".join(lines)
     return files
 
 
@@ -111,13 +111,13 @@ def ground_truth(traffic: Traffic) -> dict[str, str]:
     with the same value: `label_counts` has the numbers.
     """
     lines: defaultdict[datetime, list[str]] = defaultdict(list)
-    for hour in _requests(traffic):
+    for hour in _generate_requests(traffic):
         shuffled = np.random.default_rng([traffic.seed, 2, hour.number]).permutation(traffic.per_hour)
         never, late, twice, _ = map(set, np.split(shuffled, np.cumsum(_irregular(traffic.per_hour))))
         for row in range(traffic.per_hour):
             if row in never:
                 continue
-            line = _label_line(hour, row)
+            line = _format_label_line(hour, row)
             lines[hour.start + timedelta(hours=LATE_HOURS if row in late else 0)].append(line)
             if row in twice:
                 lines[hour.start + timedelta(hours=1)].append(line)
@@ -130,7 +130,7 @@ def label_counts(traffic: Traffic) -> LabelCounts:
     return LabelCounts(lines=traffic.hours * traffic.per_hour - never + twice, late=late, never=never, twice=twice)
 
 
-def planted(traffic: Traffic) -> dict[str, object]:
+def describe_fault(traffic: Traffic) -> dict[str, object]:
     """The content of `fault.json`: what a monitor should find in `traffic`, and where.
 
     `fault` is null if there is none, or the traffic ends before it begins.
@@ -140,8 +140,8 @@ def planted(traffic: Traffic) -> dict[str, object]:
         fault = traffic.fault
     return {
         "traffic": {
-            "start": _timestamp(traffic.start),
-            "end": _timestamp(traffic.start + timedelta(hours=traffic.hours)),
+            "start": _format_timestamp(traffic.start),
+            "end": _format_timestamp(traffic.start + timedelta(hours=traffic.hours)),
             "captures": traffic.hours * traffic.per_hour,
         },
         "fault": None
@@ -151,10 +151,10 @@ def planted(traffic: Traffic) -> dict[str, object]:
             "feature": fault.feature,
             "client": fault.client,
             "factor": fault.factor,
-            "start": _timestamp(traffic.start + timedelta(hours=traffic.sound_hours)),
+            "start": _format_timestamp(traffic.start + timedelta(hours=traffic.sound_hours)),
             "captures": sum(
                 int((hour.clients == fault.client).sum())
-                for hour in _requests(traffic)
+                for hour in _generate_requests(traffic)
                 if hour.number >= traffic.sound_hours
             ),
             "follow_up": list(fault.follow_up),
@@ -182,7 +182,7 @@ class _Hour:
     file_ids: tuple[UUID, ...]  # one per quarter
 
 
-def _requests(traffic: Traffic) -> Iterator[_Hour]:
+def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
     """Each hour has a random stream of its own, so that an hour is the same however many follow it."""
     for number in range(traffic.hours):
         rng = np.random.default_rng([traffic.seed, 1, number])
@@ -202,9 +202,9 @@ def _requests(traffic: Traffic) -> Iterator[_Hour]:
             answered=pd.DataFrame({"prediction": churn.decide(scores), "probability": scores}),
             labels=labels,
             clients=clients,
-            event_ids=_uuids(traffic.per_hour, rng),
-            inference_ids=_uuids(traffic.per_hour, rng),
-            file_ids=_uuids(FILES_PER_HOUR, rng),
+            event_ids=_draw_uuids(traffic.per_hour, rng),
+            inference_ids=_draw_uuids(traffic.per_hour, rng),
+            file_ids=_draw_uuids(FILES_PER_HOUR, rng),
         )
 
 
@@ -215,19 +215,19 @@ def _with_fault(customers: pd.DataFrame, hit: NDArray[np.bool_], fault: Defect) 
     return sent
 
 
-def _uuids(count: int, rng: np.random.Generator) -> tuple[UUID, ...]:
+def _draw_uuids(count: int, rng: np.random.Generator) -> tuple[UUID, ...]:
     return tuple(UUID(bytes=rng.bytes(16), version=4) for _ in range(count))
 
 
-def _capture_path(hour: _Hour, quarter: int, first_millisecond: int) -> str:
-    minutes, rest = divmod(first_millisecond, 60_000)
-    seconds, milliseconds = divmod(rest, 1_000)
+def _make_capture_path(hour: _Hour, quarter: int, first_millisecond: int) -> str:
+    minutes, millisecond_of_minute = divmod(first_millisecond, 60_000)
+    seconds, milliseconds = divmod(millisecond_of_minute, 1_000)
     name = f"{minutes:02d}-{seconds:02d}-{milliseconds:03d}-{hour.file_ids[quarter]}.jsonl"
     return f"{ENDPOINT}/{VARIANT}/{hour.start:%Y/%m/%d/%H}/{name}"
 
 
-def _capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str:
-    return _json_line(
+def _format_capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str:
+    return _format_json_line(
         {
             "captureData": {
                 "endpointInput": _half("INPUT", "text/csv", sent),
@@ -236,7 +236,7 @@ def _capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str:
             "eventMetadata": {
                 "eventId": str(hour.event_ids[row]),
                 "inferenceId": str(hour.inference_ids[row]),
-                "inferenceTime": _timestamp(hour.start + timedelta(milliseconds=int(hour.milliseconds[row]))),
+                "inferenceTime": _format_timestamp(hour.start + timedelta(milliseconds=int(hour.milliseconds[row]))),
                 "customAttributes": [f"client={hour.clients[row]}"],
             },
             "eventVersion": "0",
@@ -248,8 +248,8 @@ def _half(mode: str, content_type: str, data: str) -> dict[str, str]:
     return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": "CSV"}
 
 
-def _label_line(hour: _Hour, row: int) -> str:
-    return _json_line(
+def _format_label_line(hour: _Hour, row: int) -> str:
+    return _format_json_line(
         {
             "groundTruthData": {"data": str(hour.labels[row]), "encoding": "CSV"},
             "eventMetadata": {"eventId": str(hour.inference_ids[row])},
@@ -264,11 +264,11 @@ def _irregular(per_hour: int) -> tuple[int, int, int]:
     return never, late, twice
 
 
-def _json_line(record: Mapping[str, object]) -> str:
+def _format_json_line(record: Mapping[str, object]) -> str:
     return json.dumps(record, separators=(",", ":")) + "\n"
 
 
-def _timestamp(moment: datetime) -> str:
+def _format_timestamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -296,8 +296,8 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
     files |= {f"{CAPTURES}/{path}": text for path, text in captures(traffic).items()}
     files |= {f"{GROUND_TRUTH}/{path}": text for path, text in ground_truth(traffic).items()}
     files[ANALYSIS] = json.dumps(churn.explanation(), indent=2) + "\n"
-    files[FAULT_HOUR] = json.dumps(planted(traffic), indent=2) + "\n"
-    _refuse_others(directory, files)
+    files[FAULT_HOUR] = json.dumps(describe_fault(traffic), indent=2) + "\n"
+    _refuse_other_files(directory, files)
     try:
         for path, text in files.items():
             target = directory / path
@@ -307,18 +307,18 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
             if not target.is_file() or target.read_bytes() != content:
                 target.write_bytes(content)
     except OSError as error:
-        place = error.filename or directory
+        failed_path = error.filename or directory
         reason = error.strerror or type(error).__name__
         raise OutputFailed(
-            f"{place} can't be written ({reason}); give a directory of your own with --output"
+            f"{failed_path} can't be written ({reason}); give a directory of your own with --output"
         ) from error
 
 
-def _refuse_others(directory: Path, files: Mapping[str, str]) -> None:
+def _refuse_other_files(directory: Path, files: Mapping[str, str]) -> None:
     for folder in (CAPTURES, GROUND_TRUTH):
-        for found in sorted((directory / folder).rglob("*.jsonl")):
-            if found.relative_to(directory).as_posix() not in files:
+        for existing_file in sorted((directory / folder).rglob("*.jsonl")):
+            if existing_file.relative_to(directory).as_posix() not in files:
                 raise BadConfiguration(
-                    f"{found} is no file of this data set, and jobs would read it along; "
+                    f"{existing_file} is no file of this data set, and jobs would read it along; "
                     f"remove {directory / folder} or give an empty directory with --output"
                 )

@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.emr.endings import (
+    derive_exit_status,
     error_sentences,
-    exit_status_of,
-    message_of,
+    make_no_message_error,
+    read_message,
     refuse_secrets,
-    without_message,
 )
-from spark_model_monitor.integrations.emr.runs import Run, Shipment, jar_for, line_on, request_of
+from spark_model_monitor.integrations.emr.runs import Run, Shipment, build_request, get_jar, get_spark_line
 from spark_model_monitor.running.configuration.command_line import NAMING, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
@@ -32,10 +32,10 @@ from spark_model_monitor.running.configuration.reading import build_config, read
 from spark_model_monitor.running.inputs.run_inputs import configured_window, unused_window
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
-from spark_model_monitor.spark.launch.deequ_jar import jar_path, without_jar
+from spark_model_monitor.spark.launch.deequ_jar import describe_missing_jar, jar_path
 from spark_model_monitor.spark.launch.java import PINNED
 from spark_model_monitor.spark.launch.package_zip import provide_zip
-from spark_model_monitor.spark.launch.request import Bucket, Request, Target, settings_of
+from spark_model_monitor.spark.launch.request import Bucket, Request, Target, spark_settings
 from spark_model_monitor.spark.launch.spark_command import own_settings
 
 log = logging.getLogger(__name__)
@@ -61,30 +61,37 @@ def run(
     Raises BadConfiguration before anything is uploaded, AwsRefused or RunFailed for remote errors.
     """
     start_logging()
-    config = _examined(request)
+    # What can be wrong on this machine is found before AWS is asked
+    config = _check_config(request)
     output = Bucket.of(config.output_path, "--output-path")
     driver = layout.job_file(request.job, working_directory)
+    # The files that the job needs there: package, JAR and driver
     package = provide_zip(layout.package, cache_directory(environment))
-    remarks = [*_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
+    remarks = [*_list_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
     jar = None
     if layout.needs_deequ(driver):
-        jar = _jar(request, target, environment, remarks)
+        jar = _provide_jar(request, target, environment, remarks)
     shipment = Shipment.of(target, driver, package, jar)
-    settings = _settings(layout, request, remarks)
+    # The request; on EMR Serverless the token makes one that is sent twice start one run
+    settings = _make_settings(layout, request, remarks)
     name = f"spark-model-monitor {driver.stem}"
     token = str(uuid.uuid4())
-    asked = request_of(target, shipment, settings, request.options, request.job_arguments, name=name, token=token)
+    service_request = build_request(
+        target, shipment, settings, request.options, request.job_arguments, name=name, token=token
+    )
     for remark in remarks:
         sys.stderr.write(f"{remark}\n")
     if request.dry_run:
         uploads = {str(parcel.path): parcel.uri for parcel in shipment.parcels()}
-        sys.stdout.write(json.dumps({"uploads": uploads, "request": asked}, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"uploads": uploads, "request": service_request}, indent=2) + "\n")
         return ExitStatus.COMPLETED
     with error_sentences(target):
-        return _run(target, shipment, asked, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause)
+        return _run(
+            target, shipment, service_request, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause
+        )
 
 
-def _jar(request: Request, target: Target, environment: Mapping[str, str], remarks: list[str]) -> Path | None:
+def _provide_jar(request: Request, target: Target, environment: Mapping[str, str], remarks: list[str]) -> Path | None:
     """Deequ's JAR for the target's Spark. A dry run makes no requests."""
     if request.dry_run:
         remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
@@ -92,17 +99,17 @@ def _jar(request: Request, target: Target, environment: Mapping[str, str], remar
     with error_sentences(target):
         import boto3
 
-        line = line_on(target, boto3.client(target.kind.value))
-    jar = jar_for(line, environment)
+        line = get_spark_line(target, boto3.client(target.kind.value))
+    jar = get_jar(line, environment)
     if jar is None:
-        remarks.append(without_jar(line))
+        remarks.append(describe_missing_jar(line))
     return jar
 
 
 def _run(
     target: Target,
     shipment: Shipment,
-    asked: Mapping[str, Any],
+    service_request: Mapping[str, Any],
     output: Bucket,
     encryption: Mapping[str, str],
     pause: Callable[[float], None],
@@ -114,19 +121,19 @@ def _run(
     for parcel in shipment.upload(s3, encryption):
         log.info("put %s to %s, %s bytes", parcel.path.name, parcel.uri, f"{parcel.path.stat().st_size:,}")
     since = datetime.now(timezone.utc) - CLOCKS_APART
-    started = Run.started(target.kind, service, asked)
-    log.info("started %s %s of %s", target.kind.value, started.identifier, started.of)
+    service_run = Run.started(target.kind, service, service_request)
+    log.info("started %s %s of %s", target.kind.value, service_run.identifier, service_run.of)
     if not target.waits:
         return ExitStatus.COMPLETED
-    state = started.wait(service, pause=pause)
-    message = message_of(s3, output, since)
+    state = service_run.wait(service, pause=pause)
+    message = read_message(s3, output, since)
     if message is None:
-        raise without_message(state, started)
+        raise make_no_message_error(state, service_run)
     log.info("%s", message)
-    return exit_status_of(message, state, started)
+    return derive_exit_status(message, state, service_run)
 
 
-def _examined(request: Request) -> JobConfig:
+def _check_config(request: Request) -> JobConfig:
     """The configuration of the job's flags, checked here, before a request to a cluster."""
     refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
     sources = read_sources(request.job_arguments, {})
@@ -139,17 +146,17 @@ def _examined(request: Request) -> JobConfig:
     return config
 
 
-def _remarks(config: JobConfig) -> Iterator[str]:
+def _list_remarks(config: JobConfig) -> Iterator[str]:
     """Likely unintended effects of the job's options."""
     for flag in NAMING:
         path = getattr(config, flag.removeprefix("--").replace("-", "_")) or PREVIOUS
         if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):
             yield f"{flag} is {path!r}, which is looked for on the cluster, not on this machine; write s3://…, or put it there"
-    if whole := unused_window(config):
-        yield whole
+    if window_remark := unused_window(config):
+        yield window_remark
 
 
-def _settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:
-    settings = own_settings(layout, request.columns, "yarn", settings_of(request.options), remarks)
+def _make_settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:
+    settings = own_settings(layout, request.columns, "yarn", spark_settings(request.options), remarks)
     settings.pop("spark.ui.showConsoleProgress", None)
     return settings

@@ -42,7 +42,7 @@ def error_sentences(target: Target) -> Iterator[None]:
         ) from error
     except NoRegionError as error:
         raise BadConfiguration(
-            "no AWS region is set; set AWS_DEFAULT_REGION to the one of the " + _noun(target)
+            "no AWS region is set; set AWS_DEFAULT_REGION to the one of the " + _name_target(target)
         ) from error
     except EndpointConnectionError as error:
         raise AwsRefused(
@@ -50,20 +50,20 @@ def error_sentences(target: Target) -> Iterator[None]:
             "region that has the service"
         ) from error
     except ClientError as error:
-        raise _of_code(error.response.get("Error", {}), error.operation_name, target) from error
+        raise _make_error(error.response.get("Error", {}), error.operation_name, target) from error
     except BotoCoreError as error:
         raise AwsRefused(f"AWS could not be asked ({type(error).__name__}: {error})") from error
     except S3UploadFailedError as error:
         raise AwsRefused(f"the package could not be put below s3://{target.package.name} ({error})") from error
 
 
-def _of_code(answer: dict[str, str], operation: str, target: Target) -> MonitorError:
+def _make_error(answer: dict[str, str], operation: str, target: Target) -> MonitorError:
     code = answer.get("Code", "an unknown error")
-    said = answer.get("Message", "")
+    message = answer.get("Message", "")
     if operation in ("HeadObject", "PutObject", "GetObject"):
         where = f"s3://{target.package.name}"
     else:
-        where = _noun(target)
+        where = _name_target(target)
     if code in ("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"):
         return AwsRefused(
             f"{operation} on {where} is not allowed ({code}); docs/emr.md lists the permissions that are needed"
@@ -75,21 +75,23 @@ def _of_code(answer: dict[str, str], operation: str, target: Target) -> MonitorE
     if code in ("301", "PermanentRedirect", "IllegalLocationConstraintException"):
         return BadConfiguration(f"bucket {target.package.name} lies in another region; set AWS_DEFAULT_REGION to it")
     if code in ("ResourceNotFoundException", "ClusterNotFound") or (
-        code == "InvalidRequestException" and "not valid" in said
+        code == "InvalidRequestException" and "not valid" in message
     ):
         return BadConfiguration(
-            f"there is no {_noun(target)} in this region and account; look at the identifier and region"
+            f"there is no {_name_target(target)} in this region and account; look at the identifier and region"
         )
     if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
         if target.kind is Kind.EMR:
             flag = "--cluster-id"
         else:
             flag = "--application-id"
-        return AwsRefused(f"the {_noun(target)} takes no job now ({said or code}); start it, or name another by {flag}")
-    return AwsRefused(f"{operation} on {where} failed ({code}: {said})")
+        return AwsRefused(
+            f"the {_name_target(target)} takes no job now ({message or code}); start it, or name another by {flag}"
+        )
+    return AwsRefused(f"{operation} on {where} failed ({code}: {message})")
 
 
-def _noun(target: Target) -> str:
+def _name_target(target: Target) -> str:
     if target.kind is Kind.EMR:
         kind = "EMR cluster"
     else:
@@ -100,7 +102,7 @@ def _noun(target: Target) -> str:
 MESSAGE = "message"
 
 
-def exit_status_of(message: str, state: State, run: Run) -> int:
+def derive_exit_status(message: str, state: State, run: Run) -> int:
     """The job's own exit status, as far as its message shows it: a service reports only success or failure.
 
     Source: C1.6 for the texts; C11b for the statuses.
@@ -117,7 +119,7 @@ def exit_status_of(message: str, state: State, run: Run) -> int:
     return parse_exit_status(message)
 
 
-def message_of(s3: Any, output: Bucket, since: datetime) -> str | None:
+def read_message(s3: Any, output: Bucket, since: datetime) -> str | None:
     """The message that the job left beside its results; None if there is none, or only an earlier run's.
 
     since: when the run was started, by this machine's clock.
@@ -136,7 +138,7 @@ def message_of(s3: Any, output: Bucket, since: datetime) -> str | None:
     return text
 
 
-def without_message(state: State, run: Run) -> RunFailed:
+def make_no_message_error(state: State, run: Run) -> RunFailed:
     """The error of a run without a message: it was stopped, or never reached our code."""
     reason = f" ({state.reason})" if state.reason else ""
     return RunFailed(
@@ -156,15 +158,15 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
     for position, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         following = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
-        what = _secret_in(argument, name, following)
-        if what:
+        secret = _find_secret(argument, name, following)
+        if secret:
             raise BadConfiguration(
-                f"argument {position + 1} ({what}) holds a secret, and EMR shows the arguments of a step to everyone who may "
+                f"argument {position + 1} ({secret}) holds a secret, and EMR shows the arguments of a step to everyone who may "
                 "look at it; give the role of the job the permission instead, or set a variable on the cluster"
             )
 
 
-def _secret_in(argument: str, name: str, following: str) -> str | None:
+def _find_secret(argument: str, name: str, following: str) -> str | None:
     """The kind of secret in an argument; None for none."""
     if _ACCESS_KEY.search(argument):
         return "an access key"

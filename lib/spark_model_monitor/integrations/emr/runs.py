@@ -20,8 +20,8 @@ from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.layout import hash_file
 from spark_model_monitor.spark.launch import package_zip
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
-from spark_model_monitor.spark.launch.java import SparkLine, line_of
-from spark_model_monitor.spark.launch.request import Bucket, Kind, SparkOption, Target, settings_of, words_of
+from spark_model_monitor.spark.launch.java import SparkLine, find_line
+from spark_model_monitor.spark.launch.request import Bucket, Kind, SparkOption, Target, option_words, spark_settings
 
 log = logging.getLogger(__name__)
 
@@ -110,27 +110,27 @@ PYTHON = "python3.11"
 """Available on all; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
 
 
-def line_on(target: Target, service: Any) -> SparkLine:
+def get_spark_line(target: Target, service: Any) -> SparkLine:
     """The line of Spark of the target's release. service: boto3's client for it.
 
     Raises BadConfiguration for a release that jobs don't run on.
     """
-    label = _label_of(target, service)
+    label = _get_release_label(target, service)
     for beginning, version in LINES.items():
         if label.startswith(beginning):
-            return line_of(version)
+            return find_line(version)
     raise BadConfiguration(
         f"{target.identifier} has the release {label!r}; jobs run on {' and '.join(f'{name}x' for name in LINES)}"
     )
 
 
-def _label_of(target: Target, service: Any) -> str:
+def _get_release_label(target: Target, service: Any) -> str:
     if target.kind is Kind.EMR:
         return str(service.describe_cluster(ClusterId=target.identifier)["Cluster"].get("ReleaseLabel", ""))
     return str(service.get_application(applicationId=target.identifier)["application"].get("releaseLabel", ""))
 
 
-def jar_for(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
+def get_jar(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
     """Deequ's JAR for a line of Spark; None where there is none, and jobs do without it."""
     if is_had(environment, line):
         return provide_jar(environment)
@@ -143,7 +143,7 @@ LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
 DRIVER_VARIABLES = {Kind.EMR: "spark.yarn.appMasterEnv", Kind.SERVERLESS: "spark.emr-serverless.driverEnv"}
 
 
-def request_of(
+def build_request(
     target: Target,
     shipment: Shipment,
     settings: Mapping[str, str],
@@ -158,7 +158,7 @@ def request_of(
     settings: of Spark, below those of `options`. arguments: the job's. name: the step's. token: makes a repeated request the
     same one (serverless only).
     """
-    spark = _spark_words(target, shipment, settings, options)
+    spark = _build_spark_words(target, shipment, settings, options)
     if target.kind is Kind.EMR:
         words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
         run = {"Jar": "command-runner.jar", "Args": words}
@@ -179,27 +179,27 @@ def request_of(
     }
 
 
-def _spark_words(
+def _build_spark_words(
     target: Target, shipment: Shipment, settings: Mapping[str, str], options: Sequence[SparkOption]
 ) -> list[str]:
     words = []
-    for key, value in {**settings, **_python_settings(target.kind, shipment, options)}.items():
+    for key, value in {**settings, **_get_python_settings(target.kind, shipment, options)}.items():
         words += ["--conf", f"{key}={value}"]
     ours = {
         "--py-files": [shipment.package.uri],
         "--jars": [shipment.jar.uri] if shipment.jar else [],
         "--archives": [f"{shipment.environment_uri}#environment"] if shipment.environment_uri else [],
     }
-    return words + words_of(options, ours, LEFT_OUT)
+    return words + option_words(options, ours, LEFT_OUT)
 
 
-def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
+def _get_python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
     """The Python of driver and executors: the environment's, else the release's, unless the user names one."""
     driver = DRIVER_VARIABLES[kind]
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
     if shipment.environment_uri:
         return dict.fromkeys(names, package_zip.PYTHON)
-    settings = settings_of(options)
+    settings = spark_settings(options)
     if "spark.pyspark.python" in settings or any(name in settings for name in names):
         return {}
     return dict.fromkeys(names, PYTHON)
@@ -242,21 +242,22 @@ class Run:
             status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
             failure = status.get("FailureDetails") or {}
             change = status.get("StateChangeReason") or {}
-            said = failure.get("Reason"), failure.get("Message"), change.get("Message")
-            return State(status["State"], "; ".join(filter(None, said)))
+            reasons = failure.get("Reason"), failure.get("Message"), change.get("Message")
+            return State(status["State"], "; ".join(filter(None, reasons)))
         run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
         return State(run["state"], run.get("stateDetails") or "")
 
     def wait(self, client: Any, *, pause: Callable[[float], None] = time.sleep) -> State:
         """Its state when it has ended; each change on the way is logged."""
-        seen = [""]
+        last_name = ""
         began = time.monotonic()
 
         def look() -> State:
+            nonlocal last_name
             state = self.state(client)
-            if state.name != seen[0]:
+            if state.name != last_name:
                 log.info("%s %s is %s, %.0f s", self.kind.value, self.identifier, state.name, time.monotonic() - began)
-                seen[0] = state.name
+                last_name = state.name
             return state
 
         running = retry_if_result(lambda state: state.name not in ENDED_WELL[self.kind] + ENDED_BADLY[self.kind])

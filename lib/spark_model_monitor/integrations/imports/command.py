@@ -14,16 +14,23 @@ from spark_model_monitor.integrations.imports.descriptions import (
     Definition,
     Described,
     ScheduleDescription,
-    capture_prefix_of,
-    definition_of,
-    described,
-    schedule_of,
+    check_answer,
+    read_capture_prefix,
+    read_definition,
+    read_schedule,
 )
-from spark_model_monitor.integrations.imports.jobs import JobVariables, dag_text, entry_of, env_text, jobs_of, window_of
+from spark_model_monitor.integrations.imports.jobs import (
+    JobVariables,
+    build_entry,
+    build_jobs,
+    format_env_file,
+    get_window,
+    render_dag,
+)
 from spark_model_monitor.storage import LocalStorage
 
 
-def sagemaker_client(region: str | None) -> Any:
+def make_sagemaker_client(region: str | None) -> Any:
     """A client for the region, or for that of the user's own settings; boto3 finds the credentials.
 
     Raises MissingDependency without boto3, BadInput if there is no region.
@@ -37,29 +44,29 @@ def sagemaker_client(region: str | None) -> Any:
         raise BadInput(f"the account can't be asked: {error}; name a region with --region") from error
 
 
-def answers_on(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
+def fetch_answers(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
     """The API's descriptions of a schedule, its job definition and its endpoint, as far as they exist.
 
     Raises BadInput if the API does not answer.
     """
     from botocore import xform_name
 
-    described = _ask(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
+    described = _call_api(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
     yield described
     config = described["MonitoringScheduleConfig"]
     if "MonitoringJobDefinitionName" in config:
         kind = config.get("MonitoringType", "DataQuality")
         method = xform_name(f"Describe{kind}JobDefinition")
-        definition = _ask(client, method, JobDefinitionName=config["MonitoringJobDefinitionName"])
+        definition = _call_api(client, method, JobDefinitionName=config["MonitoringJobDefinitionName"])
         yield definition
         job_input = definition[f"{kind}JobInput"]
     else:
         job_input = config["MonitoringJobDefinition"]["MonitoringInputs"][0]
     if "EndpointInput" in job_input:
-        yield _ask(client, "describe_endpoint", EndpointName=job_input["EndpointInput"]["EndpointName"])
+        yield _call_api(client, "describe_endpoint", EndpointName=job_input["EndpointInput"]["EndpointName"])
 
 
-def _ask(client: Any, method: str, **named: str) -> Mapping[str, Any]:
+def _call_api(client: Any, method: str, **named: str) -> Mapping[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -76,7 +83,7 @@ S3_ELSEWHERE = (
 
 
 @dataclass(frozen=True)
-class Moved:
+class ConvertedSchedule:
     """One imported schedule: its files by name, and the remarks on it."""
 
     name: str
@@ -107,16 +114,22 @@ def import_schedules(
     Raises BadDocument for an invalid answer, or one whose name leads to files elsewhere, BadConfiguration if one is
     missing or a file exists already, OutputFailed if a file can't be written.
     """
-    moved = moved_over([described(content, where) for where, content in answers], captures, dags_for)
-    if apart := [each.name for each in moved if "/" in each.name]:
-        raise BadDocument(f"{', '.join(map(repr, apart))}: the name of a schedule names its files, and has no '/'")
-    there = [str(folder / name) for each in moved for name in each.files if (folder / name).exists()]
-    if there and not replace:
-        raise BadConfiguration(f"{', '.join(there)}: is there already; name another --output, or say --replace")
-    for each in moved:
-        for name, text in each.files.items():
+    schedules = convert_schedules([check_answer(content, where) for where, content in answers], captures, dags_for)
+    if names_with_slash := [schedule.name for schedule in schedules if "/" in schedule.name]:
+        raise BadDocument(
+            f"{', '.join(map(repr, names_with_slash))}: the name of a schedule names its files, and has no '/'"
+        )
+    existing_files = [
+        str(folder / name) for schedule in schedules for name in schedule.files if (folder / name).exists()
+    ]
+    if existing_files and not replace:
+        raise BadConfiguration(
+            f"{', '.join(existing_files)}: is there already; name another --output, or say --replace"
+        )
+    for schedule in schedules:
+        for name, text in schedule.files.items():
             LocalStorage().write(str(folder / name), text.encode())
-        out.write(str(each))
+        out.write(str(schedule))
 
 
 def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -129,31 +142,41 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
             raise BadDocument(f"{path}: is no JSON ({error}); give the output of aws sagemaker describe-…") from error
 
 
-def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str | None = None) -> list[Moved]:
+def convert_schedules(
+    answers: Sequence[Described], captures: str | None, dags_for: str | None = None
+) -> list[ConvertedSchedule]:
     """Each schedule among the answers with its files; a job definition without a schedule has only an env file.
 
     Raises BadConfiguration if a schedule's job definition is not among them.
     """
-    schedules = [schedule_of(answer.content) for answer in answers if answer.operation == "DescribeMonitoringSchedule"]
-    defined = (definition_of(answer.content) for answer in answers if answer.operation.endswith("JobDefinition"))
+    # The answers by what they describe; endpoints tell where captures lie
+    schedules = [
+        read_schedule(answer.content) for answer in answers if answer.operation == "DescribeMonitoringSchedule"
+    ]
+    defined = (read_definition(answer.content) for answer in answers if answer.operation.endswith("JobDefinition"))
     definitions = {definition.name: definition for definition in defined}
-    prefixes = dict(capture_prefix_of(answer.content) for answer in answers if answer.operation == "DescribeEndpoint")
+    prefixes = dict(read_capture_prefix(answer.content) for answer in answers if answer.operation == "DescribeEndpoint")
     unknown = [f"not known to botocore, left out: {path}" for answer in answers for path in answer.unknown]
-    moved = []
+    # Each schedule with its job definition, which may stand inside it
+    converted = []
     for schedule in schedules:
-        definition = schedule.inline or _named(definitions, schedule)
+        definition = schedule.inline or _find_definition(definitions, schedule)
         prefix = captures or prefixes.get(definition.source.endpoint or "")
-        moved.append(_moved(definition, schedule, prefix, dags_for))
+        converted.append(_convert_schedule(definition, schedule, prefix, dags_for))
+    # Definitions that no schedule runs
     for name in sorted(definitions.keys() - {schedule.definition_name for schedule in schedules}):
         definition = definitions[name]
-        moved.append(_moved(definition, None, captures or prefixes.get(definition.source.endpoint or "")))
-    if not moved:
+        converted.append(
+            _convert_schedule(definition, None, captures or prefixes.get(definition.source.endpoint or ""))
+        )
+    if not converted:
         raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
-    first = moved[0]
-    return [Moved(first.name, first.files, (*first.remarks, *unknown)), *moved[1:]]
+    # What botocore doesn't know is remarked once, with the first
+    first = converted[0]
+    return [ConvertedSchedule(first.name, first.files, (*first.remarks, *unknown)), *converted[1:]]
 
 
-def _named(definitions: Mapping[str, Definition], schedule: ScheduleDescription) -> Definition:
+def _find_definition(definitions: Mapping[str, Definition], schedule: ScheduleDescription) -> Definition:
     name = schedule.definition_name or ""
     if name in definitions:
         return definitions[name]
@@ -163,25 +186,25 @@ def _named(definitions: Mapping[str, Definition], schedule: ScheduleDescription)
     )
 
 
-def _moved(
+def _convert_schedule(
     definition: Definition, schedule: ScheduleDescription | None, captures: str | None, dags_for: str | None = None
-) -> Moved:
+) -> ConvertedSchedule:
     name = schedule.name if schedule else definition.name
-    jobs = jobs_of(definition, name, captures, window_of(schedule, definition) if schedule else None)
+    jobs = build_jobs(definition, name, captures, get_window(schedule, definition) if schedule else None)
     env_files = {job.job: f"{name}.env" if job.job == "monitor" else f"{name}.{job.job}.env" for job in jobs}
     files = {}
     for job in jobs:
         title = f"{name}: {definition.monitoring_type}, the job {job.job}"
-        files[env_files[job.job]] = env_text(title, job.variables, job.missing)
+        files[env_files[job.job]] = format_env_file(title, job.variables, job.missing)
     if schedule:
-        entry = entry_of(schedule, definition, jobs, env_files)
+        entry = build_entry(schedule, definition, jobs, env_files)
         files[f"{name}.schedule.json"] = entry.to_json() + "\n"
         if dags_for is not None:
-            files[f"{name}_dag.py"] = dag_text(entry, jobs, dags_for)
-    return Moved(name, files, tuple(_remarks(definition, schedule, jobs, env_files)))
+            files[f"{name}_dag.py"] = render_dag(entry, jobs, dags_for)
+    return ConvertedSchedule(name, files, tuple(_list_remarks(definition, schedule, jobs, env_files)))
 
 
-def _remarks(
+def _list_remarks(
     definition: Definition,
     schedule: ScheduleDescription | None,
     jobs: Sequence[JobVariables],

@@ -72,7 +72,7 @@ class ScheduleDescription:
     analysis_end: str | None = None
 
 
-def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
+def read_schedule(content: Mapping[str, Any]) -> ScheduleDescription:
     """The schedule in an answer to DescribeMonitoringSchedule."""
     config = content["MonitoringScheduleConfig"]
     name = content["MonitoringScheduleName"]
@@ -84,26 +84,26 @@ def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
         content["MonitoringScheduleStatus"],
         times.get("ScheduleExpression"),
         config.get("MonitoringJobDefinitionName"),
-        _inline_definition(name, kind, inline) if inline else None,
+        _read_inline_definition(name, kind, inline) if inline else None,
         times.get("DataAnalysisStartTime"),
         times.get("DataAnalysisEndTime"),
     )
 
 
-def definition_of(content: Mapping[str, Any]) -> Definition:
+def read_definition(content: Mapping[str, Any]) -> Definition:
     """The job definition in an answer to one of the four Describe…JobDefinition."""
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
     parts = {part: content.get(f"{kind}{part}", {}) for part in PARTS}
-    return _definition(content["JobDefinitionName"], kind, parts, content)
+    return _make_definition(content["JobDefinitionName"], kind, parts, content)
 
 
-def capture_prefix_of(content: Mapping[str, Any]) -> tuple[str, str | None]:
+def read_capture_prefix(content: Mapping[str, Any]) -> tuple[str, str | None]:
     """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
     prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
     return content["EndpointName"], prefix
 
 
-def _inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Definition:
+def _read_inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Definition:
     if len(content["MonitoringInputs"]) != 1:
         raise BadDocument(
             f"the schedule {name} has {len(content['MonitoringInputs'])} MonitoringInputs; the service takes 1"
@@ -114,10 +114,12 @@ def _inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Defi
         "JobInput": content["MonitoringInputs"][0],
         "JobOutputConfig": content["MonitoringOutputConfig"],
     }
-    return _definition(name, kind, parts, content)
+    return _make_definition(name, kind, parts, content)
 
 
-def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], whole: Mapping[str, Any]) -> Definition:
+def _make_definition(
+    name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], content: Mapping[str, Any]
+) -> Definition:
     baseline, application, job_input, output = (parts[part] for part in PARTS)
     outputs = output["MonitoringOutputs"]
     if not outputs:
@@ -125,7 +127,7 @@ def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], wh
     return Definition(
         name,
         kind,
-        _source(job_input),
+        _read_source(job_input),
         outputs[0]["S3Output"]["S3Uri"].rstrip("/"),
         constraints=baseline.get("ConstraintsResource", {}).get("S3Uri"),
         statistics=baseline.get("StatisticsResource", {}).get("S3Uri"),
@@ -134,8 +136,8 @@ def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], wh
         settings={ours: application.get(name, "") for name, ours in SETTINGS.items()},
         environment=dict(application.get("Environment", {})),
         kms_key=output.get("KmsKeyId"),
-        max_runtime_seconds=whole.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
-        not_needed=tuple(member for member in NOT_NEEDED if member in {*whole, *application, *output}),
+        max_runtime_seconds=content.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
+        not_needed=tuple(member for member in NOT_NEEDED if member in {*content, *application, *output}),
     )
 
 
@@ -154,7 +156,7 @@ ATTRIBUTES = {
 }
 
 
-def _source(job_input: Mapping[str, Any]) -> Source:
+def _read_source(job_input: Mapping[str, Any]) -> Source:
     endpoint = job_input.get("EndpointInput")
     transform = job_input.get("BatchTransformInput")
     members = endpoint or transform or {}
@@ -189,30 +191,32 @@ class Described:
     unknown: tuple[str, ...] = ()
 
 
-def described(content: object, where: str) -> Described:
+def check_answer(content: object, where: str) -> Described:
     """`content` as an answer. where: its file, for errors.
 
     Raises BadDocument if it can't be imported, or is not in an answer's form; MissingDependency without
     botocore.
     """
     if not isinstance(content, Mapping):
-        found = type(content).__name__
-        raise BadDocument(f"{where} is {found}; it has to be a JSON object, as `aws sagemaker describe-…` prints it")
+        type_name = type(content).__name__
+        raise BadDocument(
+            f"{where} is {type_name}; it has to be a JSON object, as `aws sagemaker describe-…` prints it"
+        )
     operation = next((name for member, name in OPERATIONS.items() if member in content), None)
     if operation is None:
         raise BadDocument(
             f"{where} has none of the members {', '.join(OPERATIONS)}; give the output of aws sagemaker "
             "describe-monitoring-schedule, of describe-data-quality-job-definition or one like it, or of describe-endpoint"
         )
-    shape = _service_model().operation_model(operation).output_shape
+    shape = _load_service_model().operation_model(operation).output_shape
     unknown: list[str] = []
-    known = _known(content, shape, unknown)
-    if errors := _faults(known, shape):
+    members = _drop_unknown_members(content, shape, unknown)
+    if errors := _find_faults(members, shape):
         raise BadDocument("\n".join(f"{where}: {error}" for error in errors))
-    return Described(operation, known, tuple(sorted(unknown)))
+    return Described(operation, members, tuple(sorted(unknown)))
 
 
-def _service_model() -> Any:
+def _load_service_model() -> Any:
     with needing(
         "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[s3]'"
     ):
@@ -220,22 +224,25 @@ def _service_model() -> Any:
     return get_session().get_service_model("sagemaker")
 
 
-def _faults(content: Mapping[str, Any], shape: Any) -> list[str]:
+def _find_faults(content: Mapping[str, Any], shape: Any) -> list[str]:
     from botocore.validate import ParamValidator
 
     report: str = ParamValidator().validate(content, shape).generate_report()
     return report.splitlines()
 
 
-def _known(value: Any, shape: Any, unknown: list[str], path: str = "") -> Any:
+def _drop_unknown_members(value: Any, shape: Any, unknown: list[str], path: str = "") -> Any:
     """The value without null members, and without those that the shape lacks; their paths are added to `unknown`."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _OF_BOTO3]
         present = {name: member for name, member in value.items() if name in shape.members and member is not None}
         return {
-            name: _known(member, shape.members[name], unknown, f"{path}{name}.") for name, member in present.items()
+            name: _drop_unknown_members(member, shape.members[name], unknown, f"{path}{name}.")
+            for name, member in present.items()
         }
     if shape.type_name == "list" and isinstance(value, list):
         above = path.rstrip(".")
-        return [_known(item, shape.member, unknown, f"{above}[{index}].") for index, item in enumerate(value)]
+        return [
+            _drop_unknown_members(item, shape.member, unknown, f"{above}[{index}].") for index, item in enumerate(value)
+        ]
     return value

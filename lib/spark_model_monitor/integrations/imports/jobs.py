@@ -19,16 +19,16 @@ from spark_model_monitor.running.scheduling.schedules import DAY_HOURS, Recurren
 _COMPAT = variable_name("compat", OPTIONS["compat"])
 
 
-def env_text(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
+def format_env_file(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
     """The file's text. missing: variables to be filled in, each with where its value may be found."""
-    lines = [f"# {title}", *(f"{name}={_quoted(value)}" for name, value in variables.items())]
+    lines = [f"# {title}", *(f"{name}={_quote(value)}" for name, value in variables.items())]
     for name, where in missing.items():
         lines += ["", f"# To fill in; {where}", f"# {name}="]
-    alike = "# Alarms as the service had them, to the digit; remove the # for as long as you want that."
-    return "\n".join([*lines, "", alike, f"# {_COMPAT}=service", ""])
+    compat_remark = "# Alarms as the service had them, to the digit; remove the # for as long as you want that."
+    return "\n".join([*lines, "", compat_remark, f"# {_COMPAT}=service", ""])
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     """In single quotes, in which neither # nor $ is special."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
@@ -63,7 +63,7 @@ class JobVariables:
     output_folder: str | None = None
 
 
-def jobs_of(
+def build_jobs(
     definition: Definition, schedule: str, captures: str | None, window: ScheduledWindow | None = None
 ) -> tuple[JobVariables, ...]:
     """The jobs of one run of a schedule, in order.
@@ -72,6 +72,7 @@ def jobs_of(
     None if unknown.
     Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
+    # Variables that a merge and a monitoring job share
     source = definition.source
     if definition.kms_key:
         common = {"s3_encryption": "SSE-KMS", "s3_kms_key": definition.kms_key}
@@ -80,31 +81,33 @@ def jobs_of(
     if window is not None:
         common |= {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
     if source.endpoint:
-        place = f"{source.endpoint}/{schedule}"
+        results_folder = f"{source.endpoint}/{schedule}"
     else:
-        place = schedule
+        results_folder = schedule
+    # Where the data is read: results of a batch transform, or an endpoint's captures
     missing: dict[str, str] = {}
     if source.transform_prefix:
-        read = f"{source.transform_prefix.rstrip('/')}/output"
+        data_path = f"{source.transform_prefix.rstrip('/')}/output"
         dataset_format = json.dumps(source.transform_format)
-        common["manifest_root"] = _folder_of_outputs(source.transform_prefix)
+        common["manifest_root"] = _get_outputs_folder(source.transform_prefix)
     else:
-        read = ""
+        data_path = ""
         dataset_format = json.dumps({"sagemakerCaptureJson": {}})
         if captures and source.endpoint:
-            read = f"{captures.rstrip('/')}/{source.endpoint}"
+            data_path = f"{captures.rstrip('/')}/{source.endpoint}"
         else:
             missing["dataset_source"] = (
                 f"the captures of the endpoint {source.endpoint}: give the output of aws sagemaker describe-endpoint "
                 "as well, or --captures PREFIX"
             )
+    # The monitoring job; the only one unless labels are merged first
     monitoring = {
         "analysis_type": _ANALYSES[definition.monitoring_type].value,
-        "dataset_source": read,
+        "dataset_source": data_path,
         "dataset_format": dataset_format,
-        "output_path": f"{definition.output_uri}/{place}",
+        "output_path": f"{definition.output_uri}/{results_folder}",
         **common,
-        **_of_baseline(definition, missing),
+        **_get_baseline_variables(definition, missing),
         **definition.settings,
         "sagemaker_endpoint_name": source.endpoint or "",
         "sagemaker_monitoring_schedule_name": schedule,
@@ -113,25 +116,30 @@ def jobs_of(
     if definition.monitoring_type == "ModelExplainability" and MODEL not in definition.environment:
         missing[MODEL] = "the model that is explained: its file, its address or module:function"
     if definition.monitoring_type not in _WITH_GROUND_TRUTH:
-        return (_job("monitor", monitoring, missing, definition),)
+        return (_build_job("monitor", monitoring, missing, definition),)
+    # The merge writes the records that the monitoring job then reads instead of the captures
     merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
     if source.transform_prefix:
         halves = [_TRANSFORM_OUTPUT]
     else:
         halves = _HALVES[definition.monitoring_type]
     labels = definition.ground_truth or ""
-    merging = {"dataset_source": read, "ground_truth_source": labels, "output_path": merged, **common}
+    merging = {"dataset_source": data_path, "ground_truth_source": labels, "output_path": merged, **common}
     monitoring |= {
         "dataset_source": merged,
         "dataset_format": json.dumps({"sagemakerMergeJson": {"captureIndexNames": halves}}),
     }
-    of_captures = {name: missing.pop(name) for name in ("dataset_source",) if name in missing}
+    # What is missing of the captures is missing of the merge, not of the monitoring job
+    missing_of_merge = {name: missing.pop(name) for name in ("dataset_source",) if name in missing}
     if not definition.ground_truth:
-        of_captures["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
-    return (JobVariables("merge", _given(merging), of_captures), _job("monitor", monitoring, missing, definition))
+        missing_of_merge["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
+    return (
+        JobVariables("merge", _name_variables(merging), missing_of_merge),
+        _build_job("monitor", monitoring, missing, definition),
+    )
 
 
-def _folder_of_outputs(captures: str) -> str:
+def _get_outputs_folder(captures: str) -> str:
     """Where a transform whose captures are there may have its outputs: the bucket, or the parent of a folder."""
     scheme, separator, path = captures.partition("://")
     if separator and scheme != "file":
@@ -139,21 +147,21 @@ def _folder_of_outputs(captures: str) -> str:
     return captures.rstrip("/").rpartition("/")[0] or "/"
 
 
-def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
-    known = {variable_name(option, OPTIONS[option]) for option in OPTIONS}
-    passed = {key: text for key, text in definition.environment.items() if key not in texts}
-    unused = tuple(sorted(passed.keys() - known))
-    return JobVariables(name, _given({**texts, **passed}), missing, unused, HOUR_FOLDER)
+def _build_job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
+    option_variables = {variable_name(option, OPTIONS[option]) for option in OPTIONS}
+    environment = {key: text for key, text in definition.environment.items() if key not in texts}
+    unused = tuple(sorted(environment.keys() - option_variables))
+    return JobVariables(name, _name_variables({**texts, **environment}), missing, unused, HOUR_FOLDER)
 
 
-def _given(texts: Mapping[str, str]) -> dict[str, str]:
+def _name_variables(texts: Mapping[str, str]) -> dict[str, str]:
     """The variables with a text, by the names that our jobs use."""
     return {
         variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in texts.items() if text
     }
 
 
-def _of_baseline(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
+def _get_baseline_variables(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
     if definition.constraints is None:
         job = definition.baselining_job
         missing["baseline_constraints"] = (
@@ -170,33 +178,33 @@ _ANY_HOUR = Recurrence(0, DAY_HOURS)
 """For a schedule without an expression: the service then runs it daily, at an hour of its choice (C10a)."""
 
 
-def entry_of(
+def build_entry(
     schedule: ScheduleDescription, definition: Definition, jobs: Sequence[JobVariables], env_files: Mapping[str, str]
 ) -> Schedule:
     """The entry. env_files: the file of each job's variables by the job's name.
 
     Raises BadConfiguration for an expression or an offset that the service does not have.
     """
-    recurrence = recurrence_of(schedule)
+    recurrence = get_recurrence(schedule)
     return Schedule(
         name=schedule.name,
         monitoring_type=definition.monitoring_type,
         status=ScheduleStatus(schedule.status),
         schedule_expression=schedule.expression,
         cron=recurrence.cron if recurrence else None,
-        window=window_of(schedule, definition),
+        window=get_window(schedule, definition),
         max_runtime_seconds=definition.max_runtime_seconds,
         jobs=tuple(ScheduledJob(job=j.job, env_file=env_files[j.job], output_folder=j.output_folder) for j in jobs),
     )
 
 
-def window_of(schedule: ScheduleDescription, definition: Definition) -> ScheduledWindow:
+def get_window(schedule: ScheduleDescription, definition: Definition) -> ScheduledWindow:
     """The given offsets; without them the period before the run.
 
     Raises BadConfiguration for an expression or an offset that the service does not have.
     Source: C6.2b, C10b, C10c.
     """
-    recurrence = recurrence_of(schedule)
+    recurrence = get_recurrence(schedule)
     before = f"-PT{recurrence.every_hours if recurrence else 1}H"
     start = schedule.analysis_start or definition.source.start_offset or before
     end = schedule.analysis_end or definition.source.end_offset or AT_ITS_END
@@ -205,7 +213,7 @@ def window_of(schedule: ScheduleDescription, definition: Definition) -> Schedule
     return ScheduledWindow(start_offset=start, end_offset=end)
 
 
-def recurrence_of(schedule: ScheduleDescription) -> Recurrence | None:
+def get_recurrence(schedule: ScheduleDescription) -> Recurrence | None:
     """When it runs; None for once, at once."""
     if schedule.expression is None:
         return _ANY_HOUR
@@ -289,12 +297,12 @@ with DAG(
 '''
 
 
-def dag_text(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
+def render_dag(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
     """The DAG's file. jobs: those of the entry, with their variables. python: the interpreter that has our package."""
-    start, end = _offsets(entry.window)
+    start, end = _read_offsets(entry.window)
     longest = entry.max_runtime_seconds
     environment = Environment(autoescape=False, keep_trailing_newline=True)  # Python, in which & is literal
-    environment.filters |= {"text": _literal, "remark": lambda value: _literal(value)[1:-1]}
+    environment.filters |= {"text": _format_literal, "remark": lambda value: _format_literal(value)[1:-1]}
     return environment.from_string(TEMPLATE).render(
         name=entry.name,
         monitoring_type=entry.monitoring_type,
@@ -305,23 +313,23 @@ def dag_text(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
         length=round((end - start).total_seconds()),
         lag=round(-end.total_seconds()),
         timeout=None if longest is None else longest + round(GRACE.total_seconds()),
-        tasks=[_task(job, longest) for job in jobs],
+        tasks=[_describe_task(job, longest) for job in jobs],
     )
 
 
-def _literal(text: str) -> str:
+def _format_literal(text: str) -> str:
     """A text as a literal of both Python and JSON, on one line whatever it contains."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def _offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]:
+def _read_offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]:
     if window is None:
         return timedelta(hours=-1), timedelta(0)
     return read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")
 
 
-def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
-    texts = _by_option(job.variables)
+def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
+    texts = _map_by_option(job.variables)
     arguments = SAID_BY_ARGUMENTS[job.job]
     if longest_seconds is not None:
         texts["max_runtime"] = f"PT{longest_seconds}S"
@@ -335,7 +343,7 @@ def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object
     }
 
 
-def _by_option(variables: Mapping[str, str]) -> dict[str, str]:
+def _map_by_option(variables: Mapping[str, str]) -> dict[str, str]:
     """The variables that our jobs read, by the names of their options, without those of scripts."""
     options = {variable_name(name, option): name for name, option in OPTIONS.items()}
     return {options[variable]: text for variable, text in variables.items() if variable in options}

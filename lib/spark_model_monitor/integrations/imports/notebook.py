@@ -47,7 +47,7 @@ def import_notebook(path: str, output: str | None, offered: frozenset[str], out:
     Raises BadInput if the file is not a notebook, OutputFailed if it can't be written.
     """
     notebook = read_notebook(path)
-    changes = list(changes_of(notebook, offered))
+    changes = list(find_changes(notebook, offered))
     for change in changes:
         out.write(f"cell {change.cell}, line {change.first}\n")
         for mark, text in (("-", change.before), ("+", change.after or ""), ("!", change.reason)):
@@ -55,32 +55,34 @@ def import_notebook(path: str, output: str | None, offered: frozenset[str], out:
     if not changes:
         out.write(f"{path} imports nothing of the SDK\n")
     if output is not None:
-        text = json.dumps(changed(notebook, changes), indent=1, ensure_ascii=False)
+        text = json.dumps(apply_changes(notebook, changes), indent=1, ensure_ascii=False)
         LocalStorage().write(output, f"{text}\n".encode())
 
 
-def changes_of(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Change]:
+def find_changes(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Change]:
     """The imports of the SDK in a notebook's code cells. offered: the names that can be imported here."""
-    for number, cell in enumerate(code_cells(notebook)):
+    for number, cell in enumerate(list_code_cells(notebook)):
         text = "".join(cell["source"])
-        for node in _imports(text):
+        for node in _find_imports(text):
             first = node.lineno
             last = node.end_lineno or node.lineno
             lines = text.splitlines()[first - 1 : last]
             start = len(lines[0].encode()[: node.col_offset].decode())
             end = len(lines[-1].encode()[: node.end_col_offset].decode())
-            yield Change(number, first, last, start, end, "\n".join(lines), *_changed(node, offered))
+            yield Change(number, first, last, start, end, "\n".join(lines), *_change_import(node, offered))
 
 
-def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+def list_code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     """The cells with code."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def changed(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
+def apply_changes(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
     """The notebook with its imports changed; the outputs stay those of the last run."""
-    cells = code_cells(notebook)
-    for change in sorted(changes, key=lambda each: (each.first, each.start), reverse=True):
+    cells = list_code_cells(notebook)
+    for change in sorted(
+        changes, key=lambda change_to_sort: (change_to_sort.first, change_to_sort.start), reverse=True
+    ):
         if change.after is not None:
             lines = "".join(cells[change.cell]["source"]).splitlines()
             before = lines[change.first - 1][: change.start]
@@ -100,7 +102,7 @@ def read_notebook(path: str) -> dict[str, Any]:
     """A notebook's JSON. Raises BadInput if it isn't one."""
     try:
         notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        code_cells(notebook)
+        list_code_cells(notebook)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
             f"{path}: is no notebook that can be read ({type(error).__name__}); name a file .ipynb"
@@ -108,14 +110,14 @@ def read_notebook(path: str) -> dict[str, Any]:
     return notebook
 
 
-def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
+def _find_imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
     """The imports of the SDK in a cell. IPython's own lines (`!pip`, `%matplotlib`, `files = !ls`) are skipped."""
     # a page of HTML takes a try for each line
     if SDK in text:
         lines = _MAGIC.sub("pass", text).splitlines()
     else:
         lines = []
-    for node in ast.walk(_parsed(lines)):
+    for node in ast.walk(_parse_lines(lines)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
@@ -125,39 +127,39 @@ def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
             yield node
 
 
-def _parsed(lines: list[str]) -> ast.Module:
+def _parse_lines(lines: list[str]) -> ast.Module:
     """The code of a cell, with lines that are not Python blanked."""
     for _ in lines:
         try:
             return ast.parse("\n".join(lines))
         except SyntaxError as error:
-            place = min(error.lineno or 1, len(lines)) - 1
-            lines[place] = lines[place][: -len(lines[place].lstrip()) or None] + "pass"
+            line_index = min(error.lineno or 1, len(lines)) - 1
+            lines[line_index] = lines[line_index][: -len(lines[line_index].lstrip()) or None] + "pass"
     return ast.Module([], [])
 
 
-def _changed(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -> tuple[str | None, str]:
+def _change_import(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -> tuple[str | None, str]:
     """The replacement lines of an import, and what can't be changed in it."""
     if isinstance(node, ast.Import):
         return "\n".join(map(_import_line, node.names)), ""
-    here = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
-    there = [alias for alias in node.names if alias not in here]
-    if there:
-        reason = _NOT_HERE.format(names=", ".join(alias.name for alias in there))
+    offered_aliases = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
+    other_aliases = [alias for alias in node.names if alias not in offered_aliases]
+    if other_aliases:
+        reason = _NOT_HERE.format(names=", ".join(alias.name for alias in other_aliases))
     else:
         reason = ""
-    if not here:
+    if not offered_aliases:
         return None, reason
-    lines = [_from(OURS, here), *([_from(str(node.module), there)] if there else [])]
+    lines = [_from(OURS, offered_aliases), *([_from(str(node.module), other_aliases)] if other_aliases else [])]
     return "\n".join(lines), reason
 
 
 def _import_line(alias: ast.alias) -> str:
-    top, *rest = alias.name.split(".")
+    top, *submodules = alias.name.split(".")
     if top != SDK:
         return f"import {alias.name}{f' as {alias.asname}' if alias.asname else ''}"
-    if alias.asname and rest and rest[-1] in NEXT_TO_US:
-        return f"from {OURS} import {rest[-1]} as {alias.asname}"
+    if alias.asname and submodules and submodules[-1] in NEXT_TO_US:
+        return f"from {OURS} import {submodules[-1]} as {alias.asname}"
     return f"import {OURS} as {alias.asname or SDK}"  # names missing here come from the SDK where it is installed
 
 

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.analysis_config import (
     NamedColumns,
     SegmentConfig,
 )
-from spark_model_monitor.errors import BadConfiguration, no_group_column
+from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
 from spark_model_monitor.monitors.bias.analysis import ALL_METHODS, Methods
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.loading import resolve_model
@@ -214,7 +214,7 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     Raises BadConfiguration with one line for each absent column, each with the nearest names.
     """
     if measures.group_column is not None and measures.group_column not in names:
-        raise no_group_column(measures.group_column, names)
+        raise make_no_group_column_error(measures.group_column, names)
     columns = NamedColumns(tuple(names), measures.where)
     config = measures.config
     label = columns.named("label", measures.label)

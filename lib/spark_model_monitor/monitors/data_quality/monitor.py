@@ -29,7 +29,7 @@ from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
-from spark_model_monitor.errors import BadConfiguration, BadState, no_group_column
+from spark_model_monitor.errors import BadConfiguration, BadState, make_no_group_column_error
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
@@ -527,7 +527,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         group = baseline.monitoring.group_column
         if group is not None:
             if group not in names and group not in baseline.names:
-                raise no_group_column(group, names)
+                raise make_no_group_column_error(group, names)
             # A lost column is reported
             if group not in names:
                 group = None

@@ -13,7 +13,7 @@ from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.errors import NeedsSpark, no_group_column
+from spark_model_monitor.errors import NeedsSpark, make_no_group_column_error
 from spark_model_monitor.monitors.protocol import Judged, Scanned
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS
@@ -39,7 +39,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         time = measures.time_column
     group = measures.group_column
     if is_baseline and group is not None and group not in dataset.names:
-        raise no_group_column(group, dataset.names)
+        raise make_no_group_column_error(group, dataset.names)
     # A baseline's runs are of neighbours; a window without runs has no groups to keep
     if is_baseline or not measures.run_rows:
         group = None

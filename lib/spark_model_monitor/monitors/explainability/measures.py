@@ -18,7 +18,7 @@ from spark_model_monitor.documents.analysis_config import (
     PdpMethod,
     ShapMethod,
 )
-from spark_model_monitor.errors import BadConfiguration, no_group_column
+from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
 from spark_model_monitor.monitors.explainability.kernel import count_samples
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.loading import resolve_model
@@ -153,7 +153,7 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
     Source: E1.2.
     """
     if measures.group_column is not None and measures.group_column not in names:
-        raise no_group_column(measures.group_column, names)
+        raise make_no_group_column_error(measures.group_column, names)
     config = measures.config
     columns = NamedColumns(tuple(names), measures.where)
     # What is no feature: labels, excluded columns, the column that rows are joined by

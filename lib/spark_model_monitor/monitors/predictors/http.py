@@ -20,7 +20,7 @@ import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict
-from spark_model_monitor.stopping import within
+from spark_model_monitor.stopping import run_within
 
 CSV = "text/csv"
 JSON_LINES = "application/jsonlines"
@@ -359,7 +359,7 @@ class Endpoint:
 
         ask = partial(self._pool.request, "POST", self._address, body=body, headers=self._headers)
         try:
-            answer = within(self._longest, ask)
+            answer = run_within(self._longest, ask)
         except (urllib3.exceptions.HTTPError, TimeoutError) as error:
             raise Unanswered(type(error).__name__) from None
         if answer.status == TOO_LARGE:

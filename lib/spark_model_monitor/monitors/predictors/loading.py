@@ -20,7 +20,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDepend
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
 from spark_model_monitor.monitors.predictors.trial import require_loadable
 from spark_model_monitor.plugins import cloudpickle
-from spark_model_monitor.registry import function_of, import_all
+from spark_model_monitor.registry import import_all, load_function
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +192,7 @@ def resolve_model(model: Any, request: Mapping[str, Any], **facts: Any) -> Model
         return Model("callable", getattr(model, "__name__", "callable"), function=model, request=request, **facts)
     flavour = facts.pop("flavour", None) or infer_flavour(str(model))
     if flavour == "callable":
-        facts["function"] = function_of(str(model), "--model")
+        facts["function"] = load_function(str(model), "--model")
     return Model(flavour, str(model), request=request, **facts)
 
 

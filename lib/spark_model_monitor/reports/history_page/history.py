@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
 from spark_model_monitor.documents.page import Block, FeatureMap, format_number
 from spark_model_monitor.errors import BadInput, MonitorError
-from spark_model_monitor.progress import counted
+from spark_model_monitor.progress import show_progress
 from spark_model_monitor.reports.history_page.past_run import (
     COLUMNS,
     NONE,
@@ -168,7 +168,7 @@ def read_history(
     runs = []
     unread = []
     places_of_runs = dict.fromkeys(run_folder for top in folders for run_folder in run_folders(top))
-    for folder in counted(places_of_runs, len(places_of_runs), "runs"):
+    for folder in show_progress(places_of_runs, len(places_of_runs), "runs"):
         try:
             run = read_run(folder)
         except MonitorError as fault:

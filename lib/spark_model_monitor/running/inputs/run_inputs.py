@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import 
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.plugins import cloudpickle
-from spark_model_monitor.registry import function_of
+from spark_model_monitor.registry import load_function
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.baselines import read_shares
@@ -170,7 +170,7 @@ def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
     Their modules' code travels with the tasks, so that only the driver needs the files.
     Raises BadConfiguration if one can't be imported, or is not a function.
     """
-    functions = {metric_name(reference): function_of(reference, "--metrics") for reference in references}
+    functions = {metric_name(reference): load_function(reference, "--metrics") for reference in references}
     for function in functions.values():
         cloudpickle().register_pickle_by_value(sys.modules[function.__module__])
     return functions

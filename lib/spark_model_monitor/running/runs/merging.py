@@ -17,7 +17,7 @@ from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
 from spark_model_monitor.monitors.protocol import Monitor, Sample
-from spark_model_monitor.progress import counted
+from spark_model_monitor.progress import show_progress
 from spark_model_monitor.reports.history.archive import (
     FOLDER,
     add_requests,
@@ -220,7 +220,7 @@ def _add_states(paths: Sequence[str]) -> Any:
     Raises BadState with the path of the first one that can't be added to those before it.
     """
     total: Any = read_state(paths[0])
-    for path in counted(paths[1:], len(paths) - 1, "runs"):
+    for path in show_progress(paths[1:], len(paths) - 1, "runs"):
         state = read_state(path)
         if type(state) is not type(total):
             raise BadState(f"{path} can't be added to {paths[0]}: it has a {state.KIND!r} and not a {total.KIND!r}")

@@ -36,7 +36,7 @@ from spark_model_monitor.data.reading.data import EngineName, get_running_sessio
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.progress import progress_shown
+from spark_model_monitor.progress import enable_progress
 from spark_model_monitor.reports.outputs.sql_tables import create_catalog_settings
 from spark_model_monitor.running.configuration.command_line import HELP_FLAGS
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -66,7 +66,7 @@ from spark_model_monitor.running.runtime.status import (
     start_logging,
     write_message,
 )
-from spark_model_monitor.stopping import ended_by_signals, given_back, reason_to_end, require_going_on
+from spark_model_monitor.stopping import ended_by_signals, reason_to_end, require_going_on, run_at_exit
 from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, storage_of
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Job:
             _WITH_TRACES.append(self.name)
         for sentence in sources.chosen:
             log.info("%s", sentence)
-        self._visit.enter_context(progress_shown(config.progress))
+        self._visit.enter_context(enable_progress(config.progress))
         if config.ignored:
             log.info("without effect on this job: %s", ", ".join(config.ignored))
         if config.doubtful:
@@ -248,7 +248,7 @@ class Job:
         if self._host is None:
             start_logging()
             self._around.enter_context(ended_by_signals())
-            self._around.enter_context(given_back(self._leave_last_message))
+            self._around.enter_context(run_at_exit(self._leave_last_message))
         self._forget_message()
         return self
 

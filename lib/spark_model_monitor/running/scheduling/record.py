@@ -15,7 +15,7 @@ from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from spark_model_monitor.errors import BadDocument, OutputFailed
-from spark_model_monitor.machine import here
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
 from spark_model_monitor.storage import LocalStorage
 
@@ -34,7 +34,7 @@ Now = Callable[[], datetime]
 
 def utc_now() -> datetime:
     """The time, in UTC."""
-    return here().now()
+    return current_machine().now()
 
 
 class Record:
@@ -116,7 +116,7 @@ class Record:
             last_modified_time=format_moment(self._now()),
             attempts=before.attempts + 1 if before else 1,
         )
-        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=here().name())
+        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=current_machine().name())
 
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
@@ -177,9 +177,9 @@ def schedule_lock(folder: Path, name: str) -> Iterator[bool]:
 
 def _is_alive(execution: Execution) -> bool:
     """Whether the job of a run continues although its starter is gone; unknown for other machines."""
-    if not execution.process_id or execution.host != here().name():  # 0 would be this process's own group
+    if not execution.process_id or execution.host != current_machine().name():  # 0 would be this process's own group
         return False
-    return not here().has_ended(execution.process_id)
+    return not current_machine().has_ended(execution.process_id)
 
 
 LISTED = 10

@@ -23,8 +23,8 @@ from spark_model_monitor.monitors.user_checks.answers import choose_plain_names
 from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan
 from spark_model_monitor.monitors.user_checks.loading import FORMS, JsonCheck, JsonChecks
 from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judge_constraint
-from spark_model_monitor.registry import function_of
-from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, items_of
+from spark_model_monitor.registry import load_function
+from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, list_items
 from spark_model_monitor.spark.deequ.states import CheckMetrics, Evidence
 from spark_model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
@@ -40,18 +40,20 @@ def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
 
     Raises BadConfiguration with one line for every one that is not.
     """
-    faults = [fault for condition in conditions for fault in [_fault_of(frame, condition)] if fault]
+    faults = [fault for condition in conditions for fault in [_find_fault(frame, condition)] if fault]
     if faults:
         raise BadConfiguration.gathered(faults)
 
 
-def _fault_of(frame: DataFrame, condition: str) -> str | None:
+def _find_fault(frame: DataFrame, condition: str) -> str | None:
     try:
-        found = frame.select(F.expr(condition).alias("condition")).schema["condition"].dataType
+        data_type = frame.select(F.expr(condition).alias("condition")).schema["condition"].dataType
     except PySparkException as error:
         return f"--checks: the condition {condition!r} can't be used: {str(error).strip().splitlines()[0]}"
-    if not isinstance(found, BooleanType):
-        return f"--checks: the condition {condition!r} is of type {found.simpleString()}; it has to be true or false"
+    if not isinstance(data_type, BooleanType):
+        return (
+            f"--checks: the condition {condition!r} is of type {data_type.simpleString()}; it has to be true or false"
+        )
     return None
 
 
@@ -59,7 +61,7 @@ HISTOGRAM_BINS = 1000
 """Bins for which Deequ's Histogram keeps values; beyond that it only counts them. Source: Histogram, Deequ 2.1.0."""
 
 
-def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
+def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
     """Deequ's Java object for an analyzer of the JSON form."""
     make = deequ[f"analyzers.{analyzer.name}"]
     where = deequ.option(analyzer.where)
@@ -90,16 +92,18 @@ def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
     return make(column, where)
 
 
-def description_of(java: Any) -> Analyzer:
+def describe_analyzer(java: Any) -> Analyzer:
     """Our description of an analyzer in a user's Check. An unknown one is `special`."""
     name = str(java.getClass().getSimpleName())
     match name:
         case "Size":
-            return Analyzer(name, where=_where(java))
+            return Analyzer(name, where=_get_where(java))
         case "Compliance":
-            return Analyzer(name, instance=java.instance(), expression=java.predicate(), where=_where(java))
+            return Analyzer(name, instance=java.instance(), expression=java.predicate(), where=_get_where(java))
         case "Correlation":
-            return Analyzer(name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_where(java))
+            return Analyzer(
+                name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_get_where(java)
+            )
         case "KLLSketch":
             special = None
             if not _is_as_ours(java.kllParameters()):
@@ -108,27 +112,27 @@ def description_of(java: Any) -> Analyzer:
     if name not in FORMS:
         return Analyzer(name, special=java.toString())
     if "columns" in FORMS[name].required:
-        columns = tuple(plain_name(column) for column in items_of(java.columns()))
-        return Analyzer(name, columns, where=None if name == "CountDistinct" else _where(java))
+        columns = tuple(plain_name(column) for column in list_items(java.columns()))
+        return Analyzer(name, columns, where=None if name == "CountDistinct" else _get_where(java))
     column = (plain_name(java.column()),)
     match name:
         case "PatternMatch":
-            return Analyzer(name, column, pattern=java.pattern().toString(), where=_where(java))
+            return Analyzer(name, column, pattern=java.pattern().toString(), where=_get_where(java))
         case "ApproxQuantile":
             error = java.relativeError()
-            return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_where(java))
+            return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_get_where(java))
         case "Histogram":
             own_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
-            return Analyzer(name, column, where=_where(java), special=java.toString() if own_bins else None)
-    return Analyzer(name, column, where=_where(java))
+            return Analyzer(name, column, where=_get_where(java), special=java.toString() if own_bins else None)
+    return Analyzer(name, column, where=_get_where(java))
 
 
 def _is_as_ours(kll_parameters: Any) -> bool:
     """Whether a sketch of Deequ's is as large as those of a scan."""
     if not kll_parameters.isDefined():
         return True
-    given = kll_parameters.get()
-    return bool((given.sketchSize(), given.shrinkingFactor()) == (SKETCH_SIZE, SHRINKING_FACTOR))
+    parameters = kll_parameters.get()
+    return bool((parameters.sketchSize(), parameters.shrinkingFactor()) == (SKETCH_SIZE, SHRINKING_FACTOR))
 
 
 def plain_name(column: str) -> str:
@@ -138,11 +142,11 @@ def plain_name(column: str) -> str:
     return column
 
 
-def _where(java: Any) -> str | None:
-    found = java.where()
-    if found.isEmpty():
+def _get_where(java: Any) -> str | None:
+    condition = java.where()
+    if condition.isEmpty():
         return None
-    return str(found.get())
+    return str(condition.get())
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +190,8 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
 
     spark = engine.spark
     Deequ(spark)  # the user's module imports pydeequ, which raises unless SPARK_VERSION is set
-    function = function_of(
-        reference, "--checks", wanted="module:function, of a function(spark), or the path of a .json file"
+    function = load_function(
+        reference, "--checks", expected_form="module:function, of a function(spark), or the path of a .json file"
     )
     ensure_callback_server_started(spark.sparkContext._gateway)  # type: ignore[no-untyped-call]
     try:
@@ -196,20 +200,20 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
         raise BadConfiguration(f"--checks: {reference} raised {type(error).__name__}: {error}") from error
     _require_checks(checks, reference)
     required = {
-        java.toString(): java for check in checks for java in items_of(check._Check.requiredAnalyzers().toSeq())
+        java.toString(): java for check in checks for java in list_items(check._Check.requiredAnalyzers().toSeq())
     }
-    return DeequChecks(tuple(checks), tuple((description_of(java), java) for java in required.values()))
+    return DeequChecks(tuple(checks), tuple((describe_analyzer(java), java) for java in required.values()))
 
 
-def _require_checks(found: Any, reference: str) -> None:
-    """Raises BadConfiguration unless `found` is a non-empty list of pydeequ's Checks."""
+def _require_checks(returned: Any, reference: str) -> None:
+    """Raises BadConfiguration unless `returned` is a non-empty list of pydeequ's Checks."""
     from pydeequ.checks import Check
 
-    if isinstance(found, (list, tuple)) and found and all(isinstance(check, Check) for check in found):
+    if isinstance(returned, (list, tuple)) and returned and all(isinstance(check, Check) for check in returned):
         return
-    kind = f"a {type(found).__name__}"
-    if isinstance(found, (list, tuple)):
-        kind += f" of {', '.join(sorted({type(check).__name__ for check in found})) or 'nothing'}"
+    kind = f"a {type(returned).__name__}"
+    if isinstance(returned, (list, tuple)):
+        kind += f" of {', '.join(sorted({type(check).__name__ for check in returned})) or 'nothing'}"
     raise BadConfiguration(f"--checks: {reference} returned {kind}; it has to return a list of pydeequ.checks.Check")
 
 
@@ -229,52 +233,52 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     if isinstance(checks, DeequChecks):
         metrics = CheckMetrics(evidence, plan, {})
         metrics.compute(checks.required, frame)
-        return SuiteResults(tuple(_judged_by_deequ(checks, metrics)))
+        return SuiteResults(tuple(_judge_by_deequ(checks, metrics)))
     assert isinstance(checks, JsonChecks)  # there are no others
     names = [feature.name for feature in profile.features]
     aliases = choose_plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
     required = {
-        analyzer: java_analyzer(
+        analyzer: make_java_analyzer(
             deequ, replace(analyzer, columns=tuple(aliases.get(column, column) for column in analyzer.columns))
         )
         for analyzer in checks.analyzers
     }
     metrics = CheckMetrics(evidence, plan, aliases)
     metrics.compute(list(required.items()), frame)
-    return SuiteResults(tuple(_judged_by_metric(check, required[check.analyzer], metrics) for check in checks.checks))
+    return SuiteResults(tuple(_judge_by_metric(check, required[check.analyzer], metrics) for check in checks.checks))
 
 
-def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
+def _judge_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
     """Every constraint as Deequ's VerificationSuite judges it: `Check.evaluate` over the metrics."""
     for check in checks.checks:
         result = check._Check.evaluate(metrics.context)
-        for found in items_of(result.constraintResults()):
-            constraint = found.constraint()
-            message = found.message()
-            metric = found.metric()
+        for constraint_result in list_items(result.constraintResults()):
+            constraint = constraint_result.constraint()
+            message = constraint_result.message()
+            metric = constraint_result.metric()
             yield ConstraintResult(
                 check=check.description,
                 check_level=check.level.value,
                 check_status=result.status().toString(),
                 constraint=constraint.toString(),
-                constraint_status=found.status().toString(),
+                constraint_status=constraint_result.status().toString(),
                 constraint_message=message.get() if message.isDefined() else "",
-                metric=_number(metric.get()) if metric.isDefined() else None,
-                served_by=metrics.source_of(_analyzer_of(constraint)),
+                metric=_read_number(metric.get()) if metric.isDefined() else None,
+                served_by=metrics.describe_source(_unwrap_analyzer(constraint)),
             )
 
 
-def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
+def _judge_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
     metric = metrics.of(java)
-    number = _number(metric, check.data_type)
+    number = _read_number(metric, check.data_type)
     if number is None:
         fault = str(metric.value().failed().get().getMessage())
     else:
         fault = ""
-    return judge_constraint(check, number, fault, metrics.source_of(java))
+    return judge_constraint(check, number, fault, metrics.describe_source(java))
 
 
-def _number(metric: Any, data_type: str | None = None) -> float | None:
+def _read_number(metric: Any, data_type: str | None = None) -> float | None:
     """A metric's number: its value, a histogram's number of bins, or a type's share. None if it failed or has none."""
     if metric.value().isFailure():
         return None
@@ -288,7 +292,7 @@ def _number(metric: Any, data_type: str | None = None) -> float | None:
     return None
 
 
-def _analyzer_of(constraint: Any) -> Any:
+def _unwrap_analyzer(constraint: Any) -> Any:
     """The analyzer inside a constraint, which may be wrapped in others for its name and its rows."""
     while constraint.getClass().getSimpleName() != "AnalysisBasedConstraint":
         constraint = constraint.inner()

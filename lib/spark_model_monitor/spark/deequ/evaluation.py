@@ -86,18 +86,18 @@ public class StatesInBulk {
 """
 
 
-def persisted(deequ: Deequ, profile: Profile, states: Any) -> Any:
+def persist_states(deequ: Deequ, profile: Profile, states: Any) -> Any:
     """Deequ's analyzers of every metric of the profile's features that has a state, as a Java list.
 
     states: the InMemoryStateProvider that receives the states. Deequ knows features by position: c0, c1, ….
     """
     content = b"".join(
-        entry for position, feature in enumerate(profile.features) for entry in _entries(position, feature)
+        entry for position, feature in enumerate(profile.features) for entry in _encode_entries(position, feature)
     )
     return deequ.compiled("spark_model_monitor.StatesInBulk", _SOURCE).persist(content, states)
 
 
-def _entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
+def _encode_entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
     """The input of `persist`, one entry for each state of a feature.
 
     Numbers that are not finite are left out: Deequ's JSON has no form for them.
@@ -153,8 +153,8 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     started = time.monotonic()
     deequ = Deequ(spark)
     states = deequ["analyzers.InMemoryStateProvider"]()
-    analyzers = persisted(deequ, profile, states)
-    context = deequ.aggregated(_schema_of(profile), analyzers, states)
+    analyzers = persist_states(deequ, profile, states)
+    context = deequ.aggregated(_build_schema(profile), analyzers, states)
     metrics = _metrics_by_position(deequ, context)
     log.info(
         "evaluated %d metrics of %d features, %.1f s", len(analyzers), len(profile.features), time.monotonic() - started
@@ -164,7 +164,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     }
 
 
-def _schema_of(profile: Profile) -> StructType:
+def _build_schema(profile: Profile) -> StructType:
     """The schema that Deequ's preconditions require: the columns exist, and those with moments are numeric."""
     from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 

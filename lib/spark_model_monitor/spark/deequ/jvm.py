@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.spark.launch.java import line_of
+from spark_model_monitor.spark.launch.java import find_line
 from spark_model_monitor.spark.storage import is_missing, java_class
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class Deequ:
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
-        self._jvm = _jvm_of(spark)
+        self._jvm = _get_jvm(spark)
         self._gateway: Any = spark.sparkContext._gateway
-        self.version = _fitting_version(self._gateway, spark.version)
+        self.version = _find_fitting_version(self._gateway, spark.version)
         _import_pydeequ()
         self.none = self.java("scala.Option").apply(None)
 
@@ -90,8 +90,8 @@ class Deequ:
         compiler.cook(source)
         no_types = self._gateway.new_array(self._jvm.java.lang.Class, 0)
         no_arguments = self._gateway.new_array(self._jvm.java.lang.Object, 0)
-        found = compiler.getClassLoader().loadClass(name)
-        return found.getDeclaredConstructor(no_types).newInstance(no_arguments)
+        loaded_class = compiler.getClassLoader().loadClass(name)
+        return loaded_class.getDeclaredConstructor(no_types).newInstance(no_arguments)
 
     def longs(self, values: Sequence[int]) -> Any:
         """A Java long[]; in one call, where setting each element would be one call per element."""
@@ -114,7 +114,7 @@ class Deequ:
         )
 
 
-def items_of(sequence: Any) -> list[Any]:
+def list_items(sequence: Any) -> list[Any]:
     """The items of a Scala Seq."""
     return [sequence.apply(index) for index in range(sequence.size())]
 
@@ -131,7 +131,7 @@ def name_line_to_pydeequ() -> None:
     """Set SPARK_VERSION, without which the import of pydeequ raises, unless it is set."""
     import pyspark
 
-    os.environ.setdefault("SPARK_VERSION", line_of(pyspark.__version__).pydeequ)
+    os.environ.setdefault("SPARK_VERSION", find_line(pyspark.__version__).pydeequ)
 
 
 def _import_pydeequ() -> None:
@@ -150,13 +150,13 @@ def _import_pydeequ() -> None:
 
 
 def _remedy(spark_version: str) -> str:
-    coordinate = line_of(spark_version).coordinate
+    coordinate = find_line(spark_version).coordinate
     if coordinate is None:
         return f"it has no release for Spark {spark_version}"
     return _REMEDY.format(jar=f"spark.jars=<path of the JAR of {coordinate}>")
 
 
-def fault_of_version(deequ_version: str | None, spark_version: str) -> str | None:
+def find_version_fault(deequ_version: str | None, spark_version: str) -> str | None:
     """What is wrong with this Deequ for this Spark, in one sentence with the remedy, or None.
 
     deequ_version: as its JAR has it, "2.1.0-spark-3.5"; None if the JAR does not say.
@@ -173,7 +173,7 @@ def fault_of_version(deequ_version: str | None, spark_version: str) -> str | Non
     return None
 
 
-def _jvm_of(spark: SparkSession) -> Any:
+def _get_jvm(spark: SparkSession) -> Any:
     try:
         jvm: Any = spark._jvm
     except Exception as error:  # Spark Connect's session raises its own error for an attribute that it does not have
@@ -183,7 +183,7 @@ def _jvm_of(spark: SparkSession) -> Any:
     return jvm
 
 
-def _fitting_version(gateway: Any, spark_version: str) -> str:
+def _find_fitting_version(gateway: Any, spark_version: str) -> str:
     """The version of a Deequ that fits; looked up once in each JVM that has one.
 
     Raises MissingDependency if there is none.
@@ -192,11 +192,13 @@ def _fitting_version(gateway: Any, spark_version: str) -> str:
         return _FITTING[gateway]
     if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
         raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_remedy(spark_version)}")
-    version = _version_of(gateway.jvm)
-    fault = fault_of_version(version, spark_version)
+    version = _read_version(gateway.jvm)
+    fault = find_version_fault(version, spark_version)
     if fault:
         raise MissingDependency(fault)
-    lacking = [name for name, wanted in PARAMETERS.items() if _parameters_of(gateway.jvm, name) != wanted]
+    lacking = [
+        name for name, parameter_count in PARAMETERS.items() if _count_parameters(gateway.jvm, name) != parameter_count
+    ]
     if lacking:
         raise MissingDependency(
             f"Deequ {version} has another {', '.join(lacking)} than jobs are written for; {_remedy(spark_version)}"
@@ -205,14 +207,14 @@ def _fitting_version(gateway: Any, spark_version: str) -> str:
     return _FITTING[gateway]
 
 
-def _parameters_of(jvm: Any, name: str) -> int:
+def _count_parameters(jvm: Any, name: str) -> int:
     """The number of parameters of a Deequ class's widest constructor."""
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    found = loader.loadClass(f"com.amazon.deequ.analyzers.{name}")
-    return max(int(constructor.getParameterCount()) for constructor in found.getConstructors())
+    analyzer_class = loader.loadClass(f"com.amazon.deequ.analyzers.{name}")
+    return max(int(constructor.getParameterCount()) for constructor in analyzer_class.getConstructors())
 
 
-def _version_of(jvm: Any) -> str | None:
+def _read_version(jvm: Any) -> str | None:
     """The version that Deequ's JAR was built as, read from its Maven properties."""
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     stream = loader.getResourceAsStream(_PROPERTIES)

@@ -49,15 +49,15 @@ COMPRESS_THRESHOLD = 10_000
 _DIGEST = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercentile"
 
 
-def kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> Any:
+def make_kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> Any:
     """`sketch` as Deequ's `KLLState`, a Java object.
 
     minimum, maximum: of the data, exact; the sketch itself does not keep them.
     """
-    return deequ["analyzers.KLLState"].fromBytes(kll_state_bytes(sketch, minimum, maximum))
+    return deequ["analyzers.KLLState"].fromBytes(encode_kll_state(sketch, minimum, maximum))
 
 
-def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
+def encode_kll_state(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
     """The input of `KLLState.fromBytes`: big-endian, minimum and maximum first, then the sketch's compactors.
 
     Source: com.amazon.deequ.analyzers.KLLState.fromBytes and catalyst.KLLSketchSerializer of Deequ 2.1.0.
@@ -65,7 +65,7 @@ def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
     items = sum(len(level) for level in sketch.levels)
     parts = [
         struct.pack(">dd", minimum, maximum),
-        struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _capacity(sketch)),
+        struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _get_capacity(sketch)),
         struct.pack(">i", len(sketch.levels)),
     ]
     for level, compactions, offset in zip(sketch.levels, sketch.compactions, sketch.offsets, strict=True):
@@ -73,18 +73,18 @@ def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
     return b"".join(parts)
 
 
-def quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> Any:
+def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> Any:
     """The values' distribution as the state of Deequ's ApproxQuantile, a digest from which Spark computes percentiles.
 
     The digest's samples are the sketch's items with their weights, so a quantile is off by the sketch's error in rank
     instead of the digest's own; infinities and NaN are at the ends, as Spark orders them.
     """
     values, cumulative = with_extremes(sketch, moments)
-    digest = deequ.java(_DIGEST).serializer().deserialize(_digest_bytes(values, cumulative, relative_error))
+    digest = deequ.java(_DIGEST).serializer().deserialize(_encode_digest(values, cumulative, relative_error))
     return deequ["analyzers.ApproxQuantileState"](digest)
 
 
-def _digest_bytes(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:
+def _encode_digest(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:
     """Source: ApproximatePercentile.PercentileDigestSerializer of Spark 3.5: samples of (value, weight, slack in rank)."""
     samples = np.zeros(len(values), dtype=[("value", ">f8"), ("g", ">i8"), ("delta", ">i8")])
     samples["value"], samples["g"] = values, weights
@@ -92,7 +92,7 @@ def _digest_bytes(values: NDArray[np.float64], weights: NDArray[np.int64], relat
     return head + samples.tobytes()
 
 
-def _capacity(sketch: KllSketch) -> int:
+def _get_capacity(sketch: KllSketch) -> int:
     """Items in a sketch of this many levels before it compacts. Source: QuantileNonSample.capacity of Deequ."""
     return sum(2 * (int(np.ceil(sketch.k * sketch.c**height / 2)) + 1) for height in range(len(sketch.levels)))
 
@@ -113,7 +113,7 @@ class Evidence:
     profile: Profile
     matches: Mapping[str, int]
 
-    def state_of(self, served: Served, column: str) -> Any | None:
+    def make_state(self, served: Served, column: str) -> Any | None:
         """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or only nulls.
 
         column: the name of the column in the analyzer's Java object.
@@ -143,29 +143,29 @@ class Evidence:
                 return deequ["analyzers.DataTypeHistogram"](*counts)
         if feature.moments is None or feature.vectors is not None or not count_present(feature.moments):
             return None
-        return self._of_numbers(served, feature, feature.moments)
+        return self._numeric_state(served, feature, feature.moments)
 
-    def _of_numbers(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
+    def _numeric_state(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
         deequ = self.deequ
-        found = deequ_moments(moments)
+        numbers = deequ_moments(moments)
         match served.analyzer.name:
             case "Mean":
-                return deequ["analyzers.MeanState"](found.sum, found.count)
+                return deequ["analyzers.MeanState"](numbers.sum, numbers.count)
             case "Sum":
-                return deequ["analyzers.SumState"](found.sum)
+                return deequ["analyzers.SumState"](numbers.sum)
             case "StandardDeviation":
-                return deequ["analyzers.StandardDeviationState"](float(found.count), found.mean, found.m2)
+                return deequ["analyzers.StandardDeviationState"](float(numbers.count), numbers.mean, numbers.m2)
             case "Minimum":
-                return deequ["analyzers.MinState"](found.minimum, deequ.none)
+                return deequ["analyzers.MinState"](numbers.minimum, deequ.none)
             case "Maximum":
-                return deequ["analyzers.MaxState"](found.maximum, deequ.none)
+                return deequ["analyzers.MaxState"](numbers.maximum, deequ.none)
             case "ApproxQuantile":
                 error = served.analyzer.relative_error or 0.0
-                return quantile_state(deequ, sure_sketch(served, feature), moments, error)
+                return make_quantile_state(deequ, sure_sketch(served, feature), moments, error)
             case "KLLSketch":  # of the finite values; Deequ's own can't be computed with others among them
                 if feature.kll is None or not moments.count:
                     return None
-                return kll_state(deequ, feature.kll, moments.minimum, moments.maximum)
+                return make_kll_state(deequ, feature.kll, moments.minimum, moments.maximum)
         raise ValueError(f"no state answers {served.analyzer.name}")
 
     def _counted(self, served: Served) -> Any | None:
@@ -216,7 +216,7 @@ class CheckMetrics:
                 rescanned.append(java)
                 continue
             try:
-                state = self._evidence.state_of(served, self._name_in_deequ(served))
+                state = self._evidence.make_state(served, self._name_in_deequ(served))
             except NeedsSecondScan as reason:
                 self._sources[java.toString()] = Source.SECOND_SCAN
                 if self._plan.second_scan_allowed:
@@ -227,7 +227,7 @@ class CheckMetrics:
             answered.append(java)
             if state is not None:
                 states.persist(java, state)
-        self._merge(self._deequ.aggregated(_schema_of(self._evidence.profile, self._aliases), answered, states))
+        self._merge(self._deequ.aggregated(_build_schema(self._evidence.profile, self._aliases), answered, states))
         for java in answered:
             if self.context.metric(java).isEmpty():  # it had no state; Deequ's own scan calls that an empty one
                 self._add(java, java.computeMetricFrom(self._deequ.none))
@@ -238,7 +238,7 @@ class CheckMetrics:
         """Deequ's metric of an analyzer, both Java objects."""
         return self.context.metric(java).get()
 
-    def source_of(self, java: Any) -> str:
+    def describe_source(self, java: Any) -> str:
         """The origin of an analyzer's metric, in words."""
         return self._sources[java.toString()].value
 
@@ -281,30 +281,30 @@ class CheckMetrics:
         self.context = getattr(self.context, "$plus$plus")(context)
 
 
-def _schema_of(profile: Profile, aliases: dict[str, str]) -> StructType:
+def _build_schema(profile: Profile, aliases: dict[str, str]) -> StructType:
     """The profile's columns with types that tell Deequ's preconditions which are numeric, and which are nested."""
     from pyspark.sql.types import StructField, StructType
 
     return StructType(
         [
-            StructField(name, _type_of(feature))
+            StructField(name, _spark_type(feature))
             for feature in profile.features
             for name in filter(None, [feature.name, aliases.get(feature.name)])
         ]
     )
 
 
-def _type_of(feature: FeatureProfile) -> DataType:
+def _spark_type(feature: FeatureProfile) -> DataType:
     from pyspark.sql import types as T
 
     numeric = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)
     if feature.is_numeric or feature.column_type in numeric:
         return T.DoubleType()
-    others: dict[ColumnType, DataType] = {
+    types: dict[ColumnType, DataType] = {
         ColumnType.BOOLEAN: T.BooleanType(),
         ColumnType.DATE: T.DateType(),
         ColumnType.TIMESTAMP: T.TimestampType(),
         ColumnType.VECTOR: T.ArrayType(T.DoubleType()),
         ColumnType.NESTED: T.ArrayType(T.StringType()),
     }
-    return others.get(feature.column_type, T.StringType())
+    return types.get(feature.column_type, T.StringType())

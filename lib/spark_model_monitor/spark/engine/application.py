@@ -18,7 +18,7 @@ from spark_model_monitor.data.engine.workers import ALLOCATION
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS
-from spark_model_monitor.spark.engine.worker import versions, with_libraries
+from spark_model_monitor.spark.engine.worker import report_versions, with_libraries
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import is_local
 from spark_model_monitor.spark.storage import is_connect
@@ -49,8 +49,8 @@ class ConnectApplication:
         self.master = f"sc://{self._spark.client.host}"
 
     def setting(self, key: str) -> str | None:
-        found: str | None = self._spark.conf.get(key, None)
-        return found
+        value: str | None = self._spark.conf.get(key, None)
+        return value
 
     def tag_jobs(self, tag: str) -> None:
         self._spark.addTag(tag)
@@ -71,7 +71,7 @@ class ConnectApplication:
         self._spark.stop()
 
 
-def connected(url: str) -> SparkSession:
+def connect(url: str) -> SparkSession:
     """A session at `sc://HOST:PORT`, for a job.
 
     Raises MissingDependency without PySpark 4 and Connect's libraries.
@@ -85,8 +85,8 @@ def connected(url: str) -> SparkSession:
         session = builder.create()
     except ImportError as fault:
         raise MissingDependency(f"Spark Connect's libraries are absent ({fault.name or fault}); {LIBRARIES}") from fault
-    usual, *_ = session.client.get_retry_policies()
-    session.client.set_retry_policies([type(usual)(max_retries=RETRIES, max_backoff=RETRY_MS)])
+    default_policy, *_ = session.client.get_retry_policies()
+    session.client.set_retry_policies([type(default_policy)(max_retries=RETRIES, max_backoff=RETRY_MS)])
     return cast("SparkSession", session)
 
 
@@ -151,16 +151,16 @@ def send_package(spark: SparkSession) -> None:
 
 def _require_installed(spark: SparkSession) -> None:
     try:
-        rows = spark.range(1).mapInArrow(versions, "version string").collect()
+        rows = spark.range(1).mapInArrow(report_versions, "version string").collect()
     except Exception as fault:
         if "No module named" not in str(fault):
             raise
-        found = "can't import it"
+        import_outcome = "can't import it"
     else:
-        found = f"has {rows[0].version}"
-    if found != f"has {spark_model_monitor.__version__}":
+        import_outcome = f"has {rows[0].version}"
+    if import_outcome != f"has {spark_model_monitor.__version__}":
         raise MissingDependency(
-            f"the server of Spark Connect takes no packages, and its Python {found}; install there: "
+            f"the server of Spark Connect takes no packages, and its Python {import_outcome}; install there: "
             f"pip install spark-model-monitor=={spark_model_monitor.__version__}"
         )
 
@@ -169,7 +169,7 @@ LOG_VALUES = "spark.modelMonitor.logValues"
 """A session's setting: `true` if exceptions of workers may be logged with their texts."""
 
 
-def application_of(spark: SparkSession) -> Application | ConnectApplication:
+def get_application(spark: SparkSession) -> Application | ConnectApplication:
     """The application behind a session."""
     if is_connect(spark):
         return ConnectApplication(spark)
@@ -193,8 +193,8 @@ class Application:
 
     def setting(self, key: str) -> str | None:
         """A setting from the application's start, None if unset."""
-        found: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's would copy all settings, one by one
-        return found
+        value: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's would copy all settings, one by one
+        return value
 
     def tag_jobs(self, tag: str) -> None:
         """Tag the jobs that this thread starts from now on."""
@@ -302,16 +302,16 @@ IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) e
 """PySpark in each worker asks distutils for a version; setuptools would replace distutils, and load itself for that."""
 
 
-def worker_settings(given: SparkConf, environment: Mapping[str, str]) -> dict[str, str]:
+def worker_settings(conf: SparkConf, environment: Mapping[str, str]) -> dict[str, str]:
     """Spark's settings for Python workers, except those that the user made.
 
-    given: the user's. environment: the driver's; its variables that numpy or glibc reads are the user's choice, too.
+    conf: the user's. environment: the driver's; its variables that numpy or glibc reads are the user's choice, too.
     """
     features = features_to_leave_out()  # of this machine; the workers' is assumed to be alike
     tuning = {**ALLOCATION, **({VARIABLE: features} if features else {})}
     variables = {**IMPORTS, **{name: value for name, value in tuning.items() if name not in environment}}
     settings = {f"spark.executorEnv.{name}": value for name, value in variables.items()}
-    if is_local(given.get("spark.master", "local") or "") and not given.contains(_PYTHON_PATH):
+    if is_local(conf.get("spark.master", "local") or "") and not conf.contains(_PYTHON_PATH):
         # elsewhere workers are already running when the package arrives
         settings |= {DAEMON: DAEMON_MODULE, _PYTHON_PATH: str(Path(spark_model_monitor.__file__).parent.parent)}
-    return {key: value for key, value in settings.items() if not given.contains(key)}
+    return {key: value for key, value in settings.items() if not conf.contains(key)}

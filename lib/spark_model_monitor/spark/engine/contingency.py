@@ -82,7 +82,7 @@ class TypedColumn:
         return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
-def typed_column(
+def type_column(
     value: Column, data_type: T.DataType, *, untyped_texts: bool, may_be_integers: bool = True
 ) -> TypedColumn:
     """The column by its type or, where texts are interpreted by their look, by their look.
@@ -90,31 +90,31 @@ def typed_column(
     may_be_integers: whether it matters that texts of a text column read as integers; checking costs as much as the rest.
     """
     if isinstance(data_type, INTEGRAL):
-        return _of_numbers(value, CellKind.INTEGRAL)
+        return _type_numbers(value, CellKind.INTEGRAL)
     if isinstance(data_type, FRACTIONAL):
-        return _of_numbers(F.when(~F.isnan(value), value), CellKind.FRACTIONAL)
+        return _type_numbers(F.when(~F.isnan(value), value), CellKind.FRACTIONAL)
     if isinstance(data_type, T.DecimalType):
         if data_type.scale == 0:
             kind = CellKind.INTEGRAL
         else:
             kind = CellKind.FRACTIONAL
-        found = _of_numbers(value.cast("double"), kind)
+        numeric_column = _type_numbers(value.cast("double"), kind)
         if data_type.scale:
-            return found
-        return replace(found, text=value.cast("string"))
+            return numeric_column
+        return replace(numeric_column, text=value.cast("string"))
     if isinstance(data_type, T.BooleanType):
         text = F.when(value, "True").when(~value, "False")
-        return TypedColumn(_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
+        return TypedColumn(_get_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
     if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
         if untyped_texts:
-            return _of_untyped_texts(value)
+            return _type_untyped_texts(value)
         if may_be_integers:
-            return _of_texts(value)
-        return _of_other(value, CellKind.TEXT)
-    return _of_other(value.cast("string"), CellKind.OTHER)
+            return _type_texts(value)
+        return _type_other(value, CellKind.TEXT)
+    return _type_other(value.cast("string"), CellKind.OTHER)
 
 
-def key_of(cell: TypedColumn, column: ValuedColumn) -> Column:
+def cell_key(cell: TypedColumn, column: ValuedColumn) -> Column:
     """The key by which a cell is counted: its relation to the configured values, or its text if there are none."""
     if not column.values:
         # fractions without a threshold are not cases of their own, and there may be as many as rows
@@ -122,42 +122,42 @@ def key_of(cell: TypedColumn, column: ValuedColumn) -> Column:
         if of_fractions:
             return F.lit(None).cast("string")
         return cell.text
-    standing = [
+    flagged_relations = [
         (cell.text.isin(list(column.texts)), Standing.SAME_TEXT) if cell.may_be_text else None,
-        (_is_one_of(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
+        (_is_configured_value(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
     ]
     if cell.number is not None and column.threshold is not None:
-        standing.append((cell.number > F.lit(_exact(column.threshold)), Standing.ABOVE))
-    flags = (F.when(holds, int(flag)).otherwise(0) for holds, flag in filter(None, standing))
+        flagged_relations.append((cell.number > F.lit(_to_exact(column.threshold)), Standing.ABOVE))
+    flags = (F.when(holds, int(flag)).otherwise(0) for holds, flag in filter(None, flagged_relations))
     return reduce(lambda low, high: low + high, flags)
 
 
-def segment_of(cell: TypedColumn, segmentation: Segmentation) -> Column:
+def segment_index(cell: TypedColumn, segmentation: Segmentation) -> Column:
     """The index of a cell's first segment, one past the last if it is in none; for segments by value, its text."""
     if not segmentation.segments:
         return cell.text
-    place = F.lit(len(segmentation.segments))
+    index = F.lit(len(segmentation.segments))
     for number in reversed(range(len(segmentation.segments))):
         within = reduce(or_, (_is_within(cell, item) for item in segmentation.segments[number]), F.lit(False))
-        place = F.when(within, number).otherwise(place)
-    return place
+        index = F.when(within, number).otherwise(index)
+    return index
 
 
-def _of_numbers(number: Column, kind: CellKind) -> TypedColumn:
-    return TypedColumn(_kind(number, F.lit(int(kind))), number, number.cast("string"), kind)
+def _type_numbers(number: Column, kind: CellKind) -> TypedColumn:
+    return TypedColumn(_get_kind(number, F.lit(int(kind))), number, number.cast("string"), kind)
 
 
-def _of_other(text: Column, kind: CellKind) -> TypedColumn:
-    return TypedColumn(_kind(text, F.lit(int(kind))), None, text, kind)
+def _type_other(text: Column, kind: CellKind) -> TypedColumn:
+    return TypedColumn(_get_kind(text, F.lit(int(kind))), None, text, kind)
 
 
-def _of_texts(text: Column) -> TypedColumn:
+def _type_texts(text: Column) -> TypedColumn:
     is_integer = text.rlike(INTEGER) & _is_finite(text)
     kind = F.when(is_integer, int(CellKind.INTEGER_TEXT)).otherwise(int(CellKind.TEXT))
-    return TypedColumn(_kind(text, kind), F.when(is_integer, _double(text)), text, None)
+    return TypedColumn(_get_kind(text, kind), F.when(is_integer, _to_double(text)), text, None)
 
 
-def _of_untyped_texts(text: Column) -> TypedColumn:
+def _type_untyped_texts(text: Column) -> TypedColumn:
     present = F.when(~text.isin(*NOT_A_NUMBER), text)
     truth = present.isin(*TRUTHS)
     is_number = present.rlike(NUMBER) & _is_finite(present)
@@ -167,26 +167,26 @@ def _of_untyped_texts(text: Column) -> TypedColumn:
         .when(truth | present.isin(*FALSEHOODS), int(CellKind.BOOLEAN))
         .otherwise(int(CellKind.TEXT))
     )
-    number = F.when(is_number, _double(present)).when(truth, 1.0).when(present.isin(*FALSEHOODS), 0.0)
-    return TypedColumn(_kind(present, kind), number, present, None)
+    number = F.when(is_number, _to_double(present)).when(truth, 1.0).when(present.isin(*FALSEHOODS), 0.0)
+    return TypedColumn(_get_kind(present, kind), number, present, None)
 
 
-def _double(text: Column) -> Column:
+def _to_double(text: Column) -> Column:
     return F.trim(text).cast("double")
 
 
 def _is_finite(text: Column) -> Column:
-    return F.abs(_double(text)) < F.lit(math.inf)
+    return F.abs(_to_double(text)) < F.lit(math.inf)
 
 
-def _kind(value: Column, kind: Column) -> Column:
+def _get_kind(value: Column, kind: Column) -> Column:
     return F.when(value.isNull(), int(CellKind.MISSING)).otherwise(kind)
 
 
-def _is_one_of(cell: TypedColumn, column: ValuedColumn) -> Column:
+def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
     """Whether a number is one of the configured numbers, or a boolean one of the configured truths."""
     truths = cell.number.isin([float(truth) for truth in column.truths])  # type: ignore[union-attr]
-    numbers = cell.number.isin([_exact(number) for number in column.numbers])  # type: ignore[union-attr]
+    numbers = cell.number.isin([_to_exact(number) for number in column.numbers])  # type: ignore[union-attr]
     if cell.declared is not None:
         if cell.declared is CellKind.BOOLEAN:
             return truths
@@ -195,7 +195,7 @@ def _is_one_of(cell: TypedColumn, column: ValuedColumn) -> Column:
     return (boolean & truths) | (~boolean & numbers)
 
 
-def _exact(number: float) -> int | float:
+def _to_exact(number: float) -> int | float:
     """A whole number as an integer: a column of integers is then compared without conversion."""
     if number.is_integer() and abs(number) < 2**53:
         return int(number)
@@ -228,12 +228,12 @@ class ContingencyColumns:
     def __init__(self, frame: DataFrame, names: Sequence[str], plan: ContingencyPlan) -> None:
         self.plan = plan
         self._frame = frame
-        self._places = {name: place for place, name in enumerate(names)}
-        self.cells = {name: self._typed(name) for name in plan.columns}
+        self._positions = {name: position for position, name in enumerate(names)}
+        self.cells = {name: self._type_column(name) for name in plan.columns}
 
     def key(self, column: ValuedColumn) -> Column:
         """The key by which a row is counted in a facet, label or prediction."""
-        return key_of(self.cells[column.name], column)
+        return cell_key(self.cells[column.name], column)
 
     def packed(self) -> list[Column]:
         """Kinds and keys of the facets, label and prediction, several packed in a number."""
@@ -242,18 +242,18 @@ class ContingencyColumns:
         return [
             reduce(
                 lambda low, high: low + high,
-                (F.shiftleft(code, COLUMN_BITS * place) for place, code in enumerate(part)),
+                (F.shiftleft(code, COLUMN_BITS * index) for index, code in enumerate(part)),
             )
             for part in parts
         ]
 
-    def _typed(self, name: str) -> TypedColumn:
-        field = self._frame.schema.fields[self._places[name]]
+    def _type_column(self, name: str) -> TypedColumn:
+        field = self._frame.schema.fields[self._positions[name]]
         # a single text that is not a number is a category, whatever the column holds
-        asked = [column for column in self.plan.valued if column.name == name]
-        may_be_integers = any(not column.values or column.threshold is not None for column in asked)
-        return typed_column(
-            F.col(f"c{self._places[name]}"),
+        valued_columns = [column for column in self.plan.valued if column.name == name]
+        may_be_integers = any(not column.values or column.threshold is not None for column in valued_columns)
+        return type_column(
+            F.col(f"c{self._positions[name]}"),
             field.dataType,
             untyped_texts=self.plan.untyped_texts,
             may_be_integers=may_be_integers,
@@ -266,91 +266,93 @@ class ContingencyColumns:
 
 
 def count_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, most: int
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
 ) -> list[dict[str, Any]]:
-    """At most `most` kinds of rows. One Spark job."""
+    """At most `limit` kinds of rows. One Spark job."""
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
-    found = _grouped(frame, columns, reason, cells).limit(most).where(F.col(ROWS) > 0).collect()
-    return [row.asDict() for row in found]  # a Row searches all its names for each name
+    kinds = _count_groups(frame, columns, reason, cells).limit(limit).where(F.col(ROWS) > 0).collect()
+    return [row.asDict() for row in kinds]  # a Row searches all its names for each name
 
 
 def read_first_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
 ) -> list[dict[str, Any]]:
-    """The kinds of the first `most` kept rows. Spark tries partition after partition until it has them."""
+    """The kinds of the first `limit` kept rows. Spark tries partition after partition until it has them."""
     if reason:
         frame = rows.frame.where(F.col(reason) == 0)
     else:
         frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
-    return [row.asDict() for row in frame.select(*_kinds(columns)).limit(most).collect()]
+    return [row.asDict() for row in frame.select(*_select_kinds(columns)).limit(limit).collect()]
 
 
 def count_distinct_values(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, indices: Sequence[int], reason: str | None
 ) -> Mapping[int, int]:
-    """The number of distinct values of some of `plan.valued`, by their positions. One Spark job."""
+    """The number of distinct values of some of `plan.valued`, by their indices. One Spark job."""
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
-    kept = F.col(reason) == 0 if reason else F.lit(True)
+    is_kept = F.col(reason) == 0 if reason else F.lit(True)
     counts = [
-        F.count_distinct(F.when(kept, _identity(columns.cells[plan.valued[place].name]))).alias(str(place))
-        for place in wanted
+        F.count_distinct(F.when(is_kept, _make_identity(columns.cells[plan.valued[index].name]))).alias(str(index))
+        for index in indices
     ]
-    found = frame.agg(*counts).collect()[0]
-    return {place: found[str(place)] for place in wanted}
+    counts_row = frame.agg(*counts).collect()[0]
+    return {index: counts_row[str(index)] for index in indices}
 
 
-def _identity(cell: TypedColumn) -> Column:
+def _make_identity(cell: TypedColumn) -> Column:
     """The identity of a value: the number of an integer, however it is written, and the text of a text."""
     return F.when(
         cell.kind == CellKind.INTEGRAL, cell.number.cast("string") if cell.number is not None else cell.text
     ).otherwise(cell.text)
 
 
-def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:
+def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:
     plan = columns.plan
     refused = F.col(reason) if reason else F.lit(0)
 
-    def kept(value: Column) -> Column:
+    def mask_refused(value: Column) -> Column:
         if reason:
             return F.when(refused == 0, value)
         return value
 
-    keys = _kinds(columns, kept)
+    keys = _select_kinds(columns, mask_refused)
     keys += [
-        kept(segment_of(columns.cells[part.column], part)).alias(SEGMENT.format(place))
-        for place, part in enumerate(plan.segmentations)
+        mask_refused(segment_index(columns.cells[part.column], part)).alias(SEGMENT.format(index))
+        for index, part in enumerate(plan.segmentations)
     ]
     if plan.group is not None:
-        keys.append(kept(columns.cells[plan.group].text).alias(GROUP))
+        keys.append(mask_refused(columns.cells[plan.group].text).alias(GROUP))
     if plan.group_column is not None:
-        keys.append(kept(_block_of(columns.cells[plan.group_column].text)).alias(BLOCK))
+        keys.append(mask_refused(_group_block(columns.cells[plan.group_column].text)).alias(BLOCK))
     keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
     numbers = [
-        (place, kept(number))
-        for place, column in enumerate(plan.valued)
+        (index, mask_refused(number))
+        for index, column in enumerate(plan.valued)
         if (number := columns.cells[column.name].number) is not None
     ]
     extremes = [
-        extreme(number).alias(name.format(place))
-        for place, number in numbers
+        extreme(number).alias(name.format(index))
+        for index, number in numbers
         for extreme, name in ((F.min, MINIMUM), (F.max, MAXIMUM))
     ]
     return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
 
 
-def _kinds(columns: ContingencyColumns, kept: Callable[[Column], Column] = lambda value: value) -> list[Column]:
+def _select_kinds(
+    columns: ContingencyColumns, mask_refused: Callable[[Column], Column] = lambda value: value
+) -> list[Column]:
     """The stored part of facets, label and prediction: codes, and texts of those without configured values."""
     valued = columns.plan.valued
-    codes = [kept(code).alias(CODE.format(place)) for place, code in enumerate(columns.packed())]
-    texts = {TEXT.format(place): columns.key(column) for place, column in enumerate(valued) if not column.values}
-    return [*codes, *(kept(text).alias(name) for name, text in texts.items())]
+    codes = [mask_refused(code).alias(CODE.format(index)) for index, code in enumerate(columns.packed())]
+    texts = {TEXT.format(index): columns.key(column) for index, column in enumerate(valued) if not column.values}
+    return [*codes, *(mask_refused(text).alias(name) for name, text in texts.items())]
 
 
-def _block_of(name: Column) -> Column:
+def _group_block(name: Column) -> Column:
     """The block of a row's group; null without a group. Source: B5.4."""
     return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))
 
@@ -367,15 +369,17 @@ def prepare_flip_rows(
     """The kept rows as `flip_partition` needs them; None if a feature can't be numeric, as far as types tell."""
     frame = table.frame
     untyped_texts = plan.untyped_texts
-    places = {name: place for place, name in enumerate(names)}
+    positions = {name: position for position, name in enumerate(names)}
     fields = frame.schema.fields
+    # The features' cells; an untyped file may hold texts among numbers, which are counted in `TEXTS`
     cells = [
-        typed_column(F.col(f"c{places[name]}"), fields[places[name]].dataType, untyped_texts=untyped_texts)
+        type_column(F.col(f"c{positions[name]}"), fields[positions[name]].dataType, untyped_texts=untyped_texts)
         for name in features
     ]
     untyped = [cell.declared is None and untyped_texts for cell in cells]
     if not cells or not all(loose or cell.declared in NUMERIC for cell, loose in zip(cells, untyped, strict=True)):
         return None
+    # Vectors of the features, with a draw that depends on the row alone, so that a repeated run takes the same rows
     values = [F.lit(None).cast("double") if cell.number is None else cell.number.cast("double") for cell in cells]
     texts = [(cell.kind == CellKind.TEXT).cast("int") for cell, loose in zip(cells, untyped, strict=True) if loose]
     columns = ContingencyColumns(frame, names, plan)
@@ -392,7 +396,7 @@ def prepare_flip_rows(
 
 def _is_among(columns: ContingencyColumns, rows: RowsOfKeys) -> Column:
     if rows.keys:
-        wanted = columns.key(rows.column).isin(list(rows.keys))
+        is_listed = columns.key(rows.column).isin(list(rows.keys))
     else:
-        wanted = F.lit(False)
-    return F.coalesce(wanted, F.lit(False))
+        is_listed = F.lit(False)
+    return F.coalesce(is_listed, F.lit(False))

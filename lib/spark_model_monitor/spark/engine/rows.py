@@ -47,14 +47,14 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.spark.engine.tables import (
+    error_sentence,
     frame_of_table,
-    in_one_partition,
-    reader_of,
-    rows_of_table,
-    sentence_of,
-    slices,
+    make_reader,
+    put_in_one_partition,
+    read_table_version,
+    split_table,
 )
-from spark_model_monitor.spark.engine.text_lines import is_utf_8, numbered, read_lines
+from spark_model_monitor.spark.engine.text_lines import is_utf_8, number_lines, read_lines
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
@@ -62,13 +62,13 @@ from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
     """The refused records in the quarantine's form, by file and line number. also: more, with their `NUMBER`s."""
-    records = refused_records(dataset)
+    records = read_refused_records(dataset)
     if also is not None:
-        records = records.unionByName(refused_texts(also.frame))
+        records = records.unionByName(read_refused_texts(also.frame))
     return (row.asDict() for row in records.orderBy(FILE, NUMBER).toLocalIterator())
 
 
-def refused_records(dataset: Dataset) -> DataFrame:
+def read_refused_records(dataset: Dataset) -> DataFrame:
     """One row for each refused line, by file and line number. A file's first line, its header, is not one of them.
 
     A record that is a whole file is not a line of it; its line number is 1.
@@ -77,14 +77,14 @@ def refused_records(dataset: Dataset) -> DataFrame:
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
     everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
-    found = lines.join(numbered(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
+    numbered_lines = lines.join(number_lines(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
         {NUMBER: 1, BLOCK_START: 0}
     )
     is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) <= dataset.header_number)
-    return refused_texts(found.where(~is_header))
+    return read_refused_texts(numbered_lines.where(~is_header))
 
 
-def refused_texts(records: DataFrame) -> DataFrame:
+def read_refused_texts(records: DataFrame) -> DataFrame:
     """Records in the quarantine's form, with their text in `LINE`, their location and their `REASON`."""
     return records.select(
         FILE,
@@ -110,19 +110,19 @@ def read_catalog_table(
 ) -> Dataset:
     """A table of the session's catalog, as from `readers.read_table`. Raises BadConfiguration if it doesn't exist."""
     try:
-        frame, version = rows_of_table(engine.spark, name, as_of, since)
+        frame, version = read_table_version(engine.spark, name, as_of, since)
     except AnalysisException as fault:
         raise BadConfiguration(
-            f"dataset_format: Spark's catalog has no table {name!r}{sentence_of(fault)}; SHOW TABLES lists what it has, and "
+            f"dataset_format: Spark's catalog has no table {name!r}{error_sentence(fault)}; SHOW TABLES lists what it has, and "
             "Delta needs its JAR and settings (docs/data.md)"
         ) from fault
-    return replace(Dataset.of(in_one_partition(frame) if in_order else frame), version=version)
+    return replace(Dataset.of(put_in_one_partition(frame) if in_order else frame), version=version)
 
 
 def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
     """The rows of a reader without a path. Raises whatever that reader raises."""
-    frame = reader_of(engine.spark, reader, options).load()
-    return Dataset.of(in_one_partition(frame) if in_order else frame)
+    frame = make_reader(engine.spark, reader, options).load()
+    return Dataset.of(put_in_one_partition(frame) if in_order else frame)
 
 
 def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
@@ -138,7 +138,7 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         return None
     if not isinstance(table, pa.Table):
         table = table.read_all()
-    return SparkPartitions(frame_of_table(spark, table)), len(slices(table)), 1
+    return SparkPartitions(frame_of_table(spark, table)), len(split_table(table)), 1
 
 
 def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:
@@ -190,7 +190,7 @@ def column_type(data_type: T.DataType) -> ColumnType:
     return ColumnType.NESTED
 
 
-def columns_of(
+def plan_columns(
     frame: DataFrame, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
     """The plans of the columns at some positions of `frame`, whose first `len(names)` columns are the features in order.
@@ -199,26 +199,26 @@ def columns_of(
     """
     fields = frame.schema.fields
     types = {position: fields[position].dataType for position in positions}
-    alike: dict[str, list[int]] = {}
+    positions_by_list: dict[str, list[int]] = {}
     for position, data_type in types.items():
         if isinstance(data_type, LISTED):
-            alike.setdefault(LIST.format(data_type.typeName()), []).append(position)
-    places: dict[int, tuple[str, int]] = {
+            positions_by_list.setdefault(LIST.format(data_type.typeName()), []).append(position)
+    slots: dict[int, tuple[str, int]] = {
         position: (listed, slot)
-        for listed, positions in alike.items()
+        for listed, positions in positions_by_list.items()
         if len(positions) > MOST_COLUMNS_OF_THEIR_OWN
         for slot, position in enumerate(positions)
     }
     plans = []
     for position, data_type in types.items():
-        listed, slot = places.get(position, (None, 0))
+        listed, slot = slots.get(position, (None, 0))
         hashed = _is_hashed_by_spark(data_type)
         is_counted = names[position] in counted
         plans.append(ColumnPlan(position, column_type(data_type), hashed, is_counted, listed, slot))
     return tuple(plans)
 
 
-def prepared(
+def prepare_frame(
     frame: DataFrame,
     plan: ScanPlan,
     predicates: Mapping[str, Column],
@@ -231,7 +231,7 @@ def prepared(
     predicates: boolean columns, included where the plan counts any. reason: the name of an integer column that is 0 for
     rows to keep; None to keep all, without such a column. cells: the name of an integer column with the number of the
     cell to count a row under, 0 for a row not to count so; it is included where the plan counts cells. locations: as in
-    `file_locations`.
+    `select_file_locations`.
     """
     selected: list[str | Column] = [*locations]
     if reason:
@@ -245,26 +245,26 @@ def prepared(
     for column in plan.columns:
         field = fields[column.position]
         if column.listed is None:
-            selected += _expressions(f"`{field.name}`", field.dataType, column)
+            selected += _make_expressions(f"`{field.name}`", field.dataType, column)
         else:
             lists.setdefault(column.listed, []).append(f"`{field.name}`")
     for column in plan.columns:
         if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
             selected.append(f"CAST(`{fields[column.position].name}` AS STRING) AS {WHOLE}{column.position}")
-    selected += [f"{_list_of(names, listed)} AS {listed}" for listed, names in lists.items()]
+    selected += [f"{_list_expression(names, listed)} AS {listed}" for listed, names in lists.items()]
     if plan.predicates:
         selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     in_sql = [expression for expression in selected if isinstance(expression, str)]
     if len(in_sql) == len(selected):
         return frame.selectExpr(in_sql)  # one call into the JVM for each, where a Column takes several
-    return frame.select(*[F.expr(each) if isinstance(each, str) else each for each in selected])
+    return frame.select(*[F.expr(selection) if isinstance(selection, str) else selection for selection in selected])
 
 
-def _list_of(names: Sequence[str], listed: str) -> str:
+def _list_expression(names: Sequence[str], listed: str) -> str:
     """The cells of columns of one type, in the order of their slots."""
     cells = f"array({', '.join(names)})"
     if listed == LIST.format(T.StringType().typeName()):
-        return f"transform({cells}, cell -> {key_of('cell')})"
+        return f"transform({cells}, cell -> {text_key('cell')})"
     return cells
 
 
@@ -275,15 +275,15 @@ def _is_hashed_by_spark(data_type: T.DataType) -> bool:
     )
 
 
-def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
+def _make_expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
     """The expressions for a column, in SQL where possible. value: its name there."""
     position = plan.position
     if plan.column_type is ColumnType.NESTED:
         return [f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{position}"]
     if plan.column_type is ColumnType.VECTOR:
-        return _vector_expressions(F.col(value), data_type, position)
+        return _make_vector_expressions(F.col(value), data_type, position)
     if plan.is_text:
-        cell = key_of(f"CAST({value} AS STRING)")
+        cell = text_key(f"CAST({value} AS STRING)")
     elif isinstance(data_type, T.DecimalType):
         cell = f"CAST({value} AS DOUBLE)"
     else:
@@ -295,13 +295,13 @@ def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequenc
     return expressions
 
 
-def key_of(text: str) -> str:
+def text_key(text: str) -> str:
     """An SQL expression for `plan.keys_of` of a text; huge cells never reach Arrow (P7)."""
     cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 
 
-def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[Column]:
+def _make_vector_expressions(value: Column, data_type: T.DataType, position: int) -> list[Column]:
     if isinstance(data_type, T.ArrayType):
         elements = value
         element_type = data_type.elementType
@@ -317,11 +317,11 @@ def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[C
         not_a_number = F.when(value.isNotNull(), F.lit(0))
     present = value.isNotNull()
     return [
-        F.when(present, F.size(elements)).alias(f"{VALUE}{at}"),
-        F.when(present, missing).alias(f"{NULL_ELEMENTS}{at}"),
-        F.when(present, not_a_number).alias(f"{NAN_ELEMENTS}{at}"),
-        _norm(elements, element_type).alias(f"{NORM}{at}"),
-        _elements(elements, element_type).alias(f"{ELEMENTS}{at}"),
+        F.when(present, F.size(elements)).alias(f"{VALUE}{position}"),
+        F.when(present, missing).alias(f"{NULL_ELEMENTS}{position}"),
+        F.when(present, not_a_number).alias(f"{NAN_ELEMENTS}{position}"),
+        _norm(elements, element_type).alias(f"{NORM}{position}"),
+        _elements(elements, element_type).alias(f"{ELEMENTS}{position}"),
     ]
 
 
@@ -348,16 +348,16 @@ def prepare_typed_columns(
 
     def states(plan: ScanPlan) -> States:
         if plan.file_order is not None:
-            locations = file_locations(frame)
+            locations = select_file_locations(frame)
         else:
             locations = ()
-        rows = prepared(frame, plan, predicates, reason, cells, locations)
+        rows = prepare_frame(frame, plan, predicates, reason, cells, locations)
         return compute_row_states(SparkPartitions(rows), None, plan)
 
-    return partial(columns_of, frame), states
+    return partial(plan_columns, frame), states
 
 
-def file_locations(frame: DataFrame) -> tuple[str, ...]:
+def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
     """The expressions in SQL of FILE_KEY and BLOCK_START; none if Spark doesn't know of which files the rows are."""
     if FILE_KEY in frame.columns:
         return (FILE_KEY, f"0L AS {BLOCK_START}")

@@ -37,12 +37,12 @@ from spark_model_monitor.spark.engine.application import LOG_VALUES, send_packag
 from spark_model_monitor.spark.engine.text_lines import (
     TextLines,
     bounded_lines,
+    escape_globs,
     max_record_bytes,
     require_places,
     text_lines,
-    without_globs,
 )
-from spark_model_monitor.spark.engine.worker import in_worker, without_texts
+from spark_model_monitor.spark.engine.worker import hide_texts, run_in_worker
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.storage import Storage, storage_of
 
@@ -139,10 +139,10 @@ class SparkEngine:
     def deequ(self) -> str | None:
         from spark_model_monitor.spark.deequ.jvm import fitting_deequ
 
-        found = fitting_deequ(self.spark)
-        if isinstance(found, str):
-            return found
-        log.info("metrics are computed from the states without Deequ, and are the same: %s", found)
+        fitting_version = fitting_deequ(self.spark)
+        if isinstance(fitting_version, str):
+            return fitting_version
+        log.info("metrics are computed from the states without Deequ, and are the same: %s", fitting_version)
         return None
 
     def implementation(self, function: Function) -> Function:
@@ -156,8 +156,8 @@ class SparkEngine:
                 module = DEEQU_WAYS[name]
         if module is None:
             return function
-        own: Function = getattr(import_module(f"spark_model_monitor.spark.{module}"), name)
-        return own
+        spark_function: Function = getattr(import_module(f"spark_model_monitor.spark.{module}"), name)
+        return spark_function
 
     def lines(
         self, paths: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
@@ -181,16 +181,16 @@ class SparkEngine:
         in_order: bool = False,
         left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], SparkPartitions]:
-        from spark_model_monitor.spark.engine.tables import table_of_files
+        from spark_model_monitor.spark.engine.tables import read_table_files
 
-        frame = table_of_files(self.spark, paths, reader, options, left_out, by_folders=by_folders, in_order=in_order)
+        frame = read_table_files(self.spark, paths, reader, options, left_out, by_folders=by_folders, in_order=in_order)
         return tuple(frame.columns), by_position(frame)
 
     def is_readable(self, path: str) -> bool:
         if path.endswith(".zst"):  # whether Hadoop has the library shows in its exception
             return True
         try:
-            self.spark.read.options(**bounded_lines(self.spark)).text(without_globs(path)).count()
+            self.spark.read.options(**bounded_lines(self.spark)).text(escape_globs(path)).count()
         except Exception:
             return False
         return True
@@ -269,7 +269,7 @@ class SparkPartitions:
         self.frame.unpersist()
 
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
-        return SparkPartitions(_mapped(self.frame, partial(in_worker, task), from_arrow_schema(schema)))
+        return SparkPartitions(_map_frame(self.frame, partial(run_in_worker, task), from_arrow_schema(schema)))
 
     def concat(self, other: Partitions) -> SparkPartitions:
         return SparkPartitions(self.frame.unionAll(other.frame))
@@ -283,10 +283,10 @@ class SparkPartitions:
         self.frame.select(text, by).write.mode("overwrite").partitionBy(by).text(folder)
 
     def states(self, task: StateTask) -> SparkStates:
-        return SparkStates(_mapped(self.frame, partial(in_worker, partial(encode_states, task)), STATE_TYPE))
+        return SparkStates(_map_frame(self.frame, partial(run_in_worker, partial(encode_states, task)), STATE_TYPE))
 
     def batches(self) -> list[pa.RecordBatch]:
-        return collected(self.frame)
+        return collect_batches(self.frame)
 
     @contextmanager
     def broadcast(self, value: Value) -> Iterator[Broadcast[Value]]:
@@ -314,23 +314,25 @@ class SparkStates:
         states = self.frame
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
-            states = _mapped(in_order, partial(in_worker, fold), STATE_TYPE)
-        return sorted(decode_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
+            states = _map_frame(in_order, partial(run_in_worker, fold), STATE_TYPE)
+        return sorted(decode_states(collect_batches(states)), key=lambda row: (row.feature, row.kind, row.partition))
 
 
-def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
+def _map_frame(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
     """The result of a task on a frame. Its exceptions lose their texts unless the session's LOG_VALUES allows them."""
     spark = frame.sparkSession
     send_package(spark)
     if spark.conf.get(LOG_VALUES, None) == "true":
         logged = task
     else:
-        logged = partial(without_texts, task)
+        logged = partial(hide_texts, task)
     return frame.mapInArrow(logged, schema)
 
 
-def collected(frame: DataFrame) -> list[pa.RecordBatch]:
+def collect_batches(frame: DataFrame) -> list[pa.RecordBatch]:
     """The rows as Arrow batches, as in `toPandas`: pickling would convert a sketch's bytes to a text and back."""
-    asked: Any = frame
-    batches: list[pa.RecordBatch] = asked.toArrow().to_batches() if is_connect(frame) else asked._collect_as_arrow()
+    arrow_frame: Any = frame
+    batches: list[pa.RecordBatch] = (
+        arrow_frame.toArrow().to_batches() if is_connect(frame) else arrow_frame._collect_as_arrow()
+    )
     return batches

@@ -30,8 +30,8 @@ from spark_model_monitor.data.reading.tables import NOT_RECORDED, find_versions,
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.spark.engine.application import send_package
-from spark_model_monitor.spark.engine.text_lines import in_file_order, with_places, without_globs
-from spark_model_monitor.spark.engine.worker import unpacked
+from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_file, with_places
+from spark_model_monitor.spark.engine.worker import unpack
 from spark_model_monitor.spark.storage import is_connect, storage_of_session
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ _KEEPERS = {
 """By the provider that Spark names."""
 
 
-def rows_of_table(
+def read_table_version(
     spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None
 ) -> tuple[DataFrame, TableVersion | None]:
     """A table's rows and their version; None for a table or view that has no versions, or none yet.
@@ -89,8 +89,8 @@ def rows_of_table(
                 f"{'since' if as_of is None else 'as_of'}: {name} keeps no versions; it has to be a table of Delta or Iceberg"
             )
         return spark.table(name), None
-    asked = keeper.history.format(name) + (" LIMIT 1" if as_of is None and since is None else "")
-    history = spark.sql(asked).selectExpr(keeper.version, f"unix_micros({keeper.moment})")
+    query = keeper.history.format(name) + (" LIMIT 1" if as_of is None and since is None else "")
+    history = spark.sql(query).selectExpr(keeper.version, f"unix_micros({keeper.moment})")
     versions = [(row[0], row[1]) for row in history.collect()]
     if not versions:
         return spark.table(name), None
@@ -114,11 +114,11 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
     try:
         return rows.isEmpty()
     except Exception as fault:
-        said = " ".join(str(fault).split()).partition(". ")[0]
-        raise BadConfiguration(f"{where}: can't be told what was appended ({said}); {NOT_RECORDED}") from fault
+        reason = " ".join(str(fault).split()).partition(". ")[0]
+        raise BadConfiguration(f"{where}: can't be told what was appended ({reason}); {NOT_RECORDED}") from fault
 
 
-def tables_of_catalog(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
+def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
     """The tables whose names match, without views: each with the format and location of its files, or with the error.
 
     pattern: `SCHEMA.TABLE` of the session's catalog, `CATALOG.SCHEMA.TABLE` of another. Raises BadConfiguration for another.
@@ -131,39 +131,42 @@ def tables_of_catalog(spark: SparkSession, pattern: str) -> Iterator[tuple[str, 
     try:
         schemas = [row[0] for row in spark.sql(f"SHOW SCHEMAS{f' IN `{catalog}`' if catalog else ''}").collect()]
     except Exception as fault:
-        raise BadInput(f"Spark's catalog can't be listed{sentence_of(fault)}") from fault
-    for each in fnmatch.filter(schemas, schema):
-        name = f"{catalog}.{each}".lstrip(".")
+        raise BadInput(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
+    for schema_name in fnmatch.filter(schemas, schema):
+        name = f"{catalog}.{schema_name}".lstrip(".")
         try:
-            rows = spark.sql(f"SHOW TABLES IN {within}`{each}`").collect()
+            rows = spark.sql(f"SHOW TABLES IN {within}`{schema_name}`").collect()
         except Exception as fault:
-            yield name, BadInput(f"its tables can't be listed{sentence_of(fault)}")
+            yield name, BadInput(f"its tables can't be listed{error_sentence(fault)}")
             continue
         for row in rows:
             if not row.isTemporary and fnmatch.fnmatchcase(row.tableName, table):
-                told = _kept(spark, f"{within}`{each}`.`{row.tableName}`")
-                if told is not None:
-                    yield f"{name}.{row.tableName}", told
+                description = _describe_table(spark, f"{within}`{schema_name}`.`{row.tableName}`")
+                if description is not None:
+                    yield f"{name}.{row.tableName}", description
 
 
-def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | None:
+def _describe_table(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | None:
     """The format and the location of a table's files; None for a view."""
     try:
         rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
     except Exception as fault:
-        return BadInput(f"Spark can't describe it{sentence_of(fault)}")
-    said = {row.col_name: row.data_type for row in rows}
-    if "VIEW" in said.get("Type", ""):
+        return BadInput(f"Spark can't describe it{error_sentence(fault)}")
+    properties = {row.col_name: row.data_type for row in rows}
+    if "VIEW" in properties.get("Type", ""):
         return None
-    kept = said.get("Provider", "").lower()
-    if kept == "hive":  # the class that reads a Hive table tells its format
-        kept = next((each for each in ("parquet", "orc") if each in said.get("Serde Library", "").lower()), kept)
-    if kept not in (*_KEEPERS, "parquet") or "Location" not in said:
-        return BadConfiguration(f"it is kept as {kept or 'Spark does not say'}; Delta, Iceberg and Parquet are watched")
-    return kept, said["Location"]
+    table_format = properties.get("Provider", "").lower()
+    if table_format == "hive":  # the class that reads a Hive table tells its format
+        serde = properties.get("Serde Library", "").lower()
+        table_format = next((name for name in ("parquet", "orc") if name in serde), table_format)
+    if table_format not in (*_KEEPERS, "parquet") or "Location" not in properties:
+        return BadConfiguration(
+            f"it is kept as {table_format or 'Spark does not say'}; Delta, Iceberg and Parquet are watched"
+        )
+    return table_format, properties["Location"]
 
 
-def reader_of(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
+def make_reader(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
     """Spark's reader of this name with these options."""
     # without merging, only the first file's columns would be read, silently
     if reader.lower() == "parquet":
@@ -176,9 +179,9 @@ def reader_of(spark: SparkSession, reader: str, options: Mapping[str, str]) -> D
 LOCAL = re.compile("^file:/(?!/)")  # Sail 0.7 takes it for a folder without files
 
 
-def table_of_files(
+def read_table_files(
     spark: SparkSession,
-    places: Sequence[str],
+    locations: Sequence[str],
     reader: str,
     options: Mapping[str, str],
     left_out: Sequence[str] = (),
@@ -187,49 +190,49 @@ def table_of_files(
     in_order: bool,
 ) -> DataFrame:
     """The files at or below the places, as in `Engine.table`."""
-    opened = reader_of(spark, reader, options)
+    opened = make_reader(spark, reader, options)
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
-    paths = [LOCAL.sub("file:///", without_globs(place)) for place in places]
+    paths = [LOCAL.sub("file:///", escape_globs(location)) for location in locations]
     try:
-        frame = _loaded(spark, opened, paths, left_out)
+        frame = _load_frame(spark, opened, paths, left_out)
     except Exception as fault:
         if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
             if reader == "parquet" and not left_out:
                 frame = _load_widened(spark, opened, paths)
                 if in_order:
-                    return in_one_partition(frame)
+                    return put_in_one_partition(frame)
                 return frame
             raise BadInput(
-                f"{places[0]}: the files have columns of one name and several types; write all files with the same types"
+                f"{locations[0]}: the files have columns of one name and several types; write all files with the same types"
             ) from fault
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
-                f"{places[0]}: two columns have one name, or names that differ by case only; rename one, or in the second case "
-                "start the job with --conf spark.sql.caseSensitive=true"
+                f"{locations[0]}: two columns have one name, or names that differ by case only; rename one, or in the second "
+                "case start the job with --conf spark.sql.caseSensitive=true"
             ) from fault
         if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)|a column of (\S+) needs Spark", str(fault)):
             raise BadInput(
-                f"{places[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another type, "
-                "or leave it out by --exclude-features-attribute"
+                f"{locations[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another "
+                "type, or leave it out by --exclude-features-attribute"
             ) from fault
         if isinstance(fault, BadInput):
             raise
         if reader == "parquet":
-            _require_no_half_floats(spark, paths, places[0])
+            _require_no_half_floats(spark, paths, locations[0])
         raise BadInput(
-            f"{places[0]}: can't be read as {reader}{sentence_of(fault)}; "
+            f"{locations[0]}: can't be read as {reader}{error_sentence(fault)}; "
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
     if in_order:
-        return in_one_partition(frame)
+        return put_in_one_partition(frame)
     return frame
 
 
 def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: str) -> None:
     """Raises BadInput for a Parquet column of half precision, on which Spark fails with a sentence that names no column."""
     try:
-        schemas = _schemas(spark, paths)
+        schemas = _read_schemas(spark, paths)
     except (pa.ArrowException, OSError, MonitorError):
         return
     for schema in schemas:
@@ -239,7 +242,9 @@ def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: s
                 raise BadInput(f"{source}: {problem}; write float32, or read the files by --engine local")
 
 
-def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]) -> DataFrame:
+def _load_frame(
+    spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]
+) -> DataFrame:
     """The frame that a reader makes of files. Where Spark refuses a type, columns that are left out are null, and times
     in nanoseconds are numbers at first, and cut to microseconds.
     """
@@ -250,19 +255,22 @@ def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], 
     except Exception as fault:
         if "Illegal Parquet type" not in str(fault):
             raise
-        fields = [field for schema in _schemas(spark, paths) for field in schema]
+        fields = [field for schema in _read_schemas(spark, paths) for field in schema]
         names = [*dict.fromkeys(field.name for field in fields)]
-        without = {name for place, name in enumerate(names) if {name, str(place)} & {*left_out}}
+        without = {name for position, name in enumerate(names) if {name, str(position)} & {*left_out}}
         if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
             raise
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
     nanos = {field.name for field in fields if str(field.type).startswith("timestamp[ns")} - without
     if without:
-        kept = [field for field in fields if field.name not in without]
-        types = {
-            (each.name, pa.int64() if each.name in nanos else map_to_spark_type(each.type, each.name)) for each in kept
-        }
-        schema = pa.schema(sorted(types, key=lambda of: names.index(of[0])))
+        kept_fields = [field for field in fields if field.name not in without]
+        types = set()
+        for field in kept_fields:
+            if field.name in nanos:
+                types.add((field.name, pa.int64()))
+            else:
+                types.add((field.name, map_to_spark_type(field.type, field.name)))
+        schema = pa.schema(sorted(types, key=lambda name_and_type: names.index(name_and_type[0])))
         if len(schema) + len(without) > len(names):
             raise BadInput("Failed to merge")  # Spark's own words
         opened = opened.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
@@ -281,16 +289,16 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
     """
     # Files with the same columns and types
     files_by_schema: dict[pa.Schema, list[StoredFile]] = {}
-    for file, schema in sorted(_files_with_schemas(spark, paths), key=lambda pair: pair[0].path):
+    for file, schema in sorted(_read_files_with_schemas(spark, paths), key=lambda pair: pair[0].path):
         files_by_schema.setdefault(schema.remove_metadata(), []).append(file)
 
-    fields = from_arrow_schema(_common_schema(files_by_schema), prefer_timestamp_ntz=True).fields
+    fields = from_arrow_schema(_merge_schemas(files_by_schema), prefer_timestamp_ntz=True).fields
 
     # Spark and the local engine read larger files first
     groups = sorted(files_by_schema.items(), key=lambda group: -max(file.size_bytes for file in group[1]))
     frames = []
     for schema, files in groups:
-        frame = opened.load([without_globs(file.path) for file in files])
+        frame = opened.load([escape_globs(file.path) for file in files])
         # Its columns with the common types; null for those that it lacks
         columns = []
         for field in fields:
@@ -307,7 +315,7 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
     return rows.coalesce(partitions.partitions_at_most(sizes, partition_bytes, open_cost_bytes))
 
 
-def _common_schema(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:
+def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:
     """The columns of all files, with the types that hold their values. Raises BadInput if no type does."""
     types: dict[str, pa.DataType] = {}
     first_fields: dict[str, tuple[pa.Field, StoredFile]] = {}
@@ -330,12 +338,12 @@ FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet fil
 FOOTERS_AT_ONCE = 16  # each waits for its storage
 
 
-def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
+def _read_schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
     """The schemas of all Parquet files, in their order."""
-    return [schema for _, schema in _files_with_schemas(spark, paths)]
+    return [schema for _, schema in _read_files_with_schemas(spark, paths)]
 
 
-def _files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
+def _read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
     """All Parquet files and their schemas, read from their ends."""
 
     def schema(storage: Storage, file: StoredFile) -> pa.Schema:
@@ -355,10 +363,10 @@ def _files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple
         return [(file, future.result()) for file, future in pending]
 
 
-def in_one_partition(frame: DataFrame) -> DataFrame:
+def put_in_one_partition(frame: DataFrame) -> DataFrame:
     """The rows in the order of their files; where Spark knows no files, as for a view, in the order they arrive."""
     try:
-        ordered = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
+        ordered = sort_by_file(with_places(frame)).drop(FILE, BLOCK_START)
         ordered.schema  # noqa: B018 -- as above
         return ordered
     except AnalysisException:
@@ -366,7 +374,7 @@ def in_one_partition(frame: DataFrame) -> DataFrame:
         return frame.coalesce(1)
 
 
-def sentence_of(fault: Exception) -> str:
+def error_sentence(fault: Exception) -> str:
     """Spark's message, in brackets; empty if it only says that a call failed."""
     text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
     if isinstance(fault, Py4JError):
@@ -381,25 +389,25 @@ NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
 """Spark's types for text and bytes; a slice is small enough for them."""
 
 
-def slices(table: pa.Table) -> list[pa.Table]:
+def split_table(table: pa.Table) -> list[pa.Table]:
     """The table cut by its size alone, into one slice or more."""
     rows = max(1, table.num_rows * SLICE_BYTES // max(1, table.nbytes))
     return [table.slice(start, rows) for start in range(0, max(1, table.num_rows), rows)]
 
 
 def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
-    """The table as a frame of one partition for each of its `slices`. The types are those that Spark has."""
+    """The table as a frame of one partition for each part that `split_table` makes. The types are those that Spark has."""
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
-    packed = [(_packed(piece.cast(narrow)),) for piece in slices(table)]
+    packed = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
     send_package(spark)
     if is_connect(spark):
         rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
     else:
         rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
-    return rows.mapInArrow(unpacked, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
+    return rows.mapInArrow(unpack, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
 
 
-def _packed(table: pa.Table) -> bytearray:
+def _pack(table: pa.Table) -> bytearray:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
         stream.write_table(table)

@@ -50,16 +50,16 @@ class TextLines:
 
     def of(self, *names: str) -> DataFrame:
         """The lines with these columns: of `PLACES`, FILE_KEY and LINE_KEY."""
-        wanted = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
+        selected_names = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
         if self.max_bytes:
             text = self.text.where(F.octet_length("value") <= self.max_bytes)
         else:
             text = self.text
-        lines = text.select([_column(name).alias(name) for name in wanted])
+        lines = text.select([_select_column(name).alias(name) for name in selected_names])
         if not self.with_blank:
             lines = lines.where(F.trim(LINE) != "")
         if self.in_order:
-            return in_file_order(lines).select(*names)
+            return sort_by_file(lines).select(*names)
         return lines
 
     def files_by_key(self) -> FilesByKey:
@@ -72,7 +72,7 @@ class TextLines:
         return FilesByKey.of(listed.split("\n") if listed else [])
 
 
-def _column(name: str) -> Column:
+def _select_column(name: str) -> Column:
     if name == FILE_KEY:
         return F.xxhash64(F.input_file_name())
     if name == BLOCK_START:  # for `_metadata.file_block_start` Spark would make all of `_metadata`
@@ -93,7 +93,7 @@ def text_lines(
     """The lines of the files at or below `path`, or several paths, without overlong ones. Starts no Spark job."""
     reader = spark.read.option("recursiveFileLookup", "true").options(**bounded_lines(spark))
     paths = [path] if isinstance(path, str) else path
-    text = reader.text([without_globs(folder) for folder in paths], wholetext=whole_files)
+    text = reader.text([escape_globs(folder) for folder in paths], wholetext=whole_files)
     return TextLines(text, in_order, with_blank, 0 if whole_files else max_record_bytes(spark))
 
 
@@ -102,7 +102,7 @@ def require_places(spark: SparkSession, paths: Sequence[str]) -> None:
     if not is_connect(spark):
         return
     try:
-        _ = spark.read.text([without_globs(path) for path in paths]).select("_metadata.file_path").columns
+        _ = spark.read.text([escape_globs(path) for path in paths]).select("_metadata.file_path").columns
     except AnalysisException as fault:
         if "_metadata" not in str(fault):
             raise
@@ -139,20 +139,20 @@ def with_places(frame: DataFrame) -> DataFrame:
     )
 
 
-def in_file_order(frame: DataFrame) -> DataFrame:
+def sort_by_file(frame: DataFrame) -> DataFrame:
     """All rows in one partition: by file, by offset in it.
 
     A coalesce alone orders the splits by size: five files came out 05, 02, 04, 01, 03 (P2).
     """
-    place = "__place"
-    ordered = frame.withColumn(place, F.monotonically_increasing_id())
-    return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, place).drop(place)
+    row_order = "__place"
+    ordered = frame.withColumn(row_order, F.monotonically_increasing_id())
+    return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, row_order).drop(row_order)
 
 
-def numbered(lines: DataFrame, files: list[str], number: str) -> DataFrame:
+def number_lines(lines: DataFrame, files: list[str], number: str) -> DataFrame:
     """The lines of some files with their number, from 1, in a column called `number`."""
-    place = Window.partitionBy(FILE).orderBy(BLOCK_START, F.monotonically_increasing_id())
-    return lines.where(F.col(FILE).isin(files)).withColumn(number, F.row_number().over(place))
+    window = Window.partitionBy(FILE).orderBy(BLOCK_START, F.monotonically_increasing_id())
+    return lines.where(F.col(FILE).isin(files)).withColumn(number, F.row_number().over(window))
 
 
 def is_utf_8(line: Column) -> Column:
@@ -161,6 +161,6 @@ def is_utf_8(line: Column) -> Column:
     return F.encode(raw.cast("string"), "UTF-8") == raw  # Spark 4's decode raises on other bytes
 
 
-def without_globs(path: str) -> str:
+def escape_globs(path: str) -> str:
     """`path` as a literal for Spark, which would read `[`, `{`, `*` and `?` as patterns."""
     return "".join(f"\\{letter}" if letter in "[]{}*?\\" else letter for letter in path)

@@ -26,7 +26,7 @@ MAPPED = (
 )
 
 
-def in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def run_in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The result of `task` for the batches; the worker's next task then starts at once.
 
     PySpark 3.5 collects garbage after each task (daemon.py), which visits every object of every imported library, and
@@ -38,7 +38,7 @@ def in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Reco
     _freeze_libraries()
 
 
-def without_texts(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def hide_texts(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The result of `task` for the batches. An exception that is not ours loses its text, which may repeat a value.
 
     Executors log what a worker raises, by the cluster's own settings. Source: P25.
@@ -46,7 +46,7 @@ def without_texts(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.
     try:
         yield from task(batches)
     except Exception as fault:
-        for error in _causes(fault):
+        for error in _list_causes(fault):
             _forget_text(error)
         raise
 
@@ -61,13 +61,13 @@ def _forget_text(error: BaseException) -> None:
         error.object = ""
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    visited: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
         current = waiting.pop()
-        if current is not None and id(current) not in seen:
-            seen.add(id(current))
+        if current is not None and id(current) not in visited:
+            visited.add(id(current))
             yield current
             waiting += [current.__cause__, current.__context__]
 
@@ -106,13 +106,13 @@ def _fork_workers() -> None:
     manager()  # type: ignore[no-untyped-call]
 
 
-def versions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def report_versions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The release of this package that a worker imports, for each row."""
     for batch in batches:
         yield pa.RecordBatch.from_pydict({"version": [spark_model_monitor.__version__] * batch.num_rows})
 
 
-def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def unpack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The rows of the slices in a column."""
     for batch in batches:
         for packed in batch.column(0):

@@ -23,7 +23,7 @@ from subprocess import DEVNULL, PIPE, STDOUT
 
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.running.layout import appearing_whole, cache_directory
-from spark_model_monitor.spark.launch.java import Java, find_java, find_spark_home, line_at
+from spark_model_monitor.spark.launch.java import Java, find_java, find_line_at, find_spark_home
 
 OLDEST_JAVA = 17  # of the versions that Spark 3.5 runs on, the one whose archives were tested
 
@@ -46,7 +46,7 @@ class ClassArchive:
     @classmethod
     def of(cls, java: Java, spark_home: Path, environment: Mapping[str, str]) -> ClassArchive:
         """The archive for jobs of this Spark, started by this Java, in the cache directory; it may not exist yet."""
-        key = _key(java.home, spark_home)
+        key = _compute_key(java.home, spark_home)
         return cls(cache_directory(environment) / "classes" / key, java.home, spark_home)
 
     @property
@@ -67,10 +67,10 @@ class ClassArchive:
         """
         with (
             tempfile.TemporaryDirectory(prefix="spark-model-monitor-classes-") as name,
-            appearing_whole(self.path) as made,
+            appearing_whole(self.path) as draft,
         ):
             scratch = Path(name)
-            archive = made / self.path.name
+            archive = draft / self.path.name
             classes = scratch / "classes.txt"
             _start_job(scratch, [f"-XX:DumpLoadedClassList={classes}"], environment)
             dumping = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"]
@@ -83,7 +83,7 @@ class ClassArchive:
     def remove_outdated(self) -> None:
         """Remove the archives whose Java or Spark has been replaced or removed; each has 130 MB."""
         for folder in self.folder.parent.iterdir():
-            if _key_of_made(folder) not in (None, folder.name):
+            if _read_key(folder) not in (None, folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -102,25 +102,25 @@ def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]
         raise MissingDependency(f"a job with {options[0]} ended with exit status {ended.returncode}: {last}")
 
 
-def _key(java_home: Path, spark_home: Path) -> str:
+def _compute_key(java_home: Path, spark_home: Path) -> str:
     """A hash of the files that the JVM checks an archive against: its own library and the JARs."""
     digest = hashlib.sha256()
     for path in (java_home.resolve() / "lib" / "server" / "libjvm.so", *sorted((spark_home / "jars").glob("*.jar"))):
         try:
-            found = path.stat()
+            status = path.stat()
         except OSError:
             continue
-        digest.update(f"{path}\0{found.st_size}\0{int(found.st_mtime)}\n".encode())
+        digest.update(f"{path}\0{status.st_size}\0{int(status.st_mtime)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _key_of_made(folder: Path) -> str | None:
+def _read_key(folder: Path) -> str | None:
     """The key that an archive would get today; None if the folder's is still being made."""
     try:
         made_for = json.loads((folder / MADE_FOR).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return _key(Path(made_for["java"]), Path(made_for["spark_home"]))
+    return _compute_key(Path(made_for["java"]), Path(made_for["spark_home"]))
 
 
 def main() -> int:
@@ -129,7 +129,7 @@ def main() -> int:
     """
     try:
         spark_home = find_spark_home(os.environ)
-        java = find_java(os.environ, line_at(spark_home))
+        java = find_java(os.environ, find_line_at(spark_home))
         archive = ClassArchive.of(java, spark_home, os.environ)
         if java.major < OLDEST_JAVA:
             raise MissingDependency(

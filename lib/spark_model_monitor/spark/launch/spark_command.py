@@ -16,16 +16,16 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.spark.launch import class_archive, deequ_jar, package_zip
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
-from spark_model_monitor.spark.launch.java import find_java, find_spark_home, line_at
+from spark_model_monitor.spark.launch.java import find_java, find_line_at, find_spark_home
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import (
     COLUMNS,
     Request,
     is_local,
+    option_words,
     read_properties,
-    settings_of,
+    spark_settings,
     split_options,
-    words_of,
 )
 
 VARIABLE = "SPARK_SUBMIT_OPTS"
@@ -40,22 +40,22 @@ _PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.default
 _VARIABLES_OF_JAVA = (VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 
 
-def jvm_options(
+def build_jvm_options(
     archive: ClassArchive, logging: Path, settings: Mapping[str, str], environment: Mapping[str, str], *, local: bool
 ) -> str:
     """The value of SPARK_SUBMIT_OPTS: the user's own options, and ours where the user set none.
 
     logging: the file with our logging settings. settings: Spark's. local: whether executors are in the same JVM.
     """
-    given = environment.get(VARIABLE, "")
-    own = []
-    if LOG_SETTINGS not in given and logging.is_file():
-        own.append(f"{LOG_SETTINGS}={logging.as_uri()}")
-    if class_archive.OPTION not in given:
-        own += archive.options
+    user_options = environment.get(VARIABLE, "")
+    our_options = []
+    if LOG_SETTINGS not in user_options and logging.is_file():
+        our_options.append(f"{LOG_SETTINGS}={logging.as_uri()}")
+    if class_archive.OPTION not in user_options:
+        our_options += archive.options
     if local and not _names_a_collector(settings, environment):
-        own.append(COLLECTOR)
-    return f"{given} {shlex.join(own)}".strip()
+        our_options.append(COLLECTOR)
+    return f"{user_options} {shlex.join(our_options)}".strip()
 
 
 def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, str]) -> bool:
@@ -100,7 +100,9 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
     job = layout.job_file(request.job, working_directory)
     words = [str(job), *request.job_arguments]
     with_deequ = layout.needs_deequ(job)
-    return _submission(request, f"spark-model-monitor {job.stem}", words, layout, environment, with_deequ=with_deequ)
+    return _build_submission(
+        request, f"spark-model-monitor {job.stem}", words, layout, environment, with_deequ=with_deequ
+    )
 
 
 def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str, str]:
@@ -117,11 +119,11 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
         ) from None
     options, _ = split_options(words)
     request = Request(SHELL, [], options, dry_run=False, columns=COLUMNS)
-    submission = _submission(request, "spark-model-monitor", [SHELL], layout, environment)
+    submission = _build_submission(request, "spark-model-monitor", [SHELL], layout, environment)
     return {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
 
 
-def _submission(
+def _build_submission(
     request: Request,
     name: str,
     job: list[str],
@@ -130,9 +132,10 @@ def _submission(
     *,
     with_deequ: bool = True,
 ) -> Submission:
+    # Spark's effective settings: what the user and the cluster chose stays
     spark_home = find_spark_home(environment)
     conf = Path(environment.get("SPARK_CONF_DIR") or spark_home / "conf")
-    settings = settings_of(request.options, conf / "spark-defaults.conf")
+    settings = spark_settings(request.options, conf / "spark-defaults.conf")
     master = settings.setdefault("spark.master", "local[*]")
     _refuse_what_no_cluster_does(request, settings)
     remarks: list[str] = []
@@ -142,20 +145,22 @@ def _submission(
         command += ["--name", name]
     if is_local(master) and "spark.driver.memory" not in settings:
         command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
-    own = own_settings(layout, request.columns, master, settings, remarks)
+    # Settings and files that we add
+    our_settings = own_settings(layout, request.columns, master, settings, remarks)
     ours = {"--py-files": [str(provide_zip(layout.package, cache_directory(environment)))], "--jars": []}
     if request.environment:
         mode = settings.get("spark.submit.deployMode", "client")
-        own |= package_zip.settings_of(mode, environment)
-        ours["--archives"] = [package_zip.archive_of(request.environment)]
-    for key, value in own.items():
+        our_settings |= package_zip.python_settings(mode, environment)
+        ours["--archives"] = [package_zip.check_archive(request.environment)]
+    for key, value in our_settings.items():
         command += ["--conf", f"{key}={value}"]
 
+    # Deequ's JAR, unless the user brings one
     is_given = "deequ" in settings.get("spark.jars", "") + settings.get("spark.jars.packages", "")
-    if with_deequ and not is_given and deequ_jar.is_had(environment, line_at(spark_home)):
-        ours["--jars"] = [str(_jar(request, environment, remarks))]
-    command += words_of(request.options, ours, left_out=["--master"])
-    variables = _variables(layout, spark_home, settings, environment)
+    if with_deequ and not is_given and deequ_jar.is_had(environment, find_line_at(spark_home)):
+        ours["--jars"] = [str(_provide_jar(request, environment, remarks))]
+    command += option_words(request.options, ours, left_out=["--master"])
+    variables = _build_variables(layout, spark_home, settings, environment)
     return Submission([*command, *job], variables, remarks)
 
 
@@ -173,7 +178,7 @@ def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) 
 
 
 def own_settings(
-    layout: Layout, columns: int, master: str, given: Mapping[str, str], remarks: list[str]
+    layout: Layout, columns: int, master: str, user_settings: Mapping[str, str], remarks: list[str]
 ) -> dict[str, str]:
     """The settings that we add to those given; what was computed is said in `remarks`. columns: how wide the data is."""
     properties = read_properties(layout.conf / "spark-defaults.conf")
@@ -182,19 +187,21 @@ def own_settings(
     if is_local(master):  # else a task whose data is on another host may wait forever: nothing there offers it again
         properties["spark.locality.wait"] = "0"
     overhead = "spark.executor.memoryOverhead"
-    if master.startswith(("yarn", "k8s")) and overhead not in given:
-        cores = int(given.get("spark.executor.cores") or 1)
+    if master.startswith(("yarn", "k8s")) and overhead not in user_settings:
+        cores = int(user_settings.get("spark.executor.cores") or 1)
         worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * columns
-        beside_heap = max(384.0, _mebibytes(given.get("spark.executor.memory") or "1g") / 10)  # Spark's own default
+        beside_heap = max(
+            384.0, _parse_mebibytes(user_settings.get("spark.executor.memory") or "1g") / 10
+        )  # Spark's own default
         properties[overhead] = f"{round(beside_heap + cores * worker)}m"
         remarks.append(
             f"{overhead}={properties[overhead]}: {cores} Python workers an executor, {round(worker)} MB each at "
             f"{columns:,} columns"
         )
-    return {key: value for key, value in properties.items() if key not in given}
+    return {key: value for key, value in properties.items() if key not in user_settings}
 
 
-def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
+def _provide_jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
     path = deequ_jar.jar_path(environment)
     if not path.is_file():
         if request.dry_run:
@@ -204,14 +211,14 @@ def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -
     return deequ_jar.provide_jar(environment)
 
 
-def _variables(
+def _build_variables(
     layout: Layout, spark_home: Path, settings: Mapping[str, str], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    java = find_java(environment, line_at(spark_home))
+    java = find_java(environment, find_line_at(spark_home))
     variables = {"SPARK_HOME": str(spark_home), "JAVA_HOME": str(java.home)}
     archive = ClassArchive.of(java, spark_home, environment)
     log_settings = (layout.conf / "log4j2.properties").absolute()
-    options = jvm_options(archive, log_settings, settings, environment, local=is_local(settings["spark.master"]))
+    options = build_jvm_options(archive, log_settings, settings, environment, local=is_local(settings["spark.master"]))
     if options:
         variables[VARIABLE] = options
     if sys.version_info < (3, 12):
@@ -232,8 +239,8 @@ def _drives_here(settings: Mapping[str, str]) -> bool:
     return sys.prefix != sys.base_prefix and settings.get("spark.submit.deployMode", "client") == "client"
 
 
-def _mebibytes(size: str) -> float:
-    found = re.fullmatch(r"(\d+)([kmgt]?)b?", size.strip().lower())
-    if not found:
+def _parse_mebibytes(size: str) -> float:
+    match = re.fullmatch(r"(\d+)([kmgt]?)b?", size.strip().lower())
+    if not match:
         raise BadConfiguration(f"--executor-memory is {size!r}; write a size such as 4g")
-    return int(found.group(1)) * _SIZE_MIB[found.group(2) or "m"]
+    return int(match.group(1)) * _SIZE_MIB[match.group(2) or "m"]
