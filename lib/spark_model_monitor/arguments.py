@@ -20,11 +20,11 @@ def require_names(argument: str, names: Iterable[str]) -> None:
             raise BadConfiguration(f"{argument} has {name!r}; each of its names has to be a text")
 
 
-def require_count(argument: str, count: int, least: int = 0) -> None:
-    """A count is a whole number from `least` on. A boolean is none."""
+def require_count(argument: str, count: int, minimum: int = 0) -> None:
+    """A count is a whole number from `minimum` on. A boolean is none."""
     is_whole = isinstance(count, Integral) and not isinstance(count, bool)
-    if not is_whole or count < least:
-        raise BadConfiguration(f"{argument} is {count!r}; it has to be a whole number, {least} or more")
+    if not is_whole or count < minimum:
+        raise BadConfiguration(f"{argument} is {count!r}; it has to be a whole number, {minimum} or more")
 
 
 def require_share(argument: str, share: float) -> None:
@@ -34,7 +34,7 @@ def require_share(argument: str, share: float) -> None:
         raise BadConfiguration(f"{argument} is {share!r}; it has to be a number from 0 to 1 (95 % is 0.95)")
 
 
-def require_choice(argument: str, choice: object, choices: Collection[object]) -> None:
+def require_choice(argument: str, choice: str, choices: Collection[str]) -> None:
     """One of some values."""
     if choice not in choices:
         raise BadConfiguration(f"{argument} is {choice!r}; write one of: {', '.join(map(repr, choices))}")

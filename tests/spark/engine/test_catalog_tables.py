@@ -9,7 +9,7 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.running.scheduling.catalog import make_table_fleet
-from spark_model_monitor.spark import tables_of_catalog
+from spark_model_monitor.spark import list_catalog_tables
 
 NOW = datetime(2026, 3, 4, tzinfo=timezone.utc)
 
@@ -57,7 +57,7 @@ def test_a_table_that_vanishes_meanwhile_is_a_line_and_the_others_go_on(spark, s
         if query.startswith("DESCRIBE") and "visits" in query:
             spark.sql("DROP TABLE IF EXISTS shop_of_tests.visits")
 
-    found = dict(tables_of_catalog(Session(spark, vanishes), "shop_of_tests.*"))
+    found = dict(list_catalog_tables(Session(spark, vanishes), "shop_of_tests.*"))
     with suppress(Exception):
         spark.sql("CREATE TABLE shop_of_tests.visits USING parquet AS SELECT id FROM range(3)")
 
@@ -78,7 +78,7 @@ def test_a_table_or_schema_that_needs_rights_is_a_line(spark, shop, closed, name
         if query == closed:
             raise PermissionError("no rights\n\tat org.example")
 
-    assert sentence in str(dict(tables_of_catalog(Session(spark, refuses), "shop_of_tests.*"))[name])
+    assert sentence in str(dict(list_catalog_tables(Session(spark, refuses), "shop_of_tests.*"))[name])
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from spark_model_monitor.spark.engine.worker import hide_texts
 def test_a_task_gives_what_it_makes_and_the_next_collection_visits_nothing_old():
     program = """
         import gc
-        from spark_model_monitor.spark.engine.worker import in_worker
+        from spark_model_monitor.spark.engine.worker import run_in_worker
 
-        print(list(in_worker(lambda batches: (batch + 1 for batch in batches), [1, 2])))
+        print(list(run_in_worker(lambda batches: (batch + 1 for batch in batches), [1, 2])))
         frozen = gc.get_freeze_count()
         print(frozen > 10_000)
-        list(in_worker(iter, []))
+        list(run_in_worker(iter, []))
         print(gc.get_freeze_count() == frozen)
     """
 
@@ -35,9 +35,9 @@ def test_modules_of_archives_are_found_after_a_task_too(tmp_path):
         import sys
         from zipimport import zipimporter
         import one
-        from spark_model_monitor.spark.engine.worker import in_worker
+        from spark_model_monitor.spark.engine.worker import run_in_worker
 
-        list(in_worker(iter, []))
+        list(run_in_worker(iter, []))
         print(any(isinstance(finder, zipimporter) for finder in sys.path_importer_cache.values()))
         import two
         print(two.name)

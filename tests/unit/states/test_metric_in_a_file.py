@@ -54,7 +54,7 @@ PROGRAM = """
     import json
     import pyarrow as pa
     from spark_model_monitor.documents.statistics import Statistics
-    from spark_model_monitor.reports.history.archive import path_of, to_parquet
+    from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
     from spark_model_monitor.running.runs.merging import merge_runs
     from spark_model_monitor.reports.outputs.files import publish
     from spark_model_monitor.data.profiling.partition import compute_partition_states
@@ -87,7 +87,7 @@ PROGRAM = """
     for hour, profile in enumerate([scanned([0.0, 1.0, None]) + scanned([0.0, 2.0]), scanned([3.0])]):
         documents = monitor.documents(profile, monitor.metrics(profile))
         files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-        publish({**files, path_of(Profile): to_parquet(profile)}, f"{folder}/{hour}")
+        publish({**files, name_state_file(Profile): to_parquet(profile)}, f"{folder}/{hour}")
     merge_runs([f"{folder}/0", f"{folder}/1"], f"{folder}/day")
 
     hour, day = (open(f"{folder}/{run}/statistics.json").read() for run in ("0", "day"))
