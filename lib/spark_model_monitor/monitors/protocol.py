@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.documents.dqdl import RuleSet
     from spark_model_monitor.documents.expectations import Expectations
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
     from spark_model_monitor.monitors.user_checks.suite import SuiteResults
@@ -253,7 +254,7 @@ class ScanRequest(Generic[BaselineT]):
 
     dataset: Dataset
     baseline: BaselineT | None = None
-    rules: Expectations | None = None
+    rules: Expectations | RuleSet | None = None
     window_end: datetime | None = None
     is_baseline: bool = False
 
@@ -338,7 +339,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """The documents for people: one row for each feature or metric."""
 
 
-def refuse_rules(monitor: Monitor, rules: Expectations | None) -> None:
+def refuse_rules(monitor: Monitor, rules: Expectations | RuleSet | None) -> None:
     """Raise BadConfiguration for the user's own rules in a monitor that has no place for them."""
     if rules is not None:
         raise BadConfiguration(

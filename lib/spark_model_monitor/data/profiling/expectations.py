@@ -6,7 +6,7 @@ examines the distinct values of a block, or its extremes, before it examines row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import numbers_of, text_of
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.event_times import microseconds_of
+from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
+from spark_model_monitor.statistics.states.pair_moments import PairMoments, measure_pair
 
 Flags: TypeAlias = NDArray[np.bool_]
 Numbers: TypeAlias = NDArray[np.float64]
@@ -37,25 +39,44 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class RowFormula:
+    """What is computed from the cells of a row. names: of its columns, in the order of the rule's positions.
+
+    tree: true or false for a row, or a number. where: true for the rows that count; None: all do. second: the number that `tree`
+    is correlated with.
+    """
+
+    tree: Tree
+    names: tuple[str, ...]
+    where: Tree | None = None
+    second: Tree | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules of a scan. ids: position of the column with row ids; None if rows have no ids."""
+    """All rules of a scan. ids: position of the column with row ids; None if rows have no ids.
+
+    numbers: rules of the kind `numbers`, whose moments are computed.
+    """
 
     rules: tuple[Rule, ...] = ()
     ids: int | None = None
+    numbers: tuple[Rule, ...] = ()
 
     @property
     def whole_texts(self) -> frozenset[int]:
         """The columns whose texts a rule needs uncut."""
-        return frozenset(position for rule in self.rules if rule.kind in OF_TEXTS for position in rule.positions)
+        rules = (*self.rules, *self.numbers)
+        return frozenset(position for rule in rules if rule.kind in OF_TEXTS for position in rule.positions)
 
 
 class Cells:
     """The cells of one column in a block, in the forms that rules need, each computed once."""
 
-    def __init__(self, block: Block, column: ColumnPlan, accept_exponents: bool) -> None:
-        self._cells = block.whole_texts(column)
+    def __init__(self, cells: pa.Array, *, is_text: bool, accept_exponents: bool) -> None:
+        self._cells = cells
         self._accept_exponents = accept_exponents
-        self.is_text = column.is_text
+        self.is_text = is_text
 
     @cached_property
     def missing(self) -> Flags:
@@ -97,8 +118,8 @@ class Cells:
 
     @cached_property
     def strings(self) -> pa.Array:
-        """The text of each row of a text column."""
-        return self._cells
+        """The text of each row."""
+        return self._cells if self.is_text else text_of(self._cells)
 
     @cached_property
     def range(self) -> tuple[float, float, bool]:
@@ -132,7 +153,7 @@ RULES: Registry[OfColumn] = Registry("rule")
 BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
 """How booleans are written, in lower case; the last two by pandas, beside missing ones."""
 
-OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "newer_than"})
+OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "numbers", "newer_than"})
 
 
 @RULES.register("range")
@@ -268,6 +289,10 @@ class RowRule:
             return self._joined(operation, [self.holds(part) for part in parts])
         if operation == "null":
             return self._value(parts[0]).missing, np.ones(self._rows, bool)
+        if operation in ("match", "cast"):
+            value = self._value(parts[0], with_texts=True)
+            meets = _match_texts(value, parts[1]) if operation == "match" else _can_be_cast(value, parts[1])
+            return meets & ~value.missing, ~value.missing
         left, right = self._value(parts[0]), self._value(parts[1])
         known = ~(left.missing | right.missing)
         with np.errstate(all="ignore"):
@@ -298,11 +323,24 @@ class RowRule:
         known = decided | np.logical_and.reduce([known for _, known in parts])
         return (decided if decides else known & ~decided), known
 
-    def _value(self, tree: tuple[Any, ...]) -> _Value:
+    def numbers(self, tree: Tree) -> tuple[Numbers, Flags]:
+        """The number of each row, NaN for none, and flags of rows without a value."""
+        value = self._value(tree)
+        return value.numbers, value.missing
+
+    def _value(self, tree: tuple[Any, ...], *, with_texts: bool = False) -> _Value:
         operation, *parts = tree
         if operation == "column":
             cells = self._cells(self._positions[parts[0]])
-            return _Value(cells.numbers, cells.missing, cells.strings if cells.is_text else None)
+            return _Value(cells.numbers, cells.missing, cells.strings if cells.is_text or with_texts else None)
+        if operation == "length":  # a missing text has none
+            texts = self._value(parts[0], with_texts=True).strings
+            lengths = pc.fill_null(pc.utf8_length(texts), 0).to_numpy(zero_copy_only=False)
+            return _Value(lengths.astype(np.float64), np.zeros(self._rows, bool))
+        if operation == "time":
+            times = _times(self._value(parts[0], with_texts=True).strings)
+            micros = pc.fill_null(times.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
+            return _Value(micros, np.isnan(micros))
         if operation == "constant":
             none = np.zeros(self._rows, bool)
             if isinstance(parts[0], str | bool):
@@ -314,6 +352,52 @@ class RowRule:
         with np.errstate(all="ignore"):
             numbers = _ARITHMETIC[operation](left.numbers, right.numbers)
         return _Value(numbers, left.missing | right.missing)
+
+
+def _match_texts(value: _Value, pattern: str) -> Flags:
+    matches = pc.match_substring_regex(value.strings, pattern)
+    flags: Flags = pc.fill_null(matches, False).to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _can_be_cast(value: _Value, data_type: str) -> Flags:
+    """Whether each text can be cast to a type. As in Spark, a text of any number can be cast to an integer."""
+    if data_type in ("date", "timestamp"):
+        times: Flags = _times(value.strings).is_valid().to_numpy(zero_copy_only=False)
+        return times
+    if data_type != "boolean":
+        return ~np.isnan(value.numbers)
+    words = pc.is_in(pc.utf8_lower(value.strings), pa.array(BOOLEAN_WORDS))
+    flags: Flags = words.to_numpy(zero_copy_only=False)
+    return flags
+
+
+class BlockCells:
+    """The cells of a block's columns, each made once."""
+
+    def __init__(self, block: Block, columns: Mapping[int, ColumnPlan], accept_exponents: bool) -> None:
+        self._block = block
+        self._columns = columns
+        self._accept_exponents = accept_exponents
+        self._cells: dict[int, Cells] = {}
+
+    def __call__(self, position: int) -> Cells:
+        if position not in self._cells:
+            column = self._columns[position]
+            cells = self._block.whole_texts(column)
+            self._cells[position] = Cells(
+                cells, is_text=column.is_text, accept_exponents=self._accept_exponents
+            )
+        return self._cells[position]
+
+
+def rule_over_rows(rule: Rule, cells: Callable[[int], Cells], rows: int) -> tuple[RowRule, Flags]:
+    """The evaluation of a rule about rows, and flags of the rows that it counts."""
+    formula: RowFormula = rule.operand
+    row_rule = RowRule(cells, dict(zip(formula.names, rule.positions, strict=True)), rows)
+    if formula.where is None:
+        return row_rule, np.ones(rows, bool)
+    return row_rule, row_rule.holds(formula.where)[0]
 
 
 class OffencesGatherer:
@@ -328,19 +412,16 @@ class OffencesGatherer:
         self._ids: list[list[str]] = [[] for _ in self._rules.rules]
 
     def update(self, block: Block) -> None:
-        known: dict[int, Cells] = {}
         rows = block.rows
-
-        def cells(position: int) -> Cells:
-            if position not in known:
-                known[position] = Cells(block, self._columns[position], self._accept_exponents)
-            return known[position]
-
+        cells = BlockCells(block, self._columns, self._accept_exponents)
         for place, rule in enumerate(self._rules.rules):
+            offending: Flags | None
             if rule.kind == "row":
-                tree, names = rule.operand
-                true, judgeable = RowRule(cells, dict(zip(names, rule.positions, strict=True)), rows).holds(tree)
-                judged, offending = int(judgeable.sum()), judgeable & ~true
+                row_rule, counted = rule_over_rows(rule, cells, rows)
+                true, judgeable = row_rule.holds(rule.operand.tree)
+                judgeable = judgeable & counted
+                judged = int(judgeable.sum())
+                offending = judgeable & ~true
             else:
                 of_column = cells(rule.positions[0])
                 judged = rows if rule.kind == "not_null" else rows - of_column.num_missing
@@ -358,3 +439,28 @@ class OffencesGatherer:
     def states(self) -> Iterator[Offences]:
         ids = tuple(tuple(each) for each in self._ids)
         yield Offences(tuple(self._offending.tolist()), tuple(self._judged.tolist()), ids)
+
+
+class PairMomentsGatherer:
+    """The moments, block by block, of the numbers of each rule of the kind `numbers`."""
+
+    def __init__(self, plan: ScanPlan) -> None:
+        self._rules: tuple[Rule, ...] = plan.rules.numbers
+        self._columns = {column.position: column for column in plan.columns}
+        self._accept_exponents = plan.accept_exponents
+        self._moments = PairMoments()
+
+    def update(self, block: Block) -> None:
+        cells = BlockCells(block, self._columns, self._accept_exponents)
+        moments = []
+        for rule in self._rules:
+            row_rule, counted = rule_over_rows(rule, cells, block.rows)
+            formula: RowFormula = rule.operand
+            x, x_missing = row_rule.numbers(formula.tree)
+            y, y_missing = (x, x_missing) if formula.second is None else row_rule.numbers(formula.second)
+            chosen = counted & ~(x_missing | y_missing)
+            moments.append(measure_pair(x[chosen], y[chosen]))
+        self._moments += PairMoments(tuple(moments))
+
+    def states(self) -> Iterator[PairMoments]:
+        yield self._moments

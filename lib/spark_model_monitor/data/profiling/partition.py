@@ -71,9 +71,11 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     batches = (_rows_of_batch(batch, plan, decode, requests, times) for batch in batches)
     numbers, gatherers = gatherers_of(plan)
     if plan.rules is not None:
-        from spark_model_monitor.data.profiling.expectations import OffencesGatherer
+        from spark_model_monitor.data.profiling.expectations import OffencesGatherer, PairMomentsGatherer
 
         gatherers.append((FEATURE_OF_ROWS, OffencesGatherer(plan)))
+        if plan.rules.numbers:
+            gatherers.append((FEATURE_OF_ROWS, PairMomentsGatherer(plan)))
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):

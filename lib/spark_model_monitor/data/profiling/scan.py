@@ -69,7 +69,7 @@ class Scan:
 
     matches: number of rows for which each predicate was true, by name. requests: the requests behind captured records;
     None if unknown. runs: runs of every feature, empty if none were kept, then of every feature in every segment.
-    offences: offences against the rules; None without rules.
+    offences: offences against the rules; None without rules. pair_moments: of the rules about numbers.
     """
 
     profile: Profile
@@ -78,6 +78,7 @@ class Scan:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     offences: Offences | None = None
+    pair_moments: State | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - started)
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     captured = requests if requests and requests.count else None
-    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, offences)
+    pair_moments = next((state for state in of_rows.values() if state.KIND == "pair_moments"), None)
+    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, offences, pair_moments)
 
 
 def _plan(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.expectations import Rule, Rules
+from spark_model_monitor.data.profiling.expectations import RowFormula, Rule, Rules
 from spark_model_monitor.data.profiling.partition import column_type
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
@@ -44,6 +44,7 @@ from spark_model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.monitors.data_quality.dqdl import RuleSetPlan
 
 NAMED = 5  # columns that a sentence names
 
@@ -73,7 +74,8 @@ class Requested:
 class Plan:
     """All rules of a run, bound to the columns of its data.
 
-    lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent.
+    lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent. rule_set:
+    rules of a DQDL file, which are counted after the others.
     """
 
     expectations: Expectations
@@ -81,6 +83,7 @@ class Plan:
     lacking: tuple[tuple[str, Severity], ...] = ()
     extra: tuple[str, ...] = ()
     ids: int | None = None
+    rule_set: RuleSetPlan | None = None
 
     @property
     def counted(self) -> tuple[Requested, ...]:
@@ -90,7 +93,10 @@ class Plan:
     @property
     def rules(self) -> Rules:
         """The rules that executors count."""
-        return Rules(tuple(each.rule for each in self.counted), self.ids)
+        counted = tuple(requested.rule for requested in self.counted)
+        if self.rule_set is None:
+            return Rules(counted, self.ids)
+        return Rules((*counted, *self.rule_set.offences), self.ids, self.rule_set.numbers)
 
     @property
     def unique(self) -> tuple[int, ...]:
@@ -107,7 +113,7 @@ def planned(
     texts for a numeric column, a time span without a window.
     """
     positions = {name: position for position, name in reversed(list(enumerate(dataset.names)))}
-    types = _types(dataset)
+    types = column_types(dataset)
     faults: list[str] = []
     asked: list[Requested] = []
     lacking: dict[str, Severity] = {}
@@ -132,19 +138,19 @@ def planned(
         tree = rule_of(each.rule)
         names = tuple(dict.fromkeys(columns_of(tree)))
         if all(is_there(name, f"row_rules[{place}]", each.level) for name in names):
-            rule = Rule("row", tuple(positions[name] for name in names), (tree, names))
+            rule = Rule("row", tuple(positions[name] for name in names), RowFormula(tree, names))
             found = [Requested(each.rule, "row_rule", "that break it", rule, _rest(each.share), each.level, "rows")]
             faults += _unfit(each.rule, next((types[name] for name in names if name in types), None), found)
             asked += found
     if faults:
         raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
-    of_rows = (name for each in asked if each.things == "rows" for name in each.rule.operand[1])
+    of_rows = (name for each in asked if each.things == "rows" for name in each.rule.operand.names)
     of_rules, closed = {*expectations.features, *of_rows}, expectations.columns is Columns.CLOSED
     extra = tuple(name for name in dataset.names if closed and name not in of_rules)
     return Plan(expectations, tuple(asked), tuple(lacking.items()), extra, positions.get(INFERENCE_ID))
 
 
-def _types(dataset: Dataset) -> Mapping[str, ColumnType]:
+def column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
     """The types, by name, of columns whose cells are not texts; empty for lines, whose cells are."""
     if dataset.lines is not None:
         return {}
@@ -241,7 +247,7 @@ def expectation_results(
     """
     results: list[CheckResult] = list(_data_set_results(plan, rows))
     hints: list[Hint] = []
-    counted = iter(zip(offences.offending, offences.judged, offences.ids, strict=True))
+    counted = iter(zip(offences.offending, offences.judged, offences.ids, strict=True))  # those of a rule set come last
     for each in plan.asked:
         ids: tuple[str, ...] = ()
         if each.rule.kind == UNIQUE:
@@ -253,7 +259,7 @@ def expectation_results(
         if each.level is Severity.ERROR:
             results.append(finding.result(EXPECTATION, feature=each.name).model_copy(update={"ids": ids or None}))
         elif finding.status is CheckStatus.VIOLATED:
-            names = (each.name,) if each.things == "values" else each.rule.operand[1]
+            names = (each.name,) if each.things == "values" else each.rule.operand.names
             hints.append(Hint(hint="expectation", features=names, description=f"{each.name}: {finding.reason}"))
     return Judged(tuple(results), tuple(hints), plan.expectations.digest)
 

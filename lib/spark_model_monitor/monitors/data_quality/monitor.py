@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -425,14 +426,22 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         if baseline is not None:
             measures = self._plan_comparison(measures, baseline, names)
         rules = baseline.constraints.all_expectations if baseline is not None else Expectations()
-        if request.rules is not None:
+        if isinstance(request.rules, Expectations):
             rules = rules.beside(request.rules)
-        if rules.is_empty:
+        rule_set = None if isinstance(request.rules, Expectations) else request.rules
+        if rules.is_empty and rule_set is None:
             return measures
-        from spark_model_monitor.monitors.data_quality.expectations import planned
+        from spark_model_monitor.monitors.data_quality.expectations import column_types, planned
 
         baseline_names = baseline.names if baseline is not None else ()
-        return replace(measures, expected=planned(rules, request.dataset, baseline_names, request.window_end))
+        plan = planned(rules, request.dataset, baseline_names, request.window_end)
+        if rule_set is not None:
+            from spark_model_monitor.monitors.data_quality.dqdl import plan_rule_set
+
+            now = request.window_end or datetime.now(timezone.utc)
+            types = column_types(request.dataset)
+            plan = replace(plan, rule_set=plan_rule_set(rule_set, request.dataset, types, now))
+        return replace(measures, expected=plan)
 
     def _plan_baseline(self) -> Measures:
         """With runs of rows, which show how much the data varies, in the requested segments."""

@@ -112,13 +112,22 @@ def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[i
 
 
 def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
-    """The results of a person's rules; `unique` takes a pass of its own."""
-    from spark_model_monitor.data.profiling.uniqueness import repeated_rows
+    """The results of a person's rules; those about how often values occur take a pass of their own."""
+    from spark_model_monitor.data.profiling.uniqueness import count_values, repeated_rows
     from spark_model_monitor.monitors.data_quality.expectations import expectation_results
 
     assert found.offences is not None  # rules were counted
     rows, present = found.profile.item_count, {at: found.profile.features[at].num_present for at in plan.unique}
-    return expectation_results(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
+    judged = expectation_results(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
+    if plan.rule_set is None:
+        return judged
+    from spark_model_monitor.monitors.data_quality.dqdl import Measurements, rule_set_results
+
+    offences = found.offences.after(len(plan.counted))
+    values = count_values(dataset, plan.rule_set.questions, rows)
+    results = rule_set_results(plan.rule_set, Measurements(rows, offences, found.pair_moments, values))
+    digest = judged.digest if not plan.expectations.is_empty else ""
+    return replace(judged, results=(*judged.results, *results), digest=f"{digest}{plan.rule_set.rule_set.digest}")
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:

@@ -40,6 +40,10 @@ class Offences(State):
             tuple((mine + theirs)[:MOST_IDS] for mine, theirs in zip(self.ids, other.ids, strict=True)),
         )
 
+    def after(self, rules: int) -> Offences:
+        """The offences against the rules after the first ones."""
+        return Offences(self.offending[rules:], self.judged[rules:], self.ids[rules:])
+
     def payload(self) -> tuple[Parameters, bytes]:
         """Both counts of all rules as 64-bit integers, then the ids as JSON."""
         return {}, joined([np.array([self.offending, self.judged], "<i8").tobytes(), json.dumps(self.ids).encode()])
