@@ -19,6 +19,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
     reference_to_baseline,
     violated_since,
     with_history,
+    with_past_metrics,
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.looks import look, with_budget
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> int:
 
 def one_window(job: Job, monitor: Monitor) -> None:
     engine = job.engine
-    rules = read_expectations(job.config.expectations)
+    rules = with_past_metrics(read_expectations(job.config.expectations), job.config)
     baseline = with_history(read_baseline(job.config, monitor), job.config, monitor)
     if job.config.look_every:
         baseline = with_budget(baseline, job.config)

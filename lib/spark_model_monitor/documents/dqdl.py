@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias, TypeVar
 
+from spark_model_monitor.documents.expectations import is_pattern
 from spark_model_monitor.documents.row_rules import BadRule, Tree, parse_sql_condition
 from spark_model_monitor.errors import BadDocument, did_you_mean
 
@@ -48,17 +49,6 @@ class Operand:
     text: str = ""
     seconds: float = 0.0
 
-    @property
-    def depends_on_history(self) -> bool:
-        """Whether it is computed from earlier runs."""
-        return _calls_function(self.number)
-
-
-def _calls_function(formula: Tree) -> bool:
-    if not formula or formula[0] == "number":
-        return False
-    return formula[0] == "call" or any(map(_calls_function, formula[1:]))
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -68,17 +58,27 @@ class Condition:
     operands: tuple[Operand, ...]
 
     @property
-    def depends_on_history(self) -> bool:
-        """Whether an operand is computed from earlier runs."""
-        return any(operand.depends_on_history for operand in self.operands)
+    def past_runs(self) -> int:
+        """How many earlier runs it compares with; 0 if it doesn't depend on them."""
+        return max((count_runs(operand.number) for operand in self.operands), default=0)
+
+
+def count_runs(formula: Tree) -> int:
+    """How many earlier runs a formula needs."""
+    if not formula or formula[0] == "number":
+        return 0
+    arguments = formula[2] if formula[0] == "call" else formula[1:]
+    if formula[:2] == ("call", "last"):
+        return int(arguments[0][1]) if arguments else 1
+    return max(map(count_runs, arguments), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class DataRule:
     """One rule. parameters: columns, or what its type takes instead. where: the condition of its rows, parsed.
 
-    condition: None for types that have none. threshold: on the fraction of rows that meet it. labels: its own, those of the
-    file, and its tags. line: where it begins. text: as written, on one line.
+    threshold: on the fraction of rows that meet it. labels: its own, those of the file, and its tags. line: where it begins.
+    text: as written, on one line.
     """
 
     type: str
@@ -90,6 +90,13 @@ class DataRule:
     where_text: str = ""
     threshold: Condition | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def past_runs(self) -> int:
+        """How many earlier runs it compares with at most."""
+        if self.type == ANOMALIES:
+            return MOST_RUNS
+        return self.condition.past_runs if self.condition is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +121,18 @@ class RuleSet:
 
     rules: tuple[AnyRule, ...]
     analyzers: tuple[DataRule, ...]
-    digest: str
+    digest: str = ""
     past_metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def data_rules(self) -> list[DataRule]:
         """All rules and analyzers, parts of composite rules included."""
-        return [rule for top in (*self.rules, *self.analyzers) for rule in list_parts(top)]
+        return [rule for top_rule in (*self.rules, *self.analyzers) for rule in list_parts(top_rule)]
 
     @property
-    def depends_on_history(self) -> bool:
-        """Whether a rule compares with earlier runs."""
-        return any(
-            rule.type == ANOMALIES or (rule.condition is not None and rule.condition.depends_on_history)
-            for rule in self.data_rules
-        )
+    def past_runs(self) -> int:
+        """How many earlier runs its rules compare with."""
+        return max((rule.past_runs for rule in self.data_rules), default=0)
 
 
 def list_parts(rule: AnyRule) -> list[DataRule]:
@@ -142,78 +146,64 @@ def list_parts(rule: AnyRule) -> list[DataRule]:
 
 
 ANOMALIES = "DetectAnomalies"
+MOST_RUNS = 100  # of the earlier runs that DetectAnomalies learns from
 ROW_TYPES = frozenset({"ColumnValues", "ColumnLength", "ColumnDataType", "DataFreshness"})
 """Types that judge each row, so that a threshold on the fraction of rows makes sense."""
 
 _NUMBERS = frozenset({OperandKind.NUMBER})
-_VALUES = frozenset(OperandKind) - {OperandKind.DURATION, OperandKind.SIZE}
 
 
 @dataclass(frozen=True, slots=True)
 class RuleType:
     """What a type of rule takes.
 
-    parameters: the fewest and the most of them; None: any number. operands: kinds that its condition compares with; empty for a
-    type without a condition. has_where: whether its rows can be chosen.
+    minimum, maximum: how many parameters; None: any number. operands: kinds that its condition compares with; empty for a type
+    without a condition. has_where: whether its rows can be chosen.
     """
 
-    parameters: tuple[int, int | None] = (1, 1)
+    minimum: int = 1
+    maximum: int | None = 1
     operands: frozenset[OperandKind] = _NUMBERS
     has_where: bool = True
 
 
-_NO_OPERANDS: frozenset[OperandKind] = frozenset()
-
 RULE_TYPES: Mapping[str, RuleType] = {
-    "RowCount": RuleType((0, 1)),  # the guide's own example names a column, which doesn't matter
-    "ColumnCount": RuleType((0, 0), has_where=False),
-    "Completeness": RuleType(),
-    "IsComplete": RuleType(operands=_NO_OPERANDS),
+    **dict.fromkeys(("Completeness", "Mean", "Sum", "StandardDeviation", "Variance", "ColumnLength"), RuleType()),
+    **dict.fromkeys(("Entropy", "DistinctValuesCount"), RuleType()),
+    **dict.fromkeys(("Uniqueness", "UniqueValueRatio"), RuleType(maximum=None)),
+    **dict.fromkeys(("IsUnique", "IsPrimaryKey"), RuleType(maximum=None, operands=frozenset())),
+    **dict.fromkeys(("ColumnExists", "ColumnNamesMatchPattern"), RuleType(operands=frozenset(), has_where=False)),
+    "IsComplete": RuleType(operands=frozenset()),
+    "RowCount": RuleType(0),  # an example of the guide names a column, which doesn't matter
+    "ColumnCount": RuleType(0, 0, has_where=False),
+    "ColumnCorrelation": RuleType(2, 2),
+    "AggregateMatch": RuleType(2, 2, has_where=False),
     "ColumnDataType": RuleType(operands=frozenset({OperandKind.TEXT})),
-    "ColumnNamesMatchPattern": RuleType(operands=_NO_OPERANDS, has_where=False),
-    "ColumnExists": RuleType(operands=_NO_OPERANDS, has_where=False),
-    "ColumnCorrelation": RuleType((2, 2)),
-    "Uniqueness": RuleType((1, None)),
-    "IsUnique": RuleType((1, None), operands=_NO_OPERANDS),
-    "IsPrimaryKey": RuleType((1, None), operands=_NO_OPERANDS),
-    "Mean": RuleType(),
-    "Sum": RuleType(),
-    "StandardDeviation": RuleType(),
-    "Variance": RuleType(),
-    "Entropy": RuleType(),
-    "DistinctValuesCount": RuleType(),
-    "UniqueValueRatio": RuleType((1, None)),
-    "ColumnLength": RuleType(),
-    "ColumnValues": RuleType(operands=_VALUES),
+    "ColumnValues": RuleType(operands=frozenset(OperandKind) - {OperandKind.DURATION, OperandKind.SIZE}),
     "DataFreshness": RuleType(operands=frozenset({OperandKind.DURATION})),
-    "AggregateMatch": RuleType((2, 2), has_where=False),
-    ANOMALIES: RuleType((1, None), operands=_NO_OPERANDS, has_where=False),
+    ANOMALIES: RuleType(maximum=None, operands=frozenset(), has_where=False),
 }
 
 _SECOND_DATA_SET = "it compares with a second data set, and a run reads one"
 _FILES = "it is about files, not about their rows"
 REJECTED_TYPES = {
-    "RowCountMatch": _SECOND_DATA_SET,
-    "ReferentialIntegrity": _SECOND_DATA_SET,
-    "DatasetMatch": _SECOND_DATA_SET,
+    **dict.fromkeys(("RowCountMatch", "ReferentialIntegrity", "DatasetMatch"), _SECOND_DATA_SET),
     "SchemaMatch": f"{_SECOND_DATA_SET}; columns are compared with those of --baseline",
     "CustomSql": "SQL needs another scan; write ColumnValues or RowCount with a where, or --checks",
     "FileFreshness": f"{_FILES}; write DataFreshness of a column",
-    "FileMatch": _FILES,
-    "FileUniqueness": _FILES,
-    "FileSize": _FILES,
+    **dict.fromkeys(("FileMatch", "FileUniqueness", "FileSize"), _FILES),
 }
 
 DATA_TYPES = ("boolean", "date", "timestamp", "integer", "long", "float", "double")
-MEASURED_TYPES = tuple(
-    name for name, kind in RULE_TYPES.items() if kind.operands == _NUMBERS and name not in ("Variance", "AggregateMatch")
+MEASURED_TYPES = (
+    *("RowCount", "Completeness", "Uniqueness", "Mean", "Sum", "StandardDeviation", "Entropy", "DistinctValuesCount"),
+    *("UniqueValueRatio", "ColumnLength", "ColumnValues", "ColumnCorrelation", "ColumnCount"),
 )
-"""What DetectAnomalies judges; ColumnValues by its smallest and its largest value. Source: the public guide."""
+"""What DetectAnomalies judges. Source: the public guide, "DetectAnomalies"."""
 
 AGGREGATE = re.compile(r"(?i)\s*(sum|avg)\s*\(\s*`?([^)`]+?)`?\s*\)\s*")
-FUNCTIONS = {"last": (0, 1), "avg": (1, 1), "min": (1, 1), "max": (1, 1), "sum": (1, 1), "std": (1, 1)}
-FUNCTIONS |= {"median": (1, 1), "abs": (1, 1), "percentile": (2, 2), "index": (2, 2)}
-"""The functions of an operand, and how many arguments they take at least and at most."""
+FUNCTIONS = {**dict.fromkeys(("avg", "min", "max", "sum", "std", "median", "abs"), 1), "percentile": 2, "index": 2}
+"""The functions of earlier runs but `last`, and the number of their arguments."""
 
 
 # The text in tokens.
@@ -231,8 +221,9 @@ _UNITS = {"minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 _SIZES = ("B", "KB", "MB", "GB", "TB")
 _KEYWORDS = {"null": OperandKind.NULL, "empty": OperandKind.EMPTY, "whitespaces_only": OperandKind.WHITESPACE}
 _AFTER_PARAMETERS = frozenset({"between", "not", "in", "matches", "where", "labels", "with", "and", "or", "AND", "OR"})
-_OPERATORS = (">=", "<=", "!=", ">", "<", "=")
-_A_CONDITION = "a comparison (> >= < <= = !=), between, in or matches"
+_OPERATORS = frozenset({">=", "<=", "!=", ">", "<", "="})
+_ORDERED = frozenset({">=", "<=", ">", "<", "between", "not between"})
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 _AN_OPERAND = "a number, a text in double quotes, NULL, EMPTY, WHITESPACES_ONLY, now() or a $variable"
 
 
@@ -253,18 +244,21 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
     """
     try:
         text = content.decode() if isinstance(content, bytes) else content
+        rule_set = _Parser(text, where).parse_document()
     except UnicodeDecodeError as fault:
         raise BadDocument(f"{where}: is no text in UTF-8 from byte {fault.start} on; save it as UTF-8") from None
-    try:
-        rule_set = _Parser(text, where).parse_document()
     except RecursionError:
         raise BadDocument(f"{where}: its rules are nested too deeply; write several rules") from None
     faults = [f"{where}: line {rule.line}: {fault}" for rule in rule_set.data_rules for fault in find_faults(rule)]
-    faults += [
-        f"{where}: line {rule.line}: {rule.type} is an analyzer, which takes no condition; move it to Rules"
-        for rule in rule_set.analyzers
-        if rule.condition is not None
-    ]
+    for rule in rule_set.data_rules:
+        is_analyzer = any(rule is analyzer for analyzer in rule_set.analyzers)
+        takes_condition = rule.type in RULE_TYPES and bool(RULE_TYPES[rule.type].operands)
+        if is_analyzer and rule.condition is not None:
+            faults.append(
+                f"{where}: line {rule.line}: {rule.type} has a condition among the analyzers; move it to Rules"
+            )
+        if not is_analyzer and takes_condition and rule.condition is None:
+            faults.append(f"{where}: line {rule.line}: {rule.type} has no condition; write one, such as > 0")
     if faults:
         raise BadDocument("\n".join(faults))
     # Everything that AllStatistics measures stands in statistics.json anyway
@@ -288,26 +282,26 @@ class _Parser:
         while position < len(self._text):
             match = _TOKEN.match(self._text, position)
             if match is None:
-                is_quote = self._text[position] == '"'
-                advice = "the text that begins here has no end; close it by a double quote"
-                if not is_quote:
-                    advice = f"{self._text[position]!r} is no part of DQDL; texts stand in double quotes, comments after #"
-                raise BadDocument(f"{self._name_location(position)}: {advice}")
+                sign = self._text[position]
+                advice = "found a text without an end; close it by a double quote"
+                if sign != '"':
+                    advice = f"found {sign}, which is no part of DQDL; texts stand in double quotes, comments after #"
+                raise self._fail_at(position, advice)
             if match.lastgroup != "space":
-                yield Token(str(match.lastgroup), match[0], match.start(), match.end())
+                yield Token(str(match.lastgroup), re.sub(r"^!\s+=", "!=", match[0]), match.start(), match.end())
             position = match.end()
         yield Token("end", "", position, position)
 
-    def _name_location(self, position: int) -> str:
+    def _fail_at(self, position: int, fault: str) -> BadDocument:
         before = self._text[:position]
-        line = before.count("\n") + 1
         column = position - (before.rfind("\n") + 1) + 1
-        return f"{self._where}: line {line}, column {column}"
+        location = f"line {before.count(chr(10)) + 1}, column {column}"
+        return BadDocument(f"{self._where}: {location}: {fault}")
 
     def _fail(self, expected: str, token: Token | None = None) -> BadDocument:
         token = token or self._token
         shown = "the end of the file" if token.kind == "end" else token.text[:40]
-        return BadDocument(f"{self._name_location(token.start)}: found {shown}, expected {expected}")
+        return self._fail_at(token.start, f"found {shown}, expected {expected}")
 
     # Steps over tokens
 
@@ -321,8 +315,7 @@ class _Parser:
     def _skip(self, *texts: str) -> bool:
         """Step over the next token if it is one of these."""
         is_there = self._is_next(*texts)
-        if is_there:
-            self._index += 1
+        self._index += is_there
         return is_there
 
     def _require(self, sign: str, purpose: str) -> None:
@@ -339,13 +332,13 @@ class _Parser:
     def _take_text(self, expected: str) -> str:
         return re.sub(r'\\(["\\])', r"\1", self._take("text", expected).text[1:-1])
 
-    def _take_list(self, parse: Callable[[], Parsed], purpose: str) -> list[Parsed]:
+    def _take_list(self, parse: Callable[[], Parsed], purpose: str, ends: str = "[]") -> list[Parsed]:
         """What stands in brackets, with commas between."""
-        self._require("[", purpose)
+        self._require(ends[0], purpose)
         values: list[Parsed] = []
-        while not self._skip("]"):
-            if values and not self._skip(","):
-                raise self._fail(", and another one, or ] at the end")
+        while not self._skip(ends[1]):
+            if values:
+                self._require(",", f"and another one, or {ends[1]} at the end")
             values.append(parse())
         return values
 
@@ -355,8 +348,7 @@ class _Parser:
         end = self._tokens[first].start
         for token in self._tokens[first : self._index]:
             gap = self._text[end : token.start]
-            pieces.append(" " if "\n" in gap else gap)
-            pieces.append(token.text)
+            pieces += [" " if "\n" in gap else gap, token.text]
             end = token.end
         return "".join(pieces)
 
@@ -378,31 +370,24 @@ class _Parser:
             elif token.text == "Analyzers":
                 analyzers = self._take_list(self._parse_data_rule, "before the analyzers")
             elif token.text in ("Metadata", "DataSources"):
-                self._skip_dictionary()
+                self._take_list(self._skip_pair, "before the names and values", "{}")
             elif token.text == "DefaultLabels":
                 self._default_labels = self._parse_labels()
+            elif self._is_next("["):
+                self._variables[token.text] = tuple(self._take_list(self._parse_operand, "before the values"))
             else:
-                self._variables[token.text] = self._parse_variable()
+                self._variables[token.text] = (self._parse_operand(),)
         if not rules and not analyzers:
             raise BadDocument(f'{self._where}: has no rule; write Rules = [ … ], such as Rules = [ IsComplete "id" ]')
-        return RuleSet(tuple(rules), tuple(analyzers), "")
+        return RuleSet(tuple(rules), tuple(analyzers))
 
-    def _skip_dictionary(self) -> None:
-        self._require("{", "before the names and values")
-        while not self._skip("}"):
-            self._take_text('"name": "value" pairs and } at the end')
-            self._require(":", "after a name")
-            if self._is_next("["):
-                self._take_list(lambda: self._take_text("a text"), "before the texts")
-            else:
-                self._take_text("a text or a list of texts")
-            if not self._is_next("}"):
-                self._require(",", "between the pairs")
-
-    def _parse_variable(self) -> tuple[Operand, ...]:
+    def _skip_pair(self) -> None:
+        self._take_text('a pair such as "name": "value"')
+        self._require(":", "after a name")
         if self._is_next("["):
-            return tuple(self._take_list(self._parse_operand, "before the values"))
-        return (self._parse_operand(),)
+            self._take_list(lambda: self._take_text("a text"), "before the texts")
+        else:
+            self._take_text("a text or a list of texts")
 
     def _parse_labels(self) -> dict[str, str]:
         def parse_label() -> tuple[str, str]:
@@ -439,60 +424,64 @@ class _Parser:
     def _parse_data_rule(self) -> DataRule:
         first = self._index
         rule_type = self._take("name", "a rule, such as IsComplete or ColumnValues")
-        line = self._text.count("\n", 0, rule_type.start) + 1
         parameters = []
         while (parameter := self._parse_parameter()) is not None:
             parameters.append(parameter)
         condition = self._parse_condition()
         # What follows the condition
-        where_text = self._take_text("a condition in SQL in double quotes") if self._skip("where") else ""
+        where = None
+        where_text = ""
+        if self._skip("where"):
+            token = self._token
+            where_text = self._take_text("a condition in SQL in double quotes")
+            where = self._parse_where(where_text, token)
         labels = dict(self._default_labels)
-        threshold = None
         if self._skip("labels"):
             self._require("=", "after labels")
             labels |= self._parse_labels()
+        threshold = None
         while self._skip("with"):
             tag = self._take("name", "a tag, such as threshold, after with")
+            start = self._index + 1
             value = self._parse_condition()
             if value is None:
-                raise self._fail(f"{_A_CONDITION} after {tag.text}")
+                raise self._fail(f"a comparison (> >= < <= = !=), between or in after {tag.text}")
             if tag.text == "threshold":
                 threshold = value
             else:
-                labels[tag.text] = value.operands[0].text or self._text[self._tokens[self._index - 1].start :][:40]
-        try:
-            where = parse_sql_condition(where_text) if where_text else None
-        except BadRule as fault:
-            raise BadDocument(f"{self._where}: line {line}: where {where_text!r}: {fault}") from None
+                labels[tag.text] = value.operands[0].text or self._join_source(start)
+        line = self._text.count("\n", 0, rule_type.start) + 1
         text = self._join_source(first)
-        return DataRule(
-            rule_type.text, tuple(parameters), line, text, condition, where, where_text, threshold, labels
-        )
+        return DataRule(rule_type.text, tuple(parameters), line, text, condition, where, where_text, threshold, labels)
+
+    def _parse_where(self, text: str, token: Token) -> Tree:
+        try:
+            return parse_sql_condition(text)
+        except BadRule as fault:
+            raise self._fail_at(token.start, f"found {text!r}: {fault}") from None
 
     def _parse_parameter(self) -> str | None:
-        """The next parameter of a rule; None if there are no more."""
-        follows_connector = self._is_next("of", "OF", "and", "AND") and self._index > 0
-        token = self._tokens[self._index + 1] if follows_connector else self._token
+        """The next parameter of a rule, behind `of` or `and` if these are there; None if there are no more."""
+        follows_word = self._is_next("of", "OF", "and", "AND")
+        token = self._tokens[self._index + follows_word]
         is_name = token.kind == "name" and token.text not in {*_AFTER_PARAMETERS, *RULE_TYPES, *REJECTED_TYPES}
         if token.kind != "text" and token.text != "$" and not is_name:
             return None
-        if follows_connector:
-            self._index += 1
+        self._index += follows_word
         if is_name:
             return self._take("name", "a column").text
-        operands = self._parse_variable_use() if token.text == "$" else (self._parse_operand(),)
-        if len(operands) != 1 or operands[0].kind is not OperandKind.TEXT:
+        operand = self._parse_operand()
+        if operand.kind is not OperandKind.TEXT:
             raise self._fail("a text, or a variable that holds one text", token)
-        return operands[0].text
+        return operand.text
 
     # Conditions
 
     def _parse_condition(self) -> Condition | None:
         """The comparison that stands here; None if there is none."""
-        for operator in _OPERATORS:
-            if self._token.kind == "sign" and self._token.text.replace(" ", "") == operator:
-                self._index += 1
-                return Condition(operator, (self._parse_operand(),))
+        operator = self._token.text
+        if self._skip(*_OPERATORS):
+            return Condition(operator, (self._parse_operand(),))
         negation = "not " if self._skip("not") else ""
         if self._skip("between"):
             low = self._parse_operand()
@@ -500,29 +489,26 @@ class _Parser:
                 raise self._fail("and, with the upper end of between")
             return Condition(f"{negation}between", (low, self._parse_operand()))
         if self._skip("in"):
-            operands = self._parse_variable_use() if self._is_next("$") else None
-            if operands is None:
+            token = self._token
+            operands = self._parse_variable() if token.text == "$" else ()
+            if token.text != "$":
                 operands = tuple(self._take_list(self._parse_operand, "before the values of in"))
             if not operands:
-                raise self._fail("at least one value between [ and ]", self._tokens[self._index - 1])
+                raise self._fail("at least one value in the list", token)
             return Condition(f"{negation}in", operands)
         if self._skip("matches"):
-            return Condition(f"{negation}matches", (self._parse_pattern(),))
+            pattern = self._take_text("a regular expression in double quotes")
+            return Condition(f"{negation}matches", (Operand(OperandKind.TEXT, text=pattern),))
         if negation:
             raise self._fail("between, in or matches after not")
         return None
 
-    def _parse_pattern(self) -> Operand:
-        if self._token.kind != "text":
-            raise self._fail("a regular expression in double quotes")
-        return self._parse_operand()
-
-    def _parse_variable_use(self) -> tuple[Operand, ...]:
+    def _parse_variable(self) -> tuple[Operand, ...]:
         self._require("$", "before a variable")
         token = self._take("name", "the name of a variable after $")
         if token.text not in self._variables:
-            names = did_you_mean(token.text, self._variables, "write it above the rules, such as names = [ … ]")
-            raise BadDocument(f"{self._name_location(token.start)}: there is no variable {token.text}; {names}")
+            advice = did_you_mean(token.text, self._variables, "write it above the rules, such as names = [ … ]")
+            raise self._fail_at(token.start, f"there is no variable {token.text}; {advice}")
         return self._variables[token.text]
 
     def _parse_operand(self) -> Operand:
@@ -530,20 +516,19 @@ class _Parser:
         if token.kind == "text":
             return Operand(OperandKind.TEXT, text=self._take_text("a text"))
         if token.text == "$":
-            operands = self._parse_variable_use()
+            operands = self._parse_variable()
             if len(operands) != 1:
                 raise self._fail("a variable that holds one value; lists follow in", token)
             return operands[0]
-        kind = _KEYWORDS.get(token.text.lower()) if token.text in (token.text.lower(), token.text.upper()) else None
-        if kind is not None:
+        if token.text.lower() in _KEYWORDS and token.text in (token.text.lower(), token.text.upper()):
             self._index += 1
-            return Operand(kind)
-        follows = self._tokens[self._index + 1].text if token.text == "(" else token.text
-        if follows == "now":
+            return Operand(_KEYWORDS[token.text.lower()])
+        if self._tokens[self._index + (token.text == "(")].text == "now":
             return self._parse_moment()
         number = self._parse_sum()
-        if self._token.text in _UNITS and number[0] == "number":
-            return Operand(OperandKind.DURATION, seconds=number[1] * _UNITS[self._take("name", "a unit").text])
+        unit = self._token.text
+        if number[0] == "number" and self._skip(*_UNITS):
+            return Operand(OperandKind.DURATION, seconds=number[1] * _UNITS[unit])
         if self._skip(*_SIZES):
             return Operand(OperandKind.SIZE)
         return Operand(OperandKind.NUMBER, number)
@@ -555,58 +540,55 @@ class _Parser:
         self._require("(", "after now")
         self._require(")", "after now(")
         seconds = 0.0
-        if self._is_next("-", "+"):
-            is_before = self._skip("-") or not self._skip("+")
+        sign = self._token
+        if self._skip("-", "+"):
             duration = self._parse_operand()
             if duration.kind is not OperandKind.DURATION:
-                raise self._fail("a duration, such as 3 days, 2 hours or 30 minutes")
-            seconds = -duration.seconds if is_before else duration.seconds
+                raise self._fail("a duration, such as 3 days, 2 hours or 30 minutes", sign)
+            seconds = -duration.seconds if sign.text == "-" else duration.seconds
         if in_parentheses:
             self._require(")", "after a time such as (now() - 3 days)")
         return Operand(OperandKind.MOMENT, seconds=seconds)
 
     def _parse_sum(self) -> Tree:
-        formula = self._parse_product()
-        while self._is_next("+", "-"):
-            operator = self._take("sign", "+").text
-            formula = (operator, formula, self._parse_product())
-        return formula
+        return self._parse_operations(("+", "-"), lambda: self._parse_operations(("*", "/"), self._parse_factor))
 
-    def _parse_product(self) -> Tree:
-        formula = self._parse_factor()
-        while self._is_next("*", "/"):
-            operator = self._take("sign", "*").text
-            formula = (operator, formula, self._parse_factor())
+    def _parse_operations(self, signs: tuple[str, str], parse: Callable[[], Tree]) -> Tree:
+        formula = parse()
+        while self._is_next(*signs):
+            sign = self._take("sign", signs[0]).text
+            formula = (sign, formula, parse())
         return formula
 
     def _parse_factor(self) -> Tree:
+        token = self._token
         if self._skip("-"):
-            return ("-", ("number", 0.0), self._parse_factor())
+            factor = self._parse_factor()
+            return ("number", -factor[1]) if factor[0] == "number" else ("-", ("number", 0.0), factor)
         if self._skip("("):
             formula = self._parse_sum()
             self._require(")", "after a formula in parentheses")
             return formula
-        if self._token.kind == "number":
+        if token.kind == "number":
             return ("number", float(self._take("number", "a number").text))
-        if self._token.kind != "name" or self._tokens[self._index + 1].text != "(":
+        if token.kind != "name" or self._tokens[self._index + 1].text != "(":
             raise self._fail(_AN_OPERAND)
         # A function of earlier runs
-        token = self._take("name", "a function")
-        if token.text not in FUNCTIONS:
-            names = did_you_mean(token.text, FUNCTIONS, f"the functions are {', '.join(FUNCTIONS)}")
-            raise BadDocument(f"{self._name_location(token.start)}: there is no function {token.text}; {names}")
-        self._require("(", "after a function")
-        arguments: list[Tree] = []
-        while not self._skip(")"):
-            if arguments:
-                self._require(",", "between arguments, or ) after the last")
-            arguments.append(self._parse_sum())
-        minimum, maximum = FUNCTIONS[token.text]
-        if not minimum <= len(arguments) <= maximum:
-            raise self._fail(f"{token.text} with {maximum} argument{'s' * (maximum > 1)}", token)
-        if token.text == "last" and arguments and not (arguments[0][0] == "number" and arguments[0][1] >= 1):
+        name = self._take("name", "a function").text
+        arguments = tuple(self._take_list(self._parse_sum, "after a function", "()"))
+        if name == "last" and not (len(arguments) <= 1 and all(_is_run_count(argument) for argument in arguments)):
             raise self._fail("last with a whole number of runs, such as last(10)", token)
-        return ("call", token.text, tuple(arguments))
+        if name != "last" and name not in FUNCTIONS:
+            functions = ("last", *FUNCTIONS)
+            advice = did_you_mean(name, functions, f"the functions are {', '.join(functions)}")
+            raise self._fail_at(token.start, f"there is no function {name}; {advice}")
+        if name != "last" and len(arguments) != FUNCTIONS[name]:
+            raise self._fail(f"{name} of {FUNCTIONS[name]} argument(s), such as {name}(last(10))", token)
+        return ("call", name, arguments)
+
+
+def _is_run_count(formula: Tree) -> bool:
+    return formula[0] == "number" and formula[1] >= 1 and float(formula[1]).is_integer()
 
 
 # Rules that are DQDL, but can't be evaluated.
@@ -614,70 +596,57 @@ class _Parser:
 
 def find_faults(rule: DataRule) -> Iterator[str]:
     """Why a rule can't be evaluated, and what to write; nothing if it can."""
+    rule_type = RULE_TYPES.get(rule.type)
     if rule.type in REJECTED_TYPES:
         yield f"{rule.type} is not evaluated: {REJECTED_TYPES[rule.type]}"
+    elif rule.type == "AllStatistics":
         return
-    if rule.type == "AllStatistics":
+    elif rule_type is None:
+        types = did_you_mean(rule.type, RULE_TYPES, f"the types are {', '.join(RULE_TYPES)}")
+        yield f"there is no rule type {rule.type}; {types}"
+    else:
+        maximum = len(rule.parameters) if rule_type.maximum is None else rule_type.maximum
+        if not rule_type.minimum <= len(rule.parameters) <= maximum:
+            yield f"{rule.type} has {len(rule.parameters)} parameters; write {rule_type.minimum}, in double quotes"
+            return
+        if rule.where is not None and not rule_type.has_where:
+            yield f"{rule.type} takes no where; leave it out"
         if rule.condition is not None:
-            yield "AllStatistics is an analyzer; move it to Analyzers"
-        return
-    rule_type = RULE_TYPES.get(rule.type)
-    if rule_type is None:
-        names = did_you_mean(rule.type, RULE_TYPES, f"the types are {', '.join(RULE_TYPES)}")
-        yield f"there is no rule type {rule.type}; {names}"
-        return
-    minimum, maximum = rule_type.parameters
-    if len(rule.parameters) < minimum or (maximum is not None and len(rule.parameters) > maximum):
-        wanted = f"{minimum}" if maximum == minimum else f"{minimum} or more" if maximum is None else f"at most {maximum}"
-        yield f'{rule.type} has {len(rule.parameters)} parameters; it takes {wanted}, such as {rule.type} "column"'
-    if rule.where is not None and not rule_type.has_where:
-        yield f"{rule.type} takes no where; leave it out"
-    yield from _find_operand_faults(rule, rule_type)
-    yield from _find_threshold_faults(rule)
-    yield from _find_parameter_faults(rule)
+            yield from _find_condition_faults(rule, rule.condition, rule_type)
+        if rule.threshold is not None:
+            yield from _find_threshold_faults(rule, rule.threshold)
+        yield from _find_parameter_faults(rule)
 
 
-def _find_operand_faults(rule: DataRule, rule_type: RuleType) -> Iterator[str]:
-    condition = rule.condition
-    if condition is None:
-        return
+def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: RuleType) -> Iterator[str]:
+    kinds = {operand.kind for operand in condition.operands}
+    first = condition.operands[0]
     if not rule_type.operands:
         yield f"{rule.type} takes no condition; leave out {condition.operator}"
-        return
-    kinds = {operand.kind for operand in condition.operands}
-    for kind in sorted(kinds - rule_type.operands, key=lambda kind: kind.value):
-        expected = " or ".join(sorted(kind.value for kind in rule_type.operands))
-        yield f"{rule.type} is compared with {kind.value}; write {expected}"
-    if condition.operator.endswith("matches"):
-        try:
-            re.compile(condition.operands[0].text)
-        except re.error as fault:
-            yield f"{condition.operands[0].text!r} is no regular expression ({fault}); correct it"
-        if rule.type != "ColumnValues":
-            yield f"{rule.type} takes no matches; only ColumnValues does"
-    is_ordered = condition.operator in (">", ">=", "<", "<=", "between", "not between")
-    not_ordered = kinds & {OperandKind.NULL, OperandKind.EMPTY, OperandKind.WHITESPACE}
-    if is_ordered and not_ordered:
-        names = ", ".join(sorted(kind.value for kind in not_ordered))
-        yield f"nothing is {condition.operator} {names}; write = or !="
-    if condition.depends_on_history and rule.type in ROW_TYPES:
-        is_extreme = rule.type in ("ColumnValues", "ColumnLength") and condition.operator in (">", ">=", "<", "<=")
-        if not is_extreme:
-            yield f"{rule.type} is compared with earlier runs by > >= < <=, which judge its smallest or largest value"
-    if rule.type == "ColumnDataType" and condition.operands[0].text.lower() not in DATA_TYPES:
-        yield f"ColumnDataType has the type {condition.operands[0].text!r}; the types are {', '.join(DATA_TYPES)}"
-    if rule.type == "ColumnDataType" and condition.operator != "=":
-        yield "ColumnDataType takes = and a type"
+    elif not kinds <= rule_type.operands:
+        wrong = " and ".join(sorted(kind.value for kind in kinds - rule_type.operands))
+        yield f"{rule.type} is compared with {wrong}; write {' or '.join(sorted(k.value for k in rule_type.operands))}"
+    elif rule.type == "ColumnDataType":
+        if condition.operator != "=" or first.text.lower() not in DATA_TYPES:
+            yield f"ColumnDataType has {condition.operator} {first.text!r}; write = and one of {', '.join(DATA_TYPES)}"
+    elif condition.operator.endswith("matches") and not is_pattern(first.text):
+        yield f"{first.text!r} is no regular expression in RE2's syntax, which has no look-around; correct it"
+    elif condition.operator in _ORDERED:
+        for operand in condition.operands:
+            is_time = operand.kind is OperandKind.TEXT and _DATE.fullmatch(operand.text)
+            if operand.kind not in (OperandKind.NUMBER, OperandKind.MOMENT, OperandKind.DURATION) and not is_time:
+                shown = repr(operand.text) if operand.text else operand.kind.value
+                yield f"{condition.operator} compares with {shown}; write a number or a date such as 2026-01-31, or = or in"
+    if condition.past_runs and rule.type in ROW_TYPES and condition.operator not in (">", ">=", "<", "<="):
+        yield f"{condition.operator} compares each row with earlier runs; write > >= < or <=, for the extreme value"
 
 
-def _find_threshold_faults(rule: DataRule) -> Iterator[str]:
-    if rule.threshold is None:
-        return
+def _find_threshold_faults(rule: DataRule, threshold: Condition) -> Iterator[str]:
     if rule.type not in ROW_TYPES:
         yield f"{rule.type} takes no threshold; {', '.join(sorted(ROW_TYPES))} do"
-    elif rule.condition is not None and rule.condition.depends_on_history:
+    if rule.condition is not None and rule.condition.past_runs:
         yield "a threshold is of rows, and earlier runs are compared by one number; leave out the threshold"
-    if any(operand.kind is not OperandKind.NUMBER or operand.depends_on_history for operand in rule.threshold.operands):
+    if threshold.past_runs or any(operand.kind is not OperandKind.NUMBER for operand in threshold.operands):
         yield "a threshold is compared with a number from 0 to 1, such as with threshold > 0.9"
 
 
@@ -689,13 +658,9 @@ def _find_parameter_faults(rule: DataRule) -> Iterator[str]:
                 yield f"AggregateMatch has {parameter!r}; write sum(column) or avg(column)"
             elif match[2].startswith("reference."):
                 yield f"AggregateMatch has {parameter!r}: {_SECOND_DATA_SET}"
-    if rule.type == "ColumnNamesMatchPattern" and rule.parameters:
-        try:
-            re.compile(rule.parameters[0])
-        except re.error as fault:
-            yield f"{rule.parameters[0]!r} is no regular expression ({fault}); correct it"
-    if rule.type == ANOMALIES and rule.parameters:
-        if rule.parameters[0] not in (*MEASURED_TYPES, "ColumnValues"):
-            yield f"DetectAnomalies is of {rule.parameters[0]!r}; it takes {', '.join(MEASURED_TYPES)}, ColumnValues"
-            return
+    if rule.type == "ColumnNamesMatchPattern" and not is_pattern(rule.parameters[0]):
+        yield f"{rule.parameters[0]!r} is no regular expression in RE2's syntax; correct it"
+    if rule.type == ANOMALIES and rule.parameters[0] not in MEASURED_TYPES:
+        yield f"DetectAnomalies is of {rule.parameters[0]!r}; it takes {', '.join(MEASURED_TYPES)}"
+    elif rule.type == ANOMALIES:
         yield from find_faults(DataRule(rule.parameters[0], rule.parameters[1:], rule.line, rule.text))

@@ -51,11 +51,18 @@ class Columns(Enum):
 
 
 def _searchable(pattern: str) -> str:
-    try:
-        pc.match_substring_regex(pa.array([""]), whole(pattern))
-    except pa.ArrowInvalid as fault:
-        raise ValueError("no expression of RE2") from fault
+    if not is_pattern(pattern):
+        raise ValueError("no expression of RE2")
     return pattern
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text is an expression of RE2."""
+    try:
+        pc.match_substring_regex(pa.array([""]), whole(text))
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def whole(pattern: str) -> str:

@@ -37,7 +37,9 @@ _OPERATIONS: dict[type[ast.AST], str] = {
     ast.NotEq: "!=",
     ast.In: "in",
 }
-LOGIC = frozenset({"and", "or", "not", "null", "in", "near", "<", "<=", ">", ">=", "==", "!=", "match", "cast"})  # true or false
+LOGIC = frozenset(
+    {"and", "or", "not", "null", "in", "near", "<", "<=", ">", ">=", "==", "!=", "match", "cast"}
+)  # true or false
 _TAKES = (
     "write columns (`Day Mins` between back quotes), numbers, texts, + - * /, comparisons, in, is null, and, or, not"
 )

@@ -385,9 +385,7 @@ class BlockCells:
         if position not in self._cells:
             column = self._columns[position]
             cells = self._block.whole_texts(column)
-            self._cells[position] = Cells(
-                cells, is_text=column.is_text, accept_exponents=self._accept_exponents
-            )
+            self._cells[position] = Cells(cells, is_text=column.is_text, accept_exponents=self._accept_exponents)
         return self._cells[position]
 
 

@@ -39,6 +39,7 @@ from spark_model_monitor.statistics.states import (
     State,
 )
 from spark_model_monitor.statistics.states.offences import Offences
+from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.engine.local import LocalPartitions
@@ -78,7 +79,7 @@ class Scan:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     offences: Offences | None = None
-    pair_moments: State | None = None
+    pair_moments: PairMoments = field(default_factory=PairMoments)
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,8 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - started)
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     captured = requests if requests and requests.count else None
-    pair_moments = next((state for state in of_rows.values() if state.KIND == "pair_moments"), None)
+    pair_moments = of_rows.get(PairMoments, PairMoments())
+    assert isinstance(pair_moments, PairMoments)
     return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, offences, pair_moments)
 
 

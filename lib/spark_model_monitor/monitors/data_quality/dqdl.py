@@ -31,6 +31,7 @@ from spark_model_monitor.documents.dqdl import (
     Operand,
     OperandKind,
     RuleSet,
+    count_runs,
 )
 from spark_model_monitor.documents.expectations import whole
 from spark_model_monitor.documents.row_rules import Tree, columns_of
@@ -50,7 +51,9 @@ FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of r
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ORDERED = frozenset({">", ">=", "<", "<=", "between", "not between"})
-_VALUE_TYPES = frozenset({"Uniqueness", "IsUnique", "IsPrimaryKey", "UniqueValueRatio", "DistinctValuesCount", "Entropy"})
+_VALUE_TYPES = frozenset(
+    {"Uniqueness", "IsUnique", "IsPrimaryKey", "UniqueValueRatio", "DistinctValuesCount", "Entropy"}
+)
 _NUMBER_TYPES = frozenset({"Mean", "Sum", "StandardDeviation", "Variance", "ColumnCorrelation", "AggregateMatch"})
 _EXTREMES = frozenset({"Minimum", "Maximum", "MinimumLength", "MaximumLength"})
 """Metrics of rules that compare all values by their smallest or largest one."""
@@ -132,7 +135,7 @@ class RuleBinder:
         kind = rule.parameters[0] if rule.type == ANOMALIES else rule.type
         columns = rule.parameters[1:] if rule.type == ANOMALIES else rule.parameters
         is_by_extremes = kind in ("ColumnValues", "ColumnLength") and (
-            rule.type == ANOMALIES or (rule.condition is not None and rule.condition.depends_on_history)
+            rule.type == ANOMALIES or (rule.condition is not None and rule.condition.past_runs > 0)
         )
         if not is_by_extremes:
             return BoundRule(rule, (self._bind_metric(rule, kind, columns),))
@@ -187,7 +190,7 @@ class RuleBinder:
             return float(len(self._names))
         if kind == "ColumnExists":
             return float(parameters[0] in self._positions)
-        matches = pc.match_substring_regex(pa.array(self._names, pa.string()), whole(parameters[0]))
+        matches = pc.match_substring_regex(pa.array(self._names, pa.string()), parameters[0])
         return float(pc.sum(matches).as_py() or 0) / len(self._names)
 
     def _make_rule(self, kind: str, tree: Tree | None, where: Tree | None, second: Tree | None = None) -> Rule:
@@ -313,9 +316,7 @@ def _compare(value: Tree, condition: Condition, constant: Callable[[Operand], Tr
     return ("==" if condition.operator == "=" else condition.operator, value, constants[0])
 
 
-def plan_rule_set(
-    rule_set: RuleSet, dataset: Dataset, types: Mapping[str, ColumnType], now: datetime
-) -> RuleSetPlan:
+def plan_rule_set(rule_set: RuleSet, dataset: Dataset, types: Mapping[str, ColumnType], now: datetime) -> RuleSetPlan:
     """The rules bound to a data set. types: of columns whose cells are not texts. now: what `now()` stands for."""
     binder = RuleBinder(dataset.names, types, now)
     bound = {rule.text: binder.bind(rule) for rule in rule_set.data_rules}
@@ -388,9 +389,7 @@ def _join_parts(rule: AnyRule, judged: Mapping[str, RuleVerdict]) -> RuleVerdict
     return RuleVerdict(status, "; ".join(reasons), metrics=metrics, ids=tuple(ids)[:MOST_IDS])
 
 
-def _judge_rule(
-    bound: BoundRule, past_metrics: Mapping[str, tuple[float, ...]], measured: Measurements
-) -> RuleVerdict:
+def _judge_rule(bound: BoundRule, past_metrics: Mapping[str, tuple[float, ...]], measured: Measurements) -> RuleVerdict:
     """The verdict on one rule. A second metric, as of DetectAnomalies, has to meet it, too."""
     if bound.fault:
         return RuleVerdict(CheckStatus.VIOLATED, bound.fault)
@@ -432,22 +431,21 @@ def _judge_metric(rule: DataRule, metric: Metric, past: tuple[float, ...], measu
     if condition is None:
         meets = value == 1.0 and not (metric.type == "IsPrimaryKey" and offending)
     else:
-        runs = max(map(count_runs, (operand.number for operand in condition.operands)), default=0)
-        if runs > len(past):
-            reason = f"it compares with {runs:,} earlier runs, and {len(past):,} have this metric"
+        if condition.past_runs > len(past):
+            reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past):,} have this metric"
             return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
         meets = meets_condition(value, condition, past)
     if meets:
         return replace(verdict, ids=())
     reason = f"{metric.name} is {value:.6g}"
-    if is_of_rows or offending:
+    if is_of_rows:
         reason = f"{offending:,} of {rows:,} rows don't meet it"
+    elif metric.type == "IsPrimaryKey" and value == 1.0:
+        reason = f"{offending:,} of {rows:,} rows have no value"
     return replace(verdict, status=CheckStatus.VIOLATED, reason=reason)
 
 
-def _compute_metric(
-    rule: DataRule, metric: Metric, measured: Measurements, rows: int, offending: int
-) -> float:
+def _compute_metric(rule: DataRule, metric: Metric, measured: Measurements, rows: int, offending: int) -> float:
     """The metric; NaN if it can't be computed. Source: the analyzers of Deequ 2.1.0, whose spreads are of a population."""
     if metric.constant is not None:
         return metric.constant
@@ -518,16 +516,6 @@ def meets_condition(value: float, condition: Condition, past: tuple[float, ...])
     return is_above or (operator.endswith("=") and value == limits[0])
 
 
-def count_runs(formula: Tree) -> int:
-    """How many earlier runs a formula needs."""
-    if not formula or formula[0] == "number":
-        return 0
-    arguments = formula[2] if formula[0] == "call" else formula[1:]
-    if formula[:2] == ("call", "last"):
-        return int(arguments[0][1]) if arguments else 1
-    return max(map(count_runs, arguments), default=0)
-
-
 def evaluate_formula(formula: Tree, past: tuple[float, ...]) -> float:
     """The number of a formula; NaN if it divides by 0. past: the metric in earlier runs, the newest last."""
     values = _evaluate(formula, past)
@@ -557,8 +545,18 @@ def _call_function(name: str, values: tuple[float, ...], second: float) -> float
         return values[-1 - int(second)] if 0 <= second < len(values) else math.nan
     if name == "percentile":
         return float(np.quantile(values, second if second <= 1 else second / 100))
-    functions = {"avg": np.mean, "min": np.min, "max": np.max, "sum": np.sum, "std": np.std, "median": np.median}
-    return abs(values[-1]) if name == "abs" else float(functions[name](values))
+    if name == "abs":
+        return abs(values[-1])
+    numbers = np.array(values)
+    summaries = {
+        "avg": numbers.mean(),
+        "min": numbers.min(),
+        "max": numbers.max(),
+        "sum": numbers.sum(),
+        "std": numbers.std(),
+        "median": np.median(numbers),
+    }
+    return float(summaries[name])
 
 
 def parse_moment(text: str) -> datetime | None:

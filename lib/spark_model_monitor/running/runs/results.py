@@ -453,7 +453,8 @@ class Findings(AsTables):
         files |= self.tables()
         files |= self.judgement.files
         if self.current.context.report:
-            files |= report_files(self._page(described, NOTHING_AROUND))
+            # The identity of a run doesn't depend on who evaluated its metrics
+            files |= report_files(self._page(described.model_copy(update={"deequ": None}), NOTHING_AROUND))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not omit_empty:
@@ -502,7 +503,8 @@ class Findings(AsTables):
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or session_at_hand()):
             around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
-            shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
+            is_shown_differently = around != NOTHING_AROUND or (self.current.context.report and described.deequ)
+            shown = report_files(self._page(described, around)) if is_shown_differently else {}
             return publish(files, path, shown=shown)
 
 

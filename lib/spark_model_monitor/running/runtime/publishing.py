@@ -36,6 +36,7 @@ from spark_model_monitor.reports.alerts import (
     with_window,
     write_alerts,
 )
+from spark_model_monitor.reports.history.rule_metrics import dqdl_entry
 from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
 from spark_model_monitor.reports.notices import (
     DATA_HINT,
@@ -131,15 +132,17 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     """
     told = window_told(config)
     known = findings.baseline
-    if told is None or known is None or config.replays_service:
+    metrics = dqdl_entry(findings.results)
+    if told is None or (known is None and not metrics) or config.replays_service:
         return
     violated = examples_lost(findings.results)
     window = window_of(config)
     newest = findings.current.ledger.newest
     age = None if window is None or newest is None else window.end - newest
     unsure = {feature.name for feature in findings.unsure}
-    found = known.raw_statistics(findings.current.state, violated, age, unsure)
-    if found is None:
+    found = None if known is None else known.raw_statistics(findings.current.state, violated, age, unsure)
+    found = found or metrics
+    if not found:
         return
     try:
         with holding_alerts(config.output_path, config.lease_wait):
