@@ -65,3 +65,51 @@ def test_a_rule_that_can_not_be_meant_ends_before_the_data_is_read(there, rules,
 
     assert monitored("--expectations", "rules.json") == 2
     assert not (there / "out" / "statistics.json").exists()
+
+
+def monitor_hour(there, hour, rows, rules):
+    """One hour of people with ages, into a folder of its hour."""
+    lines = "".join(f"{20 + row % 60}\n" for row in range(rows))
+    (there / "people.csv").write_text(f"age\n{lines}")
+    (there / "rules.dqdl").write_text(f"Rules = [ {rules} ]")
+    output = f"reports/2026/03/03/{hour:02d}"
+    with pytest.raises(SystemExit) as ended:
+        cli.main(
+            ["monitor", "people.csv", "--expectations", "rules.dqdl", "--output-path", output]
+            + ["--engine", "local", "--fail-on-violations", "--junit", str(there / f"{hour}.xml")]
+        )
+    document = json.loads((there / output / "checks.json").read_text())
+    return ended.value.code, [check["status"] for check in document["checks"]]
+
+
+def test_dqdl_compares_with_the_last_runs_of_the_schedule(there):
+    rules = 'RowCount > avg(last(2)) * 0.6, (IsComplete "age") and (ColumnValues "age" < 80 with threshold > 0.9)'
+
+    assert monitor_hour(there, 1, 1_000, rules) == (0, ["not judged", "passed"])
+    assert monitor_hour(there, 2, 1_000, rules) == (0, ["not judged", "passed"])
+    assert monitor_hour(there, 3, 601, rules) == (0, ["passed", "passed"])
+    assert monitor_hour(there, 4, 480, rules) == (4, ["violated", "passed"])  # less than .6 of (1,000 + 601) / 2
+    assert monitor_hour(there, 3, 599, rules) == (4, ["violated", "passed"])  # a rerun compares with hours 1 and 2
+    assert "RowCount &gt; avg(last(2)) * 0.6" in (there / "4.xml").read_text()
+    assert "avg(last(2))" in (there / "reports" / "2026" / "03" / "03" / "04" / "report.html").read_text()
+
+
+def test_suggested_rules_in_dqdl_are_met_by_their_baseline(there):
+    lines = "".join(f"{row},{row % 7 / 7},{'ab'[row % 2]},{'' if row % 9 else row}\n" for row in range(300))
+    (there / "people.csv").write_text(f"id,share,kind,gap\n{lines}")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(
+            ["baseline", "people.csv", "--output-path", "base", "--engine", "local"]
+            + ["--suggest-expectations", "suggested.dqdl"]
+        )
+    text = (there / "suggested.dqdl").read_text()
+
+    assert ended.value.code == 0
+    assert 'IsUnique "id"' in text
+    assert 'ColumnValues "kind" in ["a", "b"]' in text
+    assert 'ColumnValues "gap" >= 0 where "`gap` is not null"' in text
+    assert monitored("--expectations", "suggested.dqdl") == 0
+    (there / "people.csv").write_text(f"id,share,kind,gap\n{lines}1,0.5,c,-1\n")
+    assert monitored("--expectations", "suggested.dqdl") == 4
+    violations = json.loads((there / "out" / "constraint_violations.json").read_text())["violations"]
+    assert len(violations) == 3  # a repeated id, another kind, a negative gap

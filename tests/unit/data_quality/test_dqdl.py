@@ -22,8 +22,9 @@ def judge(text, data=None, past=None, section="Rules"):
     rule_set = parse_rule_set(f"{section} = [ {text} ]", "rules.dqdl")
     if past is not None:
         object.__setattr__(rule_set, "past_metrics", past)
-    table = make_table() if data is None else data
-    return run_monitoring(table, DataQualityMonitor(), None, expectations=rule_set, engine="local")
+    if data is None:
+        data = make_table()
+    return run_monitoring(data, DataQualityMonitor(), None, expectations=rule_set, engine="local")
 
 
 def judge_one(text, data=None, past=None):
@@ -82,11 +83,13 @@ def test_a_rule_is_judged_as_the_guide_says(rule, status, metric):
     verdict = judge_one(rule)
 
     assert verdict.status.value == status
-    assert verdict.observed == (None if metric is None else pytest.approx(metric, rel=1e-12))
+    assert verdict.observed == (metric and pytest.approx(metric, rel=1e-12))
 
 
 def test_there_are_more_than_sixty_rules_with_an_outcome_from_elsewhere():
-    assert len({*SAME_AS_DEEQU, *SAME_OUTCOME, *(rule for rule, *_ in DIFFERENCES), *(rule for rule, *_ in BY_HAND)}) > 120
+    assert (
+        len({*SAME_AS_DEEQU, *SAME_OUTCOME, *(rule for rule, *_ in DIFFERENCES), *(rule for rule, *_ in BY_HAND)}) > 120
+    )
 
 
 @pytest.mark.parametrize(("rule", "status", "metric", "_"), DIFFERENCES)
@@ -104,20 +107,28 @@ def test_cells_of_csv_are_judged_like_those_of_types(tmp_path):
     typed = judge(", ".join(rules)).results
     texts = judge(", ".join(rules), str(tmp_path / "rows.csv")).results
 
-    assert [(each.feature, each.status) for each in texts] == [(each.feature, each.status) for each in typed]
-    assert [each.observed for each in texts] == [each.observed for each in typed]
+    for of_text, of_type in zip(texts, typed, strict=True):
+        assert (of_text.feature, of_text.status, of_text.observed) == (
+            of_type.feature,
+            of_type.status,
+            of_type.observed,
+        )
 
 
 @pytest.mark.parametrize(
     ("rule", "status", "reason"),
     [
-        ('(IsComplete "id") and (IsUnique "country")', "violated", 'IsUnique "country": IsUnique "country" is 0.444444'),
+        (
+            '(IsComplete "id") and (IsUnique "country")',
+            "violated",
+            'IsUnique "country": IsUnique "country" is 0.444444',
+        ),
         ('(IsComplete "amount") or (RowCount > 1)', "passed", None),
         ('(IsComplete "amount") or (RowCount > 11)', "violated", 'IsComplete "amount": 1 of 10 rows'),
-        ('(RowCount > last()) and (RowCount > 1)', "not judged", "RowCount > last(): it compares with 1 earlier runs"),
-        ('(RowCount > last()) or (RowCount > 1)', "passed", None),
-        ('(RowCount > last()) and (RowCount > 11)', "violated", "RowCount > 11: RowCount is 10"),
-        ('(RowCount > last()) or (RowCount > 11)', "not judged", "RowCount > last(): "),
+        ("(RowCount > last()) and (RowCount > 1)", "not judged", "RowCount > last(): it compares with 1 earlier runs"),
+        ("(RowCount > last()) or (RowCount > 1)", "passed", None),
+        ("(RowCount > last()) and (RowCount > 11)", "violated", "RowCount > 11: RowCount is 10"),
+        ("(RowCount > last()) or (RowCount > 11)", "not judged", "RowCount > last(): "),
         ('((RowCount > 11) or (IsComplete "zip")) and (ColumnCount > 1)', "violated", "(RowCount > 11) or"),
     ],
 )
@@ -157,9 +168,11 @@ def test_earlier_runs_are_what_last_means(rule, status):
     assert judge_one(rule, past=PAST).status.value == status
 
 
-@pytest.mark.parametrize(("mean", "status"), [(5.02, "passed"), (5.05, "violated"), (3.98, "passed"), (3.95, "violated")])
+@pytest.mark.parametrize(
+    ("mean", "status"), [(5.02, "passed"), (5.05, "violated"), (3.98, "passed"), (3.95, "violated")]
+)
 def test_an_anomaly_is_outside_of_the_prediction_interval_of_earlier_runs(mean, status):
-    """Mean 4.5 and deviation .0816 of four runs: with Student's 5.841 at 99 % the interval reaches 5.841 · .0816 · √1.25 = .533."""
+    """Of mean 4.5 and deviation .0816 in four runs; Student's 5.841 at 99 % reaches 5.841 · .0816 · √1.25 = .533."""
     past = {'Mean "x"': (4.4, 4.5, 4.6, 4.5)}
 
     assert judge_one('DetectAnomalies "Mean" "x"', pd.DataFrame({"x": [mean] * 3}), past).status.value == status

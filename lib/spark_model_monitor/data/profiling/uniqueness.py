@@ -50,13 +50,13 @@ class ValueCounts:
     single: int = 0
     weighted_logs: float = 0.0
 
-    def __add__(self, other: ValueCounts) -> ValueCounts:
-        """Of other values, none of which is among these."""
+    def __add__(self, counts: ValueCounts) -> ValueCounts:
+        """counts: of values none of which is among these."""
         return ValueCounts(
-            self.rows + other.rows,
-            self.distinct + other.distinct,
-            self.single + other.single,
-            self.weighted_logs + other.weighted_logs,
+            self.rows + counts.rows,
+            self.distinct + counts.distinct,
+            self.single + counts.single,
+            self.weighted_logs + counts.weighted_logs,
         )
 
     @property
@@ -87,6 +87,8 @@ def count_values(
     positions |= {position for question in questions if question.where for position in question.where.positions}
     names = [f"c{position}" for position in sorted(positions)] + ([dataset.reason] if dataset.reason else [])
     table = dataset.table.selected(names, names)
+
+    # Each pass counts its part of all values
     counts = [ValueCounts() for _ in questions]
     for part in range(parts):
         task = partial(keys_of_partition, tuple(questions), dataset.reason, parts, part)
@@ -154,7 +156,8 @@ def _count_keys(first: NDArray[np.int64], second: NDArray[np.int64]) -> ValueCou
     if not len(first):
         return ValueCounts()
     order = np.lexsort((second, first))
-    first, second = first[order], second[order]
+    first = first[order]
+    second = second[order]
     is_new = np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1]))
     occurrences = np.diff(np.append(np.flatnonzero(is_new), len(first)))
     weighted_logs = float((occurrences * np.log(occurrences)).sum())

@@ -44,7 +44,7 @@ from spark_model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
-    from spark_model_monitor.monitors.data_quality.dqdl import RuleSetPlan
+    from spark_model_monitor.monitors.data_quality.rule_binding import RuleSetPlan
 
 NAMED = 5  # columns that a sentence names
 

@@ -436,7 +436,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         baseline_names = baseline.names if baseline is not None else ()
         plan = planned(rules, request.dataset, baseline_names, request.window_end)
         if rule_set is not None:
-            from spark_model_monitor.monitors.data_quality.dqdl import plan_rule_set
+            from spark_model_monitor.monitors.data_quality.rule_binding import plan_rule_set
 
             now = request.window_end or datetime.now(timezone.utc)
             types = column_types(request.dataset)

@@ -121,13 +121,16 @@ def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
     judged = expectation_results(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
     if plan.rule_set is None:
         return judged
-    from spark_model_monitor.monitors.data_quality.dqdl import Measurements, rule_set_results
+    from spark_model_monitor.monitors.data_quality.rule_verdicts import Measurements, rule_set_results
 
     offences = found.offences.after(len(plan.counted))
     values = count_values(dataset, plan.rule_set.questions, rows)
-    results = rule_set_results(plan.rule_set, Measurements(rows, offences, found.pair_moments, values))
-    digest = judged.digest if not plan.expectations.is_empty else ""
-    return replace(judged, results=(*judged.results, *results), digest=f"{digest}{plan.rule_set.rule_set.digest}")
+    measured = Measurements(rows, offences, found.pair_moments, values)
+    check_results = (*judged.results, *rule_set_results(plan.rule_set, measured))
+    digest = plan.rule_set.rule_set.digest
+    if not plan.expectations.is_empty:
+        digest = f"{judged.digest}{digest}"
+    return replace(judged, results=check_results, digest=digest)
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:

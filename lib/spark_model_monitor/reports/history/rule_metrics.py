@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 RULES = "rules"  # the reference of a window that left nothing but the metrics of rules
 
 
-def dqdl_entry(results: Sequence[CheckResult]) -> LeftBehind:
+def mark_window_with_rules(check_results: Sequence[CheckResult]) -> LeftBehind:
     """What makes a window without a baseline an entry of the history: a row that later runs find its checks.json by."""
-    rows = [result.m or 0 for result in results if result.metrics]
+    rows = [check_result.m or 0 for check_result in check_results if check_result.metrics]
     return ((RULES, NUMBER_OF_ROWS, {"rows": float(max(rows))}),) if rows else ()
 
 
 def add_past_metrics(rule_set: RuleSet, history: History) -> RuleSet:
     """The rules with their metrics in the windows of a history, as many as they compare with. Windows with alarms count, too."""
     past_metrics: dict[str, tuple[float, ...]] = {}
-    for entry in history.entries[-rule_set.past_runs :]:
-        path = join(history.folder, entry.folder, CheckResults.FILE_NAME)
+    for window in history.entries[-rule_set.past_runs :]:
+        path = join(history.folder, window.folder, CheckResults.FILE_NAME)
         storage = storage_of(path)
         if not storage.exists(path):  # somebody deleted that run
             continue
-        for result in CheckResults.from_json(storage.read(path), path).checks:
-            for name, value in (result.metrics or {}).items():
+        for check_result in CheckResults.from_json(storage.read(path), path).checks:
+            for name, value in (check_result.metrics or {}).items():
                 past_metrics[name] = (*past_metrics.get(name, ()), value)
     return replace(rule_set, past_metrics=past_metrics)

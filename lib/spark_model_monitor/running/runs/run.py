@@ -480,7 +480,10 @@ class _Comparison:
 def read_expectations(
     given: str | Mapping[str, Any] | Expectations | RuleSet | None,
 ) -> Expectations | RuleSet | None:
-    """The rules from a file, in DQDL if its name ends so, or a value. Raises BadConfiguration for an unreadable file, or for invalid rules."""
+    """The rules from a file, in DQDL if its name ends so, or a value.
+
+    Raises BadConfiguration for an unreadable file, or for invalid rules.
+    """
     if given is None or (not isinstance(given, str | os.PathLike | Mapping)):
         return given
     from spark_model_monitor.documents.expectations import Expectations, expectations_of

@@ -36,7 +36,7 @@ from spark_model_monitor.reports.alerts import (
     with_window,
     write_alerts,
 )
-from spark_model_monitor.reports.history.rule_metrics import dqdl_entry
+from spark_model_monitor.reports.history.rule_metrics import mark_window_with_rules
 from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
 from spark_model_monitor.reports.notices import (
     DATA_HINT,
@@ -132,7 +132,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     """
     told = window_told(config)
     known = findings.baseline
-    metrics = dqdl_entry(findings.results)
+    metrics = mark_window_with_rules(findings.results)
     if told is None or (known is None and not metrics) or config.replays_service:
         return
     violated = examples_lost(findings.results)
@@ -140,16 +140,17 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     newest = findings.current.ledger.newest
     age = None if window is None or newest is None else window.end - newest
     unsure = {feature.name for feature in findings.unsure}
-    found = None if known is None else known.raw_statistics(findings.current.state, violated, age, unsure)
-    found = found or metrics
-    if not found:
+    # A window that nothing is compared with leaves a mark, by which later ones find the metrics of its rules
+    statistics = known.raw_statistics(findings.current.state, violated, age, unsure) if known is not None else None
+    statistics = statistics or metrics
+    if not statistics:
         return
     try:
         with holding_alerts(config.output_path, config.lease_wait):
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
             entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
-            write_history(history.with_window(entry, found))
+            write_history(history.with_window(entry, statistics))
     except Exception as error:
         log.warning("the history of windows: %s", failure_of(error).reason)
 

@@ -41,26 +41,26 @@ class PairSums(NamedTuple):
         spread = math.sqrt(self.m2_x) * math.sqrt(self.m2_y)
         return self.m2_xy / spread if spread else math.nan
 
-    def merge(self, other: PairSums) -> PairSums:
-        """The sums of the rows of both."""
-        if not self.rows or not other.rows:
-            filled = self if self.rows else other
-            return filled._replace(not_numbers=self.not_numbers + other.not_numbers)
-        rows = self.rows + other.rows
-        weight = other.rows / rows
-        delta_x = other.mean_x - self.mean_x
-        delta_y = other.mean_y - self.mean_y
+    def merge(self, part: PairSums) -> PairSums:
+        """The sums of these rows and those of another part."""
+        if not self.rows or not part.rows:
+            filled = self if self.rows else part
+            return filled._replace(not_numbers=self.not_numbers + part.not_numbers)
+        rows = self.rows + part.rows
+        weight = part.rows / rows
+        delta_x = part.mean_x - self.mean_x
+        delta_y = part.mean_y - self.mean_y
         return PairSums(
             rows,
-            self.not_numbers + other.not_numbers,
-            self.sum_x + other.sum_x,
+            self.not_numbers + part.not_numbers,
+            self.sum_x + part.sum_x,
             self.mean_x + delta_x * weight,
             self.mean_y + delta_y * weight,
-            self.m2_x + other.m2_x + delta_x * delta_x * self.rows * weight,
-            self.m2_y + other.m2_y + delta_y * delta_y * self.rows * weight,
-            self.m2_xy + other.m2_xy + delta_x * delta_y * self.rows * weight,
-            min(self.smallest, other.smallest),
-            max(self.largest, other.largest),
+            self.m2_x + part.m2_x + delta_x * delta_x * self.rows * weight,
+            self.m2_y + part.m2_y + delta_y * delta_y * self.rows * weight,
+            self.m2_xy + part.m2_xy + delta_x * delta_y * self.rows * weight,
+            min(self.smallest, part.smallest),
+            max(self.largest, part.largest),
         )
 
 
@@ -94,12 +94,12 @@ class PairMoments(State):
 
     pairs: tuple[PairSums, ...] = ()
 
-    def __add__(self, other: PairMoments) -> PairMoments:
+    def __add__(self, moments: PairMoments) -> PairMoments:
         """Raises BadState if the numbers of rules differ."""
-        if not self.pairs or not other.pairs:
-            return self if self.pairs else other
-        require_equal(self.KIND, "the number of rules", len(self.pairs), len(other.pairs))
-        return PairMoments(tuple(mine.merge(theirs) for mine, theirs in zip(self.pairs, other.pairs, strict=True)))
+        if not self.pairs or not moments.pairs:
+            return self if self.pairs else moments
+        require_equal(self.KIND, "the number of rules", len(self.pairs), len(moments.pairs))
+        return PairMoments(tuple(mine.merge(theirs) for mine, theirs in zip(self.pairs, moments.pairs, strict=True)))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Ten doubles for each rule."""
