@@ -95,7 +95,7 @@ def test_dqdl_compares_with_the_last_runs_of_the_schedule(there):
 
 
 def test_suggested_rules_in_dqdl_are_met_by_their_baseline(there):
-    lines = "".join(f"{row},{row % 7 / 7},{'ab'[row % 2]},{'' if row % 9 else row}\n" for row in range(300))
+    lines = "".join(f"{row},{row % 7 / 7},{'ab'[row % 2]},{row if row % 9 else ''}\n" for row in range(300))
     (there / "people.csv").write_text(f"id,share,kind,gap\n{lines}")
     with pytest.raises(SystemExit) as ended:
         cli.main(

@@ -139,7 +139,7 @@ class CheckResult(Section):
     limits: tuple[UndefinableNumber, UndefinableNumber] | None = None
     observed: UndefinableNumber = None
     interval: tuple[Number, Number] | None = None
-    threshold: UndefinableNumber
+    threshold: UndefinableNumber = None
     n: Count | None = None
     m: Count | None = None
     formula: Name | None = None
