@@ -37,101 +37,101 @@ def make_table() -> pa.Table:
     return pa.table(columns)
 
 
-SAME_AS_DEEQU = [
-    "RowCount > 5",
-    "RowCount between 10 and 20",
-    "RowCount not between 10 and 20",
-    "RowCount in [10, 20]",
-    "RowCount not in [10, 20]",
-    "RowCount != 10",
-    "RowCount >= 100/10",
-    "RowCount = 20 - 5 - 5",
-    'RowCount > 2 where "id > 5"',
-    'RowCount = 0 where "id > 100"',
-    "ColumnCount between 5 and 10",
-    "ColumnCount = 10",
-    'Completeness "amount" > 0.8',
-    'Completeness of "amount" = 0.9',
-    'Completeness "amount" > 0.8 where "id < 4"',
-    'IsComplete "id"',
-    'IsComplete "amount"',
-    'IsComplete "amount" where "id > 5"',
-    'IsUnique "id"',
-    'IsUnique "country"',
-    'IsUnique "code"',
-    'IsUnique "country" where "id < 3"',
-    'IsPrimaryKey "id"',
-    'IsPrimaryKey "country"',
-    'IsPrimaryKey "id" where "id > 5"',
-    'Uniqueness "country" > 0.3',
-    'Uniqueness "country" < 0.3 where "id > 5"',
-    'UniqueValueRatio "country" > 0.3',
-    'UniqueValueRatio "country" > 0.3 where "id > 3"',
-    'DistinctValuesCount "country" = 7',
-    'DistinctValuesCount "country" = 3 where "id < 4"',
-    'DistinctValuesCount "flag" between 1 and 3',
-    'Entropy "country" > 1',
-    'Entropy "country" > 1.1 where "id < 3"',
-    'Mean "amount" between 6 and 8',
-    'Mean "amount" > 10 where "id > 3"',
-    'Mean "id" in [4.5]',
-    'Sum "amount" > 60',
-    'Sum "id" not between 1 and 45',
-    'StandardDeviation "amount" > 4',
-    'StandardDeviation "amount" > 4 where "id > 3"',
-    'ColumnCorrelation "id" "other" < -0.99',
-    'ColumnCorrelation of id and amount > 0.99 where "id > 3"',
-    'ColumnExists "id"',
-    'ColumnExists "nope"',
-    'ColumnNamesMatchPattern "[a-z]+"',
-    'ColumnDataType "code" = "INTEGER"',
-    'ColumnDataType "num" = "Integer"',
-    'ColumnDataType "day" = "Date"',
-    'ColumnDataType "ts" = "Timestamp"',
-    'ColumnDataType "flag" = "Boolean"',
-    'ColumnDataType "code" = "INTEGER" with threshold > 0.7',
-    'ColumnDataType "code" = "INTEGER" with threshold > 0.95',
-    'ColumnLength "zip" in [4, 5]',
-    'ColumnLength "country" not in [7, 8]',
-    'ColumnValues "id" in [1, 2]',
-    'ColumnValues "id" not in [11, 12]',
-    'ColumnValues "id" between 0 and 9',
-    'ColumnValues "id" != 11',
-    'ColumnValues "amount" not in [1.5, 3]',
-    'ColumnValues "amount" != NULL',
-    'ColumnValues "country" in ["a", "b", "c", "x1"]',
-    'ColumnValues "country" in ["a", "b", "c", "x1", NULL, EMPTY, WHITESPACES_ONLY]',
-    'ColumnValues "country" in ["a", "b", "c", "x1", NULL, EMPTY]',
-    'ColumnValues "country" not in ["q", NULL]',
-    'ColumnValues "country" = NULL',
-    'ColumnValues "country" = EMPTY',
-    'ColumnValues "code" matches "[0-9]"',
-    'ColumnValues "zip" matches "[0-9]{4}" where "zip is not null"',
-    'ColumnValues "day" > "2025-12-31"',
-    'ColumnValues "day" between "2026-01-01" and "2026-02-01" where "day is not null"',
-    'ColumnValues "day" in ["2026-01-01", "2026-01-02"] where "id < 2"',
-    'ColumnValues "ts" > (now() - 3 days)',
-    'DataFreshness "ts" <= 24 hours',
-    'DataFreshness "ts" < 2 hours',
-    'DataFreshness "day" <= 1000 days',
-    'AggregateMatch "sum(id)" "sum(id)" = 1.0',
-    'AggregateMatch "avg(id)" "avg(other)" < 1',
-]
+SAME_AS_DEEQU = r"""
+RowCount > 5
+RowCount between 10 and 20
+RowCount not between 10 and 20
+RowCount in [10, 20]
+RowCount not in [10, 20]
+RowCount != 10
+RowCount >= 100/10
+RowCount = 20 - 5 - 5
+RowCount > 2 where "id > 5"
+RowCount = 0 where "id > 100"
+ColumnCount between 5 and 10
+ColumnCount = 10
+Completeness "amount" > 0.8
+Completeness of "amount" = 0.9
+Completeness "amount" > 0.8 where "id < 4"
+IsComplete "id"
+IsComplete "amount"
+IsComplete "amount" where "id > 5"
+IsUnique "id"
+IsUnique "country"
+IsUnique "code"
+IsUnique "country" where "id < 3"
+IsPrimaryKey "id"
+IsPrimaryKey "country"
+IsPrimaryKey "id" where "id > 5"
+Uniqueness "country" > 0.3
+Uniqueness "country" < 0.3 where "id > 5"
+UniqueValueRatio "country" > 0.3
+UniqueValueRatio "country" > 0.3 where "id > 3"
+DistinctValuesCount "country" = 7
+DistinctValuesCount "country" = 3 where "id < 4"
+DistinctValuesCount "flag" between 1 and 3
+Entropy "country" > 1
+Entropy "country" > 1.1 where "id < 3"
+Mean "amount" between 6 and 8
+Mean "amount" > 10 where "id > 3"
+Mean "id" in [4.5]
+Sum "amount" > 60
+Sum "id" not between 1 and 45
+StandardDeviation "amount" > 4
+StandardDeviation "amount" > 4 where "id > 3"
+ColumnCorrelation "id" "other" < -0.99
+ColumnCorrelation of id and amount > 0.99 where "id > 3"
+ColumnExists "id"
+ColumnExists "nope"
+ColumnNamesMatchPattern "[a-z]+"
+ColumnDataType "code" = "INTEGER"
+ColumnDataType "num" = "Integer"
+ColumnDataType "day" = "Date"
+ColumnDataType "ts" = "Timestamp"
+ColumnDataType "flag" = "Boolean"
+ColumnDataType "code" = "INTEGER" with threshold > 0.7
+ColumnDataType "code" = "INTEGER" with threshold > 0.95
+ColumnLength "zip" in [4, 5]
+ColumnLength "country" not in [7, 8]
+ColumnValues "id" in [1, 2]
+ColumnValues "id" not in [11, 12]
+ColumnValues "id" between 0 and 9
+ColumnValues "id" != 11
+ColumnValues "amount" not in [1.5, 3]
+ColumnValues "amount" != NULL
+ColumnValues "country" in ["a", "b", "c", "x1"]
+ColumnValues "country" in ["a", "b", "c", "x1", NULL, EMPTY, WHITESPACES_ONLY]
+ColumnValues "country" in ["a", "b", "c", "x1", NULL, EMPTY]
+ColumnValues "country" not in ["q", NULL]
+ColumnValues "country" = NULL
+ColumnValues "country" = EMPTY
+ColumnValues "code" matches "[0-9]"
+ColumnValues "zip" matches "[0-9]{4}" where "zip is not null"
+ColumnValues "day" > "2025-12-31"
+ColumnValues "day" between "2026-01-01" and "2026-02-01" where "day is not null"
+ColumnValues "day" in ["2026-01-01", "2026-01-02"] where "id < 2"
+ColumnValues "ts" > (now() - 3 days)
+DataFreshness "ts" <= 24 hours
+DataFreshness "ts" < 2 hours
+DataFreshness "day" <= 1000 days
+AggregateMatch "sum(id)" "sum(id)" = 1.0
+AggregateMatch "avg(id)" "avg(other)" < 1
+""".strip().splitlines()
 """Rules that Deequ evaluates as the guide says: outcome and metric are equal."""
 
-SAME_OUTCOME = [
-    'ColumnValues "id" > 0',
-    'ColumnValues "id" = 1',
-    'ColumnValues "amount" >= 0',
-    'ColumnValues "amount" > 3 where "id > 3"',
-    'ColumnLength "zip" = 5',
-    'ColumnLength "zip" < 6',
-    'ColumnLength "zip" != 7',
-    '(IsComplete "amount") and (IsUnique "id")',
-    '(IsComplete "amount") or (IsUnique "id")',
-    '((RowCount > 100) or (IsComplete "id")) and (Mean "amount" > 1)',
-    '(IsComplete "amount") and (IsUnique "id") or (RowCount > 1)',
-]
+SAME_OUTCOME = r"""
+ColumnValues "id" > 0
+ColumnValues "id" = 1
+ColumnValues "amount" >= 0
+ColumnValues "amount" > 3 where "id > 3"
+ColumnLength "zip" = 5
+ColumnLength "zip" < 6
+ColumnLength "zip" != 7
+(IsComplete "amount") and (IsUnique "id")
+(IsComplete "amount") or (IsUnique "id")
+((RowCount > 100) or (IsComplete "id")) and (Mean "amount" > 1)
+(IsComplete "amount") and (IsUnique "id") or (RowCount > 1)
+""".strip().splitlines()
 """Rules of which Deequ shows another number, such as the smallest value, where we show the fraction of rows that meet it."""
 
 DIFFERENCES = [

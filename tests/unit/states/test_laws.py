@@ -250,7 +250,7 @@ def offences_of(rows: np.ndarray) -> Offences:
     return Offences((len(negative), int(infinite.sum())), (judged, len(rows)), (tuple(map(str, negative[:10])), ()))
 
 
-def pair_moments_of(rows: np.ndarray) -> PairMoments:
+def measure_pair_moments(rows: np.ndarray) -> PairMoments:
     """Of the rows alone, and beside their negatives; infinities are left to the tests of rules."""
     numbers = np.where(np.isinf(rows), np.nan, rows)
     return PairMoments((measure_pair(numbers, numbers), measure_pair(numbers, -numbers)))
@@ -312,7 +312,7 @@ CASES = {
     "row_runs": Case(row_runs_of, RowRuns()),
     "row_groups": Case(row_groups_of, RowGroups()),
     "offences": Case(offences_of, Offences.zero(2), Offences.zero(1)),
-    "pair_moments": Case(pair_moments_of, PairMoments(), PairMoments((PairSums(),))),
+    "pair_moments": Case(measure_pair_moments, PairMoments(), PairMoments((PairSums(),))),
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),
