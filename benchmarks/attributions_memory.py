@@ -22,14 +22,17 @@ from side_by_side import QUICK_SHARE, quick_asked
 
 from spark_model_monitor.monitors.explainability.kernel import Kernel, samples_of
 
-FEATURES, ROWS, STEP = 1000, 100, 5
+FEATURES = 1000
+ROWS = 100
+STEP = 5
 MOST_MEGABYTES = 1000
 
 
 def explain(rows: int) -> None:
     """What the process does: explain so many rows and print its peak."""
     random = np.random.default_rng(SEED)
-    data, weights = random.normal(size=(rows + 1, FEATURES)), random.normal(size=FEATURES)
+    data = random.normal(size=(rows + 1, FEATURES))
+    weights = random.normal(size=FEATURES)
     for place, row in enumerate(data[1:]):
         same = random.permutation(FEATURES)[: STEP * place]
         row[same] = data[0, same]

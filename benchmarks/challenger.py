@@ -110,7 +110,8 @@ def of_metrics(trials: int, looks: int, rows: int, of_kinds: dict[str, tuple[str
     for kind, names in of_kinds.items():
         better = dict.fromkeys(names, 0)
         for _ in range(trials):
-            sides, open_ones = made(rows, kind, random), set(names)
+            sides = made(rows, kind, random)
+            open_ones = set(names)
             for look in range(1, looks + 1):
                 some = [first_rows(side, rows * look // looks) for side in sides]
                 comparison = compared(*some, paired=True, planned_rows=rows)

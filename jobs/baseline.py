@@ -32,7 +32,9 @@ def main(argv: list[str]) -> int:
                 context=context_of(job.config),
             )
             suggested = job.config.suggest_expectations
-            rules = suggested_expectations(data, baseline) if suggested else None
+            rules = None
+            if suggested:
+                rules = suggested_expectations(data, baseline)
             errors = learnt_errors(job.engine, job.config, baseline.ledger.kept)
         job.lift_time_limit()
         run = baseline.write(job.config.output_path)

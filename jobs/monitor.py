@@ -40,7 +40,12 @@ def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
-        looks = each_commit if job.config.each_commit else part_of_window if job.config.look_until else one_window
+        if job.config.each_commit:
+            looks = each_commit
+        elif job.config.look_until:
+            looks = part_of_window
+        else:
+            looks = one_window
         looks(job, monitor)
     return job.exit_status
 

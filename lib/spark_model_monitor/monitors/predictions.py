@@ -49,20 +49,25 @@ class Labelling:
         Raises BadInput if the number of labels differs from the number of scores.
         """
         count = scores.shape[1]
-        classes = scores.argmax(axis=1) if count > 1 else (scores[:, 0] > self.threshold).astype(np.intp)
+        if count > 1:
+            classes = scores.argmax(axis=1)
+        else:
+            classes = (scores[:, 0] > self.threshold).astype(np.intp)
         if self.labels is None:
             return _typed(classes.astype(np.float64), kind)
         if len(self.labels) != max(count, 2):
             raise BadInput(
                 f"predictor.label_headers has {len(self.labels)} names, and the model gives {count} scores; name every class"
             )
-        return pa.array([self.labels[place] for place in classes], pa.string()).cast(kind)
+        return pa.array([self.labels[class_name] for class_name in classes], pa.string()).cast(kind)
 
     def kind(self, label: pa.DataType, *, as_they_are: bool) -> pa.DataType:
         """The type of predictions next to labels of this type. as_they_are: whether the model returns labels."""
         if pa.types.is_string(label) or any(isinstance(name, str) for name in self.labels or ()):
             return pa.string()
-        return pa.float64() if as_they_are or pa.types.is_floating(label) else pa.int64()
+        if as_they_are or pa.types.is_floating(label):
+            return pa.float64()
+        return pa.int64()
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ class PredictionTask:
     def labels(self, caller: Caller, cells: NDArray[Any]) -> pa.Array:
         """The model's predictions for some rows, as the new column."""
         kind = self.schema.field(self.position).type
-        return _as_they_are(caller.labels(cells), kind) if self.model.labels else self.how.column(caller(cells), kind)
+        if self.model.labels:
+            return _as_they_are(caller.labels(cells), kind)
+        return self.how.column(caller(cells), kind)
 
     def is_kept(self, batch: pa.RecordBatch) -> pa.Array:
         if self.reason is None:
@@ -111,7 +118,10 @@ def with_predictions(
     places = tuple(names.index(name) for name in features)
     types = {place: table.schema.field(f"c{place}").type for place in (*places, names.index(label))}
     texts = [place for place in places if pa.types.is_string(plain(pa.array([], types[place])).type)]
-    words = _columns_with_words(table, texts, reason) if texts else set()
+    if texts:
+        words = _columns_with_words(table, texts, reason)
+    else:
+        words = set()
     fields = list(table.schema)
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
@@ -141,7 +151,10 @@ def _words_of_partition(
 ) -> Iterator[pa.RecordBatch]:
     found: set[str] = set()
     for batch in batches:
-        kept = batch if reason is None else batch.filter(pc.equal(batch.column(reason), 0))
+        if reason is None:
+            kept = batch
+        else:
+            kept = batch.filter(pc.equal(batch.column(reason), 0))
         found |= {name for name in columns if name not in found and not are_numbers(kept.column(name))}
     yield pa.RecordBatch.from_pydict({"column": sorted(found)}, schema)
 

@@ -119,7 +119,10 @@ class Layout:
                 return candidate.resolve()
         names = self.job_names()
         near = difflib.get_close_matches(Path(name).stem, names, n=3) or names
-        hint = f"did you mean {near[0]}?" if len(near) == 1 else f"write one of: {', '.join(near) or 'a path'}"
+        if len(near) == 1:
+            hint = f"did you mean {near[0]}?"
+        else:
+            hint = f"write one of: {', '.join(near) or 'a path'}"
         raise BadConfiguration(f"{name!r} is neither a file nor a job; {hint}")
 
     def needs_deequ(self, driver: Path) -> bool:

@@ -26,7 +26,8 @@ from spark_model_monitor.spark.engine.rows import with_conditions
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 HERE = Path(__file__).parent
-NAN, INFINITY = math.nan, math.inf
+NAN = math.nan
+INFINITY = math.inf
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,8 @@ def test_an_empty_frame_is_judged_as_deequ_does(loaded, frame, spark):
     checks = loaded("of_one_scan")
     empty = spark.createDataFrame([], frame.schema)
 
-    found, expected = comparable(results_of(checks, empty)), verified_by_deequ(checks, empty)
+    found = comparable(results_of(checks, empty))
+    expected = verified_by_deequ(checks, empty)
     assert_judged_alike(without_kll(found), without_kll(expected))
 
 
@@ -311,7 +313,8 @@ def test_values_of_arrays_need_a_second_scan(spark):
         '[{"analyzer": "ApproxCountDistinct", "column": "basket", "assertion": "== 2"}]', "checks.json"
     )
 
-    refused, allowed = results_of(checks, frame), results_of(checks, frame, second_scan_allowed=True)
+    refused = results_of(checks, frame)
+    allowed = results_of(checks, frame, second_scan_allowed=True)
 
     assert refused.constraints[0].constraint_message == (
         "the values of 'basket', a vector column, are not counted; allow another scan by --allow-second-scan"

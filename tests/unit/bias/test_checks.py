@@ -27,7 +27,8 @@ from spark_model_monitor.statistics.states.contingency import (
 PLAN = ContingencyPlan(
     (ValuedColumn("sex", ("F",)),), ValuedColumn("y", ("yes",)), ValuedColumn("p", ("yes",)), group="region"
 )
-IN, OUT = int(Standing.SAME_TEXT), 0
+IN = int(Standing.SAME_TEXT)
+OUT = 0
 
 
 def counts_of(rest, group):
@@ -213,7 +214,8 @@ def test_few_rows_can_not_be_told():
 
 def test_disparate_impact_can_be_measured_from_1():
     """0.9 to 0.3: nearer to 0, farther from 1."""
-    baseline, current = counts_of((50, 0, 0, 50), (45, 0, 5, 50)), counts_of((50, 0, 0, 50), (15, 0, 35, 50))
+    baseline = counts_of((50, 0, 0, 50), (45, 0, 5, 50))
+    current = counts_of((50, 0, 0, 50), (15, 0, 35, 50))
 
     assert checked(baseline, current)[0]["DI"].status is CheckStatus.PASSED
     outcomes, violations = checked(baseline, current, neutral_di=True)

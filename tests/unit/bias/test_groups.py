@@ -171,7 +171,8 @@ def test_a_group_that_crosses_parts_is_one():
 
 def test_rows_without_a_name_are_by_themselves():
     rows = of_users(7, 100).assign(user=None)
-    counts, by_rows = counts_of(rows), counts_of(rows, BiasMonitor(MEASURES))
+    counts = counts_of(rows)
+    by_rows = counts_of(rows, BiasMonitor(MEASURES))
 
     assert likeness_of(counts, NAMES) == dict.fromkeys(NAMES, 1.0)
     assert fewest_groups(counts) == min(int(by_rows.d.rows), int(by_rows.a.rows))

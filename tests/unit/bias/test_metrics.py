@@ -109,7 +109,8 @@ def test_a_quotient_by_zero_is_zero_or_infinite(x, y, result):
 
 
 def test_a_difference_of_infinities_is_zero():
-    infinite, one = np.asarray(math.inf), np.asarray(1.0)
+    infinite = np.asarray(math.inf)
+    one = np.asarray(1.0)
 
     assert float(difference(infinite, infinite)) == 0.0
     assert float(difference(infinite, one)) == math.inf

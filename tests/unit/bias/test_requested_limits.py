@@ -89,7 +89,8 @@ def test_the_baselines_own_value_decides_alone_if_a_person_insists():
 
 
 def test_a_requested_limit_takes_no_part_of_the_budget():
-    baseline, window = counts_of(OTHERS, (40, 10, 20, 30)), counts_of(OTHERS, (10, 5, 50, 35))
+    baseline = counts_of(OTHERS, (40, 10, 20, 30))
+    window = counts_of(OTHERS, (10, 5, 50, 35))
     tests = {}
     for names in ([], ["DPPL", "DI"]):
         monitor = BiasMonitor()

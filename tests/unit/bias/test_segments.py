@@ -34,7 +34,9 @@ def monitor_of(cut=CUT, **tolerances):
 def people(rows, seed, broken="", by=0.9):
     """Of the women in the broken plan hardly any is hired; in `all` of the plans likewise."""
     random = np.random.default_rng(seed)
-    plan, sex, hired = random.choice(PLANS, rows), random.choice(["f", "m"], rows), random.random(rows) < 0.4
+    plan = random.choice(PLANS, rows)
+    sex = random.choice(["f", "m"], rows)
+    hired = random.random(rows) < 0.4
     lost = (sex == "f") & ((plan == broken) | (broken == "all")) & (random.random(rows) < by)
     return pd.DataFrame({"sex": sex, "plan": plan, "hired": (hired & ~lost).astype(int)})
 
@@ -62,7 +64,8 @@ def test_bias_in_one_segment_is_one_violation_that_names_it(baseline):
 
 
 def test_without_segments_each_value_is_one():
-    before, now = people(8_000, 1), people(4_000, 2, "plan 3")
+    before = people(8_000, 1)
+    now = people(4_000, 2, "plan 3")
     before.loc[before.index[:500], "plan"] = None
     found = run_baseline(before, monitor_of(BY_VALUE), engine="local")
     results = run_monitoring(now, monitor_of(BY_VALUE), found, engine="local").results

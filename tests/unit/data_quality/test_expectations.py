@@ -79,7 +79,8 @@ def test_a_rule_needs_no_baseline_and_takes_no_part_in_the_budget(baseline):
     rules = {"features": {"age": {"min": 0}}}
 
     assert judged(window, **rules).count == 1
-    without, with_rules = judged(people(2), baseline), judged(people(2), baseline, **rules)
+    without = judged(people(2), baseline)
+    with_rules = judged(people(2), baseline, **rules)
     assert without.budget == with_rules.budget
 
 

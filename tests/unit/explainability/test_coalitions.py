@@ -34,7 +34,8 @@ def test_all_coalitions_give_the_values_of_shapleys_formula(players, seed):
         return worth[int(present @ (1 << np.arange(players)))]
 
     design = design_of(players, 2**players - 2, 0)
-    nobody, everybody = np.zeros(players, bool), np.ones(players, bool)
+    nobody = np.zeros(players, bool)
+    everybody = np.ones(players, bool)
     total = game(everybody) - game(nobody)
     y = np.array([game(mask) for mask in design.masks]) - game(nobody)
 
@@ -69,7 +70,9 @@ def test_too_few_coalitions_are_said_to_be_singular_and_still_add_up():
 
 
 def test_a_design_is_the_same_wherever_it_is_made_and_another_with_another_seed():
-    one, same, other = design_of(14, 100, 7), design_of(14, 100, 7), design_of(14, 100, 8)
+    one = design_of(14, 100, 7)
+    same = design_of(14, 100, 7)
+    other = design_of(14, 100, 8)
 
     assert one.masks.tobytes() == same.masks.tobytes()
     assert one.masks.tobytes() != other.masks.tobytes()

@@ -86,13 +86,15 @@ def test_few_users_can_not_be_told(users):
 
 
 def test_one_user_has_no_interval_whatever_number_of_rows_is_asked_for():
-    one, monitor = state_of(3, 1, 500), ExplainabilityMonitor(tolerances=Tolerances(min_rows=0))
+    one = state_of(3, 1, 500)
+    monitor = ExplainabilityMonitor(tolerances=Tolerances(min_rows=0))
     found = {each.reason for each in checked(one, one, monitor) if each.feature}
     assert found == {"one group of rows alone has no interval"}
 
 
 def test_groups_are_part_of_the_state_where_a_column_names_them():
-    named, plain = state_of(1, 20, 3), state_of(1, 20, 3, group_column="")
+    named = state_of(1, 20, 3)
+    plain = state_of(1, 20, 3, group_column="")
 
     assert Attributions.from_bytes(named.to_bytes()).group_column == "user"
     assert "group_column" not in plain.payload()[0]

@@ -43,7 +43,8 @@ def test_a_feature_without_values_has_no_grid(cells):
 def test_a_linear_models_dependence_is_linear(monkeypatch, room):
     monkeypatch.setattr(partition, "BUFFER_ROWS", room)
     rows = np.random.default_rng(0).normal(size=(6, 3))
-    weights, centres = np.array([2.0, -1.0, 3.0]), (0.5, 1.5, 2.5)
+    weights = np.array([2.0, -1.0, 3.0])
+    centres = (0.5, 1.5, 2.5)
 
     means = answers_over(lambda cells: (cells @ weights + 4)[:, None], rows, 1, centres) / len(rows)
 

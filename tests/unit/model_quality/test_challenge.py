@@ -77,7 +77,8 @@ def test_areas_their_covariance_and_the_p_of_a_pair_are_those_of_proc():
     """pROC 1.18.0 of R: roc.test(roc(label, a), roc(label, b), method = "delong", paired = TRUE), var and cov, by digits = 17."""
     i = np.arange(120)
     labels = ((i * i + 3 * i) % 7 < 3).astype(int)
-    a, b = ((i * 37) % 41 + 12 * labels) / 60, ((i * 53) % 29 + 15 * labels) / 50
+    a = ((i * 37) % 41 + 12 * labels) / 60
+    b = ((i * 53) % 29 + 15 * labels) / 50
 
     areas, covariance = delong(labels == 1, a, b)
     found = compared(scored(labels, a), scored(labels, b), paired=True, planned_rows=120).differences["auc"]
@@ -92,7 +93,10 @@ def test_areas_their_covariance_and_the_p_of_a_pair_are_those_of_proc():
 
 def test_mcnemar_is_the_binomial_test_of_the_rows_that_one_of_them_got_right():
     for gained, lost in [(0, 0), (3, 0), (12, 5), (700, 810), (9, 9)]:
-        expected = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+        if gained + lost:
+            expected = stats.binomtest(gained, gained + lost).pvalue
+        else:
+            expected = 1.0
         assert mcnemar(gained, lost) == pytest.approx(expected, abs=1e-9)
 
 
@@ -197,13 +201,17 @@ def test_pairs_say_more_than_two_samples_of_the_same_rows():
 def test_the_error_of_blocks_is_that_of_the_rows_for_a_mean(paired):
     # The mean absolute error is a mean, so its standard error is known: that of the differences, or of both.
     random = np.random.default_rng(8)
-    keys, labels = np.arange(20_000, dtype=np.uint64), random.normal(0, 1, 20_000)
+    keys = np.arange(20_000, dtype=np.uint64)
+    labels = random.normal(0, 1, 20_000)
     answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 20_000), None, keys) for noise in (1.0, 0.9)]
 
     found = compared(*answers, paired=paired, planned_rows=20_000).differences["mae"]
 
     errors = [np.abs(each.predictions - labels) for each in answers]
-    spread = np.var(errors[1] - errors[0]) if paired else np.var(errors[0]) + np.var(errors[1])
+    if paired:
+        spread = np.var(errors[1] - errors[0])
+    else:
+        spread = np.var(errors[0]) + np.var(errors[1])
     assert found.standard_error == pytest.approx(math.sqrt(spread / 20_000), rel=0.25)  # 64 blocks know it to 9 %
 
 
@@ -213,7 +221,8 @@ def test_the_error_of_blocks_is_that_of_a_bootstrap_of_the_same_blocks():
     blocks = blocks_of(champion.keys)
     counts = []  # by model and block: found, found falsely, missed
     for side in (champion, challenger):
-        told, true = side.scores > 0.5, side.positive
+        told = side.scores > 0.5
+        true = side.positive
         counts.append([np.bincount(blocks, each, minlength=64) for each in (told & true, told & ~true, ~told & true)])
     draws = np.random.default_rng(1).multinomial(64, np.full(64, 1 / 64), size=2_000)
     found, falsely, missed = np.moveaxis(np.array(counts) @ draws.T, 1, 0)
@@ -246,7 +255,8 @@ def test_the_better_model_is_promoted_and_the_worse_one_is_not():
 
 def test_errors_that_fall_are_a_gain():
     random = np.random.default_rng(3)
-    keys, labels = np.arange(2_000, dtype=np.uint64), random.normal(10, 3, 2_000)
+    keys = np.arange(2_000, dtype=np.uint64)
+    labels = random.normal(10, 3, 2_000)
     answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 2_000), None, keys) for noise in (1.0, 0.7)]
 
     assert verdict(compared(*answers, paired=True, planned_rows=2_000), planned=2_000)[0] is Verdict.PROMOTE
@@ -298,7 +308,8 @@ def test_a_metric_that_is_not_there_is_named_with_those_that_are():
 
 
 def test_disagreement_is_the_share_of_pairs_that_both_answer_differently():
-    labels, scores = np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.2, 0.8])
+    labels = np.array([0, 1, 0, 1])
+    scores = np.array([0.1, 0.9, 0.2, 0.8])
 
     assert apart(scored(labels, scores), scored(labels, scores[::-1])).tolist() == [1, 1, 1, 1]
     assert apart(scored(labels, scores), scored(labels, np.array([0.1, 0.9, 0.7, 0.8]))).tolist() == [0, 0, 1, 0]

@@ -48,7 +48,8 @@ def test_a_share_of_no_rows_has_no_interval():
 @pytest.mark.parametrize("growth", [0.2, 1.0, 50.0])
 @pytest.mark.parametrize("hits", [3, 40, 97, 100])
 def test_the_limit_of_a_share_is_where_a_test_of_equal_shares_has_its_level(hits, growth):
-    estimate, level = FractionEstimate.of_count(hits, 100), 0.01
+    estimate = FractionEstimate.of_count(hits, 100)
+    level = 0.01
 
     limit = estimate.limit(Side.LOW, level, growth)
 

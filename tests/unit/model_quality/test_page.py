@@ -86,12 +86,14 @@ def test_curves_go_through_the_points_that_every_distinct_score_gives():
 
 def test_residuals_are_the_quantiles_that_numpy_finds():
     random = np.random.default_rng(2)
-    labels, predictions = random.normal(50, 9, 1_500), random.normal(50, 9, 1_500)
+    labels = random.normal(50, 9, 1_500)
+    predictions = random.normal(50, 9, 1_500)
     found = page_of(measured(REGRESSION, labels, predictions), ())
     [curve] = [block for block in evidence(found) if isinstance(block, CurveChart)]
 
     quantiles = np.quantile(labels - predictions, np.arange(1, 100) / 100, method="inverted_cdf")
-    low, high = quantiles[0], quantiles[-1]
+    low = quantiles[0]
+    high = quantiles[-1]
     np.testing.assert_allclose([y for _, y in curve.points], (quantiles - low) / (high - low), atol=1e-12)
     assert curve.axes == ("share of rows, 0.01 to 0.99", f"residual, {low:.4g} to {high:.4g}".replace("-", "−"))
     words = (
@@ -150,7 +152,8 @@ def test_hostile_names_of_classes_are_texts():
 
 
 def test_metrics_that_say_the_same_are_one_card_and_one_finding():
-    before, now = of_counts(80, 10, 90, 20), of_counts(60, 10, 90, 40)
+    before = of_counts(80, 10, 90, 20)
+    now = of_counts(60, 10, 90, 40)
     results = in_alarms(check_all(now, ModelBaseline(suggest(before, BARE))), {})
     names = [card.name for card in page_of(now, results).sections[0].blocks[0].cards]
     recall = next(card for card in page_of(now, results).sections[0].blocks[0].cards if card.name == "recall")

@@ -260,7 +260,8 @@ def test_curves_of_one_class_alone_are_written_and_have_no_area(label):
     """A class without rows has rate 0 at every threshold, as in MLlib's BinaryClassificationMetrics; both ends are added."""
     statistics = statistics_of(measured(BY_THRESHOLD, [label] * 3, None, [0.9, 0.2, 0.6])).binary_classification_metrics
 
-    roc, curve = statistics.receiver_operating_characteristic_curve, statistics.precision_recall_curve
+    roc = statistics.receiver_operating_characteristic_curve
+    curve = statistics.precision_recall_curve
     rates = [0.0, 1 / 3, 2 / 3, 1.0, 1.0]
     none = [0.0, 0.0, 0.0, 0.0, 1.0]
     expected = (none, rates) if label == "1" else (rates, none)

@@ -128,4 +128,6 @@ def challenge(given: argparse.Namespace) -> int:
     if given.output_path is not None:
         found.write(given.output_path)
     sys.stdout.write(found.document.to_json() + "\n" if given.json else in_words(found.document))
-    return STATUSES[found.verdict] if given.gate else 0
+    if given.gate:
+        return STATUSES[found.verdict]
+    return 0

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.expectations import Cells, Rule
     from spark_model_monitor.data.reading.dataset import Dataset
 
-KEY_BYTES, PASS_BYTES = 16, 2**28
+KEY_BYTES = 16
+PASS_BYTES = 2**28
 
 SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa.int64())])
 
@@ -104,7 +105,10 @@ def keys_of_partition(
 ) -> Iterator[pa.RecordBatch]:
     """Keys that identify the present values of kept rows, for one part of all values. Runs on executors."""
     for batch in batches:
-        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        if reason:
+            kept = batch.filter(pc.equal(batch.column(reason), 0))
+        else:
+            kept = batch
         for index, question in enumerate(questions):
             chosen = kept
             if question.where is not None:

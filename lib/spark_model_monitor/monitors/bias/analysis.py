@@ -158,7 +158,9 @@ class Chosen:
             return choices.LABEL_TYPES_DIFFER
         if self.predicted.error:
             return self.predicted.error
-        return None if self.predicted.keys else choices.NO_POSITIVE_PREDICTION
+        if self.predicted.keys:
+            return None
+        return choices.NO_POSITIVE_PREDICTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +183,17 @@ class LabelTable:
         keys = places_of(cells, FACET)
         subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
         places: dict[Key, int] = {subgroup: place for place, subgroup in enumerate(subgroups)}
-        predicted = chosen.predicted.keys if chosen.predicted else frozenset()
+        if chosen.predicted:
+            predicted = chosen.predicted.keys
+        else:
+            predicted = frozenset()
         rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
-        blocks = None if plan.group_column is None else np.zeros((len(keys), BLOCKS + 1, 2, 2, 2))
+        blocks = None
+        if plan.group_column is not None:
+            blocks = np.zeros((len(keys), BLOCKS + 1, 2, 2, 2))
         for cell, count in cells.items():
-            observed, prediction = cell[LABEL] in chosen.positives.keys, cell[PREDICTION] in predicted
+            observed = cell[LABEL] in chosen.positives.keys
+            prediction = cell[PREDICTION] in predicted
             rows[keys[cell[FACET]], int(observed), int(prediction), places.get(cell[GROUP], -1)] += count
             if blocks is not None:
                 block = BLOCKS if cell[-1] is None else int(cell[-1])
@@ -281,11 +289,15 @@ def _group(
     facet: int,
     group: int,
 ) -> GroupAnalysis:
-    chosen, choice = table.chosen, table.chosen.groups[facet][group]
+    chosen = table.chosen
+    choice = table.chosen.groups[facet][group]
     counts = table.counts_of(choice)
     if tests_flips(methods, chosen) and not choice.error:
         made = flips(facet, group)
-        counts = replace(counts, flips=made) if isinstance(made, FlipTest) else replace(counts, no_flips=made)
+        if isinstance(made, FlipTest):
+            counts = replace(counts, flips=made)
+        else:
+            counts = replace(counts, no_flips=made)
     parts = _parts(methods, chosen, choice, counts)
     within = tuple(_segment(methods, rows, choice, *named) for *named, rows in segments)
     return GroupAnalysis(counts, *parts, facet=table.plan.facets[facet].name, choice=choice, segments=within)
@@ -316,12 +328,15 @@ def _segment(methods: Methods, rows: LabelTable, choice: Choice, segmentation: s
 def _values(
     registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, error: str | None
 ) -> tuple[BiasMetric, ...] | None:
-    return None if names is None else tuple(_value(registry.get(name), counts, error) for name in names)
+    if names is None:
+        return None
+    return tuple(_value(registry.get(name), counts, error) for name in names)
 
 
 def _value(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
-    error, value = error or next(unmet, None), None
+    error = error or next(unmet, None)
+    value = None
     try:
         value = float(metric(counts)) if error is None else None
     except Undefined as undefined:

@@ -63,7 +63,9 @@ def value_type(facts: ColumnMetadata) -> ValueType:
         return ValueType.FLOATING
     if found == {CellKind.BOOLEAN}:
         return ValueType.BOOLEAN
-    return ValueType.OTHER if found == {CellKind.OTHER} else ValueType.TEXT
+    if found == {CellKind.OTHER}:
+        return ValueType.OTHER
+    return ValueType.TEXT
 
 
 def taken_as(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
@@ -99,7 +101,7 @@ def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind
         shares = (1.0, 1.0)
     elif len(column.values) <= 1 and are_integers:
         shares = _share_bounds(facts)
-    low, high = (ValueKind.CONTINUOUS if each >= CONTINUOUS_FROM else ValueKind.CATEGORICAL for each in shares)
+    low, high = (ValueKind.CONTINUOUS if share >= CONTINUOUS_FROM else ValueKind.CATEGORICAL for share in shares)
     return low, high
 
 
@@ -160,7 +162,10 @@ def groups_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]
 def _of_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     as_text = value_type(facts) in (ValueType.TEXT, ValueType.OTHER)
     # `01` is a code that stands among the integers of a CSV file by its text alone
-    wanted = Standing.SAME_TEXT if as_text else Standing.SAME_NUMBER | Standing.SAME_TEXT
+    if as_text:
+        wanted = Standing.SAME_TEXT
+    else:
+        wanted = Standing.SAME_NUMBER | Standing.SAME_TEXT
     shown = texts_of(column.values)
     return Choice(shown, shown, _with(wanted, keys), ValueKind.CATEGORICAL)
 
@@ -211,7 +216,9 @@ def _canonical(text: str, kind: ValueType) -> str:
         return str(int(text))
     if kind is ValueType.FLOATING:
         return str(float(text))
-    return str(text.lower() == "true") if kind is ValueType.BOOLEAN else text
+    if kind is ValueType.BOOLEAN:
+        return str(text.lower() == "true")
+    return text
 
 
 def _by_value(text: str) -> tuple[bool, float, str]:

@@ -73,18 +73,22 @@ class BiasBaseline(StoredBaseline):
         the segment, or has a value for what is a threshold here.
         """
         kinds = {
-            each.choice.kind
-            for each in self.groups
-            if (each.facet, each.choice.configured) == (facet, choice.configured)
+            group.choice.kind
+            for group in self.groups
+            if (group.facet, group.choice.configured) == (facet, choice.configured)
         }
         if kinds and choice.kind not in kinds:
             return None
-        group = _same(part.facets.get(facet, ()), choice) if part else None
+        group = None
+        if part:
+            group = _same(part.facets.get(facet, ()), choice)
         found: GroupMetrics | SegmentMetrics | None = group
         if group is not None and segment is not None:
             of = (each for each in group.segments or () if (each.segmentation, each.segment) == segment)
             found = next(of, None)
-        return None if found is None else {metric.name: metric.value for metric in found.metrics}
+        if found is None:
+            return None
+        return {metric.name: metric.value for metric in found.metrics}
 
     def requested_metrics(
         self, limits: Mapping[str, float | None], *suggestions: Mapping[str, float | None]
@@ -111,7 +115,9 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
     for group in groups:
         if group.value_or_threshold in (choice.shown, choice.configured):
             return group
-    threshold = number_of(normalize_code(choice.configured)) if choice.kind is ValueKind.CONTINUOUS else None
+    threshold = None
+    if choice.kind is ValueKind.CONTINUOUS:
+        threshold = number_of(normalize_code(choice.configured))
     for group in groups:
         if threshold is not None and threshold in map(number_of, _interval_ends(group.value_or_threshold)):
             return group
@@ -131,7 +137,9 @@ def _interval_ends(text: str) -> tuple[str, ...]:
 def segment_label(cut: str, name: str) -> str:
     """The name of a segment in results: `plan=business`, `30<=age<50`."""
     column, _, bounds = cut.partition(":")
-    return name if bounds and name != MISSING else f"{column}={name}"
+    if bounds and name != MISSING:
+        return name
+    return f"{column}={name}"
 
 
 STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
@@ -227,12 +235,15 @@ class MetricComparison:
     @property
     def score(self) -> float | None:
         """How far the value is beyond the baseline's distance, in standard errors; None if unknown. Source: B5.3."""
-        name, value = self.current.name, self.current.value
+        name = self.current.name
+        value = self.current.value
         if value is None or self.spread is None or self.baseline is None or math.isinf(value):
             return None
-        value = value or self.spread.value if name in RATIOS else value
+        if name in RATIOS:
+            value = value or self.spread.value
         allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
-        highest, lowest = self.neutral + allowed, self.neutral - allowed
+        highest = self.neutral + allowed
+        lowest = self.neutral - allowed
         ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
         here = on_even_scale(name, value)
         far = [(here - on_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
@@ -244,7 +255,9 @@ class MetricComparison:
     def chance(self) -> float | None:
         """Probability that noise takes the value so far beyond the baseline's; None if unknown. Source: B5.3."""
         score = self.score
-        return None if score is None else min(1.0, 2 * student_above(score, self.freedom))
+        if score is None:
+            return None
+        return min(1.0, 2 * student_above(score, self.freedom))
 
     @property
     def beyond_noise(self) -> Interval | None:
@@ -258,7 +271,7 @@ class MetricComparison:
         if math.isinf(value):  # it could have been arbitrarily large
             return -math.inf, math.inf
         wider = -student_quantile(self.freedom, self.level / 2) / NORMAL
-        below, above = (wider * side for side in self.errors)
+        below, above = (wider * error for error in self.errors)
         name = self.current.name
         here = on_even_scale(name, value or self.spread.value if name in RATIOS else value)
         return from_even_scale(name, here - below), from_even_scale(name, here + above)
@@ -300,7 +313,10 @@ def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) 
     configured = analysis.positives.configured
     if rows and not positives:
         return f"no label of the baseline is positive, by the configured value {configured!r}"
-    chance = (1 - positives / rows) ** analysis.rows if rows else 1.0
+    if rows:
+        chance = (1 - positives / rows) ** analysis.rows
+    else:
+        chance = 1.0
     if not analysis.positives.keys and chance <= RARELY:
         return f"no label of the window is positive, by the configured value {configured!r}"
     return None
@@ -332,7 +348,10 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     Source: D4.6.
     """
     with_intervals = tolerances.with_intervals
-    before = dict(_rows_of(known.groups)) if with_intervals else {}
+    if with_intervals:
+        before = dict(_rows_of(known.groups))
+    else:
+        before = {}
     choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
     found: list[MetricComparison] = []
     for place, of in dict(_rows_of(analysis.groups)).items():
@@ -342,10 +361,14 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
         neighbours = known.likeness.get(facet)
         past = before.get(place)
         likeness = dict[str, float]()
-        own_values = {} if past is None else {metric.name: metric.value for metric in past.metrics}
+        if past is None:
+            own_values = {}
+        else:
+            own_values = {metric.name: metric.value for metric in past.metrics}
         if with_intervals:
             likeness = likeness_of(_named(of, past).counts, _defined(of), neighbours)
-        intervals, spreads = intervals_of(of.counts, likeness), spreads_of(of.counts, likeness)
+        intervals = intervals_of(of.counts, likeness)
+        spreads = spreads_of(of.counts, likeness)
         of_baseline: Mapping[str, Spread | None] = {}
         if past is not None:
             of_baseline = spreads_of(past.counts, likeness_of(past.counts, _defined(past), neighbours))
@@ -382,7 +405,10 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
                 for metric in getattr(of, stage) or ()
             ]
     families = [[each for each in found if (each.segment is None) is whole] for whole in (True, False)]
-    share = 2 if any(each.interval is not None and each.in_baseline for each in families[1]) else 1
+    if any(each.interval is not None and each.in_baseline for each in families[1]):
+        share = 2
+    else:
+        share = 1
     for family in families:
         tests = share * max(1, sum(each.interval is not None and not each.is_requested for each in family))
         yield from (replace(each, tests=tests) for stage in STAGES for each in family if each.stage == stage)
@@ -391,14 +417,16 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
 def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsOfRows]]:
     for group in groups:
         yield (group.facet, group.choice.configured, None), group
-        for each in group.segments:
-            yield (group.facet, group.choice.configured, (each.segmentation, each.name)), each
+        for segment in group.segments:
+            yield (group.facet, group.choice.configured, (segment.segmentation, segment.name)), segment
 
 
 def _named(of: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
     """Whose rows show how many count as one: the baseline's if no row of the window has the name of a group."""
     nameless = of.counts.blocks is not None and not of.counts.blocks[:-1].any()
-    return before if nameless and before is not None else of
+    if nameless and before is not None:
+        return before
+    return of
 
 
 def _defined(of: MetricsOfRows) -> list[str]:

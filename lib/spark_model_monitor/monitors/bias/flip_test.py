@@ -26,9 +26,15 @@ from spark_model_monitor.monitors.bias.metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chained_hashes
 
-FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"
+FEATURES = "features"
+POSITIVE = "positive"
+SENSITIVE = "sensitive"
+DRAW = "draw"
+TEXTS = "texts"
 
-NEIGHBOURS, NEIGHBOURS_OF_FEW, FEW = 5, 1, 9
+NEIGHBOURS = 5
+NEIGHBOURS_OF_FEW = 1
+FEW = 9
 """The service uses 5 neighbours, or 1 if the rest has at most 9 rows (B2.3)."""
 
 ROWS_AT_ONCE = 4096
@@ -117,7 +123,8 @@ def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) 
         rows = FlipRows.of(batch, len(groups))
         shares = np.array([group.neighbours for group in groups])
         wanted = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
-        texts, missing = int(batch.column(TEXTS).to_numpy().sum()), int(np.isnan(rows.features).sum())
+        texts = int(batch.column(TEXTS).to_numpy().sum())
+        missing = int(np.isnan(rows.features).sum())
         values = (batch.column(PARTITION)[0].as_py(), texts, missing, rows.where(wanted).packed())
         yield pa.RecordBatch.from_arrays(
             [pa.array([value], field.type) for value, field in zip(values, ROW_SCHEMA, strict=True)], schema=ROW_SCHEMA
@@ -128,7 +135,8 @@ def count_flips(
     groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """How many rows of one partition are classified differently by their neighbours, by group."""
-    counts, known = np.zeros((3, len(groups)), np.int64), neighbours.value
+    counts = np.zeros((3, len(groups)), np.int64)
+    known = neighbours.value
     learnt: dict[int, Any] = {}  # for groups with rows here
     for batch in batches:
         if not batch.num_rows:
@@ -154,7 +162,10 @@ def _learnt(group: FlipGroup, place: int, neighbours: FlipRows) -> Any:
     from sklearn.neighbors import KNeighborsClassifier
 
     rows = neighbours.where(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours))
-    asked = NEIGHBOURS if len(rows.positive) > FEW else NEIGHBOURS_OF_FEW
+    if len(rows.positive) > FEW:
+        asked = NEIGHBOURS
+    else:
+        asked = NEIGHBOURS_OF_FEW
     return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(group.features)], rows.positive)
 
 
@@ -187,7 +198,9 @@ def flip_rows(
     schema = table.schema
     cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
     is_number = [cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells]
-    return table.numbered().mapped(task, SCHEMA) if cells and all(is_number) else None
+    if cells and all(is_number):
+        return table.numbered().mapped(task, SCHEMA)
+    return None
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,19 @@ def on_even_scale(name: str, value: float) -> float:
     """The value on the scale on which noise is symmetric."""
     if name in ROOTS:
         return math.sqrt(max(value, 0.0))
-    return float(np.log(value)) if name in RATIOS else value
+    if name in RATIOS:
+        return float(np.log(value))
+    return value
 
 
 def from_even_scale(name: str, value: float) -> float:
     """The value at this position of the even scale."""
     with np.errstate(over="ignore"):
-        return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
+        if name in ROOTS:
+            return max(value, 0.0) ** 2
+        if name in RATIOS:
+            return float(np.exp(value))
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,8 @@ def likeness_of(
         return {name: (of_neighbours or {}).get(name, 1.0) for name in names}
     blocks = counts.blocks.reshape(len(counts.blocks), -1)
     told, scores = _scores_of(counts, counts.blocks.sum(axis=0), names)
-    rows, alone = blocks.sum(axis=0), blocks[-1]
+    rows = blocks.sum(axis=0)
+    alone = blocks[-1]
     found = design_effect_in_blocks(
         scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
     )
@@ -129,7 +136,8 @@ def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArr
 
 def _scores_of(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
     """The metrics that one more row of some kind changes, and each kind's effect, minus the mean of all rows."""
-    rows, kinds = by_kind.ravel(), by_kind.size
+    rows = by_kind.ravel()
+    kinds = by_kind.size
     one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
     varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
     asked = sorted({SAME_AS.get(name, name) for name in names})
@@ -215,7 +223,9 @@ def _resamples(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
     for start in range(0, resamples if rows else 0, chunk):
         size = min(chunk, resamples - start)
         cells = rng.multinomial(rows, shares, size=size).reshape(size, *counts.cells.shape).astype(np.float64)
-        flips = _flips(counts.flips, rng, size) if counts.flips else None
+        flips = None
+        if counts.flips:
+            flips = _flips(counts.flips, rng, size)
         yield replace(counts, cells=cells, flips=flips)
 
 

@@ -43,13 +43,17 @@ def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> 
 
     Raises BadConfiguration with a line for each error, including requests outside the scope of this package.
     """
-    faults, asked = [*_faults(config)], config.methods
-    pre, post = ALL_METHODS.pre_training, ALL_METHODS.post_training if has_predictions else None
-    if asked is not None:
-        if asked.pre_training_bias is None and asked.post_training_bias is None:
+    faults = [*_faults(config)]
+    methods = config.methods
+    pre = ALL_METHODS.pre_training
+    post = None
+    if has_predictions:
+        post = ALL_METHODS.post_training
+    if methods is not None:
+        if methods.pre_training_bias is None and methods.post_training_bias is None:
             faults.append('methods asks for no bias metric; write "pre_training_bias": {"methods": "all"}')
-        pre = _listed("pre_training_bias", asked.pre_training_bias, ALL_METHODS.pre_training, faults)
-        post = _listed("post_training_bias", asked.post_training_bias, ALL_METHODS.post_training, faults)
+        pre = _listed("pre_training_bias", methods.pre_training_bias, ALL_METHODS.pre_training, faults)
+        post = _listed("post_training_bias", methods.post_training_bias, ALL_METHODS.post_training, faults)
         if post is not None and not has_predictions:
             faults.append(f"methods.post_training_bias needs the model's predictions; {_remedy(config)}")
     if faults:
@@ -74,7 +78,10 @@ def _listed(
         return None if asked is None else names
     unknown = [name for name in asked.methods if name not in names]
     if unknown or not asked.methods:
-        found = f"names {unknown[0]!r}, which is no such metric" if unknown else "is empty"
+        if unknown:
+            found = f"names {unknown[0]!r}, which is no such metric"
+        else:
+            found = "is empty"
         faults.append(f"methods.{part}.methods {found}; write all, or some of {', '.join(names)}")
     return tuple(sorted(set(asked.methods)))
 
@@ -88,7 +95,8 @@ def _faults(config: AnalysisConfig) -> Iterator[str]:
             "or one threshold that positive outcomes lie above"
         )
     for place, segment in enumerate(config.segment_config or ()):
-        aliases, segments = segment.display_aliases, len(segment.segments)
+        aliases = segment.display_aliases
+        segments = len(segment.segments)
         if aliases is not None and len(aliases) not in (segments, segments + 1):
             yield (
                 f"segment_config[{place}].display_aliases has {len(aliases)} names; "
@@ -193,7 +201,10 @@ class BiasMeasures:
         asked = None
         if model is not None and config.predicted_label is None and methods.post_training is not None:
             asked = model_of(model, {} if config.predictor is None else config.predictor.plain())
-        threshold = cls.threshold if config.probability_threshold is None else config.probability_threshold
+        if config.probability_threshold is None:
+            threshold = cls.threshold
+        else:
+            threshold = config.probability_threshold
         return cls(config, config.label, config.predicted_label, methods, model=asked, threshold=threshold)
 
 
@@ -207,14 +218,18 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     columns = NamedColumns(tuple(names), measures.where)
     config = measures.config
     label = columns.named("label", measures.label)
-    prediction = None if measures.prediction is None else columns.named("predicted_label", measures.prediction)
+    prediction = None
+    if measures.prediction is not None:
+        prediction = columns.named("predicted_label", measures.prediction)
     facets = [
         ValuedColumn(
             columns.named(f"facet[{place}].name_or_index", facet.name_or_index), facet.value_or_threshold or ()
         )
         for place, facet in enumerate(config.facet or ())
     ]
-    group = None if config.group_variable is None else columns.named("group_variable", config.group_variable)
+    group = None
+    if config.group_variable is not None:
+        group = columns.named("group_variable", config.group_variable)
     segmentations = tuple(
         _segmentation(segment, columns.named(f"segment_config[{place}].name_or_index", segment.name_or_index))
         for place, segment in enumerate(config.segment_config or ())
@@ -258,7 +273,10 @@ def _segmentation(config: SegmentConfig, column: str) -> Segmentation:
     segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
     names = [texts_of(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())
-    names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])] if segments else []
+    if segments:
+        names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]
+    else:
+        names = []
     return Segmentation(config.config_name or column, column, segments, tuple(names))
 
 
@@ -274,7 +292,9 @@ def _segmentation_of(cut: Cut) -> Segmentation:
 
 def _interval_or_value(value: Scalar) -> Scalar | Interval:
     """`[1, 4]`, `(2, 5]`, `(-inf, 0)` as intervals, anything else unchanged."""
-    matched = _INTERVAL.fullmatch(value) if isinstance(value, str) else None
+    matched = None
+    if isinstance(value, str):
+        matched = _INTERVAL.fullmatch(value)
     if matched is None:
         return value
     opening, low, high, closing = matched.groups()
@@ -282,4 +302,6 @@ def _interval_or_value(value: Scalar) -> Scalar | Interval:
         ends = float(low), float(high)
     except ValueError:
         return value
-    return value if any(map(math.isnan, ends)) else Interval(*ends, opening == "[", closing == "]")
+    if any(map(math.isnan, ends)):
+        return value
+    return Interval(*ends, opening == "[", closing == "]")

@@ -22,7 +22,8 @@ from spark_model_monitor.registry import Registry
 Counts: TypeAlias = NDArray[np.float64]
 """Shape (): one data set; (resamples,): each of its resamples. Not negative."""
 
-REST, SENSITIVE = 0, 1
+REST = 0
+SENSITIVE = 1
 """Indexes on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
 
 SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
@@ -163,7 +164,8 @@ def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
 
     Infinite if one side has no positive prediction, 0 if both have none.
     """
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return difference(quotient(a.positives, a.predicted_positives), quotient(d.positives, d.predicted_positives))
 
 
@@ -173,21 +175,24 @@ def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
 
     Infinite if one side has no negative prediction, 0 if both have none.
     """
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return difference(quotient(d.negatives, d.predicted_negatives), quotient(a.negatives, a.predicted_negatives))
 
 
 @POST_TRAINING.register("DAR", description="Difference in Acceptance Rates (DAR)", requires=both_sides("DLR: "))
 def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
     """Precision in the rest minus precision in the sensitive group, -1 to 1."""
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return quotient(a.true_positives, a.predicted_positives) - quotient(d.true_positives, d.predicted_positives)
 
 
 @POST_TRAINING.register("DRR", description="Difference in Rejection Rates (DRR)", requires=both_sides("DLR: "))
 def difference_in_rejection_rates(counts: FacetCounts) -> Counts:
     """Share of negative predictions that are right: the sensitive group's minus the rest's, -1 to 1."""
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return quotient(d.true_negatives, d.predicted_negatives) - quotient(a.true_negatives, a.predicted_negatives)
 
 
@@ -244,21 +249,24 @@ def _disparity(rows: Counts) -> Counts:
 @POST_TRAINING.register("RD", description="Recall Difference (RD)", requires=both_sides("DLA: "))
 def recall_difference(counts: FacetCounts) -> Counts:
     """Recall in the rest minus recall in the sensitive group, -1 to 1."""
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return quotient(a.true_positives, a.positives) - quotient(d.true_positives, d.positives)
 
 
 @POST_TRAINING.register("SD", description="Specificity Difference (SD)", requires=both_sides("DLA: "))
 def specificity_difference(counts: FacetCounts) -> Counts:
     """Specificity in the sensitive group minus specificity in the rest, -1 to 1."""
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return quotient(d.true_negatives, d.negatives) - quotient(a.true_negatives, a.negatives)
 
 
 @POST_TRAINING.register("AD", description="Accuracy Difference (AD)", requires=both_sides())
 def accuracy_difference(counts: FacetCounts) -> Counts:
     """Accuracy in the rest minus accuracy in the sensitive group, -1 to 1."""
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return (a.true_positives + a.true_negatives) / a.rows - (d.true_positives + d.true_negatives) / d.rows
 
 
@@ -268,7 +276,8 @@ def treatment_equality(counts: FacetCounts) -> Counts:
 
     Infinite if one side has no false positive, which is common in small windows; 0 if both have none.
     """
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return difference(quotient(d.false_negatives, d.false_positives), quotient(a.false_negatives, a.false_positives))
 
 
@@ -296,7 +305,9 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
     The metric doesn't depend on the facet.
     """
     everyone = counts.all
-    rows, more, less = everyone.rows, everyone.false_positives, everyone.false_negatives
+    rows = everyone.rows
+    more = everyone.false_positives
+    less = everyone.false_negatives
     mean = 1 + (more - less) / rows
     # benefits are 2, 1 and 0; summed in this order, the last digits match the service's
     squares = more * ((2 / mean) ** 2 - 1) + (rows - more - less) * ((1 / mean) ** 2 - 1) - less
@@ -376,7 +387,8 @@ def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
 )
 def class_imbalance(counts: FacetCounts) -> Counts:
     """Difference in size between the rest and the sensitive group: (n_a - n_d) / (n_a + n_d), -1 to 1."""
-    a, d = counts.a.rows, counts.d.rows
+    a = counts.a.rows
+    d = counts.d.rows
     return (a - d) / (a + d)
 
 

@@ -107,7 +107,9 @@ def metric_of(result: CheckResult) -> tuple[str, ...]:
 
 
 def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
-    ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
+    ends = None
+    if metric.interval and all(map(math.isfinite, metric.interval)):
+        ends = metric.interval
     value = metric.current.value
     n, m = metric.rows
     finding = finding.but(observed=value, interval=ends, n=n, m=m)
@@ -143,7 +145,8 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
             }
             for metric in getattr(group, part) or ():
                 if (value := metric.value) is not None:
-                    value = math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
+                    if math.isinf(value):
+                        value = math.copysign(LARGEST_VALUE, value)
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
     yield violation_count(results)
 
@@ -154,23 +157,26 @@ def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
     facets: dict[str, tuple[GroupMetrics, ...]] = {}
     for group in analysis.groups:
         segments = tuple(
-            SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=getattr(each, part))
-            for each in group.segments
+            SegmentMetrics(segmentation=segment.segmentation, segment=segment.name, metrics=getattr(segment, part))
+            for segment in group.segments
         )
-        metrics, shown = getattr(group, part), group.choice.shown
-        found = GroupMetrics(value_or_threshold=shown, metrics=metrics, segments=segments or None)
-        facets[group.facet] = (*facets.get(group.facet, ()), found)
+        metrics = getattr(group, part)
+        shown = group.choice.shown
+        group_metrics = GroupMetrics(value_or_threshold=shown, metrics=metrics, segments=segments or None)
+        facets[group.facet] = (*facets.get(group.facet, ()), group_metrics)
     return BiasPart(label=analysis.label, facets=facets, label_value_or_threshold=analysis.positives.shown)
 
 
 def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, BiasAnalysis]) -> BiasBaseline:
     """The baseline with how many of the sample's rows count as one, by facet and metric."""
-    counts, runs = sample.state, sample.runs
+    counts = sample.state
+    runs = sample.runs
     if not runs:
         return baseline
     plan = ContingencyPlan.from_text(counts.plan)
     likeness = {}
-    columns, chosen = [values_of(each.runs, numeric=True) for each in runs], chosen_of(counts, plan)
+    columns = [values_of(run.runs, numeric=True) for run in runs]
+    chosen = chosen_of(counts, plan)
     label, *prediction = columns[len(plan.facets) :]
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
     outcomes = [
@@ -185,11 +191,12 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
             continue
         if neighbours_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
             continue
-        table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
+        table = LabelTable.of(cells, chosen, plan)
+        last = int(plan.group is None)
         found: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which have little evidence
-            side = _are_of(choice.keys, column[0], cells, FACET)
-            kinds = ((side * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
+            are = _are_of(choice.keys, column[0], cells, FACET)
+            kinds = ((are * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
             of_choice = likeness_of_runs(table.counts_of(choice), kinds, column[1])
             found |= {name: max(rows, found.get(name, 1.0)) for name, rows in of_choice.items()}
         likeness[facet.name] = found
@@ -234,8 +241,13 @@ class BiasJudgement(Judgement[BiasBaseline]):
 
     @property
     def hints(self) -> tuple[Hint, ...]:
-        before = rows_in_segments(self.baseline.groups) if self.baseline is not None else {}
-        return tuple(hints_of_segments(before, rows_in_segments(self.sample.metrics.groups))) if before else ()
+        if self.baseline is not None:
+            before = rows_in_segments(self.baseline.groups)
+        else:
+            before = {}
+        if before:
+            return tuple(hints_of_segments(before, rows_in_segments(self.sample.metrics.groups)))
+        return ()
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
@@ -252,9 +264,13 @@ class BiasJudgement(Judgement[BiasBaseline]):
 
     def page(self, results: tuple[CheckResult, ...]) -> Page:
         page = page_of(self.sample.metrics, results)
-        methods = self.monitor.wanted.config.methods if self.monitor.wanted else None
+        methods = None
+        if self.monitor.wanted:
+            methods = self.monitor.wanted.config.methods
         report = methods.report if methods else None
-        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
+        if report is None:
+            return page
+        return replace(page, name=report.name, title=report.title or page.title)
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.metrics, results))
@@ -263,9 +279,13 @@ class BiasJudgement(Judgement[BiasBaseline]):
         rows = []
         for group in self.sample.metrics.groups:
             whose = part_of(group.facet, group.choice.configured)
-            parts = {f"{whose} in {segment_label(each.segmentation, each.name)}": each for each in group.segments}
+            parts = {
+                f"{whose} in {segment_label(segment.segmentation, segment.name)}": segment for segment in group.segments
+            }
             for part, metrics_of_part in {whose: group, **parts}.items():
-                rows += [SummaryRow(each.name, part, "bias", value=each.value) for each in metrics_of_part.metrics]
+                rows += [
+                    SummaryRow(metric.name, part, "bias", value=metric.value) for metric in metrics_of_part.metrics
+                ]
         return Summary(tuple(rows))
 
 
@@ -345,10 +365,15 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)
         rows = without_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)
-        return None if rows is None else replace(dataset, rows=rows, refusable=True)
+        if rows is None:
+            return None
+        return replace(dataset, rows=rows, refusable=True)
 
     def metrics(self, counts: Contingency) -> BiasAnalysis:
-        methods = self.wanted.methods if self.wanted else ALL_METHODS
+        if self.wanted:
+            methods = self.wanted.methods
+        else:
+            methods = ALL_METHODS
         plan = ContingencyPlan.from_text(counts.plan)
         counts.require_of(plan)
         return analysis_of(counts, plan, methods)

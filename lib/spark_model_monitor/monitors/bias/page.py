@@ -33,7 +33,9 @@ from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis
 from spark_model_monitor.monitors.bias.comparison import STAGE, segment_label
 from spark_model_monitor.monitors.causes import causes_table
 
-TITLE, NAME = "Analysis Report", "report"  # the service's SDK's names for the report and its files
+# the service's SDK's names for the report and its files
+TITLE = "Analysis Report"
+NAME = "report"
 MOST_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of values has tables only
 
 DRIFT_CHECK = "bias_drift_check"
@@ -58,13 +60,17 @@ def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
     metrics = sum(len(group.metrics) for group in analysis.groups)
     said = f"{metrics:,} bias metrics of {facets}: later data is checked against them."
-    headline = None if results else Headline(said, f"{count_text(analysis.rows)} rows.")
+    headline = None
+    if not results:
+        headline = Headline(said, f"{count_text(analysis.rows)} rows.")
     return Page(NAME, TITLE, facts, tuple(_sections(analysis, results, verdicts)), headline)
 
 
 def _place(result: CheckResult) -> tuple[str, ...]:
     members = result.model_extra or {}
-    segment = result.segment if result.is_of_one_segment else None
+    segment = None
+    if result.is_of_one_segment:
+        segment = result.segment
     return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or "", segment or ""
 
 
@@ -97,17 +103,20 @@ def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[C
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
         numbers = [each for each in (result.observed, result.threshold, *(result.interval or ())) if each is not None]
-        reach = max((abs(each) for each in numbers if math.isfinite(each)), default=1.0)
+        reach = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
         point = Point("this run", result.observed, result.threshold, result.interval, Mark.BAD)
         points = (point, *(_of_both(group) if group else ()))
         top = max(reach, 1.0)
         picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
         said = f"{number_text(result.threshold)} → {number_text(result.observed)}"
-        evidence = f"95 % interval {_interval(result)}" if result.interval else ""
+        if result.interval:
+            evidence = f"95 % interval {_interval(result)}"
+        else:
+            evidence = ""
         metrics = group.metrics if group else ()
-        about = next((each.description for each in metrics if each.name == result.metric), "")
+        about = next((metric.description for metric in metrics if metric.name == result.metric), "")
         hints = tuple(filter(None, (place_of(result), about)))
-        hints += (f"the same in other units: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
+        hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
         more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
         yield Card(name, said, "", result.since or "", picture, hints, None, evidence, more, of=name_of(result))
 
@@ -143,7 +152,8 @@ def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: 
     metrics: tuple[BiasMetric, ...] = getattr(group, stage)
     place = stage, group.facet, group.choice.configured
     found = [verdicts.get((*place, metric.name, "")) for metric in metrics]
-    d, a = group.counts.d, group.counts.a
+    d = group.counts.d
+    a = group.counts.a
     about = (
         f"Value(s)/Threshold: {group.choice.shown}. "
         f"{count_text(float(d.rows))} rows in the group, {count_text(float(a.rows))} in the rest."
@@ -200,7 +210,12 @@ def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None])
                 cells.append(_interval(result))
             cells.append(VERDICTS[result.status][1] if result else "")
         cells.append(metric.error or (result.reason if result else None) or "")
-        mark, of = (VERDICTS[result.status][0], name_of(result)) if result else (Mark.NONE, "")
+        if result:
+            mark = VERDICTS[result.status][0]
+            of = name_of(result)
+        else:
+            mark = Mark.NONE
+            of = ""
         lines.append(Line(tuple(cells), mark, of))
     return PageTable(tuple(columns), tuple(lines))
 
@@ -241,4 +256,6 @@ def _reading(analysis: BiasAnalysis) -> Iterator[str]:
 
 
 def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else "–"
+    if whole:
+        return f"{part / whole:.1%}"
+    return "–"

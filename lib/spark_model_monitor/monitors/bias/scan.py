@@ -66,7 +66,8 @@ def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) 
 
     If a model makes the predictions, they are made once for all passes, and released with the metrics.
     """
-    plan, opened = plan_of(measures, dataset.names), ExitStack()
+    plan = plan_of(measures, dataset.names)
+    opened = ExitStack()
     with opened:
         if measures.model is not None:
             dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
@@ -76,8 +77,11 @@ def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) 
             plan = plan_of_window
             state, rows = scan_contingency(dataset, plan)
         counted = _counted(dataset, plan)
-        asked = measures.with_runs
-        runs = first_runs(counted.table, counted.names, plan, dataset.reason, state) if asked else ()
+        with_runs = measures.with_runs
+        if with_runs:
+            runs = first_runs(counted.table, counted.names, plan, dataset.reason, state)
+        else:
+            runs = ()
         held = opened.pop_all()
     return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods), runs=runs)
 
@@ -90,7 +94,8 @@ def _predicted(
 
     Source: B1.1.
     """
-    names, label = dataset.names, plan.label.name
+    names = dataset.names
+    label = plan.label.name
     features = [name for name in names if name not in (label, *plan.not_features)]
     predictor = measures.config.predictor
     how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
@@ -168,8 +173,15 @@ def _analysed(
         chosen = _explain_empty_groups(dataset, plan, chosen_of(state, plan))
         _log_choices(plan, chosen)
         asked = plan.with_flip_test and tests_flips(methods, chosen)
-        tests = _flip_tests(dataset, plan, state, chosen) if asked else None
-    flips = None if tests is None else lambda facet, group: tests.get((facet, group), "")
+        tests = None
+        if asked:
+            tests = _flip_tests(dataset, plan, state, chosen)
+    flips = None
+    if tests is not None:
+
+        def flips(facet: int, group: int) -> FlipTest | str:
+            return tests.get((facet, group), "")
+
     return analysis_of(state, plan, methods, flips, chosen=chosen)
 
 
@@ -224,7 +236,8 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
         f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
     ]
-    label, kind = plan.label.name, chosen.positives.kind.value
+    label = plan.label.name
+    kind = chosen.positives.kind.value
     log.info("label %r taken as %s; %s", label, kind, "; ".join(groups))
     otherwise = "--column-types COLUMN=categorical, or continuous, says otherwise"
     if not chosen.positives.keys:
@@ -314,7 +327,8 @@ def find_causes(
     outcomes = frozenset(each.column.name for each in positive.values())
 
     def about(result: CheckResult) -> Iterator[Part]:
-        facet, value = result.feature or "", (result.model_extra or {}).get(FACET_VALUE, "")
+        facet = result.feature or ""
+        value = (result.model_extra or {}).get(FACET_VALUE, "")
         of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
         for in_group in (True, False):
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS

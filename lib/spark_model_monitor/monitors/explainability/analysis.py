@@ -62,7 +62,10 @@ class AttributionAnalysis:
 
     def largest(self, count: int) -> tuple[str, ...]:
         """The features with the largest global values, on average over the outputs."""
-        names = list(self.outputs[0].values) if self.outputs else []
+        if self.outputs:
+            names = list(self.outputs[0].values)
+        else:
+            names = []
         totals = {name: sum(abs(output.values[name]) for output in self.outputs) for name in names}
         return tuple(sorted(names, key=lambda name: -totals[name])[:count])
 
@@ -88,12 +91,16 @@ def aggregated(state: Attributions, output: int, weights: Numbers | None = None)
 
 
 def _output(state: Attributions, place: int) -> OutputAnalysis:
-    values, errors = aggregated(state, place), errors_of(state, place)
+    values = aggregated(state, place)
+    errors = errors_of(state, place)
     if values is None:
         sketches = state.sketches[place * len(state.features) : (place + 1) * len(state.features)]
         values = np.array([_median(sketch) for sketch in sketches])
     means = state.sums[SIGNED, place].sum(axis=1) / max(1, state.count)
-    expected = float(state.expected[place]) if len(state.expected) else 0.0
+    if len(state.expected):
+        expected = float(state.expected[place])
+    else:
+        expected = 0.0
     by_name = [dict(zip(state.features, found.tolist(), strict=True)) for found in (values, means)]
     return OutputAnalysis(state.outputs[place], expected, by_name[0], errors, by_name[1])
 
@@ -131,7 +138,9 @@ def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
     gains = np.abs([baseline.get(name, 0.0) for name in names])
     ranked_by = np.array([abs(live[name]) if name in live else -1.0 for name in names])
     best = _discounted(gains, gains)
-    return _discounted(gains, ranked_by) / best if best else 1.0
+    if best:
+        return _discounted(gains, ranked_by) / best
+    return 1.0
 
 
 def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
@@ -213,7 +222,8 @@ class OutputComparison:
         if not self.state.group_column and self.neighbours is None:
             return 1.0
         found, squares = _in_blocks(self.state, self.place)
-        found = found if self.neighbours is None else self.neighbours
+        if self.neighbours is not None:
+            found = self.neighbours
         return float(np.average(found, weights=squares) if squares.any() else found.max(initial=1.0))
 
     def _wider(self, state: Attributions, place: int) -> Mapping[str, float]:
@@ -226,7 +236,9 @@ class OutputComparison:
     @cached_property
     def _sides(self) -> list[tuple[Attributions, int]]:
         """The states and the output's index in each: of the window, and of a baseline with both it and the features."""
-        sides, known, name = [(self.state, self.place)], self.known, self.current.name
+        sides = [(self.state, self.place)]
+        known = self.known
+        name = self.current.name
         if known is not None and name in known.outputs and known.features == self.state.features:
             sides.append((known, known.outputs.index(name)))
         return sides
@@ -248,9 +260,11 @@ class OutputComparison:
     @cached_property
     def ndcg_interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the gain, from resamples of the blocks of baseline and window; None for medians."""
-        names, random = self.state.features, np.random.default_rng(0)
+        names = self.state.features
+        random = np.random.default_rng(0)
         drawn = [self._drawn(random, *side) for side in self._sides]
-        now, before = drawn[0], drawn[1] if len(drawn) > 1 else None
+        now = drawn[0]
+        before = drawn[1] if len(drawn) > 1 else None
         if now is None:
             return None
         if before is None:
@@ -288,14 +302,17 @@ class OutputComparison:
         found = aggregated(state, place, weights)
         if found is None or self.neighbours is None:
             return found
-        middle, wider = found.mean(axis=0), np.array([*self._wider(state, place).values()])
+        middle = found.mean(axis=0)
+        wider = np.array([*self._wider(state, place).values()])
         widened: Numbers = middle + (found - middle) * wider
         return widened
 
 
 def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:
     """How many rows count as one, by feature, estimated from blocks; and the sums of the amounts' squares."""
-    rows, sums, squares = max(state.count, 1), state.sums[ABSOLUTE, place], state.sums[SQUARED, place].sum(axis=1)
+    rows = max(state.count, 1)
+    sums = state.sums[ABSOLUTE, place]
+    squares = state.sums[SQUARED, place].sum(axis=1)
     means = sums.sum(axis=1, keepdims=True) / rows
     squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
     return design_effect_in_blocks(sums - means * state.rows, squares, state.rows), squares
@@ -307,5 +324,7 @@ def comparisons_of(
     """Every output of a window with its baseline."""
     for place, output in enumerate(analysis.outputs):
         values = known.constraints.values.get(output.name)
-        neighbours = None if known.likeness is None else known.likeness[place]
+        neighbours = None
+        if known.likeness is not None:
+            neighbours = known.likeness[place]
         yield OutputComparison(output, values, tolerances, state, place, known.state, neighbours)

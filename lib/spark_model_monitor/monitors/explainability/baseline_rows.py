@@ -55,7 +55,9 @@ def _best(points: NDArray[np.float64], codes: NDArray[np.int64], most: int, seed
         if 1 < len(np.unique(places)) < len(some):
             at = np.hstack([points[some], _one_hot(codes[some])])
             found[clusters] = float(_library("sklearn.metrics").silhouette_score(at, places))
-    return max(found, key=lambda clusters: (found[clusters], -clusters)) if found else 1
+    if found:
+        return max(found, key=lambda clusters: (found[clusters], -clusters))
+    return 1
 
 
 def _clustered(points: NDArray[np.float64], codes: NDArray[np.int64], clusters: int, seed: int) -> NDArray[np.int64]:
@@ -64,7 +66,10 @@ def _clustered(points: NDArray[np.float64], codes: NDArray[np.int64], clusters: 
         means = _library("sklearn.cluster").KMeans(clusters, n_init=STARTS, random_state=seed)
         found: NDArray[np.int64] = means.fit(points).labels_
         return found
-    weight = 0.5 * points.std(axis=0).mean() if points.shape[1] else 1.0
+    if points.shape[1]:
+        weight = 0.5 * points.std(axis=0).mean()
+    else:
+        weight = 1.0
     random = np.random.default_rng(seed)
     tries = [_prototypes(points, codes, clusters, weight, random) for _ in range(STARTS)]
     return min(tries, key=lambda found: found[1])[0]
@@ -75,7 +80,8 @@ def _prototypes(
 ) -> tuple[NDArray[np.int64], float]:
     """One run of k-prototypes from randomly drawn rows: the cluster of each row, and the sum of the distances."""
     start = random.choice(len(points), clusters, replace=False)
-    middles, modes = points[start], codes[start]
+    middles = points[start]
+    modes = codes[start]
     places = np.full(len(points), -1)
     for _ in range(ROUNDS):
         apart = np.stack(
@@ -85,7 +91,8 @@ def _prototypes(
             ],
             axis=1,
         )
-        before, places = places, apart.argmin(axis=1)
+        before = places
+        places = apart.argmin(axis=1)
         if (places == before).all():
             break
         for place in np.unique(places):
@@ -115,7 +122,9 @@ def _middle(rows: Cells, is_number: NDArray[np.bool_]) -> list[Any]:
 
 def _codes(texts: Cells) -> NDArray[np.int64]:
     columns = [np.unique([str(cell) for cell in column], return_inverse=True)[1] for column in texts.T]
-    return np.column_stack(columns).astype(np.int64) if columns else np.zeros((len(texts), 0), np.int64)
+    if columns:
+        return np.column_stack(columns).astype(np.int64)
+    return np.zeros((len(texts), 0), np.int64)
 
 
 def _one_hot(codes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -147,7 +156,10 @@ def rows_given(given: Any, names: Sequence[str], features: str | None) -> list[l
     """
     if hasattr(given, "to_dict"):
         given = given.astype(object).where(given.notna(), None).to_dict("records")
-    found = jmespath.search(features, given) if features and isinstance(given, dict) else given
+    if features and isinstance(given, dict):
+        found = jmespath.search(features, given)
+    else:
+        found = given
     if isinstance(found, dict):
         found = [found]
     if not isinstance(found, list) or not found:

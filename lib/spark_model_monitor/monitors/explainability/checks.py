@@ -66,7 +66,10 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
     unjudged = _unjudged(output, None)
     if unjudged is None and output.changes is None:
         of_one = bool(output.state.group_column) and not output.freedom
-        why = "one group of rows alone has no interval" if of_one else "medians have no intervals"
+        if of_one:
+            why = "one group of rows alone has no interval"
+        else:
+            why = "medians have no intervals"
         unjudged = Finding.not_judged(None, why)
     total = sum(map(abs, output.before.values()))
     formula = LIMIT.format(relative=tolerances.relative, absolute=tolerances.absolute)
@@ -74,7 +77,8 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         if unjudged is not None:
             yield name, unjudged
             continue
-        now, before = output.current.values[name], output.before.get(name, 0.0)
+        now = output.current.values[name]
+        before = output.before.get(name, 0.0)
         (low, high), (n, m) = (output.changes or {})[name], output.rows
         limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
         finding = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
@@ -98,7 +102,10 @@ def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | No
         return Finding.not_judged(threshold, None).unsure(OTHER_BASELINE_ROWS, "make the baseline again")
     least, (_, rows) = output.tolerances.min_rows, output.rows
     if rows < least * output.likeness:
-        alike = f", which say as much as {rows / output.likeness:,.0f} by themselves" if output.likeness > 1 else ""
+        if output.likeness > 1:
+            alike = f", which say as much as {rows / output.likeness:,.0f} by themselves"
+        else:
+            alike = ""
         reason = f"{rows:,} rows{alike}; at least {least:,} are asked for"
         return Finding(CheckStatus.PASSED, threshold, m=rows).unsure(reason, MORE_ROWS)
     return None
@@ -106,5 +113,8 @@ def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | No
 
 def _in_words(output: str, now: float, before: float) -> str:
     """The change as text, to follow the feature's name."""
-    times = f" {abs(now / before):.2g} times as much:" if before else ""
+    if before:
+        times = f" {abs(now / before):.2g} times as much:"
+    else:
+        times = ""
     return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"

@@ -62,14 +62,20 @@ def design_of(players: int, samples: int, seed: int) -> Design:
     Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
     """
     is_exact = players < 2 or 2**players - 2 <= samples
-    masks, weights = _everything(players) if is_exact else _outside_in(players, samples, seed)
+    if is_exact:
+        masks, weights = _everything(players)
+    else:
+        masks, weights = _outside_in(players, samples, seed)
     return _projected(masks, weights, is_exact=is_exact)
 
 
 def _projected(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
     """Weighted least squares with values that add up to the total: the last player gets the remainder."""
     coalitions, players = masks.shape
-    last = masks[:, -1:].astype(np.float64) if players else np.zeros((coalitions, 0))
+    if players:
+        last = masks[:, -1:].astype(np.float64)
+    else:
+        last = np.zeros((coalitions, 0))
     apart = masks[:, :-1] - last
     weighted = apart.T * weights
     values, vectors = np.linalg.eigh(weighted @ apart)
@@ -100,7 +106,9 @@ def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
     sizes = list(range(1, players // 2 + 1))
     shares = np.array([_weight(players, size) * (1 if 2 * size == players else 2) for size in sizes])
     shares /= shares.sum()
-    masks, weights, left = [], [], samples
+    masks = []
+    weights = []
+    left = samples
     while sizes:
         both = 1 if 2 * sizes[0] == players else 2
         whole = both * comb(players, sizes[0])
@@ -110,7 +118,8 @@ def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
         masks.append(np.vstack([some, ~some][:both]))
         weights.append(np.full(whole, shares[0] / whole))
         left -= whole
-        sizes, shares = sizes[1:], shares[1:]
+        sizes = sizes[1:]
+        shares = shares[1:]
     if sizes and left > 0:
         drawn, counts = _drawn(players, sizes, shares / shares.sum(), left, seed)
         masks.append(drawn)
@@ -126,7 +135,10 @@ def _drawn(players: int, sizes: list[int], shares: Weights, wanted: int, seed: i
     drawn = random.random((len(size), players)).argsort(axis=1).argsort(axis=1) < size[:, None]
     alike = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
     _, first, place = np.unique(alike, axis=0, return_index=True, return_inverse=True)
-    end = np.sort(first)[pairs] if len(first) > pairs else len(size)
+    if len(first) > pairs:
+        end = np.sort(first)[pairs]
+    else:
+        end = len(size)
     counts = np.bincount(place.reshape(-1)[:end], minlength=len(first))
     order = np.sort(first[first < end])
     kept = drawn[order]
@@ -222,14 +234,16 @@ class Kernel:
         for piece in self._pieces(differs):
             if size + piece.size(self.baseline) > self._room and waiting:
                 self._play(rows, waiting, values)
-                waiting, size = [], 0
+                waiting = []
+                size = 0
             waiting.append(piece)
             size += piece.size(self.baseline)
         self._play(rows, waiting, values)
         players = differs.sum(axis=1)
         exact = int((players == 0).sum())
         for count in np.unique(players[players > 0]):
-            design, alike = self.designs.of(int(count)), np.flatnonzero(players == count)
+            design = self.designs.of(int(count))
+            alike = np.flatnonzero(players == count)
             places = np.nonzero(differs[alike])[1].reshape(len(alike), -1)
             shares = totals[alike][:, :, None] * design.of_all
             values[alike[:, None], :, places] += shares.transpose(0, 2, 1)
@@ -279,7 +293,8 @@ class Kernel:
             return
         end = 0
         for piece in pieces:
-            start, end = end, end + piece.size(self.baseline)
+            start = end
+            end = end + piece.size(self.baseline)
             piece.fill(self._buffer[start:end], rows, self.baseline)
         answers = self.predict(self._buffer[:end])
         answers = answers.reshape(-1, len(self.baseline), answers.shape[1]).mean(axis=1)
@@ -319,10 +334,12 @@ class _Piece:
 
         A row's own cells and all of the baseline's are put side by side, and taken by index.
         """
-        width, count = rows.shape[1], len(self.rows)
+        width = rows.shape[1]
+        count = len(self.rows)
         absent = np.zeros((self.stop - self.start, 1, width), bool)
         absent[:, 0, self.columns] = ~self.design.masks[self.start : self.stop]
-        own, of_others = np.arange(width), np.arange(width, width + baseline.size).reshape(baseline.shape)
+        own = np.arange(width)
+        of_others = np.arange(width, width + baseline.size).reshape(baseline.shape)
         places = np.where(absent, of_others, own)
         others = np.broadcast_to(baseline.reshape(-1), (count, baseline.size))
         cells = np.hstack([rows[self.rows], others]).astype(synthetic.dtype, copy=False)

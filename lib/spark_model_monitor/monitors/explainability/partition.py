@@ -55,7 +55,10 @@ def grid_of(cells: NDArray[Any], resolution: int) -> Grid:
     Source: E5.
     """
     is_number = cells.dtype == np.float64
-    present = cells[np.isfinite(cells)] if is_number else np.array([cell for cell in cells if cell is not None], object)
+    if is_number:
+        present = cells[np.isfinite(cells)]
+    else:
+        present = np.array([cell for cell in cells if cell is not None], object)
     values, counts = np.unique(present, return_counts=True)
     if is_number and len(values) and (len(values) > resolution or (values != np.rint(values)).any()):
         counts, edges = np.histogram(present, bins=resolution)
@@ -79,7 +82,11 @@ def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, 
     return np.concatenate(sums)
 
 
-REASON, CELLS, JOIN, GROUP, FEATURE = "reason", "cells", "join", "group", "f{}"
+REASON = "reason"
+CELLS = "cells"
+JOIN = "join"
+GROUP = "group"
+FEATURE = "f{}"
 """Columns: why a row is refused (0: it isn't), its number of cells, its identity, its group, the cells of a feature."""
 
 KEY = "key"  # sort key for drawing rows
@@ -126,9 +133,9 @@ class Explained:
 
     def kernel(self, *, says_why: bool = False) -> Kernel:
         caller = self.caller(says_why=says_why)
-        exactly = (
-            caller.exactly(self.baseline, with_logit=self.with_logit) if self.algorithm is Algorithm.AUTO else None
-        )
+        exactly = None
+        if self.algorithm is Algorithm.AUTO:
+            exactly = caller.exactly(self.baseline, with_logit=self.with_logit)
         return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
 
 
@@ -153,8 +160,10 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     builder: AttributionsBuilder | None = None
     partition = chunk = 0
-    kernel, columns = task.explained.kernel(), [*map(FEATURE.format, range(len(task.explained.names)))]
-    outputs, group_column = task.nothing.outputs, task.nothing.group_column
+    kernel = task.explained.kernel()
+    columns = [*map(FEATURE.format, range(len(task.explained.names)))]
+    outputs = task.nothing.outputs
+    group_column = task.nothing.group_column
     first: list[NDArray[np.float64]] = []
     most = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
@@ -164,15 +173,22 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
         kept = kept_of(block)
         try:
-            cells = task.explained.cells(kept, columns) if kept.num_rows else None
-            found = kernel.explained(cells) if cells is not None and task.written else None
+            cells = None
+            if kept.num_rows:
+                cells = task.explained.cells(kept, columns)
+            found = None
+            if cells is not None and task.written:
+                found = kernel.explained(cells)
         except UnansweredRows:  # a later reading of the rows finds out which (`AnswerTask`)
             counted += _counts(block, task.reasons, Refusal.NOT_EXPLAINED)
             continue
         counted += _counts(block, task.reasons)
         if cells is None:
             continue
-        keys = keys_by_group(keys_of(cells), kept.column(GROUP)) if group_column else keys_of(cells)
+        if group_column:
+            keys = keys_by_group(keys_of(cells), kept.column(GROUP))
+        else:
+            keys = keys_of(cells)
         if found is None:  # only partial dependence is requested
             builder.update(np.zeros((len(cells), len(outputs), 0)), keys, 0)
             continue
@@ -201,9 +217,15 @@ def sample_of_partition(
         kept = kept_of(block)
         columns = [plain(kept.column(FEATURE.format(place))) for place in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]
-        keys = keys_of(cells_of(columns, [""] * features, numeric)) if kept.num_rows else np.zeros(0, np.uint64)
+        if kept.num_rows:
+            keys = keys_of(cells_of(columns, [""] * features, numeric))
+        else:
+            keys = np.zeros(0, np.uint64)
         found = pa.Table.from_arrays([pa.array(keys.view(np.int64), pa.int64()), *columns], schema=schema)
-        held = pa.concat_tables([held, found]) if held is not None else found
+        if held is not None:
+            held = pa.concat_tables([held, found])
+        else:
+            held = found
         held = held.take(pc.sort_indices(held, [(KEY, "ascending")])[:rows])
     if held is not None:
         yield from held.combine_chunks().to_batches()
@@ -212,8 +234,10 @@ def sample_of_partition(
 def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The model's answers to the baseline rows, and its speed; called twice to see whether the answers are the same."""
     for _ in batches:
-        kernel, times = explained.kernel(says_why=says_why), max(1, 1000 // len(explained.baseline))
-        expected, rows = kernel.expected, np.repeat(explained.baseline, times, axis=0)
+        kernel = explained.kernel(says_why=says_why)
+        times = max(1, 1000 // len(explained.baseline))
+        expected = kernel.expected
+        rows = np.repeat(explained.baseline, times, axis=0)
         began = time.monotonic()
         again = explained.caller(says_why=says_why)(rows)
         seconds = (time.monotonic() - began) / len(rows)
@@ -240,7 +264,9 @@ def dependence_of_features(
 
 def kept_of(block: pa.RecordBatch) -> pa.RecordBatch:
     """The rows that are not refused."""
-    return block.filter(pc.equal(block.column(REASON), 0)) if REASON in block.schema.names else block
+    if REASON in block.schema.names:
+        return block.filter(pc.equal(block.column(REASON), 0))
+    return block
 
 
 def keys_of(cells: Cells) -> NDArray[np.uint64]:
@@ -283,7 +309,10 @@ class AnswerTask:
             if REASON_OF_ROW in batch.schema.names:
                 kept = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
             places = np.flatnonzero(kept)
-            found = self._unanswered(caller, batch.take(pa.array(places))) if len(places) else []
+            if len(places):
+                found = self._unanswered(caller, batch.take(pa.array(places)))
+            else:
+                found = []
             if len(found) > max(FEW_ROWS, len(places) * MOST_UNANSWERED):
                 self._ask(caller, batch.take(pa.array(places)))
             bad = np.zeros(batch.num_rows, bool)
@@ -305,7 +334,9 @@ class AnswerTask:
         caller(self.explained.cells(rows, self.columns))
 
 
-FEW_ROWS, MOST_UNANSWERED = 8, 0.125  # of a batch: for so few, or up to this share of it, the model is not at fault
+# of a batch: for so few, or up to this share of it, the model is not at fault
+FEW_ROWS = 8
+MOST_UNANSWERED = 0.125
 
 
 def _lines(values: Any, block: pa.RecordBatch) -> bytes:

@@ -85,9 +85,11 @@ SHARES_OF_SAMPLE = 8
 
 def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The attributions of a data set. Partial dependence reads rows again, once enough rows are accepted."""
-    rows, baseline = _Rows(measures, dataset), measures.shap.baseline
+    rows = _Rows(measures, dataset)
+    baseline = measures.shap.baseline
     with _asking(rows) as explained:
-        names, plan = explained.names, rows.plan
+        names = explained.names
+        plan = rows.plan
         expected = _probed(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
         written = tuple(names.index(name) for name in plan.written)
         nothing = Attributions(
@@ -100,7 +102,10 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
         task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
         state, counted, local, runs = _explained(rows, task)
-        dependence = _dependence(rows, explained, state) if state.count else ()
+        if state.count:
+            dependence = _dependence(rows, explained, state)
+        else:
+            dependence = ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
     return Scanned(state, counted, lambda: replace(analysis_of(state), dependence=dependence, files=files), runs=runs)
 
@@ -109,7 +114,8 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
 def _asking(rows: _Rows) -> Iterator[Explained]:
     """The model with its baseline rows, while it is in use."""
     numeric, cells = _baseline(rows)
-    measures, shap = rows.measures, rows.measures.shap
+    measures = rows.measures
+    shap = rows.measures.shap
     with rows.partitions.sent(content_of(measures.model, rows.dataset.engine.storage)) as content:
         how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
         yield Explained(rows.plan.features, numeric, shipped(measures.model), content, cells, *how)
@@ -117,7 +123,8 @@ def _asking(rows: _Rows) -> Iterator[Explained]:
 
 def answered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
     """The data set, refusing records for which the model has no finite answer; it is called when rows are read."""
-    rows, table = _Rows(measures, dataset), dataset.table_with_lines
+    rows = _Rows(measures, dataset)
+    table = dataset.table_with_lines
     columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
     with _asking(rows) as explained:
         task = AnswerTask(explained, columns, dataset.cells, with_reasons(table.schema))
@@ -135,7 +142,8 @@ class _Rows:
             log.warning(
                 "%s is no column of the data, so that no other one is left out for it: %s", ", ".join(absent), there
             )
-        table, places = dataset.table, {name: f"c{place}" for place, name in enumerate(dataset.names)}
+        table = dataset.table
+        places = {name: f"c{place}" for place, name in enumerate(dataset.names)}
         types = {name: table.schema.field(places[name]).type for name in self.plan.features}
         for name, kind in types.items():
             if pa.types.is_nested(kind) or pa.types.is_binary(kind):
@@ -155,14 +163,18 @@ class _Rows:
         measures = self.measures
         if measures.pdp is None and not (measures.baseline is None and measures.shap.baseline is None):
             return None
-        rows, kinds = measures.sampled_rows, [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
+        rows = measures.sampled_rows
+        kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
         features = [pa.field(FEATURE.format(place), kind) for place, kind in enumerate(kinds)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
         quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // (self.dataset.partitions_at_most or 1)))
         task = partial(sample_of_partition, len(features), quota, schema)
         found = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
         for field, is_text in zip(features, self.are_texts, strict=True):
-            are_numbers_there = number_flags(found[field.name].combine_chunks()) if is_text else np.ones(1, bool)
+            if is_text:
+                are_numbers_there = number_flags(found[field.name].combine_chunks())
+            else:
+                are_numbers_there = np.ones(1, bool)
             if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * found.num_rows:  # too few to be a feature of texts
                 found = found.filter(pa.array(are_numbers_there))
         if not found.num_rows:
@@ -178,7 +190,8 @@ class _Rows:
 
 def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
     """Which features are numbers, and the baseline rows."""
-    names, sample = rows.plan.features, rows.sample
+    names = rows.plan.features
+    sample = rows.sample
     given = _given(rows.measures, rows.dataset, names)
     known = [columns for columns in (given, sample) if columns is not None]
     numeric = tuple(
@@ -188,7 +201,8 @@ def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
     if given is not None:
         return numeric, cells_of(given, names, numeric)
     assert sample is not None  # a sample is taken unless rows are given
-    began, shap = time.monotonic(), rows.measures.shap
+    began = time.monotonic()
+    shap = rows.measures.shap
     found = baseline_rows(cells_of(sample, names, numeric), numeric, shap.num_clusters, shap.seed or 0)
     log.info("made %d baseline rows of %s, %.1f s", len(found), f"{len(sample[0]):,}", time.monotonic() - began)
     return numeric, found
@@ -196,18 +210,22 @@ def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
 
 def _given(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
     """The columns of given baseline rows: those of an earlier run, or else the configuration's."""
-    asked, earlier, features = measures.shap.baseline, measures.baseline, measures.config.features
+    baseline = measures.shap.baseline
+    earlier = measures.baseline
+    features = measures.config.features
     if isinstance(earlier, str):
         place = join(earlier, FILE)
         storage = dataset.engine.storage(place)
         if storage.exists(place):
-            found = columns_of(rows_in(storage.read(place), place, names, None))
-            if asked is not None:
-                _require_same(found, _asked(asked, dataset, names, features), names, place)
-            return found
+            columns = columns_of(rows_in(storage.read(place), place, names, None))
+            if baseline is not None:
+                _require_same(columns, _asked(baseline, dataset, names, features), names, place)
+            return columns
     elif earlier is not None:
         return columns_of(rows_given(earlier, names, features))
-    return None if asked is None else _asked(asked, dataset, names, features)
+    if baseline is None:
+        return None
+    return _asked(baseline, dataset, names, features)
 
 
 def _asked(asked: Any, dataset: Dataset, names: Sequence[str], features: str | None) -> list[pa.Array]:
@@ -228,7 +246,9 @@ def _require_same(found: list[pa.Array], asked: list[pa.Array], names: Sequence[
 
 def _outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
     predictor = measures.config.predictor
-    headers = predictor.label_headers if predictor is not None else None
+    headers = None
+    if predictor is not None:
+        headers = predictor.label_headers
     if headers is not None and len(headers) == count:
         return tuple(map(str, headers))
     if headers is not None:
@@ -253,7 +273,9 @@ def _probed(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]
             "num_samples %d is few for %d features, which can't all be told apart; take %d or more",
             *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
         )
-    calls, flavour, seconds = explained.samples * len(explained.baseline), explained.model.flavour, found["seconds"]
+    calls = explained.samples * len(explained.baseline)
+    flavour = explained.model.flavour
+    seconds = found["seconds"]
     if found["sums"]:
         log.info("the model (%s) is a sum: all rows are explained exactly, without coalitions", flavour)
     else:
@@ -295,15 +317,21 @@ def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) 
 
 def _dependence(rows: _Rows, explained: Explained, state: Attributions) -> tuple[Dependent, ...]:
     """Partial dependence for the requested features, by default those with the largest attributions. One Spark job."""
-    asked, sample, names = rows.measures.pdp, rows.sample, rows.plan.dependent
-    if asked is None or sample is None:
+    pdp = rows.measures.pdp
+    sample = rows.sample
+    names = rows.plan.dependent
+    if pdp is None or sample is None:
         return ()
     if names is None:
-        names = analysis_of(state).largest(asked.top_k_features or TOP_FEATURES)
-    cells, grids = cells_of(sample, explained.names, explained.numeric), list[tuple[int, Grid]]()
+        names = analysis_of(state).largest(pdp.top_k_features or TOP_FEATURES)
+    cells = cells_of(sample, explained.names, explained.numeric)
+    grids = list[tuple[int, Grid]]()
     for place in map(explained.names.index, names):
-        column = cells[:, place].astype(np.float64) if explained.numeric[place] else cells[:, place]
-        grids.append((place, grid_of(column, asked.grid_resolution or RESOLUTION)))
+        if explained.numeric[place]:
+            column = cells[:, place].astype(np.float64)
+        else:
+            column = cells[:, place]
+        grids.append((place, grid_of(column, pdp.grid_resolution or RESOLUTION)))
     each = rows.tasks(len(grids))
     with each.sent(cells) as sent:
         task = partial(dependence_of_features, explained, tuple(grids), sent)

@@ -155,17 +155,24 @@ class ModelBaseline(StoredBaseline):
                 )
             baseline = baseline._with_states(outcomes, as_service=as_service)
         if statistics is not None:
-            rows = statistics.dataset.item_count if statistics.dataset else None
+            rows = None
+            if statistics.dataset:
+                rows = statistics.dataset.item_count
             reported = {} if as_service else dict(statistics.scalars())
             baseline = replace(baseline, classes=statistics.classes or None, rows=rows, reported=reported)
-        return baseline if as_service else replace(baseline, suggested_limits=baseline._find_suggested_limits(copy))
+        if as_service:
+            return baseline
+        return replace(baseline, suggested_limits=baseline._find_suggested_limits(copy))
 
     def _with_states(self, outcomes: Outcomes, *, as_service: bool) -> ModelBaseline:
         counts = outcomes.confusion
         classes = counts.labels | (counts.predictions if outcomes.plan.with_predictions else frozenset())
         evidence = None if as_service else evidence_of(outcomes)
         group_column = outcomes.plan.group_column
-        likeness = Likeness() if evidence is None or group_column is None else Likeness.of(evidence)
+        if evidence is None or group_column is None:
+            likeness = Likeness()
+        else:
+            likeness = Likeness.of(evidence)
 
         # Without limits for this type of problem there is nothing to test
         estimates: dict[str, Estimate] = {}
@@ -181,7 +188,8 @@ class ModelBaseline(StoredBaseline):
             baseline = replace(baseline, segments=measured_by_segment(outcomes))
         if group_column is None:
             return baseline
-        named, rows_by_block = outcomes.share_named, outcomes.rows_by_block
+        named = outcomes.share_named
+        rows_by_block = outcomes.rows_by_block
         return replace(baseline, group_column=group_column, likeness=likeness, named=named, rows_by_block=rows_by_block)
 
     def _find_suggested_limits(self, copy: ModelQualityConstraints | None) -> frozenset[str]:

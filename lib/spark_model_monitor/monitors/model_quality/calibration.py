@@ -60,10 +60,12 @@ def _blocks(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
     stack: list[tuple[int, int, int, int]] = []
     rows = (counts.negatives + counts.positives).tolist()
     for place, (hits, of) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
-        first, last = place, place + 1
+        first = place
+        last = place + 1
         while stack and stack[-1][2] * of >= hits * stack[-1][3]:
             first, _, more, many = stack.pop()
-            hits, of = hits + more, of + many
+            hits = hits + more
+            of = of + many
         stack.append((first, last, hits, of))
     return stack
 
@@ -111,7 +113,9 @@ class CalibrationCheck:
         return self._apart(self.expected)
 
     def _apart(self, promised: Numbers) -> float:
-        return float(np.average(np.abs(promised - self.shares), weights=self.rows)) if len(self.rows) else 0.0
+        if len(self.rows):
+            return float(np.average(np.abs(promised - self.shares), weights=self.rows))
+        return 0.0
 
 
 TOO_MANY = "the baseline has more than {most} classes with probabilities; estimates are made of so many at most"
@@ -131,7 +135,8 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     because the regression was fitted to them.
     """
     rows = (counts.negatives + counts.positives).astype(np.float64)
-    total, hits = float(rows.sum()), float(counts.positives.sum())
+    total = float(rows.sum())
+    hits = float(counts.positives.sum())
     if not total or total < FEWEST_ROWS:
         return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=FEWEST_ROWS) if total else NO_SCORES)
     middles = np.cumsum(rows) - rows / 2
@@ -141,16 +146,17 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     sums = [np.bincount(places, rows * each).astype(np.float64) for each in (1.0, counts.scores, probability)]
     variance = np.bincount(places, rows * probability * (1 - probability))
     happened = np.bincount(places, counts.positives.astype(np.float64))
-    scores, expected = sums[1] / sums[0], sums[2] / sums[0]
-    found = CalibrationCheck(sums[0], scores, happened / sums[0], expected)
+    scores = sums[1] / sums[0]
+    expected = sums[2] / sums[0]
+    calibration_check = CalibrationCheck(sums[0], scores, happened / sums[0], expected)
     if hits in (0.0, total):
-        return replace(found, problem=ONE_CLASS)
+        return replace(calibration_check, problem=ONE_CLASS)
     apart = (happened - sums[2]) ** 2
     statistic = float((apart[variance > 0] / variance[variance > 0]).sum())
     p = chi_square_above(statistic, len(scores))
-    if p < LEVEL and found.left > MUCH:
-        return replace(found, problem=NO_PROBABILITIES.format(left=found.left, p=p))
-    return found
+    if p < LEVEL and calibration_check.left > MUCH:
+        return replace(calibration_check, problem=NO_PROBABILITIES.format(left=calibration_check.left, p=p))
+    return calibration_check
 
 
 def check_classes(counts: ClassScores) -> CalibrationCheck:

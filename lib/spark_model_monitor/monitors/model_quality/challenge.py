@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 100  # on either side; with fewer, no sum is nearly normal
 LEAST_OF_A_CLASS = 10  # rows of either class, for the same reason
-MOST_VALUES, MOST_SEGMENTS, SURELY = 20, 10, 0.01  # of a non-numeric column; shown; chance of a false one among all
+# of a non-numeric column; shown; chance of a false one among all
+MOST_VALUES = 20
+MOST_SEGMENTS = 10
+SURELY = 0.01
 FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is told"
 FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
@@ -80,16 +83,21 @@ class Answers:
         Raises BadInput for invalid classes, as model quality does.
         """
         blocks = blocks_of(self.keys)
-        rows, zero = summed(blocks), Outcomes.zero(self.plan)
+        rows = summed(blocks)
+        zero = Outcomes.zero(self.plan)
         members: tuple[Any, ...] = (self.labels, self.predictions, self.scores, self.keys, None, self.of_classes)
         found = []
         for block in np.flatnonzero(rows).tolist():
-            builder, places = OutcomeBuilder(self.plan), np.flatnonzero(blocks == block)
-            builder.update(*(None if each is None else each.take(places) for each in members))
+            builder = OutcomeBuilder(self.plan)
+            places = np.flatnonzero(blocks == block)
+            builder.update(*(None if member is None else member.take(places) for member in members))
             found.append(replace(builder.state(), residuals=zero.residuals))
         before = list(accumulate(found, initial=zero))
         behind = list(accumulate(reversed(found), lambda total, each: each + total, initial=zero))[::-1]
-        left = [before[place] + behind[place + 1] for place in range(len(found))] if len(found) > 1 else []
+        if len(found) > 1:
+            left = [before[place] + behind[place + 1] for place in range(len(found))]
+        else:
+            left = []
         return [evidence_of(outcomes) for outcomes in (before[-1], *left)], rows
 
 
@@ -117,8 +125,10 @@ def delong(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
 
     Source: DeLong, DeLong and Clarke-Pearson 1988, by ranks as in Sun and Xu 2014, "Fast implementation of DeLong's algorithm".
     """
-    m, n = int(positive.sum()), int((~positive).sum())
-    of_positives, of_negatives = np.empty((len(scores), m)), np.empty((len(scores), n))
+    m = int(positive.sum())
+    n = int((~positive).sum())
+    of_positives = np.empty((len(scores), m))
+    of_negatives = np.empty((len(scores), n))
     for row, each in enumerate(scores):
         ranks = _ranks(each)
         of_positives[row] = (ranks[positive] - _ranks(each[positive])) / n
@@ -137,20 +147,27 @@ def mcnemar(gained: int, lost: int) -> float:
 
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages".
     """
-    rows, hits = gained + lost, np.arange(min(gained, lost) + 1, dtype=np.float64)
+    rows = gained + lost
+    hits = np.arange(min(gained, lost) + 1, dtype=np.float64)
     logs = log_gamma(np.array([rows + 1.0])) - log_gamma(hits + 1) - log_gamma(rows - hits + 1) - rows * math.log(2)
     return min(1.0, 2 * float(np.exp(logs).sum()))
 
 
 def _accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
     """If paired, the variance is that of no difference, as in McNemar's test: rows only one got right over rows²."""
-    before_right, right = champion.right, challenger.right
+    before_right = champion.right
+    right = challenger.right
     (n, before), (m, after) = ((len(side), float(side.mean())) for side in (before_right, right))
     if not paired:
-        error, method, p = math.sqrt(before * (1 - before) / n + after * (1 - after) / m), "shares", None
+        error = math.sqrt(before * (1 - before) / n + after * (1 - after) / m)
+        method = "shares"
+        p = None
     else:
-        gained, lost = int((right & ~before_right).sum()), int((before_right & ~right).sum())
-        error, method, p = math.sqrt(gained + lost) / n, "McNemar", mcnemar(gained, lost)
+        gained = int((right & ~before_right).sum())
+        lost = int((before_right & ~right).sum())
+        error = math.sqrt(gained + lost) / n
+        method = "McNemar"
+        p = mcnemar(gained, lost)
     return before, after, JackknifeEstimate(after - before, n, error, min(n, m) - 1, method=method), p
 
 
@@ -166,7 +183,9 @@ def _area(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
         )
         both = 0.0
     error = math.sqrt(max(float(own + others - 2 * both), 0.0))
-    p = min(1.0, 2 * normal_above(abs(float(after - before)) / error)) if error else None
+    p = None
+    if error:
+        p = min(1.0, 2 * normal_above(abs(float(after - before)) / error))
     return (
         float(before),
         float(after),
@@ -206,8 +225,12 @@ def compared(champion: Answers, challenger: Answers, *, paired: bool, planned_ro
     Raises BadInput for invalid classes.
     """
     (first, rows), (second, others) = champion.evidences(), challenger.evidences()
-    fewer, regression = min(len(champion.keys), len(challenger.keys)), champion.plan.is_regression
-    of_trial = fewer if paired else len(champion.keys) + len(challenger.keys)
+    fewer = min(len(champion.keys), len(challenger.keys))
+    regression = champion.plan.is_regression
+    if paired:
+        of_trial = fewer
+    else:
+        of_trial = len(champion.keys) + len(challenger.keys)
     found: dict[str, Difference] = {}
     families = {""}  # one class metric of a family is enough: recall, not the false negative rate too
     of_both = {metric.name for metric in metrics_given(second[0])}
@@ -223,10 +246,18 @@ def compared(champion: Answers, challenger: Answers, *, paired: bool, planned_ro
             apart = _of_blocks(values, [rows, others], paired=paired)
         higher = metric.facts["operator"] is ComparisonOperator.LESS_THAN
         found[metric.name] = _difference(metric.name, apart, of_trial, planned_rows, higher_is_better=higher)
-    few = min(champion.few, challenger.few) if champion.plan.is_binary else LEAST_OF_A_CLASS
-    problem = FEW_ROWS.format(rows=fewer, least=LEAST_ROWS) if fewer < LEAST_ROWS else None
+    if champion.plan.is_binary:
+        few = min(champion.few, challenger.few)
+    else:
+        few = LEAST_OF_A_CLASS
+    problem = None
+    if fewer < LEAST_ROWS:
+        problem = FEW_ROWS.format(rows=fewer, least=LEAST_ROWS)
     if problem is None and few < LEAST_OF_A_CLASS:
-        problem = FEW_OF_A_CLASS.format(rows=few, least=LEAST_OF_A_CLASS) if few else ONE_CLASS
+        if few:
+            problem = FEW_OF_A_CLASS.format(rows=few, least=LEAST_OF_A_CLASS)
+        else:
+            problem = ONE_CLASS
     return Comparison(found, of_trial, (first[0], second[0]), problem)
 
 
@@ -261,14 +292,19 @@ def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
     import pandas as pd
 
     looked = []
-    total, pairs = gaps.sum(), len(gaps)
+    total = gaps.sum()
+    pairs = len(gaps)
     are_shares = bool(np.isin(gaps, (0, 1)).all())
     for name, values in asked.items():
         numbers = pd.to_numeric(values, errors="coerce")
         is_cut = values.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum()
-        groups = pd.qcut(numbers, 4, duplicates="drop").astype("string") if is_cut else values
+        if is_cut:
+            groups = pd.qcut(numbers, 4, duplicates="drop").astype("string")
+        else:
+            groups = values
         for value, rows in groups.groupby(groups).indices.items():
-            n, others = len(rows), pairs - len(rows)
+            n = len(rows)
+            others = pairs - len(rows)
             if min(n, others) < LEAST_ROWS:
                 continue
             inside = gaps[rows].sum()
@@ -276,7 +312,10 @@ def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
                 p = float(two_sided_p_values(*np.array((total, inside, others, n), float)[:, None])[0])
             else:
                 error = math.sqrt(gaps.var() * (1 / n + 1 / others))
-                p = 2 * normal_above(abs(inside / n - (total - inside) / others) / error) if error else 1.0
+                if error:
+                    p = 2 * normal_above(abs(inside / n - (total - inside) / others) / error)
+                else:
+                    p = 1.0
             looked.append((p, str(name), str(value), n, float(inside / n)))
     found = sorted(each for each in looked if each[0] * len(looked) <= SURELY)[:MOST_SEGMENTS]
     return tuple(
@@ -299,7 +338,10 @@ def decided(
         raise BadConfiguration(f"metric is {name!r}, which these answers don't give; write one of {', '.join(names)}")
     found = comparison.differences[name]
     if comparison.problem or found.interval is None or not found.standard_error:
-        alike = "both answer alike" if found.difference == 0 else f"{name} has no interval here"
+        if found.difference == 0:
+            alike = "both answer alike"
+        else:
+            alike = f"{name} has no interval here"
         return name, Verdict.CANNOT_TELL, comparison.problem or alike, None
     sign = 1 if found.higher_is_better else -1
     low, high = sorted(sign * end for end in found.interval)

@@ -73,7 +73,10 @@ def displayed(metric: str) -> str:
 
 def broken(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
     """The text for a metric on the wrong side of its threshold."""
-    deviation = "" if standard_deviation is None else DEVIATION.format(deviation=java_double(standard_deviation))
+    if standard_deviation is None:
+        deviation = ""
+    else:
+        deviation = DEVIATION.format(deviation=java_double(standard_deviation))
     return BROKEN.format(
         name=displayed(metric),
         value=java_double(value),
@@ -206,7 +209,8 @@ def _segment_results(
 violations_of = partial(protocol.violations_of, displayed=displayed)
 """The violations among the results, in their order. Source: C5.3, G20."""
 
-MODEL_QUALITY, SEGMENTS = "model quality", "segments"
+MODEL_QUALITY = "model quality"
+SEGMENTS = "segments"
 
 
 def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, beside: int = 0) -> BudgetLedger | None:
@@ -230,7 +234,9 @@ def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, be
 
 def level_of(ledger: BudgetLedger | None, family: int = 0) -> float:
     """The level of each test."""
-    return ledger.families[family].level / ledger.families[family].tests if ledger is not None else 0.0
+    if ledger is not None:
+        return ledger.families[family].level / ledger.families[family].tests
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -267,7 +273,10 @@ class _Judge:
             finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
         metrics = METRICS[self.measurement.problem_type]
-        family = metrics.get(name).facts["family"] if name in metrics else name
+        if name in metrics:
+            family = metrics.get(name).facts["family"]
+        else:
+            family = name
         same_as = family if family != name else None
         return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
 
@@ -278,18 +287,24 @@ class _Judge:
         if constraint.threshold is None:
             return finding.unjudged(NO_THRESHOLD)
         if measured.value is None:
-            return finding.unjudged(UNDEFINED) if self.as_service else finding.undecided(UNDEFINED, LONGER_WINDOWS)
+            if self.as_service:
+                return finding.unjudged(UNDEFINED)
+            return finding.undecided(UNDEFINED, LONGER_WINDOWS)
         if self.as_service and name in NEVER_REPORTED:
             return finding.unjudged(NOT_OF_THE_SERVICE)
         counted = measured.counted
         if measured.estimate.n < self.min_samples:
             reason = TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
             return finding.undecided(reason, LONGER_WINDOWS)
-        operator, p = constraint.comparison_operator, finding.p
+        operator = constraint.comparison_operator
+        p = finding.p
         if not operator.is_broken(measured.value, constraint.threshold):
             return self._unless_unseen(finding, name, measured, operator)
         if p is not None and p > self.level:
-            told = IN_GROUPS.format(rows=self.known.groups) if self.known.groups > 1 else ""
+            if self.known.groups > 1:
+                told = IN_GROUPS.format(rows=self.known.groups)
+            else:
+                told = ""
             reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
             return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
         if p is None and self._is_within_error(measured, operator, constraint.threshold):
@@ -307,7 +322,8 @@ class _Judge:
         """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance."""
         if finding.p is None or self.as_service or measured.value is None:
             return finding
-        baseline, side = self.tested[name], WORSE_SIDE[operator]
+        baseline = self.tested[name]
+        side = WORSE_SIDE[operator]
         window = measured.estimate.of_groups(self.known.groups)
         smallest = smallest_change(baseline, window, side, self.level)
         if math.isfinite(smallest):
@@ -318,7 +334,10 @@ class _Judge:
         if is_change_seen:
             reason = finding.reason or MUCH_WORSE.format(counted=counted)
         elif smallest > change:
-            unseen = UNSEEN_CHANGE if math.isfinite(smallest) else NOTHING_SEEN
+            if math.isfinite(smallest):
+                unseen = UNSEEN_CHANGE
+            else:
+                unseen = NOTHING_SEEN
             reason = unseen.format(counted=counted, change=smallest)
         else:
             return finding
@@ -343,7 +362,9 @@ class _Judge:
     def _change_that_matters(self, measured: Measured, operator: ComparisonOperator, reference: float) -> float:
         """Its size: errors have no bounds, so theirs is relative to the reference."""
         is_error = isinstance(measured.estimate, JackknifeEstimate) and WORSE_SIDE[operator] is Side.HIGH
-        return RATIO_CHANGE * abs(reference) if is_error else METRIC_CHANGE
+        if is_error:
+            return RATIO_CHANGE * abs(reference)
+        return METRIC_CHANGE
 
     def _test(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> TestOfChange | None:
         """The test of a value this bad; None if the threshold decides alone."""
@@ -378,6 +399,9 @@ def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool
         name for name, there in zip(evidence.classes, occurred, strict=True) if there and class_key(name) not in before
     ]
     if unseen:
-        told = f"{len(unseen)} of the classes" if hide_values else shown(unseen)
+        if hide_values:
+            told = f"{len(unseen)} of the classes"
+        else:
+            told = shown(unseen)
         finding = Finding.not_judged(None, UNSEEN.format(classes=told))
         yield finding.but(n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

@@ -97,7 +97,9 @@ def smallest_change(baseline: Estimate, window: Estimate, side: Side, level: flo
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:
     """Both ends of the interval; None if it can't be computed."""
     low, high = (estimate.end(side, (1 - CONFIDENCE) / 2) for side in Side)
-    return None if low is None or high is None else (low, high)
+    if low is None or high is None:
+        return None
+    return (low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,9 @@ class FractionEstimate:
 
     @property
     def variance(self) -> float:
-        return self.value * (1 - self.value) / self.trials if self.trials else 0.0
+        if self.trials:
+            return self.value * (1 - self.value) / self.trials
+        return 0.0
 
     @property
     def unit_variance(self) -> float:
@@ -171,7 +175,10 @@ class FractionEstimate:
         """The same estimate if this many rows count as one. blocks: as above."""
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
-        of_fewer = self if rows == 1 else replace(self, n=n, trials=trials, units=self.units / rows)
+        if rows == 1:
+            of_fewer = self
+        else:
+            of_fewer = replace(self, n=n, trials=trials, units=self.units / rows)
         return replace(of_fewer, blocks=min(blocks, self.blocks))
 
     def complement(self) -> FractionEstimate:
@@ -200,9 +207,11 @@ class FractionEstimate:
         if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
             return None
         z = -normal_quantile(level)
-        n, m = self.trials, self.trials * growth
+        n = self.trials
+        m = self.trials * growth
         spread = z * z * (n + m) / (n * m)
-        here, there = n * self.value / (n + m), m / (n + m)
+        here = n * self.value / (n + m)
+        there = m / (n + m)
         square = 1 + spread * there * there
         linear = 2 * self.value + spread * there * (1 - 2 * here)
         constant = self.value**2 - spread * here * (1 - here)
@@ -249,7 +258,9 @@ class JackknifeEstimate:
 
     @property
     def unit_variance(self) -> float:
-        return self.standard_error**2 * self.n if math.isfinite(self.standard_error) else 0.0
+        if math.isfinite(self.standard_error):
+            return self.standard_error**2 * self.n
+        return 0.0
 
     @property
     def freedom(self) -> float:
@@ -267,7 +278,10 @@ class JackknifeEstimate:
         if not error:
             return self.value
         distance = side.value * -student_quantile(self.degrees_of_freedom, level) * error
-        place = 1 - self.value if self.scale is Scale.COMPLEMENT else self.value
+        if self.scale is Scale.COMPLEMENT:
+            place = 1 - self.value
+        else:
+            place = self.value
         if self.scale is Scale.LINEAR:
             return _told(self.value + distance)
         if place <= error:  # errors of such a small value are not symmetric on the scale: they end where it does
@@ -306,9 +320,15 @@ def estimate_from_deviation(
     if isinstance(window, JackknifeEstimate):
         error = max(window.standard_error / math.sqrt(growth), math.sqrt(variance))
         return replace(window, value=value, n=n, standard_error=error)
-    trials = float(n) if window.is_count else window.trials * growth
+    if window.is_count:
+        trials = float(n)
+    else:
+        trials = window.trials * growth
     of_similar_rows = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
-    rows_as_one = variance / of_similar_rows.variance if of_similar_rows.variance else 1.0
+    if of_similar_rows.variance:
+        rows_as_one = variance / of_similar_rows.variance
+    else:
+        rows_as_one = 1.0
     return of_similar_rows.of_groups(max(rows_as_one, 1.0))
 
 
@@ -321,7 +341,8 @@ def jackknifed(
     blocks make most of the error, as with rare large values, the error is uncertain and has fewer degrees of freedom.
     Source: Kott 2001, "The delete-a-group jackknife"; Satterthwaite 1946, with Var(s²)/s⁴ = 2/(g - 1) + excess kurtosis/g.
     """
-    kept = np.ones(len(rows), dtype=bool) if kept is None else kept
+    if kept is None:
+        kept = np.ones(len(rows), dtype=bool)
     blocks = np.flatnonzero(kept & (rows > 0))
     groups = len(blocks)
     left_out = groups if groups > 1 else 0
@@ -333,7 +354,10 @@ def jackknifed(
             return JackknifeEstimate(value, int(rows[kept].sum()), math.nan, 0, scale)
         squares = (np.array(parts) - np.mean(parts)) ** 2
         error = float(np.sqrt((groups - 1) / groups * squares.sum()))
-        kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3 if error else 0.0
+        if error:
+            kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3
+        else:
+            kurtosis = 0.0
     freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
     return JackknifeEstimate(value, int(rows[kept].sum()), error, freedom, scale)
 

@@ -31,7 +31,8 @@ Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by p
 _NEGATIVE_OF: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
 _POSITIVE_OF: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
 ENOUGH_TO_TELL = 30  # rows in which labels and predictions must have something in common if they have the same classes
-_MOST_SHOWN, _LONGEST_SHOWN = 10, 40
+_MOST_SHOWN = 10
+_LONGEST_SHOWN = 40
 
 
 class ClassTable(NamedTuple):
@@ -54,7 +55,10 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
         )
     if not plan.is_binary:
         return _many_classes(counts, plan)
-    predictions = counts.predictions if plan.with_predictions else frozenset()
+    if plan.with_predictions:
+        predictions = counts.predictions
+    else:
+        predictions = frozenset()
     positive, negative = _two_classes(counts.labels, predictions, plan)
     return ClassTable((negative, positive), _matrix_of(counts, (negative, positive), plan))
 
@@ -63,7 +67,10 @@ def _matrix_of(counts: ConfusionCounts, classes: tuple[str, ...], plan: OutcomeP
     places = {class_key(name): place for place, name in enumerate(classes)}
     matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
     for (label, prediction), rows in counts.counts.items():
-        predicted = places[class_key(prediction)] if plan.with_predictions else int(prediction == ABOVE)
+        if plan.with_predictions:
+            predicted = places[class_key(prediction)]
+        else:
+            predicted = int(prediction == ABOVE)
         matrix[places[class_key(label)], predicted] += rows
     return matrix
 
@@ -81,9 +88,14 @@ def classes_meant(
     predictions = set(map(class_key, counts.predictions)) if plan.with_predictions else rows.keys()
     if len(rows) > 2 and not predictions & set(map(class_key, counts.labels)):
         return None
-    meant = frozenset(map(class_key, known)) if known and len(known) == 2 else _usual_classes(rows, plan)
+    if known and len(known) == 2:
+        meant = frozenset(map(class_key, known))
+    else:
+        meant = _usual_classes(rows, plan)
     share = sum(count for key, count in rows.items() if key in meant) / max(1, rows.total())
-    return meant if rows.keys() - meant and share > MEANT_SHARE else None
+    if rows.keys() - meant and share > MEANT_SHARE:
+        return meant
+    return None
 
 
 MEANT_SHARE = 0.5  # minimum share of the labels and predictions that are intended classes
@@ -96,10 +108,13 @@ def _usual_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[Clas
     if positive is None and plan.positive_label is None:
         pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_OF.items() if key in rows]
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
-    positive = class_key(positives[0]) if positive is None else positive
+    if positive is None:
+        positive = class_key(positives[0])
     opposite = class_key(_NEGATIVE_OF.get(positive, ""))
     others = sorted((-count, str(key), key) for key, count in rows.items() if key != positive)
-    return frozenset((positive, opposite if opposite in rows else others[0][-1])) if others else frozenset((positive,))
+    if others:
+        return frozenset((positive, opposite if opposite in rows else others[0][-1]))
+    return frozenset((positive,))
 
 
 def in_order(classes: tuple[str, ...]) -> list[int]:
@@ -117,15 +132,22 @@ def shown(labels: Iterable[str]) -> str:
 
 def described(labels: Iterable[str]) -> str:
     """What labels look like, without naming any: `2 numbers and 1 text of 10 letters`."""
-    texts, numbers = [], 0
+    texts = []
+    numbers = 0
     for label in labels:
         if isinstance(class_key(label), float):
             numbers += 1
         else:
             texts.append(len(label))
-    parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"] if numbers else []
+    if numbers:
+        parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"]
+    else:
+        parts = []
     if texts:
-        letters = f"{min(texts):,}" if min(texts) == max(texts) else f"{min(texts):,} to {max(texts):,}"
+        if min(texts) == max(texts):
+            letters = f"{min(texts):,}"
+        else:
+            letters = f"{min(texts):,} to {max(texts):,}"
         parts.append(f"{len(texts):,} text{'' if len(texts) == 1 else 's'} of {letters} letters")
     return " and ".join(parts) or "none"
 
@@ -184,7 +206,9 @@ def _apart(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
 
 def _sort_key(label: str) -> tuple[bool, float, str]:
     key = class_key(label)
-    return (True, 0.0, key) if isinstance(key, str) else (False, key, label)
+    if isinstance(key, str):
+        return (True, 0.0, key)
+    return (False, key, label)
 
 
 DRAWN_SHARE = 0.8  # share of the rows in a draw. Source: C11.12.
@@ -236,7 +260,10 @@ class BinaryEvidence:
         Source: C11.11.
         """
         labels = self.matrix.sum(axis=1)
-        answer = in_order(self.classes)[1] if labels[0] == labels[1] else int(labels[1] > labels[0])
+        if labels[0] == labels[1]:
+            answer = in_order(self.classes)[1]
+        else:
+            answer = int(labels[1] > labels[0])
         matrix = np.zeros((2, 2), dtype=np.int64)
         matrix[:, answer] = labels
         return BinaryEvidence(matrix, self.classes)
@@ -323,26 +350,33 @@ def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     """
     plan = outcomes.plan
     if plan.is_regression:
-        residuals = outcomes.residuals if outcomes.has_residuals else None
+        residuals = None
+        if outcomes.has_residuals:
+            residuals = outcomes.residuals
         return RegressionEvidence(outcomes.regression, values=outcomes.values, residuals=residuals)
     table = class_table(outcomes.confusion, plan)
-    probabilities = outcomes.probabilities if plan.with_scores else None
-    by_block = [_matrix_of(each, table.classes, plan) for each in outcomes.confusions]
+    probabilities = None
+    if plan.with_scores:
+        probabilities = outcomes.probabilities
+    by_block = [_matrix_of(confusion, table.classes, plan) for confusion in outcomes.confusions]
     others = [table.matrix - each for each in by_block if each.any()]
     if not plan.is_binary:
         scored = scores_of_classes(outcomes.class_scores, table.classes)
         of_others = tuple(MulticlassEvidence(each, table.classes) for each in others)
         return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored, others=of_others)
     scores = outcomes.scores if plan.with_scores else None
-    found = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
+    binary_evidence = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
     left = without_each(outcomes.coarse_scores) if scores is not None else [None] * len(others)
     each = zip(others, left, strict=True)
-    return replace(found, others=tuple(BinaryEvidence(matrix, table.classes, rest) for matrix, rest in each))
+    return replace(binary_evidence, others=tuple(BinaryEvidence(matrix, table.classes, rest) for matrix, rest in each))
 
 
 def without_each(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
     """For each block with rows, the scores of all other rows."""
-    scores = np.unique(np.concatenate([each.scores for each in by_block])) if by_block else np.zeros(0)
+    if by_block:
+        scores = np.unique(np.concatenate([each.scores for each in by_block]))
+    else:
+        scores = np.zeros(0)
     counts = np.zeros((len(by_block), 2, len(scores)), np.int64)
     for block, each in zip(counts, by_block, strict=True):
         block[:, np.searchsorted(scores, each.scores)] = each.negatives, each.positives

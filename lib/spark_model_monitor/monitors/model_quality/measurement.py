@@ -112,7 +112,9 @@ class Tolerance:
                 f"tolerance is {text!r}; write none, interval, absolute:0.02 (in the metric's unit) or relative:5%"
             )
         absolute, number, _, percentage = amount.groups()
-        return cls(Rule.ABSOLUTE, float(number)) if absolute else cls(Rule.RELATIVE, float(percentage) / 100)
+        if absolute:
+            return cls(Rule.ABSOLUTE, float(number))
+        return cls(Rule.RELATIVE, float(percentage) / 100)
 
     def __str__(self) -> str:
         if self.rule is Rule.ABSOLUTE:
@@ -121,11 +123,15 @@ class Tolerance:
 
     def threshold(self, value: float, operator: ComparisonOperator) -> float:
         """The threshold for later windows, from the baseline's value."""
-        slack = self.amount * abs(value) if self.rule is Rule.RELATIVE else self.amount
+        if self.rule is Rule.RELATIVE:
+            slack = self.amount * abs(value)
+        else:
+            slack = self.amount
         return value + WORSE_SIDE[operator].value * slack
 
 
-BARE, INTERVAL = Tolerance(Rule.NONE), Tolerance(Rule.INTERVAL)
+BARE = Tolerance(Rule.NONE)
+INTERVAL = Tolerance(Rule.INTERVAL)
 
 
 DRAWS = 5  # draws for a standard deviation. Source: C11.12.
@@ -155,7 +161,9 @@ class Measured:
     @property
     def value(self) -> float | None:
         """The metric, None if undefined."""
-        return self.estimate.value if math.isfinite(self.estimate.value) else None
+        if math.isfinite(self.estimate.value):
+            return self.estimate.value
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +182,10 @@ class Measurement:
 def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     """All metrics by cut and segment, without standard deviations; without segments whose classes are unknown."""
     measurements: dict[str, dict[str, Measurement]] = {}
-    likeness = Likeness.of(evidence_of(outcomes)) if outcomes.confusions else Likeness()
+    if outcomes.confusions:
+        likeness = Likeness.of(evidence_of(outcomes))
+    else:
+        likeness = Likeness()
     for cut, segments in outcomes.segments.items():
         measurements[cut] = {}
         for label, rows in segments.items():
@@ -200,7 +211,8 @@ class Likeness:
         if isinstance(evidence, RegressionEvidence) or not evidence.others:
             return cls()
         others = np.array([each.rows for each in evidence.others], np.float64)
-        scores, squares = dict[str, Any](), list[float]()
+        scores = dict[str, Any]()
+        squares = list[float]()
         for metric in metrics_given(evidence):
             estimate = metric(evidence)
             if isinstance(estimate, FractionEstimate):
@@ -208,7 +220,8 @@ class Likeness:
                 scores[metric.name] = (estimate.value - values) * others
                 squares.append(estimate.variance * evidence.rows**2)
         told = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
-        sums, squared = np.where(told[:, None], [*scores.values()], 0), np.where(told, squares, 0)
+        sums = np.where(told[:, None], [*scores.values()], 0)
+        squared = np.where(told, squares, 0)
         rows = evidence.rows - others
         found = design_effect_in_blocks(sums, squared, rows)
         found[~told] = found.max()
@@ -235,13 +248,17 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
     seed: of the draws for standard deviations; None for none. likeness: by default the evidence's own.
     """
     likeness = likeness or Likeness.of(evidence)
-    found, draws = {}, list[Evidence]()
+    found = {}
+    draws = list[Evidence]()
     if seed is not None and evidence.rows >= FEWEST_ROWS:
         random = np.random.default_rng(seed)
         draws = [evidence.redrawn(random) for _ in range(DRAWS)]
     for metric in metrics_given(evidence):
-        ours, estimate = metric.facts.get("ours", False), metric(evidence)
-        deviation = None if ours else _standard_deviation(metric, draws)
+        ours = metric.facts.get("ours", False)
+        estimate = metric(evidence)
+        deviation = None
+        if not ours:
+            deviation = _standard_deviation(metric, draws)
         rows = likeness.rows.get(metric.name, 1.0)
         of_groups = estimate.of_groups(rows, likeness.blocks)
         found[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
@@ -255,7 +272,9 @@ def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float |
     Source: C5.1, C11.12.
     """
     values = [metric(draw).value for draw in draws]
-    return float(np.std(values)) if values and all(map(math.isfinite, values)) else None
+    if values and all(map(math.isfinite, values)):
+        return float(np.std(values))
+    return None
 
 
 def _estimate_user_metrics(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
@@ -332,7 +351,7 @@ def summary_of(measurement: Measurement, *, hide_values: bool = False) -> Summar
 
 def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
     """The metrics as a table for users."""
-    rows = ({"metric": each.name, **{name: getattr(each, name) for name in columns}} for each in metrics)
+    rows = ({"metric": metric.name, **{name: getattr(metric, name) for name in columns}} for metric in metrics)
     return Table("metrics", "metric", tuple(rows))
 
 
@@ -422,7 +441,9 @@ def suggest(measurement: Measurement, tolerance: Tolerance = INTERVAL) -> ModelQ
         if name in measurement.metrics:
             operator = registry.get(name).facts["operator"]
             value = measurement.metrics[name].value
-            threshold = None if value is None else tolerance.threshold(value, operator)
+            threshold = None
+            if value is not None:
+                threshold = tolerance.threshold(value, operator)
             constraints[name] = MetricConstraint(threshold=threshold, comparison_operator=operator)
     members: dict[str, Any] = {MEMBERS[measurement.problem_type]: constraints}
     if tolerance.rule is not Rule.NONE:

@@ -108,18 +108,19 @@ class QualityJudgement(Judgement[ModelBaseline]):
 
     @cached_property
     def results(self) -> tuple[CheckResult, ...]:
-        known = self.baseline
+        baseline = self.baseline
         monitor = self.monitor
-        if known is None:
+        if baseline is None:
             return ()
         measurement = self.sample.metrics
-        judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
-        judges_mean_error = mean_error.can_be_judged(known, measurement.evidence)
-        misses_names = known.misses_names(self.sample.state)
-        measurement = as_alike_as(measurement, known.likeness) if misses_names else measurement
+        judges_drift = concept_drift.can_be_judged(baseline.evidence, measurement.evidence)
+        judges_mean_error = mean_error.can_be_judged(baseline, measurement.evidence)
+        misses_names = baseline.misses_names(self.sample.state)
+        if misses_names:
+            measurement = as_alike_as(measurement, baseline.likeness)
         results = check_all(
             measurement,
-            known,
+            baseline,
             budget=monitor.false_alarm_budget,
             beside=int(judges_drift or judges_mean_error),
             min_samples=monitor.min_samples,
@@ -129,7 +130,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
         results = tuple(
             check_segments(
                 measurement,
-                known,
+                baseline,
                 results,
                 self.budget,
                 min_samples=monitor.min_samples,
@@ -138,17 +139,20 @@ class QualityJudgement(Judgement[ModelBaseline]):
         )
         level = level_of(self.budget)
         if judges_mean_error:
-            assert isinstance(known.evidence, RegressionEvidence)  # as `can_be_judged` says
+            assert isinstance(baseline.evidence, RegressionEvidence)  # as `can_be_judged` says
             assert isinstance(measurement.evidence, RegressionEvidence)
-            mean_result = mean_error.judge(known.evidence, measurement.evidence, level, known.groups)
+            mean_result = mean_error.judge(baseline.evidence, measurement.evidence, level, baseline.groups)
             return (*results, mean_result)
         if not judges_drift:
             return results
-        assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
+        assert isinstance(baseline.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
-        sides = [measurement.evidence, *[known.evidence] * misses_names]
-        groups = known.groups if known.group_column is None else max(map(concept_drift.likeness_of, sides))
-        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, groups))
+        sides = [measurement.evidence, *[baseline.evidence] * misses_names]
+        if baseline.group_column is None:
+            groups = baseline.groups
+        else:
+            groups = max(map(concept_drift.likeness_of, sides))
+        return (*results, concept_drift.judged(baseline.evidence, measurement.evidence, level, groups))
 
     @cached_property
     def budget(self) -> BudgetLedger | None:
@@ -163,26 +167,26 @@ class QualityJudgement(Judgement[ModelBaseline]):
     @property
     def hints(self) -> tuple[Hint, ...]:
         outcomes = self.sample.state
-        known = self.baseline
+        baseline = self.baseline
         found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
-        if known is None:
+        if baseline is None:
             of_names = outcomes.plan.group_column is not None
             each_has_one = of_names and rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
             told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
             return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
         # Segments, limits and groups that are not the baseline's
-        before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
+        before = {cut: {label: each.rows for label, each in of.items()} for cut, of in baseline.segments.items()}
         hints = (
             *hints_of_segments(before, found),
-            *(() if self.monitor.as_service else Hint.of_unread(known.constraints)),
+            *(() if self.monitor.as_service else Hint.of_unread(baseline.constraints)),
         )
-        if not self.monitor.as_service and not known.reported and not known.estimates:
+        if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
             hints += (LIMITS_ALONE,)
-        if known.has_fewer_names(outcomes):
-            now, of_known = map(percent, (outcomes.share_named, known.named))
-            hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)
-        elif known.misses_names(outcomes):
-            hints += (_of_groups(OWN_NAMES.format(name=known.group_column, how="as in the baseline, where it did")),)
+        if baseline.has_fewer_names(outcomes):
+            now, of_known = map(percent, (outcomes.share_named, baseline.named))
+            hints += (_of_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=of_known)),)
+        elif baseline.misses_names(outcomes):
+            hints += (_of_groups(OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")),)
         return hints
 
     def find_causes(
@@ -190,14 +194,14 @@ class QualityJudgement(Judgement[ModelBaseline]):
     ) -> tuple[CheckResult, ...]:
         """The results; violations with the segment and the origin of the loss, if it has one: of wrong answers, or of
         large errors. Source: D4.19."""
-        known = self.baseline
+        baseline = self.baseline
         monitor = self.monitor
         cuts: tuple[float, ...] = ()
         asked = monitor.find_causes and not monitor.as_service and any(each.is_violation for each in results)
-        if not asked or known is None or known.source is None or known.evidence is None:
+        if not asked or baseline is None or baseline.source is None or baseline.evidence is None:
             return results
-        source = known.source
-        evidence = known.evidence
+        source = baseline.source
+        evidence = baseline.evidence
         if isinstance(evidence, RegressionEvidence):
             rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
             cuts = tuple(part * rmse for part in PARTS)
@@ -214,7 +218,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
             before = held.enter_context(source())
             addresses: Any = now.source.addresses if now.source is not None else {}
             return marked(now, self.sample.state.item_count), marked(
-                monitor.read_outcomes(before, **addresses), known.rows or 0
+                monitor.read_outcomes(before, **addresses), baseline.rows or 0
             )
 
         # Rows of both sides are read again, once for all metrics
@@ -294,7 +298,9 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
 
     def measures(self) -> OutcomePlan:
         """The plan of the scan; a replay of the service keeps every distinct score, which its bins are made of."""
-        return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
+        if self.as_service:
+            return replace(self.plan, score_limit=UNLIMITED)
+        return self.plan
 
     def plan_scan(self, request: ScanRequest[ModelBaseline]) -> OutcomePlan:
         refuse_rules(self, request.rules)
@@ -310,7 +316,10 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
 
     def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
-        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
+        if isinstance(dataset, OutcomeDataset):
+            data = dataset
+        else:
+            data = outcomes(dataset, measures)
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
@@ -334,7 +343,9 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         if has_both and not self.as_service and isinstance(evidence, BinaryEvidence):
             require_scores_of_positive_class(evidence)
         whole = measure(evidence, seed=self.seed)
-        return replace(whole, segments=measured_by_segment(outcomes)) if outcomes.segments else whole
+        if outcomes.segments:
+            return replace(whole, segments=measured_by_segment(outcomes))
+        return whole
 
     def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NOBODY_SAID) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
@@ -371,12 +382,17 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         values, sizes = values_of([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
         if self.as_service or baseline.group_column or not len(values):
             return 1.0
-        outcomes_in_order = ScoredColumn.from_numbers if self.plan.is_regression else ScoredColumn.from_texts
+        if self.plan.is_regression:
+            outcomes_in_order = ScoredColumn.from_numbers
+        else:
+            outcomes_in_order = ScoredColumn.from_texts
         return neighbours_design_effect([outcomes_in_order(values)], sizes)
 
     def read_outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
         """The outcomes of a data set. A data set that was not prepared must have the column names of `outcomes`."""
-        return data if isinstance(data, OutcomeDataset) else outcomes(data, self.plan, **columns)
+        if isinstance(data, OutcomeDataset):
+            return data
+        return outcomes(data, self.plan, **columns)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)

@@ -91,7 +91,8 @@ class ErrorModel:
         for option, name in (("label", label), ("prediction", prediction)):
             if name not in rows.columns:
                 raise BadConfiguration(f"{option} is {name!r}, which is no column of the data")
-        rows = rows.sample(MOST_ROWS, random_state=SEED) if len(rows) > MOST_ROWS else rows
+        if len(rows) > MOST_ROWS:
+            rows = rows.sample(MOST_ROWS, random_state=SEED)
         if len(rows) < FEWEST_ROWS:
             raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {FEWEST_ROWS:,}")
         columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
@@ -209,7 +210,8 @@ def _texts_of(column: pa.Array, off: Numbers) -> tuple[str, ...]:
     """The most frequent texts of a column, ordered by mean error, so that a tree splits them by one threshold."""
     encoded = pc.cast(column, pa.string()).dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
-    rows, sums = np.bincount(codes)[1:], np.bincount(codes, off)[1:]
+    rows = np.bincount(codes)[1:]
+    sums = np.bincount(codes, off)[1:]
     kept = np.argsort(-rows, kind="stable")[:MOST_TEXTS]
     ordered = kept[np.argsort(sums[kept] / rows[kept], kind="stable")]
     return tuple(encoded.dictionary.take(pa.array(ordered)).to_pylist())

@@ -22,7 +22,9 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict
 from spark_model_monitor.stopping import within
 
-CSV, JSON_LINES, JSON = "text/csv", "application/jsonlines", "application/json"
+CSV = "text/csv"
+JSON_LINES = "application/jsonlines"
+JSON = "application/json"
 FEATURES_TEMPLATE = '{"features":$features}'
 
 _PLACEHOLDER = re.compile(r'("?)\$(features_kvp|feature_names|features|\{[^}]{1,256}\})\1')
@@ -43,7 +45,8 @@ class RecordTemplate:
 
     @classmethod
     def parse(cls, template: str) -> RecordTemplate:
-        texts, placeholders = [], []
+        texts = []
+        placeholders = []
         end = 0
         for placeholder in _PLACEHOLDER.finditer(template):
             texts.append(template[end : placeholder.start()])
@@ -104,7 +107,10 @@ class Request:
         self._line = RecordTemplate.parse(self._content or FEATURES_TEMPLATE)
         self._record = RecordTemplate.parse(self._record_template)
         self._label, self._probability = members.get("label"), members.get("probability")
-        self._scores = self._label if self._probability is None else self._probability
+        if self._probability is None:
+            self._scores = self._label
+        else:
+            self._scores = self._probability
         errors = list(self._errors())
         if errors:
             raise BadConfiguration.gathered([f"predictor.{error}" for error in errors])
@@ -138,7 +144,9 @@ class Request:
         if self.accept_type == CSV and not isinstance(self._scores, int):
             return [[float(cell) for cell in row] for row in _rows(body)]
         found = self._at(self._scores, body)
-        return [cell if isinstance(cell, list) else float(cell) for cell in found] if self.accept_type == CSV else found
+        if self.accept_type == CSV:
+            return [cell if isinstance(cell, list) else float(cell) for cell in found]
+        return found
 
     def labels(self, body: bytes) -> list[Any]:
         """The labels in a response, one item per row; if a row has a list of them, the one with the highest score.
@@ -160,7 +168,9 @@ class Request:
         if self.accept_type == JSON_LINES:
             return [_found(place, json.loads(line)) for line in text.splitlines() if line.strip()]
         found = _found(place, json.loads(text))
-        return found if isinstance(found, list) and not self.one_at_a_time else [found]
+        if isinstance(found, list) and not self.one_at_a_time:
+            return found
+        return [found]
 
     def _errors(self) -> Any:
         known = (CSV, JSON_LINES, JSON)
@@ -191,7 +201,10 @@ def _rows(body: bytes) -> list[list[str]]:
 def _found(place: Any, document: Any) -> Any:
     import jmespath
 
-    found = document if place is None else jmespath.search(str(place), document)
+    if place is None:
+        found = document
+    else:
+        found = jmespath.search(str(place), document)
     if found is None:
         raise ValueError(f"nothing is at {place}")
     return found
@@ -210,7 +223,9 @@ def _plain(cell: Any) -> Any:
         return cell
     if math.isnan(cell):
         return None
-    return int(cell) if cell.is_integer() and abs(cell) < 2**53 else cell
+    if cell.is_integer() and abs(cell) < 2**53:
+        return int(cell)
+    return cell
 
 
 def _json(value: Any) -> str:
@@ -219,15 +234,20 @@ def _json(value: Any) -> str:
 
 def _text(template: Any) -> str:
     """A template as text. In JSON its placeholders are in quotes, which are not sent."""
-    text = template if isinstance(template, str) else _json(template)
+    if isinstance(template, str):
+        text = template
+    else:
+        text = _json(template)
     if template is None:
         text = ""
     return text.replace('"$records"', "$records").replace('"$record"', "$record")
 
 
 TRIES = 5
-CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 20.0
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 60.0
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 20.0
 ROWS_AT_ONCE = 1000
 MOST_BYTES = 5 * 2**20  # limit of a request; the service's own is 6 MB
 
@@ -267,8 +287,14 @@ class Endpoint:
         self._shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
         self._address = address
         self._request = Request(members)
-        self._read, self._kind = (self._request.labels, object) if labels else (self._request.scores, np.float64)
-        self._waits, self._longest = waits, CONNECT_SECONDS + reads
+        if labels:
+            self._read = self._request.labels
+            self._kind = object
+        else:
+            self._read = self._request.scores
+            self._kind = np.float64
+        self._waits = waits
+        self._longest = CONNECT_SECONDS + reads
         self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
         if members.get("custom_attributes"):
             self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
@@ -279,7 +305,8 @@ class Endpoint:
 
         Raises BadInput if the endpoint doesn't respond, or with something invalid.
         """
-        names, rows = list(frame.columns), frame.to_numpy(dtype=object)
+        names = list(frame.columns)
+        rows = frame.to_numpy(dtype=object)
         at_once = 1 if self._request.one_at_a_time else ROWS_AT_ONCE
         scores: list[Any] = []
         for start in range(0, len(rows), at_once):
@@ -288,7 +315,9 @@ class Endpoint:
 
     def _scores(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:
         body = self._request.body(names, rows)
-        answer = self._answer(body) if len(body) <= MOST_BYTES or len(rows) == 1 else None
+        answer = None
+        if len(body) <= MOST_BYTES or len(rows) == 1:
+            answer = self._answer(body)
         if answer is None:
             if len(rows) == 1:
                 raise BadInput(f"the model at {self._shown} takes no request of {len(body):,} bytes, which is one row")

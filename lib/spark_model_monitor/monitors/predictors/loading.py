@@ -74,7 +74,8 @@ def number_flags(column: pa.Array) -> NDArray[np.bool_]:
         if len(column) == 1:
             return np.zeros(1, bool)
         encoded = column.dictionary_encode()
-        distinct, middle = encoded.dictionary, len(encoded.dictionary) // 2
+        distinct = encoded.dictionary
+        middle = len(encoded.dictionary) // 2
         parts = (distinct[:middle], distinct[middle:]) if middle else (pa.array([column[0].as_py()]),)
         of_texts = np.concatenate([*map(number_flags, parts), [True]])
         flags: NDArray[np.bool_] = of_texts[pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)]
@@ -87,7 +88,9 @@ def plain(column: pa.Array) -> pa.Array:
     kind = column.type
     if pa.types.is_boolean(kind) or is_number(kind):
         return pc.cast(column, pa.float64(), safe=False)
-    return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
+    if pa.types.is_string(kind):
+        return column
+    return pc.cast(column, pa.string())
 
 
 def texts_of(cells: NDArray[Any]) -> list[str | None]:
@@ -96,7 +99,9 @@ def texts_of(cells: NDArray[Any]) -> list[str | None]:
     def text(cell: Any) -> str | None:
         if cell is None or cell != cell:
             return None
-        return str(int(cell)) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 else str(cell)
+        if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+            return str(int(cell))
+        return str(cell)
 
     return list(map(text, cells.tolist()))
 
@@ -199,10 +204,12 @@ def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
             raise BadConfiguration(f"--model-sha256 is of a file, and {model.name} is none; leave it out")
-        place, how = model.name, f"imported from {getattr(model.function, '__module__', 'nowhere')}"
+        place = model.name
+        how = f"imported from {getattr(model.function, '__module__', 'nowhere')}"
         if model.flavour == "http":
             parts = urlsplit(model.name)
-            place, how = f"{parts.scheme}://{parts.hostname}{parts.path}", "asked over HTTP"
+            place = f"{parts.scheme}://{parts.hostname}{parts.path}"
+            how = "asked over HTTP"
         log.info("model: %s, %s", place, how)
         return model.content
     content = model.content or storage(model.name).read(model.name)
@@ -237,7 +244,9 @@ def shipped(model: Model) -> Model:
 def said_by(error: BaseException) -> str:
     """The class and the first words of an exception's message."""
     words = " ".join(str(error).split())[:WORDS_OF_A_MODEL]
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+    if words:
+        return f"{type(error).__name__}: {words}"
+    return type(error).__name__
 
 
 @dataclass
@@ -289,8 +298,14 @@ class Caller:
         except MonitorError:
             raise
         except Exception as error:
-            told = said_by(error) if self.says_why else type(error).__name__
-            kind = BadInput if self.model.flavour == "http" else UnansweredRows
+            if self.says_why:
+                told = said_by(error)
+            else:
+                told = type(error).__name__
+            if self.model.flavour == "http":
+                kind = BadInput
+            else:
+                kind = UnansweredRows
             raise self._error(f"raised {told}, called with {len(cells):,} rows", kind) from None
 
     def exactly(
@@ -302,12 +317,18 @@ class Caller:
         Source: E3.6.
         """
         model = loaded(self.model)
-        found = model.sum if isinstance(model, Summing) and baseline.dtype == np.float64 else None
+        found = None
+        if isinstance(model, Summing) and baseline.dtype == np.float64:
+            found = model.sum
         if found is None or found.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
             return None
         names = list(self.names)
-        order = [names.index(name) for name in found.names] if set(found.names) == set(names) else [*range(len(names))]
-        back, attributed = np.argsort(order), found.parts.beside(baseline[:, order])
+        if set(found.names) == set(names):
+            order = [names.index(name) for name in found.names]
+        else:
+            order = [*range(len(names))]
+        back = np.argsort(order)
+        attributed = found.parts.beside(baseline[:, order])
         return lambda rows: attributed(rows[:, order])[:, :, back]
 
     def _frame(self, cells: NDArray[Any]) -> pd.DataFrame:

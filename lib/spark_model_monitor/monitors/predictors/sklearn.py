@@ -45,7 +45,10 @@ def of_sklearn(model: Model) -> Predict:
 
     The labels are the output of predict.
     """
-    estimator = _unpickled(model) if model.name.lower().endswith(PICKLES) else opened(model)
+    if model.name.lower().endswith(PICKLES):
+        estimator = _unpickled(model)
+    else:
+        estimator = opened(model)
     for name in ("predict",) if model.labels else ("predict_proba", "decision_function", "predict"):
         scores = getattr(estimator, name, None)
         if scores is not None:
@@ -56,7 +59,9 @@ def of_sklearn(model: Model) -> Predict:
 
     def predict(frame: Any) -> Any:
         found = scores(frame if by_name else frame.to_numpy())
-        return found[:, 1] if name == "predict_proba" and found.shape[1] == 2 else found
+        if name == "predict_proba" and found.shape[1] == 2:
+            return found[:, 1]
+        return found
 
     return Summing(predict, partial(_sum_of, estimator))
 
@@ -69,7 +74,10 @@ def _sum_of(estimator: Any) -> Sum | None:
         booster = estimator.get_booster()
         best = booster.attr("best_iteration")  # the last iteration that it uses, if training stopped early
         return sum_of_booster(booster if best is None else booster[: int(best) + 1])
-    kind = type(estimator).__name__ if type(estimator).__module__.startswith("sklearn.") else ""
+    if type(estimator).__module__.startswith("sklearn."):
+        kind = type(estimator).__name__
+    else:
+        kind = ""
     names = tuple(getattr(estimator, "feature_names_in_", ()))
     classes = len(getattr(estimator, "classes_", ()))
     if kind in LINEAR:
@@ -81,7 +89,9 @@ def _sum_of(estimator: Any) -> Sum | None:
     )
     if is_boosted and estimator.init in (None, "zero"):
         leaves = Leaves.of(_tree(each, estimator.learning_rate) for each in estimator.estimators_.ravel())
-        return Sum(leaves, names, of_log_odds=classes == 2) if leaves else None
+        if leaves:
+            return Sum(leaves, names, of_log_odds=classes == 2)
+        return None
     if kind in FORESTS and estimator.n_outputs_ == 1:
         grown = getattr(estimator, "estimators_", [estimator])
         leaves = Leaves.of(_tree(each, 1 / len(grown), classes) for each in grown)
@@ -98,7 +108,9 @@ def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
     missing = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count)).astype(bool)
     below = np.nextafter(tree.threshold, np.inf)
     values = scale * (values[:, 1:] if classes == 2 else values)
-    left, right, columns = tree.children_left, tree.children_right, tree.feature
+    left = tree.children_left
+    right = tree.children_right
+    columns = tree.feature
     return Tree(left.tolist(), right.tolist(), columns.tolist(), below.tolist(), missing.tolist(), values)
 
 

@@ -23,10 +23,12 @@ Weighing: TypeAlias = Callable[[NDArray[np.intp], Held], Numbers]
 
 MOST_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
 AT_ONCE = 2**17  # conditions to process together: more would not stay in the cache, nor would their memory be reused
-LEAVES_TOGETHER, CONDITIONS_TOGETHER = 256, 2**12
+LEAVES_TOGETHER = 256
+CONDITIONS_TOGETHER = 2**12
 """Leaves and conditions that share tables by the bins of cells: small tables stay in a core's cache."""
 MOST_COLUMNS = 64  # on the path to a leaf, one bit each; with more, coalitions are used
-MOST_BITS, MOST_ENTRIES = 6, 2**21
+MOST_BITS = 6
+MOST_ENTRIES = 2**21
 """Limits of a leaf whose shares are looked up by what holds in a row, and of all leaves' tables: some 100 MB."""
 
 
@@ -92,7 +94,9 @@ class Leaves:
                     values.append(tree.values[node])
                     longest = max(longest, len(way))
                     continue
-                column, at, goes_left = tree.columns[node], tree.below[node], tree.missing_left[node]
+                column = tree.columns[node]
+                at = tree.below[node]
+                goes_left = tree.missing_left[node]
                 low, high, missing = way.get(column, (-inf, inf, True))
                 waiting.append((tree.left[node], {**way, column: (low, min(high, at), missing and goes_left)}))
                 waiting.append((tree.right[node], {**way, column: (max(low, at), high, missing and not goes_left)}))
@@ -109,7 +113,8 @@ class Leaves:
 
     def beside(self, baseline: Numbers) -> Attributing:
         """The function that attributes relative to the baseline rows."""
-        width, bins = self.low.shape[1], self._bins(baseline)
+        width = self.low.shape[1]
+        bins = self._bins(baseline)
         looked_up = width <= MOST_BITS and len(self.low) << width <= MOST_ENTRIES
         ways = [(block, block.weighings(block.held(bins), looked_up)) for block in self._blocks]
         together = looked_up and len(baseline) > 1
@@ -141,13 +146,17 @@ class Leaves:
     @cached_property
     def _blocks(self) -> list[_Block]:
         """Blocks of leaves, with the conditions that hold in each bin of all leaves."""
-        width, blocks = self.low.shape[1], []
+        width = self.low.shape[1]
+        blocks = []
         kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint64
         bits = (1 << np.arange(width, dtype=np.uint64)).astype(kind)
         step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // width)
         for start in range(0, len(self.low), step):
             own = slice(start, start + step)
-            columns, low, high, missing = self.columns[own], self.low[own], self.high[own], self.missing[own]
+            columns = self.columns[own]
+            low = self.low[own]
+            high = self.high[own]
+            missing = self.missing[own]
             is_free = (low == -inf) & (high == inf) & missing
             always = (is_free * bits).sum(axis=1, dtype=kind)
             by_column = []
@@ -258,8 +267,8 @@ def _weights(most: int) -> Numbers:
     sizes = range(most + 1)
     return np.array(
         [
-            [factorial(own - 1) * factorial(other) / factorial(own + other) if own else 0.0 for other in sizes]
-            for own in sizes
+            [factorial(size - 1) * factorial(other) / factorial(size + other) if size else 0.0 for other in sizes]
+            for size in sizes
         ]
     )
 

@@ -32,7 +32,8 @@ def of_xgboost(model: Model) -> Predict:
     """A booster; predicts as its objective defines, on one thread."""
     import xgboost
 
-    booster, content = xgboost.Booster(), _unpacked(model)
+    booster = xgboost.Booster()
+    content = _unpacked(model)
     if not content:  # on which xgboost 3 ends the process
         raise BadConfiguration(f"the model {model.name} is empty; save it again")
     require_shallow_json(model.name, content)
@@ -52,7 +53,10 @@ def of_xgboost(model: Model) -> Predict:
     names = booster.feature_names
 
     def predict(frame: Any) -> Any:
-        wanted = frame[names] if names and set(names) == set(frame.columns) else frame
+        if names and set(names) == set(frame.columns):
+            wanted = frame[names]
+        else:
+            wanted = frame
         return booster.inplace_predict(np.ascontiguousarray(wanted.to_numpy(), dtype=np.float32))
 
     return Summing(predict, partial(sum_of_booster, booster))
@@ -61,20 +65,25 @@ def of_xgboost(model: Model) -> Predict:
 def sum_of_booster(booster: Any) -> Sum | None:
     """The leaves of the trees, if one number is predicted from numbers only."""
     learner = json.loads(booster.save_raw("json"))["learner"]
-    of_log_odds, grown = SUMS.get(learner["objective"]["name"]), learner["gradient_booster"]
+    of_log_odds = SUMS.get(learner["objective"]["name"])
+    grown = learner["gradient_booster"]
     if of_log_odds is None or grown["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
         return None
     trees = grown["model"]["trees"]
     if any(any(tree["split_type"]) for tree in trees):
         return None
     leaves = Leaves.of(map(_tree, trees))
-    return Sum(leaves, tuple(booster.feature_names or ()), of_log_odds) if leaves else None
+    if leaves:
+        return Sum(leaves, tuple(booster.feature_names or ()), of_log_odds)
+    return None
 
 
 def _tree(tree: Any) -> Tree:
     at = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # for a leaf, its value
     goes_left = [bool(left) for left in tree["default_left"]]
-    left, right, columns = tree["left_children"], tree["right_children"], tree["split_indices"]
+    left = tree["left_children"]
+    right = tree["right_children"]
+    columns = tree["split_indices"]
     return Tree(left, right, columns, at.tolist(), goes_left, at[:, None])
 
 

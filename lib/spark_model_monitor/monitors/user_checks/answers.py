@@ -37,7 +37,9 @@ def matching_and_counted(served: Served, profile: Profile, matches: Mapping[str,
     """Rows that an analyzer served from PREDICATES counts, and those among which it does; None if it has none to judge."""
 
     def rows(predicate: str | None) -> int:
-        return profile.item_count if predicate is None else matches[predicate]
+        if predicate is None:
+            return profile.item_count
+        return matches[predicate]
 
     if not profile.item_count or (
         served.analyzer.name != "Size" and not (rows(served.counted) and rows(served.judged))
@@ -76,10 +78,17 @@ def deequ_moments(moments: Moments) -> Moments:
         return moments
     total = math.nan
     if not moments.nan and not (moments.positive_infinite and moments.negative_infinite):
-        total = math.inf if moments.positive_infinite else -math.inf
-    inside = [moments.minimum, moments.maximum] if moments.count else []
+        if moments.positive_infinite:
+            total = math.inf
+        else:
+            total = -math.inf
+    if moments.count:
+        inside = [moments.minimum, moments.maximum]
+    else:
+        inside = []
     ends = [-math.inf] * (moments.negative_infinite > 0) + inside + [math.inf] * (moments.positive_infinite > 0)
-    least, largest = min(ends, default=math.nan), math.nan if moments.nan else max(ends)
+    least = min(ends, default=math.nan)
+    largest = math.nan if moments.nan else max(ends)
     return replace(
         moments, count=rows_of(moments), sum=total, mean=math.nan, m2=math.nan, minimum=least, maximum=largest
     )
@@ -92,7 +101,9 @@ def rows_of(moments: Moments) -> int:
 
 def _nan_of(feature: FeatureProfile) -> int:
     """NaN among the cells. Moments of texts count what is not a number as NaN, which is present."""
-    return feature.moments.nan if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL else 0
+    if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL:
+        return feature.moments.nan
+    return 0
 
 
 def present_and_rows(feature: FeatureProfile) -> tuple[int, int]:
@@ -117,7 +128,8 @@ def registers_of(feature: FeatureProfile) -> DistinctRegisters:
 
 def types_of(feature: FeatureProfile) -> DataTypeCounts:
     """Deequ looks at the texts that cells of other types are cast to; NaN and Infinity are no numbers there."""
-    counts, moments = feature.data_types, feature.moments
+    counts = feature.data_types
+    moments = feature.moments
     if feature.column_type is ColumnType.FRACTIONAL and moments is not None:
         return DataTypeCounts(
             missing=moments.missing,

@@ -171,12 +171,17 @@ def _serve(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
 
 def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
     def name_of(condition: str | None) -> str | None:
-        return None if condition is None else predicates.setdefault(condition, f"check_{len(predicates)}")
+        if condition is None:
+            return None
+        return predicates.setdefault(condition, f"check_{len(predicates)}")
 
-    holds, where = criterion_of(analyzer), analyzer.where
+    holds = criterion_of(analyzer)
+    where = analyzer.where
     if holds is None:
         return Served(analyzer, Source.PREDICATES, name_of(where))
-    judged = f"({holds}) IS NOT NULL" if analyzer.name == "Compliance" else None
+    judged = None
+    if analyzer.name == "Compliance":
+        judged = f"({holds}) IS NOT NULL"
     if where is not None:
         holds = f"({where}) AND ({holds})"
         judged = f"({where}) AND {judged}" if judged else None
@@ -203,7 +208,9 @@ def quoted(column: str) -> str:
 def sql_text(text: str) -> str:
     """A text in Spark SQL, as a raw literal: the same whatever spark.sql.parser.escapedStringLiterals says."""
     parts = [f"r'{part}'" for part in text.split("'")]
-    return parts[0] if len(parts) == 1 else f"concat({', char(39), '.join(parts)})"
+    if len(parts) == 1:
+        return parts[0]
+    return f"concat({', char(39), '.join(parts)})"
 
 
 def _missing_columns(analyzers: Sequence[Analyzer], columns: Sequence[str]) -> list[str]:

@@ -79,7 +79,10 @@ class JsonCheck:
     data_type: str | None = None
 
     def __str__(self) -> str:
-        share = f" share of {self.data_type}" if self.data_type else ""
+        if self.data_type:
+            share = f" share of {self.data_type}"
+        else:
+            share = ""
         return f"{self.analyzer}{share} {self.assertion.text}"
 
 

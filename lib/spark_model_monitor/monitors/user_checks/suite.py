@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from spark_model_monitor.statistics.states.moments import Moments
 
 
-SUCCESS, WARNING, ERROR, FAILURE = "Success", "Warning", "Error", "Failure"
+SUCCESS = "Success"
+WARNING = "Warning"
+ERROR = "Error"
+FAILURE = "Failure"
 """Deequ's words: the first three are a check's status, Success and Failure a constraint's."""
 
 
@@ -83,10 +86,12 @@ class SuiteResults:
             "status": self.status,
             "constraints": [
                 {
-                    **asdict(each),
-                    "metric": each.metric if each.metric is not None and math.isfinite(each.metric) else None,
+                    **asdict(constraint),
+                    "metric": constraint.metric
+                    if constraint.metric is not None and math.isfinite(constraint.metric)
+                    else None,
                 }
-                for each in self.constraints
+                for constraint in self.constraints
             ],
         }
 
@@ -97,8 +102,14 @@ NOT_MET = "Value: {value} does not meet the constraint requirement!"  # Source: 
 def judged(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
     """fault: why there is no number."""
     failed = number is None or not check.assertion.holds(number)
-    message = fault if number is None else NOT_MET.format(value=java_double(number))
-    status = (ERROR if check.level is Level.ERROR else WARNING) if failed else SUCCESS
+    if number is None:
+        message = fault
+    else:
+        message = NOT_MET.format(value=java_double(number))
+    if failed:
+        status = ERROR if check.level is Level.ERROR else WARNING
+    else:
+        status = SUCCESS
     return ConstraintResult(
         check=check.hint or str(check),
         check_level=check.level.value,
@@ -135,15 +146,15 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
 def answers_of(found: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
     """The constraints as results, those of checks of level Error that don't hold as violations, and hints of level Warning."""
     results = []
-    for each in found.constraints:
-        if each.check_level == Level.ERROR.value:
-            finding = Finding(CheckStatus.PASSED, None, each.metric, decided_by=ASSERTION, component="deequ")
-            if each.constraint_status == FAILURE:
-                reason = each.constraint_message or "does not hold"
-                said = NOT_EXPECTED.format(f"{each.constraint}: {reason}")
+    for constraint in found.constraints:
+        if constraint.check_level == Level.ERROR.value:
+            finding = Finding(CheckStatus.PASSED, None, constraint.metric, decided_by=ASSERTION, component="deequ")
+            if constraint.constraint_status == FAILURE:
+                reason = constraint.constraint_message or "does not hold"
+                said = NOT_EXPECTED.format(f"{constraint.constraint}: {reason}")
                 violated = {"reason": reason, "change": f"is not met: {reason}", "description": said}
                 finding = finding.but(status=CheckStatus.VIOLATED, **violated)
-            results.append(finding.result(EXPECTATION, feature=each.constraint))
+            results.append(finding.result(EXPECTATION, feature=constraint.constraint))
     warned = (each for each in found.failed if each.check_level != Level.ERROR.value)
     hints = (
         Hint(hint="expectation", features=(), description=f"{each.constraint}: {each.constraint_message}")
@@ -172,12 +183,15 @@ def number_of(served: Served, profile: Profile, matches: Mapping[str, int], data
 
     Raises NoMetric where Deequ's metric is a failure, NeedsSecondScan if the states turn out not to answer it.
     """
-    name, columns = served.analyzer.name, served.analyzer.columns
+    name = served.analyzer.name
+    columns = served.analyzer.columns
     if served.source is Source.PREDICATES:
         counts = matching_and_counted(served, profile, matches)
         if counts is None:
             raise _empty(served.analyzer, profile)
-        return float(counts[0]) if name == "Size" else counts[0] / counts[1]
+        if name == "Size":
+            return float(counts[0])
+        return counts[0] / counts[1]
     if name == "Size":
         return float(profile.item_count)
     feature = profile.feature(columns[0])
@@ -204,19 +218,21 @@ def _share(feature: FeatureProfile, profile: Profile, data_type: str | None) -> 
     if data_type is None:
         present, rows = present_and_rows(feature)
         return present / rows
-    each = types_of(feature)
-    counts = (each.missing, each.fractional, each.integral, each.boolean, each.text)
-    return counts[DATA_TYPES.index(data_type)] / each.total
+    types = types_of(feature)
+    counts = (types.missing, types.fractional, types.integral, types.boolean, types.text)
+    return counts[DATA_TYPES.index(data_type)] / types.total
 
 
 def _quantile(served: Served, feature: FeatureProfile) -> float:
     """The first value whose rank is as near as the values' weights allow. Source: QuantileSummaries.query of Spark 3.5."""
-    wanted, error = served.analyzer.quantile or 0.0, served.analyzer.relative_error or 0.0
+    wanted = served.analyzer.quantile or 0.0
+    error = served.analyzer.relative_error or 0.0
     assert feature.moments is not None
     values, weights = with_extremes(sure_sketch(served, feature), feature.moments)
     if wanted <= error or len(values) == 1:
         return float(values[0])
-    ranks, off = np.cumsum(weights), int(weights.max()) // 2
+    ranks = np.cumsum(weights)
+    off = int(weights.max()) // 2
     near = np.flatnonzero(np.abs(ranks - math.ceil(wanted * int(ranks[-1]))) <= off)
     return float(values[near[0]] if len(near) and wanted < 1 - error else values[-1])
 
@@ -224,7 +240,8 @@ def _quantile(served: Served, feature: FeatureProfile) -> float:
 def _require_number(feature: FeatureProfile, profile: Profile) -> None:
     if feature.is_numeric or feature.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
         return
-    name, found = _name_in_deequ(feature.name, profile), {**_NESTED, **_OTHERS}.get(feature.column_type, "StringType")
+    name = _name_in_deequ(feature.name, profile)
+    found = {**_NESTED, **_OTHERS}.get(feature.column_type, "StringType")
     raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {found} instead!")
 
 
@@ -235,7 +252,10 @@ def _empty(analyzer: Analyzer, profile: Profile) -> NoMetric:
         analyzer.instance,
         f"List({column})" if "columns" in FORMS[analyzer.name].required else column or analyzer.expression,
     ]
-    where = f"Some({analyzer.where})" if analyzer.where else "None"
+    if analyzer.where:
+        where = f"Some({analyzer.where})"
+    else:
+        where = "None"
     options = ["List()"] * (analyzer.name == "Compliance") + ["None"] * (analyzer.name in _WITH_OPTIONS)
     shown = ",".join(each for each in [*of, analyzer.pattern, *numbers, where, *options] if each is not None)
     return NoMetric(f"Empty state for analyzer {analyzer.name}({shown}), all input values were NULL.")

@@ -131,8 +131,12 @@ class Trial:
     @property
     def window(self) -> Window | None:
         """From the start up to now."""
-        start = None if self.start is None else parse_time(self.start)
-        return None if start is None else Window(start, datetime.now(timezone.utc))
+        start = None
+        if self.start is not None:
+            start = parse_time(self.start)
+        if start is None:
+            return None
+        return Window(start, datetime.now(timezone.utc))
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ class TrialResult:
         """One row per metric."""
         import pandas as pd
 
-        return pd.DataFrame([each.plain() for each in self.document.metrics]).set_index("name")
+        return pd.DataFrame([metric.plain() for metric in self.document.metrics]).set_index("name")
 
     def report(self) -> Report:
         """A page that compares both."""
@@ -176,8 +180,12 @@ class TrialResult:
 
         Raises BadConfiguration if the folder has a trial with a different plan.
         """
-        storage, path = storage_of(output_path), join(output_path, Challenge.FILE_NAME)
-        before = Challenge.from_json(storage.read(path), path).plain() if storage.exists(path) else {}
+        storage = storage_of(output_path)
+        path = join(output_path, Challenge.FILE_NAME)
+        if storage.exists(path):
+            before = Challenge.from_json(storage.read(path), path).plain()
+        else:
+            before = {}
         now = self.document.plain()
         for name in ("metric", "planned_rows", "least_gain", "design"):
             if before and before[name] != now[name]:
@@ -262,8 +270,15 @@ def in_words(document: Challenge) -> str:
     """The verdict and every metric, as text for a terminal."""
     titles = ["metric", "champion", "challenger", "difference", "from", "to", "p"]
     rows = [
-        [each.name, each.champion, each.challenger, each.difference, *(each.interval or (None, None)), each.p]
-        for each in document.metrics
+        [
+            metric.name,
+            metric.champion,
+            metric.challenger,
+            metric.difference,
+            *(metric.interval or (None, None)),
+            metric.p,
+        ]
+        for metric in document.metrics
     ]
     return f"{printable(sentence_of(document))}\n\n{text_table(titles, rows)}"
 
@@ -282,12 +297,20 @@ class _Rows:
 
     def answers(self, plan: OutcomePlan) -> Answers:
         def column(name: str) -> Any:
-            return self.frame[name].to_numpy() if plan.is_regression else pa.array(self.frame[name], pa.string())
+            if plan.is_regression:
+                return self.frame[name].to_numpy()
+            return pa.array(self.frame[name], pa.string())
 
         keys = xxhash64_of_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
-        scores = self.frame["score"].to_numpy() if plan.with_scores else None
-        of_classes = self.of_classes.take(pa.array(self.frame["record"])) if plan.with_scores else None
-        predictions = column("prediction") if plan.with_predictions else None
+        scores = None
+        if plan.with_scores:
+            scores = self.frame["score"].to_numpy()
+        of_classes = None
+        if plan.with_scores:
+            of_classes = self.of_classes.take(pa.array(self.frame["record"]))
+        predictions = None
+        if plan.with_predictions:
+            predictions = column("prediction")
         return Answers(plan, column("label"), predictions, scores, keys, of_classes)
 
     def account(self) -> ChallengeSide:
@@ -301,15 +324,24 @@ class _Rows:
 
 def _rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Rows:
     """The labelled rows of one side."""
-    path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else name
-    word, truth = _word_of(data), None if ground_truth is None else _word_of(ground_truth)
+    if isinstance(data, (str, os.PathLike)):
+        path = os.fspath(data)
+    else:
+        path = name
+    word = _word_of(data)
+    truth = None
+    if ground_truth is not None:
+        truth = _word_of(ground_truth)
     in_records = ground_truth is not None and truth in ("json", "jsonl")  # as the merge expects them
     with_label = ground_truth is None or in_records
     if word in OF_CAPTURES:
         if word == "capture" and ground_truth is None:
             raise BadInput(f"{path}: captures have no labels; name them with --ground-truth, or give what a merge left")
         folder = TemporaryFolder()
-        source = _merged(path, ground_truth, str(folder.path), trial) if in_records else path
+        if in_records:
+            source = _merged(path, ground_truth, str(folder.path), trial)
+        else:
+            source = path
         found = _identified(_captured(source, trial, with_label=with_label), path, trial)
     elif in_records:
         raise BadInput(f"{path}: ground-truth records meet captures; give a table of labels with the ids of this table")
@@ -334,7 +366,9 @@ def _word_of(data: Data) -> str | None:
         raise BadConfiguration(
             "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
         )
-    return format_word_of(LocalEngine(), os.fspath(data)) if isinstance(data, (str, os.PathLike)) else None
+    if isinstance(data, (str, os.PathLike)):
+        return format_word_of(LocalEngine(), os.fspath(data))
+    return None
 
 
 def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
@@ -349,14 +383,16 @@ def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
 
 
 def _captured(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
-    engine, records = LocalEngine(), records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
+    engine = LocalEngine()
+    records = records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
     addresses = trial.label, trial.prediction, trial.probability
     decoder = LineDecoder(reading_of(trial.plan, *addresses, records, with_label=with_label))
     return read_line_outcomes(engine, list_captures(engine, path, trial.window), decoder)
 
 
 def _merged(captures: str, labels: Any, output_path: str, trial: Trial) -> str:
-    request, window = MergeRequest(captures, os.fspath(labels), output_path), trial.window
+    request = MergeRequest(captures, os.fspath(labels), output_path)
+    window = trial.window
     if window is not None:
         request = replace(request, first=hour_of(window.start), last=hour_of(window.end))
     merge(LocalEngine(), request)
@@ -365,7 +401,10 @@ def _merged(captures: str, labels: Any, output_path: str, trial: Trial) -> str:
 
 def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     """The rows with their ids, each id once. Raises BadInput if too many are refused, or an id has two answers."""
-    value = pa.float64() if trial.plan.is_regression else pa.string()
+    if trial.plan.is_regression:
+        value = pa.float64()
+    else:
+        value = pa.string()
     types = {"id": pa.string(), "place": pa.int64(), "label": value, "prediction": value}
     schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32(), "classes": OF_CLASSES})
     raw: Any = dataset.raw.mapped(partial(with_ids, dataset.decoder, schema), schema)
@@ -377,7 +416,8 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
     counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
     refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
-    frame, bad = frame[frame["reason"] == 0], sum(refused.values())
+    frame = frame[frame["reason"] == 0]
+    bad = sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
         told = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
         raise BadInput(f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({told}); {remedy(refused)}")
@@ -385,7 +425,8 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
         raise NoData(f"{path}: there are no answers to compare")
     frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
     frame = frame[["id", "label", "prediction", "score"]]
-    again, same = frame.duplicated("id"), frame.duplicated()
+    again = frame.duplicated("id")
+    same = frame.duplicated()
     if odd := int((again & ~same).sum()):
         raise BadInput(
             f"{path}: {odd:,} ids are there twice with different answers; keep one row of each, or name another id"
@@ -418,8 +459,11 @@ def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
 
 
 def _require_same_labels(answers: list[Answers], sides: list[_Rows]) -> None:
-    one, other = (each.labels for each in answers)
-    same = one == other if answers[0].plan.is_regression else alike(one, other)
+    one, other = (answer.labels for answer in answers)
+    if answers[0].plan.is_regression:
+        same = one == other
+    else:
+        same = alike(one, other)
     if apart := int((~same).sum()):
         raise BadInput(
             f"{apart:,} ids have one label at {sides[0].path} and another at {sides[1].path}; what was true is the same for both"
@@ -428,7 +472,8 @@ def _require_same_labels(answers: list[Answers], sides: list[_Rows]) -> None:
 
 def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str]:
     """Differences between the requests to both models, as sentences."""
-    rows, of_all = len(sides[1].frame), sum(len(side.frame) for side in sides)
+    rows = len(sides[1].frame)
+    of_all = sum(len(side.frame) for side in sides)
     if trial.share is not None:
         apart = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
         if 2 * normal_above(apart) < UNEVEN:
@@ -457,11 +502,13 @@ def _segments(data: Data, side: _Rows, gaps: NDArray[np.float64], trial: Trial) 
 
 def _asked(data: Data, trial: Trial) -> pd.DataFrame:
     """The inputs of a model, one row per id."""
-    inputs, is_captured = _inputs(data, trial, identified=True), _word_of(data) in OF_CAPTURES
+    inputs = _inputs(data, trial, identified=True)
+    is_captured = _word_of(data) in OF_CAPTURES
     taken = [f"c{place}" for place in range(len(inputs.names))] + ([inputs.reason] if inputs.reason else [])
     taken += [LINE] if is_captured else []
     frame = pa.Table.from_batches(cast("LocalPartitions", inputs.table).selected(taken, taken).batches()).to_pandas()
-    frame = frame[frame.pop(inputs.reason) == 0] if inputs.reason else frame
+    if inputs.reason:
+        frame = frame[frame.pop(inputs.reason) == 0]
     names = dict(zip(taken, inputs.names, strict=False))
     if is_captured:
         lines = frame.pop(LINE)

@@ -55,13 +55,18 @@ from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
 
-LEAST, FEWEST, PART, MOST = 9, 16, 3, 64
+LEAST = 9
+FEWEST = 16
+PART = 3
+MOST = 64
 """Number of commits in a baseline: with fewer than the least, the eight others can't show an outlier; all commits up to
 twice the fewest, above that a third, up to the most. Source: D4.2."""
 
 SET_ASIDE = 2  # number of other commits, the most distant for each feature, left out while looking for outliers
 STRAYING = ("missing", "ks", "location", "spread", "cell")  # standard normal scores
-GAPS, LATE = 8, 2  # a commit is late after twice the longest gap between commits, if this many gaps are known
+# a commit is late after twice the longest gap between commits, if this many gaps are known
+GAPS = 8
+LATE = 2
 NAMED = 5
 FEWEST_VALUES = 3  # of a column with a single value in each commit, and other values in other commits
 NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
@@ -92,16 +97,21 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     commits = commits_of(name)[-MOST_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
-    engine, above = job.engine, join(config.output_path, "2000/01/01/00")
+    engine = job.engine
+    above = join(config.output_path, "2000/01/01/00")
     last = max((window.time for window in read_alerts(above).windows), default="")
     found: list[tuple[_Window, Findings]] = []
     learnt = _learnt(config)
-    until = learnt.window.end if learnt is not None and learnt.window is not None else ""
+    if learnt is not None and learnt.window is not None:
+        until = learnt.window.end
+    else:
+        until = ""
     is_young = len(read_history(above).entries) < FEWEST and moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
-        first = (
-            [each for each in commits if moment(each.time) <= until] if last < until else commits[: _enough(commits)]
-        )
+        if last < until:
+            first = [commit for commit in commits if moment(commit.time) <= until]
+        else:
+            first = commits[: _enough(commits)]
         windows = [*_scanned(first, commits, engine, config, monitor)]
         if not windows:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
@@ -111,7 +121,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     learnt = _learnt(config)
     named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
     left_out = listed(named) or config.exclude_features_attribute
-    new = [each for each in commits if moment(each.time) > last]
+    new = [commit for commit in commits if moment(commit.time) > last]
     for window in _scanned(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
         known = known or read_baseline(window.config, monitor)
         found.append((window, _judged(window, with_history(known, window.config, monitor), monitor)))
@@ -131,7 +141,9 @@ def _name_of(config: JobConfig) -> str:
 
 def _enough(commits: Sequence[Commit]) -> int:
     """How many of the first commits form the baseline."""
-    return len(commits) if len(commits) < 2 * FEWEST else min(MOST, max(FEWEST, len(commits) // PART))
+    if len(commits) < 2 * FEWEST:
+        return len(commits)
+    return min(MOST, max(FEWEST, len(commits) // PART))
 
 
 def _baseline_path(config: JobConfig) -> str:
@@ -140,8 +152,12 @@ def _baseline_path(config: JobConfig) -> str:
 
 def _learnt(config: JobConfig) -> RunDescription | None:
     """The run description of the baseline from a table's own commits; None without one."""
-    run = run_before(_baseline_path(config)) if config.baseline is None else None
-    return document_of(run, RunDescription) if run is not None else None
+    run = None
+    if config.baseline is None:
+        run = run_before(_baseline_path(config))
+    if run is not None:
+        return document_of(run, RunDescription)
+    return None
 
 
 def _scanned(
@@ -165,7 +181,8 @@ def _scanned(
         )
         try:
             with read_source(engine, own) as data:
-                share, context = own.max_quarantined_share, context_of(own)
+                share = own.max_quarantined_share
+                context = context_of(own)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
         except (NoData, NotRecorded) as nothing:
             log.info("version %d: %s", commit.version, nothing)
@@ -176,7 +193,8 @@ def _scanned(
 def _judged(window: _Window, known: StoredBaseline | None, monitor: Monitor) -> Findings:
     """The verdict on a commit, published and added to the history."""
     config = window.config
-    decisions, since = decisions_for(config), violated_since(config)
+    decisions = decisions_for(config)
+    since = violated_since(config)
     findings = run_monitoring(window.rows, monitor, known, context=context_of(config), decisions=decisions, since=since)
     run = put_in_place(findings, config, reference_to_baseline(config, monitor))
     notify(findings, run, config)
@@ -194,12 +212,15 @@ def _learn(
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
         windows = [replace(window, rows=_without(window.rows, names)) for window in windows]
     together = _alike({place: window.rows for place, window in enumerate(windows)}, monitor)
-    kept = sum(windows[place].rows.ledger.kept for place in together.commits)
+    kept = sum(windows[commit].rows.ledger.kept for commit in together.commits)
     total = together.total
     baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), kept, kept), context=context)
     baseline.write(_baseline_path(config))
     for place, window in enumerate(windows):
-        known, end = together.beside(place) if len(windows) >= LEAST else None, window.config.end_time
+        known = None
+        if len(windows) >= LEAST:
+            known = together.beside(place)
+        end = window.config.end_time
         if known is not None and end is not None:
             earlier = read_history(window.config.output_path).before(moment(end)).rows()
             known = known.with_volume(end, earlier, window.config.start_time)
@@ -215,10 +236,10 @@ def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
     names = dict.fromkeys(name for features in reversed(by_name) for name in features)
     for name in names:
         features = [each[name] for each in by_name if name in each and each[name].num_present]
-        single = all(each.distinct is not None and round(each.distinct.estimate()) == 1 for each in features)
-        means = [each.moments.average for each in features if each.moments and each.moments.count]
+        single = all(feature.distinct is not None and round(feature.distinct.estimate()) == 1 for feature in features)
+        means = [feature.moments.average for feature in features if feature.moments and feature.moments.count]
         rises = len(means) == len(features) and all(one <= other for one, other in pairwise(means))
-        texts = {tuple(each.exact_domain or ()) for each in features}
+        texts = {tuple(feature.exact_domain or ()) for feature in features}
         if len(features) >= LEAST and ((rises and means[0] < means[-1]) or (single and len(texts) >= FEWEST_VALUES)):
             found.append(name)
     return found
@@ -235,13 +256,15 @@ def _alike(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _Tog
     hides another, then again with all that remain, so that no healthy commit is lost.
     """
     fitting = _Together(_most_common_schema(commits), monitor)
-    suspects = [place for place in fitting.commits if fitting.has_odd(place, aside=SET_ASIDE)]
+    suspects = [commit for commit in fitting.commits if fitting.has_odd(commit, aside=SET_ASIDE)]
     left = {place: each for place, each in fitting.commits.items() if place not in suspects}
     if len(left) < len(suspects):
         return fitting
     once_more = _Together(left, monitor)
-    back = {place: commits[place] for place in suspects if not once_more.has_odd(place, rows=commits[place])}
-    return _Together(dict(sorted({**left, **back}.items())), monitor) if back else once_more
+    back = {suspect: commits[suspect] for suspect in suspects if not once_more.has_odd(suspect, rows=commits[suspect])}
+    if back:
+        return _Together(dict(sorted({**left, **back}.items())), monitor)
+    return once_more
 
 
 def _most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
@@ -275,14 +298,15 @@ class _Together:
 
     @cached_property
     def total(self) -> Profile:
-        states: list[Profile] = [each.state for each in self.commits.values()]
+        states: list[Profile] = [commit.state for commit in self.commits.values()]
         return reduce(add, states)
 
     @cached_property
     def others(self) -> Mapping[int, QualityBaseline]:
         """For each commit, the others combined."""
-        states = [each.state for each in self.commits.values()]
-        before, after = list(accumulate(states, add)), list(accumulate(reversed(states), add))[::-1]
+        states = [commit.state for commit in self.commits.values()]
+        before = list(accumulate(states, add))
+        after = list(accumulate(reversed(states), add))[::-1]
         found = {}
         for at, place in enumerate(self.commits):
             sides = [*before[at - 1 : at][:1], *after[at + 1 : at + 2]]
@@ -307,7 +331,10 @@ class _Together:
         """The others as a baseline, with their variation; None if there are none. aside: how many of the most distant
         ones are left out of the variation, by feature.
         """
-        known = self.others.get(place) if place in self.commits else self._known(self.total)
+        if place in self.commits:
+            known = self.others.get(place)
+        else:
+            known = self._known(self.total)
         if known is None:
             return None
         past: Past = reduce(merge_histories, (raw for each, raw in self.raw.items() if each != place), {})
@@ -351,7 +378,10 @@ def _in_a_line(
         return f"Completed: no commit since version {commits[-1].version}.", ExitStatus.COMPLETED
     odd = [(window.commit, findings) for window, findings in found if findings.count]
     told = [f"{moment(commit.time)} ({', '.join(_changed(findings))})" for commit, findings in odd]
-    more = f" and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
+    if len(odd) > NAMED:
+        more = f" and {len(odd) - NAMED} more"
+    else:
+        more = ""
     counted = f"{len(found)} commit{'s' if len(found) > 1 else ''}, {len(odd)} with violations"
     outcomes = [findings.outcome for _, findings in found]
     unsure = outcomes.count(Outcome.CANNOT_TELL)
@@ -359,7 +389,10 @@ def _in_a_line(
         counted += f", {unsure} that can't tell"
     status = exit_status(worst_outcome(outcomes), config.fails_on)
     if not odd:
-        learning = f"; verdicts begin with {LEAST}" if len(found) < LEAST and found[0][1].known is None else ""
+        if len(found) < LEAST and found[0][1].known is None:
+            learning = f"; verdicts begin with {LEAST}"
+        else:
+            learning = ""
         return f"Completed: {counted}{learning}.", status
     return f"CompletedWithViolations: {counted}: {', '.join(told[:NAMED])}{more}.", status
 

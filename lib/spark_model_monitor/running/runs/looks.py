@@ -66,7 +66,11 @@ def looks_of(length: timedelta, every: timedelta) -> int:
 def share_of_look(length: timedelta, every: timedelta, *, is_last: bool) -> float:
     """The part of the window's budget for one look, or for the verdict on the whole window."""
     looks = looks_of(length, every)
-    return 1.0 if not looks else 1 - SHARE if is_last else SHARE / looks
+    if not looks:
+        return 1.0
+    if is_last:
+        return 1 - SHARE
+    return SHARE / looks
 
 
 def with_budget(known: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
@@ -83,7 +87,9 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
 
     Raises BadConfiguration without a window around the look; and what a scan raises.
     """
-    config, window, until = job.config, window_of(job.config), job.config.look_until
+    config = job.config
+    window = window_of(job.config)
+    until = job.config.look_until
     if window is None or until is None or config.look_every is None or not window.start < until < window.end:
         raise BadConfiguration("look_until has to be a time within a window, and look_every how often it is looked at")
     engine = job.engine
@@ -102,7 +108,10 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     rows: Baseline | None = None
     try:
         rows = _scanned(engine, config, monitor, known, (time_of(since) if since else window.start, until))
-        state = rows.state if state is None else state + rows.state
+        if state is None:
+            state = rows.state
+        else:
+            state = state + rows.state
     except NoData:
         if state is None:
             return completed(), ExitStatus.COMPLETED
@@ -111,7 +120,12 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
         state = rows.state
     if isinstance(state, Profile):
         state = known.required_numbers.read(state)
-    ledger, runs = (rows.ledger, rows.runs) if rows else (Ledger((), 0, 0), ())
+    if rows:
+        ledger = rows.ledger
+        runs = rows.runs
+    else:
+        ledger = Ledger((), 0, 0)
+        runs = ()
     ledger = replace(ledger, newest=ledger.newest or newest)  # without new data, the age of the newest row matters
     current = Baseline(monitor, state, monitor.metrics(state), ledger, context=context, runs=runs)
     findings = run_monitoring(
@@ -183,10 +197,13 @@ def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, S
     """The last look at the window with this start: the end of its data, its states, the time of the newest row, and the
     number of violations."""
     run = run_before(folder)
-    described = document_of(run, RunDescription) if run is not None else None
+    described = None
+    if run is not None:
+        described = document_of(run, RunDescription)
     if run is None or described is None or described.window is None or described.window.start != moment(start):
         return "", None, None, 0
-    storage, path = storage_of(run.folder), join(run.folder, LEDGER)
+    storage = storage_of(run.folder)
+    path = join(run.folder, LEDGER)
     newest = json_text.load(storage.read(path), path).get("newest")
     state = state_below(run.folder, storage, monitor)
     return described.window.end, state, newest and time_of(newest), described.violations or 0

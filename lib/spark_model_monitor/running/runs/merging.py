@@ -136,16 +136,22 @@ def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Docum
     windows = [each.window for each in found if each.window is not None]
     rows = [each.rows for each in found if each.rows is not None]
     names = [(each.model, each.schedule) for each in found]
-    models, schedules = ({*side} for side in zip(*names, strict=True)) if len(found) == len(paths) else ((), ())
-    window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows)) if windows else None
+    models: set[str | None] = set()
+    schedules: set[str | None] = set()
+    if len(found) == len(paths):
+        models = {model for model, _ in names}
+        schedules = {schedule for _, schedule in names}
+    window = None
+    if windows:
+        window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows))
     read_by = [each.read_by for each in found]
     settings = (getattr(document, "monitoring_config", None) for document in documents)
     return RunDescription(
         job="merge-states",
         analysis_type=monitor.ANALYSIS_TYPE.value,
         window=window if len(windows) == len(paths) else None,
-        model=min(models) if len(models) == 1 else None,
-        schedule=min(schedules) if len(schedules) == 1 else None,
+        model=next(iter(models)) if len(models) == 1 else None,
+        schedule=next(iter(schedules)) if len(schedules) == 1 else None,
         baseline_run_id=None,
         product=__version__,
         settings=next(filter(None, settings), MonitoringConfig()),
@@ -158,13 +164,18 @@ def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Docum
 def _description(path: str) -> RunDescription | None:
     """The run description at a path; None for a run of a release without run.json."""
     run = current_run(path)
-    return document_of(run, RunDescription) if run else None
+    if run:
+        return document_of(run, RunDescription)
+    return None
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     """Apply a user's edits of the constraints at `path` to the merge, whose own copy stays as suggested."""
-    run, name = current_run(path), suggested.FILE_NAME
-    edited = edited_file(name, path, run) if run is not None and name in run.digests else None
+    run = current_run(path)
+    name = suggested.FILE_NAME
+    edited = None
+    if run is not None and name in run.digests:
+        edited = edited_file(name, path, run)
     if run is None or edited is None:
         return
     before, after = (json.loads(storage_of(each).read(each)) for each in (join(run.folder, name), edited))
@@ -199,11 +210,11 @@ def _sum(paths: Sequence[str]) -> Any:
     """
     total: Any = read_state(paths[0])
     for path in counted(paths[1:], len(paths) - 1, "runs"):
-        other = read_state(path)
-        if type(other) is not type(total):
-            raise BadState(f"{path} can't be added to {paths[0]}: it has a {other.KIND!r} and not a {total.KIND!r}")
+        state = read_state(path)
+        if type(state) is not type(total):
+            raise BadState(f"{path} can't be added to {paths[0]}: it has a {state.KIND!r} and not a {total.KIND!r}")
         try:
-            both = total + other
+            both = total + state
         except BadState as fault:
             raise BadState(f"{path} can't be added to {paths[0]}: {fault}") from fault
         if isinstance(total, Profile):

@@ -134,7 +134,7 @@ def _placed(
             block = replace(block, cards=tuple(replace(card, hours=hours.get(card.of or card.name)) for card in cards))
         elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
             lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
-            count = max(len(each.values) for each in hours.values())
+            count = max(len(hour.values) for hour in hours.values())
             block = replace(block, columns=(*block.columns, Column(f"{count} windows")), lines=tuple(lines))
         blocks.append(block)
     return replace(section, blocks=tuple(blocks))
@@ -154,17 +154,27 @@ def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
             ("only if the change is wanted: have it no alarm", f"spark-model-monitor accept FOLDER {name}"),
         ]
-        first = f"First look at where {whose(bad[0])[0]} comes from" if changed and unit == "feature" else _OF_MODEL
+        if changed and unit == "feature":
+            first = f"First look at where {whose(bad[0])[0]} comes from"
+        else:
+            first = _OF_MODEL
         note = f"{first}. In the commands FOLDER is the folder of this page"
         yield PageSection("What to do next", (table_of(("to", "run"), steps),), note=note)
 
 
 def _with_context(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
-    since, window = card.since, described.window
+    since = card.since
+    window = described.window
     if since and window:
-        start, length = time_of(window.start), time_of(window.end) - time_of(window.start)
+        start = time_of(window.start)
+        length = time_of(window.end) - time_of(window.start)
         place = round((start - time_of(since)) / length) + 1
-        unit = "hour" if length == timedelta(hours=1) else "day" if length == timedelta(days=1) else "window"
+        if length == timedelta(hours=1):
+            unit = "hour"
+        elif length == timedelta(days=1):
+            unit = "day"
+        else:
+            unit = "window"
         since = f"since {since_text(since, window)}, {_ordinal(place)} {unit}"
     elif window and not since:
         since = "since this window"
@@ -173,7 +183,10 @@ def _with_context(card: Card, described: RunDescription, hints: Sequence[Hint]) 
 
 
 def _ordinal(number: int) -> str:
-    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    if 10 < number % 100 < 14:
+        ending = "th"
+    else:
+        ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number:,}{ending}"
 
 
@@ -229,7 +242,10 @@ class AsTables(ABC):
         import pyarrow as pa
 
         table = self.to_pandas()
-        named = table if table.index.name is None else table.reset_index()
+        if table.index.name is None:
+            named = table
+        else:
+            named = table.reset_index()
         return pa.Table.from_pylist(_plain(named))
 
     def to_polars(self) -> Any:

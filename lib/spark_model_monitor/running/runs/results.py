@@ -130,7 +130,9 @@ class Baseline(AsTables):
     @cached_property
     def variation(self) -> Any:
         """How the parts of the data vary. None if it was not computed."""
-        return self.monitor.variation(self.state, self.runs) if any(each.runs for each in self.runs) else None
+        if any(run.runs for run in self.runs):
+            return self.monitor.variation(self.state, self.runs)
+        return None
 
     def sample(self) -> Sample:
         """What a monitor judges."""
@@ -148,7 +150,9 @@ class Baseline(AsTables):
 
     def stored_for(self, monitor: Monitor) -> StoredBaseline:
         """What a monitor knows about this baseline for comparing later data."""
-        return self._stored if monitor == self.monitor else self._store_for(monitor)
+        if monitor == self.monitor:
+            return self._stored
+        return self._store_for(monitor)
 
     @cached_property
     def _stored(self) -> StoredBaseline:
@@ -399,7 +403,9 @@ class Findings(AsTables):
 
     def _counted(self) -> str:
         counted = f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
-        return f"{counted}, cannot tell" if self.outcome is Outcome.CANNOT_TELL else counted
+        if self.outcome is Outcome.CANNOT_TELL:
+            return f"{counted}, cannot tell"
+        return counted
 
     def _repr_html_(self) -> str:
         return f"<p>{self._counted()}</p>" + self.report().part
@@ -502,9 +508,12 @@ class Findings(AsTables):
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or session_at_hand()):
-            around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
-            is_shown_differently = around != NOTHING_AROUND or (self.current.context.report and described.deequ)
-            shown = report_files(self._page(described, around)) if is_shown_differently else {}
+            around = NOTHING_AROUND
+            shown = {}
+            if self.current.context.report:
+                around = _around(path, described, files[SUMMARY])
+            if around != NOTHING_AROUND or (self.current.context.report and described.deequ):
+                shown = report_files(self._page(described, around))
             return publish(files, path, shown=shown)
 
 

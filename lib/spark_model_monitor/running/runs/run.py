@@ -151,7 +151,9 @@ def run_baseline(
     open_again: Any = nullcontext
     if not isinstance(data, Dataset):
         open_again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
-    source = None if isinstance(data, Iterator) else _Source(data, open_again)
+    source = None
+    if not isinstance(data, Iterator):
+        source = _Source(data, open_again)
 
     def profile(dataset: Dataset) -> Baseline:
         require_columns(dataset.names)  # in a window, an extra column is a violation
@@ -362,7 +364,10 @@ class _Reading:
 
     def _run_on(self, engine: str, use: Callable[[Dataset], Result]) -> Result:
         """Releases the resources of reading afterwards, unless the data set is the caller's."""
-        names = self.baseline.names if self.baseline is not None else ()
+        if self.baseline is not None:
+            names = self.baseline.names
+        else:
+            names = ()
         dataset = read_data(
             self.data,
             self.dataset_format,
@@ -382,7 +387,10 @@ class _Reading:
             warn_of_nan_texts(scanned.state)
         context = self.context
         if context is None:
-            context = NOBODY_SAID if self.window is None else RunContext(self.window.start, self.window.end)
+            if self.window is None:
+                context = NOBODY_SAID
+            else:
+                context = RunContext(self.window.start, self.window.end)
         return _describe(self.monitor, scanned, ledger, context), dataset
 
     def _scan_until_read(
@@ -404,12 +412,16 @@ class _Reading:
             return self._scan_until_read(with_other_columns, measures, None, scans)
         dataset.require_one_layout(scanned.rows)
         # A scan shows which records are unusable, and the next one leaves them out
-        usable = self.monitor.reject_unusable(scanned, dataset, self.baseline) if scans > 1 else None
+        usable = None
+        if scans > 1:
+            usable = self.monitor.reject_unusable(scanned, dataset, self.baseline)
         if usable is not None:
             log.warning("some records have values that this monitor can't use; scanning again without them")
             return self._scan_until_read(usable, measures, checks, scans - 1)
         ledger = dataset.ledger(scanned.rows)
-        quarantine = _quarantine(dataset, ledger, self.output_path) if self.output_path else None
+        quarantine = None
+        if self.output_path:
+            quarantine = _quarantine(dataset, ledger, self.output_path)
         _require_enough(ledger, self.max_quarantined_share, quarantine)
         return scanned, ledger, dataset
 
@@ -432,8 +444,13 @@ class _Comparison:
     output_path: str | None
 
     def scan_and_judge(self, reading: _Reading, dataset: Dataset) -> Findings:
-        names = self.baseline.names if self.baseline is not None else None
-        matched = dataset if names is None else dataset.matching(names, exact=self.monitor.exact_columns)
+        names = None
+        if self.baseline is not None:
+            names = self.baseline.names
+        if names is None:
+            matched = dataset
+        else:
+            matched = dataset.matching(names, exact=self.monitor.exact_columns)
         measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
         current, as_read = reading.scan(matched, measures)
         return self.judge(replace(current, layout=_layout(dataset, current.ledger)), as_read)
@@ -473,7 +490,9 @@ class _Comparison:
             return ()
         from spark_model_monitor.documents.alerts import ended
 
-        start = moment(self.window_start) if self.window_start is not None else None
+        start = None
+        if self.window_start is not None:
+            start = moment(self.window_start)
         return ended(check_results, self.violated_since, start)
 
 
@@ -518,7 +537,10 @@ def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
 
 def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
     """The result of a scan as a baseline, with everything computed from it."""
-    metrics = scanned.metrics() if scanned.metrics else monitor.metrics(scanned.state)
+    if scanned.metrics:
+        metrics = scanned.metrics()
+    else:
+        metrics = monitor.metrics(scanned.state)
     checks = scanned.checks() if scanned.checks else None
     rule_results = scanned.judged() if scanned.judged else None
     return Baseline(
@@ -551,7 +573,10 @@ def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str | Non
 def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
     """A run rests on the accepted records, and is valid only if few were refused."""
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
-    where = f"; they are in {quarantine}" if quarantine else ""
+    if quarantine:
+        where = f"; they are in {quarantine}"
+    else:
+        where = ""
     if ledger.quarantined_share > max_quarantined_share:
         sentence = (
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
@@ -563,6 +588,12 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
     if ledger.quarantined:
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if not ledger.kept:
-        of = f" in {ledger.files[0].path}" if len(ledger.files) == 1 else ""
-        outside = f"; {ledger.outside_window:,} lie outside the window" if ledger.outside_window else ""
+        if len(ledger.files) == 1:
+            of = f" in {ledger.files[0].path}"
+        else:
+            of = ""
+        if ledger.outside_window:
+            outside = f"; {ledger.outside_window:,} lie outside the window"
+        else:
+            outside = ""
         raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}{outside}")

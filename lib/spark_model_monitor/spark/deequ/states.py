@@ -120,7 +120,8 @@ class Evidence:
 
         Raises NeedsSecondScan if values were dropped, or the sketch is less precise than requested.
         """
-        name, deequ = served.analyzer.name, self.deequ
+        name = served.analyzer.name
+        deequ = self.deequ
         if served.source is Source.PREDICATES:
             return self._counted(served)
         if name == "Size":
@@ -131,19 +132,22 @@ class Evidence:
         match name:
             case "Completeness":
                 present, rows = present_and_rows(feature)
-                return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none) if rows else None
+                if rows:
+                    return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none)
+                return None
             case "ApproxCountDistinct":
                 return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(registers_of(feature).words()))
             case "DataType":
-                found = types_of(feature)
-                counts = found.missing, found.fractional, found.integral, found.boolean, found.text
+                types = types_of(feature)
+                counts = types.missing, types.fractional, types.integral, types.boolean, types.text
                 return deequ["analyzers.DataTypeHistogram"](*counts)
         if feature.moments is None or feature.vectors is not None or not rows_of(feature.moments):
             return None
         return self._of_numbers(served, feature, feature.moments)
 
     def _of_numbers(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
-        deequ, found = self.deequ, deequ_moments(moments)
+        deequ = self.deequ
+        found = deequ_moments(moments)
         match served.analyzer.name:
             case "Mean":
                 return deequ["analyzers.MeanState"](found.sum, found.count)
@@ -203,7 +207,8 @@ class CheckMetrics:
         Spark job each over their counts by value; a second scan starts Deequ's own jobs.
         """
         states = self._deequ["analyzers.InMemoryStateProvider"]()
-        answered, rescanned = [], []
+        answered = []
+        rescanned = []
         for analyzer, java in required:
             served = self._plan.served[analyzer]
             self._sources[java.toString()] = served.source
@@ -239,7 +244,9 @@ class CheckMetrics:
 
     def _name_in_deequ(self, served: Served) -> str:
         columns = served.analyzer.columns
-        return self._aliases.get(columns[0], columns[0]) if columns else ""
+        if columns:
+            return self._aliases.get(columns[0], columns[0])
+        return ""
 
     def _scan_again(self, analyzers: Sequence[Any], frame: DataFrame | None) -> None:
         """A scan of Deequ's own. If Spark refuses it, its analyzers fail and the others are kept."""

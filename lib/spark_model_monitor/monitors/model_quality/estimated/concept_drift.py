@@ -44,7 +44,9 @@ METRIC = "label_given_score"
 DRAWS = 400  # of labels; enough for the covariance of the two sums that are tested
 FEWEST_UNCERTAIN = 25.0
 """Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
-MOVED, MUCH = 1.95, 0.05  # Kolmogorov's critical value at 0.001, and the smallest distance worth reporting
+# Kolmogorov's critical value at 0.001, and the smallest distance worth reporting
+MOVED = 1.95
+MUCH = 0.05
 
 CHANGED = "is another one: {seen}"
 APART = "{metric} is {real}, and {told} was to be expected"
@@ -115,14 +117,17 @@ def drift_of(
     change most. Their covariance comes from labels drawn on either side, so that a small baseline counts as such.
     Source: Hotelling 1931, "The generalization of Student's ratio".
     """
-    random, known, cells = np.random.default_rng(seed), compact(reference), Cells.of(window)
-    calibration, truth = (
-        Calibration.of(known),
-        Calibration.of(known, prior=0.5),
-    )  # without a miss it is not certainly right
+    random = np.random.default_rng(seed)
+    known = compact(reference)
+    cells = Cells.of(window)
+    # without a miss it is not certainly right
+    calibration = Calibration.of(known)
+    truth = Calibration.of(known, prior=0.5)
     few = cells.pooled()
-    rows, likely = few.rows.sum(axis=0), truth(few.scores)
-    rows_known, of_known = known.negatives + known.positives, truth(known.scores)
+    rows = few.rows.sum(axis=0)
+    likely = truth(few.scores)
+    rows_known = known.negatives + known.positives
+    of_known = truth(known.scores)
     freedom = min(*(uncertain_rows(reference, side) / groups for side in (reference, window)), DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
@@ -139,8 +144,14 @@ def drift_of(
     promise = calibration(few.scores)
     of_flips = _sums(rows * (1 - promise), rows, promise)
     known_by = float(of_flips @ inverse @ of_flips)
-    error = 1 / math.sqrt(known_by) if known_by > 0 else math.inf
-    flips = float(of_flips @ inverse @ apart) * error * error if known_by > 0 else 0.0
+    if known_by > 0:
+        error = 1 / math.sqrt(known_by)
+    else:
+        error = math.inf
+    if known_by > 0:
+        flips = float(of_flips @ inverse @ apart) * error * error
+    else:
+        flips = 0.0
     critical = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
     smallest = max((critical + POWER) * error, LEAST_EFFECT + POWER * error)
     return ConceptDrift(p, flips, float(apart[0] / rows.sum()), min(smallest, 1.0))
@@ -192,7 +203,10 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
         return _finding(CheckStatus.VIOLATED, before, now, **texts, **numbers)
     lost = values_of(before)[metric] - told
     half = (apart[1] - apart[0]) / 2
-    reason = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
+    if lost > half:
+        reason = COST.format(points=100 * lost, metric=metric)
+    else:
+        reason = HELD
     if not is_moved:
         reason = AS_IT_WAS
     reason += UNSEEN.format(smallest=drift.smallest)
@@ -211,8 +225,8 @@ def likeness_of(now: Scored) -> float:
 
 
 def _finding(status: CheckStatus, before: Scored, now: Scored, **members: object) -> CheckResult:
-    found = Finding(status, 0.0, n=before.rows, m=now.rows, **members)  # type: ignore[arg-type]
-    return found.result(CONCEPT_DRIFT, metric=METRIC)
+    finding = Finding(status, 0.0, n=before.rows, m=now.rows, **members)  # type: ignore[arg-type]
+    return finding.result(CONCEPT_DRIFT, metric=METRIC)
 
 
 def _headline(before: Scored, now: Scored) -> tuple[str, float, float, tuple[float, float]]:
@@ -222,15 +236,18 @@ def _headline(before: Scored, now: Scored) -> tuple[str, float, float, tuple[flo
     reference = [known for known, _ in sides_of(before, now)]
     if isinstance(now, BinaryEvidence):
         metric, binary = _by_threshold(now)
-        cells, believed = [binary], of_two()
+        cells = [binary]
+        believed = of_two()
     else:
         cells = [Cells.of(here) for _, here in sides_of(before, now)]
-        metric, believed = "macro_auc", of_many((), np.zeros(len(cells), np.int64))
+        metric = "macro_auc"
+        believed = of_many((), np.zeros(len(cells), np.int64))
     expected = expected_of(cells, reference, believed)
     told, real = (values_of(each)[metric] for each in (expected, now))
     drawn = differences(cells, reference, believed, {metric: told})[metric]
     drawn = drawn[np.isfinite(drawn)]
-    middle, reach = real - told - float(drawn.mean()), 1.96 * float(drawn.std())
+    middle = real - told - float(drawn.mean())
+    reach = 1.96 * float(drawn.std())
     return metric, real, told, (middle - reach, middle + reach)
 
 
@@ -241,7 +258,10 @@ def _by_threshold(now: BinaryEvidence) -> tuple[str, Cells]:
     above = np.cumsum(total[::-1])[::-1] - total  # rows with a higher score
     taken = np.clip(now.matrix[:, 1].sum() - above, 0, total).astype(np.int64)
     right = float((now.scores.positives * np.divide(taken, total)).sum())
-    metric = "accuracy" if abs(right - now.true_positives) < 1 + total[(taken > 0) & (taken < total)].sum() else "auc"
+    if abs(right - now.true_positives) < 1 + total[(taken > 0) & (taken < total)].sum():
+        metric = "accuracy"
+    else:
+        metric = "auc"
     return metric, Cells(now.scores.scores, np.stack([total - taken, taken]))
 
 

@@ -55,7 +55,8 @@ class Cells:
 
     def evidence(self, positives: NDArray[Any], classes: tuple[str, ...] = ("0", "1")) -> BinaryEvidence:
         """The evidence if so many rows of each cell, or fractions of them, are positive. positives: shaped as rows."""
-        hits, rows = positives.sum(axis=0), self.rows.sum(axis=0)
+        hits = positives.sum(axis=0)
+        rows = self.rows.sum(axis=0)
         matrix = np.stack([self.rows.sum(axis=1) - positives.sum(axis=1), positives.sum(axis=1)])
         counts = ScoreCounts(self.scores, rows - hits, hits)
         return BinaryEvidence(matrix, classes, counts, _probability_sums(self.scores, rows, hits))
@@ -71,7 +72,7 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
     bins = np.searchsorted(EDGES, scores, side="left")
     by_bin = [np.bincount(bins, each, minlength=CALIBRATION_BINS) for each in (rows, hits, rows * scores)]
     sums = np.zeros((len(NAMES), BLOCKS))
-    sums[:, 0] = np.concatenate([[each.sum() for each in losses], *by_bin])
+    sums[:, 0] = np.concatenate([[loss.sum() for loss in losses], *by_bin])
     return BlockSums(NAMES, sums)
 
 
@@ -174,7 +175,9 @@ def differences(
     costs: Mapping[str, float] | None = None,
 ) -> dict[str, Numbers]:
     """Realised minus estimated value of each metric in each draw, if only noise parts them; NaN where undefined."""
-    random, few, known = np.random.default_rng(SEED), [each.pooled() for each in cells], [*map(compact, reference)]
+    random = np.random.default_rng(SEED)
+    few = [cell.pooled() for cell in cells]
+    known = [*map(compact, reference)]
     truths = [*map(Calibration.of, known)]
     found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
@@ -209,11 +212,19 @@ def values_of(
 
 def _estimate(name: str, value: float, apart: Numbers, expected: BinaryEvidence | MulticlassEvidence) -> Estimate:
     drawn = apart[np.isfinite(apart)]
-    error = float(np.sqrt(np.mean(drawn * drawn))) if len(drawn) > REPEATS / 2 else math.nan
-    usual = METRICS[expected.PROBLEM_TYPE].get(name)(expected) if name != BUSINESS_VALUE else None
+    if len(drawn) > REPEATS / 2:
+        error = float(np.sqrt(np.mean(drawn * drawn)))
+    else:
+        error = math.nan
+    usual = None
+    if name != BUSINESS_VALUE:
+        usual = METRICS[expected.PROBLEM_TYPE].get(name)(expected)
     if isinstance(usual, FractionEstimate):
         certain = not error or not 0 < value < 1
-        trials = usual.trials if certain else value * (1 - value) / error**2
+        if certain:
+            trials = usual.trials
+        else:
+            trials = value * (1 - value) / error**2
         return FractionEstimate(value, round(usual.n), trials, METHOD, usual.bound, usual.units or usual.n)
     scale = Scale.LINEAR if usual is None else usual.scale
     rows = round(expected.matrix.sum().item())

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]  # shape (rows,), the bin of each
 
-BINS, MOST_TEXTS = 10, 20  # per feature: for numbers with about equal rows, for texts the most frequent ones
-ROUNDS, STEPS = 50, 24  # of raking, and points on the path from known to later rows
+# per feature: for numbers with about equal rows, for texts the most frequent ones
+BINS = 10
+MOST_TEXTS = 20
+# of raking, and points on the path from known to later rows
+ROUNDS = 50
+STEPS = 24
 FEWEST_ROWS = 100
 FEWEST_ALIKE = 30.0  # effective number of known rows that resemble later ones; with fewer, no result
 SHOWN = 3  # features in a sentence
@@ -61,7 +65,10 @@ class LossByFeature:
             return f"{reason} No feature's shift explains a loss."
         parts = [f"{name} {100 * part:+.1f}" for name, part in [*self.by_feature.items()][:SHOWN]]
         rest = sum([*self.by_feature.values()][SHOWN:])
-        others = [f"all others {100 * rest:+.1f}"] if len(self.by_feature) > SHOWN else []
+        if len(self.by_feature) > SHOWN:
+            others = [f"all others {100 * rest:+.1f}"]
+        else:
+            others = []
         others += [f"what no feature explains by itself {100 * self.together:+.1f}"] if self.together else []
         whole = f"{100 * (self.after - self.before):+.1f} points"
         return f"{reason} The loss of {whole} by feature: {', '.join(parts + others)}."
@@ -129,7 +136,8 @@ def loss_by_feature(
             raise BadInput(f"there are {rows:,} {side} rows; to tell features apart takes {FEWEST_ROWS:,}")
     binned = [_places(known[name], later[name]) for name in names]
     exponents = _raked([here for here, _ in binned], [_shares(*sides) for sides in binned])
-    parts, weights = _parts(losses, exponents), _weights(sum(exponents, np.zeros(len(losses))))
+    parts = _parts(losses, exponents)
+    weights = _weights(sum(exponents, np.zeros(len(losses))))
     ordered = sorted(zip(names, parts.tolist(), strict=True), key=lambda each: -abs(each[1]))
     before = float(losses.mean())
     explained = before + float(parts.sum())
@@ -150,7 +158,10 @@ def _places(known: Any, later: Any) -> tuple[Places, Places]:
     if pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known):
         sides = [np.asarray(_numbers(side), dtype=np.float64) for side in (known, later)]
         present = sides[0][np.isfinite(sides[0])]
-        edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1])) if len(present) else np.zeros(0)
+        if len(present):
+            edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
+        else:
+            edges = np.zeros(0)
         found = [np.where(np.isnan(side), len(edges) + 1, np.searchsorted(edges, side, side="left")) for side in sides]
         return found[0].astype(np.int64), found[1].astype(np.int64)
     frequent = known.astype("string").value_counts().index[:MOST_TEXTS]
@@ -195,7 +206,8 @@ def _weights(exponents: Numbers) -> Numbers:
 def _parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
     """For each feature the integral of the covariance of its exponent and the loss, along the path to the weights."""
     steps, lengths = np.polynomial.legendre.leggauss(STEPS)
-    total, parts = sum(exponents, np.zeros(len(losses))), np.zeros(len(exponents))
+    total = sum(exponents, np.zeros(len(losses)))
+    parts = np.zeros(len(exponents))
     for step, length in zip((steps + 1) / 2, lengths / 2, strict=True):
         weights = _weights(step * total)
         apart = weights * (losses - weights @ losses)

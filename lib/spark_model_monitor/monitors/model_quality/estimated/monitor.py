@@ -97,7 +97,8 @@ IN_WORDS = {
     ProblemType.REGRESSION: "problem of numbers",
 }
 FEWEST_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
-OF_ERRORS, DIRECT = frozenset({"mae", "mse", "rmse"}), "model of errors"
+OF_ERRORS = frozenset({"mae", "mse", "rmse"})
+DIRECT = "model of errors"
 
 READING = (
     "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
@@ -136,7 +137,8 @@ class EstimateJudgement(Judgement[ModelBaseline]):
     def results(self) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return ()
-        monitor, estimated_metrics = self.monitor, self.sample.metrics
+        monitor = self.monitor
+        estimated_metrics = self.sample.metrics
         if estimated_metrics.calibration.problem is not None:
             reason = f"nothing is estimated: {estimated_metrics.calibration.problem}"
             return tuple(
@@ -178,7 +180,10 @@ class EstimateJudgement(Judgement[ModelBaseline]):
                 "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
             )
             sections.append(PageSection("What a score is worth", (chart,)))
-        how = READING_NUMBERS if self.monitor.plan.is_regression else READING
+        if self.monitor.plan.is_regression:
+            how = READING_NUMBERS
+        else:
+            how = READING
         reading = PageSection("How to read this", how, folded=True)
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
@@ -265,7 +270,9 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
                 "here, and name its output path as --baseline of later windows"
             )
         refuse_rules(self, request.rules)
-        evidence = request.baseline.evidence if isinstance(request.baseline, ModelBaseline) else None
+        evidence = None
+        if isinstance(request.baseline, ModelBaseline):
+            evidence = request.baseline.evidence
         if evidence is None or evidence.PROBLEM_TYPE is not self.plan.problem_type:
             raise BadConfiguration(
                 f"the baseline has no states of a {IN_WORDS[self.plan.problem_type]} with labels; name the output path of a "
@@ -283,7 +290,10 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
     def scan(self, measures: EstimatePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         plan, evidence = measures
-        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
+        if isinstance(dataset, OutcomeDataset):
+            data = dataset
+        else:
+            data = outcomes(dataset, plan, label=None)
         if isinstance(evidence, RegressionEvidence):
             errors = data.errors
             if errors is None:
@@ -320,9 +330,13 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
         evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
         if checked.problem is None and predictions.item_count:
-            scores, reference = predictions.scores, state.reference
+            scores = predictions.scores
+            reference = state.reference
             binary = self.plan.is_binary
-            found = estimated(scores, reference, classes, self.costs) if binary else _of_classes(state)
+            if binary:
+                found = estimated(scores, reference, classes, self.costs)
+            else:
+                found = _of_classes(state)
             evidence = replace(found.evidence, probabilities=None)
             known = METRICS[self.plan.problem_type]
             for name, each in found.estimates.items():
@@ -334,7 +348,8 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
     def documents(
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, context: RunContext = NOBODY_SAID
     ) -> tuple[Document, ...]:
-        check, matrix = found.calibration, found.measurement.evidence
+        check = found.calibration
+        matrix = found.measurement.evidence
         tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
         note = CalibrationNote(
             rows=found.reference_rows,
@@ -344,8 +359,9 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
             problem=check.problem,
         )
         members = metrics_of(found.measurement)
-        names = (each.model_copy(update={"name": each.name.removeprefix(PREFIX)}) for each in members.metrics)
-        by_label, by_class = {}, {}
+        names = (metric.model_copy(update={"name": metric.name.removeprefix(PREFIX)}) for metric in members.metrics)
+        by_label = {}
+        by_class = {}
         if isinstance(matrix, MulticlassEvidence) and matrix.estimated is not None:
             parts = zip(matrix.classes, matrix.estimated.T.tolist(), strict=True)
             by_class = {name: dict(zip(PARTS_OF_A_CLASS, each, strict=True)) for name, each in parts}
@@ -404,18 +420,26 @@ def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
     """The expected errors. Their error is that of actual about expected errors, in the window and in the rows that test
     the model of errors. Squared errors exceed the squares of expectations by the same factor as in those rows.
     """
-    worth, window = state.of_errors, state.predictions.regression
-    known, rows = (float(worth.of(ROWS).sum()) if worth.names else 0.0), float(window.rows.sum())
-    here, checked = RegressionEvidence(window), CalibrationCheck()
+    worth = state.of_errors
+    window = state.predictions.regression
+    if worth.names:
+        known = float(worth.of(ROWS).sum())
+    else:
+        known = 0.0
+    rows = float(window.rows.sum())
+    regression_evidence = RegressionEvidence(window)
+    checked = CalibrationCheck()
     named: dict[str, Measured] = {}
     if known < FEWEST_ROWS:
         checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(known), needed=FEWEST_ROWS))
     elif rows:
         once_more = math.sqrt(1 + known / rows)  # the error of the known rows, and that of the window
-        error, mae = math.sqrt(float(worth.of(APART_2).sum())) / known, float(window.absolute.sum()) / rows
+        error = math.sqrt(float(worth.of(APART_2).sum())) / known
+        mae = float(window.absolute.sum()) / rows
         ratio = quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
         squares = float(window.squared.sum()) / rows
-        mse, error_2 = ratio.value * squares, ratio.standard_error * squares
+        mse = ratio.value * squares
+        error_2 = ratio.standard_error * squares
         rmse = math.sqrt(mse)
         for name, value, off, freedom in (
             ("mae", mae, error, known - 1),
@@ -424,13 +448,15 @@ def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
         ):
             estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, DIRECT)
             named[PREFIX + name] = Measured(PREFIX + name, estimate)
-    measurement = Measurement(ProblemType.REGRESSION, here, state.predictions.item_count, named)
+    measurement = Measurement(ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, named)
     return EstimatedMeasurement(measurement, checked, int(known))
 
 
 def _mean_distance(worth: BlockSums) -> float:
     """The mean distance between errors and their expected values."""
-    return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0)) if worth.names else 0.0
+    if worth.names:
+        return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0))
+    return 0.0
 
 
 def _of_classes(state: EstimatedOutcomes) -> Estimation:

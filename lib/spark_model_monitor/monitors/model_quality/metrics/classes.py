@@ -20,7 +20,8 @@ from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLAS
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.blocks import Numbers
 
-LESS, GREATER = ComparisonOperator.LESS_THAN, ComparisonOperator.GREATER_THAN
+LESS = ComparisonOperator.LESS_THAN
+GREATER = ComparisonOperator.GREATER_THAN
 
 
 @BINARY.register("recall", operator=LESS, family="recall")
@@ -89,11 +90,18 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
 
     F = (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP), so that its derivatives are (1 + β²)(1 - F)/D, -β²·F/D and -F/D.
     """
-    hits, found_falsely, missed = evidence.true_positives, evidence.false_positives, evidence.false_negatives
-    rows, square = hits + found_falsely + missed, beta * beta
-    share, exactness = recall(evidence).value, precision(evidence).value
+    hits = evidence.true_positives
+    found_falsely = evidence.false_positives
+    missed = evidence.false_negatives
+    rows = hits + found_falsely + missed
+    square = beta * beta
+    share = recall(evidence).value
+    exactness = precision(evidence).value
     weighted = square * exactness + share
-    value = 0.0 if weighted == 0 else (1 + square) * exactness * share / weighted
+    if weighted == 0:
+        value = 0.0
+    else:
+        value = (1 + square) * exactness * share / weighted
     whole = (1 + square) * hits + square * missed + found_falsely
     if not whole:
         return FractionEstimate(value, 0, 0, "delta method")
@@ -193,9 +201,13 @@ def _mean_of_classes(
     recall. by_labels: whether a class counts by its share of the labels, or all alike.
     """
     hits, labels, predictions = _shares(evidence)
-    weights = labels if by_labels else _of_equal_weight(labels, predictions)
+    if by_labels:
+        weights = labels
+    else:
+        weights = _of_equal_weight(labels, predictions)
     whole = of_labels * labels + of_predictions * predictions
-    of_class, per_row = _divided((of_labels + of_predictions) * hits, whole), _divided(weights, whole)
+    of_class = _divided((of_labels + of_predictions) * hits, whole)
+    per_row = _divided(weights, whole)
     return _weighted(
         *(evidence, weights, of_class),
         at_label=of_class * (by_labels - of_labels * per_row),

@@ -58,7 +58,8 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     rows, hits, _ = (part.sum(axis=0) for part in calibration(sums))
 
     def statistic(kept: Kept) -> Numbers:
-        total, share = chosen(kept, rows), chosen(kept, hits) / chosen(kept, rows)
+        total = chosen(kept, rows)
+        share = chosen(kept, hits) / chosen(kept, rows)
         entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN for one class
         normalized: Numbers = chosen(kept, sums.of(LOG_LOSS)) / total / entropy
         return normalized
