@@ -96,7 +96,9 @@ class DataRule:
         """How many earlier runs it compares with at most."""
         if self.type == ANOMALIES:
             return MOST_RUNS
-        return self.condition.past_runs if self.condition is not None else 0
+        if self.condition is None:
+            return 0
+        return self.condition.past_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,32 +169,30 @@ class RuleType:
     has_where: bool = True
 
 
-RULE_TYPES: Mapping[str, RuleType] = {
-    **dict.fromkeys(("Completeness", "Mean", "Sum", "StandardDeviation", "Variance", "ColumnLength"), RuleType()),
-    **dict.fromkeys(("Entropy", "DistinctValuesCount"), RuleType()),
-    **dict.fromkeys(("Uniqueness", "UniqueValueRatio"), RuleType(maximum=None)),
-    **dict.fromkeys(("IsUnique", "IsPrimaryKey"), RuleType(maximum=None, operands=frozenset())),
-    **dict.fromkeys(("ColumnExists", "ColumnNamesMatchPattern"), RuleType(operands=frozenset(), has_where=False)),
-    "IsComplete": RuleType(operands=frozenset()),
-    "RowCount": RuleType(0),  # an example of the guide names a column, which doesn't matter
-    "ColumnCount": RuleType(0, 0, has_where=False),
-    "ColumnCorrelation": RuleType(2, 2),
-    "AggregateMatch": RuleType(2, 2, has_where=False),
-    "ColumnDataType": RuleType(operands=frozenset({OperandKind.TEXT})),
-    "ColumnValues": RuleType(operands=frozenset(OperandKind) - {OperandKind.DURATION, OperandKind.SIZE}),
-    "DataFreshness": RuleType(operands=frozenset({OperandKind.DURATION})),
-    ANOMALIES: RuleType(maximum=None, operands=frozenset(), has_where=False),
-}
+_OF_A_COLUMN = ("Completeness", "Mean", "Sum", "StandardDeviation", "Variance", "ColumnLength")
+RULE_TYPES: dict[str, RuleType] = dict.fromkeys((*_OF_A_COLUMN, "Entropy", "DistinctValuesCount"), RuleType())
+RULE_TYPES |= dict.fromkeys(("Uniqueness", "UniqueValueRatio"), RuleType(maximum=None))
+RULE_TYPES |= dict.fromkeys(("IsUnique", "IsPrimaryKey"), RuleType(maximum=None, operands=frozenset()))
+RULE_TYPES |= dict.fromkeys(
+    ("ColumnExists", "ColumnNamesMatchPattern"), RuleType(operands=frozenset(), has_where=False)
+)
+RULE_TYPES["IsComplete"] = RuleType(operands=frozenset())
+RULE_TYPES["RowCount"] = RuleType(0)  # an example of the guide names a column, which doesn't matter
+RULE_TYPES["ColumnCount"] = RuleType(0, 0, has_where=False)
+RULE_TYPES["ColumnCorrelation"] = RuleType(2, 2)
+RULE_TYPES["AggregateMatch"] = RuleType(2, 2, has_where=False)
+RULE_TYPES["ColumnDataType"] = RuleType(operands=frozenset({OperandKind.TEXT}))
+RULE_TYPES["ColumnValues"] = RuleType(operands=frozenset(OperandKind) - {OperandKind.DURATION, OperandKind.SIZE})
+RULE_TYPES["DataFreshness"] = RuleType(operands=frozenset({OperandKind.DURATION}))
+RULE_TYPES[ANOMALIES] = RuleType(maximum=None, operands=frozenset(), has_where=False)
 
 _SECOND_DATA_SET = "it compares with a second data set, and a run reads one"
 _FILES = "it is about files, not about their rows"
-REJECTED_TYPES = {
-    **dict.fromkeys(("RowCountMatch", "ReferentialIntegrity", "DatasetMatch"), _SECOND_DATA_SET),
-    "SchemaMatch": f"{_SECOND_DATA_SET}; columns are compared with those of --baseline",
-    "CustomSql": "SQL needs another scan; write ColumnValues or RowCount with a where, or --checks",
-    "FileFreshness": f"{_FILES}; write DataFreshness of a column",
-    **dict.fromkeys(("FileMatch", "FileUniqueness", "FileSize"), _FILES),
-}
+REJECTED_TYPES = dict.fromkeys(("RowCountMatch", "ReferentialIntegrity", "DatasetMatch"), _SECOND_DATA_SET)
+REJECTED_TYPES |= dict.fromkeys(("FileMatch", "FileUniqueness", "FileSize"), _FILES)
+REJECTED_TYPES["SchemaMatch"] = f"{_SECOND_DATA_SET}; columns are compared with those of --baseline"
+REJECTED_TYPES["CustomSql"] = "SQL needs another scan; write ColumnValues or RowCount with a where, or --checks"
+REJECTED_TYPES["FileFreshness"] = f"{_FILES}; write DataFreshness of a column"
 
 DATA_TYPES = ("boolean", "date", "timestamp", "integer", "long", "float", "double")
 MEASURED_TYPES = (
@@ -243,8 +243,9 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
     Raises BadDocument: for the first place that is no DQDL, else a line for each rule that can't be evaluated.
     """
     try:
-        text = content.decode() if isinstance(content, bytes) else content
-        rule_set = _Parser(text, where).parse_document()
+        if isinstance(content, bytes):
+            content = content.decode()
+        rule_set = _Parser(content, where).parse_document()
     except UnicodeDecodeError as fault:
         raise BadDocument(f"{where}: is no text in UTF-8 from byte {fault.start} on; save it as UTF-8") from None
     except RecursionError:
@@ -263,7 +264,7 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
         raise BadDocument("\n".join(faults))
     # Everything that AllStatistics measures stands in statistics.json anyway
     analyzers = tuple(rule for rule in rule_set.analyzers if rule.type != "AllStatistics")
-    return replace(rule_set, analyzers=analyzers, digest=hashlib.sha256(text.encode()).hexdigest())
+    return replace(rule_set, analyzers=analyzers, digest=hashlib.sha256(content.encode()).hexdigest())
 
 
 class _Parser:
@@ -300,7 +301,9 @@ class _Parser:
 
     def _fail(self, expected: str, token: Token | None = None) -> BadDocument:
         token = token or self._token
-        shown = "the end of the file" if token.kind == "end" else token.text[:40]
+        shown = token.text[:40]
+        if token.kind == "end":
+            shown = "the end of the file"
         return self._fail_at(token.start, f"found {shown}, expected {expected}")
 
     # Steps over tokens
@@ -348,7 +351,10 @@ class _Parser:
         end = self._tokens[first].start
         for token in self._tokens[first : self._index]:
             gap = self._text[end : token.start]
-            pieces += [" " if "\n" in gap else gap, token.text]
+            if "\n" in gap:
+                gap = " "
+            pieces.append(gap)
+            pieces.append(token.text)
             end = token.end
         return "".join(pieces)
 
@@ -490,8 +496,9 @@ class _Parser:
             return Condition(f"{negation}between", (low, self._parse_operand()))
         if self._skip("in"):
             token = self._token
-            operands = self._parse_variable() if token.text == "$" else ()
-            if token.text != "$":
+            if token.text == "$":
+                operands = self._parse_variable()
+            else:
                 operands = tuple(self._take_list(self._parse_operand, "before the values of in"))
             if not operands:
                 raise self._fail("at least one value in the list", token)
@@ -545,7 +552,9 @@ class _Parser:
             duration = self._parse_operand()
             if duration.kind is not OperandKind.DURATION:
                 raise self._fail("a duration, such as 3 days, 2 hours or 30 minutes", sign)
-            seconds = -duration.seconds if sign.text == "-" else duration.seconds
+            seconds = duration.seconds
+            if sign.text == "-":
+                seconds = -seconds
         if in_parentheses:
             self._require(")", "after a time such as (now() - 3 days)")
         return Operand(OperandKind.MOMENT, seconds=seconds)
@@ -564,7 +573,9 @@ class _Parser:
         token = self._token
         if self._skip("-"):
             factor = self._parse_factor()
-            return ("number", -factor[1]) if factor[0] == "number" else ("-", ("number", 0.0), factor)
+            if factor[0] == "number":
+                return ("number", -factor[1])
+            return ("-", ("number", 0.0), factor)
         if self._skip("("):
             formula = self._parse_sum()
             self._require(")", "after a formula in parentheses")
@@ -605,9 +616,12 @@ def find_faults(rule: DataRule) -> Iterator[str]:
         types = did_you_mean(rule.type, RULE_TYPES, f"the types are {', '.join(RULE_TYPES)}")
         yield f"there is no rule type {rule.type}; {types}"
     else:
-        maximum = len(rule.parameters) if rule_type.maximum is None else rule_type.maximum
-        if not rule_type.minimum <= len(rule.parameters) <= maximum:
-            yield f"{rule.type} has {len(rule.parameters)} parameters; write {rule_type.minimum}, in double quotes"
+        count = len(rule.parameters)
+        maximum = rule_type.maximum
+        if maximum is None:
+            maximum = count
+        if not rule_type.minimum <= count <= maximum:
+            yield f"{rule.type} has {count} parameters; write {rule_type.minimum}, in double quotes"
             return
         if rule.where is not None and not rule_type.has_where:
             yield f"{rule.type} takes no where; leave it out"
@@ -635,7 +649,9 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
         for operand in condition.operands:
             is_time = operand.kind is OperandKind.TEXT and _DATE.fullmatch(operand.text)
             if operand.kind not in (OperandKind.NUMBER, OperandKind.MOMENT, OperandKind.DURATION) and not is_time:
-                shown = repr(operand.text) if operand.text else operand.kind.value
+                shown = operand.kind.value
+                if operand.text:
+                    shown = repr(operand.text)
                 yield f"{condition.operator} compares with {shown}; write a number or a date such as 2026-01-31, or = or in"
     if condition.past_runs and rule.type in ROW_TYPES and condition.operator not in (">", ">=", "<", "<="):
         yield f"{condition.operator} compares each row with earlier runs; write > >= < or <=, for the extreme value"

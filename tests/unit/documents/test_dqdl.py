@@ -36,6 +36,7 @@ Analyzers = [ DistinctValuesCount "x", AllStatistics "y", ColumnLength of "id" ]
 
 
 def test_a_file_of_the_guide_is_read():
+    # Parameters, labels, conditions and their operands, in the order of the file
     rule_set = parse_rule_set(GUIDE, "rules.dqdl")
     rules = rule_set.rules
 
@@ -163,6 +164,7 @@ def test_a_condition_in_sql_is_a_rule_about_rows(condition, like):
 
 
 def test_suggested_rules_are_written_as_dqdl():
+    # A column that is complete, and one with missing values, whose rules have to leave them out
     suggested = Expectations.model_validate(
         {
             "features": {

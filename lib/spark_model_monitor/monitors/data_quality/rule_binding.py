@@ -110,21 +110,28 @@ class RuleBinder:
         fault = self._find_fault(rule)
         if fault:
             return BoundRule(rule, fault=fault)
-        kind = rule.parameters[0] if rule.type == ANOMALIES else rule.type
-        columns = rule.parameters[1:] if rule.type == ANOMALIES else rule.parameters
+        kind = rule.type
+        columns = rule.parameters
+        if rule.type == ANOMALIES:
+            kind = rule.parameters[0]
+            columns = rule.parameters[1:]
         is_by_extremes = kind in ("ColumnValues", "ColumnLength") and (
             rule.type == ANOMALIES or (rule.condition is not None and rule.condition.past_runs > 0)
         )
         if not is_by_extremes:
             return BoundRule(rule, (self._bind_metric(rule, kind, columns),))
-        suffix = "Length" if kind == "ColumnLength" else ""
+        suffix = kind.removeprefix("Column").removeprefix("Values")
         ends = [f"Minimum{suffix}", f"Maximum{suffix}"]
         if rule.condition is not None:
-            ends = ends[:1] if rule.condition.operator.startswith(">") else ends[1:]
+            is_lower_limit = rule.condition.operator.startswith(">")
+            ends.pop(is_lower_limit)
         return BoundRule(rule, tuple(self._bind_metric(rule, end, columns) for end in ends))
 
     def _find_fault(self, rule: DataRule) -> str:
-        for name in [*self._list_columns(rule), *(columns_of(rule.where) if rule.where else ())]:
+        names = self._list_columns(rule)
+        if rule.where is not None:
+            names += columns_of(rule.where)
+        for name in names:
             if name not in self._positions:
                 return f"there is no column {name!r}; " + did_you_mean(
                     name, self._names, f"the columns are {', '.join(self._names[:20])}"
@@ -140,7 +147,7 @@ class RuleBinder:
         if rule.type == "AggregateMatch":
             return [match[2] for match in map(AGGREGATE.fullmatch, rule.parameters) if match]
         if rule.type == ANOMALIES:
-            return [] if rule.parameters[0] == "RowCount" else list(rule.parameters[1:])
+            return list(rule.parameters[1:])
         return list(rule.parameters)
 
     def _bind_metric(self, rule: DataRule, kind: str, columns: Sequence[str]) -> RuleMetric:
@@ -151,16 +158,18 @@ class RuleBinder:
             return RuleMetric(name, kind, constant=self._measure_names(kind, columns))
         if kind in _VALUE_TYPES:
             positions = tuple(self._positions[column] for column in columns)
-            where = None if rule.where is None else self._make_rule("row", None, rule.where)
+            where = None
+            if rule.where is not None:
+                where = self._make_rule("row", None, rule.where)
             self.questions.append(ValueQuestion(positions, where))
             present = ("and", *(("not", ("null", ("column", column))) for column in columns))
             return RuleMetric(name, kind, self._add_offences(present, rule.where), values=len(self.questions) - 1)
         if kind in _NUMBER_TYPES or kind in _EXTREMES:
             return RuleMetric(name, kind, numbers=self._add_numbers(rule, kind, columns))
         if kind == "RowCount":
-            # Without a condition all rows are counted anyway
-            everything: Tree = ("==", ("constant", 0), ("constant", 0))
-            return RuleMetric(name, kind, None if rule.where is None else self._add_offences(everything, rule.where))
+            if rule.where is None:  # all rows are counted anyway
+                return RuleMetric(name, kind)
+            return RuleMetric(name, kind, self._add_offences(("==", ("constant", 0), ("constant", 0)), rule.where))
         return RuleMetric(name, kind, self._add_offences(self._build_row_tree(rule, kind, columns[0]), rule.where))
 
     def _measure_names(self, kind: str, parameters: Sequence[str]) -> float:
@@ -191,7 +200,9 @@ class RuleBinder:
         value: Tree = ("column", columns[0])
         if kind.endswith("Length"):
             value = ("length", value)
-        second: Tree | None = ("column", columns[1]) if kind == "ColumnCorrelation" else None
+        second: Tree | None = None
+        if kind == "ColumnCorrelation":
+            second = ("column", columns[1])
         self.numbers.append(self._make_rule("numbers", value, rule.where, second))
         return (first,)
 
@@ -219,21 +230,25 @@ class RuleBinder:
         operands = condition.operands
         if condition.operator.endswith("matches"):
             match: Tree = ("match", column, whole(operands[0].text))
-            return _join_all(_is_present(column), ("not", match) if condition.operator == "not matches" else match)
+            if condition.operator == "not matches":
+                match = ("not", match)
+            return _join_all(_is_present(column), match)
         if condition.operator in _ORDERED:
-            is_time = operands[0].kind is not OperandKind.NUMBER
-            value: Tree = ("time", column) if is_time else column
+            value = column
+            if operands[0].kind is not OperandKind.NUMBER:
+                value = ("time", column)
             return _join_all(_is_present(value), _compare(value, condition, self._time_or_number))
         lists_null = any(operand.kind is OperandKind.NULL for operand in operands)
         values = [operand for operand in operands if operand.kind is not OperandKind.NULL]
-        equal = ("or", *(self._build_equality(column, operand, column_type) for operand in values)) if values else None
+        equalities = [self._build_equality(column, operand, column_type) for operand in values]
         if condition.operator in ("=", "in"):
             if lists_null:
-                return ("or", ("null", column), equal) if equal else ("null", column)
-            return _join_all(_is_present(column), equal or ("null", column))
+                return ("or", ("null", column), *equalities)
+            return _join_all(_is_present(column), ("or", *equalities))
+        differences = [("not", equality) for equality in equalities]
         if lists_null:
-            return _join_all(_is_present(column), ("not", equal)) if equal else _is_present(column)
-        return ("or", ("null", column), ("not", equal or ("null", column)))
+            return _join_all(_is_present(column), *differences)
+        return ("or", ("null", column), ("and", *differences))
 
     def _build_equality(self, column: Tree, operand: Operand, column_type: ColumnType) -> Tree:
         if operand.kind is OperandKind.EMPTY:
@@ -246,13 +261,15 @@ class RuleBinder:
             if column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
                 return ("==", column, ("constant", _parse_number(operand.text)))
             return ("==", column, ("constant", operand.text))
-        value: Tree = ("time", column) if operand.kind is OperandKind.MOMENT else column
+        value = column
+        if operand.kind is OperandKind.MOMENT:
+            value = ("time", column)
         return ("==", value, self._time_or_number(operand))
 
     def _time_or_number(self, operand: Operand) -> Tree:
         if operand.kind is OperandKind.NUMBER:
             return _number_constant(operand)
-        moment = parse_moment(operand.text) if operand.kind is OperandKind.TEXT else None
+        moment = parse_moment(operand.text)
         if moment is not None:
             return ("constant", (moment - _EPOCH) // timedelta(microseconds=1))
         return ("constant", self._now + round(operand.seconds * MICROSECONDS))
@@ -289,9 +306,12 @@ def _compare(value: Tree, condition: Condition, constant: Callable[[Operand], Tr
     if condition.operator == "not between":
         return ("or", ("<=", value, constants[0]), (">=", value, constants[1]))
     if condition.operator.endswith("in"):
-        member: Tree = ("or", *(("==", value, limit) for limit in constants))
-        return member if condition.operator == "in" else ("not", member)
-    return ("==" if condition.operator == "=" else condition.operator, value, constants[0])
+        equalities = [("==", value, limit) for limit in constants]
+        if condition.operator == "in":
+            return ("or", *equalities)
+        return ("not", ("or", *equalities))
+    operator = {"=": "=="}.get(condition.operator, condition.operator)
+    return (operator, value, constants[0])
 
 
 def plan_rule_set(rule_set: RuleSet, dataset: Dataset, types: Mapping[str, ColumnType], now: datetime) -> RuleSetPlan:

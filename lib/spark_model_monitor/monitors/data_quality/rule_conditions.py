@@ -16,13 +16,16 @@ def meets_condition(value: float, condition: Condition, past: tuple[float, ...])
     operator = condition.operator
     if operator.endswith("between"):
         is_inside = limits[0] < value < limits[1]
-        return is_inside if operator == "between" else not is_inside
+        return is_inside == (operator == "between")
     if operator.endswith("in"):
         return (value in limits) == (operator == "in")
     if operator in ("=", "!="):
         return (value == limits[0]) == (operator == "=")
-    is_above = value > limits[0] if operator.startswith(">") else value < limits[0]
-    return is_above or (operator.endswith("=") and value == limits[0])
+    if operator.endswith("=") and value == limits[0]:
+        return True
+    if operator.startswith(">"):
+        return value > limits[0]
+    return value < limits[0]
 
 
 def evaluate_formula(formula: Tree, past: tuple[float, ...]) -> float:
@@ -51,7 +54,9 @@ def _evaluate(formula: Tree, past: tuple[float, ...]) -> tuple[float, ...]:
         return (left - right,)
     if operation == "*":
         return (left * right,)
-    return (left / right,) if right else (math.nan,)
+    if not right:
+        return (math.nan,)
+    return (left / right,)
 
 
 def _call_function(name: str, values: tuple[float, ...], second: float) -> float:

@@ -81,8 +81,11 @@ def _join_parts(rule: AnyRule, judged: Mapping[str, RuleVerdict]) -> RuleVerdict
     verdicts = [_join_parts(part, judged) for part in rule.parts]
     statuses = {verdict.status for verdict in verdicts}
     # One violated part decides an `and`, one passed part an `or`
-    decisive = CheckStatus.VIOLATED if rule.operator == "and" else CheckStatus.PASSED
-    status = CheckStatus.PASSED if rule.operator == "and" else CheckStatus.VIOLATED
+    decisive = CheckStatus.PASSED
+    status = CheckStatus.VIOLATED
+    if rule.operator == "and":
+        decisive = CheckStatus.VIOLATED
+        status = CheckStatus.PASSED
     if decisive in statuses:
         status = decisive
     elif CheckStatus.NOT_JUDGED in statuses:
@@ -172,7 +175,9 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
             return math.nan
         if metric.type == "Entropy":
             return counts.entropy
-        return counts.single / (counts.distinct if metric.type == "UniqueValueRatio" else counts.rows)
+        if metric.type == "UniqueValueRatio":
+            return counts.single / counts.distinct
+        return counts.single / counts.rows
     if metric.type == "RowCount":
         return float(rows)
     if not metric.numbers:
@@ -190,12 +195,17 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
         "StandardDeviation": math.sqrt(sums.m2_x / sums.rows),
         "ColumnCorrelation": sums.correlation,
     }
-    return values.get(metric.type, sums.smallest if metric.type.startswith("Minimum") else sums.largest)
+    if metric.type.startswith("Minimum"):
+        return sums.smallest
+    if metric.type.startswith("Maximum"):
+        return sums.largest
+    return values[metric.type]
 
 
 def _aggregate(text: str, sums: PairSums) -> float:
-    is_sum = text.strip().lower().startswith("sum")
-    return sums.sum_x if is_sum else sums.sum_x / sums.rows
+    if text.strip().lower().startswith("sum"):
+        return sums.sum_x
+    return sums.sum_x / sums.rows
 
 
 def _judge_anomaly(verdict: RuleVerdict, name: str, past: tuple[float, ...]) -> RuleVerdict:
@@ -209,7 +219,9 @@ def _judge_anomaly(verdict: RuleVerdict, name: str, past: tuple[float, ...]) -> 
     deviation = math.sqrt(sum((value - mean) ** 2 for value in past) / (runs - 1))
     distance = abs(verdict.observed - mean)
     # Runs without any spread make each other value an anomaly
-    score = distance / (deviation * math.sqrt(1 + 1 / runs)) if deviation else math.inf
+    score = math.inf
+    if deviation:
+        score = distance / (deviation * math.sqrt(1 + 1 / runs))
     if not distance or 2 * student_above(score, runs - 1) > ANOMALY_LEVEL:
         return verdict
     reason = f"{name} is {verdict.observed:.6g}; it was {mean:.6g} on average in {runs} earlier runs"

@@ -146,10 +146,12 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         age = window.end - newest
     unsure = {feature.name for feature in findings.unsure}
     # A window that nothing is compared with leaves a mark, by which later ones find the metrics of its rules
-    statistics = metrics
+    statistics = None
     if baseline is not None:
-        statistics = baseline.raw_statistics(findings.current.state, violated, age, unsure) or metrics
-    if not statistics:
+        statistics = baseline.raw_statistics(findings.current.state, violated, age, unsure)
+    if metrics and not statistics:
+        statistics = metrics
+    if statistics is None:
         return
     try:
         with holding_alerts(config.output_path, config.lease_wait):
