@@ -4,7 +4,7 @@
 
 The parser is a recursive descent by hand, because its errors name the line, the column and what to write. What can't be
 evaluated in a scan of one data set is rejected here, with its line and the reason.
-Source: the grammar of awslabs/dqdl 1.0.3, `DataQualityDefinitionLanguage.g4` and `rules-config.json`.
+Source: "Data Quality Definition Language", the grammar of awslabs/dqdl 1.0.3.
 """
 
 from __future__ import annotations
@@ -199,9 +199,9 @@ MEASURED_TYPES = (
     *("RowCount", "Completeness", "Uniqueness", "Mean", "Sum", "StandardDeviation", "Entropy", "DistinctValuesCount"),
     *("UniqueValueRatio", "ColumnLength", "ColumnValues", "ColumnCorrelation", "ColumnCount"),
 )
-"""What DetectAnomalies judges. Source: the public guide, "DetectAnomalies"."""
+"""What DetectAnomalies judges. Source: AWS Glue, "DQDL rule type reference"."""
 
-AGGREGATE = re.compile(r"(?i)\s*(sum|avg)\s*\(\s*`?([^)`]+?)`?\s*\)\s*")
+_AGGREGATE = re.compile(r"(sum|SUM|avg|AVG)\(([^()]+)\)")
 FUNCTIONS = {**dict.fromkeys(("avg", "min", "max", "sum", "std", "median", "abs"), 1), "percentile": 2, "index": 2}
 """The functions of earlier runs but `last`, and the number of their arguments."""
 
@@ -669,10 +669,10 @@ def _find_threshold_faults(rule: DataRule, threshold: Condition) -> Iterator[str
 def _find_parameter_faults(rule: DataRule) -> Iterator[str]:
     if rule.type == "AggregateMatch":
         for parameter in rule.parameters:
-            match = AGGREGATE.fullmatch(parameter)
-            if match is None:
+            aggregate = parse_aggregate(parameter)
+            if aggregate is None:
                 yield f"AggregateMatch has {parameter!r}; write sum(column) or avg(column)"
-            elif match[2].startswith("reference."):
+            elif aggregate[1].startswith("reference."):
                 yield f"AggregateMatch has {parameter!r}: {_SECOND_DATA_SET}"
     if rule.type == "ColumnNamesMatchPattern" and not is_pattern(rule.parameters[0]):
         yield f"{rule.parameters[0]!r} is no regular expression in RE2's syntax; correct it"
@@ -680,3 +680,11 @@ def _find_parameter_faults(rule: DataRule) -> Iterator[str]:
         yield f"DetectAnomalies is of {rule.parameters[0]!r}; it takes {', '.join(MEASURED_TYPES)}"
     elif rule.type == ANOMALIES:
         yield from find_faults(DataRule(rule.parameters[0], rule.parameters[1:], rule.line, rule.text))
+
+
+def parse_aggregate(text: str) -> tuple[str, str] | None:
+    """The function, sum or avg, and the column of a parameter such as `sum(amount)`; None for another text."""
+    match = _AGGREGATE.fullmatch(text.strip())
+    if match is None:
+        return None
+    return match[1].lower(), match[2].strip().strip("`")

@@ -80,10 +80,10 @@ def rule_of(text: str) -> Tree:
 
 
 _SQL_TOKEN = re.compile(
-    r"(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]+`)|(?P<differs><>)"
+    r"(?P<space>\s+)|(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]+`)|(?P<differs><>)"
     r"|(?i:\b(?P<word>and|or|not|in|is|null|true|false|between|like|rlike|case)\b)"
 )
-_SQL_BETWEEN = re.compile(r"(`[^`]+`|[\w.]+) (not )?between (\S+|'[^']*') and (\S+|'[^']*')")
+_SQL_BETWEEN = re.compile(r"(`[^`]+`|(?<![\w.])[\w.]+) (not )?between ('[^']*'|[\w.+-]+) and ('[^']*'|[\w.+-]+)")
 _SQL_UNKNOWN = frozenset({"between", "like", "rlike", "case"})
 
 
@@ -93,6 +93,8 @@ def parse_sql_condition(text: str) -> Tree:
     def translate(token: re.Match[str]) -> str:
         if token["quoted"]:
             return token[0]
+        if token["space"]:
+            return " "
         word = (token["word"] or "!=").lower()
         return word.capitalize() if word in ("true", "false") else word
 

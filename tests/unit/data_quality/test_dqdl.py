@@ -10,7 +10,7 @@ import pyarrow.csv
 import pytest
 from tests.dqdl_examples import DIFFERENCES, SAME_AS_DEEQU, SAME_OUTCOME, make_table
 
-from spark_model_monitor import DataQualityMonitor, run_monitoring
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -205,6 +205,8 @@ def test_an_analyzer_is_measured_and_not_judged():
     [verdict] = judge('Mean "id"', section="Analyzers").results
 
     assert (verdict.status.value, verdict.observed) == ("not judged", 4.5)
+    [verdict] = judge('ColumnLength "zip"', section="Analyzers").results
+    assert verdict.metrics == {'MinimumLength "zip"': 0.0, 'MaximumLength "zip"': 5.0}
 
 
 def test_a_rule_needs_numbers_and_says_how_many_values_are_none():
@@ -236,3 +238,14 @@ def test_values_of_columns_together_are_counted_exactly(pass_bytes):
     assert (pairs.rows, pairs.distinct, pairs.single) == (80, 3, 0)  # a row without any value doesn't count
     assert pairs.entropy == pytest.approx(-(0.5 * math.log(0.5) + 2 * 0.25 * math.log(0.25)))
     assert (single.rows, single.distinct) == (80, 2)
+
+
+def test_violated_rules_stand_beside_those_of_a_baseline():
+    rows = make_table()
+    baseline = run_baseline(pa.concat_tables([rows] * 30), DataQualityMonitor(), engine="local")
+    rule_set = parse_rule_set('Rules = [ ColumnValues "id" > 3, (RowCount > 1) and (IsUnique "zip") ]', "rules.dqdl")
+    findings = run_monitoring(rows, DataQualityMonitor(), baseline, expectations=rule_set, engine="local")
+
+    expectations = [check for check in findings.results if check.check == "expectation_check"]
+    assert [check.status.value for check in expectations] == ["violated", "violated"]
+    assert "4 of 10 rows don't meet it" in findings.summary()

@@ -39,13 +39,13 @@ from spark_model_monitor.statistics.states import (
     State,
 )
 from spark_model_monitor.statistics.states.offences import Offences
-from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.engine.local import LocalPartitions
     from spark_model_monitor.data.profiling.expectations import Rules
     from spark_model_monitor.data.profiling.file_order import FileOrder
     from spark_model_monitor.data.profiling.segments import Cut
+    from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Scan:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     offences: Offences | None = None
-    pair_moments: PairMoments = field(default_factory=PairMoments)
+    pair_moments: PairMoments | None = None
 
 
 @dataclass(frozen=True)
@@ -190,9 +190,16 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - started)
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     captured = requests if requests and requests.count else None
-    pair_moments = of_rows.get(PairMoments, PairMoments())
-    assert isinstance(pair_moments, PairMoments)
-    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, offences, pair_moments)
+    pair_moments = next((state for state in of_rows.values() if state.KIND == "pair_moments"), None)
+    return Scan(
+        Profile(rows.kept, tuple(profiles)),
+        rows,
+        matches,
+        captured,
+        runs,
+        offences,
+        cast("PairMoments | None", pair_moments),
+    )
 
 
 def _plan(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:

@@ -18,13 +18,13 @@ from spark_model_monitor.data.profiling.expectations import RowFormula, Rule
 from spark_model_monitor.data.profiling.uniqueness import ValueQuestion
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.dqdl import (
-    AGGREGATE,
     ANOMALIES,
     Condition,
     DataRule,
     Operand,
     OperandKind,
     RuleSet,
+    parse_aggregate,
 )
 from spark_model_monitor.documents.expectations import whole
 from spark_model_monitor.documents.row_rules import Tree, columns_of
@@ -115,9 +115,7 @@ class RuleBinder:
         if rule.type == ANOMALIES:
             kind = rule.parameters[0]
             columns = rule.parameters[1:]
-        is_by_extremes = kind in ("ColumnValues", "ColumnLength") and (
-            rule.type == ANOMALIES or (rule.condition is not None and rule.condition.past_runs > 0)
-        )
+        is_by_extremes = kind in ("ColumnValues", "ColumnLength") and (rule.condition is None or rule.past_runs > 0)
         if not is_by_extremes:
             return BoundRule(rule, (self._bind_metric(rule, kind, columns),))
         suffix = kind.removeprefix("Column").removeprefix("Values")
@@ -145,7 +143,7 @@ class RuleBinder:
         if rule.type in ("RowCount", "ColumnCount", "ColumnExists", "ColumnNamesMatchPattern"):
             return []
         if rule.type == "AggregateMatch":
-            return [match[2] for match in map(AGGREGATE.fullmatch, rule.parameters) if match]
+            return [aggregate[1] for aggregate in map(parse_aggregate, rule.parameters) if aggregate is not None]
         if rule.type == ANOMALIES:
             return list(rule.parameters[1:])
         return list(rule.parameters)
@@ -226,7 +224,7 @@ class RuleBinder:
         return self._build_value_tree(column, condition, self._types.get(name, ColumnType.TEXT))
 
     def _build_value_tree(self, column: Tree, condition: Condition, column_type: ColumnType) -> Tree:
-        """Of ColumnValues. NULL meets `!=` and `not in` alone, unless it is listed. Source: the guide's ColumnValues."""
+        """Of ColumnValues. NULL meets `!=` and `not in` alone, unless it is listed. Source: AWS Glue, "DQDL rule type reference"."""
         operands = condition.operands
         if condition.operator.endswith("matches"):
             match: Tree = ("match", column, whole(operands[0].text))
@@ -299,7 +297,7 @@ def _parse_number(text: str) -> float | str:
 
 
 def _compare(value: Tree, condition: Condition, constant: Callable[[Operand], Tree]) -> Tree:
-    """The tree of a comparison; the ends of between don't belong to it. Source: the guide's expressions."""
+    """The tree of a comparison; the ends of between don't belong to it. Source: AWS Glue, "DQDL rule expressions"."""
     constants = [constant(operand) for operand in condition.operands]
     if condition.operator == "between":
         return ("and", (">", value, constants[0]), ("<", value, constants[1]))

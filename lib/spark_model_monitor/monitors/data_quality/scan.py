@@ -136,10 +136,11 @@ def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
     if plan.rule_set is None:
         return judged
     from spark_model_monitor.monitors.data_quality.rule_verdicts import Measurements, rule_set_results
+    from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
     offences = found.offences.after(len(plan.counted))
     values = count_values(dataset, plan.rule_set.questions, rows)
-    measured = Measurements(rows, offences, found.pair_moments, values)
+    measured = Measurements(rows, offences, found.pair_moments or PairMoments(), values)
     check_results = (*judged.results, *rule_set_results(plan.rule_set, measured))
     digest = plan.rule_set.rule_set.digest
     if not plan.expectations.is_empty:

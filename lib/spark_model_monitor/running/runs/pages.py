@@ -70,7 +70,7 @@ EARLIER = re.compile(r"as ([\d,]+) earlier windows")
 
 
 OF_OUR_STATES = "from the states and sketches of our one scan, which equal its own"
-"""What Deequ evaluates. Source: `tests/spark/states/test_kll_deequ.py`, `tests/golden/test_deequ_parity_golden.py`."""
+"""What Deequ evaluates. `tests/spark/states/test_kll_deequ.py` and `tests/golden/test_deequ_parity_golden.py` ask it."""
 
 SHOWN = 8  # characters of a run's id
 
