@@ -24,7 +24,7 @@ from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked
 
 from spark_model_monitor.monitors.explainability.kernel import Kernel
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import Caller, loaded
+from spark_model_monitor.monitors.predictors.loading import Caller, load_model
 
 FEATURES = 14
 TREES = 100
@@ -123,7 +123,7 @@ def of_trees(folder: Path, baselines: int, rows: int) -> Callable[[], None]:
     """What explains rows by the sums of trees beside so many baseline rows, from its tables on."""
     data = np.load(folder / "rows.npy")
     model = model_of(folder, "xgboost")
-    leaves = loaded(model.model).sum.parts  # type: ignore[attr-defined]
+    leaves = load_model(model.model).sum.parts  # type: ignore[attr-defined]
 
     def explain() -> None:
         leaves.beside(data[:baselines])(data[baselines : baselines + rows])

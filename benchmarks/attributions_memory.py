@@ -20,7 +20,7 @@ from data_sets import SEED
 from performance import note
 from side_by_side import QUICK_SHARE, quick_asked
 
-from spark_model_monitor.monitors.explainability.kernel import Kernel, samples_of
+from spark_model_monitor.monitors.explainability.kernel import Kernel, count_samples
 
 FEATURES = 1000
 ROWS = 100
@@ -36,7 +36,7 @@ def explain(rows: int) -> None:
     for place, row in enumerate(data[1:]):
         same = random.permutation(FEATURES)[: STEP * place]
         row[same] = data[0, same]
-    kernel = Kernel(lambda cells: (cells @ weights)[:, None], data[:1], samples_of(None, FEATURES))
+    kernel = Kernel(lambda cells: (cells @ weights)[:, None], data[:1], count_samples(None, FEATURES))
     kernel.explained(data[1:])
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 

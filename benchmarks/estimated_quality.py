@@ -460,7 +460,7 @@ def core_seconds() -> float:
 
 def drift(windows: int) -> Iterator[str]:
     """Flipped labels, beside healthy windows whose scores moved or didn't; the level is that of a run with nine checks."""
-    from spark_model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
+    from spark_model_monitor.monitors.model_quality.estimated.concept_drift import measure_drift
     from spark_model_monitor.statistics.states.scores import ScoreCounts
 
     def drawn(seed: int, rows: int, sure: float, moved: float, flipped: float) -> ScoreCounts:
@@ -474,7 +474,7 @@ def drift(windows: int) -> Iterator[str]:
     for known, rows, sure in laws:
         for flipped, moved in ((0.0, 0.0), (0.0, 0.5), (0.05, 0.0)):
             found = [
-                drift_of(drawn(seed, known, sure, 0, 0), drawn(10**6 + seed, rows, sure, moved, flipped), level)
+                measure_drift(drawn(seed, known, sure, 0, 0), drawn(10**6 + seed, rows, sure, moved, flipped), level)
                 for seed in range(windows)
             ]
             told = [each for each in found if each is not None]

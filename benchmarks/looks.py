@@ -20,7 +20,7 @@ import pandas as pd
 from side_by_side import quick_asked
 
 from spark_model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.running.runs.looks import looks_of, share_of_look
+from spark_model_monitor.running.runs.looks import budget_share_of_look, count_looks
 from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 
 ROWS = 600
@@ -113,8 +113,8 @@ def main() -> None:
         return None
 
     every = timedelta(minutes=EVERY)
-    of_look, of_hour = (share_of_look(HOUR, every, is_last=is_last) for is_last in (False, True))
-    looks = looks_of(HOUR, every)
+    of_look, of_hour = (budget_share_of_look(HOUR, every, is_last=is_last) for is_last in (False, True))
+    looks = count_looks(HOUR, every)
     print(
         f"{hours} hours of {ROWS} rows, a fault from minute {BEGINS}; {looks} looks have {of_look:.2%} of the budget each, "
         f"together {looks * of_look:.0%}, the hour {of_hour:.0%}"

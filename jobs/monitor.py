@@ -22,7 +22,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
     with_past_metrics,
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.looks import look, with_budget
+from spark_model_monitor.running.runs.looks import run_look, with_budget_of_look
 from spark_model_monitor.running.runs.run import read_expectations, run_monitoring
 from spark_model_monitor.running.runtime.ending import end_of_run
 from spark_model_monitor.running.runtime.job import Job, started
@@ -55,7 +55,7 @@ def one_window(job: Job, monitor: Monitor) -> None:
     rules = with_past_metrics(read_expectations(job.config.expectations), job.config)
     baseline = with_history(read_baseline(job.config, monitor), job.config, monitor)
     if job.config.look_every:
-        baseline = with_budget(baseline, job.config)
+        baseline = with_budget_of_look(baseline, job.config)
     with read_source(engine, job.config, baseline) as data:
         checks = planned_checks(job.config, data)
         findings = run_monitoring(
@@ -89,7 +89,7 @@ def each_commit(job: Job, monitor: Monitor) -> None:
 
 
 def part_of_window(job: Job, monitor: Monitor) -> None:
-    job.finish(*look(job, monitor))
+    job.finish(*run_look(job, monitor))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.bias.measures import methods_of
+from spark_model_monitor.monitors.bias.measures import resolve_methods
 from spark_model_monitor.monitors.explainability.measures import require_in_scope
 from spark_model_monitor.reports.outputs.printable import text_table
 
@@ -184,7 +184,7 @@ def _require_done(config: AnalysisConfig) -> None:
     if explains:
         require_in_scope(config, config.FILE_NAME)
     if not explains or (methods and (methods.pre_training_bias or methods.post_training_bias)):
-        methods_of(config, has_predictions=True, where=config.FILE_NAME)
+        resolve_methods(config, has_predictions=True, where=config.FILE_NAME)
 
 
 def _version(content: dict[str, object]) -> str:

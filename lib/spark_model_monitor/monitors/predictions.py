@@ -23,11 +23,11 @@ from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.loading import (
     Caller,
     are_numbers,
-    cells_of,
-    content_of,
-    plain,
-    shipped,
-    texts_of,
+    convert_to_cells,
+    convert_to_texts,
+    read_content,
+    simplify_type,
+    without_path,
 )
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def with_predictions(
     """The rows with the model's predictions after the first `len(names)` columns, computed once for this context."""
     places = tuple(names.index(name) for name in features)
     types = {place: table.schema.field(f"c{place}").type for place in (*places, names.index(label))}
-    texts = [place for place in places if pa.types.is_string(plain(pa.array([], types[place])).type)]
+    texts = [place for place in places if pa.types.is_string(simplify_type(pa.array([], types[place])).type)]
     if texts:
         words = _columns_with_words(table, texts, reason)
     else:
@@ -125,9 +125,9 @@ def with_predictions(
     fields = list(table.schema)
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
-    with table.sent(content_of(model, table.engine.storage)) as content:
+    with table.sent(read_content(model, table.engine.storage)) as content:
         numeric = tuple(place not in words for place in places)
-        of_model = (shipped(model), content, tuple(features), places, numeric)
+        of_model = (without_path(model), content, tuple(features), places, numeric)
         task = PredictionTask(*of_model, how, schema, len(names), reason)
         kept = table.mapped(partial(predictions_of_partition, task), schema).kept()
         try:
@@ -168,8 +168,8 @@ def predictions_of_partition(task: PredictionTask, batches: Iterable[pa.RecordBa
         column = pa.nulls(batch.num_rows, task.schema.field(task.position).type)
         if kept.num_rows:
             caller = caller or task.caller()
-            columns = [plain(kept.column(f"c{place}")) for place in task.places]
-            cells = cells_of(columns, task.features, task.numeric)
+            columns = [simplify_type(kept.column(f"c{place}")) for place in task.places]
+            cells = convert_to_cells(columns, task.features, task.numeric)
             column = pc.replace_with_mask(column, is_kept, task.labels(caller, cells))
         columns = batch.columns
         yield pa.RecordBatch.from_arrays(
@@ -179,14 +179,14 @@ def predictions_of_partition(task: PredictionTask, batches: Iterable[pa.RecordBa
 
 def _typed(numbers: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
-        return pa.array(texts_of(numbers), kind)
+        return pa.array(convert_to_texts(numbers), kind)
     return pa.array(numbers, pa.float64()).cast(kind)
 
 
 def _as_they_are(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
     """The model's own labels for rows: as text if the true labels are text, otherwise as numbers."""
     if pa.types.is_string(kind):
-        return pa.array(texts_of(labels), kind)
+        return pa.array(convert_to_texts(labels), kind)
     try:
         return _typed(labels.astype(np.float64), kind)
     except ValueError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors.loading import flavour_of
+from spark_model_monitor.monitors.predictors.loading import infer_flavour
 from spark_model_monitor.sagemaker.definitions import given
 from spark_model_monitor.sagemaker.monitoring_files import located
 
@@ -260,7 +260,7 @@ def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
     predictor = config.get("predictor") or {}
     name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
     try:
-        is_file = flavour_of(name) not in ("callable", "http")
+        is_file = infer_flavour(name) not in ("callable", "http")
     except BadConfiguration:
         return {}
     return {MODEL: located(name) if is_file else name}

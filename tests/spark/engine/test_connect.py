@@ -1,4 +1,4 @@
-"""Spark Connect (docs/decisions/0051-spark-connect.md): `REMOTE=1 make test SPARK=4.0 ARGS=tests/spark` runs on a server."""
+"""Spark Connect: `REMOTE=1 make test SPARK=4.0 ARGS=tests/spark` runs on a server."""
 
 from __future__ import annotations
 

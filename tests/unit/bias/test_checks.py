@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.clarify import BiasReport
-from spark_model_monitor.monitors.bias.analysis import analysis_of
+from spark_model_monitor.monitors.bias.analysis import analyse_contingency
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
@@ -254,7 +254,7 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(rest, group):
 
 
 def test_a_report_says_of_every_metric_why_it_is_undefined():
-    analysis = analysis_of(counts_of((0, 0, 0, 0), (1, 1, 1, 1)), PLAN)
+    analysis = analyse_contingency(counts_of((0, 0, 0, 0), (1, 1, 1, 1)), PLAN)
     [group] = analysis.groups
 
     assert {metric.name for metric in group.metrics if metric.value is None and not metric.error} == set()

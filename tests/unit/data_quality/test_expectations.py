@@ -308,7 +308,7 @@ def test_deequs_checks_that_fail_are_violations_or_hints_by_their_level(tmp_path
 
 
 def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
-    from spark_model_monitor.running.runs.expectations import suggested_expectations
+    from spark_model_monitor.running.runs.expectations import suggest_expectations
 
     random = np.random.default_rng(4)
     frame = people().assign(id=[f"k{row}" for row in range(ROWS)], low=random.random(ROWS), twice="x")
@@ -317,7 +317,7 @@ def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
     frame.loc[0, "twice"] = None
     with read_data(frame, engine="local") as data:
         baseline = run_baseline(data, DataQualityMonitor())
-        rules = suggested_expectations(data, baseline)
+        rules = suggest_expectations(data, baseline)
 
     by_name = {name: each[0].plain() for name, each in rules.features.items()}
     assert by_name["id"] == {"not_null": 1.0, "unique": True}

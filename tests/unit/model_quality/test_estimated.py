@@ -24,8 +24,8 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.monitors.model_quality.estimated.estimation import estimated
-from spark_model_monitor.monitors.model_quality.estimates import interval_of
+from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_two_classes
+from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.reports.history_page.history import read_history
 from spark_model_monitor.reports.history_page.over_time import tracks_of
 from spark_model_monitor.reports.page.svg import line_of, words_of
@@ -58,7 +58,7 @@ def found_in(frame, baseline, plan=SCORED, **more):
 
 def test_an_estimate_is_what_the_scores_were_worth():
     # by hand: of 40 rows below a quarter is positive, 10, of 40 above three quarters, 30
-    found = estimated(WINDOW, REFERENCE, costs={"tp": 8, "fp": -4, "fn": -2, "tn": 1}).estimates
+    found = estimate_two_classes(WINDOW, REFERENCE, costs={"tp": 8, "fp": -4, "fn": -2, "tn": 1}).estimates
 
     values = {name: estimate.value for name, estimate in found.items()}
     for name in ("accuracy", "precision", "recall", "true_negative_rate", "f1"):
@@ -72,14 +72,14 @@ def test_an_estimate_is_what_the_scores_were_worth():
 
 
 def test_a_metric_of_a_constant_classifier_is_not_estimated():
-    assert not [name for name in estimated(WINDOW, REFERENCE).estimates if "constant" in name]
+    assert not [name for name in estimate_two_classes(WINDOW, REFERENCE).estimates if "constant" in name]
 
 
 def test_the_error_is_that_of_the_labels_and_of_the_baseline():
     # by hand: the accuracy of 80 rows, each right with probability .75, and that of 100 and 100 rows on either side
     of_window = 0.75 * 0.25 / 80
     of_baseline = 2 * 0.25 * 0.75 * 0.25 / 100
-    low, high = interval_of(estimated(WINDOW, REFERENCE).estimates["accuracy"])
+    low, high = confidence_interval(estimate_two_classes(WINDOW, REFERENCE).estimates["accuracy"])
 
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(of_window + of_baseline), rel=0.12)
 

@@ -24,8 +24,8 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import CONCEPT_DRIFT
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.calibration import check_classes
-from spark_model_monitor.monitors.model_quality.estimated.estimation import estimated_of_classes
-from spark_model_monitor.monitors.model_quality.estimates import interval_of
+from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_classes
+from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
 
 from .outcomes_made import BINARY
@@ -123,8 +123,8 @@ def test_the_error_is_that_of_the_labels_and_of_the_baseline():
     # by hand: two thirds of the rows are right, 300 of the baseline and 100 of the window
     sides = [ScoreCounts(np.array([0.2, 0.6]), np.array([166, 33]), np.array([34, 67])) for _ in NAMES]
     window = [ScoreCounts(np.array([0.2, 0.6]), np.array([200, 0]), np.array([0, 100])) for _ in NAMES]
-    found = estimated_of_classes(window, sides, NAMES, np.array([100, 100, 100]))
-    low, high = interval_of(found.estimates["accuracy"])
+    found = estimate_classes(window, sides, NAMES, np.array([100, 100, 100]))
+    low, high = confidence_interval(found.estimates["accuracy"])
 
     assert found.estimates["accuracy"].value == pytest.approx(0.67)
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(2 * 0.67 * 0.33 / 300), rel=0.15)

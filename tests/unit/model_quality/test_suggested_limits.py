@@ -30,7 +30,7 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
-from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, statistics_of, suggest
+from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, build_statistics, suggest
 from spark_model_monitor.monitors.protocol import TOLD, Sample
 from spark_model_monitor.reports.history.baselines import of_files
 from spark_model_monitor.reports.history.decisions import promote
@@ -46,7 +46,7 @@ TESTS = 7  # of two classes without scores: recall, precision, accuracy, the neg
 def documents(measurement, tolerance=INTERVAL):
     """constraints.json and statistics.json as plain objects, through their text."""
     return tuple(
-        json.loads(document.to_json()) for document in (suggest(measurement, tolerance), statistics_of(measurement))
+        json.loads(document.to_json()) for document in (suggest(measurement, tolerance), build_statistics(measurement))
     )
 
 

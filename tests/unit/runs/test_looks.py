@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.variation import Entry, new_history, write_history
 from spark_model_monitor.running.layout import Layout
-from spark_model_monitor.running.runs.looks import share_of_look
+from spark_model_monitor.running.runs.looks import budget_share_of_look
 
 HOUR = datetime(2026, 3, 4, 14, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)
@@ -207,5 +207,7 @@ def test_all_looks_of_an_hour_have_its_budget_together(minutes):
     hour = 60 * MINUTE
     every = minutes * MINUTE
     times = [place * every for place in range(1, 61) if place * every < hour]
-    spent = sum(share_of_look(hour, every, is_last=False) for _ in times) + share_of_look(hour, every, is_last=True)
+    spent = sum(budget_share_of_look(hour, every, is_last=False) for _ in times) + budget_share_of_look(
+        hour, every, is_last=True
+    )
     assert spent == pytest.approx(1.0)

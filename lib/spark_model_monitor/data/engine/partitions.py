@@ -87,8 +87,7 @@ processor's caches before they are read row by row."""
 
 MOST_COLUMN_GROUPS = 8
 """The maximum number of column groups of a wide Parquet table, read one after the other. Spark writes row by row, so a
-cell takes longer the more columns a row has; opening a file once more takes as long as some 100,000 cells
-(docs/decisions/0033-wide-tables-by-columns.md)."""
+cell takes longer the more columns a row has; opening a file once more takes as long as some 100,000 cells."""
 
 FILE_BYTES_OF_A_GROUP = 8 * 1024 * 1024
 """The average file size per group from which reopening files for each group pays off."""

@@ -2,7 +2,7 @@
 
 Two passes: the first infers the features, with Spark's types; the second decodes the records. A record with a member of
 another shape than in most records (an object instead of a number) is refused, and does not affect the features.
-Source: JsonInferSchema and JacksonParser of Spark 3.5; docs/decisions/0068-one-reader-of-json.md.
+Source: JsonInferSchema and JacksonParser of Spark 3.5.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 from tenacity import Retrying, retry_if_result, wait_fixed
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.running.layout import sha256_of
+from spark_model_monitor.running.layout import hash_file
 from spark_model_monitor.spark.launch import package_zip
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from spark_model_monitor.spark.launch.java import SparkLine, line_of
@@ -38,7 +38,7 @@ class Parcel:
     def of(cls, path: Path, bucket: Bucket) -> Parcel:
         """The parcel of a file below `bucket`. Raises BadConfiguration if it can't be read."""
         try:
-            name = f"{sha256_of(path)[:16]}/{path.name}"
+            name = f"{hash_file(path)[:16]}/{path.name}"
         except OSError as error:
             raise BadConfiguration(
                 f"{path} can't be read ({error.strerror}); it is to be put on S3 for the job"

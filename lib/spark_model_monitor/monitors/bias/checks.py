@@ -51,7 +51,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     if metric.baseline is None and metric.reason_empty is None:
         return Finding.not_judged(None, UNDEFINED if metric.in_baseline else NO_GROUP)
     value = metric.current.value
-    unjudged = _unjudged(metric, metric.baseline)
+    unjudged = _explain_unjudged(metric, metric.baseline)
     if unjudged is not None or value is None or metric.baseline is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
@@ -79,9 +79,11 @@ def drift(metric: MetricComparison) -> Finding | None:
     if beyond is None or within is None:
         return passed.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     from_neutral = [(low - neutral, high - neutral) for low, high in (beyond, within)]
-    status = _beside((-allowed, allowed), *from_neutral)
+    status = _compare_intervals((-allowed, allowed), *from_neutral)
     if status is CheckStatus.VIOLATED:
-        return finding.but(description=DRIFT.format(current=number(value), baseline=number(metric.baseline)))
+        return finding.but(
+            description=DRIFT.format(current=format_number(value), baseline=format_number(metric.baseline))
+        )
     if status is CheckStatus.PASSED or not metric.allows_for_chance:
         return passed
     if metric.current.name in UNBOUNDED:
@@ -109,20 +111,20 @@ def within_range(metric: MetricComparison) -> Finding | None:
     if allowed is None:
         return None
     value = metric.current.value
-    unjudged = _unjudged(metric, None)
+    unjudged = _explain_unjudged(metric, None)
     if unjudged is not None or value is None:
         return unjudged
-    low, high = map(number, allowed)
+    low, high = map(format_number, allowed)
     formula = f"{low} <= value <= {high}"
     minimum, maximum = (end if math.isfinite(end) else None for end in allowed)
     passed = Finding(CheckStatus.PASSED, None, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
     if allowed[0] <= value <= allowed[1]:
         return passed
-    description = OUT_OF_RANGE.format(current=number(value), low=low, high=high)
+    description = OUT_OF_RANGE.format(current=format_number(value), low=low, high=high)
     return passed.but(status=CheckStatus.VIOLATED, description=description)
 
 
-def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
+def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
     """The verdict on a metric without a value, or from too few rows; None if it can be judged."""
     is_undefined = metric.current.value is None
     reason_empty = metric.reason_empty
@@ -141,13 +143,13 @@ def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | No
         return unjudged
     min_rows = metric.tolerances.min_rows
     if min(metric.rows) < min_rows:
-        found = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
-        reason = f"{found}; at least {min_rows:,} of each are asked for"
+        rows_in_words = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
+        reason = f"{rows_in_words}; at least {min_rows:,} of each are asked for"
         return Finding(CheckStatus.PASSED, threshold).unsure(reason, LONGER_WINDOWS)
     return None
 
 
-def _beside(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatus:
+def _compare_intervals(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatus:
     """Violated if `beyond` lies wholly outside the allowed interval, passed if `within` lies inside it."""
     if beyond[0] > allowed[1] or beyond[1] < allowed[0]:
         return CheckStatus.VIOLATED
@@ -157,7 +159,7 @@ def _beside(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatu
     return CheckStatus.CANNOT_TELL
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number as Python prints it; infinities as the service writes them."""
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"

@@ -42,10 +42,10 @@ from spark_model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
     BiasAnalysis,
     LabelTable,
-    analysis_of,
-    chosen_of,
+    analyse_contingency,
+    choose_groups,
+    count_segment_rows,
     kinds_of_columns,
-    rows_in_segments,
 )
 from spark_model_monitor.monitors.bias.checks import CHECKS, drift
 from spark_model_monitor.monitors.bias.comparison import (
@@ -55,14 +55,14 @@ from spark_model_monitor.monitors.bias.comparison import (
     MetricComparison,
     Tolerances,
     adopt_spellings,
-    comparisons_of,
-    segment_label,
+    compare_with_baseline,
+    format_segment_label,
 )
-from spark_model_monitor.monitors.bias.intervals import likeness_of_runs
+from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
 from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.metrics import SAME_AS
-from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
+from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, create_page
 from spark_model_monitor.monitors.protocol import (
     Finding,
     Judgement,
@@ -100,13 +100,13 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
 log = logging.getLogger(__name__)
 
 
-def metric_of(result: CheckResult) -> tuple[str, ...]:
+def metric_key(result: CheckResult) -> tuple[str, ...]:
     """The subject of a result, whatever its rows are: check, stage, facet, facet value and metric."""
     members = result.model_extra or {}
     return result.check, members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
 
 
-def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
+def _build_result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
     ends = None
     if metric.interval and all(map(math.isfinite, metric.interval)):
         ends = metric.interval
@@ -122,10 +122,12 @@ def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResu
     return finding.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
 
 
-def _are_of(keys: Collection[Key], places: Values, cells: Mapping[Cell, int], side: int) -> NDArray[np.int64]:
-    """For each row, whether its key is one of these. places: as in `first_runs`."""
-    among = np.array([key in keys for key in places_of(cells, side)], np.int64)
-    return among[places.astype(np.int64)]
+def _is_key_of_row(
+    keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
+) -> NDArray[np.int64]:
+    """For each row, whether its key is one of these. key_indexes: as in `first_runs`."""
+    among = np.array([key in keys for key in places_of(cells, position)], np.int64)
+    return among[key_indexes.astype(np.int64)]
 
 
 LARGEST_VALUE = 2.0**360
@@ -151,7 +153,7 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
     yield violation_count(results)
 
 
-def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
+def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
     if all(getattr(group, part) is None for group in analysis.groups):
         return None
     facets: dict[str, tuple[GroupMetrics, ...]] = {}
@@ -176,15 +178,15 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     plan = ContingencyPlan.from_text(counts.plan)
     likeness = {}
     columns = [values_of(run.runs, numeric=True) for run in runs]
-    chosen = chosen_of(counts, plan)
+    chosen = choose_groups(counts, plan)
     label, *prediction = columns[len(plan.facets) :]
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
     outcomes = [
-        _are_of(chosen.positives.keys, label[0], counts.tables[0], LABEL),
+        _is_key_of_row(chosen.positives.keys, label[0], counts.tables[0], LABEL),
         np.zeros(len(label[0]), np.int64),
     ]
     if chosen.predicted is not None:
-        outcomes[1] = _are_of(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
+        outcomes[1] = _is_key_of_row(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         looked_at = [values for values, _ in (column, label, *answers)]
         if any(is_constant_in_runs(values) for values in looked_at):
@@ -193,13 +195,13 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
             continue
         table = LabelTable.of(cells, chosen, plan)
         last = int(plan.group is None)
-        found: dict[str, float] = {}
+        effect_by_metric: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which have little evidence
-            are = _are_of(choice.keys, column[0], cells, FACET)
+            are = _is_key_of_row(choice.keys, column[0], cells, FACET)
             kinds = ((are * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
-            of_choice = likeness_of_runs(table.counts_of(choice), kinds, column[1])
-            found |= {name: max(rows, found.get(name, 1.0)) for name, rows in of_choice.items()}
-        likeness[facet.name] = found
+            of_choice = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
+            effect_by_metric |= {name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in of_choice.items()}
+        likeness[facet.name] = effect_by_metric
     return replace(baseline, likeness=likeness)
 
 
@@ -218,41 +220,41 @@ class BiasJudgement(Judgement[BiasBaseline]):
         if self.baseline is None:
             return ()
         analysis = adopt_spellings(self.sample.metrics, self.baseline)
-        compared = list(comparisons_of(analysis, self.baseline, self.monitor.tolerances))
+        compared = list(compare_with_baseline(analysis, self.baseline, self.monitor.tolerances))
         compared.extend(compare_lost_groups(analysis, self.baseline, self.monitor.tolerances))
-        found = [
+        findings = [
             (check.name, metric, finding)
             for metric in compared
             for check in CHECKS.values()
             if metric.segment is None and (finding := check(metric)) is not None
         ]
-        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
+        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in findings)
         if unjudged:
-            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
+            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(findings))
         # A segment's own result tells where the change is
         by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
         for metric in compared:
             if metric.segment is not None and (finding := drift(metric)) is not None:
                 cut, name = metric.segment
-                result = _result(DRIFT_CHECK, metric, finding)
-                told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
-                by_segment.setdefault(metric_of(result), {})[cut, name] = told
-        return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
+                drift_result = _build_result(DRIFT_CHECK, metric, finding)
+                segment_result = told_in(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
+                by_segment.setdefault(metric_key(drift_result), {})[cut, name] = segment_result
+        return tuple(with_segments([_build_result(*arguments) for arguments in findings], by_segment, metric_key))
 
     @property
     def hints(self) -> tuple[Hint, ...]:
         if self.baseline is not None:
-            before = rows_in_segments(self.baseline.groups)
+            before = count_segment_rows(self.baseline.groups)
         else:
             before = {}
         if before:
-            return tuple(hints_of_segments(before, rows_in_segments(self.sample.metrics.groups)))
+            return tuple(hints_of_segments(before, count_segment_rows(self.sample.metrics.groups)))
         return ()
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
     ) -> tuple[CheckResult, ...]:
-        is_wanted = self.monitor.find_causes and any(each.is_violation for each in results)
+        is_wanted = self.monitor.find_causes and any(check_result.is_violation for check_result in results)
         measures = self.monitor.wanted if is_wanted else None
         # A model is not called again
         if self.baseline is None or measures is None or measures.as_service or measures.model is not None:
@@ -263,7 +265,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         return find_causes(results, self.sample.state, self.baseline, dataset, budget)
 
     def page(self, results: tuple[CheckResult, ...]) -> Page:
-        page = page_of(self.sample.metrics, results)
+        page = create_page(self.sample.metrics, results)
         methods = None
         if self.monitor.wanted:
             methods = self.monitor.wanted.config.methods
@@ -280,7 +282,8 @@ class BiasJudgement(Judgement[BiasBaseline]):
         for group in self.sample.metrics.groups:
             whose = part_of(group.facet, group.choice.configured)
             parts = {
-                f"{whose} in {segment_label(segment.segmentation, segment.name)}": segment for segment in group.segments
+                f"{whose} in {format_segment_label(segment.segmentation, segment.name)}": segment
+                for segment in group.segments
             }
             for part, metrics_of_part in {whose: group, **parts}.items():
                 rows += [
@@ -339,7 +342,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             return measures
         configured = {part.config_name or part.name_or_index for part in measures.config.segment_config or ()}
         cuts = []
-        for cut in rows_in_segments(baseline.groups):
+        for cut in count_segment_rows(baseline.groups):
             if cut not in configured and fits(cut, request.dataset.names):
                 cuts.append(cut)
         # Neighbours show how alike rows are, unless a column names their groups
@@ -353,9 +356,9 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         )
 
     def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        from spark_model_monitor.monitors.bias.scan import scanned
+        from spark_model_monitor.monitors.bias.scan import scan_rows
 
-        return scanned(measures, dataset, checks)
+        return scan_rows(measures, dataset, checks)
 
     def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""
@@ -376,13 +379,13 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             methods = ALL_METHODS
         plan = ContingencyPlan.from_text(counts.plan)
         counts.require_of(plan)
-        return analysis_of(counts, plan, methods)
+        return analyse_contingency(counts, plan, methods)
 
     def documents(
         self, counts: Contingency, analysis: BiasAnalysis, context: RunContext = NOBODY_SAID
     ) -> tuple[BiasReport]:
         """analysis.json, without parts that were not requested. Source: B3."""
-        parts: dict[str, Any] = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
+        parts: dict[str, Any] = {f"{part}_bias_metrics": _build_part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
     def stored_baseline(
@@ -404,7 +407,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         return BiasJudgement(self, sample.without_runs(), baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
-        found = (
+        bias_violations = (
             BiasViolation(
                 facet=result.feature or "",
                 facet_value=(result.model_extra or {})[FACET_VALUE],
@@ -414,7 +417,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             )
             for result in violated(results)
         )
-        return BiasViolations(version="1.0", violations=tuple(found))
+        return BiasViolations(version="1.0", violations=tuple(bias_violations))
 
     def table(self, documents: tuple[BiasReport]) -> Table:
         """One row for each metric of each group, in the document's order."""

@@ -270,9 +270,9 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             rule_hints = ()
         if checks is None:
             return rule_results, rule_hints
-        from spark_model_monitor.monitors.user_checks.suite import answers_of
+        from spark_model_monitor.monitors.user_checks.suite import convert_to_results
 
-        deequ_results, deequ_hints = answers_of(checks)
+        deequ_results, deequ_hints = convert_to_results(checks)
         return (*rule_results, *deequ_results), (*rule_hints, *deequ_hints)
 
     @property

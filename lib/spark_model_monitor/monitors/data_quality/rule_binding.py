@@ -224,7 +224,10 @@ class RuleBinder:
         return self._build_value_tree(column, condition, self._types.get(name, ColumnType.TEXT))
 
     def _build_value_tree(self, column: Tree, condition: Condition, column_type: ColumnType) -> Tree:
-        """Of ColumnValues. NULL meets `!=` and `not in` alone, unless it is listed. Source: AWS Glue, "DQDL rule type reference"."""
+        """Of ColumnValues. NULL meets `!=` and `not in` alone, unless it is listed.
+
+        Source: AWS Glue, "DQDL rule type reference".
+        """
         operands = condition.operands
         if condition.operator.endswith("matches"):
             match: Tree = ("match", column, whole(operands[0].text))

@@ -35,7 +35,7 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     Source: E6.1.
     """
     threshold = output.tolerances.threshold
-    unjudged = _unjudged(output, threshold)
+    unjudged = _explain_unjudged(output, threshold)
     if unjudged is None and len(output.before) < 2:
         unjudged = Finding.not_judged(threshold, "one feature alone has no ranking")
     if unjudged is not None:
@@ -63,7 +63,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
     tolerances = output.tolerances
     if not tolerances.with_changes:
         return
-    unjudged = _unjudged(output, None)
+    unjudged = _explain_unjudged(output, None)
     if unjudged is None and output.changes is None:
         of_one = bool(output.state.group_column) and not output.freedom
         if of_one:
@@ -85,7 +85,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
         if low > limit or high < -limit:
             text = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
-            change = _in_words(output.current.name, now, before)
+            change = _describe_change(output.current.name, now, before)
             finding = finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
         elif (high - low) / 2 > limit:
             finding = finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
@@ -94,24 +94,24 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         yield name, finding
 
 
-def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
+def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
     """The verdict on an output that the baseline lacks, or that has too few rows; None if it can be judged."""
     if output.baseline is None:
         return Finding.not_judged(threshold, "the baseline does not have this output")
     if output.known is not None and output.known.baseline != output.state.baseline:
         return Finding.not_judged(threshold, None).unsure(OTHER_BASELINE_ROWS, "make the baseline again")
-    least, (_, rows) = output.tolerances.min_rows, output.rows
-    if rows < least * output.likeness:
+    min_rows, (_, rows) = output.tolerances.min_rows, output.rows
+    if rows < min_rows * output.likeness:
         if output.likeness > 1:
-            alike = f", which say as much as {rows / output.likeness:,.0f} by themselves"
+            note_on_groups = f", which say as much as {rows / output.likeness:,.0f} by themselves"
         else:
-            alike = ""
-        reason = f"{rows:,} rows{alike}; at least {least:,} are asked for"
+            note_on_groups = ""
+        reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
         return Finding(CheckStatus.PASSED, threshold, m=rows).unsure(reason, MORE_ROWS)
     return None
 
 
-def _in_words(output: str, now: float, before: float) -> str:
+def _describe_change(output: str, now: float, before: float) -> str:
     """The change as text, to follow the feature's name."""
     if before:
         times = f" {abs(now / before):.2g} times as much:"

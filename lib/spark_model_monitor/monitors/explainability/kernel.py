@@ -47,58 +47,58 @@ class Design:
         return self.masks.nbytes + self.of_coalitions.nbytes
 
 
-def samples_of(asked: int | None, features: int) -> int:
+def count_samples(requested: int | None, features: int) -> int:
     """Number of coalitions for a row, for all features of a data set.
 
     Source: E3.1.
     """
     everything: int = 2**features - 2
-    return max(0, min(everything, asked or 2 * features + DEFAULT_SAMPLES))
+    return max(0, min(everything, requested or 2 * features + DEFAULT_SAMPLES))
 
 
-def design_of(players: int, samples: int, seed: int) -> Design:
+def build_design(players: int, samples: int, seed: int) -> Design:
     """The design for some players, with at most this many coalitions; deterministic.
 
     Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
     """
     is_exact = players < 2 or 2**players - 2 <= samples
     if is_exact:
-        masks, weights = _everything(players)
+        masks, weights = _enumerate_coalitions(players)
     else:
-        masks, weights = _outside_in(players, samples, seed)
-    return _projected(masks, weights, is_exact=is_exact)
+        masks, weights = _sample_coalitions(players, samples, seed)
+    return _solve_least_squares(masks, weights, is_exact=is_exact)
 
 
-def _projected(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
+def _solve_least_squares(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
     """Weighted least squares with values that add up to the total: the last player gets the remainder."""
     coalitions, players = masks.shape
     if players:
         last = masks[:, -1:].astype(np.float64)
     else:
         last = np.zeros((coalitions, 0))
-    apart = masks[:, :-1] - last
-    weighted = apart.T * weights
-    values, vectors = np.linalg.eigh(weighted @ apart)
-    seen = values > 1e-12 * max(1.0, values.max(initial=0.0))
-    solved = (vectors[:, seen] / values[seen]) @ (vectors[:, seen].T @ weighted)
+    differences = masks[:, :-1] - last
+    weighted = differences.T * weights
+    values, vectors = np.linalg.eigh(weighted @ differences)
+    is_determined = values > 1e-12 * max(1.0, values.max(initial=0.0))
+    solved = (vectors[:, is_determined] / values[is_determined]) @ (vectors[:, is_determined].T @ weighted)
     shares = -solved @ last
     return Design(
         masks,
         np.vstack([solved, -solved.sum(axis=0, keepdims=True)])[:players],
         np.vstack([shares, 1 - shares.sum(axis=0, keepdims=True)])[:players].reshape(-1),
         is_exact,
-        not bool(seen.all()),
+        not bool(is_determined.all()),
     )
 
 
-def _everything(players: int) -> tuple[Masks, Weights]:
+def _enumerate_coalitions(players: int) -> tuple[Masks, Weights]:
     sizes = range(1, players)
     masks = [_all_of_size(players, size) for size in sizes]
     weights = [np.full(comb(players, size), _weight(players, size) / comb(players, size)) for size in sizes]
     return np.vstack([np.zeros((0, players), bool), *masks]), np.concatenate([np.zeros(0), *weights])
 
 
-def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
+def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
     """Whole sizes while they fit, smallest and largest first; then draws from other sizes, in complementary pairs.
 
     Source: E3.2.
@@ -169,7 +169,7 @@ class Designs:
         self._made: dict[int, Design] = {}
 
     def of(self, players: int) -> Design:
-        design = self._made.pop(players, None) or design_of(players, self._samples, self._seed)
+        design = self._made.pop(players, None) or build_design(players, self._samples, self._seed)
         self._made[players] = design
         while len(self._made) > 1 and sum(made.nbytes for made in self) > self.LIMIT:
             del self._made[next(iter(self._made))]

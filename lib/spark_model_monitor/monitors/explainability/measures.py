@@ -19,9 +19,9 @@ from spark_model_monitor.documents.analysis_config import (
     ShapMethod,
 )
 from spark_model_monitor.errors import BadConfiguration, no_group_column
-from spark_model_monitor.monitors.explainability.kernel import samples_of
+from spark_model_monitor.monitors.explainability.kernel import count_samples
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import model_of
+from spark_model_monitor.monitors.predictors.loading import resolve_model
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 
 SAMPLED_ROWS = 10_000  # rows for computing baseline rows, and for partial dependence
@@ -91,7 +91,7 @@ class AttributionMeasures:
             request = {}
         else:
             request = config.predictor.plain()
-        return cls(config, model_of(model, request), tuple(name for name in named if name is not None), baseline)
+        return cls(config, resolve_model(model, request), tuple(name for name in named if name is not None), baseline)
 
     @property
     def shap(self) -> ShapMethod:
@@ -193,7 +193,7 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
         raise BadConfiguration(
             f"{measures.where}: no column is left that is a feature; the columns are {', '.join(names)}"
         )
-    samples = samples_of(measures.shap.num_samples, len(features))
+    samples = count_samples(measures.shap.num_samples, len(features))
     return AttributionPlan(features, written, samples, join, dependent, measures.group_column)
 
 

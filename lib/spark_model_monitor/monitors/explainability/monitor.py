@@ -38,8 +38,8 @@ from spark_model_monitor.monitors.explainability.analysis import (
     AttributionBaseline,
     Dependent,
     Tolerances,
-    analysis_of,
-    comparisons_of,
+    analyse_attributions,
+    compare_outputs,
 )
 from spark_model_monitor.monitors.explainability.checks import CHECKS
 from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
@@ -130,7 +130,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             finding.result(
                 check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name}
             )
-            for output in comparisons_of(state, analysis, self.baseline, self.monitor.tolerances)
+            for output in compare_outputs(state, analysis, self.baseline, self.monitor.tolerances)
             for check in CHECKS.values()
             for feature, finding in check(output)
         )
@@ -238,9 +238,9 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         return replace(measures, group_column=group_column, with_runs=group_column is None)
 
     def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        from spark_model_monitor.monitors.explainability.scan import scanned
+        from spark_model_monitor.monitors.explainability.scan import scan_attributions
 
-        return scanned(measures, dataset, checks)
+        return scan_attributions(measures, dataset, checks)
 
     def reject_unusable(
         self, scanned: Scanned, dataset: Dataset, baseline: AttributionBaseline | None
@@ -249,12 +249,12 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         refused = scanned.rows.refused
         if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
             return None
-        from spark_model_monitor.monitors.explainability.scan import answered
+        from spark_model_monitor.monitors.explainability.scan import quarantine_unanswered
 
-        return answered(self.measures(), dataset)
+        return quarantine_unanswered(self.measures(), dataset)
 
     def metrics(self, state: Attributions) -> AttributionAnalysis:
-        return analysis_of(state)
+        return analyse_attributions(state)
 
     def documents(
         self, state: Attributions, analysis: AttributionAnalysis, context: RunContext = NOBODY_SAID

@@ -35,7 +35,7 @@ from spark_model_monitor.documents.page import (
     percent,
 )
 from spark_model_monitor.monitors.causes import causes_table
-from spark_model_monitor.monitors.model_quality.estimates import interval_of
+from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     Evidence,
@@ -68,7 +68,7 @@ OF_GROUPS = (
 )
 
 
-def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
+def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
     judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
     names = dict.fromkeys((*judged, *measurement.metrics))
@@ -152,7 +152,7 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> L
         verdict = "–"
     interval = None
     if measured:
-        interval = interval_of(measured.estimate)
+        interval = confidence_interval(measured.estimate)
     threshold = "–"
     if result is not None and result.threshold is not None:
         threshold = SIDES.get(result.check, "") + number_text(result.threshold)

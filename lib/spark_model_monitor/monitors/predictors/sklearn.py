@@ -40,15 +40,15 @@ FORESTS = tuple(
     endings=(*SKOPS, *PICKLES),
     remedy="install spark-model-monitor[sklearn], and what else the model was made with",
 )
-def of_sklearn(model: Model) -> Predict:
+def load_sklearn(model: Model) -> Predict:
     """A scikit-learn model; calls predict_proba, else decision_function, else predict. For two classes, the second one's score.
 
     The labels are the output of predict.
     """
     if model.name.lower().endswith(PICKLES):
-        estimator = _unpickled(model)
+        estimator = _load_pickle(model)
     else:
-        estimator = opened(model)
+        estimator = open_skops(model)
     for name in ("predict",) if model.labels else ("predict_proba", "decision_function", "predict"):
         scores = getattr(estimator, name, None)
         if scores is not None:
@@ -58,15 +58,15 @@ def of_sklearn(model: Model) -> Predict:
     by_name = hasattr(estimator, "feature_names_in_")
 
     def predict(frame: Any) -> Any:
-        found = scores(frame if by_name else frame.to_numpy())
-        if name == "predict_proba" and found.shape[1] == 2:
-            return found[:, 1]
-        return found
+        scores_of_classes = scores(frame if by_name else frame.to_numpy())
+        if name == "predict_proba" and scores_of_classes.shape[1] == 2:
+            return scores_of_classes[:, 1]
+        return scores_of_classes
 
-    return Summing(predict, partial(_sum_of, estimator))
+    return Summing(predict, partial(_find_additive_model, estimator))
 
 
-def _sum_of(estimator: Any) -> Sum | None:
+def _find_additive_model(estimator: Any) -> Sum | None:
     """The weights of a linear model, or the leaves of trees; log-odds are a sum for two classes only."""
     if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
         from spark_model_monitor.monitors.predictors.xgboost import sum_of_booster
@@ -88,18 +88,18 @@ def _sum_of(estimator: Any) -> Sum | None:
         kind == "GradientBoostingClassifier" and classes == 2 and estimator.loss == "log_loss"
     )
     if is_boosted and estimator.init in (None, "zero"):
-        leaves = Leaves.of(_tree(each, estimator.learning_rate) for each in estimator.estimators_.ravel())
+        leaves = Leaves.of(_read_tree(tree, estimator.learning_rate) for tree in estimator.estimators_.ravel())
         if leaves:
             return Sum(leaves, names, of_log_odds=classes == 2)
         return None
     if kind in FORESTS and estimator.n_outputs_ == 1:
         grown = getattr(estimator, "estimators_", [estimator])
-        leaves = Leaves.of(_tree(each, 1 / len(grown), classes) for each in grown)
+        leaves = Leaves.of(_read_tree(tree, 1 / len(grown), classes) for tree in grown)
         return Sum(leaves, names) if leaves else None
     return None
 
 
-def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
+def _read_tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
     """A tree whose leaves have this many classes, or one number. In sklearn, cells equal to the threshold go left."""
     tree = estimator.tree_
     values = tree.value[:, 0, :]
@@ -114,7 +114,7 @@ def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
     return Tree(left.tolist(), right.tolist(), columns.tolist(), below.tolist(), missing.tolist(), values)
 
 
-def opened(model: Model) -> Any:
+def open_skops(model: Model) -> Any:
     from skops import io as skops
 
     require_small_archive(model.name, model.content)
@@ -127,7 +127,7 @@ def opened(model: Model) -> Any:
     return skops.loads(model.content, trusted=sorted(TRUSTED | set(model.trusted)))
 
 
-def _unpickled(model: Model) -> Any:
+def _load_pickle(model: Model) -> Any:
     if not model.allows_pickle:
         raise BadConfiguration(
             f"{model.name} is a pickle, and a pickle runs code when it is loaded; save the model by skops, or write "

@@ -11,13 +11,13 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, J
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.bias.comparison import Tolerances
-from spark_model_monitor.monitors.bias.measures import BESIDE, FLIP_TEST_ROWS, BiasMeasures, methods_of
+from spark_model_monitor.monitors.bias.measures import BESIDE, FLIP_TEST_ROWS, BiasMeasures, resolve_methods
 from spark_model_monitor.monitors.explainability.analysis import Tolerances as AttributionTolerances
 from spark_model_monitor.monitors.explainability.kernel import DEFAULT_SAMPLES
 from spark_model_monitor.monitors.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
 from spark_model_monitor.monitors.predictors.http import Request
-from spark_model_monitor.monitors.predictors.loading import flavour_of, model_of
+from spark_model_monitor.monitors.predictors.loading import infer_flavour, resolve_model
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.running.configuration.bias_options import IntervalMethod, read_analysis_config
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -42,8 +42,8 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
     if config.model_flavour:
         flavour = PREDICTORS.get(config.model_flavour).name
     else:
-        flavour = flavour_of(config.model)
-    model = model_of(
+        flavour = infer_flavour(config.model)
+    model = resolve_model(
         config.model,
         _request(config, analysis),
         flavour=flavour,
@@ -121,7 +121,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
             raise BadConfiguration(f"{where}: {beside}")
     predicted = has_predictions(config, analysis)
     asks = config.model is not None and not predicted
-    methods = methods_of(analysis, has_predictions=predicted or asks, where=where)
+    methods = resolve_methods(analysis, has_predictions=predicted or asks, where=where)
     label, prediction = _places(config, analysis, predicted)
     if label is None:
         raise BadConfiguration(f"{where}: label is missing; name the label's column, or --ground-truth-attribute")

@@ -140,7 +140,7 @@ def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
         return None
     from spark_model_monitor.monitors.user_checks import loading
 
-    return loading.planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
+    return loading.load_planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
 
 
 def metric_name(reference: str) -> str:
@@ -170,7 +170,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"
     if config.checks is not None:
-        from spark_model_monitor.monitors.user_checks.loading import why_spark as why_checks_do
+        from spark_model_monitor.monitors.user_checks.loading import reason_spark_is_needed as why_checks_do
 
         if reason := why_checks_do(config.checks):
             return reason

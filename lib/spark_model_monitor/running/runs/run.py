@@ -159,7 +159,7 @@ def run_baseline(
         require_columns(dataset.names)  # in a window, an extra column is a violation
         measures = monitor.plan_scan(ScanRequest(dataset, is_baseline=True))
         scanned, _ = reading.scan(dataset, measures)
-        baseline = replace(scanned, source=source, layout=_layout(dataset, scanned.ledger))
+        baseline = replace(scanned, source=source, layout=_read_layout(dataset, scanned.ledger))
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _log_hints(baseline.hints)
         for violation in (check for check in baseline.judgement.results if check.is_violation):
@@ -453,7 +453,7 @@ class _Comparison:
             matched = dataset.matching(names, exact=self.monitor.exact_columns)
         measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
         current, as_read = reading.scan(matched, measures)
-        return self.judge(replace(current, layout=_layout(dataset, current.ledger)), as_read)
+        return self.judge(replace(current, layout=_read_layout(dataset, current.ledger)), as_read)
 
     def judge(self, current: Baseline, as_read: Dataset | None = None) -> Findings:
         """as_read: the window's rows, in the form in which they had to be read; None if they aren't there any more."""
@@ -497,20 +497,20 @@ class _Comparison:
 
 
 def read_expectations(
-    given: str | Mapping[str, Any] | Expectations | RuleSet | None,
+    source: str | Mapping[str, Any] | Expectations | RuleSet | None,
 ) -> Expectations | RuleSet | None:
     """The rules from a file, in DQDL if its name ends so, or a value.
 
     Raises BadConfiguration for an unreadable file, or for invalid rules.
     """
-    if given is None or (not isinstance(given, str | os.PathLike | Mapping)):
-        return given
+    if source is None or (not isinstance(source, str | os.PathLike | Mapping)):
+        return source
     from spark_model_monitor.documents.expectations import Expectations, expectations_of
 
     try:
-        if isinstance(given, Mapping):
-            return Expectations.from_json(json.dumps(given), "expectations")
-        path = os.fspath(given)
+        if isinstance(source, Mapping):
+            return Expectations.from_json(json.dumps(source), "expectations")
+        path = os.fspath(source)
         if path.lower().endswith(".dqdl"):
             from spark_model_monitor.documents.dqdl import parse_rule_set
 
@@ -522,7 +522,7 @@ def read_expectations(
         raise BadConfiguration(f"--expectations: {fault}") from fault
 
 
-def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
+def _read_layout(dataset: Dataset, ledger: Ledger) -> Layout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     sizes = {file.path: file.size_bytes for file in ledger.files}
@@ -530,9 +530,9 @@ def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
 
 
 def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
-    from spark_model_monitor.monitors.user_checks.loading import planned_checks
+    from spark_model_monitor.monitors.user_checks.loading import load_planned_checks
 
-    return planned_checks(checks, dataset)
+    return load_planned_checks(checks, dataset)
 
 
 def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
@@ -589,11 +589,11 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if not ledger.kept:
         if len(ledger.files) == 1:
-            of = f" in {ledger.files[0].path}"
+            in_file = f" in {ledger.files[0].path}"
         else:
-            of = ""
+            in_file = ""
         if ledger.outside_window:
             outside = f"; {ledger.outside_window:,} lie outside the window"
         else:
             outside = ""
-        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}{outside}")
+        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{in_file}{outside}")

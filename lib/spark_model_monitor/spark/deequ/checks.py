@@ -19,10 +19,10 @@ from pyspark.sql.types import BooleanType
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.monitors.user_checks.answers import plain_names
+from spark_model_monitor.monitors.user_checks.answers import choose_plain_names
 from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan
 from spark_model_monitor.monitors.user_checks.loading import FORMS, JsonCheck, JsonChecks
-from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judged
+from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judge_constraint
 from spark_model_monitor.registry import function_of
 from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, items_of
 from spark_model_monitor.spark.deequ.states import CheckMetrics, Evidence
@@ -232,7 +232,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
         return SuiteResults(tuple(_judged_by_deequ(checks, metrics)))
     assert isinstance(checks, JsonChecks)  # there are no others
     names = [feature.name for feature in profile.features]
-    aliases = plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
+    aliases = choose_plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
     required = {
         analyzer: java_analyzer(
             deequ, replace(analyzer, columns=tuple(aliases.get(column, column) for column in analyzer.columns))
@@ -271,7 +271,7 @@ def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> Con
         fault = str(metric.value().failed().get().getMessage())
     else:
         fault = ""
-    return judged(check, number, fault, metrics.source_of(java))
+    return judge_constraint(check, number, fault, metrics.source_of(java))
 
 
 def _number(metric: Any, data_type: str | None = None) -> float | None:

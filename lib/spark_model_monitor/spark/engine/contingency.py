@@ -355,7 +355,7 @@ def _block_of(name: Column) -> Column:
     return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))
 
 
-def flip_rows(
+def prepare_flip_rows(
     table: Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,

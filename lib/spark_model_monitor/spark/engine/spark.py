@@ -112,7 +112,7 @@ WAYS = {
         *("typed_columns", "refused_lines", "with_conditions", "newest_in_utc"),
         *("rows_between", "rows_in_memory", "rows_of_catalog", "rows_of_reader"),
     ),
-    "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "flip_rows"),
+    "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "prepare_flip_rows"),
     "engine.spark": ("numbers", "before_many_files"),
     "deequ.checks": ("checks_of_function", "require_answerable"),
 }

@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, sha256_of
+from spark_model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, hash_file
 from spark_model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_spark_home, line_at
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
@@ -69,7 +69,7 @@ def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str],
 
 
 def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
-    sha256 = sha256_of(path)
+    sha256 = hash_file(path)
     if sha256 != artifact.sha256:
         raise MissingDependency(
             f"{path}: its SHA-256 is {sha256}, it has to be {artifact.sha256} for {artifact.coordinate}; delete the file and "

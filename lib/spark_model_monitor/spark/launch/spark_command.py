@@ -33,7 +33,7 @@ LOG_SETTINGS = "-Dlog4j2.configurationFile"
 
 COLLECTOR = "-XX:+UseParallelGC"
 """Of a local run: what lies in its heap is a batch of rows, gone at once. Java's own choice, Garbage-First,
-touches more new memory, which short runs pay for (docs/decisions/0030-start-of-the-jvm.md)."""
+touches more new memory, which short runs pay for."""
 
 _ANY_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")

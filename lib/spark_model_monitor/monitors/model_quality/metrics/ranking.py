@@ -56,8 +56,8 @@ class Curve:
         grouping = size // points
         if grouping < 2:
             return self
-        kept = np.unique(np.append(np.arange(grouping - 1, size, grouping), size - 1))
-        return Curve(self.true_positives[kept], self.false_positives[kept])
+        kept_points = np.unique(np.append(np.arange(grouping - 1, size, grouping), size - 1))
+        return Curve(self.true_positives[kept_points], self.false_positives[kept_points])
 
     def roc(self) -> tuple[Numbers, Numbers]:
         """False and true positive rates, from (0, 0) to (1, 1), both ends added as MLlib does; a class without rows has rate 0.
@@ -240,16 +240,23 @@ def weighted_auc(evidence: MulticlassEvidence) -> FractionEstimate:
 
 
 def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEstimate:
-    both = [each for each in evidence.scores or () if each.positives.sum() and each.negatives.sum()]
-    if not both:
+    judged_classes = [
+        class_scores
+        for class_scores in evidence.scores or ()
+        if class_scores.positives.sum() and class_scores.negatives.sum()
+    ]
+    if not judged_classes:
         return FractionEstimate(math.nan, 0, 0, "DeLong")
-    labels = np.array([each.positives.sum() for each in both], np.float64)
+    labels = np.array([class_scores.positives.sum() for class_scores in judged_classes], np.float64)
     if by_labels:
         weights = labels / labels.sum()
     else:
-        weights = np.full(len(both), 1 / len(both))
-    areas, variances = (np.array([of(each) for each in both]) for of in (area_under_roc, variance_of_roc))
-    bounds = [bound_of_roc(each) for each in both]
+        weights = np.full(len(judged_classes), 1 / len(judged_classes))
+    areas, variances = (
+        np.array([compute(class_scores) for class_scores in judged_classes])
+        for compute in (area_under_roc, variance_of_roc)
+    )
+    bounds = [bound_of_roc(class_scores) for class_scores in judged_classes]
     return FractionEstimate.of_variance(
         float(weights @ areas),
         float(weights @ np.sqrt(variances)) ** 2,
