@@ -204,16 +204,19 @@ class Baseline(AsTables):
 
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        return Report(self._create_page(self.described("baseline", self.constraints)))
+
+    def _create_page(self, described: RunDescription) -> Page:
         page = self.judgement.page(())
-        described = self.described("baseline", self.constraints)
-        with_account = create_run_page(page, described, self.ledger, hints=self.hints)
-        return Report(with_account)
+        return create_run_page(page, described, self.ledger, hints=self.hints)
 
     def files(self) -> dict[str, bytes]:
         """Every file of the run by its name below the output path."""
         files = {**self.files_of_data(), **summary_file(self.judgement.summary()), **self.judgement.files}
         if self.context.report:
-            files |= report_files(self.report().page)
+            # The identity of a run doesn't depend on who evaluated its metrics
+            described = self.described("baseline", self.constraints).model_copy(update={"deequ": None})
+            files |= report_files(self._create_page(described))
         return files
 
     def files_of_data(self) -> dict[str, bytes]:
@@ -280,7 +283,10 @@ class Baseline(AsTables):
             If another run holds the folder for longer than ten minutes.
         """
         with opened_by(spark or opening_session() or session_at_hand()):
-            return publish(self.files(), os.fspath(output_path))
+            shown = {}
+            if self.context.report and self.deequ is not None:
+                shown = report_files(self.report().page)
+            return publish(self.files(), os.fspath(output_path), shown=shown)
 
     def _document(self, kind: type[Document] | None) -> Document:
         """Raises AttributeError if the run has no document of this kind."""
