@@ -250,6 +250,7 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
         raise BadDocument(f"{where}: is no text in UTF-8 from byte {fault.start} on; save it as UTF-8") from None
     except RecursionError:
         raise BadDocument(f"{where}: its rules are nested too deeply; write several rules") from None
+    # All rules that can't be evaluated are named together
     faults = [f"{where}: line {rule.line}: {fault}" for rule in rule_set.data_rules for fault in find_faults(rule)]
     for rule in rule_set.data_rules:
         is_analyzer = any(rule is analyzer for analyzer in rule_set.analyzers)
@@ -296,6 +297,7 @@ class _Parser:
     def _fail_at(self, position: int, fault: str) -> BadDocument:
         before = self._text[:position]
         column = position - (before.rfind("\n") + 1) + 1
+        # Lines and columns are counted from 1
         location = f"line {before.count(chr(10)) + 1}, column {column}"
         return BadDocument(f"{self._where}: {location}: {fault}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, Strict
 
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
-from spark_model_monitor.documents.outcome import Outcome, outcome_of_count
+from spark_model_monitor.documents.outcome import Outcome, convert_count_to_outcome
 
 
 class BaselineReference(Document, file="baseline.json", meant="baseline.json of a monitoring run"):
@@ -27,12 +28,22 @@ class BaselineReference(Document, file="baseline.json", meant="baseline.json of 
     constraints: Name | None = None
     statistics: Name | None = None
 
+    @property
+    def name(self) -> str | None:
+        """Its name for people: that of its folder, or the hour of an earlier window; None if it has neither."""
+        folder = self.folder or (self.constraints or "").rpartition("/")[0]
+        hour = _HOUR_FOLDER.search(folder)
+        if hour is not None:
+            return "the window of {}-{}-{} {}:00".format(*hour.groups())
+        return name_of_place(folder)
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
     options for reading its data, which a later job may reuse. evaluation_time: when it ran, for documents that have
-    this time; by default the end of the window, so that a rerun writes the same bytes."""
+    this time; by default the end of the window, so that a rerun writes the same bytes. data: the name of the data set; by
+    default that of its file, folder or table. sends_values: whether values of the data may leave for sinks and tables."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -41,12 +52,14 @@ class RunContext:
     report: bool = True
     read_by: Mapping[str, str] | None = None
     evaluation_time: datetime | None = None
+    data: str | None = None
+    sends_values: bool = False
 
     @property
     def window(self) -> RunWindow | None:
         if self.start is None or self.end is None:
             return None
-        return RunWindow(start=moment(self.start), end=moment(self.end))
+        return RunWindow(start=format_moment(self.start), end=format_moment(self.end))
 
 
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
@@ -54,19 +67,39 @@ MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 NOBODY_SAID = RunContext()
 
 
-def moment(time: datetime) -> str:
+def format_moment(time: datetime) -> str:
     """A time in the format of the contract's files: 2021-05-06T22:00:00Z."""
     return time.astimezone(timezone.utc).strftime(MOMENT)
 
 
 @lru_cache(1024)
-def time_of(text: str) -> datetime:
-    """The time that `moment` wrote. Raises ValueError for any other text."""
+def parse_moment(text: str) -> datetime:
+    """The time that `format_moment` wrote. Raises ValueError for any other text."""
     return datetime.strptime(text, MOMENT).replace(tzinfo=timezone.utc)
 
 
 _MOMENT = Expected("a time such as 2026-03-04T20:00:00Z")
-Moment = Annotated[str, Strict(), AfterValidator(lambda text: time_of(text) and text), _MOMENT]
+Moment = Annotated[str, Strict(), AfterValidator(lambda text: parse_moment(text) and text), _MOMENT]
+
+
+_HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
+_ENDINGS = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|orc|avro|gz|bz2|zst))+$", re.IGNORECASE)
+_NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNORECASE)
+"""Parts of a path that name no data: dates and hours, the usual variant, partitions, patterns, our runs, schemes."""
+
+
+def name_of_place(path: str) -> str | None:
+    """The name of the data in a file, a folder or a table: `orders` of `/data/orders.csv.gz` or ``delta.`/data/orders` ``,
+    `sales.orders` of the table `sales.orders`. None if the path has no name, such as `/`.
+    """
+    parts = path.rstrip("`").rpartition("`")[2].replace("\\", "/").split("/")
+    if "_runs" in parts:
+        parts = parts[: parts.index("_runs")]
+    names = [_ENDINGS.sub("", part) for part in parts]
+    candidates = [re.sub(r"[-_.]*[*?\[].*", "", name) for name in names if not _NO_NAME.fullmatch(name)]
+    if not candidates or not candidates[-1].strip("."):
+        return None
+    return candidates[-1]
 
 
 class RunWindow(Section):
@@ -82,7 +115,8 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     earlier releases have no outcome (`known_outcome`). product: the release
     that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or recognised.
     deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
-    either. expectations: the sha256 that identifies the rules; None without rules.
+    either. expectations: the sha256 that identifies the rules; None without rules. data: the name of the data set; absent
+    if it has none, and in earlier releases.
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
@@ -105,11 +139,17 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     read_by: Mapping[str, str] | None = None
     deequ: Name | None = None
     expectations: Name | None = None
+    data: Name | None = None
+
+    @property
+    def name(self) -> str | None:
+        """Whose run it is: the model's name, else the data set's."""
+        return self.model or self.data
 
     @property
     def known_outcome(self) -> Outcome | None:
         """The outcome, for runs of earlier releases by their number of violations; None if nothing was judged."""
-        return self.outcome or outcome_of_count(self.violations)
+        return self.outcome or convert_count_to_outcome(self.violations)
 
 
 class AnalysisType(str, Enum):

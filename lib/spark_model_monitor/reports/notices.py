@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from spark_model_monitor.documents.alerts import AlertStatus
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, excess
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, compute_severity
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.page import Headline
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.reports.outputs.printable import in_json, printable
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ class Report:
     full paths of the run's files, by kind. alarms: at most `MOST_VIOLATIONS` as text, the largest first. alarm_count:
     number of all alarms. metrics: as CloudWatch's objects (C9.1). time: time of the report. notices: messages besides
     the alert. said: the sentence of the run's page. outcome: of the run, None if nothing was judged. unsure: the
-    features or metrics of which nobody can tell whether they changed.
+    features or metrics of which nobody can tell whether they changed. data: the name of the data set. page: renders the
+    page without values of the data, for sinks that send it; None if the run's own may be sent.
     """
 
     analysis_type: str
@@ -90,6 +91,13 @@ class Report:
     said: Headline | None = None
     outcome: Outcome | None = None
     unsure: tuple[FeatureOutcome, ...] = ()
+    data: str | None = None
+    page: Callable[[], bytes] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def model(self) -> str | None:
+        """Whose report it is: the model's name, else the data set's."""
+        return self.endpoint or self.data
 
     @property
     def largest(self) -> str | None:
@@ -130,12 +138,12 @@ class Report:
 def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
     """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
 
-    `documents.check_results.excess` says how bad; a monitor without an outcome for each violation keeps their order.
+    `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
     """
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     if len(violated) != len(violations):
         return tuple(violations[:MOST_VIOLATIONS])
-    places = sorted(range(len(violations)), key=lambda place: -excess(violated[place]))
+    places = sorted(range(len(violations)), key=lambda place: -compute_severity(violated[place]))
     return tuple(violations[place] for place in places[:MOST_VIOLATIONS])
 
 
@@ -172,7 +180,7 @@ def headline(report: Report) -> str:
         many = f"{report.violations:,} violations"
     line = f"{report.alert.status.value}: {_whose(report)}, {many}"
     if report.start and report.end:
-        line += f" from {moment(report.start)} to {moment(report.end)}"
+        line += f" from {format_moment(report.start)} to {format_moment(report.end)}"
     if report.said is not None:
         line += f": {report.said.text}"
     return printable(f"{line}; {noted}" if noted else line)
@@ -210,9 +218,11 @@ def document(report: Report) -> dict[str, Any]:
         + (f"; the largest: {printable(report.largest)}" if report.largest and not report.said else ""),
         "headline": None if report.said is None else str(report.said),
         "analysis_type": report.analysis_type,
-        "model": report.endpoint,
+        "model": report.model,
         "schedule": report.schedule,
-        "window": {"start": moment(report.start), "end": moment(report.end)} if report.start and report.end else None,
+        "window": {"start": format_moment(report.start), "end": format_moment(report.end)}
+        if report.start and report.end
+        else None,
         "status": report.status if report.is_of_a_run else None,
         "outcome": report.outcome_name,
         "unsure": _unsure(report),
@@ -247,7 +257,7 @@ def document_bytes(report: Report) -> bytes:
 
 
 def _whose(report: Report) -> str:
-    names = " / ".join(name for name in (report.endpoint, report.schedule) if name)
+    names = " / ".join(name for name in (report.model, report.schedule) if name)
     if names:
         return f"{report.analysis_type} of {names}"
     return report.analysis_type

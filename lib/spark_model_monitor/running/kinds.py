@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
+from spark_model_monitor.documents.constraints import FeatureRole, MonitoringSettings, Verdicts
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
@@ -85,7 +85,7 @@ def _data_quality(config: JobConfig) -> Monitor:
         column_metrics=config.column_metrics,
         columns=config.columns or "name",
         predictions=config.predictions,
-        hide_values=config.hide_values,
+        hide_values=config.hides_values,
         time_column=config.time_column,
         find_causes=config.find_causes,
         keep_examples=config.keep_examples,
@@ -104,7 +104,7 @@ def _model_quality(config: JobConfig) -> Monitor:
         false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
-        hide_values=config.hide_values,
+        hide_values=config.hides_values,
         find_causes=config.find_causes,
     )
 
@@ -121,31 +121,33 @@ def _estimated_quality(config: JobConfig) -> Monitor:
         false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         costs=config.cost_matrix,
-        hide_values=config.hide_values,
+        hide_values=config.hides_values,
     )
 
 
 def _bias(config: JobConfig) -> Monitor:
     """How a model, and the data it learns from, treat a sensitive group beside the rest."""
     from spark_model_monitor.monitors.bias.monitor import BiasMonitor
-    from spark_model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
+    from spark_model_monitor.running.inputs.measures import bias_measures, bias_tolerances
 
-    return BiasMonitor(bias_measures(config), bias_tolerances_of(config), config.find_causes)
+    return BiasMonitor(
+        bias_measures(config), bias_tolerances(config), config.find_causes, hide_values=config.hides_values
+    )
 
 
 def _explainability(config: JobConfig) -> Monitor:
     """Which features move a model's answers, and whether that changes."""
     from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-    from spark_model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances_of
+    from spark_model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances
 
-    return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances_of(config))
+    return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances(config))
 
 
 def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Monitor:
     from spark_model_monitor.reports.history import baselines
 
     constraints = baselines.of_run(path).constraints
-    named = tuple(feature.name for feature in constraints.features if feature.role is Role.PREDICTION)
+    named = tuple(feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION)
     data_quality_monitor: Monitor = monitor(settings=constraints.monitoring, predictions=named)
     return data_quality_monitor
 
@@ -201,7 +203,7 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     """
     started = time.monotonic()
     dataset = KINDS[config.analysis_type].read(engine, config, baseline)
-    engine.way(before_many_files)(engine, len(dataset.files))
+    engine.implementation(before_many_files)(engine, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
         "found %d features in %d files, %s bytes, %.1f s",

@@ -60,71 +60,62 @@ def test_a_file_of_the_guide_is_read():
     assert (rules[2].text, rules[8].line) == ('(RowCount "id" > 100) or (IsPrimaryKey "id")', 17)
 
 
-BROKEN = [
-    ("", "rules.dqdl: has no rule; write Rules = "),
-    ("Rules = []", "has no rule"),
-    ("Rules [", "line 1, column 7: found [, expected = after Rules"),
-    ("Rules = IsComplete", "line 1, column 9: found IsComplete, expected [ before the rules"),
-    ('Rules = [\n  IsComplete "id"', "line 2, column 18: found the end of the file, expected , and another one, or ]"),
-    ('Rules = [\n  IsComplete "id\n]', "line 2, column 14: found a text without an end; close it by a double quote"),
-    ('Rules = [ IsComplete "id" IsUnique "id" ]', "line 1, column 27: found IsUnique, expected ,"),
-    (
-        "Rules = [ IsComplete 'id' ]",
-        "line 1, column 22: found ', which is no part of DQDL; texts stand in double quotes",
-    ),
-    ('Rules = [ IsComplete "id", ]', "column 28: found ], expected a rule"),
-    ('Rules = [ (IsComplete "id" ]', "expected ) after the rule"),
-    ('Rules = [ Completeness "id" > ]', "column 31: found ], expected a number, a text in double quotes"),
-    ('Rules = [ Completeness "id" 0.9 ]', "found 0.9, expected ,"),
-    ('Rules = [ Completeness "id" between 1 ]', "found ], expected and, with the upper end of between"),
-    ('Rules = [ ColumnValues "id" in "a" ]', 'found "a", expected [ before the values of in'),
-    ('Rules = [ ColumnValues "id" in [] ]', "expected at least one value in the list"),
-    ('Rules = [ ColumnValues "id" not > 3 ]', "found >, expected between, in or matches after not"),
-    ('Rules = [ ColumnValues "id" matches 3 ]', "expected a regular expression in double quotes"),
-    ('Rules = [ ColumnValues "id" in $ids ]', "column 33: there is no variable ids; write it above the rules"),
-    ('ids = ["a"]\nRules = [ ColumnValues "id" in $idz ]', "there is no variable idz; did you mean 'ids'?"),
-    (
-        'Rules = [ IsComplete "id" ]\nRules = [ IsUnique "id" ]',
-        "line 2, column 1: found Rules, expected Rules only once",
-    ),
-    ("Rules = [ RowCount > average(last(3)) ]", "there is no function average; "),
-    ("Rules = [ RowCount > last(x) ]", "found x, expected a number"),
-    ("Rules = [ RowCount > avg(last(0)) ]", "expected last with a whole number of runs"),
-    ("Rules = [ RowCount > percentile(last(3)) ]", "expected percentile of 2 argument(s)"),
-    ('Rules = [ ColumnValues "d" > (now() - 3) ]', "expected a duration, such as 3 days"),
-    (
-        'Rules = [ IsComplete "a" where "b like \'x%\'" ]',
-        "column 32: found \"b like 'x%'\": it has like, which is not evaluated",
-    ),
-    ('Rules = [ IsComplete "a" where "upper(b) = 1" ]', "it has a call of 'upper'"),
-    ('Rules = [ IsComplete "a" labels=[team] ]', 'expected a label such as "team"="sales"'),
-    ("Rules = [ RowCount > 1 with threshold ]", "expected a comparison"),
-    ('Rules = [\n\n IsComplet "id" ]', "line 3: there is no rule type IsComplet; did you mean 'IsComplete'?"),
-    ("Rules = [ Mean > 3 ]", "line 1: Mean has 0 parameters; write 1, in double quotes"),
-    ('Rules = [ ColumnCorrelation "a" > 3 ]', "ColumnCorrelation has 1 parameters; write 2"),
-    ('Rules = [ Completeness "a" ]', "Completeness has no condition; write one"),
-    ('Rules = [ IsUnique "a" > 3 ]', "IsUnique takes no condition; leave out >"),
-    ('Rules = [ Mean "a" > "high" ]', "Mean is compared with a text; write a number"),
-    ('Rules = [ DataFreshness "a" < 3 ]', "DataFreshness is compared with a number; write a duration"),
-    ('Rules = [ ColumnValues "a" > "high" ]', "> compares with 'high'; write a number or a date such as 2026-01-31"),
-    ('Rules = [ ColumnValues "a" > NULL ]', "> compares with NULL; write a number or a date"),
-    ('Rules = [ ColumnValues "a" matches "(?=x)" ]', "is no regular expression in RE2's syntax"),
-    ('Rules = [ ColumnDataType "a" = "Text" ]', "ColumnDataType has = 'Text'; write = and one of boolean, date"),
-    ('Rules = [ Mean "a" > 3 with threshold > 0.5 ]', "Mean takes no threshold; ColumnDataType, "),
-    ('Rules = [ ColumnValues "a" > 3 with threshold > "x" ]', "a threshold is compared with a number from 0 to 1"),
-    ('Rules = [ ColumnValues "a" in [avg(last(3))] ]', "in compares each row with earlier runs"),
-    ('Rules = [ ColumnExists "a" where "b > 1" ]', "ColumnExists takes no where; leave it out"),
-    ('Rules = [ CustomSql "select 1" > 0 ]', "CustomSql is not evaluated: SQL needs another scan; write ColumnValues"),
-    ('Rules = [ ReferentialIntegrity "a" "b.c" = 1 ]', "it compares with a second data set"),
-    ('Rules = [ FileFreshness "s3://x" > 3 hours ]', "it is about files"),
-    ('Rules = [ AggregateMatch "sum(a)" "sum(reference.a)" > 1 ]', "it compares with a second data set"),
-    ('Rules = [ AggregateMatch "max(a)" "sum(b)" > 1 ]', "write sum(column) or avg(column)"),
-    ('Rules = [ DetectAnomalies "IsComplete" "a" ]', "DetectAnomalies is of 'IsComplete'; it takes RowCount"),
-    ('Analyzers = [ Mean "a" > 3 ]', "Mean has a condition among the analyzers; move it to Rules"),
-]
+BROKEN = {
+    "": "rules.dqdl: has no rule; write Rules = ",
+    "Rules = []": "has no rule",
+    "Rules [": "line 1, column 7: found [, expected = after Rules",
+    "Rules = IsComplete": "line 1, column 9: found IsComplete, expected [ before the rules",
+    'Rules = [\n  IsComplete "id"': "line 2, column 18: found the end of the file, expected , and another one, or ]",
+    'Rules = [\n  IsComplete "id\n]': "line 2, column 14: found a text without an end; close it by a double quote",
+    'Rules = [ IsComplete "id" IsUnique "id" ]': "line 1, column 27: found IsUnique, expected ,",
+    "Rules = [ IsComplete 'id' ]": "line 1, column 22: found ', which is no part of DQDL; texts stand in double quotes",
+    'Rules = [ IsComplete "id", ]': "column 28: found ], expected a rule",
+    'Rules = [ (IsComplete "id" ]': "expected ) after the rule",
+    'Rules = [ Completeness "id" > ]': "column 31: found ], expected a number, a text in double quotes",
+    'Rules = [ Completeness "id" 0.9 ]': "found 0.9, expected ,",
+    'Rules = [ Completeness "id" between 1 ]': "found ], expected and, with the upper end of between",
+    'Rules = [ ColumnValues "id" in "a" ]': 'found "a", expected [ before the values of in',
+    'Rules = [ ColumnValues "id" in [] ]': "expected at least one value in the list",
+    'Rules = [ ColumnValues "id" not > 3 ]': "found >, expected between, in or matches after not",
+    'Rules = [ ColumnValues "id" matches 3 ]': "expected a regular expression in double quotes",
+    'Rules = [ ColumnValues "id" in $ids ]': "column 33: there is no variable ids; write it above the rules",
+    'ids = ["a"]\nRules = [ ColumnValues "id" in $idz ]': "there is no variable idz; did you mean 'ids'?",
+    'Rules = [ IsComplete "id" ]\nRules = [ IsUnique "id" ]': "line 2, column 1: found Rules, expected Rules only once",
+    "Rules = [ RowCount > average(last(3)) ]": "there is no function average; ",
+    "Rules = [ RowCount > last(x) ]": "found x, expected a number",
+    "Rules = [ RowCount > avg(last(0)) ]": "expected last with a whole number of runs",
+    "Rules = [ RowCount > percentile(last(3)) ]": "expected percentile of 2 argument(s)",
+    'Rules = [ ColumnValues "d" > (now() - 3) ]': "expected a duration, such as 3 days",
+    'Rules = [ IsComplete "a" where "b like \'x%\'" ]': "column 32: found \"b like 'x%'\": it has like, which is not evaluated",
+    'Rules = [ IsComplete "a" where "upper(b) = 1" ]': "it has a call of 'upper'",
+    'Rules = [ IsComplete "a" labels=[team] ]': 'expected a label such as "team"="sales"',
+    "Rules = [ RowCount > 1 with threshold ]": "expected a comparison",
+    'Rules = [\n\n IsComplet "id" ]': "line 3: there is no rule type IsComplet; did you mean 'IsComplete'?",
+    "Rules = [ Mean > 3 ]": "line 1: Mean has 0 parameters; write 1, in double quotes",
+    'Rules = [ ColumnCorrelation "a" > 3 ]': "ColumnCorrelation has 1 parameters; write 2",
+    'Rules = [ Completeness "a" ]': "Completeness has no condition; write one",
+    'Rules = [ IsUnique "a" > 3 ]': "IsUnique takes no condition; leave out >",
+    'Rules = [ Mean "a" > "high" ]': "Mean is compared with a text; write a number",
+    'Rules = [ DataFreshness "a" < 3 ]': "DataFreshness is compared with a number; write a duration",
+    'Rules = [ ColumnValues "a" > "high" ]': "> compares with 'high'; write a number or a date such as 2026-01-31",
+    'Rules = [ ColumnValues "a" > NULL ]': "> compares with NULL; write a number or a date",
+    'Rules = [ ColumnValues "a" matches "(?=x)" ]': "is no regular expression in RE2's syntax",
+    'Rules = [ ColumnDataType "a" = "Text" ]': "ColumnDataType has = 'Text'; write = and one of boolean, date",
+    'Rules = [ Mean "a" > 3 with threshold > 0.5 ]': "Mean takes no threshold; ColumnDataType, ",
+    'Rules = [ ColumnValues "a" > 3 with threshold > "x" ]': "a threshold is compared with a number from 0 to 1",
+    'Rules = [ ColumnValues "a" in [avg(last(3))] ]': "in compares each row with earlier runs",
+    'Rules = [ ColumnExists "a" where "b > 1" ]': "ColumnExists takes no where; leave it out",
+    'Rules = [ CustomSql "select 1" > 0 ]': "CustomSql is not evaluated: SQL needs another scan; write ColumnValues",
+    'Rules = [ ReferentialIntegrity "a" "b.c" = 1 ]': "it compares with a second data set",
+    'Rules = [ FileFreshness "s3://x" > 3 hours ]': "it is about files",
+    'Rules = [ AggregateMatch "sum(a)" "sum(reference.a)" > 1 ]': "it compares with a second data set",
+    'Rules = [ AggregateMatch "max(a)" "sum(b)" > 1 ]': "write sum(column) or avg(column)",
+    'Rules = [ DetectAnomalies "IsComplete" "a" ]': "DetectAnomalies is of 'IsComplete'; it takes RowCount",
+    'Analyzers = [ Mean "a" > 3 ]': "Mean has a condition among the analyzers; move it to Rules",
+}
 
 
-@pytest.mark.parametrize(("text", "sentence"), BROKEN)
+@pytest.mark.parametrize(("text", "sentence"), BROKEN.items())
 def test_a_broken_file_is_named_by_its_place_and_what_to_write(text, sentence):
     with pytest.raises(BadDocument) as error:
         parse_rule_set(text, "rules.dqdl")
@@ -158,9 +149,9 @@ def test_bytes_of_no_sense_are_an_error_of_ours(text):
     ],
 )
 def test_a_condition_in_sql_is_a_rule_about_rows(condition, like):
-    from spark_model_monitor.documents.row_rules import parse_sql_condition, rule_of
+    from spark_model_monitor.documents.row_rules import parse_rule, parse_sql_condition
 
-    assert parse_sql_condition(condition) == rule_of(like)
+    assert parse_sql_condition(condition) == parse_rule(like)
 
 
 def test_suggested_rules_are_written_as_dqdl():

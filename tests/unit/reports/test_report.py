@@ -24,11 +24,11 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Summary,
     SummaryRow,
-    in_alarms,
+    group_into_alarms,
 )
 from spark_model_monitor.documents.constraints import MonitoringConfig
-from spark_model_monitor.documents.outcome import run_outcome
-from spark_model_monitor.documents.run_description import RunDescription, RunWindow, moment
+from spark_model_monitor.documents.outcome import judge_run
+from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.command import Request, main, report_of
 from spark_model_monitor.reports.history_page.history import read_history, trailing
@@ -91,7 +91,7 @@ def put(
     described = RunDescription(
         job="monitor",
         analysis_type="DATA_QUALITY",
-        window=RunWindow(start=moment(start), end=moment(start + HOUR)) if window else None,
+        window=RunWindow(start=format_moment(start), end=format_moment(start + HOUR)) if window else None,
         model="churn",
         schedule=None,
         baseline_run_id=baseline,
@@ -99,7 +99,7 @@ def put(
         settings=MonitoringConfig(),
         rows=rows,
         violations=sum(result.status is CheckStatus.VIOLATED for result in results),
-        outcome=run_outcome(results) if has_outcome else None,
+        outcome=judge_run(results) if has_outcome else None,
     )
     checks = CheckResults(outcome=described.outcome, checks=tuple(results))
     tables = summary_file(summary, results)
@@ -147,7 +147,8 @@ def test_the_page_begins_with_what_is_wrong_since_when_and_by_how_much(day):
     assert "windows with violations 3 of 4" in said
     assert "records 800" in said
     assert "since 03:00, 2 of 4 windows" in first
-    assert first.index("charge") < first.index("No change seen") < first.index("age")
+    assert first.index("charge") < first.index("Changed before violated in an earlier window") < first.index("age")
+    assert "No change seen" not in first
 
 
 def test_an_hour_without_a_run_is_an_empty_column(day):
@@ -162,7 +163,7 @@ def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
     lacking = CheckResult(
         feature="device", check="completeness_check", status=CheckStatus.VIOLATED, observed=0.6, threshold=1.0, m=200
     )
-    results = in_alarms(
+    results = group_into_alarms(
         [
             lacking.model_copy(update={"words": "device: 40 % are missing, 0 % were"}),
             lacking.model_copy(update={"feature": "os"}),
@@ -456,3 +457,13 @@ def test_an_analysis_json_of_anything_is_named(tmp_path, content):
 
     with pytest.raises(BadDocument, match="analysis.json: is no analysis.json"):
         read_run(str(tmp_path))
+
+
+def test_a_history_without_a_model_is_named_after_its_folder(tmp_path):
+    folder = put(tmp_path / "orders", 0, {"age": 0.0})
+    run = folder / json.loads((folder / "_current.json").read_text())["folder"] / "run.json"
+    run.write_text(run.read_text().replace('"churn"', "null"))
+
+    page = report_of(Request([str(tmp_path / "orders")])).page
+    assert page.title == "orders"
+    assert page.tab_title.startswith("orders, 4 March 2026")

@@ -18,7 +18,7 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.documents.page import Mark
+from spark_model_monitor.documents.page import Highlight
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, around
@@ -61,7 +61,7 @@ def test_the_first_screen_says_what_is_wrong_since_when_and_from_what_to_what(vi
     first = [text.strip() for text in texts[: texts.index("What was read ")]]
 
     for said in (
-        "1 of 1 feature changed: charge is about 201 times what it was.",
+        "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950).",
         "4 March 2024, 20:00 to 21:00 UTC",
         "200",
         "3",
@@ -74,7 +74,7 @@ def test_the_first_screen_says_what_is_wrong_since_when_and_from_what_to_what(vi
 def test_every_place_that_tells_of_a_run_says_the_same_sentence(violated):
     said = violated.summary()
 
-    assert said == "1 of 1 feature changed: charge is about 201 times what it was."
+    assert said == "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950)."
     assert violated.report().page.headline.text == said
     report = Report(
         "DATA_QUALITY", "r1", HOUR.end, AlertReport(AlertStatus.IN_ALERT, changed=True), 1, said=violated.headline()
@@ -88,7 +88,10 @@ def test_a_change_that_goes_on_says_since_when(violated):
     before = [each.model_copy(update={"since": "2024-03-04T18:00:00Z"}) for each in violated.results]
     found = dataclasses.replace(violated, results=tuple(before))
 
-    assert found.summary() == "1 of 1 feature changed, since 18:00: charge is about 201 times what it was."
+    assert (
+        found.summary()
+        == "1 of 1 feature changed, since 18:00: charge is about 201 times what it was (mean 49.5 → 9,950)."
+    )
     [card] = found.report().page.sections[1].blocks[0].cards
     assert card.since == "since 18:00, 3rd hour"
 
@@ -97,7 +100,7 @@ def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_
     unchanged = findings([float(number % 100) for number in range(3_000)], rows=3_000)
     calm = unchanged.report()
     assert calm.page.headline.text == "No change seen in 1 feature."
-    assert calm.page.headline.mark is Mark.GOOD
+    assert calm.page.headline.mark is Highlight.GOOD
     assert "There is nothing to do." in calm.html
     assert unchanged.outcome is Outcome.UNCHANGED
     assert unchanged.unsure == ()
@@ -108,7 +111,7 @@ def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_
     assert summary.startswith("Cannot tell whether 1 of 1 feature changed: charge. charge: with 100 values ")
     assert "To find out: --rows independent if no rows belong together; or take longer windows." in summary
     assert str(report.page.headline) == summary
-    assert report.page.headline.mark is Mark.UNSURE
+    assert report.page.headline.mark is Highlight.UNSURE
     assert "nothing to do" not in report.html
     assert "✓" not in Elements(report.html).texts
     files = unsure.files()

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import is_number, number_of, text_of
-from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number
+from spark_model_monitor.data.records.arrays import drop_rejected
+from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 if TYPE_CHECKING:
-    from spark_model_monitor.data.profiling.expectations import Cells, Rule
+    from spark_model_monitor.data.profiling.expectations import CompiledRule, RuleCells
     from spark_model_monitor.data.reading.dataset import Dataset
 
 KEY_BYTES = 16
@@ -37,7 +38,7 @@ class ValueQuestion:
     """
 
     positions: tuple[int, ...]
-    where: Rule | None = None
+    where: CompiledRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class ValueCounts:
         return float(np.log(self.rows)) - self.weighted_logs / self.rows if self.rows else 0.0
 
 
-def repeated_rows(
+def count_repeated_rows(
     dataset: Dataset, positions: Sequence[int], rows: int, pass_bytes: int = PASS_BYTES
 ) -> Mapping[int, int]:
     """By column position, the number of present rows whose value also occurs in another row. rows: number of kept rows.
@@ -80,19 +81,20 @@ def repeated_rows(
 def count_values(
     dataset: Dataset, questions: Sequence[ValueQuestion], rows: int, pass_bytes: int = PASS_BYTES
 ) -> list[ValueCounts]:
-    """The counts for each question. rows, pass_bytes: as of `repeated_rows`."""
+    """The counts for each question. rows, pass_bytes: as of `count_repeated_rows`."""
     if not questions:
         return []
     parts = max(1, -(-rows * len(questions) * KEY_BYTES // pass_bytes))
     positions = {position for question in questions for position in question.positions}
     positions |= {position for question in questions if question.where for position in question.where.positions}
-    names = [f"c{position}" for position in sorted(positions)] + ([dataset.reason] if dataset.reason else [])
+    names = [f"c{position}" for position in sorted(positions)]
+    if dataset.reason:
+        names.append(dataset.reason)
     table = dataset.table.selected(names, names)
-
-    # Each pass counts its part of all values
+    # Equal values have equal hashes, so a part by hash has all rows of a value
     counts = [ValueCounts() for _ in questions]
     for part in range(parts):
-        task = partial(keys_of_partition, tuple(questions), dataset.reason, parts, part)
+        task = partial(hash_partition, tuple(questions), dataset.reason, parts, part)
         keys = pa.Table.from_batches(table.mapped(task, SCHEMA).batches(), SCHEMA)
         for index in range(len(questions)):
             question_keys = keys.filter(pc.equal(keys["column"], index))
@@ -100,48 +102,48 @@ def count_values(
     return counts
 
 
-def keys_of_partition(
+def hash_partition(
     questions: tuple[ValueQuestion, ...], reason: str | None, parts: int, part: int, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """Keys that identify the present values of kept rows, for one part of all values. Runs on executors."""
     for batch in batches:
-        if reason:
-            kept = batch.filter(pc.equal(batch.column(reason), 0))
-        else:
-            kept = batch
+        accepted = drop_rejected(batch, reason)
         for index, question in enumerate(questions):
-            chosen = kept
+            chosen = accepted
             if question.where is not None:
-                chosen = kept.filter(pa.array(_choose_rows(question.where, kept)))
-            first, second = _keys([chosen.column(f"c{position}") for position in question.positions])
-            own = first % np.uint64(parts) == part
-            column = np.full(int(own.sum()), index, np.int32)
-            arrays = map(pa.array, (column, first[own].view(np.int64), second[own].view(np.int64)))
+                chosen = accepted.filter(pa.array(_choose_rows(question.where, accepted)))
+            first, second = _hash_columns([chosen.column(f"c{position}") for position in question.positions])
+            in_part = first % np.uint64(parts) == part
+            column = np.full(int(in_part.sum()), index, np.int32)
+            arrays = map(pa.array, (column, first[in_part].view(np.int64), second[in_part].view(np.int64)))
             yield pa.RecordBatch.from_arrays([*arrays], schema=SCHEMA)
 
 
-def _choose_rows(where: Rule, batch: pa.RecordBatch) -> NDArray[np.bool_]:
-    from spark_model_monitor.data.profiling.expectations import Cells, rule_over_rows
+def _choose_rows(where: CompiledRule, batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    from spark_model_monitor.data.profiling.expectations import RuleCells, select_rule_rows
 
-    def make_cells(position: int) -> Cells:
+    def make_cells(position: int) -> RuleCells:
         cells = batch.column(f"c{position}")
-        is_text = not is_number(cells.type)
-        return Cells(text_of(cells) if is_text else number_of(cells), is_text=is_text, accept_exponents=True)
+        if is_number(cells.type):
+            return RuleCells(convert_decimals(cells), is_text=False, accept_exponents=True)
+        return RuleCells(format_texts(cells), is_text=True, accept_exponents=True)
 
-    return rule_over_rows(where, make_cells, batch.num_rows)[1]
+    return select_rule_rows(where, make_cells, batch.num_rows)[1]
 
 
-def _keys(columns: Sequence[pa.Array]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _hash_columns(columns: Sequence[pa.Array]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     cells = columns[0] if len(columns) == 1 else _join_columns(columns)
     if pa.types.is_floating(cells.type):
         cells = cells.filter(pc.fill_null(pc.invert(pc.is_nan(cells)), False)).cast(pa.float64())
+        # A number is its own identity; its hash only decides the part
         numbers = np.asarray(cells.to_numpy(zero_copy_only=False)) + 0.0  # -0 is 0
-        return xxhash64_of(numbers), numbers.view(np.uint64)
+        return xxhash64(numbers), numbers.view(np.uint64)
     if pa.types.is_integer(cells.type):
-        whole = np.asarray(cells.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False))
-        return xxhash64_of(whole), whole.view(np.uint64)
+        integers = np.asarray(cells.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False))
+        return xxhash64(integers), integers.view(np.uint64)
+    # The text backwards has another hash, independent of the first
     texts = cells.drop_null().cast(pa.string())
-    return xxhash64_of_texts(texts), xxhash64_of_texts(pc.binary_reverse(texts.cast(pa.binary())).view(pa.string()))
+    return hash_texts(texts), hash_texts(pc.binary_reverse(texts.cast(pa.binary())).view(pa.string()))
 
 
 def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
@@ -149,7 +151,7 @@ def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
     pieces = []
     are_missing = np.ones(len(columns[0]), bool)
     for cells in columns:
-        texts = text_of(cells)
+        texts = format_texts(cells)
         are_missing &= texts.is_null().to_numpy(zero_copy_only=False)
         pieces += [pc.fill_null(pc.utf8_length(texts).cast(pa.string()), "-"), pc.fill_null(texts, "")]
     joined = pc.binary_join_element_wise(*pieces, ":")
@@ -159,9 +161,11 @@ def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
 def _count_keys(first: NDArray[np.int64], second: NDArray[np.int64]) -> ValueCounts:
     if not len(first):
         return ValueCounts()
+    # Equal keys stand together
     order = np.lexsort((second, first))
     first = first[order]
     second = second[order]
+    # Each new key begins a run of equal ones
     is_new = np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1]))
     occurrences = np.diff(np.append(np.flatnonzero(is_new), len(first)))
     weighted_logs = float((occurrences * np.log(occurrences)).sum())

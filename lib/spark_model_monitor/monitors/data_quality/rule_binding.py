@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.profiling.expectations import RowFormula, Rule
+from spark_model_monitor.data.profiling.expectations import CompiledRule, RowFormula
 from spark_model_monitor.data.profiling.uniqueness import ValueQuestion
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.dqdl import (
@@ -26,8 +26,8 @@ from spark_model_monitor.documents.dqdl import (
     RuleSet,
     parse_aggregate,
 )
-from spark_model_monitor.documents.expectations import whole
-from spark_model_monitor.documents.row_rules import Tree, columns_of
+from spark_model_monitor.documents.expectations import match_whole
+from spark_model_monitor.documents.row_rules import Tree, list_columns
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors.data_quality.rule_conditions import evaluate_formula
 from spark_model_monitor.statistics.states import ColumnType
@@ -82,8 +82,8 @@ class RuleSetPlan:
 
     rule_set: RuleSet
     bound: Mapping[str, BoundRule]
-    offences: tuple[Rule, ...]
-    numbers: tuple[Rule, ...]
+    offences: tuple[CompiledRule, ...]
+    numbers: tuple[CompiledRule, ...]
     questions: tuple[ValueQuestion, ...]
 
 
@@ -101,8 +101,8 @@ class RuleBinder:
         self._positions = {name: position for position, name in reversed(list(enumerate(names)))}
         self._types = types
         self._now = (now - _EPOCH) // timedelta(microseconds=1)
-        self.offences: list[Rule] = []
-        self.numbers: list[Rule] = []
+        self.offences: list[CompiledRule] = []
+        self.numbers: list[CompiledRule] = []
         self.questions: list[ValueQuestion] = []
 
     def bind(self, rule: DataRule) -> BoundRule:
@@ -112,12 +112,14 @@ class RuleBinder:
             return BoundRule(rule, fault=fault)
         kind = rule.type
         columns = rule.parameters
+        # DetectAnomalies is about the metric that its first parameter names
         if rule.type == ANOMALIES:
             kind = rule.parameters[0]
             columns = rule.parameters[1:]
         is_by_extremes = kind in ("ColumnValues", "ColumnLength") and (rule.condition is None or rule.past_runs > 0)
         if not is_by_extremes:
             return BoundRule(rule, (self._bind_metric(rule, kind, columns),))
+        # A condition on all values is one on their smallest or largest
         suffix = kind.removeprefix("Column").removeprefix("Values")
         ends = [f"Minimum{suffix}", f"Maximum{suffix}"]
         if rule.condition is not None:
@@ -128,8 +130,9 @@ class RuleBinder:
     def _find_fault(self, rule: DataRule) -> str:
         names = self._list_columns(rule)
         if rule.where is not None:
-            names += columns_of(rule.where)
+            names += list_columns(rule.where)
         for name in names:
+            # Columns of lists have a metric only where no single value counts
             if name not in self._positions:
                 return f"there is no column {name!r}; " + did_you_mean(
                     name, self._names, f"the columns are {', '.join(self._names[:20])}"
@@ -149,12 +152,15 @@ class RuleBinder:
         return list(rule.parameters)
 
     def _bind_metric(self, rule: DataRule, kind: str, columns: Sequence[str]) -> RuleMetric:
+        # Equal names are equal metrics, which later runs find by them
         name = " ".join([kind, *(f'"{column}"' for column in columns)])
         if rule.where_text:
             name += f' where "{rule.where_text}"'
+        # What the names of columns say needs no scan
         if kind in ("ColumnCount", "ColumnExists", "ColumnNamesMatchPattern"):
             return RuleMetric(name, kind, constant=self._measure_names(kind, columns))
         if kind in _VALUE_TYPES:
+            # Values are counted by the pass, and rows that have them by the scan
             positions = tuple(self._positions[column] for column in columns)
             where = None
             if rule.where is not None:
@@ -162,6 +168,7 @@ class RuleBinder:
             self.questions.append(ValueQuestion(positions, where))
             present = ("and", *(("not", ("null", ("column", column))) for column in columns))
             return RuleMetric(name, kind, self._add_offences(present, rule.where), values=len(self.questions) - 1)
+        # What is computed from numbers, or from rows
         if kind in _NUMBER_TYPES or kind in _EXTREMES:
             return RuleMetric(name, kind, numbers=self._add_numbers(rule, kind, columns))
         if kind == "RowCount":
@@ -178,12 +185,13 @@ class RuleBinder:
         matches = pc.match_substring_regex(pa.array(self._names, pa.string()), parameters[0])
         return float(pc.sum(matches).as_py() or 0) / len(self._names)
 
-    def _make_rule(self, kind: str, tree: Tree | None, where: Tree | None, second: Tree | None = None) -> Rule:
+    def _make_rule(self, kind: str, tree: Tree | None, where: Tree | None, second: Tree | None = None) -> CompiledRule:
         formula = tree or ("constant", 0)
+        # Executors find columns by their positions
         trees = [part for part in (formula, where, second) if part is not None]
-        names = tuple(dict.fromkeys(name for part in trees for name in columns_of(part)))
+        names = tuple(dict.fromkeys(name for part in trees for name in list_columns(part)))
         positions = tuple(self._positions[name] for name in names)
-        return Rule(kind, positions, RowFormula(formula, names, where, second))
+        return CompiledRule(kind, positions, RowFormula(formula, names, where, second))
 
     def _add_offences(self, tree: Tree, where: Tree | None) -> int:
         self.offences.append(self._make_rule("row", tree, where))
@@ -195,6 +203,7 @@ class RuleBinder:
             for column in self._list_columns(rule):
                 self.numbers.append(self._make_rule("numbers", ("column", column), None))
             return first, first + 1
+        # The number of a row, and a second one that it is correlated with
         value: Tree = ("column", columns[0])
         if kind.endswith("Length"):
             value = ("length", value)
@@ -230,15 +239,17 @@ class RuleBinder:
         """
         operands = condition.operands
         if condition.operator.endswith("matches"):
-            match: Tree = ("match", column, whole(operands[0].text))
+            match: Tree = ("match", column, match_whole(operands[0].text))
             if condition.operator == "not matches":
                 match = ("not", match)
             return _join_all(_is_present(column), match)
+        # Times are compared as microseconds
         if condition.operator in _ORDERED:
             value = column
             if operands[0].kind is not OperandKind.NUMBER:
                 value = ("time", column)
             return _join_all(_is_present(value), _compare(value, condition, self._time_or_number))
+        # A list of values, in which NULL may stand
         lists_null = any(operand.kind is OperandKind.NULL for operand in operands)
         values = [operand for operand in operands if operand.kind is not OperandKind.NULL]
         equalities = [self._build_equality(column, operand, column_type) for operand in values]
@@ -255,8 +266,9 @@ class RuleBinder:
         if operand.kind is OperandKind.EMPTY:
             return ("==", column, ("constant", ""))
         if operand.kind is OperandKind.WHITESPACE:
-            return ("match", column, whole(r"\s+"))
+            return ("match", column, match_whole(r"\s+"))
         if operand.kind is OperandKind.TEXT:
+            # A text is read as what the column holds
             if column_type is ColumnType.TIMESTAMP and parse_moment(operand.text) is not None:
                 return ("==", ("time", column), self._time_or_number(operand))
             if column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
@@ -306,6 +318,7 @@ def _compare(value: Tree, condition: Condition, constant: Callable[[Operand], Tr
         return ("and", (">", value, constants[0]), ("<", value, constants[1]))
     if condition.operator == "not between":
         return ("or", ("<=", value, constants[0]), (">=", value, constants[1]))
+    # A list is met by any of its values
     if condition.operator.endswith("in"):
         equalities = [("==", value, limit) for limit in constants]
         if condition.operator == "in":

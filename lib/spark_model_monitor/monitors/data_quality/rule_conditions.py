@@ -19,8 +19,10 @@ def meets_condition(value: float, condition: Condition, past: tuple[float, ...])
         return is_inside == (operator == "between")
     if operator.endswith("in"):
         return (value in limits) == (operator == "in")
+    # Equality and inequality
     if operator in ("=", "!="):
         return (value == limits[0]) == (operator == "=")
+    # The ends of >= and <= belong to them
     if operator.endswith("=") and value == limits[0]:
         return True
     if operator.startswith(">"):
@@ -46,6 +48,7 @@ def _evaluate(formula: Tree, past: tuple[float, ...]) -> tuple[float, ...]:
         values = _evaluate(parameters[0], past)
         second = evaluate_formula(parameters[1], past) if len(parameters) > 1 else 0.0
         return (_call_function(name, values, second),)
+    # Arithmetic is of single numbers
     left = evaluate_formula(arguments[0], past)
     right = evaluate_formula(arguments[1], past)
     if operation == "+":

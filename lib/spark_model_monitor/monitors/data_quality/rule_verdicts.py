@@ -34,7 +34,7 @@ class Measurements:
     values: Sequence[ValueCounts]
 
 
-def rule_set_results(plan: RuleSetPlan, measured: Measurements) -> list[CheckResult]:
+def judge_rule_set(plan: RuleSetPlan, measured: Measurements) -> list[CheckResult]:
     """A result for each rule, and one for each analyzer, which nobody judges."""
     past_metrics = plan.rule_set.past_metrics
     verdicts = {text: _judge_rule(bound, past_metrics, measured) for text, bound in plan.bound.items()}
@@ -106,6 +106,7 @@ def _judge_rule(bound: BoundRule, past_metrics: Mapping[str, tuple[float, ...]],
     """The verdict on one rule. A second metric, as of DetectAnomalies, has to meet it, too."""
     if bound.fault:
         return RuleVerdict(CheckStatus.VIOLATED, bound.fault)
+    # The first metric that isn't met decides
     verdict = RuleVerdict(CheckStatus.PASSED)
     metrics: dict[str, float] = {}
     for metric in bound.metrics:
@@ -132,6 +133,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: tuple[float, ...], m
         not_numbers = round(sum(pair.not_numbers for pair in sums))
         if not_numbers:
             return RuleVerdict(CheckStatus.VIOLATED, f"{not_numbers:,} values are no numbers", rows=rows)
+    # Without rows there is no metric but their number
     if not rows and metric.type != "RowCount" and metric.constant is None:
         return RuleVerdict(CheckStatus.NOT_JUDGED, NO_VALUES)
 
@@ -155,6 +157,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: tuple[float, ...], m
         meets = meets_condition(value, condition, past)
     if meets:
         return replace(verdict, ids=())
+    # What is wrong, in the unit of the rule
     reason = f"{metric.name} is {value:.6g}"
     if is_about_rows:
         reason = f"{offending:,} of {rows:,} rows don't meet it"
@@ -182,6 +185,7 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
         return float(rows)
     if not metric.numbers:
         return (rows - offending) / rows
+    # Numbers are summed up by their moments
     sums = measured.moments.pairs[metric.numbers[0]]
     if metric.type == "AggregateMatch":
         second_sums = measured.moments.pairs[metric.numbers[1]]
@@ -214,6 +218,7 @@ def _judge_anomaly(verdict: RuleVerdict, name: str, past: tuple[float, ...]) -> 
         reason = f"it compares with at least {FEWEST_RUNS} earlier runs, and {len(past):,} have this metric"
         return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
     assert verdict.observed is not None
+    # A new run is expected near the mean of the earlier ones
     runs = len(past)
     mean = sum(past) / runs
     deviation = math.sqrt(sum((value - mean) ** 2 for value in past) / (runs - 1))

@@ -29,7 +29,7 @@ from spark_model_monitor.documents.model_quality import (
     SegmentQuality,
 )
 from spark_model_monitor.documents.model_quality import Metric as DocumentMetric
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.estimates import (
     CONFIDENCE,
@@ -54,7 +54,7 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.registry import Entry
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 
 _AMOUNT = re.compile(r"(absolute):(\d+(?:\.\d+)?|\.\d+)|(relative):(\d+(?:\.\d+)?|\.\d+) ?%")
 
@@ -225,7 +225,7 @@ class Likeness:
         sums = np.where(is_defined[:, None], [*scores.values()], 0)
         squared = np.where(is_defined, squares, 0)
         rows = evidence.rows - rows_without_block
-        design_effects = design_effect_in_blocks(sums, squared, rows)
+        design_effects = estimate_block_design_effects(sums, squared, rows)
         design_effects[~is_defined] = design_effects.max()
         return cls(dict(zip(scores, design_effects.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
 
@@ -339,22 +339,34 @@ def published_metrics(measurement: Measurement) -> Iterator[PublishedMetric]:
             yield PublishedMetric(name, measured.value)
 
 
-def summarize(measurement: Measurement, *, hide_values: bool = False) -> Summary:
-    """The metrics for a history, including those of segments, whose names are values."""
+def summarize(
+    measurement: Measurement,
+    baseline_segments: Mapping[str, Iterable[str]] | None = None,
+    *,
+    hide_values: bool = False,
+) -> Summary:
+    """The metrics for a history, including those of segments, whose names are values. hide_values: number segments, in
+    the order of the baseline, and don't name them.
+    """
     rows = []
     for name, measured in measurement.metrics.items():
         low, high = confidence_interval(measured.estimate) or (None, None)
         rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
-    by_segment = () if hide_values else measurement.segments.values()
-    for label, segment in (pair for segments in by_segment for pair in segments.items()):
-        rows += [SummaryRow(name, label, value=measured.value) for name, measured in segment.metrics.items()]
+    for cut, segments in measurement.segments.items():
+        # A segment has the same number in every window
+        labels = list(dict.fromkeys((*(baseline_segments or {}).get(cut, ()), *segments)))
+        for label, of_segment in segments.items():
+            part = label
+            if hide_values:
+                part = f"segment {labels.index(label) + 1} of {cut}"
+            rows += [SummaryRow(name, part, value=measured.value) for name, measured in of_segment.metrics.items()]
     return Summary(tuple(rows))
 
 
-def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
+def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> RowTable:
     """The metrics as a table for users."""
     rows = ({"metric": metric.name, **{name: getattr(metric, name) for name in columns}} for metric in metrics)
-    return Table("metrics", "metric", tuple(rows))
+    return RowTable("metrics", "metric", tuple(rows))
 
 
 def _describe_metric(measured: Measured) -> MeasuredMetric:

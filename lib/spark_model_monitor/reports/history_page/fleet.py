@@ -12,20 +12,21 @@ from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.page import (
     Block,
     Cell,
-    Column,
     Headline,
+    Highlight,
     Hours,
-    Line,
     Link,
-    Mark,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     Track,
     Tracks,
-    short_name,
+    format_noun_count,
+    shorten_name,
 )
 
 WINDOWS = 24  # in each line, and in the drawings over time
@@ -35,8 +36,8 @@ MOST_LINES = 3_000  # models; the page says how many more there are
 LONGEST = 100  # length of a sentence in characters, so that a line stays low
 
 HOW = (
-    "A line is a model, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, red "
-    "where the window had some.",
+    "A line is a {noun}, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, "
+    "red where the window had some.",
     "In alert: the last windows had violations. May have changed: the last run could not tell. Not checked: the last run "
     "failed, the entry can't be run, or no run has completed for two periods.",
 )
@@ -169,36 +170,41 @@ def _said(key: Sequence[str], of: Sequence[Watched]) -> str:
     return f"{what} changed in {many} since {_time(of[0].since)} ({names})"
 
 
-def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each schedule's own") -> Page:
-    """watched: the monitors of all models, in any order. budget: of false alarms, as text."""
+def page_of_all(
+    watched: Sequence[Watched], title: str, budget: str = "each schedule's own", noun: str = "model"
+) -> Page:
+    """watched: the monitors of all models, in any order. budget: of false alarms, as text. noun: what is monitored: a
+    model, or a table.
+    """
     models: dict[str, list[Watched]] = {}
     for each in sorted(watched, key=_worst_first):
         models.setdefault(each.model or each.name, []).append(each)
     kinds = [kind for kind in (*KINDS, "") if any(each.kind == kind for each in watched)]
     lines = tuple(_line(name, of, kinds) for name, of in list(models.items())[:MOST_LINES])
     columns = (
-        Column("model", is_name=True),
-        *(Column(KINDS.get(kind, "entry")) for kind in kinds),
-        *map(Column, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
+        TableColumn(noun, is_name=True),
+        *(TableColumn(KINDS.get(kind, "entry")) for kind in kinds),
+        *map(TableColumn, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
     )
     left = len(models) - MOST_LINES
     if left > 0:
-        more = f"{left:,} more models, of which none is worse, are left out."
+        more = f"{format_noun_count(left, f'more {noun}')}, of which none is worse, are left out."
     else:
         more = ""
     sections = []
     bad = [each for each in watched if each.state is State.IN_ALERT]
     if bad:
-        sections.append(PageSection("What changed", (_common(bad),), note="models in which a column changed"))
-    table = PageTable(columns, lines, more, of_all=True).without_empty()
-    sections.append(PageSection("All models", (table,), note="the worst first"))
+        sections.append(PageSection("What changed", (_common(bad, noun),), note=f"{noun}s in which a column changed"))
+    table = PageTable(columns, lines, more, of_all=True).drop_empty_columns()
+    sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     times = sorted({window.time for each in watched for window in each.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_over_time(watched, times),)))
-    sections.append(PageSection("How to read this", tuple[Block, ...](HOW), folded=True))
+    how = tuple[Block, ...](sentence.format(noun=noun) for sentence in HOW)
+    sections.append(PageSection("How to read this", how, folded=True))
     counts = ((state.value[2:], f"{sum(each.state is state for each in watched):,}") for state in State)
     facts = (*counts, ("false alarms allowed", budget))
-    return Page("index", title, facts, tuple(sections), _headline(models, bad), trail=(title,), html_only=True)
+    return Page("index", title, facts, tuple(sections), _headline(models, bad, noun), trail=(title,), html_only=True)
 
 
 def _worst_first(each: Watched) -> tuple[int, str, int, str]:
@@ -206,11 +212,8 @@ def _worst_first(each: Watched) -> tuple[int, str, int, str]:
     return each.state.rank, each.since or "~", -last, each.name
 
 
-def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headline:
-    if len(models) != 1:
-        many = f"{len(models):,} models"
-    else:
-        many = "1 model"
+def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
+    many = format_noun_count(len(models), noun)
     failed = [name for name, monitors in models.items() if any(monitor.state is State.FAILED for monitor in monitors)]
     if failed:
         unchecked = f"Not checked: {_listed(failed)}."
@@ -223,14 +226,14 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
         may_have = ""
     if not bad and unsure and not failed:
         text = f"No alert, but {len(unsure):,} of {many} can't tell whether something changed"
-        return Headline(f"{text}.", may_have, Mark.UNSURE)
+        return Headline(f"{text}.", may_have, Highlight.UNSURE)
     if not bad:
         if not failed:
             text = f"No alert in {many}"
         else:
             text = f"No alert, but {len(failed):,} of {many} could not be checked"
         said = " ".join(filter(None, (unchecked, may_have)))
-        return Headline(f"{text}.", said, Mark.NONE if failed else Mark.GOOD)
+        return Headline(f"{text}.", said, Highlight.NONE if failed else Highlight.GOOD)
     # some models are in alert: those first
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
     times = sorted({each.since for each in bad if each.since})
@@ -244,18 +247,22 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
     if others:
         detail.append(f"{len(others):,} further cause{'s' if len(others) > 1 else ''}.")
     said = " ".join(filter(None, (*detail, unchecked, may_have)))
-    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Mark.BAD)
+    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Highlight.BAD)
 
 
-def _common(bad: Sequence[Watched]) -> PointChart:
-    """How many models have each change, compared with the window before."""
+def _common(bad: Sequence[Watched], noun: str) -> PointChart:
+    """How many models or tables have each change, compared with the window before."""
     now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
     before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
-    points = tuple(Point(cause, float(count), float(before[cause]), mark=Mark.BAD) for cause, count in counts)
+    points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
     return PointChart(
-        "Models by what changed", points, (0.0, top), value_label="the last window", reference_label="the window before"
+        f"{noun.capitalize()}s by what changed",
+        points,
+        (0.0, top),
+        value_label="the last window",
+        reference_label="the window before",
     )
 
 
@@ -271,20 +278,20 @@ def _over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
     return Tracks("Over time", tuple(_time(time) for time in times), (Track("violations", note, values, marks),))
 
 
-def _mark(windows: Sequence[SeenWindow]) -> Mark:
+def _mark(windows: Sequence[SeenWindow]) -> Highlight:
     """The highlight of a time, by the windows of all monitors."""
     if not windows:
-        return Mark.NONE
+        return Highlight.NONE
     if any(window.violations for window in windows):
-        return Mark.BAD
+        return Highlight.BAD
     if any(window.unsure for window in windows):
-        return Mark.UNSURE
-    return Mark.GOOD
+        return Highlight.UNSURE
+    return Highlight.GOOD
 
 
-def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
+def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
     worst = of[0]
-    cells: list[Cell] = [short_name(name)]
+    cells: list[Cell] = [shorten_name(name)]
     for kind in kinds:
         each = next((each for each in of if each.kind == kind), None)
         text = each.state.value if each else "–"
@@ -297,10 +304,35 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     owners, tags = (
         dict.fromkeys(filter(None, texts)) for texts in ([o.owner for o in of], [t for o in of for t in o.tags])
     )
-    cells += [_time(worst.since), short_name(worst.said, LONGEST), bars if worst.windows else "–"]
+    cells += [_time(worst.since), _shortened(worst.said), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
-    marks = {State.IN_ALERT: Mark.BAD, State.UNSURE: Mark.UNSURE}
-    return Line(tuple(cells), marks.get(worst.state, Mark.NONE))
+    marks = {State.IN_ALERT: Highlight.BAD, State.UNSURE: Highlight.UNSURE}
+    return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
+
+
+_LONG_PATH = re.compile(r"\S*/\S*(/[^/\s]+/[^/\s]+)")
+
+
+def _shortened(sentence: str) -> str:
+    """A sentence; if it is long, paths without their beginnings, and its first and last words. No word is cut."""
+    if len(sentence) <= LONGEST:
+        return sentence
+    words = _LONG_PATH.sub(r"…\1", sentence).split()
+    if len(" ".join(words)) <= LONGEST:
+        return " ".join(words)
+    last_words = ["…", *_last_words(words, LONGEST // 3)]
+    first_words = words[: 1 - len(last_words)]
+    while len(" ".join([*first_words, *last_words])) > LONGEST and len(first_words) > 1:
+        first_words.pop()
+    return " ".join([*first_words, *last_words])
+
+
+def _last_words(words: Sequence[str], maximum: int) -> list[str]:
+    """The last words, of at most so many characters, but one at least."""
+    count = 1
+    while count < len(words) - 1 and len(" ".join(words[-count - 1 :])) <= maximum:
+        count += 1
+    return list(words[-count:])
 
 
 def _time(text: str) -> str:
@@ -312,4 +344,4 @@ def _listed(names: Sequence[str]) -> str:
         more = f" and {len(names) - NAMED:,} more"
     else:
         more = ""
-    return ", ".join(short_name(name) for name in names[:NAMED]) + more
+    return ", ".join(shorten_name(name) for name in names[:NAMED]) + more

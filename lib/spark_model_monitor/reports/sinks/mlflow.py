@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import SinkFailed, needing
 from spark_model_monitor.reports.notices import Report, sendable
 from spark_model_monitor.reports.sinks import SINKS, Environment, page_here
@@ -65,8 +65,9 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
         client.log_batch(run_id, tags=tags)
         while some := list(islice(found, METRICS_PER_REQUEST)):
             client.log_batch(run_id, metrics=some)
-        if page := page_here(report):
-            client.log_artifact(run_id, page)
+        with page_here(report) as page:
+            if page is not None:
+                client.log_artifact(run_id, page)
         if given is None:
             client.set_terminated(run_id)
     except ModuleNotFoundError as error:
@@ -86,7 +87,7 @@ def _begun(client: MlflowClient, name: str, report: Report) -> str:
         experiment_id = client.create_experiment(name)
     else:
         experiment_id = experiment.experiment_id
-    run_name = f"{report.schedule or report.analysis_type} {moment(report.start or report.time)}"
+    run_name = f"{report.schedule or report.analysis_type} {format_moment(report.start or report.time)}"
     return str(client.create_run(experiment_id, run_name=run_name).info.run_id)
 
 
@@ -94,9 +95,9 @@ def _verdict(report: Report) -> dict[str, str]:
     said = {
         "run_id": report.run_id,
         "analysis_type": report.analysis_type,
-        "model": report.endpoint,
+        "model": report.model,
         "schedule": report.schedule,
-        "window": f"{moment(report.start)}/{moment(report.end)}" if report.start and report.end else None,
+        "window": f"{format_moment(report.start)}/{format_moment(report.end)}" if report.start and report.end else None,
         "status": report.status,
         "alert": report.alert.status.value,
         "outcome": report.outcome_name,

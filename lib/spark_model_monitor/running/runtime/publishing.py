@@ -17,10 +17,10 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.check_results import Alarm, alarms_of, since_of
-from spark_model_monitor.documents.run_description import BaselineReference, moment
+from spark_model_monitor.documents.check_results import Alarm, collect_alarms, list_alarm_starts
+from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples, is_recurring
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,
@@ -55,7 +55,7 @@ from spark_model_monitor.reports.outputs.metrics import METRICS_FILE, MetricCont
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.inputs.run_inputs import baseline_id, window_of, window_told
+from spark_model_monitor.running.inputs.run_inputs import baseline_id, configured_window, identify_window
 from spark_model_monitor.running.kinds import KINDS
 from spark_model_monitor.running.runs.results import CHECKS, Findings
 from spark_model_monitor.running.runtime.failures import failure_of
@@ -98,7 +98,9 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
     Raises OutputFailed if it can't be written.
     """
     if config.junit is not None:
-        content = junit_xml(findings.results, config.analysis_type.value)
+        context = findings.current.context
+        names = tuple(filter(None, (context.model or context.data, context.schedule)))
+        content = junit_xml(findings.sendable.results, config.analysis_type.value, names)
         storage_of(config.junit).write(config.junit, content)
 
 
@@ -108,7 +110,7 @@ def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
 
 
 def _time_of_metrics(config: JobConfig) -> datetime:
-    window = window_of(config)
+    window = configured_window(config)
     return config.metric_time or (window.start if window else datetime.now(timezone.utc))
 
 
@@ -133,13 +135,13 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
 
     reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
     """
-    told = window_told(config)
+    told = identify_window(config)
     baseline = findings.baseline
     metrics = mark_window_with_rules(findings.results)
     if told is None or (baseline is None and not metrics) or config.replays_service:
         return
-    violated = examples_lost(findings.results)
-    window = window_of(config)
+    violated = find_lost_examples(findings.results)
+    window = configured_window(config)
     newest = findings.current.ledger.newest
     age = None
     if not (window is None or newest is None):
@@ -157,7 +159,9 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         with holding_alerts(config.output_path, config.lease_wait):
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
-            entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
+            entry = Entry(
+                format_moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0
+            )
             write_history(history.with_window(entry, statistics))
     except Exception as error:
         log.warning("the history of windows: %s", failure_of(error).reason)
@@ -218,7 +222,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
     Raises SinkFailed if a sink fails and `--sink-required` is set.
     """
-    _log_alarms(alarms_of(findings.results))
+    _log_alarms(collect_alarms(findings.without_values.results))
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
@@ -259,14 +263,14 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
 def _log_alarms(alarms: Sequence[Alarm]) -> None:
     for alarm in alarms[:ALARMS_NAMED]:
-        log.info("violated: %s", printable(alarm.sentence(with_values=False)))
+        log.info("violated: %s", printable(alarm.sentence()))
     if len(alarms) > ALARMS_NAMED:
         log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
 
 
 def _missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
     """Changes in earlier windows that could not be sent to one of these destinations."""
-    missed = {each.window: each.status.value for to in due for each in alerts.missed_by(to.key)}
+    missed = {each.window: each.status.value for to in due for each in alerts.find_missed(to.key)}
     known = {window.window: window.violations for window in alerts.windows}
     return [
         Notice(MISSED, f"not told in time: {status} after {name}, {known.get(name, 0):,} violations")
@@ -284,14 +288,14 @@ def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: Alert
 
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
-    name, time = window_told(config) or (f"run {run.run_id}", now)
-    window = window_of(config)
-    began = moment(window.start if window is not None else time)
-    since = list(since_of(findings.results, began).items())[:MOST_KEPT]
+    name, time = identify_window(config) or (f"run {run.run_id}", now)
+    window = configured_window(config)
+    began = format_moment(window.start if window is not None else time)
+    since = list(list_alarm_starts(findings.results, began).items())[:MOST_KEPT]
     violated = [each for each in findings.results if each.is_violation]
     return MonitoredWindow(
         window=name,
-        time=moment(time),
+        time=format_moment(time),
         violations=findings.count,
         run_id=run.run_id,
         records=findings.current.ledger.kept,
@@ -310,10 +314,14 @@ def report_of(
     alert: AlertReport,
     notices: tuple[Notice, ...] = (),
 ) -> Report:
-    """The report of the run."""
-    window = window_of(config)
+    """The report of the run. It names values of the data only if they may be sent."""
+    page = None
+    if findings.sendable is not findings:
+        page = findings.page_without_values
+    findings = findings.sendable
+    window = configured_window(config)
     violations = [violation.plain() for violation in findings.violations.violations]
-    alarms = alarms_of(findings.results)
+    alarms = collect_alarms(findings.results)
     return Report(
         analysis_type=config.analysis_type.value,
         namespace=KINDS[config.analysis_type].type.NAMESPACE,
@@ -334,6 +342,8 @@ def report_of(
         said=findings.headline(),
         outcome=findings.outcome,
         unsure=findings.unsure,
+        data=findings.current.context.data,
+        page=page,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, needing
 from spark_model_monitor.plugins import plugin
@@ -47,7 +47,8 @@ def fleet_of_tables(
         where = warehouse or ("Spark's catalog" if of_spark else "the catalog")
         write = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
         raise BadConfiguration(f"{pattern!r} fits no table of {where}; {write}")
-    return Fleet(pattern, tuple(_entry(name, told, output, now) for name, told in sorted(found.items())), sinks)
+    table_entries = tuple(_entry(name, told, output, now) for name, told in sorted(found.items()))
+    return Fleet(pattern, table_entries, sinks, noun="table")
 
 
 def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) -> Entry:
@@ -63,7 +64,7 @@ def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) ->
         name=name,
         monitoring_type="DataQuality",
         schedule_expression=NOW,
-        starts=moment(now),
+        starts=format_moment(now),
         jobs=(ScheduledJob(job="monitor", variables=variables),),
     )
     try:

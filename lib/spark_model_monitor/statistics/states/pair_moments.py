@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
 
 
 class PairSums(NamedTuple):
@@ -85,7 +85,7 @@ def measure_pair(x: NDArray[np.float64], y: NDArray[np.float64]) -> PairSums:
     return PairSums(rows, not_numbers, total, mean_x, mean_y, m2_x, m2_y, m2_xy, float(x.min()), float(x.max()))
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class PairMoments(State):
     """The sums of each rule's numbers, in the order of the rules."""
