@@ -458,6 +458,7 @@ class _Parser:
                 threshold = value
             else:
                 labels[tag.text] = value.operands[0].text or self._join_source(start)
+        # Where it stands, for errors, and how it is shown
         line = self._text.count("\n", 0, rule_type.start) + 1
         text = self._join_source(first)
         return DataRule(rule_type.text, tuple(parameters), line, text, condition, where, where_text, threshold, labels)
@@ -544,6 +545,7 @@ class _Parser:
 
     def _parse_moment(self) -> Operand:
         """`now()`, or `(now() - 3 days)`."""
+        # The brackets are a part of the guide's examples, and may be left out
         in_parentheses = self._skip("(")
         self._skip("now")
         self._require("(", "after now")
