@@ -18,6 +18,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
     run_context,
     violated_since,
     with_history,
+    with_past_metrics,
     without_excluded_features,
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
@@ -51,7 +52,7 @@ def main(argv: list[str]) -> int:
 
 def one_window(job: Job, monitor: Monitor) -> None:
     engine = job.engine
-    rules = read_expectations(job.config.expectations)
+    rules = with_past_metrics(read_expectations(job.config.expectations), job.config)
     baseline = with_history(read_baseline(job.config, monitor), job.config, monitor)
     if job.config.look_every:
         baseline = with_budget_of_look(baseline, job.config)

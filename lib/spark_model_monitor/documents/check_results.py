@@ -110,7 +110,8 @@ class CheckResult(Section):
 
     impact: the severity, times the feature's share of attribution; None without attributions.
 
-    ids: the first records that break an expectation, if records have ids.
+    ids: the first records that break an expectation, if records have ids. labels: of a rule in DQDL. metrics: its numbers by
+    name, with which later runs compare theirs.
 
     segment: the segment that was checked, or has the change. where: in words. parts: each segment's part of a distance.
 
@@ -138,7 +139,7 @@ class CheckResult(Section):
     limits: tuple[UndefinableNumber, UndefinableNumber] | None = None
     observed: UndefinableNumber = None
     interval: tuple[Number, Number] | None = None
-    threshold: UndefinableNumber
+    threshold: UndefinableNumber = None
     n: Count | None = None
     m: Count | None = None
     formula: Name | None = None
@@ -163,6 +164,8 @@ class CheckResult(Section):
     hour: Name | None = None
     impact: UndefinableNumber = None
     ids: tuple[Name, ...] | None = None
+    labels: Mapping[Name, str] | None = None
+    metrics: Mapping[Name, Number] | None = None
     segment: Name | None = None
     where: Name | None = None
     parts: tuple[SegmentPart, ...] | None = None

@@ -52,11 +52,18 @@ class Columns(Enum):
 
 
 def _require_re2(pattern: str) -> str:
-    try:
-        pc.match_substring_regex(pa.array([""]), match_whole(pattern))
-    except pa.ArrowInvalid as fault:
-        raise ValueError("no expression of RE2") from fault
+    if not is_pattern(pattern):
+        raise ValueError("no expression of RE2")
     return pattern
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text is an expression of RE2."""
+    try:
+        pc.match_substring_regex(pa.array([""]), match_whole(text))
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def match_whole(pattern: str) -> str:

@@ -37,7 +37,9 @@ _OPERATIONS: dict[type[ast.AST], str] = {
     ast.NotEq: "!=",
     ast.In: "in",
 }
-LOGIC = frozenset({"and", "or", "not", "null", "in", "near", "<", "<=", ">", ">=", "==", "!="})  # true or false
+LOGIC = frozenset(
+    {"and", "or", "not", "null", "in", "near", "<", "<=", ">", ">=", "==", "!=", "match", "cast"}
+)  # true or false
 _TAKES = (
     "write columns (`Day Mins` between back quotes), numbers, texts, + - * /, comparisons, in, is null, and, or, not"
 )
@@ -77,6 +79,37 @@ def parse_rule(text: str) -> Tree:
     if not is_logic(rule):
         raise BadRule("it is neither true nor false; compare something, as in a <= b")
     return rule
+
+
+_SQL_TOKEN = re.compile(
+    r"(?P<space>\s+)|(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]+`)|(?P<differs><>)"
+    r"|(?i:\b(?P<word>and|or|not|in|is|null|true|false|between|like|rlike|case)\b)"
+)
+_SQL_BETWEEN = re.compile(r"(`[^`]+`|(?<![\w.])[\w.]+) (not )?between ('[^']*'|[\w.+-]+) and ('[^']*'|[\w.+-]+)")
+_SQL_UNKNOWN = frozenset({"between", "like", "rlike", "case"})
+
+
+def parse_sql_condition(text: str) -> Tree:
+    """The tree of a condition in SQL, as far as a rule can say it. Raises BadRule."""
+
+    def translate(token: re.Match[str]) -> str:
+        if token["quoted"]:
+            return token[0]
+        if token["space"]:
+            return " "
+        word = (token["word"] or "!=").lower()
+        return word.capitalize() if word in ("true", "false") else word
+
+    words = _SQL_TOKEN.sub(translate, text)
+
+    def expand(match: re.Match[str]) -> str:
+        return f"{match[2] or ''}({match[3]} <= {match[1]} and {match[1]} <= {match[4]})"
+
+    rule = _SQL_BETWEEN.sub(expand, words)
+    for token in _SQL_TOKEN.finditer(rule):
+        if token["word"] in _SQL_UNKNOWN:
+            raise BadRule(f"it has {token['word']}, which is not evaluated; {_TAKES}, between two constants")
+    return parse_rule(rule)
 
 
 def is_logic(tree: Tree) -> bool:

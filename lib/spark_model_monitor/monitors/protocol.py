@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.documents.dqdl import RuleSet
     from spark_model_monitor.documents.expectations import Expectations
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
     from spark_model_monitor.monitors.user_checks.suite import SuiteResults
@@ -258,7 +259,7 @@ class ScanRequest(Generic[BaselineT]):
 
     dataset: Dataset
     baseline: BaselineT | None = None
-    rules: Expectations | None = None
+    rules: Expectations | RuleSet | None = None
     window_end: datetime | None = None
     is_baseline: bool = False
 
@@ -343,7 +344,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """The documents for people: one row for each feature or metric."""
 
 
-def reject_rules(monitor: Monitor, rules: Expectations | None) -> None:
+def reject_rules(monitor: Monitor, rules: Expectations | RuleSet | None) -> None:
     """Raise BadConfiguration for the user's own rules in a monitor that has no place for them."""
     if rules is not None:
         raise BadConfiguration(

@@ -58,6 +58,7 @@ from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.statistics.states.offences import Offences
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from spark_model_monitor.statistics.states.pair_moments import PairMoments, PairSums, measure_pair
 from spark_model_monitor.statistics.states.pairs import Pairs
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from spark_model_monitor.statistics.states.segments import Segmented
@@ -255,6 +256,12 @@ def offences_of(rows: np.ndarray) -> Offences:
     return Offences((len(negative), int(infinite.sum())), (judged, len(rows)), (tuple(map(str, negative[:10])), ()))
 
 
+def measure_pair_moments(rows: np.ndarray) -> PairMoments:
+    """Of the rows alone, and beside their negatives; infinities are left to the tests of rules."""
+    numbers = np.where(np.isinf(rows), np.nan, rows)
+    return PairMoments((measure_pair(numbers, numbers), measure_pair(numbers, -numbers)))
+
+
 def segments_of(rows: np.ndarray) -> Segmented:
     """Cut by sign."""
     signs = {"low": rows[rows < 0], "high": rows[~(rows < 0)]}
@@ -311,6 +318,7 @@ CASES = {
     "row_runs": Case(row_runs_of, RowRuns()),
     "row_groups": Case(row_groups_of, RowGroups()),
     "offences": Case(offences_of, Offences.zero(2), Offences.zero(1)),
+    "pair_moments": Case(measure_pair_moments, PairMoments(), PairMoments((PairSums(),))),
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),

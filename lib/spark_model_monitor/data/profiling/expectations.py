@@ -6,7 +6,7 @@ examines the distinct values of a block, or its extremes, before it examines row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import convert_to_doubles
+from spark_model_monitor.data.engine.casts import convert_to_doubles, format_texts
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.event_times import parse_microseconds
+from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
+from spark_model_monitor.statistics.states.pair_moments import PairMoments, measure_pair
 
 Flags: TypeAlias = NDArray[np.bool_]
 Numbers: TypeAlias = NDArray[np.float64]
@@ -37,25 +39,44 @@ class CompiledRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RowFormula:
+    """What is computed from the cells of a row. names: of its columns, in the order of the rule's positions.
+
+    tree: true or false for a row, or a number. where: true for the rows that count; None: all do. second: the number that `tree`
+    is correlated with.
+    """
+
+    tree: Tree
+    names: tuple[str, ...]
+    where: Tree | None = None
+    second: Tree | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules of a scan. ids: position of the column with row ids; None if rows have no ids."""
+    """All rules of a scan. ids: position of the column with row ids; None if rows have no ids.
+
+    numbers: rules of the kind `numbers`, whose moments are computed.
+    """
 
     rules: tuple[CompiledRule, ...] = ()
     ids: int | None = None
+    numbers: tuple[CompiledRule, ...] = ()
 
     @property
     def whole_texts(self) -> frozenset[int]:
         """The columns whose texts a rule needs uncut."""
-        return frozenset(position for rule in self.rules if rule.kind in OF_TEXTS for position in rule.positions)
+        rules = (*self.rules, *self.numbers)
+        return frozenset(position for rule in rules if rule.kind in OF_TEXTS for position in rule.positions)
 
 
 class RuleCells:
     """The cells of one column in a block, in the forms that rules need, each computed once."""
 
-    def __init__(self, block: Block, column: ColumnPlan, accept_exponents: bool) -> None:
-        self._cells = block.whole_texts(column)
+    def __init__(self, cells: pa.Array, *, is_text: bool, accept_exponents: bool) -> None:
+        self._cells = cells
         self._accept_exponents = accept_exponents
-        self.is_text = column.is_text
+        self.is_text = is_text
 
     @cached_property
     def missing(self) -> Flags:
@@ -97,8 +118,8 @@ class RuleCells:
 
     @cached_property
     def strings(self) -> pa.Array:
-        """The text of each row of a text column."""
-        return self._cells
+        """The text of each row."""
+        return self._cells if self.is_text else format_texts(self._cells)
 
     @cached_property
     def range(self) -> tuple[float, float, bool]:
@@ -139,7 +160,7 @@ RULES: Registry[OfColumn] = Registry("rule")
 BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
 """How booleans are written, in lower case; the last two by pandas, beside missing ones."""
 
-OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "newer_than"})
+OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "numbers", "newer_than"})
 
 
 @RULES.register("range")
@@ -284,6 +305,11 @@ class RowRuleEvaluator:
             return self._combine(operation, [self.evaluate(part) for part in parts])
         if operation == "null":
             return self._compute_value(parts[0]).missing, np.ones(self._rows, bool)
+        # What is asked of a text
+        if operation in ("match", "cast"):
+            value = self._compute_value(parts[0], with_texts=True)
+            meets = _match_texts(value, parts[1]) if operation == "match" else _can_be_cast(value, parts[1])
+            return meets & ~value.missing, ~value.missing
         left = self._compute_value(parts[0])
         right = self._compute_value(parts[1])
         is_known = ~(left.missing | right.missing)
@@ -317,11 +343,24 @@ class RowRuleEvaluator:
         is_known = is_decided | np.logical_and.reduce([is_known for _, is_known in parts])
         return (is_decided if decides else is_known & ~is_decided), is_known
 
-    def _compute_value(self, tree: tuple[Any, ...]) -> _Value:
+    def compute_numbers(self, tree: Tree) -> tuple[Numbers, Flags]:
+        """The number of each row, NaN for none, and flags of rows without a value."""
+        value = self._compute_value(tree)
+        return value.numbers, value.missing
+
+    def _compute_value(self, tree: tuple[Any, ...], *, with_texts: bool = False) -> _Value:
         operation, *parts = tree
         if operation == "column":
             cells = self._cells(self._positions[parts[0]])
-            return _Value(cells.numbers, cells.missing, cells.strings if cells.is_text else None)
+            return _Value(cells.numbers, cells.missing, cells.strings if cells.is_text or with_texts else None)
+        if operation == "length":  # a missing text has none
+            texts = self._compute_value(parts[0], with_texts=True).strings
+            lengths = pc.fill_null(pc.utf8_length(texts), 0).to_numpy(zero_copy_only=False)
+            return _Value(lengths.astype(np.float64), np.zeros(self._rows, bool))
+        if operation == "time":
+            times = _parse_times(self._compute_value(parts[0], with_texts=True).strings)
+            micros = pc.fill_null(times.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
+            return _Value(micros, np.isnan(micros))
         # A constant is a value that each row has
         if operation == "constant":
             none = np.zeros(self._rows, bool)
@@ -336,6 +375,53 @@ class RowRuleEvaluator:
         return _Value(numbers, left.missing | right.missing)
 
 
+def _match_texts(value: _Value, pattern: str) -> Flags:
+    matches = pc.match_substring_regex(value.strings, pattern)
+    flags: Flags = pc.fill_null(matches, False).to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _can_be_cast(value: _Value, data_type: str) -> Flags:
+    """Whether each text can be cast to a type. As in Spark, a text of any number can be cast to an integer."""
+    if data_type in ("date", "timestamp"):
+        times: Flags = _parse_times(value.strings).is_valid().to_numpy(zero_copy_only=False)
+        return times
+    if data_type != "boolean":
+        return ~np.isnan(value.numbers)
+    words = pc.is_in(pc.utf8_lower(value.strings), pa.array(BOOLEAN_WORDS))
+    flags: Flags = words.to_numpy(zero_copy_only=False)
+    return flags
+
+
+class BlockCells:
+    """The cells of a block's columns, each made once."""
+
+    def __init__(self, block: Block, columns: Mapping[int, ColumnPlan], accept_exponents: bool) -> None:
+        self._block = block
+        self._columns = columns
+        self._accept_exponents = accept_exponents
+        self._cells: dict[int, RuleCells] = {}
+
+    def __call__(self, position: int) -> RuleCells:
+        if position not in self._cells:
+            column = self._columns[position]
+            cells = self._block.whole_texts(column)
+            self._cells[position] = RuleCells(cells, is_text=column.is_text, accept_exponents=self._accept_exponents)
+        return self._cells[position]
+
+
+def select_rule_rows(
+    rule: CompiledRule, cells: Callable[[int], RuleCells], rows: int
+) -> tuple[RowRuleEvaluator, Flags]:
+    """The evaluation of a rule about rows, and flags of the rows that it counts."""
+    formula: RowFormula = rule.operand
+    evaluator = RowRuleEvaluator(cells, dict(zip(formula.names, rule.positions, strict=True)), rows)
+    # Without a condition all rows count
+    if formula.where is None:
+        return evaluator, np.ones(rows, bool)
+    return evaluator, evaluator.evaluate(formula.where)[0]
+
+
 class OffencesGatherer:
     """Counts, block by block, the rows that offend against each rule."""
 
@@ -348,22 +434,17 @@ class OffencesGatherer:
         self._ids: list[list[str]] = [[] for _ in self._rules.rules]
 
     def update(self, block: Block) -> None:
-        cells_by_position: dict[int, RuleCells] = {}
         rows = block.rows
-
-        def cells(position: int) -> RuleCells:
-            if position not in cells_by_position:
-                cells_by_position[position] = RuleCells(block, self._columns[position], self._accept_exponents)
-            return cells_by_position[position]
-
+        cells = BlockCells(block, self._columns, self._accept_exponents)
         for index, rule in enumerate(self._rules.rules):
             # Which rows the rule judges, and which of these offend against it
+            offending: Flags | None
             if rule.kind == "row":
-                tree, names = rule.operand
-                positions = dict(zip(names, rule.positions, strict=True))
-                is_true, is_known = RowRuleEvaluator(cells, positions, rows).evaluate(tree)
-                judged = int(is_known.sum())
-                offending = is_known & ~is_true
+                evaluator, is_counted = select_rule_rows(rule, cells, rows)
+                is_true, is_known = evaluator.evaluate(rule.operand.tree)
+                is_judged = is_known & is_counted
+                judged = int(is_judged.sum())
+                offending = is_judged & ~is_true
             else:
                 of_column = cells(rule.positions[0])
                 if rule.kind == "not_null":
@@ -385,3 +466,29 @@ class OffencesGatherer:
     def states(self) -> Iterator[Offences]:
         ids = tuple(tuple(rule_ids) for rule_ids in self._ids)
         yield Offences(tuple(self._offending.tolist()), tuple(self._judged.tolist()), ids)
+
+
+class PairMomentsGatherer:
+    """The moments, block by block, of the numbers of each rule of the kind `numbers`."""
+
+    def __init__(self, plan: ScanPlan) -> None:
+        self._rules: tuple[CompiledRule, ...] = plan.rules.numbers
+        self._columns = {column.position: column for column in plan.columns}
+        self._accept_exponents = plan.accept_exponents
+        self._moments = PairMoments()
+
+    def update(self, block: Block) -> None:
+        cells = BlockCells(block, self._columns, self._accept_exponents)
+        moments = []
+        for rule in self._rules:
+            evaluator, counted = select_rule_rows(rule, cells, block.rows)
+            formula: RowFormula = rule.operand
+            # A single number is paired with itself
+            x, x_missing = evaluator.compute_numbers(formula.tree)
+            y, y_missing = (x, x_missing) if formula.second is None else evaluator.compute_numbers(formula.second)
+            chosen = counted & ~(x_missing | y_missing)
+            moments.append(measure_pair(x[chosen], y[chosen]))
+        self._moments += PairMoments(tuple(moments))
+
+    def states(self) -> Iterator[PairMoments]:
+        yield self._moments

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.expectations import Rules
     from spark_model_monitor.data.profiling.file_order import FileOrder
     from spark_model_monitor.data.profiling.segments import Cut
+    from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Scan:
 
     matches: number of rows for which each predicate was true, by name. requests: the requests behind captured records;
     None if unknown. runs: runs of every feature, empty if none were kept, then of every feature in every segment.
-    offences: offences against the rules; None without rules.
+    offences: offences against the rules; None without rules. pair_moments: of the rules about numbers.
     """
 
     profile: Profile
@@ -84,6 +85,7 @@ class Scan:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     offences: Offences | None = None
+    pair_moments: PairMoments | None = None
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,16 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     # A source without captures has no requests, rather than none
     captured = requests if requests and requests.count else None
-    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, offences)
+    pair_moments = next((state for state in of_rows.values() if state.KIND == "pair_moments"), None)
+    return Scan(
+        Profile(rows.kept, tuple(profiles)),
+        rows,
+        matches,
+        captured,
+        runs,
+        offences,
+        cast("PairMoments | None", pair_moments),
+    )
 
 
 def _build_plans(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:

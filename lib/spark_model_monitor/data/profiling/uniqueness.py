@@ -1,4 +1,4 @@
-"""Counts rows whose value also occurs in another row: exact, in passes over the requested columns.
+"""Counts how often values occur: exact, in passes over the requested columns.
 
 A pass sends 128-bit hashes, or the numbers themselves, of its part of the values to the driver; the number of parts
 keeps a pass below 256 MB. Two different texts share 128 bits once in 10^20 data sets of a billion rows.
@@ -7,6 +7,7 @@ keeps a pass below 256 MB. Two different texts share 128 bits once in 10^20 data
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,16 +16,55 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 if TYPE_CHECKING:
+    from spark_model_monitor.data.profiling.expectations import CompiledRule, RuleCells
     from spark_model_monitor.data.reading.dataset import Dataset
 
 KEY_BYTES = 16
 PASS_BYTES = 2**28
 
 SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class ValueQuestion:
+    """Whose values are counted. positions: of one column, or of several, whose values are counted together.
+
+    where: the rule whose `where` chooses the rows; None: all rows.
+    """
+
+    positions: tuple[int, ...]
+    where: CompiledRule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCounts:
+    """How often values occur in the rows that have one. rows: how many have. distinct: different values. single: those that
+    occur once. weighted_logs: the sum over values of n log n.
+    """
+
+    rows: int = 0
+    distinct: int = 0
+    single: int = 0
+    weighted_logs: float = 0.0
+
+    def __add__(self, counts: ValueCounts) -> ValueCounts:
+        """counts: of values none of which is among these."""
+        return ValueCounts(
+            self.rows + counts.rows,
+            self.distinct + counts.distinct,
+            self.single + counts.single,
+            self.weighted_logs + counts.weighted_logs,
+        )
+
+    @property
+    def entropy(self) -> float:
+        """Shannon's, in nats; 0 without rows."""
+        return float(np.log(self.rows)) - self.weighted_logs / self.rows if self.rows else 0.0
 
 
 def count_repeated_rows(
@@ -34,39 +74,65 @@ def count_repeated_rows(
 
     pass_bytes: maximum bytes that a pass sends to the driver.
     """
-    if not positions:
-        return {}
-    parts = max(1, -(-rows * len(positions) * KEY_BYTES // pass_bytes))
-    names = [f"c{position}" for position in positions]
+    counts = count_values(dataset, [ValueQuestion((position,)) for position in positions], rows, pass_bytes)
+    return {position: count.rows - count.single for position, count in zip(positions, counts, strict=True)}
+
+
+def count_values(
+    dataset: Dataset, questions: Sequence[ValueQuestion], rows: int, pass_bytes: int = PASS_BYTES
+) -> list[ValueCounts]:
+    """The counts for each question. rows, pass_bytes: as of `count_repeated_rows`."""
+    if not questions:
+        return []
+    parts = max(1, -(-rows * len(questions) * KEY_BYTES // pass_bytes))
+    positions = {position for question in questions for position in question.positions}
+    positions |= {position for question in questions if question.where for position in question.where.positions}
+    names = [f"c{position}" for position in sorted(positions)]
     if dataset.reason:
         names.append(dataset.reason)
     table = dataset.table.selected(names, names)
     # Equal values have equal hashes, so a part by hash has all rows of a value
-    repeated = dict.fromkeys(positions, 0)
+    counts = [ValueCounts() for _ in questions]
     for part in range(parts):
-        task = partial(hash_partition, tuple(positions), dataset.reason, parts, part)
+        task = partial(hash_partition, tuple(questions), dataset.reason, parts, part)
         keys = pa.Table.from_batches(table.mapped(task, SCHEMA).batches(), SCHEMA)
-        for position in positions:
-            column_keys = keys.filter(pc.equal(keys["column"], position))
-            repeated[position] += _count_repeated(column_keys["first"].to_numpy(), column_keys["second"].to_numpy())
-    return repeated
+        for index in range(len(questions)):
+            question_keys = keys.filter(pc.equal(keys["column"], index))
+            counts[index] += _count_keys(question_keys["first"].to_numpy(), question_keys["second"].to_numpy())
+    return counts
 
 
 def hash_partition(
-    positions: tuple[int, ...], reason: str | None, parts: int, part: int, batches: Iterable[pa.RecordBatch]
+    questions: tuple[ValueQuestion, ...], reason: str | None, parts: int, part: int, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Keys that identify the present values of kept rows, for one part of all values."""
+    """Keys that identify the present values of kept rows, for one part of all values. Runs on executors."""
     for batch in batches:
         accepted = drop_rejected(batch, reason)
-        for position in positions:
-            first, second = _hash_cells(accepted.column(f"c{position}"))
+        for index, question in enumerate(questions):
+            chosen = accepted
+            if question.where is not None:
+                chosen = accepted.filter(pa.array(_choose_rows(question.where, accepted)))
+            first, second = _hash_columns([chosen.column(f"c{position}") for position in question.positions])
             in_part = first % np.uint64(parts) == part
-            column = np.full(int(in_part.sum()), position, np.int32)
+            column = np.full(int(in_part.sum()), index, np.int32)
             arrays = map(pa.array, (column, first[in_part].view(np.int64), second[in_part].view(np.int64)))
             yield pa.RecordBatch.from_arrays([*arrays], schema=SCHEMA)
 
 
-def _hash_cells(cells: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _choose_rows(where: CompiledRule, batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    from spark_model_monitor.data.profiling.expectations import RuleCells, select_rule_rows
+
+    def make_cells(position: int) -> RuleCells:
+        cells = batch.column(f"c{position}")
+        if is_number(cells.type):
+            return RuleCells(convert_decimals(cells), is_text=False, accept_exponents=True)
+        return RuleCells(format_texts(cells), is_text=True, accept_exponents=True)
+
+    return select_rule_rows(where, make_cells, batch.num_rows)[1]
+
+
+def _hash_columns(columns: Sequence[pa.Array]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    cells = columns[0] if len(columns) == 1 else _join_columns(columns)
     if pa.types.is_floating(cells.type):
         cells = cells.filter(pc.fill_null(pc.invert(pc.is_nan(cells)), False)).cast(pa.float64())
         # A number is its own identity; its hash only decides the part
@@ -80,10 +146,27 @@ def _hash_cells(cells: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.uint64]
     return hash_texts(texts), hash_texts(pc.binary_reverse(texts.cast(pa.binary())).view(pa.string()))
 
 
-def _count_repeated(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
-    # Equal keys stand together: a key repeats if it equals the one before or behind it
+def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
+    """The values of each row as one text, with their lengths, so that no two rows share one; null if all are missing."""
+    pieces = []
+    are_missing = np.ones(len(columns[0]), bool)
+    for cells in columns:
+        texts = format_texts(cells)
+        are_missing &= texts.is_null().to_numpy(zero_copy_only=False)
+        pieces += [pc.fill_null(pc.utf8_length(texts).cast(pa.string()), "-"), pc.fill_null(texts, "")]
+    joined = pc.binary_join_element_wise(*pieces, ":")
+    return pc.if_else(pa.array(are_missing), None, joined)
+
+
+def _count_keys(first: NDArray[np.int64], second: NDArray[np.int64]) -> ValueCounts:
+    if not len(first):
+        return ValueCounts()
+    # Equal keys stand together
     order = np.lexsort((second, first))
     first = first[order]
     second = second[order]
-    same = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
-    return int(np.count_nonzero(np.append(same, False) | np.append(False, same)))
+    # Each new key begins a run of equal ones
+    is_new = np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1]))
+    occurrences = np.diff(np.append(np.flatnonzero(is_new), len(first)))
+    weighted_logs = float((occurrences * np.log(occurrences)).sum())
+    return ValueCounts(len(first), len(occurrences), int((occurrences == 1).sum()), weighted_logs)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.expectations import CompiledRule, Rules
+from spark_model_monitor.data.profiling.expectations import CompiledRule, RowFormula, Rules
 from spark_model_monitor.data.profiling.partition import column_type
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
@@ -44,6 +44,7 @@ from spark_model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.monitors.data_quality.rule_binding import RuleSetPlan
 
 NAMED = 5  # columns that a sentence names
 
@@ -73,7 +74,8 @@ class RequestedRule:
 class ExpectationPlan:
     """All rules of a run, bound to the columns of its data.
 
-    lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent.
+    lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent. rule_set:
+    rules of a DQDL file, which are counted after the others.
     """
 
     expectations: Expectations
@@ -81,6 +83,7 @@ class ExpectationPlan:
     lacking: tuple[tuple[str, Severity], ...] = ()
     extra: tuple[str, ...] = ()
     ids: int | None = None
+    rule_set: RuleSetPlan | None = None
 
     @property
     def counted(self) -> tuple[RequestedRule, ...]:
@@ -90,7 +93,10 @@ class ExpectationPlan:
     @property
     def rules(self) -> Rules:
         """The rules that executors count."""
-        return Rules(tuple(rule.rule for rule in self.counted), self.ids)
+        counted = tuple(rule.rule for rule in self.counted)
+        if self.rule_set is None:
+            return Rules(counted, self.ids)
+        return Rules((*counted, *self.rule_set.offences), self.ids, self.rule_set.numbers)
 
     @property
     def unique(self) -> tuple[int, ...]:
@@ -107,7 +113,7 @@ def plan_rules(
     texts for a numeric column, a time span without a window.
     """
     positions = {name: position for position, name in reversed(list(enumerate(dataset.names)))}
-    types = _read_column_types(dataset)
+    types = read_column_types(dataset)
     # All errors are reported together
     faults: list[str] = []
     requested: list[RequestedRule] = []
@@ -135,7 +141,7 @@ def plan_rules(
         tree = parse_rule(row_rule.rule)
         names = tuple(dict.fromkeys(list_columns(tree)))
         if all(is_there(name, f"row_rules[{index}]", row_rule.level) for name in names):
-            rule = CompiledRule("row", tuple(positions[name] for name in names), (tree, names))
+            rule = CompiledRule("row", tuple(positions[name] for name in names), RowFormula(tree, names))
             allowed = _compute_allowed_share(row_rule.share)
             words = (row_rule.rule, "row_rule", "that break it")
             requested_rule = RequestedRule(*words, rule, allowed, row_rule.level, "rows")
@@ -151,12 +157,12 @@ def plan_rules(
         with_rules = {*expectations.features}
         for requested_rule in requested:
             if requested_rule.unit == "rows":
-                with_rules.update(requested_rule.rule.operand[1])
+                with_rules.update(requested_rule.rule.operand.names)
         extra = tuple(name for name in dataset.names if name not in with_rules)
     return ExpectationPlan(expectations, tuple(requested), tuple(lacking.items()), extra, positions.get(INFERENCE_ID))
 
 
-def _read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
+def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
     """The types, by name, of columns whose cells are not texts; empty for lines, whose cells are."""
     if dataset.lines is not None:
         return {}
@@ -284,7 +290,7 @@ def judge_expectations(
     """
     results: list[CheckResult] = list(_judge_data_set(plan, rows))
     hints: list[Hint] = []
-    # In the order of the rules that the scan counted
+    # In the order of the rules that the scan counted; those of a rule set come last
     counted = iter(zip(offences.offending, offences.judged, offences.ids, strict=True))
     for rule in plan.requested:
         ids: tuple[str, ...] = ()
@@ -299,7 +305,7 @@ def judge_expectations(
         elif finding.status is CheckStatus.VIOLATED:
             names = (rule.name,)
             if rule.unit == "rows":
-                names = rule.rule.operand[1]
+                names = rule.rule.operand.names
             hints.append(Hint(hint="expectation", features=names, description=f"{rule.name}: {finding.reason}"))
     return Judged(tuple(results), tuple(hints), plan.expectations.digest)
 

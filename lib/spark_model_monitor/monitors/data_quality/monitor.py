@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -72,6 +73,7 @@ from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measur
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
+    from spark_model_monitor.documents.dqdl import RuleSet
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
@@ -501,13 +503,23 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             measures = self._plan_comparison(measures, baseline, names)
             rules = baseline.constraints.all_expectations
             baseline_names = baseline.names
-        if request.rules is not None:
+        rule_set: RuleSet | None = None
+        if isinstance(request.rules, Expectations):
             rules = rules.merge_rules(request.rules)
-        if rules.is_empty:
+        else:
+            rule_set = request.rules
+        if rules.is_empty and rule_set is None:
             return measures
-        from spark_model_monitor.monitors.data_quality.expectations import plan_rules
+        from spark_model_monitor.monitors.data_quality.expectations import plan_rules, read_column_types
 
-        return replace(measures, expected=plan_rules(rules, request.dataset, baseline_names, request.window_end))
+        plan = plan_rules(rules, request.dataset, baseline_names, request.window_end)
+        if rule_set is not None:
+            from spark_model_monitor.monitors.data_quality.rule_binding import plan_rule_set
+
+            now = request.window_end or datetime.now(timezone.utc)
+            types = read_column_types(request.dataset)
+            plan = replace(plan, rule_set=plan_rule_set(rule_set, request.dataset, types, now))
+        return replace(measures, expected=plan)
 
     def _plan_baseline(self) -> Measures:
         """With runs of rows, which show how much the data varies, in the requested segments."""

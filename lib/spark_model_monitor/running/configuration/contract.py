@@ -386,10 +386,10 @@ class JobConfig(BaseModel):
     """Your own Deequ checks: module:function, or a JSON file of analyzers and assertions."""
 
     expectations: str | None = _of_columns_in_a_window("FILE")
-    """Your own rules, in YAML or JSON: an unmet rule is a violation or a hint. No baseline is needed."""
+    """Your own rules, in YAML, JSON or DQDL: an unmet rule is a violation or a hint. No baseline is needed."""
 
     suggest_expectations: str | None = _suggestion("FILE")
-    """File for suggested rules that the baseline meets, for a person to choose from."""
+    """File for suggested rules that the baseline meets, for a person to choose from; in DQDL if its name ends in .dqdl."""
 
     allow_second_scan: kinds.Switch = _of_columns(initial=False, opposite="no_second_scan")
     """Allow a check that needs it to read the data a second time."""

@@ -44,6 +44,8 @@ from spark_model_monitor.storage import join, opens_here, storage_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from spark_model_monitor.documents.dqdl import RuleSet
+    from spark_model_monitor.documents.expectations import Expectations
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 
 
@@ -254,6 +256,20 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     window = configured_window(config)
     start = None if window is None else window.start
     return references.with_volume(window_identity[1], history.rows(), start, history.rows(NEWEST_ROW))
+
+
+def with_past_metrics(rules: Expectations | RuleSet | None, config: JobConfig) -> Expectations | RuleSet | None:
+    """The rules; those of a DQDL file that compare with earlier windows have their metrics."""
+    window = identify_window(config)
+    if rules is None or window is None or config.replays_service:
+        return rules
+    from spark_model_monitor.documents.expectations import Expectations
+
+    if isinstance(rules, Expectations) or not rules.past_runs:
+        return rules
+    from spark_model_monitor.reports.history.rule_metrics import add_past_metrics
+
+    return add_past_metrics(rules, read_history(config.output_path).before(format_moment(window[1])))
 
 
 def decisions_for(config: JobConfig) -> list[Decision]:

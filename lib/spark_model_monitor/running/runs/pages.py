@@ -70,6 +70,9 @@ EARLIER = re.compile(r"as ([\d,]+) earlier windows")
 """In a check's reason: how many windows or parts of the baseline it was compared with."""
 
 
+OF_OUR_STATES = "from the states and sketches of our one scan, which equal its own"
+"""What Deequ evaluates. `tests/spark/states/test_kll_deequ.py` and `tests/golden/test_deequ_parity_golden.py` ask it."""
+
 SHOWN = 8  # characters of a run's id
 
 
@@ -226,6 +229,8 @@ def _list_facts(
         default=0,
     ):
         yield "judged beside", f"{earlier_windows:,} earlier windows or parts of the baseline"
+    if described.deequ is not None:
+        yield "metrics evaluated by", f"Deequ {described.deequ}, {OF_OUR_STATES}"
     if budget is not None and budget.false_alarm_budget:
         yield "false alarms allowed", f"one in {1 / budget.false_alarm_budget:,.0f} windows"
 

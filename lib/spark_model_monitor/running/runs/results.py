@@ -211,16 +211,19 @@ class Baseline(AsTables):
 
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        return Report(self._create_page(self.described("baseline", self.constraints)))
+
+    def _create_page(self, described: RunDescription) -> Page:
         page = self.judgement.page(())
-        described = self.described("baseline", self.constraints)
-        with_account = create_run_page(page, described, self.ledger, hints=self.hints)
-        return Report(with_account)
+        return create_run_page(page, described, self.ledger, hints=self.hints)
 
     def files(self) -> dict[str, bytes]:
         """Every file of the run by its name below the output path."""
         files = {**self.files_of_data(), **self.tables(), **self.judgement.files}
         if self.context.report:
-            files |= report_files(replace(self.report().page, files=linked_files(files)))
+            # The identity of a run doesn't depend on who evaluated its metrics
+            described = self.described("baseline", self.constraints).model_copy(update={"deequ": None})
+            files |= report_files(replace(self._create_page(described), files=linked_files(files)))
         return files
 
     def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
@@ -291,8 +294,12 @@ class Baseline(AsTables):
         OutputHeld
             If another run holds the folder for longer than ten minutes.
         """
+        files = self.files()
         with opened_by(spark or opening_session() or get_running_session()):
-            return publish(self.files(), os.fspath(output_path))
+            shown = {}
+            if self.context.report and self.deequ is not None:
+                shown = report_files(replace(self.report().page, files=linked_files(files)))
+            return publish(files, os.fspath(output_path), shown=shown)
 
     def _document(self, kind: type[Document] | None) -> Document:
         """Raises AttributeError if the run has no document of this kind."""
@@ -523,7 +530,8 @@ class Findings(AsTables):
         if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
         if self.current.context.report:
-            page = self._page(described, NOTHING_AROUND, baseline)
+            # The identity of a run doesn't depend on who evaluated its metrics
+            page = self._page(described.model_copy(update={"deequ": None}), NOTHING_AROUND, baseline)
             files |= report_files(replace(page, files=linked_files(files)))
         return files
 
@@ -572,15 +580,13 @@ class Findings(AsTables):
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or get_running_session()):
+            context = NOTHING_AROUND
+            shown = {}
             if self.current.context.report:
                 context = _read_surroundings(path, described, files[SUMMARY])
-            else:
-                context = NOTHING_AROUND
-            if context != NOTHING_AROUND:
+            if context != NOTHING_AROUND or (self.current.context.report and described.deequ):
                 page = replace(self._page(described, context, baseline), files=linked_files(files))
                 shown = report_files(page)
-            else:
-                shown = {}
             return publish(files, path, shown=shown)
 
 

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_model_monitor.documents.alerts import Decision
+    from spark_model_monitor.documents.dqdl import RuleSet
     from spark_model_monitor.documents.expectations import Expectations
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 
@@ -183,7 +184,7 @@ def run_monitoring(
     context: RunContext | None = None,
     decisions: Sequence[Decision] = (),
     since: Mapping[str, str] | None = None,
-    expectations: str | Mapping[str, Any] | Expectations | None = None,
+    expectations: str | Mapping[str, Any] | Expectations | RuleSet | None = None,
 ) -> Findings:
     """Compare data with a baseline, in one scan; captures with a different number of columns need a second scan.
 
@@ -437,7 +438,7 @@ class _Comparison:
 
     monitor: Monitor
     baseline: StoredBaseline | None
-    rules: Expectations | None
+    rules: Expectations | RuleSet | None
     decisions: Sequence[Decision]
     violated_since: Mapping[str, str]
     window_start: datetime | None
@@ -502,8 +503,13 @@ class _Comparison:
         return report_ended_alarms(check_results, self.violated_since, start)
 
 
-def read_expectations(source: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
-    """The rules from a file or a value. Raises BadConfiguration for an unreadable file, or for invalid rules."""
+def read_expectations(
+    source: str | Mapping[str, Any] | Expectations | RuleSet | None,
+) -> Expectations | RuleSet | None:
+    """The rules from a file, in DQDL if its name ends so, or a value.
+
+    Raises BadConfiguration for an unreadable file, or for invalid rules.
+    """
     if source is None or (not isinstance(source, str | os.PathLike | Mapping)):
         return source
     from spark_model_monitor.documents.expectations import Expectations, parse_expectations
@@ -512,6 +518,10 @@ def read_expectations(source: str | Mapping[str, Any] | Expectations | None) -> 
         if isinstance(source, Mapping):
             return Expectations.from_json(json.dumps(source), "expectations")
         path = os.fspath(source)
+        if path.lower().endswith(".dqdl"):
+            from spark_model_monitor.documents.dqdl import parse_rule_set
+
+            return parse_rule_set(storage_of(path).read(path), path)
         return parse_expectations(storage_of(path).read(path), path)
     except MissingDependency:
         raise

@@ -36,6 +36,7 @@ from spark_model_monitor.reports.alerts import (
     record_window,
     write_alerts,
 )
+from spark_model_monitor.reports.history.rule_metrics import mark_window_with_rules
 from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
 from spark_model_monitor.reports.notices import (
     DATA_HINT,
@@ -141,7 +142,8 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     """
     identity = identify_window(config)
     baseline = findings.baseline
-    if identity is None or baseline is None or config.replays_service:
+    metrics = mark_window_with_rules(findings.results)
+    if identity is None or (baseline is None and not metrics) or config.replays_service:
         return
     violated = find_lost_examples(findings.results)
     window = configured_window(config)
@@ -150,7 +152,12 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     if not (window is None or newest is None):
         age = window.end - newest
     unsure = {feature.name for feature in findings.unsure}
-    statistics = baseline.raw_statistics(findings.current.state, violated, age, unsure)
+    # A window that nothing is compared with leaves a mark, by which later ones find the metrics of its rules
+    statistics = None
+    if baseline is not None:
+        statistics = baseline.raw_statistics(findings.current.state, violated, age, unsure)
+    if metrics and not statistics:
+        statistics = metrics
     if statistics is None:
         return
     try:

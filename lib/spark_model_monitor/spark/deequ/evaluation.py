@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.spark.deequ.jvm import Deequ
+from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
 
@@ -157,7 +157,11 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     context = deequ.aggregated(_build_schema(profile), analyzers, states)
     metrics = _metrics_by_position(deequ, context)
     log.info(
-        "evaluated %d metrics of %d features, %.1f s", len(analyzers), len(profile.features), time.monotonic() - started
+        "Deequ %s evaluated %d metrics of %d features from our states and sketches, which equal its own, %.1f s",
+        fitting_deequ(spark),
+        len(analyzers),
+        len(profile.features),
+        time.monotonic() - started,
     )
     return {
         feature.name: FeatureMetrics(**metrics.get(position, {})) for position, feature in enumerate(profile.features)

@@ -1,0 +1,233 @@
+"""What the rules of a DQDL file say of a data set, once their metrics are measured. Driver only, pure.
+
+A rule is met if its condition holds for its metrics; one that compares with more earlier runs than there are is not judged.
+Null rows are judged as AWS's guide says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from spark_model_monitor.data.profiling.uniqueness import ValueCounts
+from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus
+from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule
+from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric, RuleSetPlan
+from spark_model_monitor.monitors.data_quality.rule_conditions import meets_condition
+from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding
+from spark_model_monitor.statistics.drift.special_functions import student_above
+from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
+from spark_model_monitor.statistics.states.pair_moments import PairMoments, PairSums
+
+ANOMALY_LEVEL = 0.01  # of DetectAnomalies: how often a run like the earlier ones is an anomaly
+FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What the scan and the pass over values counted. rows: of the data."""
+
+    rows: int
+    offences: Offences
+    moments: PairMoments
+    values: Sequence[ValueCounts]
+
+
+def judge_rule_set(plan: RuleSetPlan, measured: Measurements) -> list[CheckResult]:
+    """A result for each rule, and one for each analyzer, which nobody judges."""
+    past_metrics = plan.rule_set.past_metrics
+    verdicts = {text: _judge_rule(bound, past_metrics, measured) for text, bound in plan.bound.items()}
+    check_results = [_join_parts(rule, verdicts).describe(rule) for rule in plan.rule_set.rules]
+    for analyzer in plan.rule_set.analyzers:
+        verdict = verdicts[analyzer.text]
+        reason = verdict.reason or "it is an analyzer"
+        unjudged = replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
+        check_results.append(unjudged.describe(analyzer))
+    return check_results
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVerdict:
+    """What a rule's metrics say. reason: what is wrong, or why it isn't judged. observed: the metric of a single rule, and rows
+    that it rests on. metrics: by name, for later runs. ids: of the first rows that break it.
+    """
+
+    status: CheckStatus
+    reason: str = ""
+    observed: float | None = None
+    rows: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+
+    def describe(self, rule: AnyRule) -> CheckResult:
+        """The result in checks.json."""
+        finding = Finding(self.status, None, self.observed, m=self.rows, component="dqdl")
+        if self.reason:
+            finding = finding.but(reason=self.reason)
+        if self.status is not CheckStatus.NOT_JUDGED:
+            finding = finding.but(decided_by=ASSERTION)
+        if self.status is CheckStatus.VIOLATED:
+            description = NOT_EXPECTED.format(f"{rule.text}: {self.reason}")
+            finding = finding.but(change=f"is not met: {self.reason}", description=description)
+        members = {"ids": self.ids or None, "labels": dict(rule.labels) or None, "metrics": dict(self.metrics) or None}
+        return finding.result(EXPECTATION, feature=rule.text).model_copy(update=members)
+
+
+def _join_parts(rule: AnyRule, judged: Mapping[str, RuleVerdict]) -> RuleVerdict:
+    """The verdict on a rule. A composite one names the parts that fail, or that nobody could judge."""
+    if isinstance(rule, DataRule):
+        return judged[rule.text]
+    verdicts = [_join_parts(part, judged) for part in rule.parts]
+    statuses = {verdict.status for verdict in verdicts}
+    # One violated part decides an `and`, one passed part an `or`
+    decisive = CheckStatus.PASSED
+    status = CheckStatus.VIOLATED
+    if rule.operator == "and":
+        decisive = CheckStatus.VIOLATED
+        status = CheckStatus.PASSED
+    if decisive in statuses:
+        status = decisive
+    elif CheckStatus.NOT_JUDGED in statuses:
+        status = CheckStatus.NOT_JUDGED
+    # What later runs compare with, and which parts it is about
+    metrics: dict[str, float] = {}
+    reasons = []
+    ids: dict[str, None] = {}
+    for part, verdict in zip(rule.parts, verdicts, strict=True):
+        metrics |= verdict.metrics
+        if verdict.status is status and status is not CheckStatus.PASSED:
+            reasons.append(f"{part.text}: {verdict.reason}")
+            ids |= dict.fromkeys(verdict.ids)
+    return RuleVerdict(status, "; ".join(reasons), metrics=metrics, ids=tuple(ids)[:MOST_IDS])
+
+
+def _judge_rule(bound: BoundRule, past_metrics: Mapping[str, tuple[float, ...]], measured: Measurements) -> RuleVerdict:
+    """The verdict on one rule. A second metric, as of DetectAnomalies, has to meet it, too."""
+    if bound.fault:
+        return RuleVerdict(CheckStatus.VIOLATED, bound.fault)
+    # The first metric that isn't met decides
+    verdict = RuleVerdict(CheckStatus.PASSED)
+    metrics: dict[str, float] = {}
+    for metric in bound.metrics:
+        previous = verdict
+        verdict = _judge_metric(bound.rule, metric, past_metrics.get(metric.name, ()), measured)
+        metrics |= verdict.metrics
+        if previous.status is not CheckStatus.PASSED:
+            verdict = previous
+    return replace(verdict, metrics=metrics)
+
+
+def _judge_metric(rule: DataRule, metric: RuleMetric, past: tuple[float, ...], measured: Measurements) -> RuleVerdict:
+    # What was counted for it
+    offending = 0
+    rows = measured.rows
+    ids: tuple[str, ...] = ()
+    if metric.offences is not None:
+        offending = measured.offences.offending[metric.offences]
+        rows = measured.offences.judged[metric.offences]
+        ids = measured.offences.ids[metric.offences]
+    if metric.numbers:
+        sums = [measured.moments.pairs[index] for index in metric.numbers]
+        rows = round(min(pair.rows for pair in sums))
+        not_numbers = round(sum(pair.not_numbers for pair in sums))
+        if not_numbers:
+            return RuleVerdict(CheckStatus.VIOLATED, f"{not_numbers:,} values are no numbers", rows=rows)
+    # Without rows there is no metric but their number
+    if not rows and metric.type != "RowCount" and metric.constant is None:
+        return RuleVerdict(CheckStatus.NOT_JUDGED, NO_VALUES)
+
+    # The metric
+    value = _compute_metric(rule, metric, measured, rows, offending)
+    if not math.isfinite(value):
+        return RuleVerdict(CheckStatus.NOT_JUDGED, f"{metric.name} can't be computed from these values", rows=rows)
+    verdict = RuleVerdict(CheckStatus.PASSED, "", value, rows, {metric.name: value}, ids)
+    if rule.type == ANOMALIES:
+        return _judge_anomaly(verdict, metric.name, past)
+
+    # The condition, which types without one have in their name
+    is_about_rows = metric.type in ROW_TYPES or metric.type == "IsComplete"
+    condition = rule.threshold if is_about_rows else rule.condition
+    if condition is None:
+        meets = value == 1.0 and not (metric.type == "IsPrimaryKey" and offending)
+    elif condition.past_runs > len(past):
+        reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past):,} have this metric"
+        return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
+    else:
+        meets = meets_condition(value, condition, past)
+    if meets:
+        return replace(verdict, ids=())
+    # What is wrong, in the unit of the rule
+    reason = f"{metric.name} is {value:.6g}"
+    if is_about_rows:
+        reason = f"{offending:,} of {rows:,} rows don't meet it"
+    elif metric.type == "IsPrimaryKey" and value == 1.0:
+        reason = f"{offending:,} of {rows:,} rows have no value"
+    return replace(verdict, status=CheckStatus.VIOLATED, reason=reason)
+
+
+def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, rows: int, offending: int) -> float:
+    """The metric; NaN if it can't be computed. Source: the analyzers of Deequ 2.1.0, whose spreads are of a population."""
+    if metric.constant is not None:
+        return metric.constant
+    if metric.values is not None:
+        counts = measured.values[metric.values]
+        if metric.type == "DistinctValuesCount":  # NULL is a value
+            return float(counts.distinct + (offending > 0))
+        if not counts.rows:
+            return math.nan
+        if metric.type == "Entropy":
+            return counts.entropy
+        if metric.type == "UniqueValueRatio":
+            return counts.single / counts.distinct
+        return counts.single / counts.rows
+    if metric.type == "RowCount":
+        return float(rows)
+    if not metric.numbers:
+        return (rows - offending) / rows
+    # Numbers are summed up by their moments
+    sums = measured.moments.pairs[metric.numbers[0]]
+    if metric.type == "AggregateMatch":
+        second_sums = measured.moments.pairs[metric.numbers[1]]
+        numerator = _aggregate(rule.parameters[0], sums)
+        denominator = _aggregate(rule.parameters[1], second_sums)
+        return numerator / denominator if denominator else math.nan
+    values = {
+        "Mean": sums.sum_x / sums.rows,
+        "Sum": sums.sum_x,
+        "Variance": sums.m2_x / sums.rows,
+        "StandardDeviation": math.sqrt(sums.m2_x / sums.rows),
+        "ColumnCorrelation": sums.correlation,
+    }
+    if metric.type.startswith("Minimum"):
+        return sums.smallest
+    if metric.type.startswith("Maximum"):
+        return sums.largest
+    return values[metric.type]
+
+
+def _aggregate(text: str, sums: PairSums) -> float:
+    if text.strip().lower().startswith("sum"):
+        return sums.sum_x
+    return sums.sum_x / sums.rows
+
+
+def _judge_anomaly(verdict: RuleVerdict, name: str, past: tuple[float, ...]) -> RuleVerdict:
+    """Whether a metric is outside the prediction interval of earlier runs (Student's, of one more value)."""
+    if len(past) < FEWEST_RUNS:
+        reason = f"it compares with at least {FEWEST_RUNS} earlier runs, and {len(past):,} have this metric"
+        return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
+    assert verdict.observed is not None
+    # A new run is expected near the mean of the earlier ones
+    runs = len(past)
+    mean = sum(past) / runs
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in past) / (runs - 1))
+    distance = abs(verdict.observed - mean)
+    # Runs without any spread make each other value an anomaly
+    score = math.inf
+    if deviation:
+        score = distance / (deviation * math.sqrt(1 + 1 / runs))
+    if not distance or 2 * student_above(score, runs - 1) > ANOMALY_LEVEL:
+        return verdict
+    reason = f"{name} is {verdict.observed:.6g}; it was {mean:.6g} on average in {runs} earlier runs"
+    return replace(verdict, status=CheckStatus.VIOLATED, reason=reason)

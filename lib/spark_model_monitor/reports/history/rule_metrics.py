@@ -1,0 +1,38 @@
+"""The metrics of DQDL rules in earlier windows, for `last(n)` and DetectAnomalies: read from the checks.json of those runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults
+from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
+from spark_model_monitor.monitors.protocol import LeftBehind
+from spark_model_monitor.reports.history.variation import History
+from spark_model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from spark_model_monitor.documents.dqdl import RuleSet
+
+RULES = "rules"  # the reference of a window that left nothing but the metrics of rules
+
+
+def mark_window_with_rules(check_results: Sequence[CheckResult]) -> LeftBehind:
+    """What makes a window without a baseline an entry of the history: a row that later runs find its checks.json by."""
+    rows = [check_result.m or 0 for check_result in check_results if check_result.metrics]
+    return ((RULES, NUMBER_OF_ROWS, {"rows": float(max(rows))}),) if rows else ()
+
+
+def add_past_metrics(rule_set: RuleSet, history: History) -> RuleSet:
+    """The rules with their metrics in the windows of a history, as many as they compare with. Windows with alarms count, too."""
+    past_metrics: dict[str, tuple[float, ...]] = {}
+    for window in history.entries[-rule_set.past_runs :]:
+        path = join(history.folder, window.folder, CheckResults.FILE_NAME)
+        storage = storage_of(path)
+        if not storage.exists(path):  # somebody deleted that run
+            continue
+        for check_result in CheckResults.from_json(storage.read(path), path).checks:
+            for name, value in (check_result.metrics or {}).items():
+                past_metrics[name] = (*past_metrics.get(name, ()), value)
+    return replace(rule_set, past_metrics=past_metrics)

@@ -1,0 +1,113 @@
+"""The moments of pairs of numbers that a user's rules ask for: means, spreads, correlations, ends.
+
+Model: of two parts of the rows, the squared deviations and the products of deviations are added with a term for the distance of
+the parts' means. Source: Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
+
+
+class PairSums(NamedTuple):
+    """Of the rows in which x and y are numbers; of a single number, y is x.
+
+    rows: how many. not_numbers: rows with a value that is none. m2_x, m2_y: squared deviations from the mean; m2_xy: products of
+    deviations. smallest, largest: of x.
+    """
+
+    rows: float = 0.0
+    not_numbers: float = 0.0
+    sum_x: float = 0.0
+    mean_x: float = 0.0
+    mean_y: float = 0.0
+    m2_x: float = 0.0
+    m2_y: float = 0.0
+    m2_xy: float = 0.0
+    smallest: float = math.inf
+    largest: float = -math.inf
+
+    @property
+    def correlation(self) -> float:
+        """Pearson's; NaN if one of them is constant."""
+        spread = math.sqrt(self.m2_x) * math.sqrt(self.m2_y)
+        return self.m2_xy / spread if spread else math.nan
+
+    def merge(self, part: PairSums) -> PairSums:
+        """The sums of these rows and those of another part."""
+        if not self.rows or not part.rows:
+            filled = self if self.rows else part
+            return filled._replace(not_numbers=self.not_numbers + part.not_numbers)
+        rows = self.rows + part.rows
+        weight = part.rows / rows
+        delta_x = part.mean_x - self.mean_x
+        delta_y = part.mean_y - self.mean_y
+        return PairSums(
+            rows,
+            self.not_numbers + part.not_numbers,
+            self.sum_x + part.sum_x,
+            self.mean_x + delta_x * weight,
+            self.mean_y + delta_y * weight,
+            self.m2_x + part.m2_x + delta_x * delta_x * self.rows * weight,
+            self.m2_y + part.m2_y + delta_y * delta_y * self.rows * weight,
+            self.m2_xy + part.m2_xy + delta_x * delta_y * self.rows * weight,
+            min(self.smallest, part.smallest),
+            max(self.largest, part.largest),
+        )
+
+
+def measure_pair(x: NDArray[np.float64], y: NDArray[np.float64]) -> PairSums:
+    """The sums of some rows. x, y: of equal length, NaN for values that are no numbers."""
+    are_numbers = ~(np.isnan(x) | np.isnan(y))
+    rows = int(are_numbers.sum())
+    not_numbers = float(len(x) - rows)
+    if not rows:
+        return PairSums(not_numbers=not_numbers)
+    x = x[are_numbers]
+    y = y[are_numbers]
+    with np.errstate(all="ignore"):  # infinities and overflow make a sum infinite or NaN, which nobody judges
+        mean_x = float(x.mean())
+        mean_y = float(y.mean())
+        x_deviations = x - mean_x
+        y_deviations = y - mean_y
+        m2_x = float(x_deviations @ x_deviations)
+        m2_y = float(y_deviations @ y_deviations)
+        m2_xy = float(x_deviations @ y_deviations)
+        total = float(x.sum())
+    return PairSums(rows, not_numbers, total, mean_x, mean_y, m2_x, m2_y, m2_xy, float(x.min()), float(x.max()))
+
+
+@register_state
+@dataclass(frozen=True, slots=True, eq=False)
+class PairMoments(State):
+    """The sums of each rule's numbers, in the order of the rules."""
+
+    KIND: ClassVar[str] = "pair_moments"
+
+    pairs: tuple[PairSums, ...] = ()
+
+    def __add__(self, moments: PairMoments) -> PairMoments:
+        """Raises BadState if the numbers of rules differ."""
+        if not self.pairs or not moments.pairs:
+            return self if self.pairs else moments
+        require_equal(self.KIND, "the number of rules", len(self.pairs), len(moments.pairs))
+        return PairMoments(tuple(mine.merge(theirs) for mine, theirs in zip(self.pairs, moments.pairs, strict=True)))
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Ten doubles for each rule."""
+        return {}, np.array(self.pairs, "<f8").tobytes()
+
+    @classmethod
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> PairMoments:
+        table = np.frombuffer(payload, "<f8").reshape(-1, len(PairSums._fields))
+        if (table[:, :2] < 0).any() or np.isnan(table[:, :2]).any():
+            raise BadState(f"state bytes: a {cls.KIND!r} has a number of rows below 0")
+        return cls(tuple(PairSums(*row) for row in table.tolist()))
