@@ -20,7 +20,7 @@ from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.headers import first_lines
 from spark_model_monitor.data.reading.ledger import coverage_of
-from spark_model_monitor.data.reading.lines import long_lines_of
+from spark_model_monitor.data.reading.lines import long_lines_in
 from spark_model_monitor.data.reading.listing import Listing, faulty_files_named, folders_of, record_folders
 from spark_model_monitor.data.reading.scripts import Script, processed, run_capture_handler
 from spark_model_monitor.data.records import INPUT
@@ -55,12 +55,29 @@ OF_ROWS = frozenset(
 """Reasons that only occur if the halves and their encoding are correct."""
 
 
-def list_captures(engine: Engine, path: str, window: Window | None = None, *, lenient_window: bool = False) -> Listing:
+def list_captures(
+    engine: Engine,
+    path: str,
+    window: Window | None = None,
+    *,
+    lenient_window: bool = False,
+    request_log: str | None = None,
+    staging: str | None = None,
+) -> Listing:
     """The files with captured records at or below `path`; with a window, those of its hours and of the hour after it.
 
-    lenient_window: only the window's own hour folders, with all their records (C11.16).
+    lenient_window: only the window's own hour folders, with all their records (C11.16). request_log: as in `CaptureFormat`;
+    its captures are made now, and are there as long as the listing. staging: as in `ReadOptions`.
     Raises BadInput if the path doesn't exist, NoData if all files are empty.
     """
+    if request_log is not None:
+        from spark_model_monitor.data.request_logs.capture_folder import convert_log, hours_of_window
+
+        folder = convert_log(engine, path, request_log, hours_of_window(window), staging)
+        if not engine.storage(folder.path).exists(folder.path):
+            raise no_captures(path, window)
+        listing = list_captures(engine, folder.path, window, lenient_window=lenient_window)
+        return replace(listing, request_log=folder)
     storage = engine.storage(path)
     if window is None:
         folders = record_folders(storage, path)
@@ -70,10 +87,15 @@ def list_captures(engine: Engine, path: str, window: Window | None = None, *, le
     messages = {join(path, MESSAGE), join(storage.resolved(path), MESSAGE)}
     files = sorted(file for file in listed if file.path not in messages)
     if not files:
-        hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
-        raise NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
+        raise no_captures(path, window)
     coverage = coverage_of(storage, files, _of_own_hours(folders, path, window))
     return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage)
+
+
+def no_captures(path: str, window: Window | None) -> NoData:
+    """The error of captures that aren't there."""
+    hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
+    return NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
 
 
 def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
@@ -118,7 +140,7 @@ def read_captures(
     if script is not None:
         with faulty_files_named(engine, source):
             dataset = _dataset_of_script(engine, source, reading, script, as_service=as_service)
-        return replace(dataset, partitions_at_most=at_most, long_lines=long_lines_of(engine, source.files))
+        return replace(dataset, partitions_at_most=at_most, long_lines=long_lines_in(engine, source))
     found = _first_record(engine, source, reading)
     if found is None:
         log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
@@ -137,7 +159,7 @@ def read_captures(
         partitions_at_most=at_most,
         metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or not as_service else None,
         tells_times=tells_times,
-        long_lines=long_lines_of(engine, source.files),
+        long_lines=long_lines_in(engine, source),
     )
 
 

@@ -28,7 +28,7 @@ from spark_model_monitor.data.records.decoded_rows import (
 )
 from spark_model_monitor.data.records.event_times import moment_of
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, PLACE_FIELDS, PLACES, uri_of
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.statistics.states import RowCounts
@@ -330,7 +330,7 @@ class Dataset:
 
     def _account(self, rows: RowCounts, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
         return Ledger(
-            self.files,
+            self.listing.sources,
             read,
             kept,
             self.dropped_by_script,
@@ -338,6 +338,7 @@ class Dataset:
             outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
             without_data=refused.get(Refusal.WITHOUT_DATA, 0),
+            not_in_log={reason.text: refused[reason] for reason in NOT_IN_LOG if refused.get(reason)},
             coverage=self.coverage,
             matched_by=self.matched_by,
             table=self.version,
@@ -353,6 +354,8 @@ class Dataset:
             self.persisted.release()
         if self.folder is not None:
             self.folder.delete()
+        if self.listing.request_log is not None:
+            self.listing.request_log.owner.delete()
 
 
 def require_columns(names: Sequence[str]) -> None:

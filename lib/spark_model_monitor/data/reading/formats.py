@@ -29,8 +29,15 @@ SHORT_WORDS: Mapping[str, str] = {
     "capture": '{"sagemakerCaptureJson": {}}',
     "merged": '{"sagemakerMergeJson": {}}',
     "delta": '{"spark": {"format": "delta"}}',
+    "kserve": '{"kserve": {}}',
+    "databricks": '{"databricks": {}}',
+    "azure-ml": '{"azure-ml": {}}',
+    "vertex": '{"vertex": {}}',
 }
-"""Short words and the JSON texts they stand for; `table:NAME` is another."""
+"""Short words and the JSON texts they stand for; `table:NAME` is another, and so is the path of a mapping file."""
+
+REQUEST_LOGS = ("kserve", "databricks", "azure-ml", "vertex")  # of servers, `request_logs/` reads them
+MAPPING_SUFFIXES = (".yaml", ".yml")  # of a file that says where a log of any other kind has its captures
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,9 @@ class CaptureFormat:
     ----------
     index_names : tuple of str, default ("endpointInput", "endpointOutput")
         The halves of a record that become columns.
+    request_log : str, optional
+        The server whose request log is read as captures (`"kserve"`, `"databricks"`, `"azure-ml"`, `"vertex"`), or the path
+        of a mapping file.
 
     Examples
     --------
@@ -112,6 +122,7 @@ class CaptureFormat:
     """
 
     index_names: tuple[str, ...] = ENDPOINT_INDEXES
+    request_log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +209,7 @@ class ReadOptions:
     flatten_json: whether members of nested objects are separate features, named `outer.inner`.
     opened: JSON objects whose members are features in any case.
     allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
+    staging: a folder for captures that are made of a request log on a cluster, which all of its machines see.
     as_of: the version of a table to read, by default the newest.
     since: read only the rows appended to a table after this version.
     left_out: Parquet columns that need not be readable, by name or 0-based index; they are removed afterwards.
@@ -219,6 +231,7 @@ class ReadOptions:
     since: Version | None = None
     left_out: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ()
+    staging: str | None = None
 
     @classmethod
     def recorded(cls, read_by: Mapping[str, str], names: tuple[str, ...] | None) -> ReadOptions:
@@ -283,6 +296,8 @@ def parse_dataset_format(text: str) -> DatasetFormat:
         if not name:
             raise BadConfiguration("is 'table:' without a name; write table:NAME, such as table:sales.orders")
         return TableFormat(name)
+    if word.lower().endswith(MAPPING_SUFFIXES):
+        return CaptureFormat(request_log=word)
     try:
         document = json.loads(SHORT_WORDS.get(word.lower(), word))
     except (ValueError, RecursionError) as error:
@@ -293,10 +308,13 @@ def parse_dataset_format(text: str) -> DatasetFormat:
     members = {} if members is None else members
     if not isinstance(members, dict):
         raise BadConfiguration(f'is {text!r}; the member {name!r} has to hold an object, as in {{"{name}": {{}}}}')
-    format_name = {known.lower(): known for known in _READERS}.get(name.lower())
-    if format_name is None:
+    format_name = next((format_ for format_ in _READERS if format_.lower() == name.lower()), name)
+    if format_name in _READERS:
+        known, read = _READERS[format_name]
+    elif name.lower().endswith(MAPPING_SUFFIXES):
+        known, read = _read_log(name)
+    else:
         raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_choices()}")
-    known, read = _READERS[format_name]
     members = {str(key).lower(): value for key, value in members.items()}
     if others := [key for key in members if key not in known]:
         allowed = f"it may hold {', '.join(known)}" if known else "it holds nothing"
@@ -352,21 +370,32 @@ def _spark(members: Mapping[str, Any]) -> DatasetFormat:
 
 
 _INDEXES = ("captureindexnames",)
-_READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], DatasetFormat]]] = {
+_Reader: TypeAlias = "tuple[tuple[str, ...], Callable[[Mapping[str, Any]], DatasetFormat]]"
+
+
+def _read_log(request_log: str) -> _Reader:
+    return _INDEXES, lambda members: CaptureFormat(_index_names(members, ENDPOINT_INDEXES, request_log), request_log)
+
+
+_READERS: Mapping[str, _Reader] = {
     "csv": (("header", "output_columns_position", *CSV_MARKS), _csv),
     "json": (("lines", "line"), _json),
     "parquet": ((), lambda members: ParquetFormat()),
     "sagemakerCaptureJson": (
         _INDEXES,
-        lambda members: CaptureFormat(_index_names(members, ENDPOINT_INDEXES, "Capture")),
+        lambda members: CaptureFormat(_index_names(members, ENDPOINT_INDEXES, "sagemakerCaptureJson")),
     ),
-    "sagemakerMergeJson": (_INDEXES, lambda members: MergedFormat(_index_names(members, OUTPUT_INDEXES, "Merge"))),
+    "sagemakerMergeJson": (
+        _INDEXES,
+        lambda members: MergedFormat(_index_names(members, OUTPUT_INDEXES, "sagemakerMergeJson")),
+    ),
     "spark": (("format", "options"), _spark),
+    **{server: _read_log(server) for server in REQUEST_LOGS},
 }
 """By member name: the allowed members, and the function that reads them."""
 
 
-def _index_names(members: Mapping[str, Any], default: tuple[str, ...], kind: str) -> tuple[str, ...]:
+def _index_names(members: Mapping[str, Any], default: tuple[str, ...], format_name: str) -> tuple[str, ...]:
     listed = members.get("captureindexnames")
     if listed is None:
         return default
@@ -374,7 +403,7 @@ def _index_names(members: Mapping[str, Any], default: tuple[str, ...], kind: str
     listed = [listed] if isinstance(listed, str) else listed
     if not isinstance(listed, list) or not listed or not all(str(index).lower() in known for index in listed):
         raise BadConfiguration(
-            f"has sagemaker{kind}Json.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
+            f"has {format_name}.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
         )
     return tuple(dict.fromkeys(known[str(index).lower()] for index in listed))
 
@@ -389,7 +418,14 @@ def _boolean(place: str, value: Any) -> bool:
 
 
 def _choices() -> str:
-    return f'write one of: {", ".join(SHORT_WORDS)}, table:NAME, or {{"spark": {{"format": …, "options": …}}}}'
+    return f'write one of: {", ".join(SHORT_WORDS)}, table:NAME, MAPPING.yaml, or {{"spark": {{"format": …, "options": …}}}}'
+
+
+def find_request_log(dataset_format: DatasetFormat | None) -> str | None:
+    """The server, or the mapping file, whose log is read as captures; None for other data."""
+    if isinstance(dataset_format, CaptureFormat):
+        return dataset_format.request_log
+    return None
 
 
 def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:

@@ -33,8 +33,8 @@ from spark_model_monitor.data.records.csv_rows import (
     marked_rows,
 )
 from spark_model_monitor.data.records.refusals import read_by_spark
-from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
-from spark_model_monitor.storage import Storage, StoredFile, join
+from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, MonitorError, NoData
+from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
 ZSTD_BYTES = 2**16  # bytes of text read at once; of a cut file, the text behind the last whole chunk is lost
@@ -432,12 +432,15 @@ def format_word_of(engine: Engine, path: Places) -> str:
     """
     first = places_of(path)[0]
     storage = engine.storage(first)
-    if storage.exists(join(first, "_delta_log")):  # the table's data files also contain deleted rows
-        return "delta"
+    is_delta = storage.exists(join(first, "_delta_log"))
     listing = list_dataset(engine, path)
+    if is_delta:  # the table's data files also contain deleted rows
+        return _server_of_table(listing.files) or "delta"
     suffixes = sorted({_suffix(file.path) for file in listing.files})
     words = {WORDS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
     word = words.pop()
+    if not words and word == "parquet":
+        return _server_of_table(listing.files) or word
     if not words and word not in ("", "csv", "json", "jsonl"):
         return word
     found = None if words else _word_by_beginning(engine, listing.files, word)
@@ -450,6 +453,20 @@ def format_word_of(engine: Engine, path: Places) -> str:
             f"dataset_format=), such as {instead}"
         )
     return found
+
+
+def _server_of_table(files: Sequence[StoredFile]) -> str | None:
+    """The server whose request log has a table's columns; None if no one's has, or for files that aren't here."""
+    tables = [file.path for file in files if file.path.endswith(".parquet")]
+    if not tables or not is_local(tables[0]):
+        return None
+    from spark_model_monitor.data.engine.local_tables import schema_of
+    from spark_model_monitor.data.request_logs import recognize_server
+
+    try:
+        return recognize_server(schema_of(tables[0], "parquet").names)
+    except MonitorError:  # reported when the table is read
+        return None
 
 
 def _suffix(path: str) -> str:
@@ -601,6 +618,13 @@ def _word_of_json(line: str, by_name: str) -> str:
         record = None
     if isinstance(record, dict) and "captureData" in record:
         return "merged" if "groundTruthData" in record else "capture"
+    event = record[0] if isinstance(record, list) and record else record
+    if isinstance(event, dict):
+        from spark_model_monitor.data.request_logs import recognize_server
+
+        server = recognize_server(event, event.get("type"))
+        if server is not None:
+            return server
     return "jsonl" if by_name == "jsonl" or isinstance(record, dict) else "json"
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from spark_model_monitor.data.engine.partitions import gathered
 from spark_model_monitor.data.engine.protocol import Engine, Partitions
+from spark_model_monitor.data.records import REQUEST_LOG
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, uri_of
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
@@ -100,6 +101,7 @@ class Ledger:
 
     without_data: records of failed requests, captured for their metadata only. rows: rows of the kept records; None if
     each record is one row. coverage: for merged records, how many of their captures have a label.
+    not_in_log: records of a request log that lack what makes them captures, by the reason's text.
     matched_by: how the columns of the kept records were matched with the baseline's; None if they were not matched.
     table: the versioned table that was read instead of files. newest: time of the latest kept record, if known.
     """
@@ -117,6 +119,7 @@ class Ledger:
     matched_by: Matching | None = None
     table: TableVersion | None = None
     newest: datetime | None = None
+    not_in_log: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def kept_rows(self) -> int:
@@ -143,6 +146,7 @@ class Ledger:
                 "outside_window": self.outside_window,
                 "sampled_out": self.sampled_out,
                 "without_data": self.without_data,
+                **({"not_in_log": dict(self.not_in_log)} if self.not_in_log else {}),
                 "quarantined": dict(sorted(self.refused.items())),
             },
             "rows": self.kept_rows,
@@ -241,6 +245,8 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 
 QUARANTINE = "quarantine"
+QuarantinedRecord: TypeAlias = "dict[str, Any]"
+RefusedRow: TypeAlias = "Mapping[str, Any]"
 
 CHUNK_BYTES = 16 * 2**20  # size of a quarantine file, which bounds the driver's memory
 
@@ -259,7 +265,11 @@ def write_quarantine(
     storage = dataset.engine.storage(output_path)
     storage.delete(folder)
     refused = refused or dataset.engine.way(refused_lines)
-    found = _as_dicts(() if only_long_lines else refused(dataset), dataset.long_lines)
+    rows = () if only_long_lines else refused(dataset)
+    as_json = _as_json
+    if dataset.listing.request_log is not None:
+        as_json = _as_logged
+    found = _as_dicts(map(as_json, rows), dataset.long_lines)
     lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in found)
     for index, some in enumerate(gathered(lines, CHUNK_BYTES, len)):
         storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(some), private=True)
@@ -271,13 +281,12 @@ def clear_quarantine(engine: Engine, output_path: str) -> None:
     engine.storage(output_path).delete(join(output_path, QUARANTINE))
 
 
-def _as_dicts(rows: Iterable[Mapping[str, Any]], passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
+def _as_dicts(seen: Iterable[QuarantinedRecord], passed_over: Sequence[LongLine]) -> Iterator[QuarantinedRecord]:
     """The quarantine's content for refused records and for lines that were skipped unread, by file and line number."""
     long_lines = [_of_long_line(line) for line in passed_over]
     numbers = defaultdict(list)
     for line in long_lines:
         numbers[line["file"]].append(line["line_number"])
-    seen = map(_as_json, rows)
     counted = ({**row, "line_number": _with_those(numbers[row["file"]], row["line_number"])} for row in seen)
     return heapq.merge(sorted(long_lines, key=_place), counted, key=_place)
 
@@ -315,6 +324,29 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": row["sha256"],
         **content,
     }
+
+
+LINE_IN_LOG = 0  # the number of a line that isn't counted
+
+
+def _as_logged(row: RefusedRow) -> QuarantinedRecord:
+    """A refused capture that was made of a request log, with the log's file, and the text of a record that couldn't be read."""
+    record = _as_json(row)
+    try:
+        request_log = json.loads(record["line"])[REQUEST_LOG]
+        logged = {**record, "file": request_log["file"], "line_number": LINE_IN_LOG, "block_start": 0}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return record  # a label, beside captures that are merged
+    text = request_log.get("line", request_log.get("line_base64"))
+    if text is None:
+        return logged
+    del logged["line"]
+    member = "line"
+    content = text.encode()
+    if "line" not in request_log:
+        member = "line_base64"
+        content = base64.b64decode(text)
+    return {**logged, "sha256": hashlib.sha256(content).hexdigest(), member: text}
 
 
 @dataclass(frozen=True, slots=True, order=True)

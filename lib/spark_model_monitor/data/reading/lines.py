@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import LongLine
+from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import starts_of, utf_8_flags
 from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, marked_rows, parsed_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
@@ -148,6 +149,11 @@ def long_lines_of(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine
     search = partial(_lines_of_file, engine, most)
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
         return tuple(sorted(line for found in threads.map(search, candidates) for line in found))
+
+
+def long_lines_in(engine: Engine, listing: Listing) -> tuple[LongLine, ...]:
+    """The lines of listed captures, and of the request log that they were made of, that exceed the session's limit."""
+    return (*listing.long_lines_of_log, *long_lines_of(engine, listing.files))
 
 
 def _may_hold(file: StoredFile, most: int) -> bool:

@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.headers import first_lines
-from spark_model_monitor.data.reading.lines import long_lines_of
+from spark_model_monitor.data.reading.lines import long_lines_in
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
@@ -102,7 +102,7 @@ def read_labelled(
     files = NO_FILES if reading.records.window is None else lines.files_by_key()
     decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    long_lines = () if whole_files else long_lines_of(engine, source.files)
+    long_lines = () if whole_files else long_lines_in(engine, source)
     return Dataset(
         decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
     )
@@ -426,7 +426,7 @@ def read_line_outcomes(
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *PLACES)))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    long_lines = long_lines_of(engine, source.files)
+    long_lines = long_lines_in(engine, source)
     dataset = Dataset(
         placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
     )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_METADATA
+from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of, is_header
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
@@ -137,8 +137,13 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
     """The record of a line, undecoded, or the reason for refusing it without examining its data."""
     try:
         document = document_of(line)
-        halves_of(document, ())
-        _require_time_and_sample(document, reading, path, line)
+        log_reason = reason_in_log(document)
+        if log_reason is None:
+            halves_of(document, ())
+        if log_reason is None or "eventMetadata" in document:
+            _require_time_and_sample(document, reading, path, line)
+        if log_reason is not None:
+            return log_reason
         if isinstance(document.get(REQUEST_METADATA), dict):
             _require_data(document, halves_of(document))
     except RecordRefused as refused:
@@ -146,6 +151,14 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
     except Exception as error:
         return Refusal.of(error)
     return dict(document)
+
+
+def reason_in_log(document: JsonValue) -> Refusal | None:
+    """Why the record of a request log that a line was made of is no capture; None if it is one."""
+    request_log = document.get(REQUEST_LOG) if isinstance(document, dict) else None
+    if not isinstance(request_log, dict) or "reason" not in request_log:
+        return None
+    return Refusal(int(request_log["reason"]))
 
 
 def document_of(line: bytes) -> Any:

@@ -14,7 +14,13 @@ from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.profiling.row_sample import rows_evenly
 from spark_model_monitor.data.reading.captures import columns_of_inputs, list_captures, records_of
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
+from spark_model_monitor.data.reading.formats import (
+    CaptureFormat,
+    CsvFormat,
+    JsonFormat,
+    MergedFormat,
+    find_request_log,
+)
 from spark_model_monitor.data.reading.headers import first_cells, first_with_a_line, longest_line
 from spark_model_monitor.data.reading.listing import Listing, list_dataset
 from spark_model_monitor.data.reading.outcomes import (
@@ -152,7 +158,14 @@ def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_labe
 
 def _captures(engine: Engine, config: JobConfig) -> Listing:
     window = window_of(config)
-    return list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
+    return list_captures(
+        engine,
+        config.dataset_source,
+        window,
+        lenient_window=config.lenient_window,
+        request_log=find_request_log(config.dataset_format),
+        staging=config.output_path,
+    )
 
 
 def _where(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:

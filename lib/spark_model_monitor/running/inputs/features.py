@@ -66,6 +66,7 @@ def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadO
         since=config.since,
         left_out=config.exclude_features_attribute,
         missing_values=config.missing_values,
+        staging=config.output_path,
     )
 
 

@@ -27,7 +27,7 @@ from spark_model_monitor.data.reading.headers import HEAD_BYTES, first_lines, he
 from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import is_writable, utf_8_flags
 from spark_model_monitor.data.records.capture_documents import member_of, table_of
-from spark_model_monitor.data.records.decoding import CSV, text_or_none
+from spark_model_monitor.data.records.decoding import CSV, reason_in_log, text_or_none
 from spark_model_monitor.data.records.event_times import microseconds_of
 from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
@@ -216,6 +216,10 @@ def captured_record(line: bytes) -> CapturedRecord:
         return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
     if not isinstance(document, dict):
         return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
+    # A record of a request log that is no capture
+    log_reason = reason_in_log(document)
+    if log_reason is not None:
+        return CapturedRecord(log_reason)
     captured, event = document.get("captureData"), document.get("eventMetadata")
     output = captured.get("endpointOutput") if isinstance(captured, dict) else None
     if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):

@@ -197,12 +197,14 @@ def _read(ledger: Ledger) -> str:
         name.replace("_", " "): records.get(name) for name in ("outside_window", "sampled_out", "dropped_by_script")
     }
     told = [f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in others.items() if count]
-    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *told])
+    no_captures = [f"{count:,} {reason}" for reason, count in ledger.not_in_log.items()]
+    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *told, *no_captures])
 
 
 def _account(ledger: Ledger) -> PageTable:
     records = ledger.to_json_dict()["records"]
     refused = {f"refused: {reason}": count for reason, count in records.pop("quarantined").items()}
+    refused |= {f"no capture: {reason}": count for reason, count in records.pop("not_in_log", {}).items()}
     named = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
     rows = [(what, f"{count:,}") for what, count in (named | refused).items()]
     return table_of(("records", "number"), rows, numbers=("number",))

@@ -44,6 +44,7 @@ from spark_model_monitor.data.records.event_times import moment_of
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, shared_folder
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.spark.engine.tables import (
@@ -58,6 +59,7 @@ from spark_model_monitor.spark.engine.text_lines import is_utf_8, numbered, read
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
+from spark_model_monitor.storage.files import TemporaryFolder
 
 
 def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
@@ -138,6 +140,14 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         return None
     table = table if isinstance(table, pa.Table) else table.read_all()
     return SparkPartitions(frame_of_table(spark, table)), len(slices(table)), 1
+
+
+def staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
+    """The folder for the captures of a request log: one of this machine's if executors are here, else a shared one."""
+    spark: Any = engine.spark
+    if is_connect(spark) or not spark.sparkContext._jsc.isLocal():
+        return shared_folder(engine, staging)
+    return TemporaryFolder()
 
 
 def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:

@@ -109,7 +109,7 @@ def before_many_files(engine: Engine, files: int) -> None:
 WAYS = {
     "engine.rows": (
         *("typed_columns", "refused_lines", "with_conditions", "newest_in_utc"),
-        *("rows_between", "rows_in_memory", "rows_of_catalog", "rows_of_reader"),
+        *("rows_between", "rows_in_memory", "rows_of_catalog", "rows_of_reader", "staging_folder"),
     ),
     "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "flip_rows"),
     "engine.spark": ("numbers", "before_many_files"),
