@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.unit.request_logs.samples import DATABRICKS, LOGS, MAPPINGS
+from tests.request_log_samples import LOGS
 
 from spark_model_monitor import DataQualityMonitor, read_data, run_baseline
 from spark_model_monitor.data.request_logs.capture_folder import shared_folder
@@ -16,15 +16,13 @@ DOCUMENTS = ("statistics.json", "constraints.json", "ledger.json", "quarantine/0
 
 
 @pytest.fixture(autouse=True)
-def mapping_files(tmp_path, monkeypatch):
+def change_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name, content in MAPPINGS.items():
-        (tmp_path / name).write_bytes(content)
 
 
 def write_documents(folder, log, report, **engine):
     """What a baseline of a log leaves, by document."""
-    with read_data(str(folder), log.word, **engine) as data:
+    with read_data(str(folder), log.request_log, **engine) as data:
         # Damaged logs have more than a few records that are refused
         baseline = run_baseline(data, DataQualityMonitor(), output_path=str(report), max_quarantined_share=1.0)
         baseline.write(str(report))
@@ -44,7 +42,7 @@ def test_both_engines_write_the_same_bytes(log, spark, tmp_path):
 def test_a_table_of_delta_is_read_without_its_deleted_rows(tmp_path):
     deltalake = pytest.importorskip("deltalake")
     pq = pytest.importorskip("pyarrow.parquet")
-    source = DATABRICKS[0]
+    source = next(log for log in LOGS if log.name == "databricks-source")
     rows = pq.read_table(source.write(tmp_path) / "part.parquet")
     deltalake.write_deltalake(str(tmp_path / "table"), rows)
     deltalake.write_deltalake(str(tmp_path / "table"), rows, mode="overwrite")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from tests.unit.request_logs.samples import LOGS, MAPPED
+from tests.request_log_samples import LOGS
 
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.reading.formats import CaptureFormat, parse_dataset_format
@@ -12,7 +14,7 @@ from spark_model_monitor.data.request_logs import log_reader
 from spark_model_monitor.data.request_logs.logged_events import moment_text, parse_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 
-ONLY_IF_GIVEN = {*(log.name for log in MAPPED), "kserve-batches"}
+ONLY_IF_GIVEN = {"bentoml", "seldon", "gateway", "kserve-batches"}
 
 
 @pytest.mark.parametrize("word", ["kserve", "databricks", "azure-ml", "vertex", "logs/captures.yaml"])
@@ -33,50 +35,64 @@ def test_logs_of_servers_are_detected(log, tmp_path):
     assert format_word_of(LocalEngine(), str(log.write(tmp_path))) == log.request_log
 
 
-@pytest.mark.parametrize(
-    ("content", "error", "sentence"),
-    [
-        ("id: a\nrequest: b\n", BadConfiguration, "has no response"),
-        ("id: a\nrequest: '[['\nresponse: c\n", BadConfiguration, "request is .*no JMESPath"),
-        ("id: a\nrequest: b\nresponse: c\nanswer: d\n", BadConfiguration, "has 'answer', which is unknown"),
-        ("id: a\nrequest: b\nresponse: c\nnames: [1]\n", BadConfiguration, "names is"),
-        ("id: [a]\nrequest: b\nresponse: c\n", BadConfiguration, "id is"),
-        ("- id\n", BadConfiguration, "is no mapping"),
-        ("id: a\nid: b\n", BadDocument, "stands twice"),
-        (None, BadInput, "captures.yaml"),
-    ],
-)
-def test_a_mapping_file_that_says_something_else_is_refused(tmp_path, content, error, sentence):
-    path = tmp_path / "captures.yaml"
-    if content is not None:
-        path.write_text(content)
+FAULTS = """
+has no response | id: a; request: b
+request is .*no JMESPath | id: a; request: '[['; response: c
+has 'answer', which is unknown | id: a; request: b; response: c; answer: d
+names is | id: a; request: b; response: c; names: [1]
+id is | id: [a]; request: b; response: c
+is no mapping | - id
+stands twice | id: a; id: b
+"""
+"""What is said of a mapping file, and its lines."""
 
-    with pytest.raises(error, match=sentence) as raised:
+
+@pytest.mark.parametrize("fault", FAULTS.strip().splitlines())
+def test_a_mapping_file_that_says_something_else_is_refused(tmp_path, fault):
+    sentence, content = fault.split(" | ")
+    path = tmp_path / "captures.yaml"
+    path.write_text(content.replace("; ", "\n"))
+
+    with pytest.raises((BadConfiguration, BadDocument), match=sentence) as raised:
         log_reader(str(path))
     assert str(path) in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("2023-04-05T07:39:53.501752983Z", "2023-04-05T07:39:53.501752Z"),
-        ("2023-04-05t07:39:53z", "2023-04-05T07:39:53Z"),
-        ("2023-04-05 07:39:53 UTC", "2023-04-05T07:39:53Z"),
-        ("2023-04-05T09:39:53+02:00", "2023-04-05T07:39:53Z"),
-        (1_680_680_393, "2023-04-05T07:39:53Z"),
-        (1_680_680_393.5, "2023-04-05T07:39:53.500000Z"),
-        (1_680_680_393_000, "2023-04-05T07:39:53Z"),
-        ("1680680393000", "2023-04-05T07:39:53Z"),
-        (1_680_680_393_000_000, "2023-04-05T07:39:53Z"),
-        (1_680_680_393_000_000_000, "2023-04-05T07:39:53Z"),
-    ],
-)
-def test_times_are_read_however_a_log_writes_them(value, text):
-    assert moment_text(parse_moment(value)) == text
+def test_a_mapping_file_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "captures.yaml"
+
+    with pytest.raises(BadInput, match=str(path)):
+        log_reader(str(path))
 
 
-@pytest.mark.parametrize(
-    "value", [None, "", "yesterday", True, -1, float("nan"), float("inf"), 10**30, "9" * 400, [], {}]
-)
-def test_what_is_no_time_is_none(value):
+TIMES = """
+2023-04-05T07:39:53.501752Z "2023-04-05T07:39:53.501752983Z"
+2023-04-05T07:39:53Z "2023-04-05t07:39:53z"
+2023-04-05T07:39:53Z "2023-04-05 07:39:53 UTC"
+2023-04-05T07:39:53Z "2023-04-05T09:39:53+02:00"
+2023-04-05T07:39:53Z 1680680393
+2023-04-05T07:39:53.500000Z 1680680393.5
+2023-04-05T07:39:53Z 1680680393000
+2023-04-05T07:39:53Z "1680680393000"
+2023-04-05T07:39:53Z 1680680393000000
+2023-04-05T07:39:53Z 1680680393000000000
+"""
+"""Times as captures have them, and as logs do."""
+
+NO_TIMES = 'null "" "yesterday" "2023-13-05T07:39:53.5Z" true -1 NaN Infinity 1e30 [] {}'
+
+
+@pytest.mark.parametrize("pair", TIMES.strip().splitlines())
+def test_times_are_read_however_a_log_writes_them(pair):
+    text, value = pair.split(" ", maxsplit=1)
+    moment = parse_moment(json.loads(value))
+
+    assert moment_text(moment) == text
+
+
+@pytest.mark.parametrize("text", NO_TIMES.split())
+def test_what_is_no_time_is_none(text):
+    # As Python reads it
+    value = json.loads(text)
+
     assert parse_moment(value) is None

@@ -7,17 +7,7 @@ import os
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.unit.request_logs.samples import (
-    KSERVE,
-    V2_ANSWER,
-    V2_REQUEST,
-    WAITING,
-    make_blob,
-    make_event,
-    make_inference_row,
-    write_lines,
-    write_parquet,
-)
+from tests.request_log_samples import LOGS, WAITING
 
 from spark_model_monitor import DataQualityMonitor, Window, read_data, run_baseline
 from spark_model_monitor.data.engine.local import LocalEngine
@@ -30,11 +20,26 @@ START = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 
 
+def find_log(name):
+    return next(log for log in LOGS if log.name == name)
+
+
+def write_lines(path, events):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{event if isinstance(event, str) else json.dumps(event)}\n" for event in events))
+
+
 def exchange(identifier, start, seconds=1.0, request=((1, 2),)):
     """A request and its answer some seconds later."""
     events = (("request", {"instances": request}, 0.0), ("response", {"predictions": [0]}, seconds))
     return [
-        {**make_event(kind, 0, data), "id": identifier, "time": (start + timedelta(seconds=delay)).isoformat()}
+        {
+            "specversion": "1.0",
+            "type": f"org.kubeflow.serving.inference.{kind}",
+            "id": identifier,
+            "time": (start + timedelta(seconds=delay)).isoformat(),
+            "data": data,
+        }
         for kind, data, delay in events
     ]
 
@@ -52,8 +57,7 @@ def test_an_answer_in_the_next_hour_belongs_to_the_hour_of_its_request(tmp_path)
     early = exchange("a", START + HOUR - timedelta(seconds=1), 2.0)
     late = exchange("b", START + HOUR, 1.0)
     for hour, events in (("22", early[:1]), ("23", [*early[1:], *late])):
-        (tmp_path / "log/2026/01/31" / hour).mkdir(parents=True)
-        (tmp_path / "log/2026/01/31" / hour / "events.jsonl").write_bytes(write_lines(*events))
+        write_lines(tmp_path / "log/2026/01/31" / hour / "events.jsonl", events)
 
     first = monitor(tmp_path / "log", START, tmp_path / "first")
     second = monitor(tmp_path / "log", START + HOUR, tmp_path / "second")
@@ -64,7 +68,7 @@ def test_an_answer_in_the_next_hour_belongs_to_the_hour_of_its_request(tmp_path)
 
 
 def test_objects_of_the_blob_store_have_the_time_of_their_last_change(tmp_path):
-    log = next(log for log in KSERVE if log.name == "kserve-blobs").write(tmp_path)
+    log = find_log("kserve-blobs").write(tmp_path)
     for file in log.rglob("*.json"):
         os.utime(file, (START.timestamp() + 60, START.timestamp() + 60))
 
@@ -78,7 +82,7 @@ def test_requests_and_answers_of_one_id_are_joined_in_the_order_of_their_times(t
     early = exchange("a", START, request=((1, 2),))
     late = exchange("a", START + timedelta(minutes=1), request=((3, 4),))
     late[1]["data"] = {"predictions": [7]}
-    (tmp_path / "events.jsonl").write_bytes(write_lines(*late, *early))
+    write_lines(tmp_path / "events.jsonl", [*late, *early])
 
     with read_data(str(tmp_path), "kserve", engine="local") as data:
         [batch] = data.table.batches()
@@ -89,12 +93,10 @@ def test_requests_and_answers_of_one_id_are_joined_in_the_order_of_their_times(t
 
 
 def test_a_record_without_a_time_is_in_no_window(tmp_path):
-    (tmp_path / "log").mkdir()
-    rows = [make_inference_row("a", [{"x": 1}], [2]), make_inference_row("b", [{"x": 1}], [2], request_time=None)]
-    (tmp_path / "log" / "part.parquet").write_bytes(write_parquet(rows))
-    window = Window(datetime(2026, 10, 6, tzinfo=timezone.utc), datetime(2026, 10, 6, 1, tzinfo=timezone.utc))
+    row = {"request_id": "a", "request_payload": ["[1]"], "response_payload": ["2"]}
+    write_lines(tmp_path / "log/part.json", [{**row, "logging_time": START.isoformat()}, {**row, "logging_time": None}])
 
-    with read_data(str(tmp_path / "log"), "databricks", window=window, engine="local") as data:
+    with read_data(str(tmp_path / "log"), "vertex", window=Window(START, START + HOUR), engine="local") as data:
         baseline = run_baseline(data, DataQualityMonitor(), max_quarantined_share=1.0)
 
     assert dict(baseline.ledger.refused) == {"no readable inferenceTime": 1}
@@ -102,7 +104,7 @@ def test_a_record_without_a_time_is_in_no_window(tmp_path):
 
 
 def test_the_quarantine_has_the_records_of_the_log_and_its_files(tmp_path):
-    damaged = next(log for log in KSERVE if log.name == "kserve-damaged")
+    damaged = find_log("kserve-damaged")
     folder = damaged.write(tmp_path)
 
     with read_data(str(folder), "kserve", engine="local") as data:
@@ -118,24 +120,22 @@ def test_the_quarantine_has_the_records_of_the_log_and_its_files(tmp_path):
 
 
 def test_labels_are_merged_with_a_log(tmp_path):
-    (tmp_path / "log").mkdir()
     events = [
         *exchange("a", START),
         *exchange("b", START),
         *exchange("c", START + 2 * HOUR),
         exchange("d", START)[0],
-        b"{\n",
+        "{",
     ]
-    (tmp_path / "log" / "events.jsonl").write_bytes(write_lines(*events))
+    write_lines(tmp_path / "log/events.jsonl", events)
     # One label for the first request
     labels = tmp_path / "labels/2026/01/31/22"
-    labels.mkdir(parents=True)
     label = {
         "groundTruthData": {"data": "1", "encoding": "CSV"},
         "eventMetadata": {"eventId": "a"},
         "eventVersion": "0",
     }
-    (labels / "labels.jsonl").write_bytes(write_lines(label))
+    write_lines(labels / "labels.jsonl", [label])
     hour = int(START.timestamp()) // 3600
     paths = (str(tmp_path / "log"), str(tmp_path / "labels"), str(tmp_path / "merged"))
 
@@ -158,7 +158,7 @@ def test_labels_are_merged_with_a_log(tmp_path):
 
 
 def test_captures_of_a_log_are_deleted_with_the_data_set(tmp_path):
-    log = KSERVE[0].write(tmp_path)
+    log = find_log("kserve-source").write(tmp_path)
 
     data = read_data(str(log), "kserve", engine="local")
     folder = data.listing.request_log.owner.path
@@ -168,11 +168,3 @@ def test_captures_of_a_log_are_deleted_with_the_data_set(tmp_path):
     del data
 
     assert not folder.exists()
-
-
-def test_a_blob_is_read_wherever_it_breaks_its_lines(tmp_path):
-    blobs = [make_blob("request", "1", V2_REQUEST), make_blob("response", "1", V2_ANSWER)]
-    (tmp_path / "batch.json").write_text(json.dumps(blobs, indent=1))
-
-    with read_data(str(tmp_path), "kserve", engine="local") as data:
-        assert run_baseline(data, DataQualityMonitor()).ledger.kept_rows == 2

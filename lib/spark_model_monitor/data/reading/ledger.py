@@ -19,7 +19,6 @@ import pyarrow as pa
 
 from spark_model_monitor.data.engine.partitions import gathered
 from spark_model_monitor.data.engine.protocol import Engine, Partitions
-from spark_model_monitor.data.records import REQUEST_LOG
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, uri_of
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
@@ -245,8 +244,6 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 
 QUARANTINE = "quarantine"
-QuarantinedRecord: TypeAlias = "dict[str, Any]"
-RefusedRow: TypeAlias = "Mapping[str, Any]"
 
 CHUNK_BYTES = 16 * 2**20  # size of a quarantine file, which bounds the driver's memory
 
@@ -266,10 +263,12 @@ def write_quarantine(
     storage.delete(folder)
     refused = refused or dataset.engine.way(refused_lines)
     rows = () if only_long_lines else refused(dataset)
-    as_json = _as_json
+    records = map(_as_json, rows)
     if dataset.listing.request_log is not None:
-        as_json = _as_logged
-    found = _as_dicts(map(as_json, rows), dataset.long_lines)
+        from spark_model_monitor.data.request_logs.quarantined import trace_to_log
+
+        records = map(trace_to_log, records)
+    found = _as_dicts(records, dataset.long_lines)
     lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in found)
     for index, some in enumerate(gathered(lines, CHUNK_BYTES, len)):
         storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(some), private=True)
@@ -281,7 +280,7 @@ def clear_quarantine(engine: Engine, output_path: str) -> None:
     engine.storage(output_path).delete(join(output_path, QUARANTINE))
 
 
-def _as_dicts(seen: Iterable[QuarantinedRecord], passed_over: Sequence[LongLine]) -> Iterator[QuarantinedRecord]:
+def _as_dicts(seen: Iterable[dict[str, Any]], passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
     """The quarantine's content for refused records and for lines that were skipped unread, by file and line number."""
     long_lines = [_of_long_line(line) for line in passed_over]
     numbers = defaultdict(list)
@@ -324,29 +323,6 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": row["sha256"],
         **content,
     }
-
-
-LINE_IN_LOG = 0  # the number of a line that isn't counted
-
-
-def _as_logged(row: RefusedRow) -> QuarantinedRecord:
-    """A refused capture that was made of a request log, with the log's file, and the text of a record that couldn't be read."""
-    record = _as_json(row)
-    try:
-        request_log = json.loads(record["line"])[REQUEST_LOG]
-        logged = {**record, "file": request_log["file"], "line_number": LINE_IN_LOG, "block_start": 0}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return record  # a label, beside captures that are merged
-    text = request_log.get("line", request_log.get("line_base64"))
-    if text is None:
-        return logged
-    del logged["line"]
-    member = "line"
-    content = text.encode()
-    if "line" not in request_log:
-        member = "line_base64"
-        content = base64.b64decode(text)
-    return {**logged, "sha256": hashlib.sha256(content).hexdigest(), member: text}
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,7 +2,7 @@
 
 Each line of a file is a CloudEvent. A payload above 256 KB, or a binary one, is kept elsewhere: `data` is its address.
 
-Source: MicrosoftDocs/azure-docs, articles/machine-learning/how-to-collect-production-data.md.
+Source: https://learn.microsoft.com/azure/machine-learning/how-to-collect-production-data
 """
 
 from __future__ import annotations
