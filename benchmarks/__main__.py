@@ -50,7 +50,9 @@ def run(script: str, flags: list[str], rows: Path, seconds: float | None) -> str
     process = subprocess.Popen([sys.executable, FOLDER / script, *flags], env=environment, start_new_session=True)
     try:
         status = process.wait(seconds)
-        return f"exit status {status}" if status else ""
+        if status:
+            return f"exit status {status}"
+        return ""
     except subprocess.TimeoutExpired:
         return "stopped: the time is over"
     finally:
@@ -65,7 +67,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="SCRIPT", help="these alone, as engines.py")
     parser.add_argument("--minutes", type=float, help="for all of them together; what isn't measured by then isn't")
     asked = parser.parse_args()
-    ends = time.monotonic() + 60 * asked.minutes if asked.minutes else None
+    ends = None
+    if asked.minutes:
+        ends = time.monotonic() + 60 * asked.minutes
     went_wrong = {}
     for script in asked.only or SCRIPTS:
         left = ends - time.monotonic() if ends else None

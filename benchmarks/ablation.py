@@ -49,8 +49,11 @@ from scipy import stats
 from spark_model_monitor import run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS, REPEATED_ROWS
 
-WARM, TRIES = 16, 2  # windows before the first fault, and how often each fault is tried
-Z_TEST, WHOLE = "z-test", "whole"
+# windows before the first fault, and how often each fault is tried
+WARM = 16
+TRIES = 2
+Z_TEST = "z-test"
+WHOLE = "whole"
 TARGETS = {
     HALF_OF_THE_ROWS: NUMBER_OF_ROWS,
     A_FIFTH_TWICE: REPEATED_ROWS,
@@ -90,7 +93,9 @@ class Tally:
     @property
     def fewest_alarms(self) -> float:
         """The 99 % lower bound of the alarms a month (Garwood 1936)."""
-        return float(stats.chi2.ppf(0.01, 2 * self.alarms)) / 2 * MONTH / self.windows if self.alarms else 0.0
+        if self.alarms:
+            return float(stats.chi2.ppf(0.01, 2 * self.alarms)) / 2 * MONTH / self.windows
+        return 0.0
 
 
 def run_law(name: str, seed: int, parts: list[str], count: int) -> dict[str, Tally]:
@@ -151,7 +156,8 @@ def measure_delay(monitor: Product | ZTest, fault: str, change: Callable[[int], 
 # What is printed
 
 
-OF_WINDOWS, OF_FAULTS = ("alarms", "a month, at least", "core ms"), ("found at once", "found", "delay")
+OF_WINDOWS = ("alarms", "a month, at least", "core ms")
+OF_FAULTS = ("found at once", "found", "delay")
 Tallies: TypeAlias = dict[str, dict[str, Tally]]  # by law and contestant
 
 
@@ -193,7 +199,10 @@ def print_tables(tallies: Tallies, contestants: list[str]) -> None:
     headings = OF_WINDOWS + OF_FAULTS
     totals = {contestant: sum_up(tallies, contestant) for contestant in contestants}
     for contestant, total in totals.items():
-        title = "The whole product" if contestant == WHOLE else f"Without {contestant}"
+        if contestant == WHOLE:
+            title = "The whole product"
+        else:
+            title = f"Without {contestant}"
         rows = {law: [*describe(some[contestant]), *describe(some[Z_TEST])] for law, some in tallies.items()}
         print_table(f"## {title}, by law", "law", headings, rows)
         rows = {
@@ -236,7 +245,9 @@ def check_power(tallies: Tallies, path: str) -> Iterator[bool]:
     """Whether as many faults are found as in a file of `--json`, of the same laws, seeds and windows."""
     with open(path, encoding="utf-8") as file:
         earlier = json.load(file)
-    tries, gained, lost = 0, 0, 0
+    tries = 0
+    gained = 0
+    lost = 0
     for law in tallies.keys() & earlier.keys():
         delays_before = earlier[law][WHOLE]["delays"]
         for fault, delays in tallies[law][WHOLE].delays.items():
@@ -250,7 +261,9 @@ def check_power(tallies: Tallies, path: str) -> Iterator[bool]:
     yield print_mark(mark, difference, f">= {-2 * standard_error:.3f}", difference >= -2 * standard_error)
 
 
-COLUMNS, RUNS, RUNS_OF_A_BASELINE = 100, 400, 20
+COLUMNS = 100
+RUNS = 400
+RUNS_OF_A_BASELINE = 20
 
 
 def check_hundred_columns(seed: int) -> Iterator[bool]:
@@ -272,8 +285,12 @@ def check_hundred_columns(seed: int) -> Iterator[bool]:
         yield print_mark(mark, alarms, "<= 3", alarms <= 3)
 
 
-STEPS, RAMPS = (0.1, 0.15, 0.25), (0.01, 0.03)  # standard deviations, in all and a window
-QUIET, LONGEST_DELAY, ROWS_OF_SMALL_CHANGES = 24, 60, 500
+# standard deviations, in all and a window
+STEPS = (0.1, 0.15, 0.25)
+RAMPS = (0.01, 0.03)
+QUIET = 24
+LONGEST_DELAY = 60
+ROWS_OF_SMALL_CHANGES = 500
 
 
 def list_small_changes() -> dict[str, Values]:
@@ -354,8 +371,14 @@ def main() -> int:
     if arguments.small_changes:
         print_small_changes(arguments.seeds)
         return 0
-    parts = [] if arguments.marks else [part for part in arguments.parts if part != "none"]
-    count = round(arguments.months * MONTH) if arguments.months else arguments.windows
+    if arguments.marks:
+        parts = []
+    else:
+        parts = [part for part in arguments.parts if part != "none"]
+    if arguments.months:
+        count = round(arguments.months * MONTH)
+    else:
+        count = arguments.windows
     tallies: Tallies = {}
     for name in arguments.laws:
         by_contestant = tallies.setdefault(name, {})

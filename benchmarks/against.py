@@ -36,7 +36,8 @@ def rows_of(script: str, root: Path) -> Rows:
     command = [sys.executable, str(root / "benchmarks" / script), "--quick"]
     printed = subprocess.run(command, env=environment, cwd=root, stdout=subprocess.PIPE, text=True, check=True).stdout
     rows: Rows = {}
-    title, place = "", None
+    title = ""
+    place = None
     for line in printed.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if CORES in cells:
@@ -44,7 +45,8 @@ def rows_of(script: str, root: Path) -> Rows:
         elif line.startswith("|") and place is not None and re.fullmatch(r"[\d.,]+", cells[place]):
             rows[title, cells[0]] = float(cells[place].replace(",", ""))
         elif line and not line.startswith("|"):
-            title, place = line, None
+            title = line
+            place = None
     return rows
 
 
@@ -90,7 +92,10 @@ def _beside_peers(ratios: dict[str, float]) -> float:
     All rows of a table that calls none its own are ours.
     """
     ours = [ratio for name, ratio in ratios.items() if name.startswith("ours")]
-    peers = [ratio for name, ratio in ratios.items() if not name.startswith("ours")] if ours else []
+    if ours:
+        peers = [ratio for name, ratio in ratios.items() if not name.startswith("ours")]
+    else:
+        peers = []
     return max(ours or ratios.values()) / (peers[0] if peers else 1.0)
 
 

@@ -24,9 +24,11 @@ from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked
 
 from spark_model_monitor.monitors.explainability.kernel import Kernel
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import Caller, loaded
+from spark_model_monitor.monitors.predictors.loading import Caller, load_model
 
-FEATURES, TREES, DEPTH = 14, 100, 6
+FEATURES = 14
+TREES = 100
+DEPTH = 6
 NAMES = tuple(f"f{place}" for place in range(FEATURES))
 ROWS = {100: 20_000, 2076: 1_000}
 """Explained by ours, by coalitions."""
@@ -83,7 +85,8 @@ def shap(python: Path, folder: Path, flavour: str, samples: int, rows: int) -> T
 
 
 def main() -> None:
-    quick, folder = quick_asked(__doc__), models()
+    quick = quick_asked(__doc__)
+    folder = models()
     data = np.load(folder / "rows.npy")
     python = Path(os.environ.get(SHAP_VARIABLE) or SHAP_ENVIRONMENT / "bin" / "python")
     if not python.is_file():
@@ -92,7 +95,8 @@ def main() -> None:
         rows = ROWS[samples] // (QUICK_SHARE if quick else 1)
         model = model_of(folder, flavour)
         kernel = Kernel(model, data[:1], samples)
-        explained, asked = data[1 : rows + 1], np.tile(data[:1000], (100, 1))
+        explained = data[1 : rows + 1]
+        asked = np.tile(data[:1000], (100, 1))
         kernel.explained(explained[:100])
         calls = rows * samples / len(asked)
 
@@ -117,8 +121,9 @@ def main() -> None:
 
 def of_trees(folder: Path, baselines: int, rows: int) -> Callable[[], None]:
     """What explains rows by the sums of trees beside so many baseline rows, from its tables on."""
-    data, model = np.load(folder / "rows.npy"), model_of(folder, "xgboost")
-    leaves = loaded(model.model).sum.parts  # type: ignore[attr-defined]
+    data = np.load(folder / "rows.npy")
+    model = model_of(folder, "xgboost")
+    leaves = load_model(model.model).sum.parts  # type: ignore[attr-defined]
 
     def explain() -> None:
         leaves.beside(data[:baselines])(data[baselines : baselines + rows])

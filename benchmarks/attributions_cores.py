@@ -25,7 +25,8 @@ from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline
 
 ONE_TASK = "local[1]"
-ROWS, PARTITIONS = 100_000, 8
+ROWS = 100_000
+PARTITIONS = 8
 SPEED_UP_AT_LEAST = 1.7
 
 
@@ -62,7 +63,8 @@ def main() -> None:
     for master, run in runs.items():
         print(f"| {master:8} | {rows:7,} | {run.seconds:7.2f} | {run.core_seconds:6.2f} |")
     faster = runs[ONE_TASK].seconds / runs[MASTER].seconds
-    both, one_task = runs[MASTER].seconds, runs[ONE_TASK].seconds
+    both = runs[MASTER].seconds
+    one_task = runs[ONE_TASK].seconds
     reached = note(
         f"{rows:,} rows explained on {MASTER}", f"the same on {ONE_TASK}", both, one_task, 1 / SPEED_UP_AT_LEAST, "s"
     )

@@ -20,20 +20,23 @@ from data_sets import SEED
 from performance import note
 from side_by_side import QUICK_SHARE, quick_asked
 
-from spark_model_monitor.monitors.explainability.kernel import Kernel, samples_of
+from spark_model_monitor.monitors.explainability.kernel import Kernel, count_samples
 
-FEATURES, ROWS, STEP = 1000, 100, 5
+FEATURES = 1000
+ROWS = 100
+STEP = 5
 MOST_MEGABYTES = 1000
 
 
 def explain(rows: int) -> None:
     """What the process does: explain so many rows and print its peak."""
     random = np.random.default_rng(SEED)
-    data, weights = random.normal(size=(rows + 1, FEATURES)), random.normal(size=FEATURES)
+    data = random.normal(size=(rows + 1, FEATURES))
+    weights = random.normal(size=FEATURES)
     for place, row in enumerate(data[1:]):
         same = random.permutation(FEATURES)[: STEP * place]
         row[same] = data[0, same]
-    kernel = Kernel(lambda cells: (cells @ weights)[:, None], data[:1], samples_of(None, FEATURES))
+    kernel = Kernel(lambda cells: (cells @ weights)[:, None], data[:1], count_samples(None, FEATURES))
     kernel.explained(data[1:])
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 

@@ -27,9 +27,11 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
-ROWS, ROWS_OF_A_FILE = 10_000_000, 1_000_000
+ROWS = 10_000_000
+ROWS_OF_A_FILE = 1_000_000
 GROUPS = 60
-WARM_UP_ROWS, WARM_UPS = 100_000, 2
+WARM_UP_ROWS = 100_000
+WARM_UPS = 2
 
 AT_MOST = 1.5
 """Times the bare count."""
@@ -96,7 +98,8 @@ def smclarify(python: Path, folder: Path) -> Took:
 
 def main() -> None:
     rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
-    folder, warm_up = people(rows), people(WARM_UP_ROWS)
+    folder = people(rows)
+    warm_up = people(WARM_UP_ROWS)
     with benchmark_session() as spark:
         us = Contestant("ours: read, count, every metric of three groups", partial(ours, spark, folder))
         peers = [Contestant("(a) Spark's count of the same groups", partial(bare_count, spark, folder), 1 / AT_MOST)]

@@ -50,8 +50,14 @@ def main() -> None:
         round_of(plain), round_of(capturing)
         pairs = []
         for number in range(rounds):
-            first, second = (plain, capturing) if number % 2 else (capturing, plain)
-            one, other = round_of(first), round_of(second)
+            if number % 2:
+                first = plain
+                second = capturing
+            else:
+                first = capturing
+                second = plain
+            one = round_of(first)
+            other = round_of(second)
             pairs.append((one, other) if first is plain else (other, one))
         capturing.stop()
         records = sum(path.read_bytes().count(b"\n") for path in Path(folder).rglob("*.jsonl"))

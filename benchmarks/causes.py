@@ -43,12 +43,12 @@ from spark_model_monitor import (
     run_monitoring,
 )
 
-ROWS, WINDOW, HEALTHY = 30_000, 4_000, 0.01
-PLANS, CITIES, DEVICES = (
-    [f"plan {place}" for place in range(10)],
-    ["Graz", "Linz", "Wien", "Salzburg"],
-    ["phone", "web", "desk"],
-)
+ROWS = 30_000
+WINDOW = 4_000
+HEALTHY = 0.01
+PLANS = [f"plan {place}" for place in range(10)]
+CITIES = ["Graz", "Linz", "Wien", "Salzburg"]
+DEVICES = ["phone", "web", "desk"]
 COLUMNS = ["plan", "city", "device", "age"]
 
 
@@ -118,14 +118,14 @@ def segments(windows: int) -> bool:
     random = np.random.default_rng()
     before = users(ROWS, random)
     baseline = run_baseline(before, DataQualityMonitor(), engine="local")
-    right, alarms = {"ours": 0, "by hand": 0}, 0
+    right = {"ours": 0, "by hand": 0}
+    alarms = 0
     for _ in range(windows):
         now = users(WINDOW, random)
-        asked = (
-            {"plan": random.choice(PLANS[:8])}
-            if random.random() < 0.5
-            else {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
-        )
+        if random.random() < 0.5:
+            asked = {"plan": random.choice(PLANS[:8])}
+        else:
+            asked = {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
         planted(now, np.logical_and.reduce([now[name] == value for name, value in asked.items()]), random)
         findings = run_monitoring(now, DataQualityMonitor(), baseline, engine="local")
         bad = [each.feature for each in findings.results if each.is_violation]
@@ -175,9 +175,11 @@ def everywhere(windows: int) -> bool:
 
 def captures(folder: Path, random: np.random.Generator, way: str, files: int = 60, rows: int = 40) -> None:
     """An hour of captured records, of which some clients are new or old, with a change of some rows."""
-    began, bad = datetime(2026, 3, 4, 14, tzinfo=timezone.utc), random.choice(files, 3, replace=False)
+    began = datetime(2026, 3, 4, 14, tzinfo=timezone.utc)
+    bad = random.choice(files, 3, replace=False)
     clients = [f"{version}.0" for version in range(6)]
-    client, since = random.choice(clients), random.uniform(0.2, 0.8)
+    client = random.choice(clients)
+    since = random.uniform(0.2, 0.8)
     for file in range(files):
         lines = []
         for row in range(rows):
@@ -204,7 +206,8 @@ def captures(folder: Path, random: np.random.Generator, way: str, files: int = 6
 
 def origins(windows: int) -> bool:
     """Captures with a change in one client, in three of 60 files, from some time on, and in some rows wherever they are."""
-    random, fine = np.random.default_rng(), True
+    random = np.random.default_rng()
+    fine = True
     with tempfile.TemporaryDirectory() as place:
         folders = [Path(place, name) for name in ("before", "now")]
         for folder in folders:
@@ -230,7 +233,8 @@ def origins(windows: int) -> bool:
     return fine
 
 
-BINARY, NUMBERS = OutcomePlan(ProblemType.BINARY_CLASSIFICATION), OutcomePlan(ProblemType.REGRESSION)
+BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+NUMBERS = OutcomePlan(ProblemType.REGRESSION)
 FACET = '{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}]}'
 PEER = Path(__file__).parents[1] / ".venv-deepchecks" / "bin" / "python"
 LOSSES = ("wrong answers", "larger errors", "fewer positive")
@@ -263,19 +267,23 @@ def monitor_and_data(loss: str):
 
 
 def losses(windows: int) -> bool:
-    random, fine = np.random.default_rng(), True
+    random = np.random.default_rng()
+    fine = True
     for loss in LOSSES:
         monitor, made = monitor_and_data(loss)
         before = made(judged(ROWS, random, loss))
         baseline = run_baseline(before, monitor, engine="local")
-        alarms, right, found, healthy, wrong = 0, 0, 0, 0, 0
+        alarms = 0
+        right = 0
+        found = 0
+        healthy = 0
+        wrong = 0
         for _ in range(windows):
             data = users(WINDOW, random)
-            asked = (
-                {"plan": random.choice(PLANS[:8])}
-                if random.random() < 0.5
-                else {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
-            )
+            if random.random() < 0.5:
+                asked = {"plan": random.choice(PLANS[:8])}
+            else:
+                asked = {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
             places = np.logical_and.reduce([data[name] == value for name, value in asked.items()])
             window = judged(WINDOW, random, loss, places, data)
             told = run_monitoring(made(window), monitor, baseline, engine="local")
@@ -287,11 +295,15 @@ def losses(windows: int) -> bool:
             everywhere = judged(WINDOW, random, loss, random.random(WINDOW) < 0.3)
             told = run_monitoring(made(everywhere), monitor, baseline, engine="local")
             bad = [each for each in told.results if each.is_violation]
-            healthy, wrong = healthy + bool(bad), wrong + any(each.segment or each.cause for each in bad)
+            healthy = healthy + bool(bad)
+            wrong = wrong + any(each.segment or each.cause for each in bad)
         most = int(healthy * HEALTHY + 2.58 * np.sqrt(healthy * HEALTHY * (1 - HEALTHY)))
         reached = right >= 0.95 * alarms and wrong <= most
         fine &= reached
-        peer = f", by deepchecks {found}" if loss == "wrong answers" and PEER.exists() else ""
+        if loss == "wrong answers" and PEER.exists():
+            peer = f", by deepchecks {found}"
+        else:
+            peer = ""
         print(
             f"{loss} in one value or pair: {alarms} of {windows} windows alarm; the right one is named: ours {right}{peer} (at "
             f"least 95 %); everywhere: {healthy} alarm, {wrong} name one or an origin (at most {most}): {said(reached)}",
@@ -316,10 +328,8 @@ def in_files(loss: str, windows: int, random: np.random.Generator) -> bool:
                 rows.to_csv(folder / f"{file:02d}.csv", index=False)
             told = run_monitoring(made(str(folder)), monitor, baseline, engine="local").results
             bad = [each for each in told if each.is_violation]
-            alarms, right = (
-                alarms + bool(bad),
-                right + any(each.cause is not None and each.cause[0].key == "file" for each in bad),
-            )
+            alarms = alarms + bool(bad)
+            right = right + any(each.cause is not None and each.cause[0].key == "file" for each in bad)
     reached = right >= 0.95 * alarms
     print(
         f"{loss} in three of 20 files: {alarms} of {windows} alarm, {right} say so: {said(reached)}",

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
 from spark_model_monitor.documents.challenge import Verdict
-from spark_model_monitor.monitors.model_quality.challenge import Answers, compared, decided
+from spark_model_monitor.monitors.model_quality.challenge import Answers, compare_answers, decide_verdict
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.statistics.verdicts.sequential import boundary
 
@@ -110,12 +110,13 @@ def of_metrics(trials: int, looks: int, rows: int, of_kinds: dict[str, tuple[str
     for kind, names in of_kinds.items():
         better = dict.fromkeys(names, 0)
         for _ in range(trials):
-            sides, open_ones = made(rows, kind, random), set(names)
+            sides = made(rows, kind, random)
+            open_ones = set(names)
             for look in range(1, looks + 1):
                 some = [first_rows(side, rows * look // looks) for side in sides]
-                comparison = compared(*some, paired=True, planned_rows=rows)
+                comparison = compare_answers(*some, paired=True, planned_rows=rows)
                 for name in tuple(open_ones):
-                    _, verdict, *_ = decided(comparison, name, rows)
+                    _, verdict, *_ = decide_verdict(comparison, name, rows)
                     better[name] += verdict is Verdict.PROMOTE
                     open_ones -= {name} if verdict is not Verdict.CANNOT_TELL else set()
         for name in names:

@@ -23,11 +23,15 @@ from performance import note
 
 from spark_model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 
-WIDE, NARROW, CELLS = 1_000, 10, 1_000_000
+WIDE = 1_000
+NARROW = 10
+CELLS = 1_000_000
 """Columns of two tables of as many cells: what the wide one takes more is the cost of its columns."""
 
-ROUNDS, WARM_ROUNDS = 3, 30
-FRAME_ROWS, FRAME_COLUMNS = 1_000, 20
+ROUNDS = 3
+WARM_ROUNDS = 30
+FRAME_ROWS = 1_000
+FRAME_COLUMNS = 20
 COMMAND_ROWS = 8
 WINDOWS = 10_000
 LONGEST_ROWS = 10_000
@@ -112,7 +116,8 @@ def longer_columns() -> float:
 
 def more_columns() -> float:
     """How much longer a column takes in a window of 5,000 than in one of 1,000; 100 rows each."""
-    rows, many = 100, 5 * WIDE
+    rows = 100
+    many = 5 * WIDE
 
     def of_each(columns: int) -> float:
         baseline = baselined(frame(rows, columns, 1))
@@ -123,7 +128,8 @@ def more_columns() -> float:
 
 def kept_by_windows() -> float:
     """Megabytes that the process has more after 10,000 windows than after the first thousand."""
-    baseline, windows = baselined(frame(100, 5, 1)), [frame(60 + place, 5, place) for place in range(20)]
+    baseline = baselined(frame(100, 5, 1))
+    windows = [frame(60 + place, 5, place) for place in range(20)]
     for place in range(WINDOWS):
         monitored(windows[place % len(windows)], baseline)
         if place == WINDOWS // 10:
@@ -138,7 +144,8 @@ def _resident() -> int:
 
 def calls_of_a_window(rows: int = FRAME_ROWS) -> float:
     """Thousands of calls of functions in a warm window of 20 columns: a measure that other work on the machine does not move."""
-    baseline, window = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1)), frame(rows, FRAME_COLUMNS, 2)
+    baseline = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1))
+    window = frame(rows, FRAME_COLUMNS, 2)
     monitored(window, baseline)
     profile = cProfile.Profile()
     profile.runcall(monitored, window, baseline)
@@ -169,7 +176,8 @@ def command_of_few_rows() -> float:
         folder = Path(name)
         frame(500, 5, 1).to_csv(folder / "before.csv", index=False)
         frame(COMMAND_ROWS, 5, 2).to_csv(folder / "after.csv", index=False)
-        baseline, report = folder / "baseline", folder / "report"
+        baseline = folder / "baseline"
+        report = folder / "report"
         _command("baseline", folder / "before.csv", "--output-path", baseline)
         return _command("monitor", folder / "after.csv", "--baseline", baseline, "--output-path", report)
 

@@ -45,7 +45,8 @@ def main() -> None:
     data = mixed_parquet(rows)
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         folder = Path(name)
-        baseline, window = folder / "baseline", folder / "window"
+        baseline = folder / "baseline"
+        window = folder / "window"
         job("baseline", data, baseline)
         job("monitor", data, window, "--baseline", str(baseline))
         ours = [

@@ -50,7 +50,8 @@ def as_table(columns: Columns) -> pa.Table:
 # The z-test that a colleague would write
 
 
-PAST, CALIBRATION = 16, 2 * MONTH
+PAST = 16
+CALIBRATION = 2 * MONTH
 
 
 class ZTest:
@@ -208,13 +209,16 @@ def leaves_out(component: str) -> Replacement:
 
 def baseline_parts_alone(original: Function) -> Function:
     def past(self: History, reference: str, *arguments: str, **named: str) -> Past:
-        return {} if reference == "baseline" else original(self, reference, *arguments, **named)
+        if reference == "baseline":
+            return {}
+        return original(self, reference, *arguments, **named)
 
     return past
 
 
 QUALITY = "monitors.data_quality"
-NUMBERS, TEXTS = f"{QUALITY}.distribution.calibration:of_numbers", f"{QUALITY}.distribution.calibration:of_categories"
+NUMBERS = f"{QUALITY}.distribution.calibration:of_numbers"
+TEXTS = f"{QUALITY}.distribution.calibration:of_categories"
 BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
 GUARD = f"{QUALITY}.checks.guard"
 FAR_NUMBERS = f"{GUARD}.numbers:chance_of_distances"
@@ -254,7 +258,9 @@ def find_owner(path: str) -> tuple[type | ModuleType, str] | None:
             owner = getattr(owner, attribute)
     except (ImportError, AttributeError):
         return None
-    return (owner, name) if name in vars(owner) else None
+    if name in vars(owner):
+        return (owner, name)
+    return None
 
 
 PARTS = [name for name, replacements in ALL_PARTS.items() if all(map(find_owner, replacements))]

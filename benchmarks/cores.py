@@ -68,8 +68,10 @@ def main() -> None:
     many = TIMES_AS_MANY * records
     for size in (WARM_UP_RECORDS, records, many):
         captures(size)  # made before anything is timed
-    one_core, one_task = Run(ONE_TASK, records, cores=1), Run(ONE_TASK, records)
-    both, ten_times = Run(MASTER, records), Run(MASTER, many)
+    one_core = Run(ONE_TASK, records, cores=1)
+    one_task = Run(ONE_TASK, records)
+    both = Run(MASTER, records)
+    ten_times = Run(MASTER, many)
     seconds: dict[Run, list[float]] = {run: [] for run in (one_core, one_task, both, ten_times)}
     for _ in range(ROUNDS):
         for run, took in seconds.items():

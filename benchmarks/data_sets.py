@@ -32,10 +32,8 @@ MISSING_SHARE = 0.03
 TEXTS = {"plan": 4, "state": 51, "customer": 100_000}
 """Text columns and how many different values they have."""
 
-WORDS, REMARK_WORDS = (
-    [f"{one}{two}" for one in ("de", "la", "order", "ship") for two in ("", "ed", "ing", "ment", "s")],
-    8,
-)
+WORDS = [f"{one}{two}" for one in ("de", "la", "order", "ship") for two in ("", "ed", "ing", "ment", "s")]
+REMARK_WORDS = 8
 """What remarks are made of, and how many of them: 2.6e10 remarks are possible."""
 
 Write = Callable[[pa.Table, Path], None]
@@ -130,7 +128,9 @@ def _different_texts(rows: int) -> Iterator[pa.Table]:
 
 
 def _doubles(rows: int, position: int, rng: np.random.Generator) -> pa.Array:
-    missing = rng.random(rows) < MISSING_SHARE if position % EVERY_SEVENTH == 0 else None
+    missing = None
+    if position % EVERY_SEVENTH == 0:
+        missing = rng.random(rows) < MISSING_SHARE
     return pa.array(rng.lognormal(mean=position % 5, size=rows), mask=missing)
 
 

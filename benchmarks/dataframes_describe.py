@@ -47,7 +47,10 @@ def describe_with_distinct(files: str) -> None:
     import pandas
 
     folder = Path(files).parent
-    read = pandas.read_csv if files.endswith(".csv") else pandas.read_parquet
+    if files.endswith(".csv"):
+        read = pandas.read_csv
+    else:
+        read = pandas.read_parquet
     table = pandas.concat([read(path) for path in sorted(folder.glob(Path(files).name))])
     table.describe(include="all"), table.nunique()
 
@@ -74,10 +77,14 @@ def merge(captures: str, labels: str) -> None:
 def main(name: str, folder: str, *others: str) -> None:
     runs = {"duckdb": summarize, "texts": count_texts, "polars": describe, "pandas": describe_with_distinct}
     run = {**runs, "merge": merge}[name]
-    words = (folder, *others) if others else (f"{folder}/*.{folder.rsplit('-', 1)[1]}",)
+    if others:
+        words = (folder, *others)
+    else:
+        words = (f"{folder}/*.{folder.rsplit('-', 1)[1]}",)
     run(*words)
     processor_time = ProcessorTime()
-    began, began_cores = time.perf_counter(), processor_time.seconds()
+    began = time.perf_counter()
+    began_cores = processor_time.seconds()
     run(*words)
     print(time.perf_counter() - began, processor_time.seconds() - began_cores)
 

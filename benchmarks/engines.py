@@ -30,11 +30,16 @@ PYTHON_VARIABLE = "MODEL_MONITOR_DATAFRAMES_PYTHON"
 ENVIRONMENT = ROOT / ".venv-dataframes"
 SCRIPT = Path(__file__).with_name("dataframes_describe.py")
 
-FEW_ROWS, ROWS, ROUNDS = 8, 1_000_000, 5
-COMMAND_SECONDS, VERDICT_SECONDS, PAGE_SECONDS = 1.0, 0.3, 0.8
+FEW_ROWS = 8
+ROWS = 1_000_000
+ROUNDS = 5
+COMMAND_SECONDS = 1.0
+VERDICT_SECONDS = 0.3
+PAGE_SECONDS = 0.8
 """From eight rows in a file to a verdict: as a command, in a warm Python without its page, and with it."""
 
-OF_DUCKDB, OF_POLARS = 0.8, 2.5
+OF_DUCKDB = 0.8
+OF_POLARS = 2.5
 """Core seconds at most, as a share of DuckDB's and of polars', of rows of Parquet that are mostly numbers."""
 
 OF_DUCKDB_ELSE = 1.0
@@ -44,7 +49,8 @@ OF_DUCKDB_ELSE = 1.0
 def eight_rows(folder: Path) -> Path:
     """A file of a few rows and columns."""
     random = np.random.default_rng(1)
-    ages, plans = random.integers(18, 90, FEW_ROWS), random.choice(["basic", "plus"], FEW_ROWS)
+    ages = random.integers(18, 90, FEW_ROWS)
+    plans = random.choice(["basic", "plus"], FEW_ROWS)
     path = folder / "rows.csv"
     pd.DataFrame({"age": ages, "charge": random.random(FEW_ROWS).round(2), "plan": plans}).to_csv(path, index=False)
     return path
@@ -52,14 +58,17 @@ def eight_rows(folder: Path) -> Path:
 
 def command_seconds(folder: Path) -> tuple[float, float]:
     """Seconds on the clock, and of processor cores, of a monitoring job of eight rows."""
-    source, words = eight_rows(folder), [sys.executable, "-m", "spark_model_monitor"]
+    source = eight_rows(folder)
+    words = [sys.executable, "-m", "spark_model_monitor"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
     flags = [str(source), "--output-path"]
-    baseline, output = str(folder / "baseline"), str(folder / "report")
+    baseline = str(folder / "baseline")
+    output = str(folder / "report")
     subprocess.run([*words, "baseline", *flags, baseline], env=environment, check=True, capture_output=True)
     took = []
     for _ in range(ROUNDS):
-        began, before = time.perf_counter(), os.times()
+        began = time.perf_counter()
+        before = os.times()
         subprocess.run(
             [*words, "monitor", *flags, output, "--baseline", baseline],
             env=environment,
@@ -75,7 +84,8 @@ def command_seconds(folder: Path) -> tuple[float, float]:
 
 def warm_seconds(folder: Path, *, with_page: bool) -> float:
     """Seconds from a file of eight rows to the violations beside a baseline, in a Python that has done it before."""
-    source, monitor = str(eight_rows(folder)), DataQualityMonitor()
+    source = str(eight_rows(folder))
+    monitor = DataQualityMonitor()
     baseline = run_baseline(source, monitor, engine="local")
     took = []
     for _ in range(ROUNDS + 1):
@@ -90,7 +100,8 @@ def warm_seconds(folder: Path, *, with_page: bool) -> float:
 
 def profile_locally(folder: Path) -> Took:
     """A whole baseline: read, scanned, constraints suggested, all files written. Its processes have ended then."""
-    began, before = time.perf_counter(), sum(os.times()[:4])
+    began = time.perf_counter()
+    before = sum(os.times()[:4])
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as output:
         run_baseline(str(folder), DataQualityMonitor(), engine="local").write(output)
     return Took(time.perf_counter() - began, sum(os.times()[:4]) - before)
@@ -151,7 +162,8 @@ def main() -> None:
     share = QUICK_SHARE if quick_asked(__doc__) else 1
     compare_few_rows()
     rows = ROWS // share
-    mixed, texts = f"{rows:,} rows x (10 doubles + 3 texts)", f"{rows:,} rows x (id, URL, remark)"
+    mixed = f"{rows:,} rows x (10 doubles + 3 texts)"
+    texts = f"{rows:,} rows x (id, URL, remark)"
     compare_many_rows(mixed, mixed_parquet(rows), OF_DUCKDB, OF_POLARS)
     compare_many_rows(mixed, mixed_csv(rows), OF_DUCKDB_ELSE)
     compare_many_rows(texts, texts_parquet(rows), OF_DUCKDB_ELSE)

@@ -48,7 +48,8 @@ PEER, PEER_OF_NUMBERS = (Path(__file__).with_name(f"nannyml_{name}.py") for name
 ELECTRICITY = Path(__file__).parents[2] / "shared" / "data" / "elec.csv"
 PARITY = ("auc", "f1", "accuracy")
 COVERED = ("auc", "f1", "accuracy", "recall", "precision", "au_prc", "brier_score")
-SEED, ROWS = 7, 1_000
+SEED = 7
+ROWS = 1_000
 SILENT = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}
 
 
@@ -69,7 +70,8 @@ def sets(data: Path) -> Iterator[Outcome]:
     ):
         yield Outcome(name, named(read(data / file), label, prediction, score))
     cards = read(data / "mc_reference.csv")
-    score, positive = cards["y_pred_proba_upmarket_card"], cards["y_true"] == "upmarket_card"
+    score = cards["y_pred_proba_upmarket_card"]
+    positive = cards["y_true"] == "upmarket_card"
     yield Outcome(
         "credit cards", pd.DataFrame({"label": positive * 1, "prediction": (score > 0.5) * 1, "probability": score})
     )
@@ -87,7 +89,9 @@ def sets(data: Path) -> Iterator[Outcome]:
 
 
 def read(file: Path) -> pd.DataFrame:
-    return pd.read_parquet(file) if file.suffix == ".pq" else pd.read_csv(file)
+    if file.suffix == ".pq":
+        return pd.read_parquet(file)
+    return pd.read_csv(file)
 
 
 def named(frame: pd.DataFrame, label: str, prediction: str, score: str) -> pd.DataFrame:
@@ -146,7 +150,10 @@ def parity(data: Path, python: Path) -> Iterator[str]:
             for metric in PARITY
         }
         told = "differs from CBPE by at most " + ", ".join(f"{metric} {value:.1e}" for metric, value in apart.items())
-        verdict = "reached" if max(apart.values()) <= 1e-4 else "missed"
+        if max(apart.values()) <= 1e-4:
+            verdict = "reached"
+        else:
+            verdict = "missed"
         yield f"{name}, {len(ours)} chunks of {size:,}: {told}; wanted 1e-4: {verdict}"
         yield (
             "  processor time: "
@@ -172,7 +179,8 @@ def cards(data: Path, part: str) -> pd.DataFrame:
 
 def many_classes(data: Path, python: Path, windows: int, size: int = 6_000) -> Iterator[str]:
     """Both beside CBPE and beside the labels: credit cards by chunks of 6,000, and the coverage over windows."""
-    known, later = cards(data, "reference"), cards(data, "analysis")
+    known = cards(data, "reference")
+    later = cards(data, "analysis")
     later = later[: len(later) // size * size]
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, f"{part}.parquet") for part in ("reference", "analysis")]
@@ -285,10 +293,8 @@ def story(data: Path, folder: Path | None, size: int = 5_000) -> Iterator[str]:
     later["repaid"] = labels.to_numpy()
     features = [name for name in known if name not in ("id", "timestamp", "repaid", "y_pred", "y_pred_proba")]
     columns = ("repaid", "y_pred", "y_pred_proba")
-    baseline, inputs = (
-        baseline_of(named(known, *columns)),
-        run_baseline(known[features], DataQualityMonitor(), engine="local"),
-    )
+    baseline = baseline_of(named(known, *columns))
+    inputs = run_baseline(known[features], DataQualityMonitor(), engine="local")
     wrong = known[features].assign(wrong=(known["repaid"] != known["y_pred"]) * 1)
     known_at = {}
     for name, found, monitor in (
@@ -358,7 +364,10 @@ def by_hand(known: pd.DataFrame, chunk: pd.DataFrame, features: list[str]) -> It
     for many in (1, 2, 3):
         found = {names: explained(*names) for names in combinations(features, many)}
         names, most = max(found.items(), key=lambda each: abs(each[1]))
-        total = f", all {len(found)} together {100 * sum(found.values()):+.1f}" if many == 1 else ""
+        if many == 1:
+            total = f", all {len(found)} together {100 * sum(found.values()):+.1f}"
+        else:
+            total = ""
         yield f"  reweighed by {many}: most by {' and '.join(names)}, {100 * most:+.1f}{total}"
     raw = pd.concat([known[features], chunk[features]])
     inputs = np.column_stack(
@@ -376,11 +385,13 @@ def coverage(data: Path, windows: int) -> Iterator[str]:
     random = np.random.default_rng(SEED)
     inside = {metric: [0, 0] for metric in COVERED}
     for each in sets(data):
-        half, found = len(each.rows) // 2, dict.fromkeys(COVERED, 0)
+        half = len(each.rows) // 2
+        found = dict.fromkeys(COVERED, 0)
         size = min(ROWS, half // 3)
         for number in range(windows):
             rows = each.rows.sample(frac=1, random_state=number)  # windows of one baseline would share its luck
-            baseline, rest = baseline_of(rows[:half]), rows[half:]
+            baseline = baseline_of(rows[:half])
+            rest = rows[half:]
             weights = np.exp((number % 3 - 1) * 2 * rest["probability"].to_numpy())  # scores lower, as they are, higher
             window = rest.iloc[random.choice(len(rest), size, replace=False, p=weights / weights.sum())]
             told = estimate_of(window, baseline)
@@ -395,7 +406,10 @@ def coverage(data: Path, windows: int) -> Iterator[str]:
             f"{metric} {hits / windows:.1%}" for metric, hits in found.items()
         )
     shares = {metric: hits / of for metric, (hits, of) in inside.items()}
-    verdict = "reached" if all(0.9 <= share <= 0.99 for share in shares.values()) else "missed"
+    if all(0.9 <= share <= 0.99 for share in shares.values()):
+        verdict = "reached"
+    else:
+        verdict = "missed"
     yield (
         f"all, {inside['auc'][1]:,} windows: "
         + ", ".join(f"{metric} {share:.1%}" for metric, share in shares.items())
@@ -446,7 +460,7 @@ def core_seconds() -> float:
 
 def drift(windows: int) -> Iterator[str]:
     """Flipped labels, beside healthy windows whose scores moved or didn't; the level is that of a run with nine checks."""
-    from spark_model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
+    from spark_model_monitor.monitors.model_quality.estimated.concept_drift import measure_drift
     from spark_model_monitor.statistics.states.scores import ScoreCounts
 
     def drawn(seed: int, rows: int, sure: float, moved: float, flipped: float) -> ScoreCounts:
@@ -455,11 +469,12 @@ def drift(windows: int) -> Iterator[str]:
         label = (random.random(rows) < scores) ^ (random.random(rows) < flipped)
         return ScoreCounts.of(scores.round(4), label)
 
-    level, laws = 1 / 720 / 9, ((20_000, 2_000, 3.0), (20_000, 2_000, 10.0), (5_000, 2_000, 5.0), (2_000, 500, 5.0))
+    level = 1 / 720 / 9
+    laws = ((20_000, 2_000, 3.0), (20_000, 2_000, 10.0), (5_000, 2_000, 5.0), (2_000, 500, 5.0))
     for known, rows, sure in laws:
         for flipped, moved in ((0.0, 0.0), (0.0, 0.5), (0.05, 0.0)):
             found = [
-                drift_of(drawn(seed, known, sure, 0, 0), drawn(10**6 + seed, rows, sure, moved, flipped), level)
+                measure_drift(drawn(seed, known, sure, 0, 0), drawn(10**6 + seed, rows, sure, moved, flipped), level)
                 for seed in range(windows)
             ]
             told = [each for each in found if each is not None]

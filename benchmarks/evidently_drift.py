@@ -19,7 +19,8 @@ from processor_time import ProcessorTime
 def main(baseline: str, captures: str) -> None:
     reference = pd.read_csv(next(Path(baseline).glob("*.csv")))
     cores = ProcessorTime()
-    began, began_cores = time.perf_counter(), cores.seconds()
+    began = time.perf_counter()
+    began_cores = cores.seconds()
     rows = []
     for file in sorted(Path(captures).rglob("*.jsonl")):
         for line in file.open():

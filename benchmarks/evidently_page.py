@@ -13,7 +13,8 @@ from evidently.presets import DataDriftPreset
 
 
 def main(baseline: str, window: str, page: str) -> None:
-    reference, current = pd.read_csv(baseline), pd.read_csv(window)
+    reference = pd.read_csv(baseline)
+    current = pd.read_csv(window)
     Report([DataDriftPreset()]).run(current, reference).save_html(page)
 
 

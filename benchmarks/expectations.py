@@ -26,7 +26,10 @@ PYTHON_VARIABLE = "MODEL_MONITOR_EXPECTATIONS_PYTHON"
 ENVIRONMENT = ROOT / ".venv-expectations"
 SCRIPT = Path(__file__).with_name("expectations_peers.py")
 
-ROWS, NUMBERS, TEXTS, ROUNDS = 1_000_000, 80, 20, 3
+ROWS = 1_000_000
+NUMBERS = 80
+TEXTS = 20
+ROUNDS = 3
 TIMES_THE_SCAN = 1.3
 
 
@@ -83,12 +86,15 @@ def ours(path: str, rules: dict[str, object] | None) -> object:
 
 def compare_with_the_scan(count: int) -> None:
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
-        path, rules = str(wide(Path(name), count)), a_thousand()
-        without, with_rules = [], []
+        path = str(wide(Path(name), count))
+        rules = a_thousand()
+        without = []
+        with_rules = []
         for _ in range(ROUNDS):
             without.append(core_seconds(lambda: ours(path, None)))
             with_rules.append(core_seconds(lambda: ours(path, rules)))
-    plain, ruled = statistics.median(without), statistics.median(with_rules)
+    plain = statistics.median(without)
+    ruled = statistics.median(with_rules)
     times = ruled / plain
     print(f"\n1,000 rules on {count:,} rows x {NUMBERS + TEXTS} columns, core seconds, median of {ROUNDS}\n")
     print(f"the scan: {plain:.1f}; with the rules: {ruled:.1f}; {times:.2f} times, wanted at most {TIMES_THE_SCAN}")
@@ -107,7 +113,10 @@ def found_by_us(path: str) -> dict[str, int]:
     counts = {}
     for each in results:
         kind = (each.component or "").split()[0]
-        name = f"row {each.feature.replace(' <= ', ' ')}" if kind == "row_rule" else f"{words[kind]} {each.feature}"
+        if kind == "row_rule":
+            name = f"row {each.feature.replace(' <= ', ' ')}"
+        else:
+            name = f"{words[kind]} {each.feature}"
         counts[name] = round(each.observed * each.m)
     return counts
 

@@ -104,7 +104,8 @@ def main(name: str, path: str) -> None:
     run = {"great_expectations": great_expectations, "pandera": pandera}[name]
     run(frame.head(1000))
     processor_time = ProcessorTime()
-    began, began_cores = time.perf_counter(), processor_time.seconds()
+    began = time.perf_counter()
+    began_cores = processor_time.seconds()
     counts = run(pd.read_parquet(path))
     took = time.perf_counter() - began, processor_time.seconds() - began_cores
     print(json.dumps(counts))

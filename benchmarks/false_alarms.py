@@ -171,7 +171,9 @@ DROPS = (
 def found(drop: tuple[str, OutcomePlan, Sample, Sample], pairs: int) -> int:
     """Windows of 2,000 rows in which a drop is a violation, beside baselines of 10,000."""
     _, plan, before, after = drop
-    random, monitor, count = np.random.default_rng(SEED), ModelQualityMonitor(plan), 0
+    random = np.random.default_rng(SEED)
+    monitor = ModelQualityMonitor(plan)
+    count = 0
     for _ in range(pairs):
         baseline = outcomes(Setting("", plan, before, 10_000, 2_000), random, 10_000)
         window = outcomes(Setting("", plan, after, 10_000, 2_000), random, 2_000)

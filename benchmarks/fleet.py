@@ -44,10 +44,15 @@ from spark_model_monitor.running.scheduling.side_by_side import cores
 from spark_model_monitor.storage import LocalStorage
 
 ROOT = Path(__file__).resolve().parent.parent
-MODELS, ROUNDS, AT_MOST = 50, 3, 4.0
-WINDOWS, MEASURED, LAST = 400, 40, 10_000
+MODELS = 50
+ROUNDS = 3
+AT_MOST = 4.0
+WINDOWS = 400
+MEASURED = 40
+LAST = 10_000
 FLAT = 1.25
-LARGE, LARGEST = 1_000, 5_000_000
+LARGE = 1_000
+LARGEST = 5_000_000
 COMMAND = ("-m", "spark_model_monitor", "watch", FLEET, "--state", "state", "--page", "index.html")
 ENTRIES = 10_000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -63,7 +68,8 @@ def watched(folder: Path) -> Took:
 
 def took(words: Sequence[str], folder: Path) -> Took:
     """What a Python takes in a folder until it ends; the processes that outlive it for a moment count by the core."""
-    began, before = time.monotonic(), _of_ended()
+    began = time.monotonic()
+    before = _of_ended()
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'lib'}{os.pathsep}{ROOT / 'benchmarks'}"}
     with (folder / "log").open("w+") as log:
         ended = subprocess.run([sys.executable, *words], cwd=folder, env=environment, stdout=log, stderr=log)
@@ -178,12 +184,16 @@ def _age(folder: Path, count: int) -> None:
     record.write_text(json.dumps(said))
 
 
-CELLS, STATE_KIB, ADD_MS = 0.106, 23.9, 1.55
+CELLS = 0.106
+STATE_KIB = 23.9
+ADD_MS = 1.55
 """Core seconds of a million cells of Parquet, KiB of states of a column of a partition, and milliseconds to add them, as
 benchmarks/scale.py measures them."""
 
 WIDE = ((1, 10_000_000_000, 5_000), (10_000, 1_000_000, 50), (10_000, 10_000_000_000, 5_000))
-PARTITIONS, COLUMNS_AT_ONCE = 2_000, 640  # of a job at most (docs/decisions/0010-partition-size.md)
+# of a job at most (docs/decisions/0010-partition-size.md)
+PARTITIONS = 2_000
+COLUMNS_AT_ONCE = 640
 HOURS_OF_A_MONTH = 720
 
 

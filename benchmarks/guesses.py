@@ -28,7 +28,8 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
 
 Change = Callable[[pd.Series, np.random.Generator], pd.Series]
-LEAST_RIGHT, MOST_WRONG = 0.95, 0.02
+LEAST_RIGHT = 0.95
+MOST_WRONG = 0.02
 FEWEST = 3  # planted mistakes of a kind in a table
 
 
@@ -192,7 +193,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--quick", action="store_true")
-    asked, random, fine = parser.parse_args(), np.random.default_rng(), True
+    asked = parser.parse_args()
+    random = np.random.default_rng()
+    fine = True
     logging.disable(logging.WARNING)
     known = list(tables(asked.folder))
     print(f"{len(known)} tables: {', '.join(name for name, _ in known)}")
@@ -206,15 +209,22 @@ def main() -> int:
                         answers[told(frame, column, kind, change, random)] += 1
             silent = answers.pop("silent", 0)
             total = answers.total()
-            right = answers[CALLED.get(rule, rule)] if planted else answers[None]
-            named, alarmed = named + total - right, alarmed + total
+            if planted:
+                right = answers[CALLED.get(rule, rule)]
+            else:
+                right = answers[None]
+            named = named + total - right
+            alarmed = alarmed + total
             others = ", ".join(
                 f"{name}: {count}"
                 for name, count in answers.items()
                 if name != (CALLED.get(rule, rule) if planted else None)
             )
             share = right / max(total, 1)
-            verdict = "" if not planted else f": {'reached' if share >= LEAST_RIGHT else 'missed'}"
+            if not planted:
+                verdict = ""
+            else:
+                verdict = f": {'reached' if share >= LEAST_RIGHT else 'missed'}"
             fine &= not planted or share >= LEAST_RIGHT
             print(
                 f"{rule:15} {right:3} of {total:3} {'right' if planted else 'without a name'}, {silent} silent {others}{verdict}",

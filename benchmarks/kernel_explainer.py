@@ -37,7 +37,8 @@ def main(folder: str, model: str, samples: str, rows: str, baseline: str = "1") 
         options = {}
     explainer.shap_values(data[1:3], **options)
     processor_time = ProcessorTime()
-    began, began_cores = time.perf_counter(), processor_time.seconds()
+    began = time.perf_counter()
+    began_cores = processor_time.seconds()
     explainer.shap_values(data[1 : int(rows) + 1], **options)
     print(time.perf_counter() - began, processor_time.seconds() - began_cores)
 

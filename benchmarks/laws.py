@@ -219,7 +219,9 @@ def campaigns(random: Random, at_once: int, jumps: float, *, has_times: bool) ->
         campaign = random.choice(present, rows, p=weights_of_day / weights_of_day.sum())
         names = np.array([f"c{index:05d}" for index in campaign], dtype=object)
         columns = {"x": names, "amount": random.lognormal(size=rows)}
-        return {**columns, "seen": seconds(random, number, rows)} if has_times else columns
+        if has_times:
+            return {**columns, "seen": seconds(random, number, rows)}
+        return columns
 
     return window
 
@@ -246,13 +248,19 @@ def wandering_mean(random: Random) -> Draw:
 
 def storms(random: Random, number: int, rows: int) -> Values:
     """A mean that is far away in one window of ten."""
-    mean = random.exponential(0.25) if random.random() < 0.1 else random.normal(0, 0.03)
+    if random.random() < 0.1:
+        mean = random.exponential(0.25)
+    else:
+        mean = random.normal(0, 0.03)
     return random.normal(mean, 1, rows)
 
 
 def outages(random: Random, number: int, rows: int) -> Values:
     """1 % missing values; 5 to 30 % in one window of ten."""
-    share = random.uniform(0.05, 0.3) if random.random() < 0.1 else 0.01
+    if random.random() < 0.1:
+        share = random.uniform(0.05, 0.3)
+    else:
+        share = 0.01
     return lose(random, random.normal(size=rows), share)
 
 
@@ -402,7 +410,8 @@ for at_once, (how, jumps), has_times in product((10, 30, 100), {"stay": 0.0, "ju
 
 
 Fault: TypeAlias = Callable[[Random, Values, float], Values]
-NEW_NUMBER, NEW_TEXT = -999.0, "new"
+NEW_NUMBER = -999.0
+NEW_TEXT = "new"
 HALF_OF_THE_ROWS = "half of the rows"  # a fault of the whole table
 A_FIFTH_TWICE = "a fifth twice"  # another one
 LONG_FAULTS = {"step of .15 sd": 16}  # windows until a fault ends that isn't found
@@ -489,7 +498,9 @@ def repeat_fifth(random: Random, columns: Columns) -> Columns:
 
 
 def select_faults(values: Values) -> dict[str, Fault]:
-    return FAULTS_OF_TEXTS if values.dtype == object else FAULTS_OF_NUMBERS
+    if values.dtype == object:
+        return FAULTS_OF_TEXTS
+    return FAULTS_OF_NUMBERS
 
 
 def estimate_unit(values: Values) -> float:

@@ -24,8 +24,10 @@ from processor_time import descendants
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = 10
-MEBIBYTE, GIGABYTE = 2**20, 10**9
-JVM_AT_MOST, WORKER_AT_MOST = 2.7 * GIGABYTE, 1.5 * GIGABYTE
+MEBIBYTE = 2**20
+GIGABYTE = 10**9
+JVM_AT_MOST = 2.7 * GIGABYTE
+WORKER_AT_MOST = 1.5 * GIGABYTE
 SECONDS_BETWEEN_LOOKS = 0.1
 ZEROS = bytes(2**20)
 LONG_AT = 999
@@ -80,7 +82,8 @@ def bomb(folder: Path, share: int) -> None:
 
 def one_hour(folder: Path, share: int) -> None:
     """1 GB of captures of one hour in one file."""
-    line, size = _capture(0), GIGABYTE // share
+    line = _capture(0)
+    size = GIGABYTE // share
     _csv(folder / "a.jsonl", (_capture(n, f"{n % 97},{n % 89}.5") for n in range(size // len(line))))
 
 
@@ -128,7 +131,12 @@ def _look(most: dict[str, int], ended: threading.Event) -> None:
                 size = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * page
             except (OSError, IndexError, ValueError):
                 continue  # it has just ended
-            kind = "jvm" if b"java" in command.partition(b"\0")[0] else "driver" if b"baseline" in command else "worker"
+            if b"java" in command.partition(b"\0")[0]:
+                kind = "jvm"
+            elif b"baseline" in command:
+                kind = "driver"
+            else:
+                kind = "worker"
             most[kind] = max(most[kind], size)
 
 
@@ -150,7 +158,10 @@ def main() -> None:
             write(source, share)
             status, seconds, most, told = measured(flags, source, Path(folder) / "out")
         is_within = most["jvm"] <= JVM_AT_MOST and most["worker"] <= WORKER_AT_MOST
-        verdict = "reached" if is_within and "with a trace" not in told else "missed"
+        if is_within and "with a trace" not in told:
+            verdict = "reached"
+        else:
+            verdict = "missed"
         sizes = " | ".join(
             f"{most[kind] / 1e6:{width}.0f}" for kind, width in (("jvm", 7), ("driver", 10), ("worker", 10))
         )

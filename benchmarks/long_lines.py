@@ -42,7 +42,8 @@ SIZES = (1, 32)
 RATIO_AT_MOST = 40
 LINES_OF_MEMORY_AT_MOST = 6
 ROUNDS = 5
-ROWS, QUICK_ROWS = (1_000_000, 4_000_000), (100_000,)
+ROWS = (1_000_000, 4_000_000)
+QUICK_ROWS = (100_000,)
 """Of the record of very many rows; a merge looks at no row of it."""
 
 RECORDS_OF_DOCUMENT = (24_000, 96_000)
@@ -98,7 +99,8 @@ def record(data: str, output: str = "0.5\n", label: str = "1") -> bytes:
 
 def measured(name: str, mebibytes: int) -> dict[str, float]:
     """Seconds for the lines, and the memory that they took at most, in lengths of the long one."""
-    decode, size = DECODERS[name](), mebibytes * MEBIBYTE
+    decode = DECODERS[name]()
+    size = mebibytes * MEBIBYTE
     lines = [*(record(f"{number},x") for number in range(SHORT_LINES)), record("1," + "x" * size)]
     batch = pa.RecordBatch.from_arrays([pa.array(lines, pa.binary()).view(pa.string())], names=[LINE])
     del lines
@@ -189,7 +191,10 @@ def report_documents(rounds: int) -> bool:
     for name, prepare in DOCUMENTS.items():
         costs = [measure_cost(prepare, records, rounds) for records in RECORDS_OF_DOCUMENT]
         ratio = costs[1] / costs[0]
-        verdict = "reached" if ratio <= COST_RATIO_AT_MOST else "missed"
+        if ratio <= COST_RATIO_AT_MOST:
+            verdict = "reached"
+        else:
+            verdict = "missed"
         is_reached &= ratio <= COST_RATIO_AT_MOST
         print(f"| {name:20} | {costs[0] * 1e6:17.2f} | {costs[1] * 1e6:17.2f} | {ratio:5.2f} | {verdict} |", flush=True)
     return is_reached
@@ -229,7 +234,8 @@ def main() -> int:
         seconds = [min(one["seconds"] for one in of_size) for of_size in found]
         ratio = seconds[-1] / seconds[0]
         memory = max(one["lines"] for one in found[-1])
-        worst_ratio, worst_memory = max(worst_ratio, ratio), max(worst_memory, memory)
+        worst_ratio = max(worst_ratio, ratio)
+        worst_memory = max(worst_memory, memory)
         print(f"| {name:20} | {seconds[0]:8.3f} | {seconds[1]:9.3f} | {ratio:5.1f} | {memory:13.1f} |", flush=True)
     for what, worst, at_most in (
         ("longer for a line 32 times as long", worst_ratio, RATIO_AT_MOST),
@@ -247,7 +253,10 @@ def _of_many_rows(rows: int) -> None:
     print(f"| {'-' * 20} | -------: | ------: | ------------: | ------- |")
     for name in list(DECODERS)[:3]:
         found = _in_a_process(name, rows, "measured_rows")
-        verdict = "reached" if found["lines"] <= LINES_OF_MEMORY_AT_MOST else "missed"
+        if found["lines"] <= LINES_OF_MEMORY_AT_MOST:
+            verdict = "reached"
+        else:
+            verdict = "missed"
         megabytes = found["bytes"] / 1e6
         print(
             f"| {name:20} | {megabytes:8.1f} | {found['seconds']:7.2f} | {found['lines']:13.1f} | {verdict} |",

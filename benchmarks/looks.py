@@ -20,14 +20,22 @@ import pandas as pd
 from side_by_side import quick_asked
 
 from spark_model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.running.runs.looks import looks_of, share_of_look
+from spark_model_monitor.running.runs.looks import budget_share_of_look, count_looks
 from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 
-ROWS, MINUTES, EVERY, BEGINS = 600, 60, 5, 7
-SPLIT, LARGER = 10, 0.25  # hours for what the split costs, times the others; what looks might have had
+ROWS = 600
+MINUTES = 60
+EVERY = 5
+BEGINS = 7
+# hours for what the split costs, times the others; what looks might have had
+SPLIT = 10
+LARGER = 0.25
 HOUR = timedelta(hours=1)
 NOON = datetime(2026, 3, 4, 12, tzinfo=timezone.utc)
-TRAFFIC, EARLIER, BUSIER = (0.3, 0.5, 0.7, 1.0), 7 * 24, 0.05  # what is left of it; hours before; how they vary
+# what is left of it; hours before; how they vary
+TRAFFIC = (0.3, 0.5, 0.7, 1.0)
+EARLIER = 7 * 24
+BUSIER = 0.05
 Rows = pd.DataFrame
 
 
@@ -96,22 +104,28 @@ def main() -> None:
         for end in range(EVERY, MINUTES, EVERY):
             since = ROWS * (end - EVERY) // MINUTES
             part = run_baseline(rows[since : ROWS * end // MINUTES].reset_index(drop=True), monitor, engine="local")
-            state = part.state if state is None else state + part.state
+            if state is None:
+                state = part.state
+            else:
+                state = state + part.state
             if alarms(replace(part, state=state, metrics=monitor.metrics(state)), of_look):
                 return end
         return None
 
     every = timedelta(minutes=EVERY)
-    of_look, of_hour = (share_of_look(HOUR, every, is_last=is_last) for is_last in (False, True))
-    looks = looks_of(HOUR, every)
+    of_look, of_hour = (budget_share_of_look(HOUR, every, is_last=is_last) for is_last in (False, True))
+    looks = count_looks(HOUR, every)
     print(
         f"{hours} hours of {ROWS} rows, a fault from minute {BEGINS}; {looks} looks have {of_look:.2%} of the budget each, "
         f"together {looks * of_look:.0%}, the hour {of_hour:.0%}"
     )
     for fault in FAULTS:
-        delays, once, late = [], 0, 0
+        delays = []
+        once = 0
+        late = 0
         for _ in range(hours):
-            rows, at = hour(rng), ROWS * BEGINS // MINUTES
+            rows = hour(rng)
+            at = ROWS * BEGINS // MINUTES
             seen = pd.concat([rows[:at], fault(rows[at:].reset_index(drop=True))], ignore_index=True)
             first = first_look(seen)
             late += first is None and alarms(seen, of_hour)
@@ -140,9 +154,12 @@ def _fewer_rows(
         usual = ROWS / MINUTES * rng.lognormal(0, BUSIER)
         return rng.poisson(np.where(np.arange(MINUTES) < BEGINS, usual, usual * share)).cumsum()
 
-    delays, late, once = [], 0, 0
+    delays = []
+    late = 0
+    once = 0
     for _ in range(hours):
-        past, now = np.array([minutes(1.0) for _ in range(EARLIER)]), minutes(left)
+        past = np.array([minutes(1.0) for _ in range(EARLIER)])
+        now = minutes(left)
         ends = [NOON - place * HOUR for place in range(EARLIER, 0, -1)]
 
         def volume(
@@ -152,7 +169,9 @@ def _fewer_rows(
                 [(end, float(rows), 0.0) for end, rows in zip(ends, past[:, place - 1], strict=True)]
                 for place in (minute, MINUTES)
             ]
-            until = None if minute == MINUTES else NOON - HOUR + timedelta(minutes=minute)
+            until = None
+            if minute != MINUTES:
+                until = NOON - HOUR + timedelta(minutes=minute)
             return RowCountHistory(NOON, counts[1], NOON - HOUR, until=until, by_then=counts[0] if until else ())
 
         def sees(minute: int, share: float, now: np.ndarray = now) -> bool:
@@ -160,13 +179,17 @@ def _fewer_rows(
 
         first = next((minute for minute in range(EVERY, MINUTES, EVERY) if sees(minute, of_look)), None)
         whole = [sees(MINUTES, share) for share in (of_hour, 1.0)]
-        late, once = late + (first is None and whole[0]), once + whole[1]
+        late = late + (first is None and whole[0])
+        once = once + whole[1]
         delays += [first - BEGINS] if first is not None else []
     return _told(delays, late, once)
 
 
 def _told(delays: list[int], late: int, once: int) -> str:
-    took = f"median {statistics.median(delays):.0f} minutes after it" if delays else "none"
+    if delays:
+        took = f"median {statistics.median(delays):.0f} minutes after it"
+    else:
+        took = "none"
     return (
         f"looks {len(delays)} ({took}), then the hour {late}, together {len(delays) + late}; "
         f"the hour alone {once} ({MINUTES - BEGINS} minutes after it)"

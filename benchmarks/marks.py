@@ -28,7 +28,10 @@ from merge import OF_DUCKDB as MERGE_OF_DUCKDB
 from merge import captures as merged_captures
 from merge import labels, locally
 
-ROUNDS, ROWS, CAPTURES, MERGED = 3, 1_000_000, 100_000, 500_000
+ROUNDS = 3
+ROWS = 1_000_000
+CAPTURES = 100_000
+MERGED = 500_000
 
 
 def show(
@@ -50,7 +53,8 @@ def of_tables() -> None:
     if others is None:
         print("without DuckDB: README.md says how to make its environment")
         return
-    summarize, counts = ("duckdb", "DuckDB 2.0, SUMMARIZE"), ("texts", "DuckDB 2.0, the same counts")
+    summarize = ("duckdb", "DuckDB 2.0, SUMMARIZE")
+    counts = ("texts", "DuckDB 2.0, the same counts")
     tables = (
         ("1 M x 13 mixed, Parquet", mixed_parquet(ROWS), OF_DUCKDB, (summarize,)),
         ("1 M x 13 mixed, CSV", mixed_csv(ROWS), OF_DUCKDB_ELSE, (summarize,)),
@@ -73,7 +77,8 @@ def of_tables() -> None:
 
 
 def of_captures(folder: Path) -> None:
-    data, baseline = captures(CAPTURES), folder / "baseline"
+    data = captures(CAPTURES)
+    baseline = folder / "baseline"
     own_process(command("baseline", baseline_table(), "--output-path", baseline))
     flags = (data, "--dataset-format", "capture", "--baseline", baseline, "--output-path", folder / "report")
     show(

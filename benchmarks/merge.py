@@ -38,7 +38,8 @@ HOURS = 24
 START = datetime(2026, 1, 31, tzinfo=timezone.utc)
 FEW = 20_000
 
-AT_MOST, AT_MOST_OF_FEW = 1.3, 2.5
+AT_MOST = 1.3
+AT_MOST_OF_FEW = 2.5
 """Times the bare join."""
 
 OF_DUCKDB = 2.0
@@ -47,7 +48,8 @@ OF_DUCKDB = 2.0
 ODD = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Any odd number that spreads products over all bits will do."""
 
-TWICE, NEVER = 0.01, 0.02
+TWICE = 0.01
+NEVER = 0.02
 
 HALF = "struct<data:string,encoding:string,mode:string,observedContentType:string>"
 CAPTURE = (
@@ -78,7 +80,8 @@ def labels(records: int) -> Path:
     def fill(folder: Path) -> None:
         late: list[list[str]] = [[] for _ in range(HOURS + 6)]
         for hour, rng, numbers in _hours(records):
-            delays, chances = rng.integers(0, 6, len(numbers)), rng.random(len(numbers))
+            delays = rng.integers(0, 6, len(numbers))
+            chances = rng.random(len(numbers))
             for number, delay, chance in zip(numbers, delays, chances, strict=True):
                 if chance < 1 - NEVER:
                     late[hour + delay].append(_label(number))
@@ -103,7 +106,8 @@ def ours(spark: SparkSession, records: int) -> None:
 
 def locally(records: int) -> Took:
     """The same without a JVM."""
-    began, before = time.perf_counter(), sum(os.times()[:4])
+    began = time.perf_counter()
+    before = sum(os.times()[:4])
     _into_a_folder(
         lambda output: merge(LocalEngine(), MergeRequest(str(captures(records)), str(labels(records)), output))
     )

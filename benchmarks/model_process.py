@@ -42,7 +42,10 @@ def served(folder: Path | None, *flags: str) -> Iterator[Server]:
     Its socket listens before it runs, so that nobody has to wait for it.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        captured = [] if folder is None else ["--folder", str(folder)]
+        if folder is None:
+            captured = []
+        else:
+            captured = ["--folder", str(folder)]
         process = subprocess.Popen(
             [sys.executable, str(PROGRAM), "--socket", str(listening.fileno()), *captured, *flags],
             pass_fds=[listening.fileno()],

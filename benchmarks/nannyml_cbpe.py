@@ -21,7 +21,9 @@ METRICS = {"auc": "roc_auc", "f1": "f1", "accuracy": "accuracy"}
 def main(reference: str, analysis: str, label: str, prediction: str, score: str, rows: str) -> None:
     warnings.simplefilter("ignore")
     known, later = (pd.read_parquet(each) for each in (reference, analysis))
-    of_classes = json.loads(score) if score.startswith("{") else None
+    of_classes = None
+    if score.startswith("{"):
+        of_classes = json.loads(score)
     began = time.process_time()
     estimator = nannyml.CBPE(
         metrics=list(METRICS.values()),

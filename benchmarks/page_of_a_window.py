@@ -27,7 +27,9 @@ HERE = Path(__file__).parent
 PEERS = {"Evidently 0.7.23": ("evidently", "evidently_page.py"), "ydata-profiling 4.18.4": ("ydata", "ydata_page.py")}
 """Their environments and scripts."""
 
-ROWS, FEATURES, ROUNDS = 100_000, 20, 3
+ROWS = 100_000
+FEATURES = 20
+ROUNDS = 3
 
 OURS = """
 import sys
@@ -41,7 +43,8 @@ run_monitoring(pd.read_csv(window), DataQualityMonitor(), known).report().save(p
 
 def write_frames(folder: Path, rows: int) -> list[str]:
     """The paths of baseline and window; a feature of the window is half as large again."""
-    rng, paths = np.random.default_rng(0), []
+    rng = np.random.default_rng(0)
+    paths = []
     for name, factor in (("baseline", 1.0), ("window", 1.5)):
         columns = {f"amount_{place:02d}": rng.lognormal(size=rows).round(4) for place in range(FEATURES)}
         columns["amount_07"] *= factor
@@ -73,7 +76,10 @@ def features_without_scripts(page: Path) -> int | str:
 
 
 def main() -> int:
-    rows = ROWS // QUICK_SHARE if quick_asked(__doc__.partition("\n")[0]) else ROWS
+    if quick_asked(__doc__.partition("\n")[0]):
+        rows = ROWS // QUICK_SHARE
+    else:
+        rows = ROWS
     makers = {"ours": [sys.executable, "-c", OURS]}
     for peer, (environment, script) in PEERS.items():
         python = HERE.parent / f".venv-{environment}" / "bin" / "python"
@@ -82,7 +88,8 @@ def main() -> int:
         else:
             print(f"{peer}: no .venv-{environment}")
     with TemporaryDirectory() as name:
-        files, took = write_frames(Path(name), rows), {maker: [] for maker in makers}
+        files = write_frames(Path(name), rows)
+        took = {maker: [] for maker in makers}
         for _ in range(ROUNDS):
             for maker, command in makers.items():
                 took[maker].append(core_seconds([*command, *files, f"{name}/{maker}.html"]))

@@ -93,4 +93,6 @@ def _aggregates(field: StructField, has_range: bool) -> list[Column]:
     aggregates = [F.count(value), F.approx_count_distinct(value, DISTINCT_ERROR)]
     if isinstance(field.dataType, DoubleType):
         aggregates += [F.mean(value), F.sum(value), F.stddev(value)]
-    return [*aggregates, F.min(value), F.max(value)] if has_range else aggregates
+    if has_range:
+        return [*aggregates, F.min(value), F.max(value)]
+    return aggregates

@@ -58,13 +58,28 @@ def note(
     work: str, peer: str, ours: float, theirs: float | None = None, at_most: float | None = None, unit: str = "core s"
 ) -> str:
     """Note a row, and say whether its goal is reached. at_most: of the ratio, or of ours if there is no peer."""
-    told = ours if theirs is None else ours / theirs if theirs else float("inf")
+    if theirs is None:
+        told = ours
+    elif theirs:
+        told = ours / theirs
+    else:
+        told = float("inf")
     missed = at_most is not None and told > at_most
-    limit = "" if at_most is None else f"{at_most:.2f}" if theirs is not None else f"{at_most:g} {unit}"
+    if at_most is None:
+        limit = ""
+    elif theirs is not None:
+        limit = f"{at_most:.2f}"
+    else:
+        limit = f"{at_most:g} {unit}"
     mine, others = (f"{figure:.2f} {unit}" if figure is not None else "" for figure in (ours, theirs))
     ratio = f"{told:.2f}" if theirs else ""
     if missed:
-        mine, ratio = (mine, f"**{ratio}**") if ratio else (f"**{mine}**", ratio)
+        if ratio:
+            mine = mine
+            ratio = f"**{ratio}**"
+        else:
+            mine = f"**{mine}**"
+            ratio = ratio
     command = f"`{' '.join(['benchmarks/' + Path(sys.argv[0]).name, *sys.argv[1:]])}`"
     taken = f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.environ.get('MODEL_MONITOR_BENCHMARK_LOAD', '')}"
     row = Row(" ".join(work.split()), " ".join(peer.split()), limit, mine, others, ratio, command, taken)
@@ -76,12 +91,17 @@ def note(
 
 def noted(path: Path) -> list[Row]:
     """The rows of a file."""
-    return [Row(*json.loads(line)) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+    if path.is_file():
+        return [Row(*json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+    return []
 
 
 def rows_of_page() -> list[Row]:
     """The rows that the page has."""
-    lines = PAGE.read_text("utf-8").splitlines() if PAGE.is_file() else []
+    if PAGE.is_file():
+        lines = PAGE.read_text("utf-8").splitlines()
+    else:
+        lines = []
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
     return [Row(*row) for row in cells if len(row) == len(fields(Row)) and row[0] != HEADINGS[0]]
 

@@ -9,7 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-PARENT, USER, SYSTEM = 1, 11, 12
+PARENT = 1
+USER = 11
+SYSTEM = 12
 """Fields of /proc/<pid>/stat behind the command's name: the parent's number, and times in ticks."""
 
 

@@ -53,7 +53,10 @@ def cells(rows: int, rng: np.random.Generator) -> list[np.ndarray]:
     """The score and 20 features as texts: half counts, half amounts."""
     columns = [np.char.mod("%.6f", rng.random(rows))]
     for position in range(INPUTS):
-        numbers = rng.poisson(5, rows) if position % 2 else rng.lognormal(size=rows)
+        if position % 2:
+            numbers = rng.poisson(5, rows)
+        else:
+            numbers = rng.lognormal(size=rows)
         columns.append(np.char.mod("%d" if position % 2 else "%.6f", numbers))
     return columns
 

@@ -28,7 +28,8 @@ from spark_model_monitor.spark.engine.application import DAEMON_MODULE
 HEAP = "1g"
 ROWS = (1_000_000, 10_000_000)
 WIDE_ROWS = 100_000
-COLUMNS, PARTITIONS = 1_000, 100
+COLUMNS = 1_000
+PARTITIONS = 100
 ROWS_OF_PARTITION = 5_000
 """Enough for a KLL sketch to have most of its size."""
 
@@ -62,7 +63,8 @@ class Watch:
 @contextmanager
 def watched(spark: SparkSession) -> Iterator[Watch]:
     """Memory while the block runs."""
-    watch, done = Watch(spark), threading.Event()
+    watch = Watch(spark)
+    done = threading.Event()
 
     def looking() -> None:
         while not done.wait(SECONDS_BETWEEN_LOOKS):
@@ -117,7 +119,9 @@ def _workers() -> list[int]:
 
 def _resident_bytes(pid: int) -> int:
     lines = [line for line in _read(pid, "status").splitlines() if line.startswith("VmRSS:")]
-    return int(lines[0].split()[1]) * 1024 if lines else 0
+    if lines:
+        return int(lines[0].split()[1]) * 1024
+    return 0
 
 
 def _read(pid: int, name: str) -> str:

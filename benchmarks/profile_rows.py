@@ -28,7 +28,8 @@ WITH_PROFILER = 1_000_000
 ROUNDS_OF = {1_000_000: 15, 10_000_000: ROUNDS}
 """How often each contestant but the slow ones is timed: a run of a second differs by a third from the next one."""
 
-WARM_UP_ROWS, WARM_UPS = 1_000_000, 20
+WARM_UP_ROWS = 1_000_000
+WARM_UPS = 20
 """Before they are timed all contestants run as often, and by then their times hardly fall; but Deequ's profiler, which
 would take half an hour."""
 

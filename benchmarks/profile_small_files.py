@@ -22,7 +22,8 @@ from spark_model_monitor.data.reading.captures import list_captures
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.spark.engine.text_lines import read_lines
 
-FEW, MANY = 100, 10_000
+FEW = 100
+MANY = 10_000
 AT_MOST = 1.5
 """Times the same bytes in few files, apart from listing."""
 

@@ -94,7 +94,10 @@ def _report(
         "--------------: |"
     )
     for width, one in ours.items():
-        spark = f"{peers[width].seconds:.1f}" if width in peers else ""
+        if width in peers:
+            spark = f"{peers[width].seconds:.1f}"
+        else:
+            spark = ""
         print(
             f"| {width:7,} | {cells // width:10,} | {jobs[width]:4} | {one.seconds:7.2f} | "
             f"{deequ[width].seconds:11.2f} | {one.core_seconds:6.2f} | {one.seconds / cells * 1e9:9.1f} | "

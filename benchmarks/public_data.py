@@ -56,7 +56,8 @@ def of_nannyml(folder: Path) -> Iterator[str]:
             baseline = run_baseline(reference, monitor, engine="local")
             found = [violated(monitor, baseline, chunk[:rows]) for chunk in chunks]
             healthy = sum(map(len, found[:5])) + sum(len(each - truth) for each in found[5:])
-            seen, all_ = sum(len(each & truth) for each in found[5:]), 5 * len(truth)
+            seen = sum(len(each & truth) for each in found[5:])
+            all_ = 5 * len(truth)
             yield f"{name}, {rows:,} rows, {kind}: {seen} of {all_} changes found, {healthy} alarms of what didn't change"
 
 

@@ -36,7 +36,9 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.bias.metrics import POST_TRAINING
 
-MOST_ROWS, MANY_ROWS, SHIFT = 6_000, 1_000, 0.3
+MOST_ROWS = 6_000
+MANY_ROWS = 1_000
+SHIFT = 0.3
 NUMBERS = 10
 """Different numbers of a column that can be shifted."""
 FACETS = {"Sex": 0, "Ethnic group": 4, "Age": 40, "Marital Status": 2, "Workclass": 2, "Relationship": 4}

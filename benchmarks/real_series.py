@@ -95,7 +95,9 @@ def shuffled(table: pd.DataFrame, random: np.random.Generator) -> list[pd.DataFr
 
 def healthy(found: Series, orders: int, of: int) -> Iterator[Mark]:
     """Windows of the second half of the days beside the first half, with the history of those before them."""
-    alarms, windows, of_columns = 0, 0, Counter[str]()
+    alarms = 0
+    windows = 0
+    of_columns = Counter[str]()
     for (name, (table, days)), seed in ((each, seed) for each in found.items() for seed in range(orders)):
         parts = shuffled(table, np.random.default_rng([of, seed]))
         half = len(parts) // 2
@@ -108,7 +110,8 @@ def healthy(found: Series, orders: int, of: int) -> Iterator[Mark]:
             own[1] += 1
             of_columns.update(violated)
         print(f"        {name}, order {seed}: {own[0]} of {own[1]} windows alarm", flush=True)
-        alarms, windows = alarms + own[0], windows + own[1]
+        alarms = alarms + own[0]
+        windows = windows + own[1]
     print(f"        what alarms: {dict(of_columns)}")
     most = int(stats.poisson.ppf(0.99, windows * BUDGET))
     yield Mark(
@@ -150,7 +153,8 @@ FAULTS: dict[str, Callable[[pd.Series, np.random.Generator], pd.Series]] = {
     "5 % in seconds": lambda minutes, random: minutes.where(random.random(len(minutes)) >= 0.05, minutes * 60),
     "nulls as 0": lambda minutes, random: minutes.fillna(0),
 }
-OF_2013, OF_2015 = ("dep_delay", "arr_delay", "air_time"), ("DEPARTURE_DELAY", "AIR_TIME")
+OF_2013 = ("dep_delay", "arr_delay", "air_time")
+OF_2015 = ("DEPARTURE_DELAY", "AIR_TIME")
 
 
 def faults(found: Series, orders: int, of_faults: int) -> Iterator[Mark]:
@@ -170,7 +174,9 @@ def faults(found: Series, orders: int, of_faults: int) -> Iterator[Mark]:
             results = run_monitoring(window, monitor, baseline, engine="local").results  # noqa: B023
             return {each.feature or "" for each in results if each.is_violation}
 
-        random, seen, without = np.random.default_rng(of_faults), Counter[tuple[str, str]](), Counter[str]()
+        random = np.random.default_rng(of_faults)
+        seen = Counter[tuple[str, str]]()
+        without = Counter[str]()
         weeks = range(20, 52)
         for number in weeks:
             window = kept[week == number]
@@ -194,7 +200,8 @@ def faults(found: Series, orders: int, of_faults: int) -> Iterator[Mark]:
 
 def with_history(name: str, table: pd.DataFrame, week: pd.Series, columns: tuple[str, ...]) -> Iterator[Mark]:
     """Missing minutes as 0 in each week, beside the 20 weeks and with the history of those between."""
-    seen, without = Counter[str](), Counter[str]()
+    seen = Counter[str]()
+    without = Counter[str]()
     weeks = [table[week == number] for number in range(52)]
     for window, results, again in judged(weeks[:20], weeks[20:]):
         before = {each.feature or "" for each in results if each.is_violation}
@@ -204,7 +211,8 @@ def with_history(name: str, table: pd.DataFrame, week: pd.Series, columns: tuple
             seen[column] += any(each.is_violation and each.feature == column for each in now)
     for column in columns:
         of = 32 - without[column]
-        share, what = seen[column] / of, f"{name}, {column}: nulls as 0, with a history, of {of}"
+        share = seen[column] / of
+        what = f"{name}, {column}: nulls as 0, with a history, of {of}"
         print(f"        {name}, {column}: a test that knows how all weeks vary finds {known(weeks, column)} of 32")
         yield Mark(what, share, ">= 0.95", share >= 0.95)
 
@@ -214,8 +222,10 @@ def known(weeks: list[pd.DataFrame], column: str) -> int:
     deviation are known of the logarithm of the missing share and of the share of zeros, from all 52 weeks.
     """
     missing = np.array([week[column].isna().sum() for week in weeks])
-    zeros, rows = np.array([(week[column] == 0).sum() for week in weeks]), np.array([*map(len, weeks)])
-    logs, shares = np.log((missing + 0.5) / rows), zeros / (rows - missing)
+    zeros = np.array([(week[column] == 0).sum() for week in weeks])
+    rows = np.array([*map(len, weeks)])
+    logs = np.log((missing + 0.5) / rows)
+    shares = zeros / (rows - missing)
     fewer = stats.norm.cdf((np.log(0.5 / rows) - logs.mean()) / logs.std(ddof=1))
     more = stats.norm.sf(((zeros + missing) / rows - shares.mean()) / max(float(shares.std(ddof=1)), 1e-9))
     both = stats.chi2.sf(-2 * np.log(np.maximum(fewer * more, 1e-300)), 4)

@@ -27,7 +27,8 @@ from spark_model_monitor.documents.run_description import RunDescription, RunWin
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.reports.outputs.result_tables import summary_file
 
-START, HOUR = datetime(2026, 3, 1, tzinfo=timezone.utc), timedelta(hours=1)
+START = datetime(2026, 3, 1, tzinfo=timezone.utc)
+HOUR = timedelta(hours=1)
 THRESHOLD = 0.1
 BINS = 22
 WANTED = {"bytes": 5e6, "seconds": 15, "gigabytes": 2, "ready": 3, "click": 0.05}
@@ -138,7 +139,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="48 windows of 100 features")
     given = parser.parse_args()
     if given.quick:
-        given.windows, given.features = 48, 100
+        given.windows = 48
+        given.features = 100
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_runs(folder / "runs", given.windows, given.features, given.rows)

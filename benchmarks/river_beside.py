@@ -33,7 +33,12 @@ from spark_model_monitor.reports.history.variation import Entry, History, new_hi
 
 HERE = Path(__file__).parent
 PEER = HERE.parent / ".venv-river" / "bin" / "python"
-ROWS, BASELINE, BEFORE, LATER, STREAMS, HEALTHY = 300, 20_000, 48, 48, 5, 2_160
+ROWS = 300
+BASELINE = 20_000
+BEFORE = 48
+LATER = 48
+STREAMS = 5
+HEALTHY = 2_160
 """Rows of a window and of the baseline; windows before a change, and after it; streams of a law; windows others are set by."""
 
 Drawn = Callable[[np.random.Generator, int, float, float], Values]
@@ -96,7 +101,8 @@ LAWS = {
 
 def stream(law: StreamLaw, random: np.random.Generator, windows: int, later: int) -> list[Values]:
     """Windows, the last of which have changed."""
-    level, found = law.wobble * random.standard_normal(), []
+    level = law.wobble * random.standard_normal()
+    found = []
     for hour in range(windows + later):
         level = 0.9 * level + law.wobble * math.sqrt(1 - 0.81) * random.standard_normal()
         found.append(law.drawn(random, hour, law.change(hour - windows) if hour >= windows else 0.0, level))
@@ -106,7 +112,9 @@ def stream(law: StreamLaw, random: np.random.Generator, windows: int, later: int
 def baseline_of(law: StreamLaw, random: np.random.Generator) -> Values:
     """Rows of a month in their order, of a season in any."""
     rows = np.concatenate(stream(law, random, -(-BASELINE // ROWS), 0))[:BASELINE]
-    return random.permutation(rows) if law.before > BEFORE else rows
+    if law.before > BEFORE:
+        return random.permutation(rows)
+    return rows
 
 
 def table(law: StreamLaw, values: Values) -> pd.DataFrame:
@@ -162,7 +170,8 @@ def main() -> int:
     later_than: dict[str, int] = {}
     laws = asked.law or list(LAWS)
     for name in laws:
-        law, random = LAWS[name], np.random.default_rng([asked.seed, list(LAWS).index(name)])
+        law = LAWS[name]
+        random = np.random.default_rng([asked.seed, list(LAWS).index(name)])
         before = [baseline_of(law, random) for _ in range(STREAMS)]
         windows = [stream(law, random, law.before, LATER) for _ in range(STREAMS)]
         own = [ours(law, rows, later) for rows, later in zip(before, windows, strict=True)]
@@ -171,7 +180,10 @@ def main() -> int:
         told = [f"ours {median(own):g}"]
         for detector, found in theirs(law, healthy, streams).items():
             delays = [None if each is None else math.ceil(each / ROWS) for each in found["delays"]]  # type: ignore[attr-defined]
-            at = "none keeps the rate" if found["parameter"] is None else f"at {found['parameter']:.2g}"
+            if found["parameter"] is None:
+                at = "none keeps the rate"
+            else:
+                at = f"at {found['parameter']:.2g}"
             told.append(f"{detector} {median(delays):g} ({at})")
             later_than[detector] = later_than.get(detector, 0) + (median(delays) >= median(own))
         print(f"        {name}: windows until found, median of {STREAMS}: " + ", ".join(told), flush=True)

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from river import drift
 
-ROWS, RATE = 300, 1 / 720  # values of a window; alarms of a healthy one
+# values of a window; alarms of a healthy one
+ROWS = 300
+RATE = 1 / 720
 CANDIDATES: dict[str, tuple[Callable[[float], Any], list[float]]] = {
     "ADWIN": (
         lambda delta: drift.ADWIN(delta=delta),
@@ -42,14 +44,16 @@ def alarms(detector: Any, values: list[float]) -> Iterator[int]:
 
 def main(file: str) -> None:
     streams = dict(np.load(file))
-    later, healthy = int(streams.pop("later")), streams.pop("healthy").tolist()
+    later = int(streams.pop("later"))
+    healthy = streams.pop("healthy").tolist()
     found = {}
     for name, (made, parameters) in CANDIDATES.items():
         windows, tries = FEWER.get(name, (len(healthy) // ROWS, len(streams)))
         known = healthy[: windows * ROWS]
         most = int(windows * RATE)
         fit = (each for each in parameters if sum(1 for _ in alarms(made(each), known)) <= most)
-        parameter, delays = next(fit, None), []
+        parameter = next(fit, None)
+        delays = []
         for values in list(streams.values())[:tries] if parameter is not None else ():
             start = len(values) - later
             begin = start - 2 * ROWS if name in FEWER else 0

@@ -26,7 +26,8 @@ from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 1_000_000
-WARM_UP_ROWS, WARM_UPS = 100_000, 2
+WARM_UP_ROWS = 100_000
+WARM_UPS = 2
 AT_MOST = 1.25
 """Times the run on disk."""
 
@@ -74,7 +75,10 @@ def put(url: str, folder: Path) -> str:
 
 def bare(spark: SparkSession, source: str, dataset_format: str) -> None:
     """Every byte of the files, read by Spark and dropped."""
-    reader = spark.read.text(source) if dataset_format == "csv" else spark.read.parquet(source)
+    if dataset_format == "csv":
+        reader = spark.read.text(source)
+    else:
+        reader = spark.read.parquet(source)
     reader.write.format("noop").mode("overwrite").save()
 
 

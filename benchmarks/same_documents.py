@@ -24,7 +24,10 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent.parent
 SIZES = (1, 2, 5, 9, 33, 40, 130, 400, 999, 1_000, 2_500, 5_000, 9_000, 20_000)
-WIDEST, LARGE, WIDE = 9, 4_000, 300  # columns; rows and columns of the frames that need a file, or a partition of some
+# columns; rows and columns of the frames that need a file, or a partition of some
+WIDEST = 9
+LARGE = 4_000
+WIDE = 300
 START = pd.Timestamp("2026-01-01")
 
 Column = Callable[[np.random.Generator, int, float], object]
@@ -106,10 +109,17 @@ COLUMNS: Mapping[str, Column] = {
 def frames(seed: int) -> Iterator[tuple[str, pd.DataFrame]]:
     """A baseline's rows, and those of windows, each with what it is called."""
     random = np.random.default_rng(seed)
-    wide, rows = seed % 20 == 19, int(random.choice(SIZES))
-    count, rows = (
-        (WIDE, LARGE) if seed % 40 == 39 else (WIDE // 4, 200) if wide else (int(random.integers(1, WIDEST)), rows)
-    )
+    wide = seed % 20 == 19
+    rows = int(random.choice(SIZES))
+    if seed % 40 == 39:
+        count = WIDE
+        rows = LARGE
+    elif wide:
+        count = WIDE // 4
+        rows = 200
+    else:
+        count = int(random.integers(1, WIDEST))
+        rows = rows
     kinds = random.choice([kind for kind in COLUMNS if kind != "lists" or not wide], count)
 
     def rows_of(rows: int, moved: float) -> pd.DataFrame:
@@ -166,12 +176,14 @@ def written(seed: int) -> Iterator[tuple[str, bytes]]:
             try:
                 found = run_monitoring(frame, monitor, known, engine="local")
                 has_page = window in ("changed", "earlier 8")  # drawn twice as long as all else
-                shown = (
-                    found
-                    if has_page
-                    else replace(found, current=replace(found.current, context=RunContext(report=False)))
-                )
-                files = shown.files() if not window.startswith("earlier") or known is not baseline else {}
+                if has_page:
+                    shown = found
+                else:
+                    shown = replace(found, current=replace(found.current, context=RunContext(report=False)))
+                if not window.startswith("earlier") or known is not baseline:
+                    files = shown.files()
+                else:
+                    files = {}
                 yield from ((f"{called} {window} {name}", data) for name, data in files.items())
                 yield f"{called} {window}", f"{found.summary()} {found.published} {found.results}".encode()
                 raws.append(
@@ -217,7 +229,10 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--first", type=int, default=0)
     asked = parser.parse_args()
-    then = Path(asked.tree) if Path(asked.tree).is_dir() else HERE / "build" / "against" / asked.tree
+    if Path(asked.tree).is_dir():
+        then = Path(asked.tree)
+    else:
+        then = HERE / "build" / "against" / asked.tree
     if not then.is_dir():
         subprocess.run(["git", "worktree", "add", "--detach", str(then), asked.tree], cwd=HERE, check=True)
     command = [sys.executable, "-W", "ignore", __file__, "--digests", str(asked.first), str(asked.frames)]

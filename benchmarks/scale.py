@@ -27,12 +27,14 @@ from spark_model_monitor.data.engine.partitions import column_groups, partition_
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
 
-ROWS, RECORDS = 1_000_000, 100_000
+ROWS = 1_000_000
+RECORDS = 100_000
 COLUMNS = 13
 TIMES_AS_MANY = 10
 GROWTH_AT_MOST = 10.5
 ROUNDS = 3
-PARTITIONS, ROWS_OF_PARTITION = 1_000, 5_000
+PARTITIONS = 1_000
+ROWS_OF_PARTITION = 5_000
 """Rows enough for a KLL sketch to have most of its size."""
 
 MANY_ROWS = 10_000_000_000
@@ -46,7 +48,8 @@ def main() -> None:
     print(f"| {'-' * 44} | -----: | -----: | ------------------: | -------------------: |")
     try:
         with benchmark_session(driver_memory=HEAP) as spark:
-            rows, records = ROWS // share, RECORDS // share
+            rows = ROWS // share
+            records = RECORDS // share
             of_cell = growth(
                 spark,
                 f"rows x {COLUMNS} columns, Parquet",
@@ -63,7 +66,9 @@ def main() -> None:
             of_state, state_bytes = states(spark, PARTITIONS // share)
     finally:
         shutil.rmtree(baseline)
-    cell, state, kib = round(of_cell / COLUMNS * 1e6, 3), round(of_state * 1e3, 2), round(state_bytes / 1024, 1)
+    cell = round(of_cell / COLUMNS * 1e6, 3)
+    state = round(of_state * 1e3, 2)
+    kib = round(state_bytes / 1024, 1)
     print(f"\na million cells of Parquet: {cell:.3f} core s; a million captured records: {of_record * 1e6:.1f} core s")
     print(f"the states of a column of a partition: {kib:.1f} KiB, {state:.2f} ms to add\n")
     arithmetic(cell, state, kib)
@@ -78,7 +83,8 @@ def arithmetic(cell: float, state: float, kib: float) -> None:
         groups = column_groups(columns, [2**30])
         size_bytes = int(cells * cell_bytes)
         partitions = -(-size_bytes // partition_bytes(size_bytes, groups))
-        scanning, adding = cells / 1e6 * cell / 3600, partitions * columns * state / 1e3 / 3600
+        scanning = cells / 1e6 * cell / 3600
+        adding = partitions * columns * state / 1e3 / 3600
         print(
             f"| {f'{MANY_ROWS:,} x {columns:,}':25} | {scanning:10,.1f} | {partitions:10,} | "
             f"{partitions * columns * kib / 2**20:11.1f} | {adding:22.2f} | {adding / scanning:5.2%} |"

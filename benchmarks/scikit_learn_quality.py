@@ -36,7 +36,8 @@ def analyse(folder: Path) -> None:
 
 def main(folder: str) -> None:
     processor_time = ProcessorTime()
-    began, began_cores = time.perf_counter(), processor_time.seconds()
+    began = time.perf_counter()
+    began_cores = processor_time.seconds()
     analyse(Path(folder))
     print(time.perf_counter() - began, processor_time.seconds() - began_cores)
 

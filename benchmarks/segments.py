@@ -34,7 +34,8 @@ from spark_model_monitor import (
     run_monitoring,
 )
 
-ROWS, WINDOW = 1_000_000, 2_000
+ROWS = 1_000_000
+WINDOW = 2_000
 SEGMENTS = 12
 BUDGET = 0.05
 PROGRAM = """
@@ -163,7 +164,8 @@ def healthy(windows: int) -> bool:
 
 def answers(rows: int, random: np.random.Generator, broken: str | None = None, by: float = 0.0) -> pd.DataFrame:
     """Labels and predictions, a tenth of them wrong; of the broken plan more."""
-    plan, label = users(rows, random)["plan"].to_numpy(), random.random(rows) < 0.4
+    plan = users(rows, random)["plan"].to_numpy()
+    label = random.random(rows) < 0.4
     off = random.random(rows) < np.where(plan == broken, 0.1 + by, 0.1)
     return pd.DataFrame({"label": label.astype(int), "prediction": (label ^ off).astype(int), "plan": plan})
 

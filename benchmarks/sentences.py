@@ -31,7 +31,8 @@ from spark_model_monitor.documents.headline import change_of, headline_of
 Random = np.random.Generator
 Change = Callable[[pd.DataFrame, Random], pd.DataFrame | None]
 
-BASELINE_ROWS, WINDOW_ROWS = 20_000, 4_000
+BASELINE_ROWS = 20_000
+WINDOW_ROWS = 4_000
 PLANS = np.array(["basic", "plus", "premium", "trial"])
 PLAN_SHARES = np.array([0.45, 0.25, 0.2, 0.1])
 PLAN_PRICES = np.array([10.0, 18.0, 35.0, 1.0])
@@ -389,7 +390,10 @@ def raise_alarm(alarm: Alarm, random: Random) -> Findings:
         before.to_csv(folder / "before.csv", index=False)
         baseline = run_baseline(str(folder / "before.csv"), DataQualityMonitor(), engine="local")
         write_window(now, folder / "now", alarm.source)
-        options = {"dataset_format": "capture"} if "client" in alarm.source else {}
+        if "client" in alarm.source:
+            options = {"dataset_format": "capture"}
+        else:
+            options = {}
         return run_monitoring(str(folder / "now"), DataQualityMonitor(), baseline, engine="local", **options)
 
 
@@ -414,7 +418,12 @@ def judge_alarm(name: str, random: Random, *, is_shown: bool) -> str:
     is_said = all(any(re.search(pattern, text) for text in sentences) for pattern in alarm.patterns)
     is_part = re.compile("|".join([*alarm.patterns, alarm.also]))
     false = [text for text in causes if not is_part.search(text)]
-    verdict = "WRONG" if false else "right" if is_said else "silent"
+    if false:
+        verdict = "WRONG"
+    elif is_said:
+        verdict = "right"
+    else:
+        verdict = "silent"
     print(f"{name:32} {verdict}", flush=True)
     if is_shown or verdict != "right":
         for text in sentences:

@@ -64,7 +64,8 @@ def quick_asked(description: str | None) -> bool:
 
 def timed(run: Callable[[], Took | None]) -> Took:
     """What one run took, by its own account if it gives one."""
-    began_cores, began = PROCESSOR_TIME.seconds(), time.perf_counter()
+    began_cores = PROCESSOR_TIME.seconds()
+    began = time.perf_counter()
     own = run()
     return own or Took(time.perf_counter() - began, PROCESSOR_TIME.seconds() - began_cores)
 
@@ -93,8 +94,14 @@ def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:
     print(f"| {'':70} | seconds | core s | times ours | wanted | in core s |")
     print(f"| {'-' * 70} | ------: | -----: | ---------: | -----: | --------: |")
     for one in (ours, *peers):
-        times = "" if one is ours else f"{_ratio(one.seconds, ours.seconds):.2f}"
-        cores = "" if one is ours else f"{_ratio(one.core_seconds, ours.core_seconds):.2f}"
+        if one is ours:
+            times = ""
+        else:
+            times = f"{_ratio(one.seconds, ours.seconds):.2f}"
+        if one is ours:
+            cores = ""
+        else:
+            cores = f"{_ratio(one.core_seconds, ours.core_seconds):.2f}"
         wanted = "" if one.wanted is None else f"{one.wanted:.2f}"
         print(
             f"| {one.name:70} | {one.seconds:7.2f} | {one.core_seconds:6.2f} | {times:>10} | {wanted:>6} | {cores:>9} |"

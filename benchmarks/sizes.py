@@ -34,19 +34,24 @@ DOUBLES = 10
 MOST_GIGABYTES = 1.5
 """Of memory on the engine without a JVM, whatever the size."""
 
-PARTITIONS, ROWS_OF_ALL = (1, 10, 100, 1_000, 5_000), 1_000_000
+PARTITIONS = (1, 10, 100, 1_000, 5_000)
+ROWS_OF_ALL = 1_000_000
 SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def written(folder: Path, rows: int, file_format: str) -> Path:
     """One file of 10 doubles and 3 texts, never held as a whole."""
-    path, writer = folder / f"rows.{file_format}", None
+    path = folder / f"rows.{file_format}"
+    writer = None
     for table in _tables(rows, DOUBLES, TEXTS):
         if writer is None and file_format == "csv":
             writer = pyarrow.csv.CSVWriter(path, table.schema)
         elif writer is None:
             writer = pyarrow.parquet.ParquetWriter(path, table.schema, use_dictionary=list(TEXTS))
-        rows_of_group = {} if file_format == "csv" else {"row_group_size": ROW_GROUP_CELLS // len(table.column_names)}
+        if file_format == "csv":
+            rows_of_group = {}
+        else:
+            rows_of_group = {"row_group_size": ROW_GROUP_CELLS // len(table.column_names)}
         writer.write_table(table, **rows_of_group)
     if writer is not None:
         writer.close()
@@ -55,8 +60,10 @@ def written(folder: Path, rows: int, file_format: str) -> Path:
 
 def watched(command: list[str]) -> tuple[float, float, float]:
     """Seconds on the clock, of cores, and the most gigabytes that a process and its descendants held."""
-    processor_time, most = ProcessorTime(), 0
-    began, began_cores = time.perf_counter(), processor_time.seconds()
+    processor_time = ProcessorTime()
+    most = 0
+    began = time.perf_counter()
+    began_cores = processor_time.seconds()
     before = descendants()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)

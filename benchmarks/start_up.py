@@ -28,7 +28,8 @@ from spark_model_monitor.spark.launch.class_archive import ClassArchive
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS, ROUNDS_QUICK = 7, 2
+ROUNDS = 7
+ROUNDS_QUICK = 2
 AT_MOST = 1.3
 """Times the bare script's."""
 

@@ -22,7 +22,8 @@ from spark_model_monitor.documents.alerts import Alerts
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 FAULTS = {7: "unit", 30: "missing", 48: "new"}
-COMMITS, LINEAR = 60, 1.25
+COMMITS = 60
+LINEAR = 1.25
 
 
 def looked_at(table: str, output: Path) -> tuple[list[int], float]:

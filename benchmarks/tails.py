@@ -45,7 +45,8 @@ OF_SCIPY = {
 def tested(cells: int) -> Callable[[], Any]:
     """The tests of `COLUMNS` columns of so many categories that have changed a little."""
     random = np.random.default_rng(cells)
-    names, shares = [f"v{place}" for place in range(cells)], random.dirichlet(np.ones(cells))
+    names = [f"v{place}" for place in range(cells)]
+    shares = random.dirichlet(np.ones(cells))
     before, after = (dict(zip(names, random.multinomial(n, shares).tolist(), strict=True)) for n in (20_000, 5_000))
     return lambda: components.category_tests([(before, after)] * COLUMNS)
 

@@ -21,7 +21,11 @@ from side_by_side import quick_asked
 from spark_model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckResult
 
-ROWS, WINDOW, BUDGET, HOUR, DAY = 10_000, 1_000, 0.05, 3600.0, 86400.0
+ROWS = 10_000
+WINDOW = 1_000
+BUDGET = 0.05
+HOUR = 3600.0
+DAY = 86400.0
 BEGAN = 1_772_409_600.0  # a Monday
 CHECKS = {"time_future_check", "time_age_check"}
 
@@ -83,9 +87,12 @@ def alarms(window: pd.DataFrame, baseline: Baseline) -> list[CheckResult]:
 
 
 def main() -> int:
-    random, windows, reached = np.random.default_rng(), 20 if quick_asked(__doc__) else 200, True
+    random = np.random.default_rng()
+    windows = 20 if quick_asked(__doc__) else 200
+    reached = True
     for law in ("minutes", "hours", "sessions", "batches", "days", "deadlines"):
-        found, most = 0, int(stats.binom.ppf(0.99, windows, BUDGET))
+        found = 0
+        most = int(stats.binom.ppf(0.99, windows, BUDGET))
         for window in range(windows):
             if window % 20 == 0:
                 baseline = baseline_of(law, random, BUDGET)
@@ -106,7 +113,10 @@ def main() -> int:
                 bad = alarms(table(begin, HOUR, WINDOW, law, random, fault), baseline)
                 found += bool(bad)
                 named += any("time zone" in (each.guess or "") for each in bad)
-            told = f", {named} of them called so" if fault == "another time zone" else ""
+            if fault == "another time zone":
+                told = f", {named} of them called so"
+            else:
+                told = ""
             right = (named if told and law == "minutes" else found) >= 0.95 * tried
             reached &= right
             verdict = "reached" if right else "missed"

@@ -20,7 +20,8 @@ from sklearn.datasets import load_digits
 
 from spark_model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 
-ROWS, BUDGET = 10_000, 0.05
+ROWS = 10_000
+BUDGET = 0.05
 CHECK = "vector_components_check"
 Vectors = np.ndarray
 DIGITS, CLASSES = load_digits(return_X_y=True)
@@ -45,7 +46,8 @@ def result_of(vectors: Vectors, baseline: Baseline) -> tuple[bool, float]:
 
 def hotelling(one: Vectors, other: Vectors) -> float:
     """The p-value of Hotelling's test of two samples, in the components that vary."""
-    n, m = len(one), len(other)
+    n = len(one)
+    m = len(other)
     pooled = ((n - 1) * np.cov(one.T) + (m - 1) * np.cov(other.T)) / (n + m - 2)
     values, along = np.linalg.eigh(pooled)
     there = values > values.max() * 1e-9
@@ -58,7 +60,8 @@ def hotelling(one: Vectors, other: Vectors) -> float:
 def power(windows: int, random: np.random.Generator) -> bool:
     reached = True
     for rows in (500, 1_000, 2_000):
-        ours, theirs = 0, 0
+        ours = 0
+        theirs = 0
         for window in range(windows):
             left_out = window % 10
             if not left_out:
@@ -81,7 +84,8 @@ def power(windows: int, random: np.random.Generator) -> bool:
 def mixture(rows: int, random: np.random.Generator, width: int = 100) -> Vectors:
     """Topics, of which each vector has some: as embeddings have them, few directions with much of the variance."""
     fixed = np.random.default_rng(width)
-    topics, middle = fixed.normal(size=(20, width)), fixed.normal(size=width)
+    topics = fixed.normal(size=(20, width))
+    middle = fixed.normal(size=width)
     return (
         middle + (random.normal(size=(rows, 20)) * np.linspace(3, 0.3, 20)) @ topics + random.normal(size=(rows, width))
     )
@@ -115,7 +119,8 @@ FAULTS: dict[str, Callable[[Vectors], Vectors]] = {
 def healthy(windows: int, random: np.random.Generator) -> bool:
     reached = True
     for name, law in LAWS.items():
-        alarms, most = 0, int(stats.binom.ppf(0.99, windows, BUDGET))
+        alarms = 0
+        most = int(stats.binom.ppf(0.99, windows, BUDGET))
         for window in range(windows):
             if window % 20 == 0:
                 baseline = baseline_of(law(ROWS if name != "long" else 2_000, random), BUDGET)

@@ -220,7 +220,8 @@ def budget(full: bool) -> Iterator[Mark]:
             random = np.random.default_rng(SEED)
             least = [q for _ in range(runs // each) for q in healthy_runs(random, n, m, each, share)]
             for level in (0.05, BUDGET):
-                alarms, most = sum(q <= level for q in least), within(runs, level)
+                alarms = sum(q <= level for q in least)
+                most = within(runs, level)
                 what = f"budget {level:.4f}: runs of {runs} with an alarm, {n:,} and {m:,} rows, {of}"
                 yield Mark(what, alarms, f"<= {most}", alarms <= most)
 
@@ -254,10 +255,12 @@ def limits(full: bool) -> Iterator[Mark]:
         for n, m in ((1_000, 1_000), (20_000, 200), (20_000, 1_000), (1_000_000, 100_000)):
             for share in (0.001, 0.01, 0.05, 0.3):
                 random = np.random.default_rng(SEED)
-                before, after = random.binomial(n, share, (runs, 12)), random.binomial(m, share, (runs, 12))
+                before = random.binomial(n, share, (runs, 12))
+                after = random.binomial(m, share, (runs, 12))
                 limit = functools.cache(lambda lacking: fewest_beyond_chance(lacking, n, m, level / 12) or m + 1)  # noqa: B023
                 fewest = np.vectorize(limit)(before)
-                alarms, most = int((after >= fewest).any(axis=1).sum()), within(runs, level)
+                alarms = int((after >= fewest).any(axis=1).sum())
+                most = within(runs, level)
                 what = f"completeness, level {level:.4f}: runs of {runs:,}, {share:.1%} nulls, {n:,} and {m:,} rows"
                 yield Mark(what, alarms, f"<= {most}", alarms <= most)
 
@@ -336,18 +339,21 @@ def gap(baseline: Column, window: Column) -> float:
     if baseline.numbers is None or window.numbers is None:
         before, after = category_cells(baseline.categories, window.categories)
         return float(np.abs(before / before.sum() - after / after.sum()).max())
-    b, w = baseline.numbers.step_cdf(), window.numbers.step_cdf()
+    b = baseline.numbers.step_cdf()
+    w = window.numbers.step_cdf()
     values = np.union1d(b.values, w.values)
     return float(np.abs(b.shares_at(values) - w.shares_at(values)).max())
 
 
 def found(full: bool) -> Iterator[Mark]:
     """A4: the smallest change that is printed is found, half of it is not; one of 100 columns, 50,000 rows of baseline."""
-    windows, tables = 200 if full else 50, 100
+    windows = 200 if full else 50
+    tables = 100
     for m in (200, 1_000, 10_000):
         random = np.random.default_rng(SEED)
         samples = Samples(50_000, m, sketch(random.random(50_000)).error + sketch(random.random(m)).error)
-        shift, share = smallest_shift(samples, BUDGET, tables), smallest_share(0.1, Samples(50_000, m), BUDGET, tables)
+        shift = smallest_shift(samples, BUDGET, tables)
+        share = smallest_share(0.1, Samples(50_000, m), BUDGET, tables)
         for part, low, high in ((1.0, 0.8, 0.97), (0.5, 0.0, 0.25)):
             cases = (
                 (f"{part * shift:.3f} sd", "normal", part * shift, 0.0),
@@ -364,7 +370,10 @@ def found(full: bool) -> Iterator[Mark]:
                     p = combine_p_values(compare_columns(*(column(name, side) for side in values)))
                     seen += p * tables <= BUDGET
                 power = seen / windows
-                slack = 2.33 * math.sqrt(0.9 * 0.1 / windows) if windows < 200 else 0.0
+                if windows < 200:
+                    slack = 2.33 * math.sqrt(0.9 * 0.1 / windows)
+                else:
+                    slack = 0.0
                 mark = low - slack <= power <= high + slack
                 yield Mark(f"found: {what}, {m:,} rows", power, f"{low} to {high}", mark)
 
@@ -378,9 +387,11 @@ def clustered(full: bool) -> Iterator[Mark]:
             bare = robust = alarms = found = 0
             for _ in range(windows):
                 values = law(random, 20_000, None)
-                baseline, past = column("normal", values), parts_of(values)
+                baseline = column("normal", values)
+                past = parts_of(values)
                 values = law(random, m, None)
-                window, moved = column("normal", values), column("normal", values + shift)
+                window = column("normal", values)
+                moved = column("normal", values + shift)
                 bare += combine_p_values(compare_columns(baseline, window)) <= BUDGET
                 robust += gap(baseline, window) - 1.8 * math.sqrt(1 / 20_000 + 1 / m) > 0.1
                 alarms += beside(past, baseline, window) <= BUDGET
@@ -423,7 +434,10 @@ def beside(
 
 
 def distribution(column: Column) -> FeatureDistribution:
-    kind = InferredType.STRING if column.numbers is None else InferredType.FRACTIONAL
+    if column.numbers is None:
+        kind = InferredType.STRING
+    else:
+        kind = InferredType.FRACTIONAL
     return FeatureDistribution(kind, column.rows, column.present, column.numbers, column.categories or None)
 
 
@@ -478,7 +492,10 @@ def groups(full: bool) -> Iterator[Mark]:
             for users in (10, 50, 100):
                 random = np.random.default_rng(SEED)
                 table = law(random, 1_000)
-                order = random.permutation(len(table["x0"])) if shuffled else np.arange(len(table["x0"]))
+                if shuffled:
+                    order = random.permutation(len(table["x0"]))
+                else:
+                    order = np.arange(len(table["x0"]))
                 baseline = run_baseline(
                     pa.table({name: pa.array(values[order], from_pandas=True) for name, values in table.items()}),
                     monitor,
@@ -499,7 +516,8 @@ def groups(full: bool) -> Iterator[Mark]:
                     return sum(bool(each.violations.violations) for each in found)
 
                 what = f"{law.__name__}, {users * 20:,} rows, baseline {'shuffled' if shuffled else 'in order'}"
-                healthy, most = alarms(windows), within(windows, BUDGET)
+                healthy = alarms(windows)
+                most = within(windows, BUDGET)
                 yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
                 for wrong in wrongs:
                     seen = alarms(tries, wrong)
@@ -512,7 +530,8 @@ def groups(full: bool) -> Iterator[Mark]:
 def named_groups(full: bool) -> Iterator[Mark]:
     """4: the same rows in no order, neither in the baseline nor in the windows, with a column that names the users."""
     windows, tries = (720, 60) if full else (60, 20)
-    monitor, most = DataQualityMonitor(settings=MonitoringSettings(group_column="user")), within(windows, BUDGET)
+    monitor = DataQualityMonitor(settings=MonitoringSettings(group_column="user"))
+    most = within(windows, BUDGET)
     for law, wrongs in ((whole, ("shift", "missing", "new")), (alone, ("shift",))):
         random = np.random.default_rng(SEED)
 
@@ -558,7 +577,8 @@ def outcomes_of(kind: ProblemType, random: np.random.Generator, groups: int, wor
 def known_of_labels(labels: int, tries: int = 60_000, metrics: int = 9) -> str:
     """What tests have that know scores to be chances and 0.3 of the labels turned over: the likelihood ratio, and accuracy, at a
     budget that as many metrics share."""
-    random, found = np.random.default_rng([SEED, labels]), []
+    random = np.random.default_rng([SEED, labels])
+    found = []
     for worse in (0.0, 0.3):
         score = random.random((tries, labels))
         label = (random.random(score.shape) < score) ^ (random.random(score.shape) < worse)
@@ -578,18 +598,14 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
     """
     windows, tries = (720, 60) if full else (60, 20)
     most = within(windows, BUDGET)
-    named, own, uneven, scattered, neighbours = (
-        ", named",
-        ", named, each row of a window by itself",
-        ", named, sizes by a Pareto law of that mean",
-        ", scattered, not named",
-        "",
-    )
-    numbers, two, many = (
-        ProblemType.REGRESSION,
-        ProblemType.BINARY_CLASSIFICATION,
-        ProblemType.MULTICLASS_CLASSIFICATION,
-    )
+    named = ", named"
+    own = ", named, each row of a window by itself"
+    uneven = ", named, sizes by a Pareto law of that mean"
+    scattered = ", scattered, not named"
+    neighbours = ""
+    numbers = ProblemType.REGRESSION
+    two = ProblemType.BINARY_CLASSIFICATION
+    many = ProblemType.MULTICLASS_CLASSIFICATION
     cases = [(numbers, size, rows, neighbours) for size in (1, 10) for rows in (500, 2_000)]
     cases += [
         (kind, 10, rows, how) for kind in (numbers, two, many) for rows in (500, 2_000) for how in (scattered, named)
@@ -610,7 +626,8 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
             order = np.arange(count).repeat(np.asarray(sizes, np.int64))
             return found.iloc[order if how == neighbours else random.permutation(order)].reset_index(drop=True)  # noqa: B023
 
-        worse, alarms = 1.0 if kind is numbers else 0.3, Counter[float]()
+        worse = 1.0 if kind is numbers else 0.3
+        alarms = Counter[float]()
         for _ in range(windows // 20):
             baseline = run_baseline(table(20_000 // size), monitor, engine="local")
             for by, count in ((0.0, 20), (worse, tries * 20 // windows)):
@@ -619,7 +636,8 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
                     drawn = [each.assign(user=random.integers(0, 2**40, len(each))) for each in drawn]
                 found = [run_monitoring(each, monitor, baseline, engine="local") for each in drawn]
                 alarms[by] += sum(bool(each.violations.violations) for each in found)
-        healthy, seen = alarms[0.0], alarms[worse]
+        healthy = alarms[0.0]
+        seen = alarms[worse]
         what = f"outcomes, {kind.value}, in groups of {size}, {rows:,} rows{how}"
         if how == scattered:
             print(f"        {what}: {healthy} healthy windows of {windows} alarm")
@@ -673,7 +691,10 @@ def asked_of(
     }
     data = {name: of_user(values) if same else values for name, values in data.items()}
     data["user"] = of_user(random.integers(0, 2**40, groups).astype(str))
-    order = random.permutation(groups * size) if scattered else np.arange(groups * size)
+    if scattered:
+        order = random.permutation(groups * size)
+    else:
+        order = np.arange(groups * size)
     return pa.table({name: pa.array(values[order]) for name, values in data.items()})
 
 
@@ -695,7 +716,9 @@ def groups_of_bias(full: bool) -> Iterator[Mark]:
     """
     windows, tries = (720, 60) if full else (60, 20)
     most = within(windows, BUDGET)
-    named, scattered, neighbours = "", ", not named", ", not named, side by side"
+    named = ""
+    scattered = ", not named"
+    neighbours = ", not named, side by side"
     for what, size, facets, same, groups, how in (
         ("10 equal rows", 10, 2, True, (50, 200, 400), named),
         ("10 equal rows", 10, 12, True, (50,), named),
@@ -709,7 +732,8 @@ def groups_of_bias(full: bool) -> Iterator[Mark]:
         ("rows alone", 1, 2, True, (200, 400), scattered),
         ("rows alone", 1, 12, True, (50, 100), scattered),
     ):
-        random, monitor = np.random.default_rng(SEED), bias_monitor("user" if how == named else None)
+        random = np.random.default_rng(SEED)
+        monitor = bias_monitor("user" if how == named else None)
         asked = partial(asked_of, random, size=size, facets=facets, same=same)
         table = partial(asked, scattered=how != neighbours)
         baseline = run_baseline(asked(2_000), monitor, engine="local")
@@ -749,7 +773,9 @@ def groups_of_attributions(full: bool) -> Iterator[Mark]:
     members: dict[str, Any] = {"methods": {"shap": {"baseline": [[0, 0, 0]]}}}
     members["excluded_columns"] = ["user", "facet", "label", "predicted", "subgroup"]
     measures = AttributionMeasures.of(AnalysisConfig.from_json(json.dumps(members)), weighed)
-    named, scattered, neighbours = "", ", not named", ", not named, side by side"
+    named = ""
+    scattered = ", not named"
+    neighbours = ", not named, side by side"
     for what, size, same, groups, how in (
         ("10 equal rows", 10, True, (50, 200), named),
         ("10 equal rows", 10, True, (50, 200), neighbours),
@@ -759,7 +785,8 @@ def groups_of_attributions(full: bool) -> Iterator[Mark]:
         ("rows alone", 1, True, (200,), named),
         ("rows alone", 1, True, (200,), scattered),
     ):
-        random, group = np.random.default_rng(SEED), "user" if how == named else None
+        random = np.random.default_rng(SEED)
+        group = "user" if how == named else None
         monitor = ExplainabilityMonitor(replace(measures, group_column=group))
         asked = partial(asked_of, random, size=size, facets=2, same=same)
         table = partial(asked, scattered=how != neighbours)
@@ -800,7 +827,8 @@ def few(full: bool) -> Iterator[Mark]:
             alarms = found = 0
             for _ in range(windows):
                 values = flags(random, 1_500, wobble, of=46)
-                baseline, past = column("2 categories", values), parts_of(values, kind=ColumnType.TEXT)
+                baseline = column("2 categories", values)
+                past = parts_of(values, kind=ColumnType.TEXT)
                 healthy = [column("2 categories", flags(random, 800, wobble)) for _ in range(earlier + 1)]
                 raws = [score_window(distribution(baseline), distribution(each)) for each in healthy[1:]]
                 if past is not None:
@@ -817,7 +845,9 @@ def few(full: bool) -> Iterator[Mark]:
             print(f"        shares vary by {wobble}, {earlier} earlier windows: the change is found in {found}")
 
 
-N, COMPANY = 20_000, 100  # rows of a baseline, and columns of a table
+# rows of a baseline, and columns of a table
+N = 20_000
+COMPANY = 100
 OF_DRIFT, OF_MISSING = (allocate_budget(BUDGET, FAMILIES)[name] for name in ("drift", "completeness"))
 
 
@@ -833,7 +863,9 @@ class Change:
 
     @property
     def type(self) -> ColumnType:
-        return ColumnType.TEXT if self.kind in TEXTS else ColumnType.FRACTIONAL
+        if self.kind in TEXTS:
+            return ColumnType.TEXT
+        return ColumnType.FRACTIONAL
 
 
 def oracle(full: bool) -> Iterator[Mark]:
@@ -851,7 +883,8 @@ def oracle(full: bool) -> Iterator[Mark]:
     of = tables * baselines * each
     for m in (200, 1_000, 5_000, 50_000):
         for place, change in enumerate(changes_of(m)):
-            seen, healthy = Counter[str](), Counter[str]()
+            seen = Counter[str]()
+            healthy = Counter[str]()
             for table in range(tables):
                 random = np.random.default_rng([SEED, 92, m, place, table])
                 drawn = [change.law(random, N, None) for _ in range(COMPANY)]
@@ -872,7 +905,8 @@ def oracle(full: bool) -> Iterator[Mark]:
                 f"        {m:,} rows, {change.what}: " + ", ".join(f"{seen[each] / of:.2f} {each}" for each in stages)
             )
             for name in (INDEPENDENTLY, IN_COMPANY):
-                power, most = seen[name] / of, within(of, OF_DRIFT)
+                power = seen[name] / of
+                most = within(of, OF_DRIFT)
                 yield Mark(f"{m:,} rows, {change.what}, {name}", power, ">= 0.75", power >= 0.75)
                 what = f"{m:,} rows, {change.kind}, {name}: healthy of {of} that alarm"
                 yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
@@ -886,15 +920,20 @@ def best_of_all(m: int, tries: int = 4_000) -> str:
     end: the mean likelihood ratio with those weights that make the least power largest (Neyman and Pearson 1933), of a baseline
     that is known. The least power of any test is no larger.
     """
-    random, rows = np.random.default_rng([SEED, m]), round(N * m / (N + m))
-    shift, scale, more = sizes_of(m)["mean"], sizes_of(m)["scale"], sizes_of(m)["tail"] / 0.99
+    random = np.random.default_rng([SEED, m])
+    rows = round(N * m / (N + m))
+    shift = sizes_of(m)["mean"]
+    scale = sizes_of(m)["scale"]
+    more = sizes_of(m)["tail"] / 0.99
     end = stats.norm.isf(0.01)
 
     def ratios(changed: Callable[[Values], Values], of: int) -> Values:
         found = []
         for _ in range(of // 1_000):
             x = changed(random.standard_normal((1_000, rows)))
-            total, squares, ends = x.sum(axis=1), (x * x).sum(axis=1), [(x > end).sum(axis=1), (x < -end).sum(axis=1)]
+            total = x.sum(axis=1)
+            squares = (x * x).sum(axis=1)
+            ends = [(x > end).sum(axis=1), (x < -end).sum(axis=1)]
             means = [by * total - rows * by**2 / 2 for by in (shift, -shift)]
             scales = [squares / 2 * (1 - by**-2) - rows * math.log(by) for by in (scale, 1 / scale)]
             tails = [k * math.log1p(99 * more) + (rows - k) * math.log1p(-more) for k in ends]
@@ -906,7 +945,8 @@ def best_of_all(m: int, tries: int = 4_000) -> str:
 
     healthy = ratios(lambda x: x, 50 * tries if m < 5_000 else 10 * tries)
     moved = [ratios(by, tries) for by in (lambda x: x + shift, lambda x: x * scale, lambda x: x / scale, thicker)]
-    weights, powers = np.full((6, 1), 1 / 6), np.zeros(4)
+    weights = np.full((6, 1), 1 / 6)
+    powers = np.zeros(4)
     for _ in range(12):
         level = np.quantile(np.logaddexp.reduce(healthy + np.log(weights)), 1 - OF_DRIFT)
         powers = np.array([(np.logaddexp.reduce(each + np.log(weights)) > level).mean() for each in moved])
@@ -919,7 +959,8 @@ def estimate_power_by_parts(m: int, tries: int = 20_000) -> str:
     """What the change of a normal score that is found in 0.90 has, if the variance between windows is none, and only told by the
     parts of 100 columns that are known to be alike, or by those of the column: 31 squares of each.
     """
-    random, found = np.random.default_rng([SEED, m]), []
+    random = np.random.default_rng([SEED, m])
+    found = []
     growth = (N * m / (N + m)) / (N * 512 / (N + 512))
     score = np.abs(random.standard_normal(tries) + stats.norm.isf(BUDGET) + POWER_OF_90)
     for freedom in (31 * COMPANY, 31):
@@ -929,7 +970,8 @@ def estimate_power_by_parts(m: int, tries: int = 20_000) -> str:
     return f"a score has {found[0]} if the parts of {COMPANY} columns tell its variance, {found[1]} by its own, at drift's part"
 
 
-INDEPENDENTLY, IN_COMPANY = "if rows are independent", "by the parts of all"
+INDEPENDENTLY = "if rows are independent"
+IN_COMPANY = "by the parts of all"
 
 
 def alarms_by(before: Column, now: Column, past: WindowStatistics | None, others: PooledVariance) -> Iterator[str]:
@@ -959,8 +1001,10 @@ def alarms_by(before: Column, now: Column, past: WindowStatistics | None, others
 
 def changes_of(m: int) -> Iterator[Change]:
     """Those that are just large enough in windows of so many rows."""
-    error, f = math.sqrt(1 / N + 1 / m), stats.f(m - 1, N - 1)
-    shift, scale = sizes_of(m)["mean"], sizes_of(m)["scale"]
+    error = math.sqrt(1 / N + 1 / m)
+    f = stats.f(m - 1, N - 1)
+    shift = sizes_of(m)["mean"]
+    scale = sizes_of(m)["scale"]
     gaps = {0.01: sizes_of(m)["tail"]} | {share: max(smallest_gap_of(share, m), 0.02) for share in (0.05, 0.3)}
     fewest = math.ceil(math.log(BUDGET) / math.log(m / (N + m)))  # rows of a new category that are no accident
     new = max(stats.beta.ppf(0.9, fewest, m - fewest + 1), 0.02)
@@ -1024,7 +1068,8 @@ POWER_OF_90 = stats.norm.ppf(0.9)
 @functools.cache
 def sizes_of(m: int) -> dict[str, float]:
     """How large changes of a normal number are."""
-    f, error = stats.f(m - 1, N - 1), math.sqrt(1 / N + 1 / m)
+    f = stats.f(m - 1, N - 1)
+    error = math.sqrt(1 / N + 1 / m)
     return {
         "mean": max((stats.norm.isf(BUDGET) + POWER_OF_90) * error, 0.05),
         "scale": max(math.sqrt(f.isf(BUDGET) / f.ppf(0.1)), 1.05),
@@ -1042,7 +1087,9 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
     """The same of a mean that varies from window to window by 0.06 sd, or in each column by another amount from 0.03 to 0.09,
     with 24 earlier windows; the other test knows by how much.
     """
-    m, windows, each = 1_000, N // 1_000, 5 if full else 1
+    m = 1_000
+    windows = N // 1_000
+    each = 5 if full else 1
     for what, amounts in (("0.06 sd", (0.06, 0.06)), ("0.03 to 0.09 sd", (0.03, 0.09))):
         random = np.random.default_rng(SEED + 93)
 
@@ -1053,13 +1100,16 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
         for _ in range(COMPANY):
             by = random.uniform(*amounts)
             values = drawn(windows, by)
-            before, past = column("normal", values), parts_of(values)
+            before = column("normal", values)
+            past = parts_of(values)
             raws = [score_window(distribution(before), distribution(column("normal", drawn(1, by)))) for _ in range(24)]
             if past is not None:
                 past = {name: np.append(past[name], [raw[name] for raw in raws if raw]) for name in past}
             columns.append((by, before, past))
         others = PooledVariance([past for *_, past in columns if past is not None], N * m / (N + m))
-        healthy, seen, tries = Counter[str](), Counter[str](), COMPANY * each
+        healthy = Counter[str]()
+        seen = Counter[str]()
+        tries = COMPANY * each
         print(f"        a mean varies by {what}: {estimate_power_by_windows(amounts, m, N // m + 24)}")
         for by, before, past in columns * each:
             error = math.sqrt((1 / m + by**2) * (1 + m / N))
@@ -1067,7 +1117,8 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
             window = drawn(1, by)
             for counts, values in ((healthy, window), (seen, window + shift)):
                 counts.update(alarms_by(before, column("normal", values), past, others))
-        name, power = IN_COMPANY, seen[IN_COMPANY] / tries
+        name = IN_COMPANY
+        power = seen[IN_COMPANY] / tries
         print(
             f"        a mean varies by {what}: {seen['by its parts'] / tries:.2f} by its own windows, {power:.2f} {name}"
         )
@@ -1079,7 +1130,8 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
 
 def estimate_power_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: int = 6_000) -> str:
     """What a test has that knows the law of the amounts, but of a column only the variance of so many windows."""
-    random, possible = np.random.default_rng([SEED, windows]), 1 + m * np.linspace(*amounts, 61) ** 2
+    random = np.random.default_rng([SEED, windows])
+    possible = 1 + m * np.linspace(*amounts, 61) ** 2
     true = 1 + m * random.uniform(*amounts, tries) ** 2
     known = true * random.chisquare(windows, tries) / windows
     score = (random.standard_normal(tries) + stats.norm.isf(BUDGET) + POWER_OF_90) * np.sqrt(true)
@@ -1140,7 +1192,8 @@ def free(full: bool) -> Iterator[Mark]:
     """Free texts, ids, whole rows and times: healthy windows of 1,000 rows are silent, and planted faults are found."""
     windows, each = (2_000, 100) if full else (200, 50)
     random = np.random.default_rng()
-    alarms, seen = 0, dict.fromkeys(FREE, 0)
+    alarms = 0
+    seen = dict.fromkeys(FREE, 0)
     for _ in range(windows // each):
         baseline = run_baseline(free_columns(random, 10_000), DataQualityMonitor(), engine="local")
 
@@ -1153,7 +1206,8 @@ def free(full: bool) -> Iterator[Mark]:
             if place < each // 10:
                 for name, (check, fault) in FREE.items():
                     seen[name] += check in violated_by(fault(free_columns(random, 1_000)))
-    most, tries = within(windows, BUDGET), windows // each * (each // 10)
+    most = within(windows, BUDGET)
+    tries = windows // each * (each // 10)
     yield Mark(f"windows of {windows:,} free columns with an alarm", alarms, f"<= {most}", alarms <= most)
     for name, found in seen.items():
         yield Mark(f"found: {name}, windows of {tries}", found, ">= 95 %", found >= 0.95 * tries)
@@ -1198,7 +1252,9 @@ FREE: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
 
 def between(full: bool) -> Iterator[Mark]:
     """Between columns: healthy windows and halves of public tables are silent, what is planted is found, and what it costs."""
-    random, tries, windows = np.random.default_rng(), 100 if full else 20, 1_000 if full else 100
+    random = np.random.default_rng()
+    tries = 100 if full else 20
+    windows = 1_000 if full else 100
     for rows in ("clustered", "independent"):
         alarms = 0
         seen = dict.fromkeys((*PLANTED, *(f"{name}, alone" for name in PLANTED)), 0)
@@ -1218,7 +1274,8 @@ def between(full: bool) -> Iterator[Mark]:
         for name in PLANTED:
             yield Mark(f"{rows}: found: {name}, windows of {tries}", seen[name], ">= 95 %", seen[name] >= 0.95 * tries)
             print(f"        the only violation: {seen[f'{name}, alone']}")
-        halves, alarms = 200 if full else 20, 0
+        halves = 200 if full else 20
+        alarms = 0
         tables = [
             getattr(datasets, f"load_{name}")(as_frame=True).frame for name in ("breast_cancer", "diabetes", "digits")
         ]
@@ -1250,9 +1307,12 @@ def judge_of(data: pd.DataFrame, rows: str) -> Callable[[pd.DataFrame], list[str
 
 def orders(random: np.random.Generator, rows: int, rho: float = 0.8) -> pd.DataFrame:
     """Columns that have to do with each other: numbers, texts, sums and products; and some that have not."""
-    common, cities = random.normal(size=rows), ["Graz", "Linz", "Wien", "Salzburg", "Villach"]
-    price, count = np.round(random.lognormal(2, 0.5, rows), 2), random.integers(1, 9, rows)
-    place, start = random.choice(5, rows, p=[0.4, 0.3, 0.15, 0.1, 0.05]), random.uniform(0, 10, rows)
+    common = random.normal(size=rows)
+    cities = ["Graz", "Linz", "Wien", "Salzburg", "Villach"]
+    price = np.round(random.lognormal(2, 0.5, rows), 2)
+    count = random.integers(1, 9, rows)
+    place = random.choice(5, rows, p=[0.4, 0.3, 0.15, 0.1, 0.05])
+    start = random.uniform(0, 10, rows)
     frame = pd.DataFrame(
         {
             "a": common,
@@ -1380,7 +1440,10 @@ def run_on(baseline: Cells, columns: int = 1) -> Callable[[Cells], list[str]]:
 
 def gathered(cells: Cells) -> FeatureProfile:
     """A column as a scan has it."""
-    kind = ColumnType.TEXT if isinstance(cells, list) else ColumnType.FRACTIONAL
+    if isinstance(cells, list):
+        kind = ColumnType.TEXT
+    else:
+        kind = ColumnType.FRACTIONAL
     column = ColumnPlan(0, kind, hashed_by_spark=False)
     numbers, others = gatherers_of(ScanPlan((column,), LIMIT))
     block = Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])])
@@ -1398,7 +1461,9 @@ def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, 
 
 def speed(full: bool) -> Iterator[Mark]:
     """A10: verdicts of 1,000 columns, with 336 windows of history, from its file; without Spark."""
-    random, columns, windows = np.random.default_rng(SEED), 1_000, 336
+    random = np.random.default_rng(SEED)
+    columns = 1_000
+    windows = 336
     names = [f"x{place}" for place in range(columns)]
     before, after = (wide_profile(names, random, rows) for rows in (20_000, 1_000))
     monitor = DataQualityMonitor()
@@ -1424,7 +1489,8 @@ def speed(full: bool) -> Iterator[Mark]:
 
 def parts(full: bool) -> Iterator[Mark]:
     """4.8: what the parts of a baseline cost, beside the same baseline without them: time, and bytes of its folder."""
-    random, rows = np.random.default_rng(SEED), 2_000_000 if full else 400_000
+    random = np.random.default_rng(SEED)
+    rows = 2_000_000 if full else 400_000
     numbers = {f"x{place}": random.standard_normal(rows) for place in range(16)}
     texts = {f"t{place}": random.choice(["basic", "plus", "premium"], rows) for place in range(4)}
     table = pa.table(numbers | texts | {"at": random.permutation(rows)})
@@ -1456,7 +1522,9 @@ def parts(full: bool) -> Iterator[Mark]:
 
 class _WithoutParts(DataQualityMonitor):
     def plan_scan(self, request: ScanRequest[QualityBaseline]) -> Measures:
-        return self.measures() if request.is_baseline else super().plan_scan(request)
+        if request.is_baseline:
+            return self.measures()
+        return super().plan_scan(request)
 
 
 def wide_profile(names: list[str], random: np.random.Generator, rows: int) -> Profile:
@@ -1511,7 +1579,8 @@ def compare_with_weeks_before(name: str, weeks: list[Values], of: int = 8) -> It
     """The p-value of each week beside the eight before, from the 16th on; earlier ones beside theirs say what is ordinary."""
     raws: list[WindowStatistics] = []
     for place in range(of, len(weeks)):
-        before, after = column(name, np.concatenate(weeks[place - of : place])), column(name, weeks[place])
+        before = column(name, np.concatenate(weeks[place - of : place]))
+        after = column(name, weeks[place])
         if len(raws) >= 8:
             past = {field: np.concatenate([raw[field] for raw in raws]) for field in raws[0]}
             yield beside(past, before, after)
@@ -1524,8 +1593,13 @@ def fleets(full: bool) -> Iterator[Mark]:
     """One budget for all: months of 50 healthy models, hourly and with 10 columns, by Gaussian scores of two tests a column; and
     what is found of one of 20 columns, 20,000 rows of baseline, beside 1 to 200 models that share one alarm a month.
     """
-    months, models, hours, columns = 200, 50, 720, 10
-    random, level, alarms = np.random.default_rng(SEED), min(BUDGET, 1 / (models * hours)), 0
+    months = 200
+    models = 50
+    hours = 720
+    columns = 10
+    random = np.random.default_rng(SEED)
+    level = min(BUDGET, 1 / (models * hours))
+    alarms = 0
     for _ in range(months):
         tails = 2 * stats.norm.sf(np.abs(random.standard_normal((models * hours, columns, 2))))
         p = 0.5 - np.arctan(np.tan((0.5 - np.minimum(tails, 0.75)) * math.pi).mean(axis=2)) / math.pi  # as `combined`
@@ -1543,7 +1617,10 @@ def fleets(full: bool) -> Iterator[Mark]:
         seen = []
         for _ in range(tries):
             values = LAWS[name](random, m, None)
-            values = values + change if name == "normal" else np.where(random.random(m) < change / 0.6, 1.0, values)
+            if name == "normal":
+                values = values + change
+            else:
+                values = np.where(random.random(m) < change / 0.6, 1.0, values)
             seen.append(20 * combine_p_values(compare_columns(baseline[name], column(name, values))))
         shares = {count: min(BUDGET, 1 / (count * hours)) / 4 for count in (1, 10, 50, 200)}  # one of four families
         power = ", ".join(f"{count} models {np.mean(np.array(seen) <= share):.2f}" for count, share in shares.items())
@@ -1555,7 +1632,8 @@ def fleets(full: bool) -> Iterator[Mark]:
 
 
 Hours: TypeAlias = "NDArray[np.int64]"  # since a Monday's midnight, of each row
-ROWS_AN_HOUR, FAULT = 300, 0.35
+ROWS_AN_HOUR = 300
+FAULT = 0.35
 
 
 def sine(of: float) -> Callable[[np.random.Generator, Hours], Cells]:
@@ -1726,27 +1804,38 @@ def clock_of(random: np.random.Generator) -> Iterator[Mark]:
     yield Mark(what, power, f">= {0.85 * alike:.3f}, of {alike:.3f} without a season", power >= 0.85 * alike)
 
 
-A_DAY, ODD_DAY, LATER_DAYS = 24, 16, 26  # hours; the Wednesday of the third week; days that are watched in all
+# hours; the Wednesday of the third week; days that are watched in all
+A_DAY = 24
+ODD_DAY = 16
+LATER_DAYS = 26
 
 
 def as_sunday(place: int) -> int:
     """A Wednesday that is lived as a Sunday."""
-    return place + 4 * A_DAY if place // A_DAY == ODD_DAY else place
+    if place // A_DAY == ODD_DAY:
+        return place + 4 * A_DAY
+    return place
 
 
 def month_end(place: int) -> int:
     """An afternoon and evening that are lived twelve hours off, as where everybody closes books."""
-    return place + 12 if place // A_DAY == ODD_DAY and place % A_DAY >= 12 else place
+    if place // A_DAY == ODD_DAY and place % A_DAY >= 12:
+        return place + 12
+    return place
 
 
 def earlier(place: int) -> int:
     """Clocks are put forward in the night to a Sunday: at the same hour of UTC people are an hour further."""
-    return place + 1 if place >= 20 * A_DAY + 1 else place
+    if place >= 20 * A_DAY + 1:
+        return place + 1
+    return place
 
 
 def later(place: int) -> int:
     """Clocks are put back in the night to a Sunday."""
-    return place - 1 if place >= 20 * A_DAY + 1 else place
+    if place >= 20 * A_DAY + 1:
+        return place - 1
+    return place
 
 
 def odd_days(full: bool) -> Iterator[Mark]:
@@ -1773,11 +1862,20 @@ def is_there(random: np.random.Generator, place: int) -> bool:
 
 
 def odd_days_of(name: str, hours: Iterator[Watched], lived: Callable[[int], int]) -> Iterator[Mark]:
-    on_the_day, after, before, notices, hinted = Counter[str](), Counter[str](), 0, 0, 0
-    is_open, found, tries, windows = False, Counter[bool](), Counter[bool](), 0
+    on_the_day = Counter[str]()
+    after = Counter[str]()
+    before = 0
+    notices = 0
+    hinted = 0
+    is_open = False
+    found = Counter[bool]()
+    tries = Counter[bool]()
+    windows = 0
     for hour in hours:
-        moved, place = lived(hour.place) != hour.place, hour.place
-        was_open, is_open = is_open, bool(hour.violated) and (is_open or not hour.recurs)
+        moved = lived(hour.place) != hour.place
+        place = hour.place
+        was_open = is_open
+        is_open = bool(hour.violated) and (is_open or not hour.recurs)
         if place < 8 * A_DAY:
             continue
         is_odd = moved and not name.startswith("clocks")
@@ -1801,7 +1899,8 @@ def odd_days_of(name: str, hours: Iterator[Watched], lived: Callable[[int], int]
     )
     if name in ("a holiday", "the end of a month"):
         yield Mark(f"{name}: notices on the day", notices, "<= 1", notices <= 1)
-    echoes, most = sum(after.values()), 2 + int(windows * BUDGET)
+    echoes = sum(after.values())
+    most = 2 + int(windows * BUDGET)
     yield Mark(f"{name}: alarms of a column in {windows} hours after it", echoes, f"<= {most}", echoes <= most)
     power, alike = (found[each] / tries[each] for each in (True, False))
     what = f"{name}: share found of faults of {FAULT} sd in the days after it"
@@ -1840,7 +1939,9 @@ CATALOGS = {
     "3 a day, which last 60 days": (Catalog(3, 60, 180), 1_000),
 }
 CLOSED = {"closed": (Catalog(0), 500), "closed, 2,000 products": (Catalog(0, stock=2_000), 500)}
-DAYS, LATER, GROWTH = 60, 60, 87
+DAYS = 60
+LATER = 60
+GROWTH = 87
 
 
 def growth(full: bool) -> Iterator[Mark]:
@@ -1864,7 +1965,10 @@ def growth(full: bool) -> Iterator[Mark]:
                 if place >= (16 if catalog.comes else 0) and place % 4 == 0:
                     for kind, seen in found.items():
                         new = 2 * int(catalog.comes) if kind == "burst" else 1
-                        size = 3 * new if kind == "burst" else rows // (20 if catalog.comes else 50)
+                        if kind == "burst":
+                            size = 3 * new
+                        else:
+                            size = rows // (20 if catalog.comes else 50)
                         at = random.choice(rows, size, replace=False)
                         changed = [*day]
                         for number, row in enumerate(at):

@@ -19,7 +19,8 @@ def main(warm_up: str, warm_ups: str, folder: str, driver_memory: str) -> None:
     for _ in range(int(warm_ups)):
         collect_dataset_profile_view(input_df=spark.read.parquet(warm_up))
     processor_time = ProcessorTime()
-    began, began_cores = time.perf_counter(), processor_time.seconds()
+    began = time.perf_counter()
+    began_cores = processor_time.seconds()
     collect_dataset_profile_view(input_df=spark.read.parquet(folder))
     print(time.perf_counter() - began, processor_time.seconds() - began_cores)
     spark.stop()

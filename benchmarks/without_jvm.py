@@ -67,7 +67,8 @@ def command(*words: object) -> list[str]:
 
 def compare_captures(records: int, folder: Path) -> None:
     """A window of captures to a verdict, all files written, beside DuckDB's counts of the same cells."""
-    data, baseline = captures(records), folder / "baseline"
+    data = captures(records)
+    baseline = folder / "baseline"
     own_process(command("baseline", baseline_table(), "--output-path", baseline))
     monitor = command(
         "monitor", data, "--dataset-format", "capture", "--baseline", baseline, "--output-path", folder / "report"
@@ -128,7 +129,8 @@ def compare_due_hours(folder: Path) -> None:
             flags = ("--baseline", folder / "baseline", "--output-path", folder / f"each/{start:%Y/%m/%d/%H}", *times)
             own_process(command("monitor", folder / "captures", "--dataset-format", "capture", *flags))
 
-    ours, peer = Contestant("ours: run-due", due), Contestant("a monitor command for each hour", each)
+    ours = Contestant("ours: run-due", due)
+    peer = Contestant("a monitor command for each hour", each)
     race([ours, peer])
     report(
         f"{HOURS} due hours of {len(lines)} captures; on the clock, as run-due's jobs are nobody's children",
@@ -145,11 +147,10 @@ def compare_sizes(gigabytes: float, folder: Path) -> None:
         size = min(gigabytes, LIMITS[word])
         for number in range(round(size * 1e9 / size_bytes(data)) or 1):
             for file in (each for each in sorted(data.rglob("*")) if each.suffix in (".parquet", ".csv", ".jsonl")):
-                target = (
-                    many / f"{number:04d}-{file.name}"
-                    if word != "capture"
-                    else many / file.relative_to(data).with_name(f"{number:04d}-{file.name}")
-                )
+                if word != "capture":
+                    target = many / f"{number:04d}-{file.name}"
+                else:
+                    target = many / file.relative_to(data).with_name(f"{number:04d}-{file.name}")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.symlink(file, target)
         took = {engine: own_process(python(BASELINE, many, engine, word)).seconds for engine in ("local", "spark")}
@@ -167,7 +168,8 @@ def main() -> None:
     share = QUICK_SHARE if given.quick else 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
-        folder, temporary = Path(name), Path(name, "temporary")
+        folder = Path(name)
+        temporary = Path(name, "temporary")
         temporary.mkdir()
         os.environ["TMPDIR"] = os.environ["SPARK_LOCAL_DIRS"] = str(temporary)
         compare_captures(ROWS // QUICK_SHARE // share, folder)

@@ -18,7 +18,9 @@ from side_by_side import quick_asked
 
 from spark_model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 
-ROWS, WINDOW, BUDGET = 10_000, 1_000, 0.05
+ROWS = 10_000
+WINDOW = 1_000
+BUDGET = 0.05
 
 
 def texts(rows: int, random: np.random.Generator, *, words: int, law: str = "", other: float = 0.0) -> pd.DataFrame:
@@ -48,9 +50,12 @@ def baseline_of(rows: pd.DataFrame, budget: float) -> Baseline:
 
 
 def main() -> int:
-    random, windows, reached = np.random.default_rng(), 20 if quick_asked(__doc__) else 200, True
+    random = np.random.default_rng()
+    windows = 20 if quick_asked(__doc__) else 200
+    reached = True
     for law, words in (("", 5_000), ("", 100), ("numbers", 5_000), ("persons", 5_000)):
-        found, most = 0, int(stats.binom.ppf(0.99, windows, BUDGET))
+        found = 0
+        most = int(stats.binom.ppf(0.99, windows, BUDGET))
         for window in range(windows):
             if window % 20 == 0:
                 baseline = baseline_of(texts(ROWS, random, words=words, law=law), BUDGET)

@@ -11,7 +11,7 @@ from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.running.inputs.data_sets import learnt_errors
 from spark_model_monitor.running.inputs.run_inputs import context_of, planned_checks
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.expectations import suggested_expectations, write_expectations
+from spark_model_monitor.running.runs.expectations import suggest_expectations, write_expectations
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.running.runtime.job import started
 from spark_model_monitor.running.runtime.publishing import run_postprocessor
@@ -32,7 +32,9 @@ def main(argv: list[str]) -> int:
                 context=context_of(job.config),
             )
             suggested = job.config.suggest_expectations
-            rules = suggested_expectations(data, baseline) if suggested else None
+            rules = None
+            if suggested:
+                rules = suggest_expectations(data, baseline)
             errors = learnt_errors(job.engine, job.config, baseline.ledger.kept)
         job.lift_time_limit()
         run = baseline.write(job.config.output_path)

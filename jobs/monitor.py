@@ -21,7 +21,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
     with_history,
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.looks import look, with_budget
+from spark_model_monitor.running.runs.looks import run_look, with_budget_of_look
 from spark_model_monitor.running.runs.run import read_expectations, run_monitoring
 from spark_model_monitor.running.runtime.ending import end_of_run
 from spark_model_monitor.running.runtime.job import Job, started
@@ -39,7 +39,12 @@ def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
-        looks = each_commit if job.config.each_commit else part_of_window if job.config.look_until else one_window
+        if job.config.each_commit:
+            looks = each_commit
+        elif job.config.look_until:
+            looks = part_of_window
+        else:
+            looks = one_window
         looks(job, monitor)
     return job.exit_status
 
@@ -49,7 +54,7 @@ def one_window(job: Job, monitor: Monitor) -> None:
     rules = read_expectations(job.config.expectations)
     baseline = with_history(read_baseline(job.config, monitor), job.config, monitor)
     if job.config.look_every:
-        baseline = with_budget(baseline, job.config)
+        baseline = with_budget_of_look(baseline, job.config)
     with read_source(engine, job.config, baseline) as data:
         checks = planned_checks(job.config, data)
         findings = run_monitoring(
@@ -83,7 +88,7 @@ def each_commit(job: Job, monitor: Monitor) -> None:
 
 
 def part_of_window(job: Job, monitor: Monitor) -> None:
-    job.finish(*look(job, monitor))
+    job.finish(*run_look(job, monitor))
 
 
 if __name__ == "__main__":

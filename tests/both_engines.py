@@ -57,7 +57,8 @@ def run_on_both(run: Callable[[Sequence[str]], Ended], folder: Path, flags: Sequ
             found.rename(place)
     if NEEDS_SPARK not in str(other):
         assert getattr(other, "status", None) == getattr(ended, "status", None), f"local: {other}\nSpark: {ended}"
-        of_spark, local = files_below(output), files_below(beside)
+        of_spark = files_below(output)
+        local = files_below(beside)
         assert local.keys() == of_spark.keys()
         for name in of_spark:
             assert local[name] == of_spark[name], f"{name} of {beside} is not that of {output}"
@@ -77,4 +78,6 @@ def by_anyone(content: bytes) -> bytes:
 
 def _output(flags: Sequence[str]) -> str | None:
     places = [place for place, word in enumerate(flags) if word == "--output-path"]
-    return flags[places[-1] + 1] if places else None
+    if places:
+        return flags[places[-1] + 1]
+    return None

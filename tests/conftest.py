@@ -97,7 +97,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     Counted is what a processor does for it and for its ended processes, so that waiting for others makes no test slower. What
     a test imports first is not its own: one that loads a module is not looked at.
     """
-    before, loaded = _processor_seconds(), len(sys.modules)
+    before = _processor_seconds()
+    loaded = len(sys.modules)
     result = yield
     taken = _processor_seconds() - before
     is_bound = item.get_closest_marker("unit") and long_tests.name_of(item.nodeid) not in long_tests.NAMES
@@ -120,7 +121,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return piece_of(nodeid)
 
-    return Pieces(config, log) if config.getoption("dist") == "loadfile" else None
+    if config.getoption("dist") == "loadfile":
+        return Pieces(config, log)
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -215,7 +218,8 @@ def jobs_of(spark: SparkSession) -> Callable[[], AbstractContextManager[list[int
 
     @contextmanager
     def counting() -> Iterator[list[int]]:
-        before, jobs = all_jobs(), []
+        before = all_jobs()
+        jobs = []
         try:
             yield jobs
         finally:

@@ -25,7 +25,8 @@ def environment(folder: Path, requirements: Path, above: str | None = None) -> P
 
     above: where it looks for what it lacks itself.
     """
-    python, made_from = folder / "bin" / "python", folder / "made-from.txt"
+    python = folder / "bin" / "python"
+    made_from = folder / "made-from.txt"
     folder.mkdir(exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of pytest may want it at once

@@ -23,8 +23,10 @@ def schema() -> str:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Expectations.model_json_schema(),
     }
-    of_rows, of_feature = found["properties"], found["$defs"]["FeatureExpectations"]["properties"]
-    rules, row = of_rows["features"]["additionalProperties"], of_rows["row_rules"]
+    of_rows = found["properties"]
+    of_feature = found["$defs"]["FeatureExpectations"]["properties"]
+    rules = of_rows["features"]["additionalProperties"]
+    row = of_rows["row_rules"]
     of_rows["features"]["additionalProperties"] = {"anyOf": [rules["items"], rules]}
     row["items"] = {"anyOf": [{"type": "string"}, row["items"]]}
     of_feature["not_null"]["anyOf"].insert(0, {"type": "boolean"})

@@ -148,7 +148,8 @@ def in_a_child(job: Callable[[str], object], folder: str, fault: Fault | None = 
     try:
         said, calls = ours.recv()
     except EOFError:
-        said, calls = "", []
+        said = ""
+        calls = []
     process.join()
     code = process.exitcode
     process.close()
@@ -158,14 +159,17 @@ def in_a_child(job: Callable[[str], object], folder: str, fault: Fault | None = 
 def _child(job: Callable[[str], object], folder: str, fault: Fault | None, at: int, answer: Any) -> None:
     os.chdir(folder)
     disk = Disk(folder, fault, at, lambda: os.kill(os.getpid(), signal.SIGKILL))
-    status, said = 0, ""
+    status = 0
+    said = ""
     with redirect_stderr(StringIO()) as log, watched(disk):
         try:
             status = int(job(folder) or 0)  # type: ignore[call-overload]
         except MonitorError as error:
-            status, said = error.exit_status, str(error)
+            status = error.exit_status
+            said = str(error)
         except Exception as error:
-            status, said = DEFECT, repr(error)
+            status = DEFECT
+            said = repr(error)
     answer.send((log.getvalue() + said, disk.calls))
     sys.exit(status)
 

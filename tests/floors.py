@@ -135,11 +135,9 @@ def _name(path: Path) -> str:
 
 
 def _below(dotted: str) -> str:
-    return (
-        dotted.removeprefix("spark_model_monitor.").replace(".", "/")
-        if dotted.startswith("spark_model_monitor.")
-        else ""
-    )
+    if dotted.startswith("spark_model_monitor."):
+        return dotted.removeprefix("spark_model_monitor.").replace(".", "/")
+    return ""
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:

@@ -28,7 +28,8 @@ class _Waiting(logging.Handler):
 @contextmanager
 def waiting_while_held(folder: object, action: Callable[[], Any]) -> Iterator[None]:
     """In the body the action waits for a lease on the folder, which another run has; after it the action is done."""
-    handler, log = _Waiting(), logging.getLogger("spark_model_monitor.storage.lease")
+    handler = _Waiting()
+    log = logging.getLogger("spark_model_monitor.storage.lease")
     before = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 DAYS = 28
-CAMPAIGN_DAYS, CAMPAIGNS_AT_ONCE = 20, 10
+CAMPAIGN_DAYS = 20
+CAMPAIGNS_AT_ONCE = 10
 FIRST_DAY = date(2026, 1, 1)
 FILE_KINDS = ("csv", "csv.gz", "parquet", "jsonl", "json", "folders")
 

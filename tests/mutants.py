@@ -53,7 +53,10 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seconds", default=str(SECONDS), help="what make quick gets; more on a machine that is busy")
     parser.add_argument("--unit-seconds", type=float, default=UNIT_SECONDS, help="what make unit gets; 0 leaves it out")
     options = parser.parse_args(words)
-    seed = int(time.time()) if options.seed is None else options.seed
+    if options.seed is None:
+        seed = int(time.time())
+    else:
+        seed = options.seed
     tally: Counter[str] = Counter()
 
     with tree_of("HEAD") as tree:

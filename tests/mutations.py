@@ -164,7 +164,10 @@ def walk_code(node: ast.AST, function_type: str) -> Iterator[tuple[str, ast.AST]
         if is_left_out(child):
             continue
         if isinstance(child, ast.FunctionDef):
-            returned = "" if child.returns is None else ast.unparse(child.returns)
+            if child.returns is None:
+                returned = ""
+            else:
+                returned = ast.unparse(child.returns)
             for statement in child.body:
                 yield from walk_statement(statement, returned.partition("[")[0])
         elif isinstance(child, ast.AnnAssign):
@@ -259,7 +262,10 @@ def replace_constant(node: ast.Constant) -> Iterator[Replacement]:
 
 def replace_call(node: ast.Call, lines: Sequence[str]) -> Iterator[Replacement]:
     function = node.func
-    name = function.attr if isinstance(function, ast.Attribute) else ast.unparse(function)
+    if isinstance(function, ast.Attribute):
+        name = function.attr
+    else:
+        name = ast.unparse(function)
     if name in OPPOSITES and function.end_lineno is not None:
         end = function.end_col_offset or 0
         yield Replacement("opposite function", function.end_lineno, end - len(name), end, OPPOSITES[name])

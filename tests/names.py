@@ -21,7 +21,8 @@ CASE = re.compile(r"^tests/\S+?\.py::(?:\w+::)*(\w+)", re.MULTILINE)
 
 def main(commit: str) -> int:
     with tree_of(commit) as before:
-        then, now = cases_of(before), cases_of(ROOT)
+        then = cases_of(before)
+        now = cases_of(ROOT)
     show("gone", [f"{name} ({then[name]})" for name in sorted(then.keys() - now.keys())])
     show("come", [f"{name} ({now[name]})" for name in sorted(now.keys() - then.keys())])
     both = sorted(then.keys() & now.keys())

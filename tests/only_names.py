@@ -328,7 +328,10 @@ class FileComparison:
             self.report(line, f"`{new}` is another variable than `{old}` was: a name of an inner scope hides it")
             return
         # A class's names are members of its instances.
-        space = ast.Attribute.__name__ if old_scope.old.is_class else old_scope.number
+        if old_scope.old.is_class:
+            space = ast.Attribute.__name__
+        else:
+            space = old_scope.number
         self.add_renaming(space, old, new, line)
 
     def add_renaming(self, space: int | str, old: str, new: str, line: int) -> None:
@@ -448,7 +451,9 @@ def list_imported_names(statement: ast.stmt) -> list[ImportedName]:
 
 def describe_module(name: ImportedName) -> str:
     """The module that an import names."""
-    return "." * name.level + name.module if name.level or name.module else name.name
+    if name.level or name.module:
+        return "." * name.level + name.module
+    return name.name
 
 
 def is_import_statement(statement: ast.stmt) -> bool:
@@ -475,7 +480,9 @@ def find_line(node: ast.AST) -> int:
 def describe_value(value: FieldValue) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return type(value).__name__ if isinstance(value, ast.AST) else repr(value)
+    if isinstance(value, ast.AST):
+        return type(value).__name__
+    return repr(value)
 
 
 def quote_difference(old: str, new: str) -> str:
@@ -496,7 +503,10 @@ def name_module(path: str) -> str:
 
 def read_tree(source: str, ignored: Sequence[str]) -> dict[str, bytes]:
     """The files of a folder or a commit, but for some files and folders."""
-    files = read_folder(Path(source)) if Path(source).is_dir() else read_commit(ROOT, source)
+    if Path(source).is_dir():
+        files = read_folder(Path(source))
+    else:
+        files = read_commit(ROOT, source)
     return {path: text for path, text in files.items() if not is_below(path, ignored)}
 
 
@@ -541,7 +551,10 @@ def print_comparison(comparison: TreeComparison) -> None:
     for problem in comparison.problems:
         print(problem)
     renamings = [f"{old} -> {new}" for old, new in sorted(comparison.renamings)]
-    more = f" and {len(renamings) - SHOWN_RENAMINGS} more" if len(renamings) > SHOWN_RENAMINGS else ""
+    if len(renamings) > SHOWN_RENAMINGS:
+        more = f" and {len(renamings) - SHOWN_RENAMINGS} more"
+    else:
+        more = ""
     print(f"{len(renamings)} renamings: {', '.join(renamings[:SHOWN_RENAMINGS])}{more}")
     print(f"{len(comparison.problems)} differences in more than names")
 

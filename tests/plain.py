@@ -108,7 +108,9 @@ def read_python_files(root: Path, commit: str) -> dict[str, bytes]:
 
 def read_ceilings(root: Path) -> dict[Key, float]:
     table = root / TABLE
-    return read_table(table.read_text(encoding="utf-8")) if table.is_file() else {}
+    if table.is_file():
+        return read_table(table.read_text(encoding="utf-8"))
+    return {}
 
 
 def write_ceilings(root: Path, ceilings: Mapping[Key, float]) -> None:
@@ -243,7 +245,9 @@ def format_percent(totals: Mapping[str, int], numerator: str, denominator: str) 
 
 
 def pick_quantile(lengths: Sequence[int], fraction: float) -> int:
-    return lengths[min(len(lengths) - 1, int(len(lengths) * fraction))] if lengths else 0
+    if lengths:
+        return lengths[min(len(lengths) - 1, int(len(lengths) * fraction))]
+    return 0
 
 
 def format_worst(files: Mapping[str, FileMeasures], measures: Sequence[str], number: int) -> str:

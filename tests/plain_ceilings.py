@@ -83,10 +83,14 @@ class Rate:
 
     def is_exceeded(self, ceiling: float, totals: Mapping[str, int]) -> bool:
         rate = self.compute(totals)
-        return rate < ceiling - ROUNDING_ERROR if self.is_floor else rate > ceiling + ROUNDING_ERROR
+        if self.is_floor:
+            return rate < ceiling - ROUNDING_ERROR
+        return rate > ceiling + ROUNDING_ERROR
 
     def tighten(self, ceiling: float, other_ceiling: float) -> float:
-        return max(ceiling, other_ceiling) if self.is_floor else min(ceiling, other_ceiling)
+        if self.is_floor:
+            return max(ceiling, other_ceiling)
+        return min(ceiling, other_ceiling)
 
 
 RATES = {

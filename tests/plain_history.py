@@ -21,7 +21,9 @@ def read_commit(root: Path, commit: str) -> dict[str, bytes]:
     texts = {}
     with tarfile.open(fileobj=archive) as files:
         for member in files:
-            content = files.extractfile(member) if member.isfile() else None
+            content = None
+            if member.isfile():
+                content = files.extractfile(member)
             if content is not None:
                 texts[member.name] = content.read()
     return texts

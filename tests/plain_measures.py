@@ -206,7 +206,9 @@ def _read_cache(cache: Path | None) -> dict[str, StoredMeasures]:
     if cache is None or not cache.is_file():
         return {}
     content = json.loads(cache.read_text())
-    return content["files"] if content["version"] == _version() else {}
+    if content["version"] == _version():
+        return content["files"]
+    return {}
 
 
 def _write_cache(cache: Path, files: Mapping[str, StoredMeasures]) -> None:

@@ -54,7 +54,9 @@ def main(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     until = time.monotonic() + given.seconds
     # What is started here is waited for below.
-    linting = None if given.no_lint or given.list else subprocess.Popen(["make", "--silent", "lint"], cwd=ROOT)
+    linting = None
+    if not (given.no_lint or given.list):
+        linting = subprocess.Popen(["make", "--silent", "lint"], cwd=ROOT)
     reached = reached_by(changed_since(given.base))
     if given.list:
         sys.stdout.write("".join(f"{distance} {_below_root(file)}\n" for file, distance in reached.items()))
@@ -130,7 +132,10 @@ def imports() -> dict[Path, set[Path]]:
 
 def names_imported_by(paths: Iterable[Path]) -> dict[Path, list[str]]:
     """What each file imports. Files that have not changed since the last time are not parsed again."""
-    then = json.loads(CACHE.read_text()) if CACHE.is_file() else {}
+    if CACHE.is_file():
+        then = json.loads(CACHE.read_text())
+    else:
+        then = {}
     now: dict[str, list[Any]] = {}
     for path in paths:
         state = path.stat()

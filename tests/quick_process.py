@@ -56,7 +56,8 @@ def main(until: str, result: str, *words: str) -> int:
     done: list[str] = []
     size = 1
     while files and time.monotonic() < watch.until and not ("-x" in given and watch.failed):
-        some, files = files[:size], files[size:]
+        some = files[:size]
+        files = files[size:]
         size = min(2 * size, TOGETHER)
         pytest.main([*options, *some], plugins=[watch])
         done += some[:-1] if watch.is_over else some

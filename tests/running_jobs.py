@@ -83,7 +83,8 @@ def logged() -> Iterator[StringIO]:
     said = StringIO()
     handler = logging.StreamHandler(said)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    root, ours = logging.getLogger(), logging.getLogger("spark_model_monitor")
+    root = logging.getLogger()
+    ours = logging.getLogger("spark_model_monitor")
     before = ours.level
     root.addHandler(handler)
     ours.setLevel(logging.INFO)

@@ -50,7 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
         if callable(answer):
             answer(self)
             return
-        status, headers = answer if isinstance(answer, tuple) else (answer, {})
+        if isinstance(answer, tuple):
+            status, headers = answer
+        else:
+            status = answer
+            headers = {}
         self.send_response(status)
         for name, value in {**headers, "Content-Length": "0"}.items():
             self.send_header(name, value)

@@ -144,7 +144,8 @@ def test_what_is_deleted_is_gone_with_all_below_it(storage, folder):
 @clause
 def test_files_are_put_together_in_their_order(storage, folder):
     put(storage, folder, "parts/1", "parts/2")
-    parts, target = [join(folder, "parts", name) for name in "12"], join(folder, "whole", "file")
+    parts = [join(folder, "parts", name) for name in "12"]
+    target = join(folder, "whole", "file")
     assert storage.assemble(parts, target)
     put(storage, folder, "parts/1", "parts/2")
 

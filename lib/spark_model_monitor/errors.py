@@ -35,7 +35,9 @@ def did_you_mean(
 ) -> str:
     """The question that names what is nearest to an unknown name; what else to say where nothing is near."""
     near = get_close_matches(name, list(names), n=most)
-    return f"did you mean {' or '.join(map(shown, near))}?" if near else otherwise
+    if near:
+        return f"did you mean {' or '.join(map(shown, near))}?"
+    return otherwise
 
 
 def no_group_column(name: str, names: Sequence[str]) -> BadConfiguration:
@@ -64,7 +66,10 @@ class NeedsSpark(BadConfiguration):
     """Something that only the engine of Spark reads or makes, while the one without a JVM runs."""
 
     def __init__(self, what: str) -> None:
-        absent = "" if find_spec("pyspark") else ", and install it: pip install 'spark-model-monitor[spark]'"
+        if find_spec("pyspark"):
+            absent = ""
+        else:
+            absent = ", and install it: pip install 'spark-model-monitor[spark]'"
         super().__init__(f"{what} needs Spark; write --engine spark, in Python engine='spark'{absent}")
 
 

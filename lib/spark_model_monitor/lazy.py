@@ -40,7 +40,10 @@ def lazily(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, called = modules[name]
         loaded = import_module(module)
-        found = getattr(loaded, called) if hasattr(loaded, called) else import_module(f"{module}.{called}")
+        if hasattr(loaded, called):
+            found = getattr(loaded, called)
+        else:
+            found = import_module(f"{module}.{called}")
         setattr(sys.modules[package], name, found)
         return found
 

@@ -35,7 +35,8 @@ def counted(things: Iterable[Thing], total: int, what: str) -> Iterator[Thing]:
     if not _ASKED or not _ASKED[-1]:
         yield from things
         return
-    began, written = time.monotonic(), False
+    began = time.monotonic()
+    written = False
     try:
         for done, thing in enumerate(things, 1):
             took = time.monotonic() - began

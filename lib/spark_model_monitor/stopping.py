@@ -122,7 +122,9 @@ def given_back(step: Callable[[], object]) -> Iterator[None]:
 
 def shell_status(status: int) -> int:
     """A process's exit status as shells have it: 128 + N if signal N ended it."""
-    return status if status >= 0 else BY_SIGNAL - status
+    if status >= 0:
+        return status
+    return BY_SIGNAL - status
 
 
 def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Callable[[], object] = bool) -> int:
@@ -143,7 +145,9 @@ def _waited(process: Process, seconds: float | None) -> int:
     """The status. What tells this process to end is raised in its main thread; another one looks for it."""
     if threading.current_thread() is threading.main_thread():
         return process.wait(seconds)
-    end = None if seconds is None else time.monotonic() + seconds
+    end = None
+    if seconds is not None:
+        end = time.monotonic() + seconds
     while end is None or time.monotonic() < end:
         with suppress(subprocess.TimeoutExpired):
             return process.wait(STEP_SECONDS if end is None else min(STEP_SECONDS, max(end - time.monotonic(), 0)))

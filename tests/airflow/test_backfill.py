@@ -105,7 +105,9 @@ def run_there(variables, *words):
 def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, example, run, variables):
     """fault.json is the answer: the hours from 18 on have violations, those before have none."""
     assert run(example("churn_baselines"), at(0)).state == "success"
-    first, last = _end_of(FIRST), "2024-03-05T01:00:00Z"  # the runs ten minutes after each hour
+    # the runs ten minutes after each hour
+    first = _end_of(FIRST)
+    last = "2024-03-05T01:00:00Z"
     words = ("--from-date", first, "--to-date", last, "--max-active-runs", "1", "--reprocess-behavior", "none")
     # before anything else writes to the database: SQLite refuses one of two that write at once
     run_there(variables, "dag-processor", "--num-runs", "1")
@@ -131,7 +133,9 @@ def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, 
 
 
 def _end_of(hour):
-    return "2024-03-05T00:00:00Z" if hour == 23 else f"2024-03-04T{hour + 1:02d}:00:00Z"
+    if hour == 23:
+        return "2024-03-05T00:00:00Z"
+    return f"2024-03-04T{hour + 1:02d}:00:00Z"
 
 
 def alone(churn: Path, hour: int) -> dict[str, str]:

@@ -42,7 +42,8 @@ LONG = "ä" * 300
 
 VECTOR = [1.0, nan, None]
 
-DAY, SEEN = date(2026, 1, 31), datetime(2026, 1, 31, 5)
+DAY = date(2026, 1, 31)
+SEEN = datetime(2026, 1, 31, 5)
 
 ROWS = [
     (30, 1.5, Decimal("9.99"), "1", "Ulm", "a", True, DAY, SEEN, VECTOR, {"a": "b"}, None),

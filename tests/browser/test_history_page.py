@@ -13,7 +13,8 @@ from tests.unit.reports.test_report import HOSTILE, put
 
 from spark_model_monitor.reports.history_page.command import Request, report_of
 
-WIDTH, HEIGHT = 1280, 720
+WIDTH = 1280
+HEIGHT = 720
 LEAST_CONTRAST = 4.5
 
 
@@ -47,7 +48,8 @@ def opened(chromium, file, *, width=WIDTH, height=HEIGHT, **context):
     """The page, with what the console and the net had to say of it."""
     with chromium.new_context(viewport={"width": width, "height": height}, **context) as shown:
         page = shown.new_page()
-        said, asked = [], []
+        said = []
+        asked = []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda fault: said.append(str(fault)))
         page.on("dialog", lambda dialog: said.append(dialog.message))
@@ -62,7 +64,8 @@ def opened(chromium, file, *, width=WIDTH, height=HEIGHT, **context):
 
 def test_the_first_screen_says_what_since_when_and_by_how_much(chromium, file):
     with opened(chromium, file) as page:
-        headline, card = page.get_by_role("heading", level=1), page.locator(".card").filter(has_text="charge").first
+        headline = page.get_by_role("heading", level=1)
+        card = page.locator(".card").filter(has_text="charge").first
         assert "In alert since 2026-03-04 20:00: 2 of 40 features changed." in headline.inner_text()
         assert card.locator("svg.overlay").bounding_box()["y"] < HEIGHT
         assert "since 2026-03-04 20:00, 10 of 30 windows" in card.inner_text()

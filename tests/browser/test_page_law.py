@@ -29,7 +29,7 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
-from spark_model_monitor.monitors.model_quality.page import page_of as page_of_quality
+from spark_model_monitor.monitors.model_quality.page import create_page as page_of_quality
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import page_of as page_of_comparison

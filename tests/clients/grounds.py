@@ -20,7 +20,8 @@ from typing import Any
 from tests.environments import ROOT, plugged_in, run
 
 PROGRAM = Path(__file__).with_name("grounds_run.py")
-BEGIN, END = "<!-- python -m tests.clients.grounds README.md -->\n", "<!-- grounds end here -->\n"
+BEGIN = "<!-- python -m tests.clients.grounds README.md -->\n"
+END = "<!-- grounds end here -->\n"
 HEAD = "| on | violated | files |\n|---|---|---|\n"
 SAME = "same bytes"
 
@@ -123,9 +124,13 @@ def _said(grounds: Sequence[Ground]) -> list[str]:
 def row(ground: Ground, found: dict[str, Any], reference: dict[str, Any]) -> str:
     """The ground's line of the table."""
     title = ground.title.format_map(found["versions"])
-    ours, theirs = found["documents"], reference["documents"]
+    ours = found["documents"]
+    theirs = reference["documents"]
     others = sorted({name.partition("/")[2] for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)})
-    files = f"{SAME} but {' and '.join(others)}" if others else SAME
+    if others:
+        files = f"{SAME} but {' and '.join(others)}"
+    else:
+        files = SAME
     return f"| {title} | {', '.join(found['violated'])} | {files} |\n"
 
 

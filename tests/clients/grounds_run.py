@@ -146,7 +146,8 @@ def results(over: Over) -> dict[str, Any]:
     assert times == 2, "the example makes a baseline and monitors"
     names = {"over": over}
     exec(compile(told, "README.md", "exec"), names)
-    baseline, findings = names["baseline"], names["findings"]
+    baseline = names["baseline"]
+    findings = names["findings"]
     files = {("baseline", *file) for file in baseline.files().items()} | {
         ("monitoring", *file) for file in findings.files().items()
     }

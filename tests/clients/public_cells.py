@@ -83,7 +83,8 @@ class Reader(ast.NodeVisitor):
             if isinstance(target, ast.Name):
                 self.names[target.id] = value
             elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-                held, key = self.names.get(target.value.id), self.value(target.slice)
+                held = self.names.get(target.value.id)
+                key = self.value(target.slice)
                 if isinstance(held, dict) and isinstance(key, str) and value is not UNKNOWN:
                     held[key] = value
 
@@ -108,7 +109,9 @@ class Reader(ast.NodeVisitor):
                 return self._mapping(node)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 value = self.value(operand)
-                return -value if isinstance(value, int | float) else UNKNOWN
+                if isinstance(value, int | float):
+                    return -value
+                return UNKNOWN
             case ast.Call():
                 return self._call(node)
             case _:
@@ -126,7 +129,10 @@ class Reader(ast.NodeVisitor):
         return found
 
     def _call(self, node: ast.Call) -> Any:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if isinstance(node.func, ast.Attribute):
+            name = node.func.attr
+        else:
+            name = getattr(node.func, "id", "")
         if isinstance(node.func, ast.Attribute):
             self.value(node.func.value)
         positional = [self.value(argument) for argument in node.args]
@@ -157,10 +163,12 @@ class Reader(ast.NodeVisitor):
         def of(*kinds: type) -> Any:
             return next((value for value in values if isinstance(value, kinds)), None)
 
-        data, bias = of(clarify.DataConfig), of(clarify.BiasConfig)
+        data = of(clarify.DataConfig)
+        bias = of(clarify.BiasConfig)
         if data is None:
             return
-        model, asked = of(clarify.ModelConfig), keywords.get("model_scores")
+        model = of(clarify.ModelConfig)
+        asked = keywords.get("model_scores")
         scores = of(clarify.ModelPredictedLabelConfig) or (asked if isinstance(asked, int | str) else None)
         listed = [each for value in values for each in (value if isinstance(value, list) else [value])]
         explained = [each for each in listed if isinstance(each, clarify.ExplainabilityConfig)]
@@ -233,7 +241,8 @@ def _shown(text: str) -> str:
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
     """The objects in a text that stand whole, one after another."""
-    opening, place = re.compile(r"""\{\s*(["'])"""), 0
+    opening = re.compile(r"""\{\s*(["'])""")
+    place = 0
     while opened := opening.search(text, place):
         read = _json_at if opened[1] == '"' else _python_at
         found = read(text, opened.start())

@@ -43,7 +43,8 @@ import spark_model_monitor.sagemaker as ours
 from spark_model_monitor.integrations.imports.notebook import changed, changes_of
 from spark_model_monitor.reports.outputs.printable import text_table
 
-EXAMPLES, PACKT = "aws/amazon-sagemaker-examples", "PacktPublishing"
+EXAMPLES = "aws/amazon-sagemaker-examples"
+PACKT = "PacktPublishing"
 NOTEBOOKS = (
     f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_introduction/sm-model_monitor_introduction.ipynb",
     f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_model_quality_monitoring/sm-model_monitor_model_quality_monitoring.ipynb",
@@ -235,7 +236,8 @@ def run(path: Path) -> list[Cell]:
     book = nbformat.from_dict(changed(notebook, changes))
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     for cell in code:
-        cell.outputs, cell.execution_count = [], None
+        cell.outputs = []
+        cell.execution_count = None
     with tempfile.TemporaryDirectory() as folder, account(Path(folder)) as environment:
         client = NotebookClient(
             book,

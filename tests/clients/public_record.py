@@ -47,7 +47,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.bias.measures import methods_of
+from spark_model_monitor.monitors.bias.measures import resolve_methods
 from spark_model_monitor.monitors.explainability.measures import require_in_scope
 from spark_model_monitor.reports.outputs.printable import text_table
 
@@ -59,8 +59,12 @@ DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
     "analysis": (BiasReport, AttributionReport),
     "config": (AnalysisConfig,),
 }
-SAME, OPENED, OF_IMAGES = "the same again", "records read", "answers to images read"
-REFUSED, OTHERWISE, ABSENT = "a sentence says what isn't done", "other JSON", "not there"
+SAME = "the same again"
+OPENED = "records read"
+OF_IMAGES = "answers to images read"
+REFUSED = "a sentence says what isn't done"
+OTHERWISE = "other JSON"
+ABSENT = "not there"
 OUTCOMES = (OTHERWISE, REFUSED, SAME, OPENED, OF_IMAGES)
 """From the worst on: what becomes of a cell is the worst of what stands in it."""
 
@@ -93,13 +97,17 @@ class Entry:
     @property
     def place(self) -> str:
         """The path, and the cell."""
-        return self.path if self.cell is None else f"{self.path}::{self.cell}"
+        if self.cell is None:
+            return self.path
+        return f"{self.path}::{self.cell}"
 
     def content(self, clones: Path, path: str = "") -> bytes | None:
         """The bytes of the file, or of another one at the commit; None where there is no clone."""
         asked = ["git", "-C", str(clones / self.repository), "cat-file", "blob", f"{self.commit}:{path or self.path}"]
         found = subprocess.run(asked, capture_output=True, check=False)
-        return found.stdout if found.returncode == 0 else None
+        if found.returncode == 0:
+            return found.stdout
+        return None
 
     def documents(self, content: bytes) -> list[bytes]:
         """What the file, or the cell of it, has of the kind.
@@ -111,12 +119,15 @@ class Entry:
         if self.cell is None:
             return [_json(each) for each in configurations_in([], content.decode())]
         code = [each for each in json.loads(content)["cells"] if each["cell_type"] == "code"]
-        cell, texts = code[self.cell], ["".join(each["source"]) for each in code]
+        cell = code[self.cell]
+        texts = ["".join(each["source"]) for each in code]
         if self.kind == "config":
             found = logged_in(cell) or configurations_in(texts[: self.cell], texts[self.cell])
             return [_json(each) for each in found]
         printed = [_json(each) for each in documents_in(cell, self.kind)]
-        return [b"\n".join(printed)] if self.kind in ("capture", "merged") else printed
+        if self.kind in ("capture", "merged"):
+            return [b"\n".join(printed)]
+        return printed
 
 
 def _json(document: object) -> bytes:
@@ -141,7 +152,9 @@ def outcome_of(entry: Entry, content: bytes) -> tuple[str, str]:
 
 def _read(kind: str, content: bytes) -> tuple[str, str]:
     try:
-        return _records(content, kind) if kind in ("capture", "merged") else _document(kind, content)
+        if kind in ("capture", "merged"):
+            return _records(content, kind)
+        return _document(kind, content)
     except MonitorError as error:
         return REFUSED, str(error)
 
@@ -171,16 +184,20 @@ def _require_done(config: AnalysisConfig) -> None:
     if explains:
         require_in_scope(config, config.FILE_NAME)
     if not explains or (methods and (methods.pre_training_bias or methods.post_training_bias)):
-        methods_of(config, has_predictions=True, where=config.FILE_NAME)
+        resolve_methods(config, has_predictions=True, where=config.FILE_NAME)
 
 
 def _version(content: dict[str, object]) -> str:
     """Which container wrote the file, as far as its members tell."""
     text = json.dumps(content)
     if "features" in content and "dataset" in content:
-        return "2024 or later" if "approximate_num_distinct_values" in text else "before 2024"
+        if "approximate_num_distinct_values" in text:
+            return "2024 or later"
+        return "before 2024"
     if "post_training_bias_metrics" in content:
-        return "2022 or later" if '"GE"' in text else "2021"
+        if '"GE"' in text:
+            return "2022 or later"
+        return "2021"
     if "enable_comparisons" in text:
         return "2019"
     return ""
@@ -246,7 +263,11 @@ def main(clones: str, *parts: str) -> int:
         if parts and not any(part in f"{entry.repository}/{entry.path}" for part in parts):
             continue
         content = entry.content(Path(clones))
-        outcome, said = (ABSENT, "") if content is None else outcome_of(entry, content)
+        if content is None:
+            outcome = ABSENT
+            said = ""
+        else:
+            outcome, said = outcome_of(entry, content)
         counts.setdefault(f"{entry.kind}{' of code or a cell' if entry.is_part else ''}", Counter())[outcome] += 1
         if content is not None:
             repositories.add(entry.repository)

@@ -13,7 +13,9 @@ from uuid import uuid4
 import boto3
 from sagemaker.transformer import Transformer
 
-ID, TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
+ID = "SageMakerInferenceId"
+TIME = "SageMakerInferenceTime"
+OUTPUT = "SageMakerOutput"
 
 
 def place_of(uri):
@@ -42,7 +44,8 @@ def put_together(asked, said, content_type, joins, event):
 
 
 def transform(self, data, content_type=None, join_source=None, batch_data_capture_config=None, **_):
-    client, now = boto3.client("s3"), datetime.now(timezone.utc)
+    client = boto3.client("s3")
+    now = datetime.now(timezone.utc)
     bucket, prefix = place_of(data)
     output = (self.output_path or f"s3://{bucket}/transform-output").rstrip("/")
     capture = batch_data_capture_config
@@ -52,7 +55,10 @@ def transform(self, data, content_type=None, join_source=None, batch_data_captur
         body = client.get_object(Bucket=bucket, Key=each["Key"])["Body"].read().decode()
         said = answer(body, content_type)
         is_whole = content_type == "application/json"
-        pairs = [(body, said)] if is_whole else zip(filter(None, body.splitlines()), said.splitlines(), strict=True)
+        if is_whole:
+            pairs = [(body, said)]
+        else:
+            pairs = zip(filter(None, body.splitlines()), said.splitlines(), strict=True)
         rows = [
             put_together(
                 *pair, content_type, join_source, [str(uuid4()), f"{now:%Y-%m-%dT%H:%M:%SZ}"] if with_ids else []

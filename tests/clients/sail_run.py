@@ -62,7 +62,8 @@ CALLS = pd.DataFrame(
 
 def all_files(calls, later):
     """Of a baseline and a monitoring run of model quality and of bias."""
-    quality, bias = ModelQualityMonitor(PLAN), BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(BIAS)))
+    quality = ModelQualityMonitor(PLAN)
+    bias = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(BIAS)))
     files = []
     for monitor, data, others in (
         (quality, *(outcomes(frame, PLAN, **COLUMNS) for frame in (calls, later))),

@@ -17,7 +17,9 @@ from sagemaker.clarify import (
 
 
 def config(data, bias, predicted, *segments):
-    label = ModelPredictedLabelConfig(**predicted) if predicted is not None else None
+    label = None
+    if predicted is not None:
+        label = ModelPredictedLabelConfig(**predicted)
     parts = [SegmentationConfig(**each) for each in segments] or None
     asked = DataConfig(**data, segmentation_config=parts)
     return _AnalysisConfigGenerator.bias(asked, BiasConfig(**bias), None, label, "all", ["DI", "RD"])

@@ -12,7 +12,7 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import loaded
+from spark_model_monitor.monitors.predictors.loading import load_model
 
 TRAINED = """
 import json, pickle
@@ -64,11 +64,11 @@ def test_an_old_model_is_a_sentence_whose_way_makes_a_model_with_the_same_scores
     pytest.importorskip("xgboost", reason="xgboost-cpu is not installed")
     folder, scores = old
     with pytest.raises(BadConfiguration, match=way):
-        loaded(model_at(folder / name))
+        load_model(model_at(folder / name))
 
     if name == "pickled.bst":
         ran(plugged_in("xgboost-0.90"), UNPICKLED, folder)
     ran(plugged_in("xgboost-1.7"), CONVERTED.format("model.bst" if name == "pickled.bst" else name), folder)
 
     rows = pd.DataFrame({"f0": np.arange(80.0), "f1": np.arange(80.0) % 7})
-    assert loaded(model_at(folder / "model.json"))(rows) == pytest.approx(scores, abs=1e-6)
+    assert load_model(model_at(folder / "model.json"))(rows) == pytest.approx(scores, abs=1e-6)

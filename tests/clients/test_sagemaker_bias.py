@@ -45,7 +45,8 @@ CALLS = {
 @pytest.fixture(scope="module")
 def theirs(sdk_python, tmp_path_factory):
     quiet = {"SAGEMAKER_SUPPRESS_V2_WARNING": "1", "HOME": str(tmp_path_factory.mktemp("home")), "LC_ALL": "C.UTF-8"}
-    command, calls = [str(sdk_python), str(WRITER)], json.dumps(list(CALLS.values()))
+    command = [str(sdk_python), str(WRITER)]
+    calls = json.dumps(list(CALLS.values()))
     done = subprocess.run(command, input=calls, env=quiet, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return dict(zip(CALLS, json.loads(done.stdout.splitlines()[-1]), strict=True))
@@ -54,7 +55,9 @@ def theirs(sdk_python, tmp_path_factory):
 @pytest.mark.parametrize("name", CALLS)
 def test_a_configuration_is_the_sdks(theirs, name):
     data, bias, predicted, *segments = CALLS[name]
-    label = None if predicted is None else ModelPredictedLabelConfig(**predicted)
+    label = None
+    if predicted is not None:
+        label = ModelPredictedLabelConfig(**predicted)
 
     ours = analysis_of(
         DataConfig(**data, segmentation_config=[SegmentationConfig(**each) for each in segments] or None),

@@ -33,7 +33,8 @@ def outcomes(skill, seed):
 @pytest.fixture(scope="module")
 def documents():
     """A baseline's statistics and constraints, and the violations of a worse window."""
-    before, after = outcomes(0.9, 1), outcomes(0.6, 2)
+    before = outcomes(0.9, 1)
+    after = outcomes(0.6, 2)
     statistics, constraints, _ = MONITOR.documents(before, MONITOR.metrics(before))
     checked = MONITOR.judge(
         Sample(after, MONITOR.metrics(after)), MONITOR.stored_baseline(constraints, None, before)

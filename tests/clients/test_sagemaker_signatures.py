@@ -77,7 +77,8 @@ def test_every_public_method_has_the_sdks_signature(theirs, ours, name):
 
 
 def test_every_public_method_has_the_signature_of_version_3(plugged_in, ours, tmp_path):
-    python, quiet = plugged_in("sagemaker-3"), {"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    python = plugged_in("sagemaker-3")
+    quiet = {"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     theirs = signatures(python, "sagemaker.core.model_monitor", quiet)
     theirs |= signatures(python, "sagemaker.core.clarify", quiet, CLASSES_OF_CLARIFY)
     execution = theirs.pop(RESOURCE)

@@ -42,7 +42,10 @@ class Submitter:
 
     def start(self, job: str, *words: str, folder: Path | None = None) -> subprocess.Popen[str]:
         """The job's process, which leads a session of its own. folder: where it runs, if not in `self.folder`."""
-        pythons = {"PYSPARK_PYTHON": str(self.python), "PYSPARK_DRIVER_PYTHON": sys.executable} if self.python else {}
+        if self.python:
+            pythons = {"PYSPARK_PYTHON": str(self.python), "PYSPARK_DRIVER_PYTHON": sys.executable}
+        else:
+            pythons = {}
         with (self.folder / "log").open("w") as log:
             process = subprocess.Popen(
                 [str(ROOT / "spark-submit.sh"), *self.options, job, *words],

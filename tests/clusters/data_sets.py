@@ -7,10 +7,13 @@ from pathlib import Path
 
 from tests.spark.merging.records import captured, label, write_captures, write_labels
 
-COLUMNS, FILES, ROWS_OF_A_FILE = 200, 24, 60
+COLUMNS = 200
+FILES = 24
+ROWS_OF_A_FILE = 60
 """4,800 states of each kind: more than the driver adds by itself (`profiling.scan.STATES_ON_THE_DRIVER`)."""
 
-HOURS, RECORDS_OF_AN_HOUR = 12, 400
+HOURS = 12
+RECORDS_OF_AN_HOUR = 400
 
 
 def wide_table(folder: Path, rows: int = ROWS_OF_A_FILE) -> Path:

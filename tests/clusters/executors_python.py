@@ -17,7 +17,8 @@ def make_environment(folder: Path) -> Path:
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
     [libraries] = folder.glob("lib/python*/site-packages")
     for file in (file for name in LIBRARIES for file in distribution(name).files or ()):
-        is_program, is_test = file.parts[0] == "..", file.parts[1:2] == ("tests",)
+        is_program = file.parts[0] == ".."
+        is_test = file.parts[1:2] == ("tests",)
         if not (is_program or is_test):  # compiled modules too: it takes an executor seconds
             (libraries / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.locate(), libraries / file)

@@ -21,7 +21,8 @@ SECONDS = 180
 """Within which a master, an executor or a stage is there; on an idle machine they take 2 to 10 s."""
 
 WORKERS = 2
-CORES, MEMORY = "1", "1g"
+CORES = "1"
+MEMORY = "1g"
 """Of each worker."""
 
 T = TypeVar("T")

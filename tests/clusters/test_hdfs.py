@@ -76,8 +76,11 @@ class Calls:
     """The calls that storages make of HDFS. at: from which one on none gets through."""
 
     def __init__(self, monkeypatch):
-        self.count, self.at = 0, None
-        calls, made, replace = self, HadoopStorage.__init__, HadoopStorage._replace
+        self.count = 0
+        self.at = None
+        calls = self
+        made = HadoopStorage.__init__
+        replace = HadoopStorage._replace
 
         def init(storage, gateway, configuration, file_system):
             made(storage, gateway, configuration, file_system)
@@ -98,7 +101,8 @@ class Counted:
     """A file system of Hadoop whose calls are counted."""
 
     def __init__(self, file_system, calls):
-        self._file_system, self._calls = file_system, calls
+        self._file_system = file_system
+        self._calls = calls
 
     def __getattr__(self, name):
         method = getattr(self._file_system, name)
@@ -115,15 +119,20 @@ class Trials:
     """A baseline's tries at one output, each of which begins with what was there before: that of less data."""
 
     def __init__(self, top, spark, jobs, calls):
-        self.storage, self.spark, self.jobs, self.calls = storage_of(top, spark), spark, jobs, calls
-        self.top, self.out = top, f"{top}/out"
+        self.storage = storage_of(top, spark)
+        self.spark = spark
+        self.jobs = jobs
+        self.calls = calls
+        self.top = top
+        self.out = f"{top}/out"
         self._table(traffic.PEOPLE[:3000].rpartition("\n")[0] + "\n")
         self._run()
         self.before = self._files()
         self._table(traffic.PEOPLE)
         calls.count = 0
         self._run()
-        self.quiet, self.count = self._files(), calls.count
+        self.quiet = self._files()
+        self.count = calls.count
         assert self.quiet != self.before, "else nothing would show"
 
     def _table(self, content):
@@ -135,7 +144,8 @@ class Trials:
 
     def _files(self):
         """Every file of the output, hidden ones included."""
-        files, found = self.storage._file_system.listFiles(self.storage._path(self.out), True), {}
+        files = self.storage._file_system.listFiles(self.storage._path(self.out), True)
+        found = {}
         while files.hasNext():
             path = str(files.next().getPath().toString())
             found[path.removeprefix(f"{self.out}/")] = self.storage.read(path)
@@ -146,13 +156,15 @@ class Trials:
         self.storage.delete(self.out)
         for name, content in self.before.items():
             self.storage.write(f"{self.out}/{name}", content)
-        self.calls.count, self.calls.at = 0, at
+        self.calls.count = 0
+        self.calls.at = at
         with suppress(Killed):
             self.jobs("baseline", *traffic.baseline_flags(self.top, "out"))
         self.calls.at = None
         wrong = []
         with opened_by(self.spark):
-            run, found = current_run(self.out), self._files()
+            run = current_run(self.out)
+            found = self._files()
         here = {name: content for name, content in found.items() if name.startswith(f"_runs/{run.run_id}/")}
         if not any(here == {name: each.get(name) for name in here} for each in (self.before, self.quiet)):
             wrong.append("the run that counts is not whole")

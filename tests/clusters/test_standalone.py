@@ -85,7 +85,8 @@ def undisturbed(inputs):
         if case.after:
             running(case.after)
         if case.job not in done:
-            output, events = inputs / f"{case.job}-undisturbed", EventLog(inputs / f"{case.job}-events")
+            output = inputs / f"{case.job}-undisturbed"
+            events = EventLog(inputs / f"{case.job}-events")
             jobs = Submitter(inputs, (*on_standalone("local[2]"), *events.options))
             jobs.run(case.job, *case.flags, "--output-path", str(output))
             done[case.job] = Undisturbed(output, events.stages())
@@ -108,7 +109,8 @@ def undisturbed(inputs):
 )
 def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, cluster, inputs, undisturbed, tmp_path):
     expected = undisturbed(case)
-    live, events = LiveApplication(free_port()), EventLog(tmp_path / "events")
+    live = LiveApplication(free_port())
+    events = EventLog(tmp_path / "events")
     number = expected.number_of(case, stage)
     process = submitter.start(
         *(case.job, *live.options, *events.options, *case.flags, "--output-path", str(tmp_path / "out")),
@@ -120,7 +122,8 @@ def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, clus
 
     assert process.returncode == 0, submitter.said()
     assert number in events.lost_in()
-    found, quiet = contents(tmp_path / "out"), contents(expected.output)
+    found = contents(tmp_path / "out")
+    quiet = contents(expected.output)
     assert (found.pop("_alerts.json", None) is None) == (quiet.pop("_alerts.json", None) is None)  # it says when it was
     assert found == quiet
 

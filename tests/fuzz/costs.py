@@ -44,7 +44,9 @@ def _odd_value(rng: random.Random) -> JsonValue:
         return [rng.random() for _ in range(rng.randrange(4))]
     if kind == 2:
         return None
-    return _odd_text(rng) if kind == 3 else rng.randrange(1_000)
+    if kind == 3:
+        return _odd_text(rng)
+    return rng.randrange(1_000)
 
 
 def make_document(seed: int, count: int) -> tuple[str, JsonFormat]:

@@ -57,7 +57,10 @@ def places(document: Any) -> list[tuple[Any, Any]]:
     found = []
     inside = [document]
     for one in inside:
-        keys = list(one) if isinstance(one, dict) else range(len(one))
+        if isinstance(one, dict):
+            keys = list(one)
+        else:
+            keys = range(len(one))
         found += [(one, key) for key in keys]
         inside += [one[key] for key in keys if isinstance(one[key], dict | list) and not isinstance(one[key], Twice)]
     return found
@@ -145,7 +148,8 @@ def damaged(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         found = places(document)
         payloads = [place for place in found if place[1] in ("data", "eventId", "inferenceTime", "encoding")]
-        found = payloads if payloads and rng.random() < 0.6 else found
+        if payloads and rng.random() < 0.6:
+            found = payloads
         if found:
             rng.choice(OF_DOCUMENTS)(rng, *rng.choice(found))
     return document
@@ -186,7 +190,9 @@ BAD_BYTES = (
 
 def _cut(rng: random.Random, line: bytes) -> bytes:
     at = rng.randrange(len(line) + 1)
-    return line[:at] if rng.random() < 0.7 else line[at:]
+    if rng.random() < 0.7:
+        return line[:at]
+    return line[at:]
 
 
 def _doubled(rng: random.Random, line: bytes) -> bytes:
@@ -268,4 +274,6 @@ def file_of(lines: list[bytes], rng: random.Random) -> bytes:
         content += (
             b"" if kind < 0.005 and number else end * 3 if kind < 0.02 else end + b"  " + end if kind < 0.03 else end
         )
-    return bytes(content) if rng.random() < 0.8 else bytes(content).rstrip(b"\r\n")
+    if rng.random() < 0.8:
+        return bytes(content)
+    return bytes(content).rstrip(b"\r\n")

@@ -83,7 +83,8 @@ def seeds(seconds: float) -> Iterator[int]:
     if SEED is not None:
         yield int(SEED)
         return
-    end, seed = time.monotonic() + seconds, FIRST
+    end = time.monotonic() + seconds
+    seed = FIRST
     while seed < FIRST + WINDOWS and time.monotonic() < end:
         yield seed
         seed += 1
@@ -123,7 +124,10 @@ def found_in(window: Window, pieces: int, *, with_rows: bool) -> Found:
     with window.kind.read(engine, str(window.folder)) as dataset:
         scanned = window.kind.scanned(dataset)
         ledger = dataset.ledger(scanned.rows).to_json_dict()
-        rows = dataset.rows if window.kind.outcomes else dataset.rows.rows
+        if window.kind.outcomes:
+            rows = dataset.rows
+        else:
+            rows = dataset.rows.rows
         features = 3 if window.kind.outcomes else len(dataset.names)
         return Found(
             [row for batch in rows.batches() for row in rows_in(batch, features)] if with_rows else [],
@@ -163,7 +167,8 @@ def alone(window: Window, line: bytes, path: str) -> list[Any]:
 
 def hold(window: Window, tally: Tally) -> None:
     """Raises AssertionError if a window breaks the law."""
-    expected, became = [], Counter()
+    expected = []
+    became = Counter()
     lines = window.lines
     for line, path in lines:
         answer = window.kind.answer(line, path)
@@ -232,7 +237,8 @@ def differences(one: Any, other: Any, place: str) -> Iterator[str]:
             yield from differences(one[key], other[key], f"{place}.{key}")
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         if ".sketch.data[" in place:  # the values that a sketch holds, in the order in which they came
-            one, other = sorted(one), sorted(other)
+            one = sorted(one)
+            other = sorted(other)
         for number, pair in enumerate(zip(one, other, strict=True)):
             yield from differences(*pair, f"{place}[{number}]")
     elif not (

@@ -15,7 +15,9 @@ from spark_model_monitor.data.reading.paths import named_files
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import LocalStorage
 
-ORDINARY, SECRET, LINK = "a.csv.out", "secret.csv.out", "link"
+ORDINARY = "a.csv.out"
+SECRET = "secret.csv.out"
+LINK = "link"
 
 PIECES = (
     *("../", "..", "./", "/", "//", "\\", "..\\", "%2e%2e/", "~/", "{..,.}/", "*", "?", "\n", "\x00", "\u2028", " "),

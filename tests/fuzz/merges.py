@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,13 +130,17 @@ class Expected:
 
 def expected_captures(source: Source, decoder: Any, answer: Any, tally: Tally) -> tuple[list[tuple[str, str]], int]:
     """Key and text of every capture that is kept, and how many are refused or left out."""
-    kept, refused = [], 0
+    kept = []
+    refused = 0
     for line in source.lines:
         found = answer(line)
         tally.unclaimed += found == UNCLAIMED
         if found == UNCLAIMED:
             records = decoder(column_of([line]))
-            found = REFUSED if records.reasons[0] else [(records.keys[0].as_py(), None, None)]
+            if records.reasons[0]:
+                found = REFUSED
+            else:
+                found = [(records.keys[0].as_py(), None, None)]
         if isinstance(found, str):
             refused += 1
             continue
@@ -146,7 +151,9 @@ def expected_captures(source: Source, decoder: Any, answer: Any, tally: Tally) -
 
 def expected_labels(source: Source, tally: Tally, *, repairing: bool) -> tuple[dict[str, tuple[str, str]], int, int]:
     """The last label of every id, how many records there are, and how many of them are refused."""
-    truths, read, refused = {}, 0, 0
+    truths = {}
+    read = 0
+    refused = 0
     for line in source.lines:
         found = reference.ground_truth(line, repairing=repairing)
         tally.unclaimed += found == UNCLAIMED
@@ -218,16 +225,23 @@ def noted(tally: Tally, seed: int, counts: Counts, records: int, kept: int, more
 
 def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
     """Raises AssertionError unless every output of a transform is accounted for, and kept as the model wrote it."""
-    make = output_cells if encoding == "CSV" else lambda rng, count: of_documents(output, rng, count)
+    if encoding == "CSV":
+        make = output_cells
+    else:
+        make = partial(of_documents, output)
     source = of_seed(f"outputs-{encoding}", seed, make, folder)
     decoder = Outputs(encoding)
-    wanted, refused = [], 0
+    wanted = []
+    refused = 0
     for line in source.lines:
         answer = reference.transform_output(line, encoding)
         tally.unclaimed += answer == UNCLAIMED
         if answer == UNCLAIMED:
             records = decoder(column_of([line]))
-            answer = REFUSED if records.reasons[0] else [(records.keys[0].as_py(), data_of(records.opened[0].as_py()))]
+            if records.reasons[0]:
+                answer = REFUSED
+            else:
+                answer = [(records.keys[0].as_py(), data_of(records.opened[0].as_py()))]
         if isinstance(answer, str):
             refused += 1
         else:
@@ -237,9 +251,10 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
         kept = [row for batch in rows for row in batch.to_pylist() if row["key"] is not None]
         found = [(row["key"], data_of(row["text"])) for row in kept]
         for (key, data), (own, written) in zip(found, wanted, strict=True):
-            is_same = (
-                data == written if isinstance(written, str) else json.dumps(json.loads(data)) == json.dumps(written)
-            )
+            if isinstance(written, str):
+                is_same = data == written
+            else:
+                is_same = json.dumps(json.loads(data)) == json.dumps(written)
             assert key == own, f"in {pieces} pieces: {key!r} instead of {own!r}"
             assert is_same, f"in {pieces} pieces: {data!r} instead of {written!r}"
         assert sum(counts_in(rows).of(REFUSED_CAPTURES).values()) == refused

@@ -42,9 +42,13 @@ def rows_of(seed: int, count: int = ROWS) -> list[Row]:
     rng = random.Random(seed)
     found = []
     for _ in range(count):
-        n, x, w, y = rng.randint(18, 80), round(rng.gauss(5, 2), 3), rng.choice("FFM"), int(rng.random() < 0.4)
+        n = rng.randint(18, 80)
+        x = round(rng.gauss(5, 2), 3)
+        w = rng.choice("FFM")
+        y = int(rng.random() < 0.4)
         a = y if rng.random() < 0.85 else 1 - y
-        r, c = round(rng.gauss(50, 9), 2), rng.choice(("red", "green", "blue"))
+        r = round(rng.gauss(50, 9), 2)
+        c = rng.choice(("red", "green", "blue"))
         p = round(0.5 + (a - 0.5) * rng.random(), 3)
         found.append(
             {"n": n, "x": x, "w": w, "y": y, "a": a, "p": p, "r": r, "s": round(r + rng.gauss(0, 2), 2), "c": c}
@@ -108,8 +112,15 @@ def text_of(value: Any) -> str:
     """As a cell of CSV, in quotes where it needs them."""
     if isinstance(value, Twice):
         value = value[-1][1]
-    text = "" if value is None else value if isinstance(value, str) else json_of(value)
-    return '"{}"'.format(text.replace('"', '""')) if any(letter in text for letter in ',"\n\r') else text
+    if value is None:
+        text = ""
+    elif isinstance(value, str):
+        text = value
+    else:
+        text = json_of(value)
+    if any(letter in text for letter in ',"\n\r'):
+        return '"{}"'.format(text.replace('"', '""'))
+    return text
 
 
 def in_lines(lines: Sequence[bytes], header: bytes = b"") -> Made:
@@ -148,7 +159,9 @@ def _odd_object(rng: random.Random, row: Row) -> Row:
 
 def _odd_json_line(rng: random.Random, row: Row) -> bytes:
     line = line_of(_odd_object(rng, row), rng)
-    return damaged_bytes(line, rng) if rng.random() < 0.3 else line
+    if rng.random() < 0.3:
+        return damaged_bytes(line, rng)
+    return line
 
 
 def _odd_element(rng: random.Random, row: Row) -> bytes:
@@ -184,7 +197,10 @@ def captured(row: Row, output: str = "ap", label: str | None = None, encoding: s
     inputs = [name for name in row if name in ("n", "x", "w") or name not in NAMES]
     for half, mode, names in (("endpointInput", "INPUT", inputs), ("endpointOutput", "OUTPUT", output)):
         values = {name: row[name] for name in names if name in row}
-        text = ",".join(map(text_of, values.values())) if encoding == "CSV" else json_of(values)
+        if encoding == "CSV":
+            text = ",".join(map(text_of, values.values()))
+        else:
+            text = json_of(values)
         halves[half] = _half(text, mode, encoding)
     record: dict[str, Any] = {"captureData": halves}
     if label is not None:
@@ -216,9 +232,46 @@ def of_captures(name: str, **how: Any) -> Format:
             )
             return json_of(record).encode()
         line = line_of(damaged(record, rng), rng)
-        return damaged_bytes(line, rng) if rng.random() < 0.3 else line
+        if rng.random() < 0.3:
+            return damaged_bytes(line, rng)
+        return line
 
     return Format(name, lambda row: json_of(captured(row, **how)).encode(), odd, in_lines)
+
+
+def make_log_format(name: str, make_record: Callable[[Row], Row]) -> Format:
+    """The log of a model server, a record a line."""
+
+    def make_odd(rng: random.Random, row: Row) -> bytes:
+        if rng.random() < BY_CLASS:
+            return json_of(make_record(odd_of(row, rng))).encode()
+        line = line_of(damaged(make_record(row), rng), rng)
+        if rng.random() < 0.3:
+            return damaged_bytes(line, rng)
+        return line
+
+    return Format(name, lambda row: json_of(make_record(row)).encode(), make_odd, in_lines)
+
+
+def _bodies(row: Row) -> tuple[str, str]:
+    """The request and the answer of a row, as JSON."""
+    inputs = {name: value for name, value in row.items() if name in ("n", "x", "w") or name not in NAMES}
+    answers = {name: row[name] for name in "ap" if name in row}
+    return json_of(inputs, ascii_only=True), json_of(answers, ascii_only=True)
+
+
+def make_vertex_row(row: Row) -> Row:
+    request, answer = _bodies(row)
+    return {"request_id": "1", "logging_time": LOG_TIME, "request_payload": [request], "response_payload": [answer]}
+
+
+def make_inference_row(row: Row) -> Row:
+    request, answer = _bodies(row)
+    bodies = {"request": f'{{"dataframe_records":[{request}]}}', "response": f'{{"predictions":[{answer}]}}'}
+    return {"databricks_request_id": "1", "request_time": LOG_TIME, "status_code": 200, **bodies}
+
+
+LOG_TIME = "2026-11-01T10:00:00Z"
 
 
 def _odd_typed(rng: random.Random, row: Row) -> Row:
@@ -289,16 +342,16 @@ PROBLEMS = {
 MERGED = {
     problem: of_captures("merged", output="".join(answer), label=label) for problem, (label, answer) in PROBLEMS.items()
 }
-BIAS_FLAGS, SHAP_FLAGS = (
-    ("--analysis-type", "MODEL_BIAS"),
-    ("--analysis-type", "MODEL_EXPLAINABILITY", "--model", "odd_model:score"),
-)
+BIAS_FLAGS = ("--analysis-type", "MODEL_BIAS")
+SHAP_FLAGS = ("--analysis-type", "MODEL_EXPLAINABILITY", "--model", "odd_model:score")
 
 KINDS = (
     *(Kind("data", kind) for kind in TABLES),
     Kind("data", of_captures("capture")),
     Kind("data", of_captures("capture-json", encoding="JSON")),
     Kind("data", of_captures("merged", label="y")),
+    Kind("data", make_log_format("vertex", make_vertex_row)),
+    Kind("data", make_log_format("databricks", make_inference_row)),
     *(_quality(problem, *how, kind) for problem, how in PROBLEMS.items() for kind in TABLES),
     *(_quality(problem, *how, MERGED[problem], by_place=True) for problem, how in PROBLEMS.items()),
     *(Kind("bias", kind, BIAS_FLAGS, {**BIAS, "predicted_label": "a"}) for kind in TABLES),
@@ -339,7 +392,8 @@ class Ended:
 
 def run(kind: Kind, job: str, content: bytes, folder: Path, *flags: str) -> Ended:
     """A job over one file, in this process."""
-    source, output = folder / f"window.{kind.format.name}", folder / job
+    source = folder / f"window.{kind.format.name}"
+    output = folder / job
     source.write_bytes(content)
     shutil.rmtree(output, ignore_errors=True)
     words = [
@@ -366,7 +420,10 @@ def run(kind: Kind, job: str, content: bytes, folder: Path, *flags: str) -> Ende
         os.chdir(before)
         logging.getLogger().removeHandler(handler)
     ledger = output / "ledger.json"
-    records = json.loads(ledger.read_text())["records"] if status == 0 else {}
+    if status == 0:
+        records = json.loads(ledger.read_text())["records"]
+    else:
+        records = {}
     files = {name: (output / name).read_bytes() for name in FILES if (output / name).exists()}
     return Ended(int(status), said.getvalue(), records, files)
 
@@ -375,7 +432,9 @@ class Law:
     """The law of a kind, in a folder of its own; its baseline and its quiet windows are made once."""
 
     def __init__(self, kind: Kind, folder: Path, *flags: str) -> None:
-        self.kind, self.folder, self.flags = kind, folder, flags
+        self.kind = kind
+        self.folder = folder
+        self.flags = flags
         (folder / "odd_model.py").write_text(MODEL)
         self.sound = [kind.format.sound(row) for row in rows_of(1)]
         self.quiet = {}
@@ -385,7 +444,10 @@ class Law:
 
     def run(self, job: str, records: Sequence[Any], *flags: str) -> Ended:
         content, read = self.kind.format.made(records)
-        known = ("--baseline", str(self.folder / "known")) if job == "monitor" else ()
+        if job == "monitor":
+            known = ("--baseline", str(self.folder / "known"))
+        else:
+            known = ()
         ended = run(self.kind, job, content, self.folder, *known, *self.flags, *flags)
         assert ended.status == 0, f"{job} ended with {ended.status}: {ended.said[-3000:]}"
         parts = sum(ended.records[name] for name in RESULTS) + ended.refused
@@ -407,7 +469,8 @@ class Law:
         records = self.window(seed)
         left = []
         for job in ("monitor", "baseline") if seed % 3 == 0 else ("monitor",):
-            ended, quiet = self.run(job, records), self.quiet[job]
+            ended = self.run(job, records)
+            quiet = self.quiet[job]
             left.append(ended)
             if ended.records["kept"] == quiet.records["kept"]:
                 for name in quiet.files:

@@ -33,7 +33,9 @@ LIBRARY = Path(__file__).parents[2] / "lib"
 METHODS = ("fullmatch", "match", "search", "findall", "finditer", "sub", "subn", "split")
 SECONDS_PER_LETTER = 1e-6  # 1 MB in a second of a core
 LEAST_SECONDS = 0.01  # below this, times are noise
-FAR_ABOVE, TRIES = 10, 3  # what takes a little too long is timed again
+# what takes a little too long is timed again
+FAR_ABOVE = 10
+TRIES = 3
 SIZES = (20, 40, 60, 80, 100, 300, 600, 3_000, 10_000)
 """Letters of a text, from few to many: a pattern that takes exponential time would not end at the larger ones."""
 UNITS = 6  # letters, and samples of what a repeat repeats, of which texts are made
@@ -163,12 +165,18 @@ def _patterns_of_call(
     source = ast.unparse(call.args[0])
     where = f"{module.name}, line {call.lineno}"
     try:
-        texts = patterns_by_source[source] if source in patterns_by_source else [module.computed(call.args[0])]
+        if source in patterns_by_source:
+            texts = patterns_by_source[source]
+        else:
+            texts = [module.computed(call.args[0])]
     except LookupError:
         raise LookupError(f"{where}: {source} is not made of constants alone; name its patterns in GIVEN") from None
     methods = METHODS[:3] if method == "compile" else (method,)
     for text in texts:
-        pattern = text if isinstance(text, re.Pattern) else re.compile(text, sum(flag_values))
+        if isinstance(text, re.Pattern):
+            pattern = text
+        else:
+            pattern = re.compile(text, sum(flag_values))
         yield UsedPattern(where, pattern, methods)
 
 
@@ -263,7 +271,9 @@ def _make_sample_node(
         return chr(argument)
     if operation in (sre_constants.IN, sre_constants.NOT_LITERAL, sre_constants.ANY):
         accepted = accepted_letters([(operation, argument)])
-        return rng.choice(accepted) if accepted else "a"
+        if accepted:
+            return rng.choice(accepted)
+        return "a"
     if operation in REPEATS:
         minimum, maximum, body = argument
         count = minimum + rng.choice((0, 0, 1)) * (maximum > minimum)
@@ -287,7 +297,10 @@ def accepted_letters(nodes: Sequence[Node], flags: int = 0) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         state = sre_parser.State()
-        state.flags = flags & ~re.TEMPLATE if hasattr(re, "TEMPLATE") else flags
+        if hasattr(re, "TEMPLATE"):
+            state.flags = flags & ~re.TEMPLATE
+        else:
+            state.flags = flags
         state.str = ""
         state.groupwidths = [None] * 100
         compiled = _compiled(nodes, state)
@@ -349,7 +362,10 @@ def _first_repeat(nodes: list[Node]) -> list[Node]:
 
 def measure_seconds(pattern: Pattern, method: str, text: str) -> float:
     """Seconds of a core that a pattern takes for a text."""
-    subject = text.encode("utf-8") if isinstance(pattern.pattern, bytes) else text
+    if isinstance(pattern.pattern, bytes):
+        subject = text.encode("utf-8")
+    else:
+        subject = text
     call = getattr(pattern, method)
     begin = time.process_time()
     if method in ("sub", "subn"):

@@ -20,13 +20,11 @@ from typing import Any
 
 MOST_LEVELS = 100
 
-REFUSED, OUTSIDE, SAMPLED_OUT, WITHOUT_DATA, UNCLAIMED = (
-    "refused",
-    "outside",
-    "sampled out",
-    "without data",
-    "unclaimed",
-)
+REFUSED = "refused"
+OUTSIDE = "outside"
+SAMPLED_OUT = "sampled out"
+WITHOUT_DATA = "without data"
+UNCLAIMED = "unclaimed"
 
 Row = tuple[Any, ...]
 Answer = "list[Row] | str"
@@ -56,7 +54,8 @@ def time_of(text: str) -> datetime | None:
     try:
         time = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
         if zone and zone != "Z":
-            hours, minutes = int(zone[1:3]), int(zone[4:])
+            hours = int(zone[1:3])
+            minutes = int(zone[4:])
             time -= timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
         return time + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
     except (ValueError, OverflowError):
@@ -95,7 +94,9 @@ def parsed(text: str, **options: Any) -> Any:
 
 def whole(digits: str) -> int | str:
     """A whole number; one that is longer than Python reads is its digits."""
-    return int(digits) if len(digits) <= 4_300 else digits
+    if len(digits) <= 4_300:
+        return int(digits)
+    return digits
 
 
 def object_in(document: Any, name: str) -> dict[str, Any] | None:
@@ -177,9 +178,17 @@ def _halves(document: Any, names: tuple[str, ...]) -> dict[str, tuple[str, str |
 
 def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
     """Data and encoding; BASE64 of CSV or JSON, by its content type, is what it stands for (M13)."""
-    data, called = text_of(half["data"]), None if encoding is None else text_of(encoding).upper()
+    data = text_of(half["data"])
+    called = None
+    if encoding is not None:
+        called = text_of(encoding).upper()
     content_type = text_of(half.get("observedContentType")).split(";")[0].upper()
-    inner = "CSV" if "CSV" in content_type else "JSON" if "JSON" in content_type else None
+    if "CSV" in content_type:
+        inner = "CSV"
+    elif "JSON" in content_type:
+        inner = "JSON"
+    else:
+        inner = None
     if called != "BASE64" or inner is None:
         return data, called
     try:
@@ -224,7 +233,10 @@ def _rows_of_json(data: str) -> list[list[tuple[str, str | None]]]:
     if text.startswith("["):
         found = parsed(text, object_pairs_hook=Pairs)
         if found and not any(isinstance(one, Pairs) for one in found):
-            rows = found if all(type(one) is list for one in found) else [found]
+            if all(type(one) is list for one in found):
+                rows = found
+            else:
+                rows = [found]
             found = [Pairs(("", value) for value in row) for row in rows]
     else:
         found = _objects_on_lines(text)
@@ -236,7 +248,9 @@ def _rows_of_json(data: str) -> list[list[tuple[str, str | None]]]:
 
 
 def _objects_on_lines(text: str) -> list[Any]:
-    decoder, found, at = json.JSONDecoder(object_pairs_hook=Pairs), [], 0
+    decoder = json.JSONDecoder(object_pairs_hook=Pairs)
+    found = []
+    at = 0
     while at < len(text):
         try:
             one, end = decoder.raw_decode(text, at)
@@ -274,7 +288,9 @@ def _half(members: dict[str, Any], name: str, default: str | None = None) -> tup
         return None
     if not isinstance(half, dict):
         raise Odd(REFUSED)
-    return None if half.get("data") is None else _opened(half, half.get("encoding", default))
+    if half.get("data") is None:
+        return None
+    return _opened(half, half.get("encoding", default))
 
 
 def _require_known(half: tuple[str, str | None]) -> str:
@@ -292,7 +308,9 @@ def _require_known(half: tuple[str, str | None]) -> str:
 def label_of(text: str | None) -> str | None:
     """A label or a prediction without blanks around it; None where it is missing."""
     stripped = None if text is None else text.strip()
-    return None if stripped in (None, "", "NaN", "nan") else stripped
+    if stripped in (None, "", "NaN", "nan"):
+        return None
+    return stripped
 
 
 def probability_of(text: str | None) -> float | None:
@@ -319,7 +337,9 @@ def _merged(line: bytes, path: str, asked: Asked, features: int | None) -> list[
         raise Odd(WITHOUT_DATA)
     captured = document["captureData"]
     halves = {name: _half(captured, name) for name in OUTPUTS}
-    request = None if features is None else _half(captured, "endpointInput")
+    request = None
+    if features is not None:
+        request = _half(captured, "endpointInput")
     output = halves[OUTPUTS[0]] or halves[OUTPUTS[1]]
     truth = _half(document, "groundTruthData", "CSV")
     found = [half for half in (request, output, truth) if half is not None]
@@ -351,7 +371,10 @@ def _rows_of_outcomes(data: list[str], features: int | None) -> list[Row]:
         if any(cell is None for row in rows for cell in row):
             raise Odd(REFUSED)
         return rows
-    inputs = requests[0] if requests else [row[:features] for row in outputs]
+    if requests:
+        inputs = requests[0]
+    else:
+        inputs = [row[:features] for row in outputs]
     if any(len(row) != features for row in inputs):
         raise Odd(REFUSED)
     return [(*row, label, found) for row, label, found in zip(inputs, labels, predictions, strict=True)]
@@ -405,7 +428,9 @@ def json_object(line: bytes) -> Any:
     if not isinstance(found, dict) or levels_of(line.decode()) > MOST_LEVELS:
         return REFUSED
     # Most records have a number or a text there, so this one is of another shape
-    return UNCLAIMED if any(isinstance(value, list) for value in found.values()) else [(found,)]
+    if any(isinstance(value, list) for value in found.values()):
+        return UNCLAIMED
+    return [(found,)]
 
 
 def levels_of(line: str) -> int:
@@ -425,7 +450,8 @@ def _joinable(line: bytes) -> list[Row]:
     found = parsed(line.decode(), parse_float=Number, parse_int=Number)
     if not isinstance(found, dict):
         raise Odd(REFUSED)
-    captured, event = found.get("captureData"), found.get("eventMetadata")
+    captured = found.get("captureData")
+    event = found.get("eventMetadata")
     if not isinstance(captured, dict) or not isinstance(event, dict | None):
         raise Odd(REFUSED)
     if not isinstance(captured.get("endpointOutput"), dict | None):
@@ -446,7 +472,11 @@ class Number(str):
 def _id(value: Any) -> str | None:
     if isinstance(value, dict | list):
         raise Odd(UNCLAIMED)
-    return value if value is None else str(value) if isinstance(value, str) else json.dumps(value)
+    if value is None:
+        return value
+    if isinstance(value, str):
+        return str(value)
+    return json.dumps(value)
 
 
 def ground_truth(line: bytes, *, repairing: bool) -> Any:
@@ -472,7 +502,8 @@ def _label(value: Any) -> Row:
     event_id = (event or {}).get("eventId")
     if truth is None or event_id in (None, ""):
         raise Odd(REFUSED)
-    data, encoding = truth.get("data"), truth.get("encoding") or "CSV"
+    data = truth.get("data")
+    encoding = truth.get("encoding") or "CSV"
     if isinstance(encoding, Number) and not float(encoding):
         encoding = "CSV"  # 0.0 says as little as 0
     encoding = str(encoding)

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.timeout(SECONDS + 300)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_no_record_ends_a_window(kind, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
-    law, windows = Law(kind, tmp_path, "--engine", "local"), 0
+    law = Law(kind, tmp_path, "--engine", "local")
+    windows = 0
     for seed in seeds(SECONDS * SHARE):
         try:
             law.hold(seed)

@@ -55,7 +55,8 @@ def written(lines: list[bytes], header_lines: int, files: int, folder: Path, *, 
     place.mkdir(parents=True, exist_ok=True)
     for old in place.iterdir():
         old.unlink()
-    rest, header = lines[header_lines:], lines[:header_lines]
+    rest = lines[header_lines:]
+    header = lines[:header_lines]
     for number in range(files):
         some = [*header, *rest[number::files]]
         ends = [b"".join(line + b"\n" for line in part) for part in (some[:1], some[1:])]
@@ -111,10 +112,8 @@ def require_values(kind, dataset, claimed, answers):
         there = Counter(row[0] for row in found["a"].collect())
     else:
         features = 3 if kind.outcomes else len(dataset.names)
-        wanted, there = (
-            claimed,
-            Counter(tuple(row) for row in kept.select([f"c{at}" for at in range(features)]).collect()),
-        )
+        wanted = claimed
+        there = Counter(tuple(row) for row in kept.select([f"c{at}" for at in range(features)]).collect())
     assert not wanted - there, f"not found: {next(iter(wanted - there))!r}"
     if UNCLAIMED not in answers and kind is not OBJECTS:
         assert there == wanted, f"nobody's: {next(iter(there - wanted))!r}"

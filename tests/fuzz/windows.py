@@ -31,7 +31,8 @@ from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemT
 
 NAMES = ("p", "a", "b")
 HOUR = "2022/04/18/00"
-START, END = datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc)
+START = datetime(2022, 4, 18, tzinfo=timezone.utc)
+END = datetime(2022, 4, 18, 1, tzinfo=timezone.utc)
 TIMES = Times(START, END)
 
 TEXTS = ("basic", "gold", "", "31", "0.5", "-7", "Zürich", "\U0001f600", '"a, b"', '"say ""so"""', "1e3", " x ", "a b")
@@ -47,7 +48,11 @@ def half(data: Any, mode: str, encoding: str = "CSV") -> dict[str, Any]:
 
 def event(rng: random.Random) -> dict[str, Any]:
     minute = rng.randrange(-20, 80)
-    hour, minute = (23, 60 + minute) if minute < 0 else divmod(minute, 60)
+    if minute < 0:
+        hour = 23
+        minute = 60 + minute
+    else:
+        hour, minute = divmod(minute, 60)
     day = 17 if hour == 23 else 18
     time = f"2022-04-{day}T{hour:02d}:{minute:02d}:{rng.randrange(60):02d}" + rng.choice(
         ("Z", "Z", ".25Z", "+00:00", "")
@@ -81,7 +86,9 @@ def captured(rng: random.Random, encoding: str = "CSV") -> dict[str, Any]:
 
 def _payload(rng: random.Random, objects: list[dict[str, Any]]) -> str:
     texts = [json.dumps(one, ensure_ascii=False) for one in objects]
-    return "\n".join(texts) if rng.random() < 0.5 else f"[{','.join(texts)}]"
+    if rng.random() < 0.5:
+        return "\n".join(texts)
+    return f"[{','.join(texts)}]"
 
 
 def merged(rng: random.Random) -> dict[str, Any]:
@@ -151,11 +158,9 @@ class Kind:
     header_lines: int = 0
 
     def scanned(self, dataset: Any) -> Any:
-        return (
-            ModelQualityMonitor(PLAN).scan(PLAN, dataset, None)
-            if self.outcomes
-            else profiled(QUALITY.measures(), dataset, None)
-        )
+        if self.outcomes:
+            return ModelQualityMonitor(PLAN).scan(PLAN, dataset, None)
+        return profiled(QUALITY.measures(), dataset, None)
 
     def documents(self, state: Any) -> list[Any]:
         """Those that a job would write of it, or why there are none: labels that no prediction has, say."""

@@ -123,7 +123,8 @@ def test_the_default_stays_within_the_sketches_bound_of_the_service(golden, base
         assert mine["inferred_type"] == other["inferred_type"]
         if "numerical_statistics" not in other:
             continue
-        mine, other = mine["numerical_statistics"], other["numerical_statistics"]
+        mine = mine["numerical_statistics"]
+        other = other["numerical_statistics"]
         for name in ("min", "max", "approximate_num_distinct_values"):
             assert mine[name] == other[name]
         assert mine["mean"] == pytest.approx(other["mean"], rel=1e-12)

@@ -79,7 +79,8 @@ def test_the_baseline_is_the_services(golden, adult):
 
     for part in ("post_training_bias_metrics", "pre_training_bias_metrics"):
         assert found[part]["label_value_or_threshold"] == real[part]["label_value_or_threshold"]
-        mine, theirs = metrics_in(found, part, "Sex")["0"], metrics_in(real, part, "Sex")["0"]
+        mine = metrics_in(found, part, "Sex")["0"]
+        theirs = metrics_in(real, part, "Sex")["0"]
         assert mine == approximately(theirs)
         assert list(mine) == list(theirs)
     assert (adult / "message").read_text() == "Completed: Job completed successfully with no violations.\n"
@@ -169,9 +170,11 @@ def analysed(engine, folder, case, source):
     """What the baselining job makes of a case's table."""
     config = {key: value for key, value in case["config"].items() if key != "feature_columns" and value is not None}
     table = source / case["csv"]
-    data, kind = folder / "data.csv", "text/csv"
+    data = folder / "data.csv"
+    kind = "text/csv"
     if case["read_as_strings"]:
-        data, kind = folder / "data.parquet", "application/x-parquet"
+        data = folder / "data.parquet"
+        kind = "application/x-parquet"
         pd.read_csv(table, dtype=str).to_parquet(data)
     else:
         shutil.copy(table, data)

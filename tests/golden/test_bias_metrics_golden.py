@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.documents.clarify import BiasReport, BiasViolations
-from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, analysis_of, performance_of
+from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, analyse_contingency, compute_performance
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from spark_model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
@@ -44,7 +44,7 @@ def plan_of(config, *, untyped):
 def analysed(golden, case):
     rows = rows_of(golden / "bias-oracle" / "synthetic" / case["csv"])
     plan = plan_of(case["config"], untyped=not case["read_as_strings"])
-    return analysis_of(counted(rows, plan), plan)
+    return analyse_contingency(counted(rows, plan), plan)
 
 
 def told(name, value, error):
@@ -89,7 +89,7 @@ def test_the_models_performance_is_that_of_smclarify(golden, case):
     everyone = analysed(golden, case).groups[0].counts.all
 
     for (name, value), theirs in zip(
-        performance_of(everyone).items(), expected["model_performance_metrics"], strict=True
+        compute_performance(everyone).items(), expected["model_performance_metrics"], strict=True
     ):
         assert (name, PERFORMANCE[name]) == (theirs["name"], theirs["description"])
         assert value == pytest.approx(float(str(theirs["value"]).replace("Infinity", "inf")))
@@ -105,7 +105,7 @@ def adult(golden, name):
         "Age",
         untyped_texts=True,
     )
-    analysis = analysis_of(counted(rows_of(golden / "bias-oracle" / "adult" / name), plan), plan)
+    analysis = analyse_contingency(counted(rows_of(golden / "bias-oracle" / "adult" / name), plan), plan)
     [group] = analysis.groups
     return analysis, {metric.name: metric.value for metric in group.metrics if metric.name != "FT"}
 
@@ -182,7 +182,7 @@ def test_a_threshold_is_matched_by_its_lower_end(golden):
     )
     counts = counted([row for row in rows if int(row["Age"]) < 70], plan)
 
-    analysis = analysis_of(counts, plan)
+    analysis = analyse_contingency(counts, plan)
 
     age = analysis.groups[1]
     assert age.choice.shown == "(40, 68]"

@@ -45,7 +45,9 @@ def profile_of(names: list[str], rows: list[list[str]]) -> Profile:
 def feature_of(name: str, cells: tuple[str, ...]) -> FeatureProfile:
     texts = pa.array([cell or None for cell in cells], pa.string())
     kinds = classify(texts, accept_exponents=False)
-    moments, kll, frequencies = MomentsBuilder(), KllBuilder(), FrequenciesBuilder()
+    moments = MomentsBuilder()
+    kll = KllBuilder()
+    frequencies = FrequenciesBuilder()
     kll.update(moments.update(parse_numbers(texts, kinds)))
     counts = texts.drop_null().value_counts()
     frequencies.update(counts.field("values"), counts.field("counts").to_numpy())
@@ -178,7 +180,8 @@ def test_every_text_that_was_found_is_the_one_made_of_its_numbers(golden):
     compared = set()
     for line in (golden / "messages.jsonl").read_text().splitlines():
         found = json.loads(line)
-        check, text = found["check"], found["description"]
+        check = found["check"]
+        text = found["description"]
         obsolete = "obsolete" in found.get("era", "") and check not in OLD_WORDING_IN_USE
         if check not in FORMATTED or obsolete:
             continue

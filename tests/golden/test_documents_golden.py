@@ -55,7 +55,8 @@ def test_the_housing_statistics_say_what_the_file_says(golden):
     assert price.inferred_type is InferredType.FRACTIONAL
     assert price.numerical_statistics.mean == 614658.9799806821
     assert price.num_distinct == 5097
-    buckets, sketch = price.distribution.kll.buckets, price.distribution.kll.sketch
+    buckets = price.distribution.kll.buckets
+    sketch = price.distribution.kll.sketch
     assert len(buckets) == 10
     assert sum(bucket.count for bucket in buckets) == 23432
     assert (sketch.parameters.c, sketch.parameters.k) == (0.64, 2048.0)

@@ -134,7 +134,8 @@ def test_numeric_robust_distances_at_a_level_are_those_of_the_vectors(case, key,
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in vectors("numeric")])
 def test_histograms_and_deciles_are_those_of_the_vectors(case):
-    sides, expected = sides_of(case), case["intermediate"]
+    sides = sides_of(case)
+    expected = case["intermediate"]
     histograms = [*map(Histogram.of_numbers, sides)]
     baseline, current = (side.step_cdf() for side in sides)
 
@@ -175,7 +176,10 @@ def test_categorical_robust_distances_at_a_level_are_those_of_the_vectors(case, 
 def test_chi_squared_is_what_deequ_printed(case, key, expected):
     comparison = compare_categorical(case["baseline"], case["window"], method="ChiSquared")
 
-    found = comparison.statistic if key == "chi_square_deequ_statistic" else comparison.distance
+    if key == "chi_square_deequ_statistic":
+        found = comparison.statistic
+    else:
+        found = comparison.distance
     assert found is None if expected == "NaN" else found == close(expected)
 
 
@@ -206,7 +210,8 @@ def test_no_feature_of_churn_drifts_with_the_services_distance(churn):
 
 
 def test_labels_against_scores_of_churn_are_far_apart_only_if_all_values_count(churn):
-    labels, scores = churn[0][0], churn[1][0]
+    labels = churn[0][0]
+    scores = churn[1][0]
 
     lost = compare_numeric(labels, scores, method="Simple", ties=Ties.LOST)
     summed = compare_numeric(labels, scores)

@@ -82,7 +82,9 @@ class Case(NamedTuple):
         numbers = self.vector["expected"]
         if self.method == "wasserstein_normalised" and self.is_resampled:  # such items have a deviation of their own
             return float(numbers["wasserstein"] / np.std(self.cells("baseline")))
-        return None if numbers[self.key] == "NaN" else numbers[self.key]
+        if numbers[self.key] == "NaN":
+            return None
+        return numbers[self.key]
 
 
 CASES = [
@@ -146,7 +148,8 @@ def test_every_method_is_tried_on_every_vector():
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.feature) for case in CASES])
 def test_the_job_gives_the_number_of_the_vector(case, checks, violations):
-    check, expected = checks[case.feature], case.expected()
+    check = checks[case.feature]
+    expected = case.expected()
 
     if expected is None:
         assert (check["status"], check.get("observed")) == ("not judged", None)
@@ -154,7 +157,10 @@ def test_the_job_gives_the_number_of_the_vector(case, checks, violations):
     assert check["observed"] == close(expected)
     limit = {"js_divergence": 0.3, "psi": 0.2}.get(case.method, 0.1)  # docs/drift.md
     assert check["threshold"] == limit
-    drifted = expected < limit if case.method == "ChiSquared" else expected > limit
+    if case.method == "ChiSquared":
+        drifted = expected < limit
+    else:
+        drifted = expected > limit
     assert check["status"] == ("violated" if drifted else "passed")
     assert (case.feature in violations) is drifted
     if drifted:

@@ -27,7 +27,8 @@ DATES = "'event_time' (11,716 of 11,716)"
 )
 def test_half_of_a_data_set_beside_the_other_half_has_no_hint(spark, golden, tmp_path, caplog, case, dataset_format):
     header, *rows = (golden / case).read_text().splitlines()
-    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first = tmp_path / "first.csv"
+    second = tmp_path / "second.csv"
     for path, part in ((first, rows[: len(rows) // 2]), (second, rows[len(rows) // 2 :])):
         path.write_text("\n".join([header] * (dataset_format == "csv") + part) + "\n")
     baseline = run_baseline(str(first), MONITOR, dataset_format=dataset_format)
@@ -36,7 +37,10 @@ def test_half_of_a_data_set_beside_the_other_half_has_no_hint(spark, golden, tmp
 
     assert findings.hints == ()
     said = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    dates = DATES if dataset_format == "csv" else DATES.replace("event_time", "_c1")
+    if dataset_format == "csv":
+        dates = DATES
+    else:
+        dates = DATES.replace("event_time", "_c1")
     assert len(said) == (1 if "housing" in case else 0), said
     assert all(dates in sentence for sentence in said)
 

@@ -19,7 +19,10 @@ def merged(request, tmp_path):
 
     def merging(captures, labels):
         output = tmp_path / "merged"
-        engine = SparkEngine(request.getfixturevalue("spark")) if request.param == "spark" else LocalEngine()
+        if request.param == "spark":
+            engine = SparkEngine(request.getfixturevalue("spark"))
+        else:
+            engine = LocalEngine()
         merge(engine, MergeRequest(str(captures), str(labels), str(output)))
         paths = sorted(output.rglob("part-*.jsonl"))
         records = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]

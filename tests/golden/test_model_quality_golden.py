@@ -19,7 +19,9 @@ from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonit
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
 
-CHURN, WEATHER, NO_PROBABILITY = "mq-churn-binary", "mq-weather-regression", "mq-binary-114rows-no-probability"
+CHURN = "mq-churn-binary"
+WEATHER = "mq-weather-regression"
+NO_PROBABILITY = "mq-binary-114rows-no-probability"
 DISPLAYED_DIGITS = 6
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
@@ -52,7 +54,8 @@ def numbers(rows, name):
 @pytest.fixture(scope="module")
 def baselines(golden):
     """Monitor and state of each baseline."""
-    churn, weather = rows_of(golden / CHURN / "input.csv"), rows_of(golden / WEATHER / "input.csv")
+    churn = rows_of(golden / CHURN / "input.csv")
+    weather = rows_of(golden / WEATHER / "input.csv")
     plain = rows_of(golden / NO_PROBABILITY / "input.csv")
     return {
         CHURN: replay(SCORED, texts(churn, "label"), texts(churn, "prediction"), numbers(churn, "probability")),

@@ -75,7 +75,9 @@ def loaded(path):
 
 def shown(number):
     """A number with the six significant digits of pandas' displays."""
-    return None if number is None else float(f"{number:.6g}")
+    if number is None:
+        return None
+    return float(f"{number:.6g}")
 
 
 def found_at(document, path):

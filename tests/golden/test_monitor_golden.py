@@ -89,7 +89,8 @@ def test_the_cookbooks_run_is_the_services(run, golden, tmp_path):
     assert ours["dataset"] == theirs["dataset"]
     for mine, other in zip(ours["features"], theirs["features"], strict=True):
         assert (mine["name"], mine["inferred_type"]) == (other["name"], other["inferred_type"])
-        mine, other = mine["numerical_statistics"], other["numerical_statistics"]
+        mine = mine["numerical_statistics"]
+        other = other["numerical_statistics"]
         same = ("common", "min", "max", "distribution")
         assert {name: mine[name] for name in same} == {name: other[name] for name in same}
         # the service added this run's sums in another order, which shows in the last digit

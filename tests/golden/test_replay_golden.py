@@ -51,7 +51,8 @@ def test_the_churn_run_is_equal(golden, jobs_here, replayed, tmp_path):
     case = golden / "dq-churn"
     source = ("--compat", "service", "--dataset-format", "csv", "--dataset-source", case / "input.csv")
     assert jobs_here("baseline", *source, "--output-path", tmp_path / "baseline").status == 0
-    captures, reports = tmp_path / "captures", tmp_path / "reports"
+    captures = tmp_path / "captures"
+    reports = tmp_path / "reports"
     laid_out({"a.jsonl": case / "run/capture.reconstructed.jsonl"}, captures / "churn/AllTraffic/2022/04/18/00")
     laid_out(
         {"constraint_violations.json": case / "run/expected-violations.derived.json"},

@@ -14,7 +14,8 @@ from spark_model_monitor.monitors.explainability.kernel import Kernel
 def adult(golden):
     """The model, its baseline record and the rows that the service explained."""
     model = json.loads((golden / "models" / "ll-adult.json").read_text())
-    weights, bias = np.array(model["weights"]), model["bias"]
+    weights = np.array(model["weights"])
+    bias = model["bias"]
     oracle = golden / "bias-oracle" / "adult"
     exact = json.loads((oracle / "exact_shapley_global.json").read_text())
     rows = np.genfromtxt(oracle / "baseline.csv", delimiter=",", skip_header=1)[:, : len(weights)]

@@ -68,7 +68,8 @@ def captured_deliveries(folder: Path) -> Path:
 
 
 SCORED_COLUMNS = ("probability", "prediction", "label")
-POSITIVE, NEGATIVE = 1, 0
+POSITIVE = 1
+NEGATIVE = 0
 SCORED = {POSITIVE: (0.9, 0.8, 0.6, 0.3), NEGATIVE: (0.7, 0.55, 0.52, 0.4, 0.3, 0.2, 0.1, 0.1)}
 SCORED_LATER = {POSITIVE: (0.9, 0.8, 0.3, 0.2), NEGATIVE: (0.7, 0.55, 0.4, 0.3, 0.2, 0.1, 0.1, 0.05)}
 """Probabilities by label; above 0.5 the prediction is positive. Of the first TP 3, FN 1, FP 3, TN 5, of the later 2, 2, 2, 6."""

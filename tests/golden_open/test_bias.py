@@ -79,7 +79,9 @@ def report(spark, folder, flags):
 
 
 def approximately(value):
-    return value if isinstance(value, str) else pytest.approx(value, rel=1e-12, abs=1e-15)
+    if isinstance(value, str):
+        return value
+    return pytest.approx(value, rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,8 @@ def test_a_distance_is_the_gap_less_what_chance_does(
     findings, findings_as_service, feature, n, m, gap, n_lost, m_lost, gap_lost
 ):
     """max(0, gap - 1.8 · sqrt((n + m)/(n · m))), D3.1; with ties lost n and m are numbers of distinct values, G16."""
-    found, lost = drift_of(findings, feature), drift_of(findings_as_service, feature)
+    found = drift_of(findings, feature)
+    lost = drift_of(findings_as_service, feature)
 
     assert (found.n, found.m) == (n, m)
     assert found.observed == pytest.approx(max(0.0, gap - 1.8 * math.sqrt((n + m) / (n * m))), abs=1e-15)

@@ -90,7 +90,8 @@ def test_a_worse_window_is_told_in_the_services_words_and_order(spark, folder, s
     violations = [
         (each.metric_name, each.constraint_check_type, each.description) for each in found.violations.violations
     ]
-    less, greater = "LessThanThreshold", "GreaterThanThreshold"
+    less = "LessThanThreshold"
+    greater = "GreaterThanThreshold"
     assert violations == [
         ("auc", less, "Metric auc with 0.75 was LessThanThreshold '0.828125'"),
         ("truePositiveRate", less, "Metric truePositiveRate with 0.5 was LessThanThreshold '0.75'"),

@@ -94,7 +94,8 @@ def kafka_broker(folder: Path) -> Iterator[str]:
     with socket.socket() as one, socket.socket() as other:
         for each in (one, other):
             each.bind(("127.0.0.1", 0))
-        port, controller = one.getsockname()[1], other.getsockname()[1]
+        port = one.getsockname()[1]
+        controller = other.getsockname()[1]
     (folder / "meta.properties").write_text(FORMATTED)
     settings = folder.with_suffix(".properties")
     settings.write_text(SETTINGS.format(port=port, controller=controller, folder=folder))

@@ -54,7 +54,8 @@ def appended(spark, name, ids):
 
 class Cases:
     def __init__(self, folder):
-        self.folder, self.found = folder, {}
+        self.folder = folder
+        self.found = {}
         self.log = logging.StreamHandler(StringIO())
         logging.getLogger().addHandler(self.log)
 

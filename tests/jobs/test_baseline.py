@@ -78,7 +78,8 @@ def test_a_good_run_leaves_every_file_and_says_what_it_did(on_one_core):
 def test_the_containers_variables_and_folders_are_all_that_it_needs(jobs_here, tmp_path):
     """C1.1 to C1.6: a drop-in for the service's baselining run."""
     opt_ml = tmp_path / "opt" / "ml"
-    source, output = opt_ml / "processing" / "input" / "baseline_dataset_input", opt_ml / "processing" / "output"
+    source = opt_ml / "processing" / "input" / "baseline_dataset_input"
+    output = opt_ml / "processing" / "output"
     source.mkdir(parents=True)
     (source / "data.csv").write_text("age,plan\n31,basic\n45,gold\n")
     environment = {
@@ -166,7 +167,10 @@ def test_a_failure_is_one_sentence_and_its_exit_status(jobs_here, data, tmp_path
         "    return {'line': line}\n"
     )
     output = flags[-1] if "--output-path" in flags else "out"
-    place = [] if "--output-path" in flags else ["--output-path", "out"]
+    if "--output-path" in flags:
+        place = []
+    else:
+        place = ["--output-path", "out"]
     finished = jobs_here("baseline", "--dataset-format", "csv", *flags, *place)
 
     assert finished.status == status, finished.said
@@ -201,7 +205,8 @@ def test_scripts_of_the_user_run_before_and_after(jobs_here, data, tmp_path):
 
 def test_the_bytes_do_not_depend_on_the_number_of_cores(spark, on_one_core, flags, numbers):
     """One, two in the session of the tests, and eight; so they don't depend on whose Spark it is, either."""
-    here, submit = JobsHere(numbers.parent), JobProcesses(numbers.parent)
+    here = JobsHere(numbers.parent)
+    submit = JobProcesses(numbers.parent)
     here("baseline", *flags, "--output-path", "two")
     submit("baseline", "--master", "local[8]", *flags, "--output-path", "eight")
     outputs = [numbers.parent / cores for cores in ("one", "two", "eight")]

@@ -31,9 +31,11 @@ def table(women_accepted):
     """240 people; of every 10 women so many are predicted to buy, of every 10 men 6. All of them buy every other time."""
     lines = ["sex,age,region,bought,predicted"]
     for row in range(240):
-        sex, turn = ("F", "M")[row % 2], row // 2 % 10
+        sex = ("F", "M")[row % 2]
+        turn = row // 2 % 10
         accepted = turn < (women_accepted if sex == "F" else 6)
-        region, bought = ("north", "south")[row // 20 % 2], "yes" if row // 2 % 2 else "no"
+        region = ("north", "south")[row // 20 % 2]
+        bought = "yes" if row // 2 % 2 else "no"
         lines.append(f"{sex},{18 + row % 61}.5,{region},{bought},{'yes' if accepted else 'no'}")
     return "\n".join(lines) + "\n"
 

@@ -210,7 +210,8 @@ def write_captures(kind, folder):
 @pytest.fixture(scope="module", params=KINDS)
 def executed(request, tmp_path_factory):
     """The folder that stands in for S3, what the last cell printed, and the kind."""
-    kind, facts = request.param, KINDS[request.param]
+    kind = request.param
+    facts = KINDS[request.param]
     folder = tmp_path_factory.mktemp("clarify")
     bucket = folder / "s3" / "bucket"
     bucket.mkdir(parents=True)
@@ -250,7 +251,8 @@ def _filled(text, facts):
 
 def test_bias_of_the_model_is_that_of_its_scores_above_the_threshold(executed):
     bucket, *_ = executed
-    predicted, women = np.array([score(row) > 0.8 for row in ROWS]), np.array([row[1] == 0 for row in ROWS])
+    predicted = np.array([score(row) > 0.8 for row in ROWS])
+    women = np.array([row[1] == 0 for row in ROWS])
 
     report = json.loads((bucket / "bias" / "analysis.json").read_text())
 

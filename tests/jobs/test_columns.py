@@ -9,7 +9,8 @@ from tests.running_jobs import JobsHere
 
 ROWS = [(number % 7, "basic" if number % 3 else "gold", number / 4) for number in range(60)]
 NAMES = ("age", "plan", "charge")
-MISSING, EXTRA = "missing_column_check", "extra_column_check"
+MISSING = "missing_column_check"
+EXTRA = "extra_column_check"
 ONE_MORE = {
     "feature_name": "Extra columns",
     "constraint_check_type": EXTRA,

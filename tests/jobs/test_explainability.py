@@ -129,7 +129,8 @@ def test_a_model_that_looks_at_another_feature_is_the_services_violation(jobs):
     (violation,) = json.loads((report / "constraint_violations.json").read_text())["violations"]
     # the window ranks income, visits, age; only age and visits have gains
     rows = table(0)
-    age, visits = (rows["age"] - 30).abs().mean() / 100, (rows["visits"] - 1).abs().mean() / 50
+    age = (rows["age"] - 30).abs().mean() / 100
+    visits = (rows["visits"] - 1).abs().mean() / 50
     ndcg = (visits / math.log2(3) + age / 2) / (age + visits / math.log2(3))
     assert violation["constraint_check_type"] == "feature_attribution_drift_check"
     words = violation["description"].split()
@@ -154,7 +155,8 @@ def test_the_changes_of_single_features_stand_in_the_checks_and_are_no_violation
 
 
 def test_data_quality_says_the_impact_of_what_it_finds_with_the_attributions_of_the_model(jobs):
-    run, of = JobsHere(jobs.folder), ("--dataset-format", "csv", "--dataset-source")
+    run = JobsHere(jobs.folder)
+    of = ("--dataset-format", "csv", "--dataset-source")
     moved = table(3).assign(age=lambda rows: rows["age"] + 20, income=lambda rows: rows["income"] + 60)
     moved.to_csv(jobs.folder / "moved.csv", index=False)
     assert run("baseline", *of, "train.csv", "--output-path", "quality-baseline").status == 0

@@ -56,9 +56,11 @@ def session_job(prepare, name, *flags):
         with watched(Disk(str(folder), fault, at)) as disk:
             try:
                 ended = JobsHere(folder)(name, *flags)
-                status, said = ended.status, ended.said
+                status = ended.status
+                said = ended.said
             except Killed:
-                status, said = None, ""
+                status = None
+                said = ""
         return Ended(status, said, disk.calls)
 
     return Job(prepare, run, lambda folder: run(folder, None, -1))
@@ -197,7 +199,9 @@ class Trials:
     """A job's tries in one folder, each of which begins with what was there before."""
 
     def __init__(self, job: Job, folder: Path) -> None:
-        self.job, self._before, self.folder = job, folder / "before", folder / "work"
+        self.job = job
+        self._before = folder / "before"
+        self.folder = folder / "work"
         self.folder.mkdir(parents=True)
         job.prepare(self.folder)
         shutil.copytree(self.folder, self._before)
@@ -205,7 +209,8 @@ class Trials:
         self.runs = {self.run_id}
         quiet = job.run(self.folder, None, -1)
         assert quiet.status == 0, quiet.said
-        self.quiet, self.calls = tree(self.folder), quiet.calls
+        self.quiet = tree(self.folder)
+        self.calls = quiet.calls
         self.runs.add(self.run_id)
         assert self.quiet != self.before, "else nothing would show"
 
@@ -259,7 +264,12 @@ class Trials:
             wrong.append(f"{what}the rerun ended with {rerun.status}: {rerun.said[-1500:]}")
         for name in sorted(found.keys() | self.quiet.keys()):
             if found.get(name) != self.quiet.get(name):
-                state = "left" if name not in self.quiet else "lacking" if name not in found else "another"
+                if name not in self.quiet:
+                    state = "left"
+                elif name not in found:
+                    state = "lacking"
+                else:
+                    state = "another"
                 wrong.append(f"{what}{name} is {state} after the rerun")
         return wrong
 
@@ -309,7 +319,8 @@ def test_a_job_is_killed_at_a_call(trials_of, job):
 )
 def test_both_engines_make_the_same_calls_but_for_reading_the_data(spark, tmp_path, job, flags):
     """So what holds after the faults of a job without Spark holds after those of its driver."""
-    calls, folder = [], tmp_path / "work"
+    calls = []
+    folder = tmp_path / "work"
     for each in (JOBS[job], session_job(JOBS[job].prepare, job, *flags)):
         folder.mkdir()
         each.prepare(folder)

@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROOM = "8m"
 """For the files that Spark is started with, and for less than what the jobs shuffle."""
 
-RECORDS, OUTPUT_BYTES = 16_000, 1_000
+RECORDS = 16_000
+OUTPUT_BYTES = 1_000
 """Of outputs that can't be compressed."""
 
 ROWS_OF_A_FILE = 400

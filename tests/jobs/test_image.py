@@ -59,7 +59,10 @@ class Image:
                     return
                 for source in sources:
                     target = self.workdir / place / (source if place.endswith("/") else "")
-                    copied = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+                    if (ROOT / source).is_dir():
+                        copied = shutil.copytree
+                    else:
+                        copied = shutil.copy
                     copied(ROOT / source, target)
             case "WORKDIR":
                 self.workdir = Path(self.within(arguments))

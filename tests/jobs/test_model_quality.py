@@ -37,7 +37,9 @@ def error_of(finished, status):
 
 def skilled(number):
     """A score that is right for four events of five."""
-    return 0.9 if (number % 2) ^ (number % 5 == 0) else 0.1
+    if (number % 2) ^ (number % 5 == 0):
+        return 0.9
+    return 0.1
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,8 @@ def hour_below(folder, hour):
 @pytest.fixture(scope="module")
 def captures(jobs):
     """An hour in which the model is right for one event of two, in no order, and its labels, which came an hour later."""
-    lines, labels = [], []
+    lines = []
+    labels = []
     for place, number in enumerate(Random(1).sample(range(400), 400)):
         record = merged(None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{place * 60 // 400:02d}:00Z")
         record["eventMetadata"]["eventId"] = f"event-{number}"
@@ -162,10 +165,8 @@ def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
         *(*numbers, "--ground-truth-attribute", "price", "--learn-errors", "errors.skops"),
     )
     rows = {name: pa.Array.from_pandas(values) for name, values in known.items()}
-    learnt, read = (
-        ErrorModel.learnt(known, label="price", prediction="predicted"),
-        ErrorModel.read(str(jobs.folder / "errors.skops")),
-    )
+    learnt = ErrorModel.learnt(known, label="price", prediction="predicted")
+    read = ErrorModel.read(str(jobs.folder / "errors.skops"))
     assert read(rows).tolist() == learnt(rows).tolist()
     asked = ("monitor", "--analysis-type", "ESTIMATED_QUALITY", "--baseline", "priced", *numbers)
     finished = jobs(*asked, "--dataset-source", "today.csv", "--error-model", "errors.skops", "--output-path", "today")

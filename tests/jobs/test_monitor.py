@@ -165,7 +165,8 @@ def test_a_failure_is_one_sentence_and_its_exit_status(jobs, baseline, flags, st
 
 def test_the_previous_run_is_a_baseline_and_the_first_run_needs_none(jobs, baseline):
     flags = monitor_flags("--baseline", "previous", "--output-path", "rolling", "--omit-empty-violations")
-    first, second = jobs(*flags), jobs(*flags)
+    first = jobs(*flags)
+    second = jobs(*flags)
 
     assert (first.status, second.status) == (0, 0), first.said + second.said
     assert "there is no earlier run at rolling" in first.said

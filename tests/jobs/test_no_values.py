@@ -263,7 +263,10 @@ def require_no_value(finished, output, name):
 def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name):
     job, *flags = RUNS[name]
     with http_server(200) as server:
-        sink = ("--sink", f"webhook:{server.url}", "--every", "--fail-on-violations") if job == "monitor" else ()
+        if job == "monitor":
+            sink = ("--sink", f"webhook:{server.url}", "--every", "--fail-on-violations")
+        else:
+            sink = ()
         sink += ("--hide-values",) if job == "monitor" and "MODEL_BIAS" not in flags else ()
         where = ("--output-path", tmp_path / "out")
         finished = JobsHere(folder)(job, *flags, *where, *sink, publish_cloudwatch_metrics="Enabled")

@@ -63,7 +63,8 @@ orders_stream.watch(orders_stream.orders_of(session, servers, "orders"), Path(sy
 @pytest.fixture
 def landing(tmp_path):
     """Three files of orders in the order in which they came."""
-    folder, random_ = tmp_path / "landing", random.Random(7)
+    folder = tmp_path / "landing"
+    random_ = random.Random(7)
     folder.mkdir()
     for place, hours in enumerate(FILES):
         lines = [
@@ -113,7 +114,8 @@ def test_a_killed_driver_and_late_rows_leave_the_windows_of_one_batch_run(spark,
 @on_spark_3("its source of Kafka is another JAR")
 def test_of_kafka_they_are_the_same(spark, landing, tmp_path):
     """The records of a file are what a micro-batch finds; the driver that takes the second one is killed in its middle."""
-    home, jars = tmp_path / "home", ",".join(map(str, kafka.provide(*kafka.SOURCE)))
+    home = tmp_path / "home"
+    jars = ",".join(map(str, kafka.provide(*kafka.SOURCE)))
     statuses = []
     with kafka.kafka_broker(tmp_path / "kafka") as servers:
         for file, ending in zip(sorted(landing.iterdir()), ("well", "killed", "well"), strict=True):

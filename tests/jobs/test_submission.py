@@ -101,7 +101,10 @@ def side_by_side(tmp_path_factory):
     """Two jobs that ran at the same time; the second one's JVM has to start from the archive."""
     root = tmp_path_factory.mktemp("two")
     start = starting(root)
-    from_archive = {"SPARK_SUBMIT_OPTS": f"{SHORT_LIVED} -Xshare:on"} if class_archive_options() else {}
+    if class_archive_options():
+        from_archive = {"SPARK_SUBMIT_OPTS": f"{SHORT_LIVED} -Xshare:on"}
+    else:
+        from_archive = {}
     running = [start("nothing", 1), start("nothing", 2, **from_archive)]
     outputs = [process.communicate(timeout=SECONDS)[0] for process in running]
     return [

@@ -102,7 +102,10 @@ def found(folder):
     ],
 )
 def test_the_rows_of_a_version_are_read_and_the_ledger_names_it(found, folder, case, rows, version):
-    name = f"delta.`{folder}/events`" if case == "as of a time" else EVENTS.format(folder)
+    if case == "as of a time":
+        name = f"delta.`{folder}/events`"
+    else:
+        name = EVENTS.format(folder)
     assert found[case]["status"] == 0, found[case]["said"]
     assert (found[case]["rows"], found[case]["table"]) == (rows, {"name": name, **version})
 
@@ -158,7 +161,8 @@ def test_a_version_of_delta_gives_the_same_bytes_without_spark(found, folder, tm
 
 def test_what_was_appended_to_a_table_of_delta_is_the_same_without_spark(found, folder, tmp_path):
     at_path = ("--dataset-source", folder / "events", "--dataset-format", "delta")
-    here, there = read_here(tmp_path / "here", *at_path, "--since", 1), files_of(folder / "out-since 1")
+    here = read_here(tmp_path / "here", *at_path, "--since", 1)
+    there = files_of(folder / "out-since 1")
 
     assert found["since 1"]["status"] == 0
     assert [here[name] for name in ALIKE] == [there[name] for name in ALIKE]
@@ -187,13 +191,17 @@ def test_a_table_without_versions_is_read_as_it_is(found):
 def test_snapshots_of_iceberg_are_versions(found):
     first, second, third = found["snapshots"]
     table = {"name": "ice.db.events"}
-    as_of, since = found["iceberg as of"], found["iceberg since"]
+    as_of = found["iceberg as of"]
+    since = found["iceberg since"]
     assert (as_of["rows"], as_of["table"]) == (50, {**table, "version": second})
     assert (since["rows"], since["table"]) == (30, {**table, "version": third, "since": first})
 
 
 def test_tables_of_a_catalog_are_found_by_who_keeps_them(found, folder):
-    iceberg = {"ice.db.events": f"('iceberg', '{folder}/ice/db/events')"} if ON_THREE else {}
+    if ON_THREE:
+        iceberg = {"ice.db.events": f"('iceberg', '{folder}/ice/db/events')"}
+    else:
+        iceberg = {}
     assert found["catalog"] == {
         "default.plain": f"('parquet', 'file:{folder}/warehouse/plain')",
         "default.silent": f"('delta', 'file:{folder}/warehouse/silent')",

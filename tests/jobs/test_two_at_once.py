@@ -126,7 +126,8 @@ def test_two_at_once_end_as_one_after_the_other(folder, pair, run, pairs):
     orders = one_after_the_other(folder, pair)
     assert orders[0] != orders[1], "else nothing would show"
     calls = [(pair.job, *pair.flags, *flags, "--output-path", "out") for flags in (pair.one, pair.other)]
-    waited, ends = 0, [0, 0]
+    waited = 0
+    ends = [0, 0]
     for _ in range(pairs):
         shutil.rmtree(folder / "out")
         statuses, said = run(folder, calls)

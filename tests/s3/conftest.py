@@ -36,7 +36,8 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AW
 STORE_PASSWORD = "changeit"
 """Of a trust store, which holds nothing secret."""
 
-ALGORITHM, KMS_KEY = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
+ALGORITHM = "x-amz-server-side-encryption"
+KMS_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 """Headers of a write that ask for encryption."""
 
 STARTS = "=== a job starts\n"
@@ -125,7 +126,8 @@ def running_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 
 def trust_store(folder: Path, authority: trustme.CA) -> Path:
     """A store by which a JVM trusts what the authority signs, made by Java's own keytool."""
-    certificate, store = folder / "authority.pem", folder / "authority.p12"
+    certificate = folder / "authority.pem"
+    store = folder / "authority.p12"
     authority.cert_pem.write_to_path(certificate)
     keytool = find_java(os.environ).executable.with_name("keytool")
     command = [keytool, "-importcert", "-noprompt", "-alias", "authority", "-file", certificate, "-keystore", store]

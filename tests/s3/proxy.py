@@ -122,7 +122,10 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in answer.getheaders():
             if name.lower() not in {*_OF_ONE_CONNECTION, "content-length"}:
                 self.send_header(name, value)
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        if self.command == "HEAD":
+            length = answer.getheader("Content-Length")
+        else:
+            length = str(len(content))
         if answer.status not in (204, 304) and length is not None:
             self.send_header("Content-Length", length)
         self.end_headers()

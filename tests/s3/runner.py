@@ -59,7 +59,10 @@ def main() -> None:
     runner = Runner()
     for line in sys.stdin:
         request = json.loads(line)
-        answer = runner.run(**request) if "job" in request else runner.call(**request)
+        if "job" in request:
+            answer = runner.run(**request)
+        else:
+            answer = runner.call(**request)
         answers.write(json.dumps(answer) + "\n")
     runner.end()
 

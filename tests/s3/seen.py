@@ -30,7 +30,9 @@ class Seen:
             return "s3:AbortMultipartUpload"
         if self.method == "DELETE" or "delete" in self.query:
             return "s3:DeleteObject"
-        return "s3:GetObject" if self.method in ("GET", "HEAD") else "s3:PutObject"
+        if self.method in ("GET", "HEAD"):
+            return "s3:GetObject"
+        return "s3:PutObject"
 
     @property
     def gives_an_upload_up(self) -> bool:

@@ -65,7 +65,8 @@ def files_beginning(spark: SparkSession, folder: str, start: str) -> list[str]:
 
 def count_together(spark: SparkSession, folder: str, threads: int, times: int) -> int:
     """What a counter in a file is after threads have read it, and written one more, each while it held the folder."""
-    storage, path = storage_of(folder, spark), join(folder, "count")
+    storage = storage_of(folder, spark)
+    path = join(folder, "count")
     storage.write(path, b"0")
 
     def count(_: int) -> None:

@@ -19,7 +19,8 @@ from tests.s3.weather import denied, fair, late, once, reset, since, slow_down
 
 from spark_model_monitor.storage.lease import PREFIX
 
-BUCKET, OUT = "hasty", "torn/out/"
+BUCKET = "hasty"
+OUT = "torn/out/"
 PLACE = f"s3a://{BUCKET}/torn"
 
 FAULTS = {
@@ -62,7 +63,9 @@ class Trials:
     """A job's tries at one output, each of which begins with what was there before: the output of less data."""
 
     def __init__(self, s3, runner, name):
-        self.s3, self.runner, self.name = s3, runner, name
+        self.s3 = s3
+        self.runner = runner
+        self.name = name
         made = {f"torn/{key}": content for key, content in traffic.objects(unreadable=2).items()}
         self.labels = next(key for key in made if "labels/" in key)
         self.file = sorted(key for key in made if "captures/" in key)[1]
@@ -98,7 +101,10 @@ class Trials:
         self.s3.proxy.weather = FAULTS[fault](at)
         status = self._try()
         self.s3.proxy.weather = fair
-        wrong = [] if "Traceback" not in self.runner.last_words else ["no sentence"]
+        if "Traceback" not in self.runner.last_words:
+            wrong = []
+        else:
+            wrong = ["no sentence"]
         found = self.s3.contents(BUCKET, OUT)
         wrong += self._torn(found, status)
         for key, content in found.items():

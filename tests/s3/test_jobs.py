@@ -195,14 +195,16 @@ def test_jobs_in_a_storm_write_what_they_write_in_fair_weather(s3, runner, outpu
 def test_a_run_that_is_half_published_does_not_count_and_a_rerun_is_clean(s3, runner, refused):
     """P21: the commit is one object, and what it names never changes."""
     s3.put("storm", {"more.csv": PEOPLE + "0.5,99,gold\n"})
-    first, second = (*baseline_flags(BUCKET, "refused"), *ENCRYPTION), ("--dataset-source", f"{BUCKET}/more.csv")
+    first = (*baseline_flags(BUCKET, "refused"), *ENCRYPTION)
+    second = ("--dataset-source", f"{BUCKET}/more.csv")
     statuses = [runner.job("baseline", *first)]
     before = runner.call(steps.run_that_counts, path=f"{BUCKET}/refused")
     s3.proxy.weather = always(denied, where=lambda seen: seen.method == "PUT" and seen.key == refused)
     statuses.append(runner.job("baseline", *first, *second))
     message = s3.read("storm", "refused/message").decode()
     s3.proxy.weather = fair
-    between, kept = runner.call(steps.run_that_counts, path=f"{BUCKET}/refused"), s3.contents("storm", "refused/")
+    between = runner.call(steps.run_that_counts, path=f"{BUCKET}/refused")
+    kept = s3.contents("storm", "refused/")
     statuses.append(runner.job("baseline", *first, *second))
     after = runner.call(steps.run_that_counts, path=f"{BUCKET}/refused")
 

@@ -15,7 +15,8 @@ OTHER_REGION = refusal(
 )
 MOVED = refusal(301, "PermanentRedirect", "The bucket must be addressed by another endpoint.")
 
-DATA, OUT = "s3a://team/people.csv", "s3a://team/out"
+DATA = "s3a://team/people.csv"
+OUT = "s3a://team/out"
 
 
 def lease_by_any_name(said):

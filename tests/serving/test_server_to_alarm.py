@@ -56,7 +56,8 @@ def submit(tmp_path_factory):
 def window():
     """The hours around now, in which the traffic was."""
     hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
-    start, end = hour - timedelta(hours=1), hour + timedelta(hours=1)
+    start = hour - timedelta(hours=1)
+    end = hour + timedelta(hours=1)
     return ("--start-time", f"{start:%Y-%m-%dT%H:%M:%SZ}", "--end-time", f"{end:%Y-%m-%dT%H:%M:%SZ}")
 
 

@@ -36,15 +36,29 @@ def main(words: Sequence[str]) -> int:
     if given.fault is not None:
         step, call, name = given.fault
         faults = {(int(step), 0): {int(call): Fault[name]}}
-    played = partial(hold, kind=RealWorld, quiet_one=quiet_elsewhere) if given.real else hold
+    if given.real:
+        played = partial(hold, kind=RealWorld, quiet_one=quiet_elsewhere)
+    else:
+        played = hold
     if given.s3:
         played = partial(hold, kind=StoredWorld, quiet_one=partial(quiet_month, kind=StoredWorld))
     pa.set_cpu_count(1)  # twenty rows are no work for more
     os.sched_getaffinity = lambda _: {0}  # type: ignore[assignment]  # nor for processes beside this one
     gc.set_threshold(0)  # what is thrown away goes after a month, not at some call within it
-    real = "--s3 " if given.s3 else "--real " if given.real else ""
-    first = given.first if given.first is not None else int(time.time()) * 1000
-    began, tried, failed, struck = time.monotonic(), 0, [], Counter[str]()
+    if given.s3:
+        real = "--s3 "
+    elif given.real:
+        real = "--real "
+    else:
+        real = ""
+    if given.first is not None:
+        first = given.first
+    else:
+        first = int(time.time()) * 1000
+    began = time.monotonic()
+    tried = 0
+    failed = []
+    struck = Counter[str]()
     for seed in given.seeds or range(first, first + given.most):
         if not given.seeds and time.monotonic() - began > given.seconds:
             break

@@ -18,7 +18,9 @@ from tests.simulation.world import World
 from jobs import baseline, monitor
 
 ROWS = 20
-CAPTURES, LABELS, MERGED = "captures/credit/AllTraffic", "labels", "merged"
+CAPTURES = "captures/credit/AllTraffic"
+LABELS = "labels"
+MERGED = "merged"
 ENDPOINT = {"sagemaker_endpoint_name": "credit", "sagemaker_monitoring_schedule_name": "credit", "engine": "local"}
 MODEL = {
     "analysis_type": "MODEL_QUALITY",
@@ -75,10 +77,14 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
         captured = [
             _capture(event_id, score, hour + timedelta(minutes=random.randrange(60))) for event_id, score in records
         ]
-        there, later = list[str](), list[str]()
+        there = list[str]()
+        later = list[str]()
         for place, (event_id, score) in enumerate(records):
             label = _label(event_id, int((random.random() < score) != is_wrong))
-            kind = random.choice(("in time", "in time", "late", "twice", "never")) if place else "in time"
+            if place:
+                kind = random.choice(("in time", "in time", "late", "twice", "never"))
+            else:
+                kind = "in time"
             there += [label] * {"in time": 1, "twice": 2}.get(kind, 0)
             later += [label] * (kind == "late")
         if random.random() < 0.3:

@@ -74,7 +74,10 @@ def hold(
     faults: others than its own. kind, quiet_one: what it is played in, and who plays the quiet month.
     """
     month = Month(seed // SEEDS_OF_A_MONTH)
-    planned = faults_of(month, seed) if faults is None else faults
+    if faults is None:
+        planned = faults_of(month, seed)
+    else:
+        planned = faults
     quiet = (quiet_one or quiet_month)(month.seed)
     with _month(month, seed, kind) as (world, log):
         try:
@@ -118,7 +121,8 @@ def quiet_month(seed: int, kind: type[World] = World) -> Ended:
 @contextmanager
 def _month(month: Month, seed: int, kind: type[World] = World) -> Iterator[tuple[World, StringIO]]:
     """A world with what is there before the month, where this process works, and all that is logged."""
-    folder, before = _folder(), Path.cwd()
+    folder = _folder()
+    before = Path.cwd()
     log = _Log()
     random.seed(seed)
     folder.mkdir()
@@ -137,7 +141,9 @@ class _Log(StringIO):
 
     def write(self, text: str) -> int:
         process = at_hand().current
-        return 0 if process is not None and process.is_dead else super().write(text)
+        if process is not None and process.is_dead:
+            return 0
+        return super().write(text)
 
 
 @cache
@@ -193,7 +199,8 @@ def _without_tries(content: bytes) -> bytes:
 
 def _require_same_files(quiet: Mapping[str, bytes], found: Mapping[str, bytes], earlier: Iterable[str]) -> None:
     """earlier: folders of runs that counted, and stay."""
-    left, gone = sorted(found.keys() - quiet.keys()), sorted(quiet.keys() - found.keys())
+    left = sorted(found.keys() - quiet.keys())
+    gone = sorted(quiet.keys() - found.keys())
     left = [name for name in left if not name.startswith(tuple(earlier))]
     others = [
         name for name in sorted(found.keys() & quiet.keys()) if found[name] != quiet[name] and not _is_shown(name)
@@ -216,7 +223,8 @@ def _first_difference(one: bytes, other: bytes) -> str:
 
 
 def _require_told(quiet: Ended, found: Ended) -> None:
-    missing, more = quiet.told - found.told, Counter(found.told.keys() - quiet.told.keys())
+    missing = quiet.told - found.told
+    more = Counter(found.told.keys() - quiet.told.keys())
     assert not missing, f"was not told: {missing}"
     assert not more, f"was told and is not so: {more}"
     failed = sum(not fault.is_silent for _, fault, _ in found.struck if isinstance(fault, Fault))
@@ -260,7 +268,9 @@ def _events(ended: Ended, top: re.Pattern[str]) -> Counter[str]:
 
 def _count(part: int | Mapping[str, int]) -> int:
     """Of a part of a ledger, whole or by reasons."""
-    return part if isinstance(part, int) else sum(part.values())
+    if isinstance(part, int):
+        return part
+    return sum(part.values())
 
 
 def _require_clean(log: StringIO, world: World) -> None:

@@ -50,12 +50,16 @@ from spark_model_monitor.storage import holding, storage_of
 
 LAST = "last run-due"
 IN_PEACE = "captures", "late captures", "labels", "upgrade", LAST
-HOURS, ROWS, BASELINE_ROWS = 6, 20, 60
+HOURS = 6
+ROWS = 20
+BASELINE_ROWS = 60
 BEGINNINGS = tuple(
     datetime(*day, 19, tzinfo=timezone.utc) for day in ((2024, 2, 28), (2024, 3, 30), (2023, 12, 31), (2024, 10, 26))
 )
 MOST_TRIES = 8  # of a step, all but the first in peace
-REFUSED, REFUSALS = "refused", (2, 255)  # where states of a later release would be added, and how that ends
+# where states of a later release would be added, and how that ends
+REFUSED = "refused"
+REFUSALS = (2, 255)
 PLANS = tuple(f"{MARK}-{letter}" for letter in "abc")
 
 CALLS_OF = {
@@ -98,12 +102,16 @@ class Month:
         self.steps = list(heapq.merge(*planned, key=lambda step: step.at))
         if self.is_scheduled:  # what failed is tried again by the next call, and the last of them is in peace
             at = self.began + HOURS * HOUR + timedelta(minutes=30)
-            schedules = ("churn", "credit") if self.has_labels else ("churn",)
+            if self.has_labels:
+                schedules = ("churn", "credit")
+            else:
+                schedules = ("churn",)
             last = [Step(LAST, at, partial(run_due_of, each, at), ends_with=(0, NO_DATA, 255)) for each in schedules]
             self.steps = sorted([*self.steps, *last], key=lambda step: step.at)
 
     def _planned(self) -> Iterator[Step]:
-        start, random = self.began - 2 * HOUR, self.random
+        start = self.began - 2 * HOUR
+        random = self.random
         yield Step("baseline", start, partial(_baseline, "people", "base"))
         yield Step("baseline", start, partial(_baseline, "others", "next"))
         if self.is_upgraded:
@@ -166,7 +174,8 @@ class Month:
         alarm; and a record now and then is none.
         """
         random = self.random
-        shift, plans = random.choice((0, 0, 0, 300)), random.choice((PLANS, PLANS, (*PLANS, f"{MARK}-new")))
+        shift = random.choice((0, 0, 0, 300))
+        plans = random.choice((PLANS, PLANS, (*PLANS, f"{MARK}-new")))
         if not self.has_changed and hour >= self.began + 3 * HOUR:
             shift = 300
         self.has_changed |= shift > 0
@@ -286,13 +295,17 @@ Faults = Mapping[tuple[int, int], dict[int, Fault]]
 
 def faults_of(month: Month, seed: int) -> Faults:
     """Two to five faults a day, and three days: at which calls of which step and driver they strike."""
-    random, found = Random(seed), dict[tuple[int, int], dict[int, Fault]]()
+    random = Random(seed)
+    found = dict[tuple[int, int], dict[int, Fault]]()
     places = [place for place, step in enumerate(month.steps) if step.name not in IN_PEACE]
     places += [place for place in places if month.steps[place].hour is not None]  # most that happens are runs of hours
     for _ in range(sum(random.randint(2, 5) for _ in range(3))):
         place = random.choice(places)
         fault = random.choice([*Fault])
-        call = OF_SINK if fault in OF_SINKS else random.randint(1, CALLS_OF.get(month.steps[place].name, 100))
+        if fault in OF_SINKS:
+            call = OF_SINK
+        else:
+            call = random.randint(1, CALLS_OF.get(month.steps[place].name, 100))
         found.setdefault((place, random.randrange(month.steps[place].drivers)), {})[call] = fault
     return found
 
@@ -310,7 +323,8 @@ def play(month: Month, world: World, faults: Faults, look: Callable[[], object])
             _settle(unsettled, world)
         planned = {driver: faults.get((place, driver), {}) for driver in range(step.drivers)}
         for _ in range(MOST_TRIES):
-            before, is_alone = len(world.struck), not world.is_anyone_at_work()
+            before = len(world.struck)
+            is_alone = not world.is_anyone_at_work()
             done = _tried(step, world, planned)
             if len(world.struck) > before:
                 look()

@@ -188,7 +188,8 @@ def main(words: Sequence[str]) -> int:
         for part in (PACKAGE, PACKAGE.parents[1] / "jobs"):  # without jobs no schedule would have one
             shutil.copytree(part, tree / part.relative_to(PACKAGE.parents[1]))
         for number in chosen:
-            mutant, began = MUTANTS[number - 1], time.monotonic()
+            mutant = MUTANTS[number - 1]
+            began = time.monotonic()
             file = tree / PACKAGE.relative_to(PACKAGE.parents[1]) / mutant.file
             damaged_text = file.read_text(encoding="utf-8").replace(mutant.old, mutant.new)
             with applied(file, damaged_text):

@@ -113,7 +113,8 @@ class RealWorld(World):
         for each in Path("/proc/self/fd").iterdir():
             if os.path.lexists(each) and os.readlink(each).endswith(".lock"):
                 os.close(int(each.name))  # a schedule's lock is its run-due's alone
-        process.number, self.current = os.getpid(), process
+        process.number = os.getpid()
+        self.current = process
         self._merged.clear()
         sys.stderr = (self.notes / "log").open("a", buffering=1)
         status = DEFECT
@@ -139,7 +140,8 @@ class RealWorld(World):
                 break
             if number in self.processes:
                 code = os.waitstatus_to_exitcode(status)
-                self.processes[number].is_over, self.processes[number].status = True, None if code == -9 else code
+                self.processes[number].is_over = True
+                self.processes[number].status = None if code == -9 else code
         for aside in Path(f"{self.folder}-unlisted").rglob("*.jsonl"):
             aside.replace(Path(self.folder, aside.relative_to(f"{self.folder}-unlisted")))
         for noted in self._noted:

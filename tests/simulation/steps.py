@@ -115,7 +115,9 @@ def run_due_of(schedule: str, at: datetime, world: World) -> int:
             """The job, once the record has its number; not at all if whoever started it is killed before."""
             while not noted and not process.is_gone and not world.is_real:
                 world.current.sleep(0.1)
-            return JOBS[job](flags) if noted or world.is_real else 0
+            if noted or world.is_real:
+                return JOBS[job](flags)
+            return 0
 
         child = world.start(process.host, begun, theirs)
         with world.alone_at(f"the runs of {schedule}"):
@@ -131,7 +133,10 @@ def is_recorded(step: Step, world: World) -> bool:
     """Whether the schedule's record says that a step's run has ended whole, or found no data where there is none."""
     assert step.hour is not None
     file = Path(world.folder, f"{step.schedule}.executions.json")
-    record = json.loads(file.read_text()) if file.exists() else {"executions": ()}
+    if file.exists():
+        record = json.loads(file.read_text())
+    else:
+        record = {"executions": ()}
     time = f"{step.hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
     known = {each["scheduled_time"]: each for each in record["executions"]}.get(time, {"status": ""})
     if known["status"].startswith("Completed"):
@@ -156,7 +161,10 @@ def register_sink() -> None:
 def simulated(report: Report, target: str, environment: Environment) -> None:
     """What is told in a world."""
     schedule = str(report.schedule)
-    start = "" if report.start is None else f"{report.start:%Y-%m-%dT%H}"
+    if report.start is None:
+        start = ""
+    else:
+        start = f"{report.start:%Y-%m-%dT%H}"
     missed = [notice.text for notice in report.notices if notice.kind == MISSED]
     late = [(schedule, *MISSED_TEXT.search(text).group(2, 1, 3)) for text in missed]
     for told in late:

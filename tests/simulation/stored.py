@@ -31,10 +31,12 @@ from tests.simulation.world import OF_MERGED, Fault
 from spark_model_monitor.storage.s3 import _client
 
 BUCKET = "month"
-THEN, MODIFIED = "x-then", "x-modified"
+THEN = "x-then"
+MODIFIED = "x-modified"
 """Headers by which the store is told what goes wrong, and of which time an object is."""
 
-DENIED, UNANSWERED = "denied", "unanswered"
+DENIED = "denied"
+UNANSWERED = "unanswered"
 PAGE = 1_000  # keys of a listing
 PARENT_DEATH = 1  # PR_SET_PDEATHSIG: the store ends with whoever started it
 
@@ -54,7 +56,8 @@ class Store(BaseHTTPRequestHandler):
         if content is not None:
             wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "bytes=0-"))
             assert wanted is not None
-            first, last = int(wanted[1]), min(int(wanted[2] or len(content)), len(content) - 1)
+            first = int(wanted[1])
+            last = min(int(wanted[2] or len(content)), len(content) - 1)
             if first > last and "Range" in self.headers:
                 self._answer(416, _fault("InvalidRange"))
             else:
@@ -89,7 +92,8 @@ class Store(BaseHTTPRequestHandler):
         self._answer(200, b"<DeleteResult/>")
 
     def _list(self, query: dict[str, str]) -> None:
-        prefix, after = query.get("prefix", ""), query.get("continuation-token", "")
+        prefix = query.get("prefix", "")
+        after = query.get("continuation-token", "")
         found: dict[str, os.stat_result | None] = {}
         for key, file in _objects(self.top, prefix):
             name, delimiter, _ = key[len(prefix) :].partition(query.get("delimiter") or "\0")
@@ -100,7 +104,8 @@ class Store(BaseHTTPRequestHandler):
         parts = [f"<Name>{BUCKET}</Name><IsTruncated>{str(more).lower()}</IsTruncated>"]
         parts += [f"<NextContinuationToken>{escape(keys[-1])}</NextContinuationToken>"] if more else []
         for key in keys:
-            file, name = found[key], escape(key)
+            file = found[key]
+            name = escape(key)
             if file is None:
                 parts.append(f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>")
             else:

@@ -148,7 +148,9 @@ class Process(Machine):
         """The status of a process that it started, as the system has it: -9 of one that was killed."""
         while not child.is_gone:
             self.sleep(math.inf)
-        return -9 if child.status is None else child.status
+        if child.status is None:
+            return -9
+        return child.status
 
     def _main(self) -> None:
         self.turn.acquire()
@@ -178,7 +180,9 @@ class Process(Machine):
             return TERMINATED
         except Exception:
             self.world.said.append(traceback.format_exc())
-            return None if self.is_dead else self.world.defect(traceback.format_exc())
+            if self.is_dead:
+                return None
+            return self.world.defect(traceback.format_exc())
 
 
 class World:
@@ -192,7 +196,9 @@ class World:
     root = ""
 
     def __init__(self, folder: Path, began: datetime, random: Random) -> None:
-        self.folder, self.began, self.random = str(folder), began, random
+        self.folder = str(folder)
+        self.began = began
+        self.random = random
         self.clock = 0.0
         self.hosts = (Host("one"), Host("two", 3.0))
         self.processes: dict[int, Process] = {}
@@ -275,7 +281,9 @@ class World:
     def tell(self, what: tuple[str, ...]) -> None:
         """What a sink does."""
         process = self.current
-        fault = process.faults.pop(0, None) if process is not None else None
+        fault = None
+        if process is not None:
+            fault = process.faults.pop(0, None)
         if fault is not Fault.REFUSED:
             self.told.append(what)
         if process is not None and fault is not None:
@@ -308,7 +316,10 @@ class World:
                 process.sleep(0)
             if is_its_own:
                 self._require_held(process, event, path, given)
-            process.writes = path if is_write and not is_draft(os.path.basename(path)) else None
+            if is_write and not is_draft(os.path.basename(path)):
+                process.writes = path
+            else:
+                process.writes = None
             if process.is_full and takes_room(event, given):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._set_times()
@@ -415,7 +426,8 @@ class World:
         elif fault is Fault.STALL and is_its_own:
             process.sleep(self.random.uniform(60, 400))
         elif fault is Fault.ORPHAN and is_its_own and process.parent is not None:
-            process.parent.is_dead, process.parent.wakes_at = True, self.clock
+            process.parent.is_dead = True
+            process.parent.wakes_at = self.clock
             process.faults.clear()  # nobody would run again what it fails at
             process.sleep(self.random.choice((20, 4_000, 5_000)))
 

@@ -44,7 +44,10 @@ def analysed(rows, config, model=None, engine="auto", spark=None):
 @pytest.mark.parametrize("threshold", [None, 0.7])
 def test_a_model_that_is_asked_is_as_biased_as_its_predictions(spark, engine, threshold):
     rows = table()
-    told = {} if threshold is None else {"probability_threshold": threshold}
+    if threshold is None:
+        told = {}
+    else:
+        told = {"probability_threshold": threshold}
     predicted = rows.assign(p=(rows["age"] / 100 + 0.1 * rows["sex"] > (threshold or 0.5)).astype(int))
 
     asked = analysed(rows, config_of(**told), scores, engine, spark)

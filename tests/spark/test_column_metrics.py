@@ -16,7 +16,8 @@ from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states import Profile
 
-WITH, WITHOUT = DataQualityMonitor(column_metrics=("skewness",)), DataQualityMonitor()
+WITH = DataQualityMonitor(column_metrics=("skewness",))
+WITHOUT = DataQualityMonitor()
 
 
 def orders(seed, rows=9_000):
@@ -41,7 +42,8 @@ def shown(statistics):
 
 
 def test_a_metric_that_is_asked_for_stands_in_baselines_windows_and_merges(spark, tmp_path):
-    before, later = orders(1), orders(2)
+    before = orders(1)
+    later = orders(2)
     frame = spark.createDataFrame(before).repartition(3)
     baseline = run_baseline(frame, WITH)
     findings = run_monitoring(spark.createDataFrame(later), WITH, baseline)
@@ -58,7 +60,8 @@ def test_a_metric_that_is_asked_for_stands_in_baselines_windows_and_merges(spark
 
 def test_a_metric_changes_no_other_number_and_is_not_there_unless_asked_for(spark):
     frame = spark.createDataFrame(orders(1)).repartition(3).cache()
-    more, plain = run_baseline(frame, WITH), run_baseline(frame, WITHOUT)
+    more = run_baseline(frame, WITH)
+    plain = run_baseline(frame, WITHOUT)
     frame.unpersist()
 
     rest = tuple(

@@ -70,7 +70,8 @@ def test_local_values_have_the_same_bytes_however_the_data_is_cut(spark, samples
     place = (F.col("id") + 1).cast("int")
     columns = [F.element_at(F.lit(values.tolist()), place).alias(name) for name, values in table(300).items()]
     monitor = monitor_of(crossed, num_samples=samples, save_local_shap_values=True)
-    found, sums = set(), []
+    found = set()
+    sums = []
 
     for pieces in (1, 2, 5, 13):
         run = run_baseline(spark.range(0, 300, 1, pieces).select(columns), monitor)
@@ -271,7 +272,10 @@ def test_a_missing_model_is_one_sentence(spark, tmp_path):
 
 @pytest.mark.parametrize("given", [True, False], ids=("baseline rows", "clusters and dependence"))
 def test_both_engines_leave_the_same_bytes(spark, given):
-    monitor = monitor_of(crossed, save_local_shap_values=True) if given else clustered(pdp=True)
+    if given:
+        monitor = monitor_of(crossed, save_local_shap_values=True)
+    else:
+        monitor = clustered(pdp=True)
 
     found = [run_baseline(table(300), monitor, engine=engine).files_of_data() for engine in ("local", "spark")]
 

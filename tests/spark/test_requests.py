@@ -25,7 +25,8 @@ class Served:
     """A model server of a test: `request` is asked at `seconds` after noon, answered after so many milliseconds."""
 
     def __init__(self, folder, **given) -> None:
-        self.time, self.seconds = START, 0.0
+        self.time = START
+        self.seconds = 0.0
         options = CaptureOptions(endpoint="churn", **{"with_metadata": True} | given)
         clock = Clock(lambda: self.time, lambda: self.seconds)
         self.writer = CaptureWriter(LocalFolder(folder), options, CaptureLimits(flush_seconds=3600), clock)
@@ -36,7 +37,10 @@ class Served:
         self.time = START + timedelta(seconds=seconds)
         exchange = self.writer.begin()
         self.seconds += milliseconds / 1000
-        answer = "\n".join(["0.5"] * len(row.splitlines())) if content == "text/csv" else '{"p": 0.5}'
+        if content == "text/csv":
+            answer = "\n".join(["0.5"] * len(row.splitlines()))
+        else:
+            answer = '{"p": 0.5}'
         self.writer.end(exchange, Payload(row.encode(), content), Payload(answer.encode(), content), status=status)
 
 
@@ -82,7 +86,8 @@ def test_requests_are_counted_and_timed_whatever_becomes_of_their_data(server, m
     server.request("1,x", seconds=3600, milliseconds=10_000)  # after it
     server.writer.close()
     findings = monitored(as_service=partitions == "1")
-    ledger, files = findings.current.ledger, findings.files()
+    ledger = findings.current.ledger
+    files = findings.files()
 
     assert (ledger.read, ledger.kept, ledger.rows, ledger.without_data) == (101, 91, 93, 8)
     assert (ledger.outside_window, dict(ledger.refused)) == (1, {"wrong number of cells": 1})

@@ -67,7 +67,10 @@ def ask(request, runs):
         for table in TABLES:
             session.read.parquet(f"{runs}/results/{table}").createOrReplaceTempView(table)
         return lambda query: [tuple(row) for row in session.sql(query).collect()]
-    duckdb = __import__("duckdb") if os.environ.get("CI") == "true" else pytest.importorskip("duckdb")
+    if os.environ.get("CI") == "true":
+        duckdb = __import__("duckdb")
+    else:
+        duckdb = pytest.importorskip("duckdb")
     connection = duckdb.connect()
     for table in TABLES:
         files = f"{runs}/results/{table}/*/*.parquet"
@@ -146,7 +149,8 @@ def test_means_before_and_now_are_those_of_both_statistics(ask, runs):
 
 
 def test_a_rerun_replaces_its_partition_and_takes_the_place_of_the_run_before_it(tmp_path):
-    place, flags = tmp_path / "results", ("--baseline", tmp_path / "baseline", *of_hour("10"))
+    place = tmp_path / "results"
+    flags = ("--baseline", tmp_path / "baseline", *of_hour("10"))
     run(baseline, window(1_000), tmp_path / "baseline", place)
 
     def partitions(table):
@@ -177,7 +181,8 @@ def test_a_table_of_the_catalog_on_the_engine_without_one_is_one_sentence(tmp_pa
 
 
 def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, tmp_path):
-    name, there = f"t{os.getpid()}", tmp_path / "results"
+    name = f"t{os.getpid()}"
+    there = tmp_path / "results"
     try:
         for place in (name, there):
             assert run(baseline, window(500), tmp_path / "b", place, engine="spark") == 0
@@ -185,7 +190,8 @@ def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, 
             for seed in (2, 3, 3):
                 assert run(monitor, window(200, seed=seed), tmp_path / "w", place, *flags, engine="spark") == 0
         for table in TABLES:
-            named, folder = spark.table(f"{name}_{table}"), spark.read.parquet(f"{there}/{table}")
+            named = spark.table(f"{name}_{table}")
+            folder = spark.read.parquet(f"{there}/{table}")
             assert named.columns == folder.columns
             assert sorted(map(str, named.collect())) == sorted(map(str, folder.collect())) != []
     finally:

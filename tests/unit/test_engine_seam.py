@@ -54,9 +54,11 @@ def reached(source: str, names: frozenset[str]) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute):
-            taken, of = node.attr, node.value
+            taken = node.attr
+            of = node.value
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr" and len(node.args) > 1:
-            taken, of = getattr(node.args[1], "value", ""), node.args[0]
+            taken = getattr(node.args[1], "value", "")
+            of = node.args[0]
         else:
             continue
         if taken in names and getattr(of, "id", "") not in ("self", "cls"):

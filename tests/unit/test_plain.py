@@ -87,7 +87,10 @@ def test_figures_are_those_of_the_measure_that_the_style_names():
 
     for measure, figure in figures.items():
         if measure != "classes %":
-            shown = f"{figure:.1f}" if "%" in measure else f"{figure:,.0f}"
+            if "%" in measure:
+                shown = f"{figure:.1f}"
+            else:
+                shown = f"{figure:,.0f}"
             assert f"  {measure.removesuffix(' %')} {shown}  " in printed
 
 

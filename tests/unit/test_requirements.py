@@ -35,7 +35,8 @@ def test_every_file_that_may_be_installed_has_a_hash(name):
     lines = (REQUIREMENTS / "hashed" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     lines = [line for line in lines if not line.startswith("#")]
     blocks = [list(block) for begins, block in groupby(lines, key=lambda line: not line.startswith(" "))]
-    pins, hashes = blocks[::2], blocks[1::2]
+    pins = blocks[::2]
+    hashes = blocks[1::2]
     assert all(len(pin) == 1 and PIN.match(pin[0]) for pin in pins)
     assert len(hashes) == len(pins)
     assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line) for block in hashes for line in block)

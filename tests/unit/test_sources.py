@@ -150,7 +150,10 @@ def faults_in(path: Path) -> list[str]:
     text = path.read_text(encoding="utf-8")
     if not WORTH_A_LOOK.search(text):
         return []
-    texts = [page_text(text)] if path.suffix == ".md" else python_texts(text)
+    if path.suffix == ".md":
+        texts = [page_text(text)]
+    else:
+        texts = python_texts(text)
     beside = frozenset(page.name for page in path.parent.glob("*.md"))
     return [fault for each in texts for fault in faults_of(each, reference(), nameable() | beside)]
 

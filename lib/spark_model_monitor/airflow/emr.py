@@ -67,7 +67,8 @@ class _OnEmr(Location):
         return None
 
     def begin(self, call: JobCall) -> RemoteRun:
-        target, layout = self._target(), Layout.here()
+        target = self._target()
+        layout = Layout.here()
         Bucket.of(call.output_path, "output_path")
         options, others = split_options(self.spark_options)
         if others:
@@ -81,7 +82,9 @@ class _OnEmr(Location):
             log.info("%s", remark)
         with self._error_sentences(target):
             client = self._client()
-            jar = jar_for(line_on(target, client), os.environ) if layout.needs_deequ(driver) else None
+            jar = None
+            if layout.needs_deequ(driver):
+                jar = jar_for(line_on(target, client), os.environ)
             shipment = Shipment.of(target, driver, package, jar)
             for parcel in shipment.upload(_s3_client(self.aws_conn_id), _encryption(call)):
                 log.info("put %s to %s", parcel.path.name, parcel.uri)

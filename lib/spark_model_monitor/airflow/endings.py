@@ -54,7 +54,9 @@ class LocalFiles:
 
     def read(self, path: str) -> bytes | None:
         storage = LocalStorage()
-        return storage.read(path) if storage.exists(path) else None
+        if storage.exists(path):
+            return storage.read(path)
+        return None
 
     def delete(self, path: str) -> None:
         LocalStorage().delete(path)
@@ -107,7 +109,9 @@ class ObjectStorageFiles:
         from airflow.sdk import ObjectStoragePath
 
         file = ObjectStoragePath(path)
-        return bytes(file.read_bytes()) if file.exists() else None
+        if file.exists():
+            return bytes(file.read_bytes())
+        return None
 
     def delete(self, path: str) -> None:
         from airflow.sdk import ObjectStoragePath
@@ -229,8 +233,14 @@ def read_outcome(
     if counted is None and not is_completed(message):
         return Failure(message.removeprefix("Error: "), exit_status or status_of(message))
     run = _published(files, output_path)
-    folder = join(output_path, run.folder) if run else output_path
-    documents = sorted(name for name in run.digests if "/" not in name) if run else []
+    if run:
+        folder = join(output_path, run.folder)
+    else:
+        folder = output_path
+    if run:
+        documents = sorted(name for name in run.digests if "/" not in name)
+    else:
+        documents = []
     outcome: str | None = None
     unsure: Entries = ()
     if compares:
@@ -260,14 +270,18 @@ def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
     for feature in checks.outcomes or ():
         if feature.outcome is Outcome.CANNOT_TELL:
             unsure.append(feature.plain())
-    outcome = None if checks.outcome is None else checks.outcome.value
+    outcome = None
+    if checks.outcome is not None:
+        outcome = checks.outcome.value
     return outcome, tuple(unsure[:MOST_LISTED])
 
 
 def _published(files: StoredFiles, output_path: str) -> Run | None:
     """The last published run, its folder below the output path; None for a merge, which publishes by the hour."""
     content = files.read(join(output_path, CURRENT))
-    return None if content is None else read_commit(content, join(output_path, CURRENT))
+    if content is None:
+        return None
+    return read_commit(content, join(output_path, CURRENT))
 
 
 def _violated(files: StoredFiles, folder: str) -> Entries:

@@ -59,8 +59,12 @@ class DocumentLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The link, made where the task ran, when it has ended; Airflow stores it."""
-        path = operator.outcome.paths.get(self._file) if operator.outcome else None
-        return "" if path is None else address_of(path, operator.output_path, operator.documents_url)
+        path = None
+        if operator.outcome:
+            path = operator.outcome.paths.get(self._file)
+        if path is None:
+            return ""
+        return address_of(path, operator.output_path, operator.documents_url)
 
 
 VIOLATIONS = DocumentLink("Violations", "constraint_violations.json")
@@ -82,7 +86,9 @@ def address_of(path: str, output_path: str, served_at: str | None = None) -> str
     if parts.scheme in S3_SCHEMES:
         query = urlencode({"prefix": parts.path.lstrip("/")})
         return f"https://s3.console.aws.amazon.com/s3/object/{parts.netloc}?{query}"
-    return Path(path).absolute().as_uri() if parts.scheme == "" else path
+    if parts.scheme == "":
+        return Path(path).absolute().as_uri()
+    return path
 
 
 log = logging.getLogger(__name__)
@@ -199,7 +205,10 @@ class JobOperator(BaseOperator, SkipMixin):
         if failure.exit_status == ExitStatus.NO_DATA and self.skip_without_data:
             kind: type[Exception] = AirflowSkipException
         else:
-            kind = AirflowFailException if failure.exit_status in NOT_FOR_A_RETRY else AirflowException
+            if failure.exit_status in NOT_FOR_A_RETRY:
+                kind = AirflowFailException
+            else:
+                kind = AirflowException
         return kind(f"the job {self.JOB} failed: {failure.reason} (exit status {failure.exit_status})")
 
 
@@ -244,7 +253,10 @@ class WindowedOperator(JobOperator):
         return window_of(context, length=self.length, lag=self.lag)
 
     def own_flags(self, window: Window | None) -> dict[str, Any]:
-        times = {} if window is None else {"start_time": window.start, "end_time": window.end}
+        if window is None:
+            times = {}
+        else:
+            times = {"start_time": window.start, "end_time": window.end}
         return {**super().own_flags(window), **times}
 
 

@@ -39,7 +39,8 @@ def window_of(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: t
 
     Raises BadConfiguration if the run has no time at all.
     """
-    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    start = context.get("data_interval_start")
+    end = context.get("data_interval_end")
     if start is None or end is None or not start < end:
         end = _utc(end or _time_of_run(context)).replace(minute=0, second=0, microsecond=0)
         start = end - length
@@ -289,12 +290,18 @@ class SparkConnection(Location):
                 "instead"
             )
         layout = Layout.here()
-        line = line_at(Path(self.spark_home)) if self.spark_home else PINNED
+        if self.spark_home:
+            line = line_at(Path(self.spark_home))
+        else:
+            line = PINNED
         driver = layout.job_file(call.job, layout.root)
         plain, secret = without_secrets(call.flags)
         remarks: list[str] = []
         settings = {**own_settings(layout, self.columns, SIZED_AS_ON, self.conf, remarks), **self.conf}
-        python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python} if self.python else {}
+        if self.python:
+            python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python}
+        else:
+            python = {}
         has_jar = layout.needs_deequ(driver) and is_had(os.environ, line)
         arguments = {
             "conn_id": self.conn_id,

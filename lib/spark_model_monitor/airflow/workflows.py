@@ -225,7 +225,8 @@ class CommandOperator(BaseOperator):
             self._running = LocalProcess([self.python, "-m", "spark_model_monitor", *words], self.environment)
         except BadConfiguration as error:
             raise AirflowFailException(f"Error: {error}") from error
-        status, lines = self._running.wait(), self._running.lines or ["it said nothing"]
+        status = self._running.wait()
+        lines = self._running.lines or ["it said nothing"]
         if status == ExitStatus.BAD_CONFIGURATION:
             raise AirflowFailException(lines[-1])
         return status, lines

@@ -44,7 +44,8 @@ class CaptureMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._closing(send))
             return
-        exchange, headers = None, scope.get("headers", ())
+        exchange = None
+        headers = scope.get("headers", ())
         is_post = scope["type"] == "http" and scope["method"] == "POST"
         if is_post and (self._paths is None or scope["path"] in self._paths):
             exchange = self._writer.begin(_first(headers, INFERENCE_ID), _all(headers, CUSTOM_ATTRIBUTES))

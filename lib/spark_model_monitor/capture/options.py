@@ -129,7 +129,8 @@ def paths_of(paths: Collection[str] | None) -> frozenset[str] | None:
     return found
 
 
-REQUEST, RESPONSE = "REQUEST", "RESPONSE"
+REQUEST = "REQUEST"
+RESPONSE = "RESPONSE"
 
 MEBIBYTE = 2**20
 
@@ -228,7 +229,8 @@ def _faults_of_sampling(options: CaptureOptions) -> list[str]:
         for name, given in switches.items()
         if not isinstance(given, bool)
     ]
-    percentage, seed = options.sampling_percentage, options.sampling_seed
+    percentage = options.sampling_percentage
+    seed = options.sampling_seed
     if not _is_number(percentage) or not 0 <= percentage <= 100:
         faults.append(f"sampling_percentage is {percentage!r}; it has to be a number from 0 to 100")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed.bit_length() > SEED_BITS:

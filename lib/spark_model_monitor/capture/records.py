@@ -33,7 +33,10 @@ class Payload:
     content_type: str | None = None
 
     def __post_init__(self) -> None:
-        text = self.body.encode("utf-8", "backslashreplace") if isinstance(self.body, str) else self.body
+        if isinstance(self.body, str):
+            text = self.body.encode("utf-8", "backslashreplace")
+        else:
+            text = self.body
         object.__setattr__(self, "body", bytes(text) if isinstance(text, (bytearray, memoryview)) else text)
 
 
@@ -78,7 +81,9 @@ class Body:
     @property
     def content(self) -> bytes:
         """The bytes kept."""
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        if len(self._chunks) == 1:
+            return self._chunks[0]
+        return b"".join(self._chunks)
 
 
 class Conversation:
@@ -95,7 +100,8 @@ class Conversation:
 
     def end(self, status: int | None = None) -> None:
         """Capture, once: a failure after the answer was sent changes nothing. status: None for the one sent."""
-        exchange, self._exchange = self._exchange, None
+        exchange = self._exchange
+        self._exchange = None
         self._writer.end(
             exchange,
             Payload(self.request.content, self._request_type),
@@ -108,7 +114,8 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 BASE64 = "BASE64"
 EVENT_VERSION = "0"
-INPUT, OUTPUT = ("endpointInput", "INPUT"), ("endpointOutput", "OUTPUT")
+INPUT = ("endpointInput", "INPUT")
+OUTPUT = ("endpointOutput", "OUTPUT")
 """A half's member of captureData, and its mode."""
 
 REQUEST_METADATA = "requestMetadata"  # the member for latency and status. Ours: readers of the service skip it.

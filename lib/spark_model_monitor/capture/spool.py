@@ -58,7 +58,9 @@ class Buffer:
     def take(self) -> list[Line]:
         """All lines; the buffer is empty afterwards."""
         with self._lock:
-            lines, self._lines, self._size_bytes = self._lines, [], 0
+            lines = self._lines
+            self._lines = []
+            self._size_bytes = 0
         return lines
 
     def take_last(self) -> list[Line]:
@@ -171,7 +173,9 @@ class Spool:
 
     def size_bytes(self) -> int:
         """Bytes of all drafts, those of other processes too. Raises OSError."""
-        return sum(entry.stat().st_size for entry in os.scandir(self.folder)) if self.folder.is_dir() else 0
+        if self.folder.is_dir():
+            return sum(entry.stat().st_size for entry in os.scandir(self.folder))
+        return 0
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -121,7 +121,8 @@ class CaptureWriter:
         """
         self._closed = True
         atexit.unregister(self.close)
-        threads, self._threads = self._threads, ()
+        threads = self._threads
+        self._threads = ()
         self._wake.set()
         deadline_seconds = self._clock.seconds() + timeout_seconds
         for thread in threads:
@@ -153,7 +154,8 @@ class CaptureWriter:
         """Set up what every process has for itself."""
         self._tally = Tally()
         self._faults = ErrorLog(log, self._clock.seconds)
-        options, seconds = self.options, self._clock.seconds
+        options = self.options
+        seconds = self._clock.seconds
         self._switch = Switch(options.enable_capture, options.switch, seconds, self._faults, self._limits.flush_seconds)
         self._wake = Event()
         self._buffer = Buffer(self._limits.buffer_bytes, half_full=self._wake.set)
@@ -192,7 +194,10 @@ class CaptureWriter:
         if options.with_metadata:
             latency_seconds = self._clock.seconds() - exchange.started_seconds
             metadata = request_metadata(latency_seconds, status, options.sampling_percentage)
-        halves = captured_halves(request, response, options) if has_data else {}
+        if has_data:
+            halves = captured_halves(request, response, options)
+        else:
+            halves = {}
         self._offer(Line(exchange.arrived, record_line(exchange, halves, metadata)), has_data=has_data)
 
     def _offer(self, line: Line, *, has_data: bool) -> None:

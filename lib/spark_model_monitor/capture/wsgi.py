@@ -73,7 +73,10 @@ class _Conversation(Conversation):
     def starting(self, start_response: StartResponse) -> StartResponse:
         def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
             write = start_response(status, headers, *exc_info)
-            self.status = int(status[:3]) if status[:3].isdigit() else SERVER_ERROR
+            if status[:3].isdigit():
+                self.status = int(status[:3])
+            else:
+                self.status = SERVER_ERROR
             by_name = {name.lower(): value for name, value in headers}
             self.response_type = by_name.get(CONTENT_TYPE)
             self._response_bytes = by_name.get(CONTENT_LENGTH)

@@ -119,13 +119,13 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 def parser() -> Parser:
     """The parser of all commands; those that read their own flags have none here."""
-    made = Parser(prog="spark-model-monitor", description="Monitors machine-learning models in production.")
-    made.add_argument("--version", action="version", version=f"spark-model-monitor {__version__}")
-    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    parser = Parser(prog="spark-model-monitor", description="Monitors machine-learning models in production.")
+    parser.add_argument("--version", action="version", version=f"spark-model-monitor {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for verb in VERBS.values():
         command = commands.add_parser(verb.name, description=inspect.getdoc(verb.function))
         if "flags" in verb.facts:
             verb.facts["flags"](command)
             command.set_defaults(run=verb.function)
-    made.commands = commands.choices
-    return made
+    parser.commands = commands.choices
+    return parser

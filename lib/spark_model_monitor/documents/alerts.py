@@ -123,7 +123,7 @@ def accepted(results: Iterable[CheckResult], decisions: Sequence[Decision]) -> t
 
 
 def _unless_accepted(result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
-    covering = (each for each in decisions if result.status is CheckStatus.VIOLATED and each.covers(result))
+    covering = (decision for decision in decisions if result.status is CheckStatus.VIOLATED and decision.covers(result))
     decision = next(covering, None)
     if decision is None:
         return result
@@ -136,11 +136,15 @@ def _unless_accepted(result: CheckResult, decisions: Sequence[Decision]) -> Chec
 def _is_again(result: CheckResult, alarm: CheckResult) -> bool:
     if whose(result) != whose(alarm) or _kind(result) != _kind(alarm):
         return False
-    now, then, limit = _size(result), _size(alarm), 0.0 if alarm.distance is not None else alarm.threshold
+    now = _size(result)
+    then = _size(alarm)
+    limit = 0.0 if alarm.distance is not None else alarm.threshold
     if now is None or then is None or limit is None:
         return now == then
     low, high = _interval(alarm, then, limit)
-    return (limit <= now <= high) if then >= limit else (low <= now <= limit)
+    if then >= limit:
+        return limit <= now <= high
+    return low <= now <= limit
 
 
 def _kind(result: CheckResult) -> tuple[str | None, ...]:
@@ -150,7 +154,9 @@ def _kind(result: CheckResult) -> tuple[str | None, ...]:
 
 
 def _size(result: CheckResult) -> float | None:
-    return result.observed if result.distance is None else result.distance
+    if result.distance is None:
+        return result.observed
+    return result.distance
 
 
 def _interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:

@@ -70,12 +70,16 @@ def _name_or_index(value: Any) -> Any:
 
 
 def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.lower()
+    return value
 
 
 def _listed(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     """A list, or one item without brackets, which is written back that way."""
-    return read(value) if isinstance(value, list | tuple | dict) else Single(read([value]))
+    if isinstance(value, list | tuple | dict):
+        return read(value)
+    return Single(read([value]))
 
 
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar), Expected("a text, a number or a boolean")]

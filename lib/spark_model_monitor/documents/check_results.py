@@ -216,9 +216,14 @@ class Hint(Section):
     def of_unread(cls, constraints: Document) -> tuple[Hint, ...]:
         """A hint about members of the constraints that nothing reads; empty if all are known."""
         found = [*constraints.unknown_members()]
-        more = f"; and {len(found) - UNREAD_NAMED} more" if len(found) > UNREAD_NAMED else ""
+        if len(found) > UNREAD_NAMED:
+            more = f"; and {len(found) - UNREAD_NAMED} more"
+        else:
+            more = ""
         said = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(found[:UNREAD_NAMED])}{more}"
-        return (cls(hint="unknown_members", features=(), description=said),) if found else ()
+        if found:
+            return (cls(hint="unknown_members", features=(), description=said),)
+        return ()
 
 
 class Family(Section):
@@ -332,7 +337,10 @@ def whose(result: CheckResult) -> tuple[str, str]:
     """The name and the part that a check's result belongs to, as in summaries."""
     members = result.model_extra or {}
     value = members.get(FACET_VALUE)
-    part = str(members.get(LABEL, "")) if value is None else part_of(result.feature or "", str(value))
+    if value is None:
+        part = str(members.get(LABEL, ""))
+    else:
+        part = part_of(result.feature or "", str(value))
     return result.metric or result.feature or "", part
 
 
@@ -466,7 +474,8 @@ def plain_words(result: CheckResult) -> str:
         return f"{subject}: {result.reason}"
     if result.observed is None or result.threshold is None:
         return f"{subject}: {check_in_words(result)}"
-    now, asked = f"{result.observed:,.4g}", f"{result.threshold:,.4g}"
+    now = f"{result.observed:,.4g}"
+    asked = f"{result.threshold:,.4g}"
     if result.check in _OPERATORS:
         return f"{subject} is {now}, the baseline asks for {_OPERATORS[result.check]} {asked}"
     if result.check == "bias_drift_check":
@@ -494,7 +503,9 @@ def _worst_first(violation: CheckResult) -> tuple[float, bool]:
 
 
 def _values(result: CheckResult) -> str:
-    return f" ({', '.join(map(repr, result.values))})" if result.values else ""
+    if result.values:
+        return f" ({', '.join(map(repr, result.values))})"
+    return ""
 
 
 def some_of(names: Sequence[str], most: int = NAMED) -> str:

@@ -165,11 +165,15 @@ class ChangeThatMatters(Section):
 
         It is `standard_deviations` of the whole column, where a missing value counts as the mean.
         """
-        return self.standard_deviations / math.sqrt(present) if present else math.inf
+        if present:
+            return self.standard_deviations / math.sqrt(present)
+        return math.inf
 
     def share(self, present: float) -> float:
         """The change of a value's share of the present values that matters."""
-        return self.value / present if present else math.inf
+        if present:
+            return self.value / present
+        return math.inf
 
 
 class MonitoringConfig(Section):
@@ -412,7 +416,10 @@ class MonitoringSettings:
         threshold = getattr(self, kind.threshold)
         if written is None:
             is_limit_alone = threshold is not None and self.is_calibrated
-            written = PLAIN_DISTANCE if is_limit_alone else kind.suggested_method
+            if is_limit_alone:
+                written = PLAIN_DISTANCE
+            else:
+                written = kind.suggested_method
         method = kind.methods.get(OTHER_NAMES.get(written, written))
         self._set(kind.method, method.name)
         if threshold is None:
@@ -426,7 +433,10 @@ class MonitoringSettings:
 
     def as_config(self) -> MonitoringConfig:
         """All settings, as the newest containers write them; our own settings only if they are switched on."""
-        absent = set() if self.non_negative_check else {"non_negative_check"}
+        if self.non_negative_check:
+            absent = set()
+        else:
+            absent = {"non_negative_check"}
         if not self.is_calibrated:
             absent |= {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
         if not self.segments:
@@ -475,7 +485,9 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
     def is_of_2019(self) -> bool:
         """Whether the file has the November 2019 layout (C4.2a)."""
         config = self.monitoring_config
-        drift = config.distribution_constraints if config else None
+        drift = None
+        if config:
+            drift = config.distribution_constraints
         return drift is not None and drift.enable_comparisons is not None
 
     @property
@@ -495,11 +507,11 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
 
     def settings_by_feature(self) -> dict[str, MonitoringSettings]:
         """`monitoring_of` for every feature, without searching for each."""
-        whole = self.monitoring
+        monitoring = self.monitoring
         # of several features with one name, the first counts
         configs = {feature.name: feature.configs for feature in reversed(self.features)}
         return {
-            name: _settings([self.monitoring_config, *overrides]) if overrides else whole
+            name: _settings([self.monitoring_config, *overrides]) if overrides else monitoring
             for name, overrides in configs.items()
         }
 
@@ -515,7 +527,12 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
 def _without_effect(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:
     if drift is None or not (inferred_type.is_numeric or inferred_type is InferredType.STRING):
         return
-    own, other = (_NUMBERS, _TEXTS) if inferred_type.is_numeric else (_TEXTS, _NUMBERS)
+    if inferred_type.is_numeric:
+        own = _NUMBERS
+        other = _TEXTS
+    else:
+        own = _TEXTS
+        other = _NUMBERS
     named = _methods_in(drift)
     if other in named and own not in named and other.is_ours(named[other]):
         yield (
@@ -554,7 +571,8 @@ def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = dict(known)
     for kind in _KINDS:
-        before, after = _method_of(kind, known), _method_of(kind, {**known, **later})
+        before = _method_of(kind, known)
+        after = _method_of(kind, {**known, **later})
         if before != after and (kind.is_ours(before) or kind.is_ours(after)):
             kept.pop(kind.threshold, None)
     return kept | dict(later)

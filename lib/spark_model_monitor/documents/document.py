@@ -85,7 +85,9 @@ def _count(value: Any) -> int:
     number = _number(value)
     if number < 0 or number != math.floor(number):
         raise ValueError("not a count")
-    return int(value) if type(value) is int or isinstance(value, Integral) else int(number)
+    if type(value) is int or isinstance(value, Integral):
+        return int(value)
+    return int(number)
 
 
 Number = Annotated[float, BeforeValidator(_number), Expected("a number", of_data=True)]
@@ -217,7 +219,8 @@ class Document(Section):
     def __init_subclass__(cls, *, file: str = "", meant: str = "", **config: Unpack[ConfigDict]) -> None:
         super().__init_subclass__(**config)
         if file:
-            cls.FILE_NAME, cls.MEANT = file, meant
+            cls.FILE_NAME = file
+            cls.MEANT = meant
 
     @classmethod
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:
@@ -274,7 +277,10 @@ def _unknown_in(value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, Mapping):
         within = [(f"{path}.{name}", each) for name, each in value.items()]
     else:
-        within = [(f"{path}[{index}]", each) for index, each in enumerate(value)] if type(value) is tuple else []
+        if type(value) is tuple:
+            within = [(f"{path}[{index}]", each) for index, each in enumerate(value)]
+        else:
+            within = []
     for place, each in within:
         if type(each) not in _SCALARS:
             yield from _unknown_in(each, place)
@@ -284,7 +290,10 @@ def _remember_the_file(made: Any, given: Any) -> None:
     """Record in each section what its file had. given: what it was made of; if abbreviated, the set fields count."""
     if isinstance(made, Section):
         members = made._members()
-        stated = given if isinstance(given, Mapping) else dict.fromkeys(made.model_fields_set)
+        if isinstance(given, Mapping):
+            stated = given
+        else:
+            stated = dict.fromkeys(made.model_fields_set)
         nulls = {name: value for name, value in stated.items() if members.get(name) is None}
         ints = {
             name: tuple(each) if type(each) is list else each
@@ -325,7 +334,9 @@ def _plain(value: Any) -> Any:
         return _plain(value[0])
     if isinstance(value, list | tuple):
         # Only items of a mixed list are checked one by one: a sketch's level has thousands of floats.
-        return list(value) if set(map(type, value)) <= {float, str, int} else [_plain(item) for item in value]
+        if set(map(type, value)) <= {float, str, int}:
+            return list(value)
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {name: _plain(member) for name, member in value.items()}
     return value
@@ -334,7 +345,9 @@ def _plain(value: Any) -> Any:
 def _repeated_names(features: Any) -> Iterator[str]:
     first: dict[str, int] = {}
     for index, feature in enumerate(features if isinstance(features, list) else []):
-        name = feature.get("name") if isinstance(feature, dict) else None
+        name = None
+        if isinstance(feature, dict):
+            name = feature.get("name")
         if not isinstance(name, str):
             continue
         if name in first:
@@ -369,12 +382,15 @@ def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
 def no_member(name: str, known: Collection[str], path: str = "") -> str:
     """The fault that an object has no such member, with the nearest name. path: the object's, "" for the whole file."""
     wanted = did_you_mean(name, known, f"it may have {', '.join(known)}", shown=str)
-    return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
+    if path:
+        return f"{path}.{name} is unknown; {wanted}"
+    return f"{name} is unknown; {wanted}"
 
 
 def _followed(document: type[Document], place: tuple[int | str, ...]) -> tuple[str, Any]:
     """The path of a member, as errors write it, and its annotation."""
-    path, hint = "", document
+    path = ""
+    hint = document
     for step in place:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
         hint = _hint_of(hint, step)

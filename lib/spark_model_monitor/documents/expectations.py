@@ -72,19 +72,27 @@ def _rule(text: str) -> str:
 
 
 def _bounds(given: Any) -> Any:
-    return {"min": given, "max": given} if isinstance(given, int) and not isinstance(given, bool) else given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return {"min": given, "max": given}
+    return given
 
 
 def _listed(given: Any) -> Any:
-    return [given] if isinstance(given, Mapping | StrictSection) else given
+    if isinstance(given, Mapping | StrictSection):
+        return [given]
+    return given
 
 
 def _ruled(given: Any) -> Any:
-    return {"rule": given} if isinstance(given, str) else given
+    if isinstance(given, str):
+        return {"rule": given}
+    return given
 
 
 def _present(given: Any) -> Any:
-    return float(given) if isinstance(given, bool) else given
+    if isinstance(given, bool):
+        return float(given)
+    return given
 
 
 _TIME = r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?|P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?)$"
@@ -201,47 +209,47 @@ class Expectations(
         """Rules that no value, or no number of rows, can meet together."""
         yield from _empty("rows", [self.rows])
         for name, rules in self.features.items():
-            yield from _contradicting(f"features.{name}", [each for each in rules if each.share is None])
-            yield from _empty(f"features.{name}.length", [each.length for each in rules])
+            yield from _contradicting(f"features.{name}", [rule for rule in rules if rule.share is None])
+            yield from _empty(f"features.{name}.length", [rule.length for rule in rules])
 
     def beside(self, other: Expectations) -> Expectations:
         """These rules together with others. Raises BadConfiguration if they contradict each other."""
         names = dict.fromkeys([*self.features, *other.features])
-        both = Expectations(
+        expectations = Expectations(
             rows=other.rows or self.rows,
             columns=other.columns or self.columns,
             row_rules=(*self.row_rules, *other.row_rules),
             features={name: (*self.features.get(name, ()), *other.features.get(name, ())) for name in names},
         )
-        if faults := [f"--expectations and constraints.json: {fault}" for fault in both.contradictions()]:
+        if faults := [f"--expectations and constraints.json: {fault}" for fault in expectations.contradictions()]:
             raise BadConfiguration.gathered(faults)
-        return both
+        return expectations
 
 
 def _empty(where: str, bounds: list[Bounds | None]) -> Iterator[str]:
-    low = max((each.min for each in bounds if each and each.min is not None), default=0)
-    high = min((each.max for each in bounds if each and each.max is not None), default=None)
+    low = max((bound.min for bound in bounds if bound and bound.min is not None), default=0)
+    high = min((bound.max for bound in bounds if bound and bound.max is not None), default=None)
     if high is not None and low > high:
         yield f"{where}: min is {low} and max is {high}; no number is both, change one of them"
 
 
 def _contradicting(where: str, rules: list[FeatureExpectations]) -> Iterator[str]:
-    low = max((each.min for each in rules if each.min is not None), default=None)
-    high = min((each.max for each in rules if each.max is not None), default=None)
+    low = max((rule.min for rule in rules if rule.min is not None), default=None)
+    high = min((rule.max for rule in rules if rule.max is not None), default=None)
     if low is not None and high is not None and low > high:
         yield f"{where}: min is {low:g} and max is {high:g}; no number is both, change one of them"
-    domains = [set(map(_as_compared, each.domain)) for each in rules if each.domain is not None]
+    domains = [set(map(_as_compared, rule.domain)) for rule in rules if rule.domain is not None]
     if not domains:
         return
     allowed = set.intersection(*domains)
     numbers = {value for value in allowed if isinstance(value, float)}
     texts = pa.array(sorted(allowed - numbers), pa.string())
-    for each in rules:
-        numbers = {value for value in numbers if each.type is not ValueType.INTEGRAL or value.is_integer()}
-        if each.type in (ValueType.INTEGRAL, ValueType.FRACTIONAL) or not (each.min is each.max is None):
+    for rule in rules:
+        numbers = {value for value in numbers if rule.type is not ValueType.INTEGRAL or value.is_integer()}
+        if rule.type in (ValueType.INTEGRAL, ValueType.FRACTIONAL) or not (rule.min is rule.max is None):
             texts = texts.slice(0, 0)
-        if each.matches is not None and len(texts):
-            texts = texts.filter(pc.match_substring_regex(texts, whole(each.matches)))
+        if rule.matches is not None and len(texts):
+            texts = texts.filter(pc.match_substring_regex(texts, whole(rule.matches)))
     numbers = {value for value in numbers if (low is None or value >= low) and (high is None or value <= high)}
     if not numbers and not len(texts):
         yield f"{where}: no value of `in` meets the other rules of the column; change one of them"
@@ -324,5 +332,8 @@ def json_of_yaml(content: bytes | str, where: str) -> str:
         OverflowError,
     ) as fault:  # also from impossible dates and numbers
         mark = getattr(fault, "problem_mark", None)
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        if mark:
+            place = f"line {mark.line + 1}, column {mark.column + 1}: "
+        else:
+            place = ""
         raise BadDocument(f"{where}: {place}is no YAML; correct it there, or write JSON") from None

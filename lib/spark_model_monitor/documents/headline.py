@@ -100,7 +100,8 @@ def headline_of(
     calm = compared - len(bad) - len(fewer) - (len(unsure) if unit != "attribution" else 0)
     began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
     since = since_text(began.since, window)
-    name, change = _subject(began), change_of(began, with_values=with_values)
+    name = _subject(began)
+    change = change_of(began, with_values=with_values)
     whole = f"{len(bad):,} of {counted(compared, unit)}"
     whole += " changed" if unit != "metric" else " is violated" if len(bad) == 1 else " are violated"
     if unit == "attribution":
@@ -109,7 +110,10 @@ def headline_of(
         text = f"{whole}{since and f', since {since}'}: {name} {change}."
     elif since and any(each.since != began.since for each in bad):
         alone = sum(each.since == began.since for each in bad) == 1
-        text = f"{whole}. It began at {since} with {name}, which {change}." if alone else ""
+        if alone:
+            text = f"{whole}. It began at {since} with {name}, which {change}."
+        else:
+            text = ""
         text = text or f"{whole}, the first of them since {since}. The largest of those is {name}, which {change}."
     else:
         text = f"{whole}{since and f', all since {since}'}. The largest is {name}, which {change}."
@@ -176,11 +180,17 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
             most = number_text(max(ends), 2)
             calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
         return Headline(f"No change seen in {OF_OUTPUTS}.", calm, Mark.GOOD)
-    said = "none is beyond its threshold by more than chance" if unit == "metric" else "no change seen"
+    if unit == "metric":
+        said = "none is beyond its threshold by more than chance"
+    else:
+        said = "no change seen"
     detail = ""
     if unit == "metric" and (closest := _closest_to_violation(judged)) is not None:
         limit = f"{SIDES.get(closest.check, '')}{number_text(closest.threshold)}"
-        chance = "" if closest.p is None else f"; by chance alone: {once_in(closest.p)}"
+        if closest.p is None:
+            chance = ""
+        else:
+            chance = f"; by chance alone: {once_in(closest.p)}"
         detail = f"The closest is {closest.metric}: {number_text(closest.observed)}, {limit} is asked for{chance}."
     return Headline(f"{count} checked: {said}.", detail, Mark.GOOD)
 
@@ -227,7 +237,11 @@ def _unsure_details(unsure: Sequence[FeatureOutcome]) -> list[str]:
 
 def _closest_to_violation(check_results: Sequence[CheckResult]) -> CheckResult | None:
     """The metric of all rows that is the least likely by chance; the closest to its threshold where these decide alone."""
-    metrics = [each for each in check_results if None not in (each.observed, each.threshold) and not each.where]
+    metrics = [
+        check_result
+        for check_result in check_results
+        if None not in (check_result.observed, check_result.threshold) and not check_result.where
+    ]
     tested = [(metric.p, index) for index, metric in enumerate(metrics) if metric.p is not None]
     if tested:
         return metrics[min(tested)[1]]
@@ -262,7 +276,10 @@ def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], h
 
 
 def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
-    sentences = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
+    if fewer:
+        sentences = [f"Fewer values are missing in {some_of(fewer)}."]
+    else:
+        sentences = []
     if left_out:
         are = "is" if len(left_out) == 1 else "are"
         names = some_of([*map(_subject, left_out)])
@@ -279,7 +296,10 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
     """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared."""
     for check_result in results:
         is_beside = check_result.check in BESIDE
-        reference = 0.0 if is_beside else check_result.threshold or 0.0
+        if is_beside:
+            reference = 0.0
+        else:
+            reference = check_result.threshold or 0.0
         ends = [abs(end - reference) for end in check_result.interval or ()]
         if check_result.smallest_change is not None and check_result.change:
             return check_result.change
@@ -302,7 +322,8 @@ def place_of(result: CheckResult, *, with_values: bool = True) -> str:
     before, _, after = where.partition(ONE_SEGMENT)
     told = after.partition(": ")[2]
     named = f"{before}{result.segment}{told and f': {told}'}"
-    where = named if with_values and after and result.segment else where
+    if with_values and after and result.segment:
+        where = named
     first = result.cause[0] if result.cause else None
     said = "" if first is None else first.words
     if first is not None and first.value is not None and with_values:
@@ -317,12 +338,16 @@ def change_of(result: CheckResult, *, with_values: bool = True) -> str:
         changed = result.change
         if with_values and result.values:
             changed = changed.replace(ONE_VALUE, f"the value {result.values[0]}")
-        return f"{changed}, {where}" if where else changed
+        if where:
+            return f"{changed}, {where}"
+        return changed
     said = result.words or plain_words(result)
     name = whose(result)[0]
     change = said.removeprefix(name).removeprefix(f" of {whose(result)[1]}").lstrip(": ")
     # the words of a limit have no verb: `completeness, 0.9 where the baseline asks for 1`
-    return f"violates {change}" if change.startswith(check_in_words(result)) else change
+    if change.startswith(check_in_words(result)):
+        return f"violates {change}"
+    return change
 
 
 def since_text(since: str | None, window: RunWindow | None) -> str:
@@ -331,7 +356,9 @@ def since_text(since: str | None, window: RunWindow | None) -> str:
         return ""
     began = time_of(since)
     same_day = window is not None and time_of(window.start).date() == began.date()
-    return f"{began:%H:%M}" if same_day else f"{day_text(began)}, {began:%H:%M} UTC"
+    if same_day:
+        return f"{began:%H:%M}"
+    return f"{day_text(began)}, {began:%H:%M} UTC"
 
 
 def day_text(time: datetime) -> str:
@@ -343,8 +370,12 @@ def window_text(window: RunWindow | None) -> str:
     """`4 March 2024, 20:00 to 21:00 UTC`."""
     if window is None:
         return ""
-    start, end = time_of(window.start), time_of(window.end)
-    until = f"{end:%H:%M}" if end.date() == start.date() else f"{day_text(end)}, {end:%H:%M}"
+    start = time_of(window.start)
+    end = time_of(window.end)
+    if end.date() == start.date():
+        until = f"{end:%H:%M}"
+    else:
+        until = f"{day_text(end)}, {end:%H:%M}"
     return f"{day_text(start)}, {start:%H:%M} to {until} UTC"
 
 
@@ -366,8 +397,16 @@ def moved(before: float, now: float, deviation: float | None = None) -> tuple[st
         return f"is about {_rough(ratio)} times what it was", f"× {_rough(ratio)}"
     if ratio <= 0.5:
         return f"is about 1/{_rough(1 / ratio)} of what it was", f"÷ {_rough(1 / ratio)}"
-    by = f"{abs(ratio - 1):.0%}".replace("%", " %") if abs(ratio - 1) >= 0.01 else f"{100 * abs(ratio - 1):.2g} %"
-    side, sign = ("higher", "+") if abs(now) > abs(before) else ("lower", "−")
+    if abs(ratio - 1) >= 0.01:
+        by = f"{abs(ratio - 1):.0%}".replace("%", " %")
+    else:
+        by = f"{100 * abs(ratio - 1):.2g} %"
+    if abs(now) > abs(before):
+        side = "higher"
+        sign = "+"
+    else:
+        side = "lower"
+        sign = "−"
     return f"is {by} {side}", f"{sign} {by}"
 
 
@@ -394,11 +433,15 @@ def once_in(p: float) -> str:
     """How often it happens by chance: `once in 700 windows`, `once in 20,000,000 windows`, `practically never`."""
     if p < NEVER:
         return "practically never"
-    return f"once in {float(f'{1 / p:.2g}'):,.0f} windows" if p < 0.5 else "every other window"
+    if p < 0.5:
+        return f"once in {float(f'{1 / p:.2g}'):,.0f} windows"
+    return "every other window"
 
 
 def _rough(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    if ratio >= 10:
+        return f"{ratio:,.0f}"
+    return f"{ratio:.2g}"
 
 
 def _beside(results: Sequence[CheckResult]) -> list[CheckResult]:
@@ -422,7 +465,9 @@ def _is_of_all(check_result: CheckResult) -> bool:
 
 
 def _key(result: CheckResult) -> str:
-    return cause(result) if result.metric else _subject(result)
+    if result.metric:
+        return cause(result)
+    return _subject(result)
 
 
 def _subject(result: CheckResult) -> str:
@@ -434,7 +479,9 @@ def _unit(results: Sequence[CheckResult]) -> str:
     if any((each.model_extra or {}).get(LABEL) is not None for each in results):
         return "attribution"
     if any(each.metric for each in results):
-        return "bias metric" if any(each.feature for each in results) else "metric"
+        if any(each.feature for each in results):
+            return "bias metric"
+        return "metric"
     return "feature"
 
 

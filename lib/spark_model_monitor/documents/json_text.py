@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadDocument
 
-PLAIN_FROM, PLAIN_BELOW = 1e-3, 1e7
+PLAIN_FROM = 1e-3
+PLAIN_BELOW = 1e7
 """Magnitudes that Double.toString prints without an exponent (Java SE 17 API, Double.toString)."""
 
 
@@ -27,7 +28,11 @@ def java_double(x: float) -> str:
     Source: Java SE 17 API, Double.toString.
     """
     if not math.isfinite(x):
-        return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
+        if math.isnan(x):
+            return "NaN"
+        if x > 0:
+            return "Infinity"
+        return "-Infinity"
     text = float.__repr__(x)  # a numpy float's own repr is np.float64(…)
     if x == 0 or PLAIN_FROM <= abs(x) < PLAIN_BELOW:
         return text
@@ -107,7 +112,8 @@ def load(text: str | bytes, where: str) -> Any:
 
 def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
     if isinstance(value, (dict, Mapping)):  # isinstance of dict is much faster
-        separator, inner = "{", newline + "  "
+        separator = "{"
+        inner = newline + "  "
         for name, member in value.items():
             text = _TEXTS.get(type(member))
             if text is None:
@@ -139,7 +145,9 @@ def _scalar(value: Any) -> str:
 
 
 def _double(value: float) -> str:
-    return java_double(value) if math.isfinite(value) else "null"
+    if math.isfinite(value):
+        return java_double(value)
+    return "null"
 
 
 @functools.lru_cache(maxsize=256)
@@ -152,7 +160,9 @@ def _quoted(text: str) -> str:
     if text.isprintable() and '"' not in text and "\\" not in text:
         return '"' + text + '"'
     quoted = f'"{text.translate(_ESCAPES)}"'
-    return quoted if quoted.isascii() else _LONE_SURROGATE.sub(lambda lone: f"\\u{ord(lone.group()):04X}", quoted)
+    if quoted.isascii():
+        return quoted
+    return _LONE_SURROGATE.sub(lambda lone: f"\\u{ord(lone.group()):04X}", quoted)
 
 
 _TEXTS: Mapping[type, Callable[[Any], str]] = {

@@ -19,7 +19,9 @@ class ComparisonOperator(Enum):
 
     def is_broken(self, value: float, threshold: float) -> bool:
         """Whether the value is on the wrong side of the threshold."""
-        return value < threshold if self is ComparisonOperator.LESS_THAN else value > threshold
+        if self is ComparisonOperator.LESS_THAN:
+            return value < threshold
+        return value > threshold
 
 
 class MetricConstraint(Section):

@@ -72,7 +72,9 @@ def outcome_of_count(violations: int | None) -> Outcome | None:
     """The outcome of a run of an earlier release, which recorded only its number of violations."""
     if violations is None:
         return None
-    return Outcome.CHANGED if violations else Outcome.UNCHANGED
+    if violations:
+        return Outcome.CHANGED
+    return Outcome.UNCHANGED
 
 
 def unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:

@@ -294,12 +294,14 @@ class Page:
     def has_script(self) -> bool:
         """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
-        long = (each.of_all or len(each.lines) > MOST_LINES for each in blocks if isinstance(each, PageTable))
+        long = (block.of_all or len(block.lines) > MOST_LINES for block in blocks if isinstance(block, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
 
 MOST_CARDS = 12  # the number of open cards; the rest fold
-MOST_LINES, LINES_SHOWN = 50, 20  # a longer table folds after LINES_SHOWN rows and can be searched
+# a longer table folds after LINES_SHOWN rows and can be searched
+MOST_LINES = 50
+LINES_SHOWN = 20
 
 VERDICTS = {
     CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
@@ -339,7 +341,9 @@ def percent(share: float) -> str:
 
 def short_name(name: str, most: int = 60) -> str:
     """A name; if it is long, its beginning and end."""
-    return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
+    if len(name) <= most:
+        return name
+    return f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
 
 
 def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:
@@ -350,7 +354,8 @@ def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: S
 
 def _scaled(numbers: Sequence[float]) -> list[float]:
     """The numbers rescaled from 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
-    low, width = min(numbers), max(numbers) - min(numbers)
+    low = min(numbers)
+    width = max(numbers) - min(numbers)
     return [(number - low) / width if width else 0.5 for number in numbers]
 
 

@@ -110,7 +110,9 @@ def _tree(node: ast.AST, names: list[str]) -> Tree:
         sides = [node.left, *node.comparators]
         each = zip(node.ops, sides, sides[1:], strict=False)
         compared = [_compared(operator, left, right, names) for operator, left, right in each]
-        return compared[0] if len(compared) == 1 else ("and", *compared)
+        if len(compared) == 1:
+            return compared[0]
+        return ("and", *compared)
     raise BadRule(f"it has {_called(node)}; {_TAKES}")
 
 
@@ -119,14 +121,21 @@ def _compared(operator: ast.cmpop, left: ast.AST, right: ast.AST, names: list[st
         if not (isinstance(right, ast.Name) and right.id == NULL):
             raise BadRule("it has `is` before something else than null; write `is null`, or ==")
         is_null: Tree = ("null", *_values([left], names))
-        return is_null if isinstance(operator, ast.Is) else ("not", is_null)
+        if isinstance(operator, ast.Is):
+            return is_null
+        return ("not", is_null)
     if isinstance(operator, ast.In | ast.NotIn):
-        items = right.elts if isinstance(right, ast.Tuple | ast.List) else []
+        if isinstance(right, ast.Tuple | ast.List):
+            items = right.elts
+        else:
+            items = []
         if not items or not all(isinstance(item, ast.Constant) for item in items):
             raise BadRule("it has `in` before something else than a list; write in ('a', 'b')")
         each = [("==", *_values([left, item], names)) for item in items]
         listed: Tree = ("or", *each)
-        return listed if isinstance(operator, ast.In) else ("not", listed)
+        if isinstance(operator, ast.In):
+            return listed
+        return ("not", listed)
     if isinstance(operator, ast.Eq) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.RShift):
         tolerance = right.right
         if not isinstance(tolerance, ast.Constant) or type(tolerance.value) not in (int, float):

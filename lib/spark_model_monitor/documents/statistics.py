@@ -51,7 +51,9 @@ class Common(Section):
     def completeness(self) -> float | None:
         """The share of rows with a value; None for no rows."""
         rows = self.num_present + self.num_missing
-        return self.num_present / rows if rows else None
+        if rows:
+            return self.num_present / rows
+        return None
 
 
 class Bucket(Section):
@@ -170,7 +172,9 @@ class FeatureStatistics(Section):
     def common(self) -> Common | None:
         """The numbers of present and missing rows, from whichever kind of statistics there is."""
         statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
-        return statistics.common if statistics else None
+        if statistics:
+            return statistics.common
+        return None
 
     @property
     def completeness(self) -> float | None:
@@ -178,25 +182,35 @@ class FeatureStatistics(Section):
         statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
         if statistics is None:
             return None
-        return statistics.common.completeness if statistics.completeness is None else statistics.completeness
+        if statistics.completeness is None:
+            return statistics.common.completeness
+        return statistics.completeness
 
     @property
     def num_others(self) -> int:
         """The present cells of a numeric feature that are no numbers."""
-        return (self.numerical_statistics.num_not_numeric or 0) if self.numerical_statistics else 0
+        if self.numerical_statistics:
+            return self.numerical_statistics.num_not_numeric or 0
+        return 0
 
     @property
     def distribution(self) -> Distribution | None:
         statistics = self.numerical_statistics or self.string_statistics
-        return statistics.distribution if statistics else None
+        if statistics:
+            return statistics.distribution
+        return None
 
     @property
     def num_distinct(self) -> int | None:
         """The approximate number of distinct values; None if the file doesn't have it."""
         if self.numerical_statistics:
             return self.numerical_statistics.approximate_num_distinct_values
-        distinct = self.string_statistics.distinct_count if self.string_statistics else None
-        return None if distinct is None else round(distinct)
+        distinct = None
+        if self.string_statistics:
+            distinct = self.string_statistics.distinct_count
+        if distinct is None:
+            return None
+        return round(distinct)
 
 
 class Statistics(Document, file="statistics.json", meant="statistics.json of a data-quality baseline"):
@@ -273,7 +287,8 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
     further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
     rows = []
     for feature in statistics.features:
-        common, numbers = feature.common, feature.numerical_statistics
+        common = feature.common
+        numbers = feature.numerical_statistics
         rows.append(
             {
                 "feature": feature.name,
@@ -295,6 +310,12 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
 
 
 def _quartiles(distribution: Distribution | None) -> Sequence[float | None]:
-    sketch = distribution.kll.sketch if distribution and distribution.kll else None
-    cdf = NumericDistribution(sketch.data).step_cdf() if sketch else None
-    return cdf.quantiles(tuple(QUARTILES.values())) if cdf and cdf.total else [None] * len(QUARTILES)
+    sketch = None
+    if distribution and distribution.kll:
+        sketch = distribution.kll.sketch
+    cdf = None
+    if sketch:
+        cdf = NumericDistribution(sketch.data).step_cdf()
+    if cdf and cdf.total:
+        return cdf.quantiles(tuple(QUARTILES.values()))
+    return [None] * len(QUARTILES)

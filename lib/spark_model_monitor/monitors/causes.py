@@ -42,13 +42,21 @@ log = logging.getLogger(__name__)
 Codes: TypeAlias = NDArray[np.int64]  # shape (rows,)
 Numbers: TypeAlias = NDArray[np.float64]
 
-ALONE, MOST = 0.8, 0.5  # shares of the change from which it is `only` in a segment, and `mostly`
-MOST_CANDIDATES, MOST_PAIRED = 40, 16  # columns that rows are divided by, and columns that are paired
-MOST_VALUES, MOST_CODES = 50, 12  # distinct values of such a column; and of numbers that count as codes
+# shares of the change from which it is `only` in a segment, and `mostly`
+ALONE = 0.8
+MOST = 0.5
+# columns that rows are divided by, and columns that are paired
+MOST_CANDIDATES = 40
+MOST_PAIRED = 16
+# distinct values of such a column; and of numbers that count as codes
+MOST_VALUES = 50
+MOST_CODES = 12
 QUARTILES = (0.25, 0.5, 0.75)
 LEARNT_FROM = 10_000  # rows from which the possible divisions are learnt
 FEWEST = 10  # rows of a part that may be named
-BEYOND, BEYOND_IN_ORDER = 0.25, 0.1  # by how much a named part's share of the change exceeds its share of the rows
+# by how much a named part's share of the change exceeds its share of the rows
+BEYOND = 0.25
+BEYOND_IN_ORDER = 0.1
 MOST_LEFT = 0.25  # of a change that follows from the shares of another column: what these don't explain
 UNKNOWN = 0.02  # rows whose value of that column the baseline has hardly
 FEWER = 0.8  # the largest part of the rows of a single value that a pair named in its place may have
@@ -62,7 +70,11 @@ CHANCE = 1.63  # the largest gap in 99 % of samples of one distribution, in unit
 LARGEST_EXPONENT = 600.0
 NEARLY_ALL = 0.95
 MINUTE = 60_000_000
-TIME, ID, FOLDER, FILE, POSITION = "time", "id", "folder", "file", "position"
+TIME = "time"
+ID = "id"
+FOLDER = "folder"
+FILE = "file"
+POSITION = "position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,10 @@ class Change:
     def behind(self) -> tuple[int, ...]:
         """The bins of the rows behind the change: on the side of the clearest gap that grew, the bins that grew."""
         _, gaps, place = self.gaps()
-        side = self.tests[:, place] if gaps[place] > 0 else ~self.tests[:, place]
+        if gaps[place] > 0:
+            side = self.tests[:, place]
+        else:
+            side = ~self.tests[:, place]
         return tuple(np.flatnonzero(side & (shares_of(self.bins, len(self.was)) > self.was)).tolist())
 
     def search(self, key: Key, tests: int) -> Named | None:
@@ -153,7 +168,8 @@ class Change:
         if not gaps[place]:
             return None
         added = (hits - rows[:, None] * expected) / total * np.sign(gaps[place])
-        weights, gaps = rows / total, gaps * np.sign(gaps[place])
+        weights = rows / total
+        gaps = gaps * np.sign(gaps[place])
         allowed = max(gaps[place] / 2, CHANCE * math.sqrt(sampled))
         noise = _spread(rows, hits[:, place], known, expected[:, place])
         proportional = self._proportional_change(key, weights)
@@ -161,12 +177,18 @@ class Change:
         def named(chosen: NDArray[np.bool_]) -> Named:
             left = float(np.abs(gaps - added[chosen].sum(axis=0)).max())
             # the others look unchanged: compared with half of the change, or the noise of samples of one distribution
-            share = min(1.0, float(added[chosen, place].sum() / gaps[place])) if left <= allowed else 0.0
+            if left <= allowed:
+                share = min(1.0, float(added[chosen, place].sum() / gaps[place]))
+            else:
+                share = 0.0
             z = errors_of(chosen)
             p = min(1.0, math.erfc(z / math.sqrt(2)) / 2 * _ways(key, int(chosen.sum())) * tests)
             # numbers that changed for one value alone may be the only ones of their size
             is_alone = share >= ALONE and not self.are_categories and not key.have_ranges
-            everywhere = 0.0 if is_alone else float(proportional[chosen].sum())
+            if is_alone:
+                everywhere = 0.0
+            else:
+                everywhere = float(proportional[chosen].sum())
             return Named(np.flatnonzero(chosen).tolist(), share, float(weights[chosen].sum()), z, p, everywhere)
 
         def errors_of(chosen: NDArray[np.bool_]) -> float:
@@ -285,13 +307,18 @@ def _chosen(key: Key, worth: Numbers) -> Iterator[NDArray[np.bool_]]:
 
 def _stretch(worth: Sequence[float]) -> tuple[int, int]:
     """Start and end of the neighbouring parts with the largest sum."""
-    most, start, total, ends = -math.inf, 0, 0.0, (0, 1)
+    most = -math.inf
+    start = 0
+    total = 0.0
+    ends = (0, 1)
     for place, each in enumerate(worth):
         if total <= 0:
-            start, total = place, 0.0
+            start = place
+            total = 0.0
         total += each
         if total > most:
-            most, ends = total, (start, place + 1)
+            most = total
+            ends = (start, place + 1)
     return ends
 
 
@@ -341,7 +368,7 @@ def of_columns(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iter
         first = candidates[index]
         second = candidates[index_of_second]
         size = len(second.labels)
-        labels = tuple(f"{one}{AND}{two}" for one in first.labels for two in second.labels)
+        labels = tuple(f"{label}{AND}{two}" for label in first.labels for two in second.labels)
         names = first.name, second.name
         yield Key(
             "*".join(names),
@@ -364,7 +391,9 @@ def of_origins(sample: RowSample) -> Iterator[Key]:
         yield from _by_value(FOLDER, [_folder(file) for file in sample.files])
         files, codes = np.unique(np.array(sample.files), return_inverse=True)
         if len(files) > 1:
-            starts = None if times is None else [int(times[codes == place].min()) for place in range(len(files))]
+            starts = None
+            if times is not None:
+                starts = [int(times[codes == place].min()) for place in range(len(files))]
             yield Key(FILE, codes, len(files), told=partial(_told_of_files, len(files), starts), may_be_several=True)
         else:
             rows = np.arange(len(sample.bins))
@@ -399,21 +428,29 @@ def _times(sample: RowSample) -> Codes | None:
     texts = [said.get(TIME) for said in sample.said]
     if not texts or None in texts:
         return None
-    found = microseconds_of(pa.array(texts, pa.string()))
-    return None if found.null_count else np.asarray(found)
+    microseconds = microseconds_of(pa.array(texts, pa.string()))
+    if microseconds.null_count:
+        return None
+    return np.asarray(microseconds)
 
 
 def _told_of_files(files: int, starts: Sequence[int] | None, places: Sequence[int]) -> str:
-    first = "" if starts is None else f", the first at {moment_of(min(starts[place] for place in places)):%H:%M}"
+    if starts is None:
+        first = ""
+    else:
+        first = f", the first at {moment_of(min(starts[place] for place in places)):%H:%M}"
     return f"from {len(places):,} of {files:,} files{first}"
 
 
 def _told_of_stretch(edges: Sequence[str], places: Sequence[int]) -> str:
     """edges: the start of each part, and the end."""
-    first, last = edges[places[0]], edges[places[-1] + 1]
+    first = edges[places[0]]
+    last = edges[places[-1] + 1]
     if places[-1] == len(edges) - 2:
         return f"from {first} on"
-    return f"from before {last}" if not places[0] else f"between {first} and {last}"
+    if not places[0]:
+        return f"from before {last}"
+    return f"between {first} and {last}"
 
 
 # How causes are described.
@@ -436,7 +473,7 @@ def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Ke
     segments = [(key, named) for key, named in segments if named.share >= largest - LESS]
     origins = [(key, named) for key, named in origins if named.share >= largest - LESS]
     causes = sorted(origins, key=lambda of: -of[1].beyond - ORDER * of[0].is_ordered - 2 * ORDER * bool(of[0].labels))
-    found: CauseMembers = {"cause": tuple(_cause(*each) for each in causes) or None, "where": None, "segment": None}
+    found: CauseMembers = {"cause": tuple(_cause(*cause) for cause in causes) or None, "where": None, "segment": None}
     if (best := _clearest(segments)) is not None:
         key, named = best
         how = "only" if named.share >= ALONE else "most of it"
@@ -448,13 +485,16 @@ def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Ke
 def _clearest(segments: Sequence[tuple[Key, Named]]) -> tuple[Key, Named] | None:
     """The value that stands out most; or a pair, if its change is in fewer rows, not only a smaller share of them."""
     sides: tuple[list[tuple[Key, Named]], ...] = ([], [])
-    for each in segments:
-        sides[AND in each[0].labels[0]].append(each)
+    for segment in segments:
+        sides[AND in segment[0].labels[0]].append(segment)
     one, two = (max(side, key=rank_segment, default=None) for side in sides)
     if one is None or two is None:
         return one or two
-    share, rows = two[1].share / one[1].share, two[1].rows / one[1].rows
-    return two if rows <= FEWER and share >= (1 + rows) / 2 else one
+    share = two[1].share / one[1].share
+    rows = two[1].rows / one[1].rows
+    if rows <= FEWER and share >= (1 + rows) / 2:
+        return two
+    return one
 
 
 def rank_segment(segment: tuple[Key, Named]) -> float:
@@ -464,10 +504,21 @@ def rank_segment(segment: tuple[Key, Named]) -> float:
 
 
 def _cause(key: Key, named: Named) -> Cause:
-    some = f"{len(named.places):,} values" if len(named.places) > 1 else ONE_VALUE
-    told = key.told(named.places) if key.told else f"from {some} of {key.name}"
-    much = "all" if named.share >= NEARLY_ALL else percent(named.share)
-    value = key.label(named) if key.labels and len(named.places) == 1 else None
+    if len(named.places) > 1:
+        some = f"{len(named.places):,} values"
+    else:
+        some = ONE_VALUE
+    if key.told:
+        told = key.told(named.places)
+    else:
+        told = f"from {some} of {key.name}"
+    if named.share >= NEARLY_ALL:
+        much = "all"
+    else:
+        much = percent(named.share)
+    value = None
+    if key.labels and len(named.places) == 1:
+        value = key.label(named)
     return Cause(
         key=key.name, words=f"{much} of it comes {told}", value=value, share=named.share, rows=named.rows, p=named.p
     )
@@ -571,7 +622,8 @@ def _candidates(rows: pa.Table, now: Marked, before: Marked) -> Iterator[Candida
         cells = rows.column(position).combine_chunks().drop_null()
         if name in before.outcomes or name not in now.dataset.names or not len(cells):
             continue
-        numbers, values = parse_numbers(cells), cells.unique().to_pylist()
+        numbers = parse_numbers(cells)
+        values = cells.unique().to_pylist()
         if not np.isnan(numbers).any() and len(values) > MOST_CODES:
             cuts = {*np.quantile(numbers, QUARTILES).tolist()} - {float(numbers.min())}
             if cuts:
@@ -583,11 +635,9 @@ def _candidates(rows: pa.Table, now: Marked, before: Marked) -> Iterator[Candida
 def _sampled(side: Marked, candidates: Sequence[Candidate]) -> RowSample:
     """The sampled rows that count."""
     names = side.dataset.names
-    own = [replace(each.binned, position=names.index(each.name)) for each in candidates]
-    found = sample_of(side.dataset, [side.mark, *own], side.rows)
-    kept = np.flatnonzero(found.bins[:, 0] != MISSING)
-    files, said = (
-        [found.files[at] for at in kept] if found.files else (),
-        [found.said[at] for at in kept] if found.said else (),
-    )
-    return RowSample(found.bins[kept], found.rows, files, said)
+    own = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]
+    sample = sample_of(side.dataset, [side.mark, *own], side.rows)
+    kept = np.flatnonzero(sample.bins[:, 0] != MISSING)
+    files = [sample.files[at] for at in kept] if sample.files else ()
+    said = [sample.said[at] for at in kept] if sample.said else ()
+    return RowSample(sample.bins[kept], sample.rows, files, said)

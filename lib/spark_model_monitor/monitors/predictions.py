@@ -23,11 +23,11 @@ from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.loading import (
     Caller,
     are_numbers,
-    cells_of,
-    content_of,
-    plain,
-    shipped,
-    texts_of,
+    convert_to_cells,
+    convert_to_texts,
+    read_content,
+    simplify_type,
+    without_path,
 )
 
 log = logging.getLogger(__name__)
@@ -49,20 +49,25 @@ class Labelling:
         Raises BadInput if the number of labels differs from the number of scores.
         """
         count = scores.shape[1]
-        classes = scores.argmax(axis=1) if count > 1 else (scores[:, 0] > self.threshold).astype(np.intp)
+        if count > 1:
+            classes = scores.argmax(axis=1)
+        else:
+            classes = (scores[:, 0] > self.threshold).astype(np.intp)
         if self.labels is None:
             return _typed(classes.astype(np.float64), kind)
         if len(self.labels) != max(count, 2):
             raise BadInput(
                 f"predictor.label_headers has {len(self.labels)} names, and the model gives {count} scores; name every class"
             )
-        return pa.array([self.labels[place] for place in classes], pa.string()).cast(kind)
+        return pa.array([self.labels[class_name] for class_name in classes], pa.string()).cast(kind)
 
     def kind(self, label: pa.DataType, *, as_they_are: bool) -> pa.DataType:
         """The type of predictions next to labels of this type. as_they_are: whether the model returns labels."""
         if pa.types.is_string(label) or any(isinstance(name, str) for name in self.labels or ()):
             return pa.string()
-        return pa.float64() if as_they_are or pa.types.is_floating(label) else pa.int64()
+        if as_they_are or pa.types.is_floating(label):
+            return pa.float64()
+        return pa.int64()
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ class PredictionTask:
     def labels(self, caller: Caller, cells: NDArray[Any]) -> pa.Array:
         """The model's predictions for some rows, as the new column."""
         kind = self.schema.field(self.position).type
-        return _as_they_are(caller.labels(cells), kind) if self.model.labels else self.how.column(caller(cells), kind)
+        if self.model.labels:
+            return _as_they_are(caller.labels(cells), kind)
+        return self.how.column(caller(cells), kind)
 
     def is_kept(self, batch: pa.RecordBatch) -> pa.Array:
         if self.reason is None:
@@ -110,14 +117,17 @@ def with_predictions(
     """The rows with the model's predictions after the first `len(names)` columns, computed once for this context."""
     places = tuple(names.index(name) for name in features)
     types = {place: table.schema.field(f"c{place}").type for place in (*places, names.index(label))}
-    texts = [place for place in places if pa.types.is_string(plain(pa.array([], types[place])).type)]
-    words = _columns_with_words(table, texts, reason) if texts else set()
+    texts = [place for place in places if pa.types.is_string(simplify_type(pa.array([], types[place])).type)]
+    if texts:
+        words = _columns_with_words(table, texts, reason)
+    else:
+        words = set()
     fields = list(table.schema)
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
-    with table.sent(content_of(model, table.engine.storage)) as content:
+    with table.sent(read_content(model, table.engine.storage)) as content:
         numeric = tuple(place not in words for place in places)
-        of_model = (shipped(model), content, tuple(features), places, numeric)
+        of_model = (without_path(model), content, tuple(features), places, numeric)
         task = PredictionTask(*of_model, how, schema, len(names), reason)
         kept = table.mapped(partial(predictions_of_partition, task), schema).kept()
         try:
@@ -141,7 +151,10 @@ def _words_of_partition(
 ) -> Iterator[pa.RecordBatch]:
     found: set[str] = set()
     for batch in batches:
-        kept = batch if reason is None else batch.filter(pc.equal(batch.column(reason), 0))
+        if reason is None:
+            kept = batch
+        else:
+            kept = batch.filter(pc.equal(batch.column(reason), 0))
         found |= {name for name in columns if name not in found and not are_numbers(kept.column(name))}
     yield pa.RecordBatch.from_pydict({"column": sorted(found)}, schema)
 
@@ -155,8 +168,8 @@ def predictions_of_partition(task: PredictionTask, batches: Iterable[pa.RecordBa
         column = pa.nulls(batch.num_rows, task.schema.field(task.position).type)
         if kept.num_rows:
             caller = caller or task.caller()
-            columns = [plain(kept.column(f"c{place}")) for place in task.places]
-            cells = cells_of(columns, task.features, task.numeric)
+            columns = [simplify_type(kept.column(f"c{place}")) for place in task.places]
+            cells = convert_to_cells(columns, task.features, task.numeric)
             column = pc.replace_with_mask(column, is_kept, task.labels(caller, cells))
         columns = batch.columns
         yield pa.RecordBatch.from_arrays(
@@ -166,14 +179,14 @@ def predictions_of_partition(task: PredictionTask, batches: Iterable[pa.RecordBa
 
 def _typed(numbers: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
-        return pa.array(texts_of(numbers), kind)
+        return pa.array(convert_to_texts(numbers), kind)
     return pa.array(numbers, pa.float64()).cast(kind)
 
 
 def _as_they_are(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
     """The model's own labels for rows: as text if the true labels are text, otherwise as numbers."""
     if pa.types.is_string(kind):
-        return pa.array(texts_of(labels), kind)
+        return pa.array(convert_to_texts(labels), kind)
     try:
         return _typed(labels.astype(np.float64), kind)
     except ValueError:

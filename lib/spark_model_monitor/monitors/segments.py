@@ -65,7 +65,10 @@ def told_once(found: Mapping[tuple[str, str], CheckResult], said: str | None) ->
     best = min(violated, key=lambda of: (chance(violated[of]), -(violated[of].effect or 0.0)), default=("", ""))
     for (cut, label), result in found.items():
         if (cut, label) in violated and (said is not None or cut != best[0]):
-            why = OTHER_CUT.format(cut=best[0]) if said is None else f"{said} is violated, and this is the same change"
+            if said is None:
+                why = OTHER_CUT.format(cut=best[0])
+            else:
+                why = f"{said} is violated, and this is the same change"
             unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": why, "description": None}
             result = result.model_copy(update=unjudged)
         yield result
@@ -101,4 +104,6 @@ def _shares(found: _RowsIn, cut: str) -> dict[str, float]:
     """The share of the rows in each segment."""
     rows = found.get(cut, {})
     total = sum(rows.values())
-    return {label: count / total for label, count in rows.items()} if total else {}
+    if total:
+        return {label: count / total for label, count in rows.items()}
+    return {}

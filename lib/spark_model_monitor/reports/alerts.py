@@ -104,7 +104,8 @@ class Delivery:
 
 def deliver(report: Report, destinations: Iterable[Destination], environment: Environment) -> Delivery:
     """Send the report to each destination. Raises nothing; an unexpected error is reported by its type only."""
-    reached, failures = [], []
+    reached = []
+    failures = []
     for destination in destinations:
         try:
             send = partial(destination.sink, report, destination.target, environment)
@@ -184,7 +185,7 @@ def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: Al
     """
     if to.every_run:
         return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
-    is_newest = window.time == max(each.time for each in alerts.windows)
+    is_newest = window.time == max(window.time for window in alerts.windows)
     is_news = alerts.told_of(to.key) is not alerts.status or (is_newest and bool(alerts.missed_by(to.key)))
     return every or is_news or traffic_turned(to, alerts, traffic)
 
@@ -300,12 +301,19 @@ def usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None
     counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
     of_all = [records for _, records in counted]
-    known = at_that_hour if len(at_that_hour) >= FEWEST_WINDOWS else of_all
-    return float(median(known)) if len(known) >= FEWEST_WINDOWS else None
+    if len(at_that_hour) >= FEWEST_WINDOWS:
+        known = at_that_hour
+    else:
+        known = of_all
+    if len(known) >= FEWEST_WINDOWS:
+        return float(median(known))
+    return None
 
 
 def traffic_status(monitored: MonitoredWindow, usual: float | None, least_share: float | None) -> AlertStatus:
     """InAlert if the window has less than this share of the usual records; OK if that or the share is unknown."""
     if monitored.records is None or usual is None or least_share is None:
         return AlertStatus.OK
-    return AlertStatus.IN_ALERT if monitored.records < least_share * usual else AlertStatus.OK
+    if monitored.records < least_share * usual:
+        return AlertStatus.IN_ALERT
+    return AlertStatus.OK

@@ -14,7 +14,10 @@ def describe_decision(check_result: CheckResult) -> Iterator[str]:
     """
     yield f"{check_result.check}: {check_result.status.value}"
     if check_result.decided_by:
-        statistic = "" if check_result.statistic is None else f", statistic {check_result.statistic!r}"
+        if check_result.statistic is None:
+            statistic = ""
+        else:
+            statistic = f", statistic {check_result.statistic!r}"
         yield f"  decided by: {check_result.decided_by}{statistic}"
     if check_result.p is not None and check_result.level is not None:
         yield f"  {_describe_p(check_result.p, check_result.adjusted_p, check_result.level)}"
@@ -75,7 +78,10 @@ def _describe_limits(check_result: CheckResult, limits: tuple[float | None, floa
     is_above = upper is not None and ends[0] > upper
     is_within = (lower is None or ends[0] >= lower) and (upper is None or ends[1] <= upper)
     if is_below or is_above:
-        relation = "wholly outside of" if check_result.decided_by == INTERVAL else "outside of"
+        if check_result.decided_by == INTERVAL:
+            relation = "wholly outside of"
+        else:
+            relation = "outside of"
     else:
         relation = "within" if is_within else "partly within"
     return f"{subject}, {relation} the limits {_describe_range(limits)}"

@@ -78,9 +78,11 @@ def of_numbers(baseline: NumericDistribution, current: NumericDistribution, *, t
     ties_lost: count each distinct value once, as `--compat service` does.
     """
     if ties_lost:
-        before, after = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
+        before = tie_losing_cdf(baseline.levels)
+        after = tie_losing_cdf(current.levels)
     else:
-        before, after = baseline.step_cdf(), current.step_cdf()
+        before = baseline.step_cdf()
+        after = current.step_cdf()
     if not (before.total and after.total):
         return None
     values = np.union1d(before.values, after.values)
@@ -92,7 +94,8 @@ def of_numbers(baseline: NumericDistribution, current: NumericDistribution, *, t
 
 def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | None:
     """The shares of the categories, largest difference first; None if a side has no values."""
-    n, m = sum(baseline.values()), sum(current.values())
+    n = sum(baseline.values())
+    m = sum(current.values())
     if not (n and m):
         return None
     rows = [
@@ -101,9 +104,11 @@ def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | 
         for before, after in [(baseline.get(name, 0), current.get(name, 0))]
     ]
     rows.sort(key=lambda row: -row.gap)
-    shown, others = rows[:MOST_CATEGORIES], rows[MOST_CATEGORIES:]
+    shown = rows[:MOST_CATEGORIES]
+    others = rows[MOST_CATEGORIES:]
     if others:
-        before, after = sum(row.baseline for row in others), sum(row.current for row in others)
+        before = sum(row.baseline for row in others)
+        after = sum(row.current for row in others)
         shown.append(Row(f"({len(others):,} others)", None, before, after, before / n, after / m))
     return Table("categories", tuple(shown), rows[0], n, m)
 
@@ -171,8 +176,11 @@ class Explanation:
     @property
     def is_reproduced(self) -> bool | None:
         """Whether the recomputed distance equals the one in checks.json; None if one of them is absent."""
-        computed, observed = self.derivation and self.derivation.computed, self.drift and self.drift.observed
-        return None if computed is None or observed is None else computed == observed
+        computed = self.derivation and self.derivation.computed
+        observed = self.drift and self.drift.observed
+        if computed is None or observed is None:
+            return None
+        return computed == observed
 
     def plain(self) -> dict[str, Any]:
         """The explanation as a JSON object."""
@@ -194,9 +202,13 @@ def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: F
     for side, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
             raise Underivable(f"{side}: {distribution.reason}")
-    method, distance = result.method, None
+    method = result.method
+    distance = None
     if baseline.numbers and current.numbers:
-        ties = Ties.LOST if result.ties == Ties.LOST.value else Ties.SUMMED
+        if result.ties == Ties.LOST.value:
+            ties = Ties.LOST
+        else:
+            ties = Ties.SUMMED
         table = of_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
         if method and table:
             distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
@@ -208,7 +220,10 @@ def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: F
         raise Underivable("the two sides have no values of the same kind to compare")
     if table is None:
         raise Underivable("a side has no values")
-    sides = {"baseline": baseline.numbers, "current": current.numbers} if table.kind == "numbers" else {}
+    if table.kind == "numbers":
+        sides = {"baseline": baseline.numbers, "current": current.numbers}
+    else:
+        sides = {}
     quantiles = {name: side.step_cdf().quantiles(QUANTILES) for name, side in sides.items() if side}
     return Derivation(table, method, distance, _correction(method, table), quantiles)
 
@@ -241,7 +256,9 @@ def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]
 def _plain_row(row: Row) -> dict[str, Any]:
     """The row without infinite ends of ranges, which JSON numbers can't express; the label shows them."""
     members = {name: value for name, value in asdict(row).items() if value is not None}
-    return members if math.isfinite(row.up_to or 0.0) else members | {"up_to": None}
+    if math.isfinite(row.up_to or 0.0):
+        return members
+    return members | {"up_to": None}
 
 
 def as_text(explanation: Explanation) -> str:
@@ -268,8 +285,12 @@ def _lines(explanation: Explanation) -> Iterator[str]:
 
 
 def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
-    table, numbers = derivation.table, derivation.table.kind == "numbers"
-    shares = ("F_baseline", "F_current") if numbers else ("p_baseline", "p_current")
+    table = derivation.table
+    numbers = derivation.table.kind == "numbers"
+    if numbers:
+        shares = ("F_baseline", "F_current")
+    else:
+        shares = ("p_baseline", "p_current")
     if derivation.quantiles:
         sides: list[list[str | float]] = [[name, *found] for name, found in derivation.quantiles.items()]
         yield from text_table(("quantile", *(f"{share:.0%}" for share in QUANTILES)), sides, width=WIDTH).splitlines()
@@ -282,7 +303,10 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
     yield from text_table(header, rows, width=WIDTH).splitlines()
     yield ""
     largest = table.largest
-    place = f"at {largest.up_to!r}" if numbers else f"of {largest.label!r}"
+    if numbers:
+        place = f"at {largest.up_to!r}"
+    else:
+        place = f"of {largest.label!r}"
     yield f"largest gap {place}: |{largest.baseline_share!r} - {largest.current_share!r}| = {largest.gap!r}"
     if derivation.correction:
         yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
@@ -299,7 +323,9 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
 def _mark(row: Row, table: Table) -> str:
     is_new = table.kind == "categories" and row.current > 0 and not row.baseline
     remarks = ["largest gap"] * (row == table.largest) + ["not in the baseline"] * is_new
-    return f"<- {', '.join(remarks)}" if remarks else ""
+    if remarks:
+        return f"<- {', '.join(remarks)}"
+    return ""
 
 
 def explain(name: str, run_path: str, baseline_path: str | None = None) -> Explanation:
@@ -371,8 +397,12 @@ def _profile_of(name: str, folder: str) -> FeatureProfile | None:
     """The feature's states below the folder of a run; None if there are none, as for a model's metrics."""
     path = join(folder, path_of(Profile))
     storage = storage_of(path)
-    stored = StoredProfile.read(storage.read(path), path) if storage.exists(path) else None
-    return None if stored is None else stored.features((name,)).get(name)
+    stored = None
+    if storage.exists(path):
+        stored = StoredProfile.read(storage.read(path), path)
+    if stored is None:
+        return None
+    return stored.features((name,)).get(name)
 
 
 def _types(profile: FeatureProfile | None) -> dict[str, int]:

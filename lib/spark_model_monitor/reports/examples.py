@@ -44,13 +44,17 @@ def rows_behind(run_path: str, feature: str, source: str | None = None) -> Itera
         bad.setdefault(row["id"], set()).add(row["feature"])
     run = current_run(run_path)
     described, constraints = (document_of(run, kind) if run else None for kind in (RunDescription, Constraints))
-    names = tuple(each.name for each in constraints.features) if isinstance(constraints, Constraints) else None
+    names = None
+    if isinstance(constraints, Constraints):
+        names = tuple(feature.name for feature in constraints.features)
     read_by = (described.read_by if isinstance(described, RunDescription) else None) or {}
     id_column = (table.schema.metadata or {}).get(b"id_column", b"").decode() or None
     with read_again(source, read_by, names, opening_session()) as dataset:
         if id_column is not None and id_column not in dataset.names:
             raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")
-        position = None if id_column is None else dataset.names.index(id_column)
+        position = None
+        if id_column is not None:
+            position = dataset.names.index(id_column)
         rows = rows_with_ids(dataset, {row["id"] for row in kept}, position)
         if not rows:
             raise BadInput(f"{source}: has none of the {len(kept)} rows; name the data that this run has read")

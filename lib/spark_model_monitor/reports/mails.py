@@ -51,7 +51,8 @@ class MailServer:
         errors: list[str] = []
         security = _security(environment.variable(SECURITY), errors)
         host, port = _host(environment.variable(HOST), security, errors)
-        user, password = environment.variable(USER), environment.variable(PASSWORD)
+        user = environment.variable(USER)
+        password = environment.variable(PASSWORD)
         sender = _sender(environment.variable(SENDER) or user, errors)
         if (user is None) != (password is None):
             errors.append(f"only one of {USER} and {PASSWORD} is set; set both, or none")
@@ -111,7 +112,10 @@ def _send(message: EmailMessage, server: MailServer, timeout_seconds: float) -> 
             f"{server.host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE"
         ) from None
     except OSError as error:
-        reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
+        if isinstance(error, TimeoutError):
+            reason = "no answer in time"
+        else:
+            reason = error.strerror or type(error).__name__
         raise PassingFailure(f"{server.host}:{server.port} could not be reached ({reason})") from None
 
 
@@ -134,13 +138,17 @@ def _refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
     whom = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
     what = whom.get(type(error), "the mail")
     refusal = f"{server.host} refused {what} ({code})"
-    return PassingFailure(refusal) if _is_passing(code) else SinkFailed(f"{refusal}; check the addresses")
+    if _is_passing(code):
+        return PassingFailure(refusal)
+    return SinkFailed(f"{refusal}; check the addresses")
 
 
 def _code(error: smtplib.SMTPException) -> int | None:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next(iter(code for code, _ in error.recipients.values()), None)
-    return error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code
+    return None
 
 
 def _is_passing(code: int | None) -> bool:
@@ -150,7 +158,9 @@ def _is_passing(code: int | None) -> bool:
 
 def _security(text_: str | None, errors: list[str]) -> Security:
     try:
-        return Security(text_.lower()) if text_ else Security.STARTTLS
+        if text_:
+            return Security(text_.lower())
+        return Security.STARTTLS
     except ValueError:
         errors.append(f"{SECURITY} is {text_!r}; write starttls, tls or none")
         return Security.STARTTLS

@@ -99,7 +99,9 @@ class Report:
     @property
     def outcome_name(self) -> str | None:
         """The outcome in words; None if nothing was judged."""
-        return None if self.outcome is None else self.outcome.value
+        if self.outcome is None:
+            return None
+        return self.outcome.value
 
     @property
     def is_of_a_run(self) -> bool:
@@ -109,7 +111,9 @@ class Report:
     @property
     def status(self) -> str:
         """The status of the execution."""
-        return COMPLETED_WITH_VIOLATIONS if self.violations else COMPLETED
+        if self.violations:
+            return COMPLETED_WITH_VIOLATIONS
+        return COMPLETED
 
     @property
     def delivery_id(self) -> str:
@@ -145,7 +149,9 @@ def sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _numbers(metric: Mapping[str, Any]) -> list[float]:
-    return [metric["Value"]] if "Value" in metric else list(metric["StatisticValues"].values())
+    if "Value" in metric:
+        return [metric["Value"]]
+    return list(metric["StatisticValues"].values())
 
 
 # A report as text, and as the JSON document of webhooks and topics. Names of features and endpoints may contain line
@@ -160,7 +166,10 @@ def headline(report: Report) -> str:
     noted = "; ".join(notice.text for notice in report.notices)
     if not report.is_of_a_run:
         return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
-    many = "1 violation" if report.violations == 1 else f"{report.violations:,} violations"
+    if report.violations == 1:
+        many = "1 violation"
+    else:
+        many = f"{report.violations:,} violations"
     line = f"{report.alert.status.value}: {_whose(report)}, {many}"
     if report.start and report.end:
         line += f" from {moment(report.start)} to {moment(report.end)}"
@@ -175,7 +184,10 @@ def text(report: Report) -> str:
     if not report.is_of_a_run:
         return "\n".join([headline(report), "", *places]) + "\n"
     alert = report.alert
-    turned = "changed by this run" if alert.changed else "as before"
+    if alert.changed:
+        turned = "changed by this run"
+    else:
+        turned = "as before"
     lines = [
         headline(report),
         f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
@@ -236,4 +248,6 @@ def document_bytes(report: Report) -> bytes:
 
 def _whose(report: Report) -> str:
     names = " / ".join(name for name in (report.endpoint, report.schedule) if name)
-    return f"{report.analysis_type} of {names}" if names else report.analysis_type
+    if names:
+        return f"{report.analysis_type} of {names}"
+    return report.analysis_type

@@ -141,18 +141,18 @@ def _explainability(config: JobConfig) -> Monitor:
     return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances_of(config))
 
 
-def _data_quality_of_state(monitor: Any, path: str, profile: Any) -> Monitor:
+def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Monitor:
     from spark_model_monitor.reports.history import baselines
 
-    known = baselines.of_run(path).constraints
-    named = tuple(feature.name for feature in known.features if feature.role is Role.PREDICTION)
-    made: Monitor = monitor(settings=known.monitoring, predictions=named)
-    return made
+    constraints = baselines.of_run(path).constraints
+    named = tuple(feature.name for feature in constraints.features if feature.role is Role.PREDICTION)
+    data_quality_monitor: Monitor = monitor(settings=constraints.monitoring, predictions=named)
+    return data_quality_monitor
 
 
 KINDS = {
     AnalysisType.DATA_QUALITY: Kind(
-        "data_quality:DataQualityMonitor", _data_quality, "features:read_features", _data_quality_of_state
+        "data_quality:DataQualityMonitor", _data_quality, "features:read_features", _data_quality_monitor_of_state
     ),
     AnalysisType.MODEL_QUALITY: Kind(
         *("model_quality:ModelQualityMonitor", _model_quality, "data_sets:read_outcomes"),
@@ -180,7 +180,7 @@ def monitor_of_state(path: str, state: State) -> Monitor:
     return kind.of_state(kind.type, path, state)
 
 
-def types() -> Iterator[Any]:
+def monitor_types() -> Iterator[Any]:
     """The classes of all monitors, each loaded on demand."""
     return (kind.type for kind in KINDS.values())
 

@@ -38,15 +38,15 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
     home = environment.get("HOME", "")
     if home and os.access(home, os.W_OK):
         return Path(home) / ".cache" / "spark-model-monitor"
-    return _private(Path(tempfile.gettempdir()) / f"spark-model-monitor-{os.getuid()}")
+    return _create_private_directory(Path(tempfile.gettempdir()) / f"spark-model-monitor-{os.getuid()}")
 
 
-def _private(directory: Path) -> Path:
+def _create_private_directory(directory: Path) -> Path:
     """The directory, made if need be, that no other user could or can put anything into."""
     with suppress(FileExistsError):
         directory.mkdir(mode=0o700)
-    found = directory.lstat()  # a link may be anybody's
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & WRITABLE_BY_OTHERS:
+    status = directory.lstat()  # a link may be anybody's
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & WRITABLE_BY_OTHERS:
         raise MissingDependency(
             f"{directory}: is not a directory that this user alone can write to, and jobs run what lies in it; remove it, or "
             f"name another one in {VARIABLE}"
@@ -55,7 +55,7 @@ def _private(directory: Path) -> Path:
     return directory
 
 
-def sha256_of(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """The hash of a file's content. Raises OSError if it can't be read."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -119,7 +119,10 @@ class Layout:
                 return candidate.resolve()
         names = self.job_names()
         near = difflib.get_close_matches(Path(name).stem, names, n=3) or names
-        hint = f"did you mean {near[0]}?" if len(near) == 1 else f"write one of: {', '.join(near) or 'a path'}"
+        if len(near) == 1:
+            hint = f"did you mean {near[0]}?"
+        else:
+            hint = f"write one of: {', '.join(near) or 'a path'}"
         raise BadConfiguration(f"{name!r} is neither a file nor a job; {hint}")
 
     def needs_deequ(self, driver: Path) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors.loading import flavour_of
+from spark_model_monitor.monitors.predictors.loading import infer_flavour
 from spark_model_monitor.sagemaker.definitions import given
 from spark_model_monitor.sagemaker.monitoring_files import located
 
@@ -70,7 +70,8 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         series = self.time_series_data_config
-        first, others = ["dataset_type", "features", "headers", "label"], ["facet_dataset_uri", "facet_headers"]
+        first = ["dataset_type", "features", "headers", "label"]
+        others = ["facet_dataset_uri", "facet_headers"]
         others += ["predicted_label_dataset_uri", "predicted_label_headers", "predicted_label", "excluded_columns"]
         self.analysis_config: dict[str, Any] = given(
             **{name: getattr(self, name) for name in first},
@@ -166,7 +167,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.time_series_model_config is not None:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
-        named = (each.name for each in fields(ModelConfig))  # a subclass may have others
+        named = (field.name for field in fields(ModelConfig))  # a subclass may have others
         others = {name: getattr(self, name) for name in named if "instance_" not in name and name != "endpoint_name"}
         count = {"initial_instance_count": self.instance_count}
         first = {
@@ -210,7 +211,7 @@ class SHAPConfig(ExplainabilityConfig):
         if self.baseline is not None and self.num_clusters is not None:
             raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
         first = {"use_logit": self.use_logit, "save_local_shap_values": self.save_local_shap_values}
-        all_given = {each.name: getattr(self, each.name) for each in fields(SHAPConfig)}
+        all_given = {field.name: getattr(self, field.name) for field in fields(SHAPConfig)}
         self.shap_config: dict[str, Any] = given(**(first | all_given))
 
     def get_explainability_config(self) -> dict[str, Any]:
@@ -239,13 +240,16 @@ def methods_of(asked: Explained | Sequence[Explained]) -> dict[str, Any]:
 
     Raises ValueError, in the SDK's words, for none, or the same one twice.
     """
-    configs = [asked] if isinstance(asked, Explained) else list(asked)
+    if isinstance(asked, Explained):
+        configs = [asked]
+    else:
+        configs = list(asked)
     methods: dict[str, Any] = {}
     for config in configs:
-        found = config.get_explainability_config()
-        if set(found) & set(methods):
+        explainability_config = config.get_explainability_config()
+        if set(explainability_config) & set(methods):
             raise ValueError("Duplicate explainability configs are provided")
-        methods |= found
+        methods |= explainability_config
     if not methods:
         raise ValueError("Please provide at least one explainability config.")
     return methods
@@ -256,7 +260,7 @@ def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
     predictor = config.get("predictor") or {}
     name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
     try:
-        is_file = flavour_of(name) not in ("callable", "http")
+        is_file = infer_flavour(name) not in ("callable", "http")
     except BadConfiguration:
         return {}
     return {MODEL: located(name) if is_file else name}

@@ -89,7 +89,8 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
     latest_job: ProcessingJob | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.instance_count, self.instance_type = self.instance_count or 1, self.instance_type or "ml.m5.xlarge"
+        self.instance_count = self.instance_count or 1
+        self.instance_type = self.instance_type or "ml.m5.xlarge"
         super().__post_init__()
 
     def run(self, **_: Any) -> None:

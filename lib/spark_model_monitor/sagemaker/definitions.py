@@ -69,9 +69,12 @@ def signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]
     Raises TypeError, when it is called, for other arguments.
     """
     kinds = {name: getattr(kind, "__forward_arg__", kind) for name, kind in ScheduleArguments.__annotations__.items()}
-    each = Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [Parameter(name, each, default=value, annotation=kinds[name]) for name, value in defaults.items()]
-    signature = Signature([Parameter("self", each), *parameters], return_annotation="None")
+    positional_or_keyword = Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        Parameter(name, positional_or_keyword, default=value, annotation=kinds[name])
+        for name, value in defaults.items()
+    ]
+    signature = Signature([Parameter("self", positional_or_keyword), *parameters], return_annotation="None")
 
     @functools.wraps(method)
     def called(*ordered: Any, **named: Any) -> None:
@@ -167,7 +170,9 @@ def schedule_config(expression: str | None, start: str | None, end: str | None) 
 
 def ground_truth(prefix: str | None) -> dict[str, Any]:
     """The member of `…JobInput` that names the labels, if given."""
-    return {} if prefix is None else {"GroundTruthS3Input": {"S3Uri": absolute(prefix)}}
+    if prefix is None:
+        return {}
+    return {"GroundTruthS3Input": {"S3Uri": absolute(prefix)}}
 
 
 def given(**members: Any) -> dict[str, Any]:

@@ -73,17 +73,22 @@ class LocalPlan(Plan):
             variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
         window = self.window(scheduled)
         times = {"start_time": moment(window.start), "end_time": moment(window.end)}
-        prefix = _MERGE_JOB if job.job == "merge" else _JOB_NAMES[self.entry.monitoring_type]
+        if job.job == "merge":
+            prefix = _MERGE_JOB
+        else:
+            prefix = _JOB_NAMES[self.entry.monitoring_type]
         name = f"{prefix}-{scheduled:%Y%m%d%H%M}-{self.token}"
         return JobCommand((job.job,), {**variables, **times}, self.folder, located(variables["output_path"]), name=name)
 
 
 def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
     """The plan of a schedule's record."""
-    schedule, definition = schedule_of(kept["Schedule"]), definition_of(kept["Definition"])
+    schedule = schedule_of(kept["Schedule"])
+    definition = definition_of(kept["Definition"])
     jobs = {job.job: job for job in jobs_of(definition, schedule.name, kept["CapturePrefix"])}
     entry = entry_of(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
-    recurrence, window = recurrence_of(schedule), window_of(schedule, definition)
+    recurrence = recurrence_of(schedule)
+    window = window_of(schedule, definition)
     created = kept["Schedule"]["CreationTime"].replace(microsecond=0)  # the record of runs has no fractions of a second
     return LocalPlan(
         entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
@@ -152,9 +157,9 @@ def summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
     name = schedule["MonitoringScheduleName"]
     record = Record.read(local_jobs.path_of(local_jobs.EXECUTIONS, name).parent, name)
     return [
-        _summary(each, each.processing_job, name)
-        for each in record.executions.executions
-        if each.processing_job and not each.status.is_under_way
+        _summary(execution, execution.processing_job, name)
+        for execution in record.executions.executions
+        if execution.processing_job and not execution.status.is_under_way
     ]
 
 
@@ -163,7 +168,10 @@ def _summary(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
     description = local_jobs.describe(job)
     status = description["ProcessingJobStatus"]
     violated = status == local_jobs.COMPLETED and _has_violations(description)
-    reason = {"FailureReason": description["FailureReason"]} if "FailureReason" in description else {}
+    if "FailureReason" in description:
+        reason = {"FailureReason": description["FailureReason"]}
+    else:
+        reason = {}
     return {
         "MonitoringScheduleName": schedule,
         "ScheduledTime": time_of(execution.scheduled_time),
@@ -198,7 +206,8 @@ def _has_violations(description: Mapping[str, Any]) -> bool:
 
 def results_of(record: Mapping[str, Any]) -> str:
     """The folder above the hour folders of a schedule's runs."""
-    schedule, definition = schedule_of(record["Schedule"]), definition_of(record["Definition"])
+    schedule = schedule_of(record["Schedule"])
+    definition = definition_of(record["Definition"])
     return jobs_of(definition, schedule.name, record["CapturePrefix"])[-1].variables["output_path"]
 
 

@@ -154,7 +154,9 @@ class EndpointInput:
     @classmethod
     def named(cls, endpoint: str | EndpointInput) -> EndpointInput:
         """The input of an endpoint that may be given by its name alone."""
-        return endpoint if isinstance(endpoint, EndpointInput) else cls(endpoint, str(CONTAINER / "input" / "endpoint"))
+        if isinstance(endpoint, EndpointInput):
+            return endpoint
+        return cls(endpoint, str(CONTAINER / "input" / "endpoint"))
 
     def request(self) -> dict[str, Any]:
         """The member `EndpointInput` of the API's job definitions."""
@@ -243,13 +245,17 @@ class DataCaptureConfig:
     def _to_request_dict(self) -> dict[str, Any]:
         """What the SDK's own `Model.deploy` tells the API; its name is the SDK's."""
         types = {"CsvContentTypes": self.csv_content_types, "JsonContentTypes": self.json_content_types}
-        key = {} if self.kms_key_id is None else {"KmsKeyId": self.kms_key_id}
+        if self.kms_key_id is None:
+            key = {}
+        else:
+            key = {"KmsKeyId": self.kms_key_id}
         return {
             "EnableCapture": self.enable_capture,
             "InitialSamplingPercentage": self.sampling_percentage,
             "DestinationS3Uri": self.destination_s3_uri,
             "CaptureOptions": [
-                {"CaptureMode": self.API_MAPPING.get(each.upper(), each)} for each in self.capture_options
+                {"CaptureMode": self.API_MAPPING.get(capture_option.upper(), capture_option)}
+                for capture_option in self.capture_options
             ],
             "CaptureContentTypeHeader": types,
             **key,

@@ -97,7 +97,11 @@ def _with_times(members: dict[str, Any]) -> dict[str, Any]:
 
 ARN = "arn:aws:sagemaker:local:000000000000"  # prefix of the names of schedules and jobs where the API has an ARN
 
-IN_PROGRESS, COMPLETED, FAILED, STOPPED = "InProgress", "Completed", "Failed", "Stopped"  # `ProcessingJobStatus`
+# `ProcessingJobStatus`
+IN_PROGRESS = "InProgress"
+COMPLETED = "Completed"
+FAILED = "Failed"
+STOPPED = "Stopped"
 
 MESSAGE = "message"
 _PASSED = tuple(map(int, SUCCESSFUL))  # with --fail-on a job that completed may end with 4 or 5
@@ -147,7 +151,9 @@ def describe(name: str) -> dict[str, Any]:
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
     ended = {**description, **_outcome(name, description), "ProcessingEndTime": now()}
-    status = _running[name].returncode if name in _running else None
+    status = None
+    if name in _running:
+        status = _running[name].returncode
     write(JOBS, name, {**record, "Description": ended, "ExitStatus": status})
     _running.pop(name, None)
     return ended
@@ -207,8 +213,13 @@ def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
         message = read_text(join(output, MESSAGE), None).strip()
     except MonitorError:
         message = _last_line(name)
-    status = _running[name].returncode if name in _running else None
-    passed = message.startswith(COMPLETED) if status is None else status in _PASSED
+    status = None
+    if name in _running:
+        status = _running[name].returncode
+    if status is None:
+        passed = message.startswith(COMPLETED)
+    else:
+        passed = status in _PASSED
     message = message[:_LONGEST_MESSAGE]
     if passed:
         return {"ProcessingJobStatus": COMPLETED, "ExitMessage": message}

@@ -42,7 +42,10 @@ def default_prefix(session: Any) -> str:
     Source: C1.5.
     """
     bucket = getattr(session, "default_bucket", None)
-    top = f"s3://{bucket()}" if callable(bucket) else str(home())
+    if callable(bucket):
+        top = f"s3://{bucket()}"
+    else:
+        top = str(home())
     prefix = getattr(session, "default_bucket_prefix", None)
     return join(top, *([prefix] if isinstance(prefix, str) and prefix else []), _MODEL_MONITOR)
 
@@ -56,7 +59,9 @@ def capture_prefix(environment: Mapping[str, str], session: Any) -> str:
 
 def absolute(uri: str) -> str:
     """An absolute local path, independent of the working directory; a URI as it is."""
-    return uri if urlparse(uri).scheme else str(Path(uri).absolute())
+    if urlparse(uri).scheme:
+        return uri
+    return str(Path(uri).absolute())
 
 
 def located(uri: str) -> str:
@@ -97,7 +102,10 @@ def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = No
         LocalStorage().write(place, content)
         return uri
     bucket, key = _bucket_and_key(place)
-    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+    if kms_key:
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
+    else:
+        encryption = {}
     _client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
     return uri
 

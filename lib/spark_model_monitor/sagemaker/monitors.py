@@ -204,7 +204,8 @@ class ClarifyMonitor(ScheduledMonitor):
             self.sagemaker_session, name, job.inputs, job.outputs, self.output_kms_key
         )
         self.baselining_jobs[-1] = self.latest_baselining_job
-        self._config, self._attributes = of_schedules, attributes
+        self._config = of_schedules
+        self._attributes = attributes
         return job
 
     def _latest_config(self) -> MonitorsConfig:
@@ -215,7 +216,8 @@ class ClarifyMonitor(ScheduledMonitor):
 
     def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The application with the place of its configuration, which is written to a file if it is an object."""
-        config, env = arguments["analysis_config"], arguments["env"]
+        config = arguments["analysis_config"]
+        env = arguments["env"]
         if "monitor_schedule_name" in arguments:  # a new schedule has to have one
             config = config or self._latest_config()
         if config is not None and not isinstance(config, str):
@@ -223,7 +225,10 @@ class ClarifyMonitor(ScheduledMonitor):
                 env = {**((self.env if env is None else env) or {}), **model}
             folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
             config = write_config(config.analysis_config, folder, self.sagemaker_session)
-        place = {} if config is None else {"ConfigUri": absolute(config)}
+        if config is None:
+            place = {}
+        else:
+            place = {"ConfigUri": absolute(config)}
         return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **place}
 
     def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
@@ -335,7 +340,9 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         A schedule takes model, methods and headers from here if it is not given its own.
         Raises JobFailed if it was waited for and did not complete.
         """
-        labelled = model_scores if isinstance(model_scores, ModelPredictedLabelConfig) else None
+        labelled = None
+        if isinstance(model_scores, ModelPredictedLabelConfig):
+            labelled = model_scores
         scores = labelled.label if labelled else model_scores
         return self._analysed(
             data_config,
@@ -358,7 +365,8 @@ def _features_of(data_config: DataConfig) -> list[str] | None:
 
     Source: B1.
     """
-    headers, label = data_config.headers, data_config.label
+    headers = data_config.headers
+    label = data_config.label
     if headers is None or label in headers or data_config.features is None:
         return headers and [name for name in headers if name != label]
     return headers[: len(headers) - sum(each is not None for each in (label, data_config.predicted_label))]

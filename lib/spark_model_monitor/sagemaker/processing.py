@@ -55,7 +55,8 @@ class ProcessingJob:
 
     # The names in the SDK's third version.
 
-    processing_job_name, processing_job_arn = name, arn
+    processing_job_name = name
+    processing_job_arn = arn
 
     @property
     def processing_job_status(self) -> str:
@@ -219,7 +220,10 @@ class BaselinedMonitor:
         self.latest_baselining_job_name: str | None = None
         if self.output_kms_key:
             encryption = {ENCRYPTION: "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": self.output_kms_key}
-            self.env = self.env if ENCRYPTION in (self.env or {}) else {**(self.env or {}), **encryption}
+            if ENCRYPTION in (self.env or {}):
+                self.env = self.env
+            else:
+                self.env = {**(self.env or {}), **encryption}
         given = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
         if given:
             log.info("without effect on jobs of ours: %s", ", ".join(given))
@@ -252,9 +256,10 @@ class BaselinedMonitor:
         }
         source = ProcessingInput(given_all["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
         local_jobs.start("baseline", name, given_all, [source])
-        place = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
-        job = BaseliningJob(self.sagemaker_session, name, [source], [place], self.output_kms_key)
-        self.latest_baselining_job_name, self.latest_baselining_job = name, job
+        processing_output = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
+        job = BaseliningJob(self.sagemaker_session, name, [source], [processing_output], self.output_kms_key)
+        self.latest_baselining_job_name = name
+        self.latest_baselining_job = job
         self.baselining_jobs.append(job)
         if wait:
             job.wait(logs=logs)

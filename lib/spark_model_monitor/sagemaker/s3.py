@@ -87,7 +87,10 @@ def _found(uri: str) -> list[tuple[str, str]]:
     top = "://".join(urlparse(uri)[:2])
     place = located(uri[: uri.rindex("/") + 1])
     storage = storage_of(place)
-    paths = [file.path for file in storage.walk(place, hidden=True)] if storage.exists(place) else []
+    if storage.exists(place):
+        paths = [file.path for file in storage.walk(place, hidden=True)]
+    else:
+        paths = []
     if not is_local(place):
         return sorted((path, path) for path in paths if path.startswith(uri))
     root = Path(located(f"{top}/"))

@@ -45,7 +45,8 @@ S = TypeVar("S", bound="ScheduledMonitor")
 SCHEDULE = "monitoring-schedule"
 SOURCES = {"EndpointInput", "BatchTransformInput"}  # a job input has exactly one of these members
 
-SCHEDULED, STOPPED = "Scheduled", "Stopped"
+SCHEDULED = "Scheduled"
+STOPPED = "Stopped"
 NO_ROLE = "arn:aws:iam::000000000000:role/none"
 
 
@@ -66,10 +67,14 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def __init_subclass__(cls) -> None:
         """Give the two methods the SDK's signatures for this kind of monitor."""
-        first, time = ("endpoint_input", *cls.OWN, "output_s3_uri"), "schedule_cron_expression"
+        first = ("endpoint_input", *cls.OWN, "output_s3_uri")
+        time = "schedule_cron_expression"
         of_new, of_changed = cls.AFTER_OUTPUT
         metrics = ("enable_cloudwatch_metrics", "role")
-        resources = (*RESOURCES, *metrics) if cls.ROLE_LAST else (*metrics, *RESOURCES)
+        if cls.ROLE_LAST:
+            resources = (*RESOURCES, *metrics)
+        else:
+            resources = (*metrics, *RESOURCES)
         new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST)
         made = {**dict.fromkeys(new), metrics[0]: True}
         changed = dict.fromkeys((*first, *of_changed, time, *resources, *LAST))
@@ -106,7 +111,8 @@ class ScheduledMonitor(BaselinedMonitor):
             "JobInput": {**self._with_attributes(read), **ground_truth(arguments.get("ground_truth_input"))},
             "JobOutputConfig": job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
         }
-        created, times = local_jobs.now(), given(ScheduleConfig=_times(arguments) or None)
+        created = local_jobs.now()
+        times = given(ScheduleConfig=_times(arguments) or None)
         whole = {
             "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
             "JobDefinitionName": name,
@@ -134,7 +140,8 @@ class ScheduledMonitor(BaselinedMonitor):
 
         Raises ValueError if both inputs are given, and for times that are none; BadConfiguration for those the service hasn't.
         """
-        baseline, application = _baseline(arguments), self._app_specification(arguments)
+        baseline = _baseline(arguments)
+        application = self._app_specification(arguments)
         name = self._schedule_name()
         record = local_jobs.read(local_jobs.SCHEDULES, name)
         parts = {
@@ -227,7 +234,9 @@ class ScheduledMonitor(BaselinedMonitor):
     def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         latest = self._latest_completed()
-        return None if latest is None else latest.statistics(file_name)
+        if latest is None:
+            return None
+        return latest.statistics(file_name)
 
     def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due.
@@ -235,7 +244,9 @@ class ScheduledMonitor(BaselinedMonitor):
         Raises BadInput after an analysis without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
         """
         latest = self._latest_completed()
-        return None if latest is None else latest.constraint_violations(file_name)
+        if latest is None:
+            return None
+        return latest.constraint_violations(file_name)
 
     # Its alert.
 
@@ -388,5 +399,6 @@ def _sources(arguments: ScheduleArguments) -> tuple[str | EndpointInput | None, 
 
 
 def _times(arguments: ScheduleArguments) -> dict[str, str]:
-    start, end = arguments.get("data_analysis_start_time"), arguments.get("data_analysis_end_time")
+    start = arguments.get("data_analysis_start_time")
+    end = arguments.get("data_analysis_end_time")
     return schedule_config(arguments.get("schedule_cron_expression"), start, end)

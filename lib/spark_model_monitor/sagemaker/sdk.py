@@ -85,6 +85,8 @@ def beside(module: str) -> Callable[[str], Any]:
 
     def found(name: str) -> Any:
         package = importlib.import_module("spark_model_monitor.sagemaker")
-        return getattr(package, name) if name in package.__all__ else of_sdk(name, f"{SDK}.{module}")
+        if name in package.__all__:
+            return getattr(package, name)
+        return of_sdk(name, f"{SDK}.{module}")
 
     return found

@@ -99,7 +99,10 @@ class Client:
 
     def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **wanted: Any) -> dict[str, Any]:
         """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
-        names = [MonitoringScheduleName] if MonitoringScheduleName else local_jobs.names(local_jobs.SCHEDULES)
+        if MonitoringScheduleName:
+            names = [MonitoringScheduleName]
+        else:
+            names = local_jobs.names(local_jobs.SCHEDULES)
         found = [
             each | _monitored(local_jobs.read(local_jobs.SCHEDULES, name)) for name in names for each in run_due(name)
         ]
@@ -220,7 +223,8 @@ def _delete(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
 
 def _monitored(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a summary says of the schedule beside itself: its job definition, and the endpoint if it monitors one."""
-    definition, kind = record["Definition"], record["Schedule"]["MonitoringType"]
+    definition = record["Definition"]
+    kind = record["Schedule"]["MonitoringType"]
     endpoint = definition[f"{kind}JobInput"].get("EndpointInput", {}).get("EndpointName")
     named = {"MonitoringJobDefinitionName": definition["JobDefinitionName"], "MonitoringType": kind}
     return {**named, **given(EndpointName=endpoint)}
@@ -257,24 +261,35 @@ def _listed(kind: str, found: list[dict[str, Any]], wanted: Mapping[str, Any]) -
 
     Raises BadConfiguration for a filter that no listing has.
     """
-    subject, filters = kind.removesuffix("Summaries"), dict(wanted)
+    subject = kind.removesuffix("Summaries")
+    filters = dict(wanted)
     names = {"Name": f"{subject.replace('Execution', 'Schedule')}Name", "Status": f"{subject}Status"}
     by = filters.pop("SortBy", "ScheduledTime" if "Execution" in kind else "CreationTime")
     is_ascending = filters.pop("SortOrder", None) == "Ascending"
-    most, first = filters.pop("MaxResults", MOST_LISTED), int(filters.pop("NextToken", 0))
+    most = filters.pop("MaxResults", MOST_LISTED)
+    first = int(filters.pop("NextToken", 0))
     for name, value in filters.items():
         if (part := _FILTER.fullmatch(name)) is None:
             raise BadConfiguration(f"{name} is nothing that {kind} are listed by here")
-        member, holds = names.get(part[1], part[1]), _HOLDS[part[2]]
+        member = names.get(part[1], part[1])
+        holds = _HOLDS[part[2]]
         found = [each for each in found if member in each and holds(each[member], value)]
     ordered = sorted(found, key=lambda each: each[names.get(by, by)], reverse=not is_ascending)
-    further = {"NextToken": str(first + most)} if len(ordered) > first + most else {}
+    if len(ordered) > first + most:
+        further = {"NextToken": str(first + most)}
+    else:
+        further = {}
     return {kind: ordered[first : first + most], **further}
 
 
 def _time(value: datetime | str) -> datetime:
-    time = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    if isinstance(value, str):
+        time = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    else:
+        time = value
+    if time.tzinfo:
+        return time
+    return time.replace(tzinfo=timezone.utc)
 
 
 def _members(summary: Any) -> dict[str, Any]:

@@ -46,7 +46,9 @@ def job_of(sources: Sources) -> str:
     """The container's job: merge, monitor or baseline."""
     if sources.text("ground_truth_source"):
         return "merge"
-    return "monitor" if sources.text("baseline_constraints") else "baseline"
+    if sources.text("baseline_constraints"):
+        return "monitor"
+    return "baseline"
 
 
 def variables_of(sources: Sources, root: Path) -> dict[str, str]:
@@ -57,7 +59,10 @@ def variables_of(sources: Sources, root: Path) -> dict[str, str]:
     path = root / ANALYSIS_CONFIG
     if not path.is_file():
         return {}
-    analysis = AnalysisType.MODEL_EXPLAINABILITY if _explains(_read(path), path) else AnalysisType.MODEL_BIAS
+    if _explains(_read(path), path):
+        analysis = AnalysisType.MODEL_EXPLAINABILITY
+    else:
+        analysis = AnalysisType.MODEL_BIAS
     stood_for = {
         "analysis_type": analysis.value,
         "MODEL_MONITOR_ANALYSIS_CONFIG": str(path),
@@ -107,7 +112,8 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         if is_idle(root):
             log.info("another host of this job does the work")
             return ExitStatus.COMPLETED
-        job, variables = job_of(sources), variables_of(sources, root)
+        job = job_of(sources)
+        variables = variables_of(sources, root)
     except MonitorError as error:
         return _refused(error, root)
     log.info("this container runs the %s job", job)

@@ -80,7 +80,8 @@ def answers(master: str) -> bool:
     for address in master.removeprefix(SCHEME).split(","):
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit():
-            host, port = address, str(DEFAULT_PORT)
+            host = address
+            port = str(DEFAULT_PORT)
         try:
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
         except OSError:
@@ -99,7 +100,8 @@ class MasterWatch:
         self, spark: SparkSession, *, look_seconds: float = LOOK_SECONDS, gone_seconds: float = GONE_SECONDS
     ) -> None:
         self._application = Application(spark)
-        self._look_seconds, self._gone_seconds = look_seconds, gone_seconds
+        self._look_seconds = look_seconds
+        self._gone_seconds = gone_seconds
         self._over = threading.Event()
         if self._application.master.startswith(SCHEME):
             threading.Thread(target=self._watch, daemon=True, name="watch of the master").start()
@@ -147,7 +149,8 @@ IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions
 
 CONNECT_PORT = 15002  # Spark 4.0, spark.connect.grpc.binding.port
 
-GATEWAY, SECRET = "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"
+GATEWAY = "PYSPARK_GATEWAY_PORT"
+SECRET = "PYSPARK_GATEWAY_SECRET"
 """Set where a JVM was already started for this Python: by spark-submit, or by `shared_application`, which gives its
 workers' Python in SHARED."""
 
@@ -187,7 +190,8 @@ def remote_session(url: str) -> SparkSession:
 
     Raises ClusterGone if no server answers there, MissingDependency without Connect's libraries.
     """
-    host, port = urlsplit(url).hostname, urlsplit(url).port or CONNECT_PORT
+    host = urlsplit(url).hostname
+    port = urlsplit(url).port or CONNECT_PORT
     if not answers_soon(f"{host}:{port}"):
         raise ClusterGone(
             f"--remote is {url.partition(';')[0]!r}, where no server answers; check the address, or start it"
@@ -235,8 +239,10 @@ def shared_application(told: Connection) -> None:
         told.send(error)
         return
     context: Any = spark.sparkContext
-    place = context._gateway.gateway_parameters
-    told.send({GATEWAY: str(place.port), SECRET: place.auth_token, SHARED: context.pythonExec})
+    gateway_parameters = context._gateway.gateway_parameters
+    told.send(
+        {GATEWAY: str(gateway_parameters.port), SECRET: gateway_parameters.auth_token, SHARED: context.pythonExec}
+    )
     with suppress(EOFError):
         told.recv()
     stop_session(spark)

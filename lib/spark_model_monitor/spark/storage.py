@@ -217,7 +217,8 @@ class HadoopStorage(Storage):
         sizes = [int(self._file_system.getFileStatus(self._path(source)).getLen()) for source in sources]
         if int(self._file_system.getFileStatus(place).getLen()) != sum(sizes):
             return False
-        held, new = self._file_system.open(place), self._opened(sources)
+        held = self._file_system.open(place)
+        new = self._opened(sources)
         try:
             return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(held, new))
         finally:
@@ -330,8 +331,11 @@ def storage_of_session(path: str, spark: SparkSession) -> Storage:
     """The storage of `path`, by the file systems of a session. Raises BadInput for a scheme that none of them opens."""
     elsewhere: Storage
     if is_connect(spark):
-        scheme, elsewhere = urlparse(path).scheme or LOCAL, ServerStorage(spark)
+        scheme = urlparse(path).scheme or LOCAL
+        elsewhere = ServerStorage(spark)
     else:
         elsewhere = hadoop = HadoopStorage.at(path, spark)
         scheme = hadoop.scheme
-    return opened_without_spark(f"{LOCAL}:") or elsewhere if scheme == LOCAL else elsewhere
+    if scheme == LOCAL:
+        return opened_without_spark(f"{LOCAL}:") or elsewhere
+    return elsewhere

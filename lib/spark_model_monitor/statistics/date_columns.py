@@ -107,7 +107,9 @@ class DateColumn:
     @property
     def share_of_dates(self) -> float:
         """The share of the values that are dates or sentinels; 1 without values."""
-        return 1 - self.not_dates / self.values if self.values else 1.0
+        if self.values:
+            return 1 - self.not_dates / self.values
+        return 1.0
 
     @property
     def form(self) -> str:
@@ -117,7 +119,9 @@ class DateColumn:
     @property
     def form_in_words(self) -> str:
         """The form in parentheses, after a blank; empty for a type of dates."""
-        return f" ({self.form})" if self.form and not self.is_typed else ""
+        if self.form and not self.is_typed:
+            return f" ({self.form})"
+        return ""
 
     @property
     def has_days(self) -> bool:
@@ -155,7 +159,10 @@ def _rank_forms(
             counts[form] += texts[text]
             first, last = days.get(form, (day, day))
             days[form] = min(first, day), max(last, day)
-    expected = {*baseline.forms} if baseline is not None else set()
+    if baseline is not None:
+        expected = {*baseline.forms}
+    else:
+        expected = set()
     if baseline is not None and baseline.is_ambiguous:
         expected.add(swap_day_and_month(baseline.form))
     return {form: (form not in expected, -counts[form], last - first, form) for form, (first, last) in days.items()}
@@ -173,16 +180,23 @@ def _is_ambiguous(form: str, all_readings: Iterable[tuple[DateReading, ...]]) ->
 @once
 def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     """The dates of a feature, if it is a column of dates; None if it isn't, or if its values are unknown."""
-    texts = count_texts(feature) if feature.num_present else None
+    texts = None
+    if feature.num_present:
+        texts = count_texts(feature)
     is_typed = feature.column_type in TYPED
     if texts is None:
-        return DateColumn(is_typed=True) if is_typed else None
+        if is_typed:
+            return DateColumn(is_typed=True)
+        return None
     if not is_typed and not any(map(read_dates, islice(texts, FIRST_TEXTS))):
         return None
     column = DateColumn.of(texts, is_typed=is_typed)
     if is_typed:
         return column
-    minimum = LEAST_DATES_OF_NUMBERS if feature.is_numeric else LEAST_DATES
+    if feature.is_numeric:
+        minimum = LEAST_DATES_OF_NUMBERS
+    else:
+        minimum = LEAST_DATES
     if not column.num_dates or column.share_of_dates <= minimum:
         return None
     # Numbers are dates only if it is no chance
@@ -192,7 +206,9 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
         earliest, latest = RECENT_DAYS if is_short else PLAUSIBLE_DAYS
         if column.values < FEWEST_NUMBERS or len(column.days) < FEWEST_DIFFERENT.get(column.form, 1):
             return None
-    return column if earliest <= column.median() < latest else None
+    if earliest <= column.median() < latest:
+        return column
+    return None
 
 
 def read_window(current: FeatureProfile, baseline: DateColumn) -> DateColumn | None:
@@ -223,7 +239,10 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
     count_by_text = {text: count for text, count in sample.count_by_text.items() if text not in frequent}
     sampled_from = frequencies.total - sample.skipped - sum(frequent.values())
     sampled = sum(count_by_text.values())
-    scale = sampled / sampled_from if sampled_from > 0 else 1.0
+    if sampled_from > 0:
+        scale = sampled / sampled_from
+    else:
+        scale = 1.0
     counts = Counter(count_by_text)
     counts[NO_DATE] += round(scale * sample.skipped)
     counts.update({text: round(scale * count) for text, count in frequent.items()})
@@ -232,7 +251,8 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
 
 def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:
     """The counts of whole numbers as texts, as the sketch has them; None if they are surely no dates."""
-    sketch, moments = feature.kll, feature.moments
+    sketch = feature.kll
+    moments = feature.moments
     if sketch is None or moments is None or not moments.count:
         return None
     values, cumulative = sketch.step_cdf()
@@ -248,4 +268,6 @@ def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:
 
 def _write_number(value: float) -> str:
     """A whole number as the text of a day; 10101 is January 1 of the year 1."""
-    return f"{value:0{DIGITS_OF_DAY}.0f}" if value == 0 or 10_101 <= value < 100_000 else f"{value:.17g}"
+    if value == 0 or 10_101 <= value < 100_000:
+        return f"{value:0{DIGITS_OF_DAY}.0f}"
+    return f"{value:.17g}"

@@ -71,7 +71,9 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     Raises BadInput for a scheme that nothing opens.
     """
     spark = spark or _OPENER.get()
-    return storage_here(path) if spark is None else cast("Storage", plugin("spark").storage_of_session(path, spark))
+    if spark is None:
+        return storage_here(path)
+    return cast("Storage", plugin("spark").storage_of_session(path, spark))
 
 
 def storage_here(path: str) -> Storage:

@@ -24,8 +24,11 @@ from spark_model_monitor.registry import Registry, import_all
 
 COPIED_BYTES = 4 * 2**20  # how much of a file is held in memory while it is copied or compared
 
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
-USUAL_FILE, USUAL_FOLDER = 0o666, 0o777  # permissions before the user's umask is applied
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+# permissions before the user's umask is applied
+USUAL_FILE = 0o666
+USUAL_FOLDER = 0o777
 
 
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
@@ -101,7 +104,9 @@ class Storage(ABC):
 
         Raises BadInput if the folder can't be listed.
         """
-        return [file for file in self.walk(folder, hidden=True) if is_hidden(file.name)] if self.shows_drafts else []
+        if self.shows_drafts:
+            return [file for file in self.walk(folder, hidden=True) if is_hidden(file.name)]
+        return []
 
     def list_folders(self, path: str) -> list[str]:
         """The names of the folders directly below `path`, sorted, without hidden ones and links to a parent folder;
@@ -195,7 +200,8 @@ def stands_in() -> bool:
 
 def standing_in(path: str) -> str:
     """The location of an S3 path in the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`), or the path itself."""
-    root, parts = os.environ.get(S3_ROOT_VARIABLE), urlparse(path)
+    root = os.environ.get(S3_ROOT_VARIABLE)
+    parts = urlparse(path)
     if not root or parts.scheme != "s3":
         return path
     return join(str(Path(root).absolute()), parts.netloc, parts.path.lstrip("/"))

@@ -38,7 +38,9 @@ class Holder:
     def here(cls) -> Holder:
         """A new run of this process."""
         machine = here()
-        identity, process, now = machine.identity(), machine.process(), machine.now()
+        identity = machine.identity()
+        process = machine.process()
+        now = machine.now()
         run = f"{now:%Y%m%dT%H%M%S%f}-{_mark(identity)}-{process}-{uuid4().hex[:8]}"
         return cls(run, machine.name(), process, identity, f"{now:%Y-%m-%dT%H:%M:%SZ}")
 
@@ -80,7 +82,8 @@ PREFIX = "_lease-"
 WAIT = timedelta(minutes=10)
 
 LIFE_SECONDS = 120
-RENEWED_SECONDS, RETRIED_SECONDS = 40, 5
+RENEWED_SECONDS = 40
+RETRIED_SECONDS = 5
 SAFE_SECONDS = 90
 """A run that could not renew its lease for this long checks whether it was lost; what it was writing is then complete
 before another run takes over."""
@@ -111,7 +114,8 @@ class Lease:
         self._path = join(folder, self._name)
         self._renewed = self._now()
         self._is_there = self._is_lost = False
-        self._takes_over, self._since_ms = False, 0
+        self._takes_over = False
+        self._since_ms = 0
         self._renewing = threading.Lock()
         self._over = threading.Event()
         self._keeper: threading.Thread | None = None
@@ -126,7 +130,8 @@ class Lease:
 
         Raises OutputHeld, naming the other run, if it holds it after the wait; OutputFailed if no file can be written.
         """
-        until, notified = self._now() + wait.total_seconds(), False
+        until = self._now() + wait.total_seconds()
+        notified = False
         self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
         while (other := self._other()) is not None:
             if self._now() >= until:
@@ -154,7 +159,9 @@ class Lease:
             if self._is_lost or not self._storage.exists(self._path):
                 self._is_lost = True
                 return False
-            before, self._renewed = self._renewed, began  # otherwise this write would be refused as late
+            # otherwise this write would be refused as late
+            before = self._renewed
+            self._renewed = began
             is_in_time = False
             try:
                 self._storage.write(self._path, self.holder.to_json())
@@ -251,7 +258,10 @@ class Lease:
         pause: float = RENEWED_SECONDS
         while not self._over.wait(pause) and not self._is_lost:
             try:
-                pause = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
+                if self.renew():
+                    pause = RENEWED_SECONDS
+                else:
+                    pause = RETRIED_SECONDS
             except Exception as error:
                 log.warning("%s: the lease could not be renewed (%s)", self.folder, type(error).__name__)
                 pause = RETRIED_SECONDS

@@ -93,7 +93,8 @@ class LocalStorage(Storage):
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
-        parts, place = [local_path(source) for source in sources], local_path(target)
+        parts = [local_path(source) for source in sources]
+        place = local_path(target)
         if _holds_just(place, parts):
             return False
         with _draft_of(place, target) as draft:

@@ -17,7 +17,8 @@ from spark_model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, S
 from spark_model_monitor.storage.lease import require_lease
 
 ATTEMPTS = 7  # for one request, and for reading one response
-WHOLE_SECONDS, SLOWEST_BYTES = 60.0, 100_000
+WHOLE_SECONDS = 60.0
+SLOWEST_BYTES = 100_000
 """Time limit for one request and its response; large ones get more, at this many bytes per second."""
 
 _ABSENT = ("404", "NoSuchKey")
@@ -134,7 +135,10 @@ class S3Storage(Storage):
             for page in [{"Contents": [_place(path)]}, *self._pages(path, "/")]:
                 objects = [{"Key": each["Key"]} for each in page.get("Contents", ()) if each["Key"]]
                 some = {"Objects": objects, "Quiet": True}
-                answer = _client().delete_objects(Bucket=_place(path)["Bucket"], Delete=some) if objects else {}
+                if objects:
+                    answer = _client().delete_objects(Bucket=_place(path)["Bucket"], Delete=some)
+                else:
+                    answer = {}
                 if answer.get("Errors"):
                     raise OSError(f"Error Code: {answer['Errors'][0]['Code']}")
 
@@ -143,12 +147,16 @@ class S3Storage(Storage):
         from botocore.exceptions import ClientError
 
         try:
-            found = _client().head_object(**_place(path)) if _place(path)["Key"] else None
+            found = None
+            if _place(path)["Key"]:
+                found = _client().head_object(**_place(path))
         except ClientError as error:
             if error.response["Error"]["Code"] not in _ABSENT:
                 raise
             found = None
-        return [_stored(self.resolved(path), found["ContentLength"], found["LastModified"])] if found else []
+        if found:
+            return [_stored(self.resolved(path), found["ContentLength"], found["LastModified"])]
+        return []
 
     def _pages(self, path: str, below: str, **more: Any) -> Iterator[Any]:
         """Listings of the keys that begin with a path and `below`."""
@@ -168,7 +176,10 @@ class _Pieces(io.RawIOBase):
     """An object as a stream; each read is a request."""
 
     def __init__(self, storage: S3Storage, path: str, size_bytes: int) -> None:
-        self._storage, self._path, self._size, self._at = storage, path, size_bytes, 0
+        self._storage = storage
+        self._path = path
+        self._size = size_bytes
+        self._at = 0
 
     def readable(self) -> bool:
         return True
@@ -239,5 +250,8 @@ def _reported(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iter
         raise
     except Exception as error:
         is_absent = (getattr(error, "response", None) or {}).get("Error", {}).get("Code") in _ABSENT
-        reason = "there is no such file" if is_absent else refusal_in(str(error)) or f"{type(error).__name__}: {error}"
+        if is_absent:
+            reason = "there is no such file"
+        else:
+            reason = refusal_in(str(error)) or f"{type(error).__name__}: {error}"
         raise kind(f"{path}: can't be {what} ({reason})") from error

@@ -18,15 +18,16 @@ from tests.spark_lines import has_deequ, on_spark_3
 from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, scan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.monitors.user_checks.checks import plan
-from spark_model_monitor.monitors.user_checks.loading import load_checks, planned_checks, read_checks
+from spark_model_monitor.monitors.user_checks.checks import plan_checks
+from spark_model_monitor.monitors.user_checks.loading import load_checks, load_planned_checks, read_checks
 from spark_model_monitor.monitors.user_checks.suite import checked
 from spark_model_monitor.spark.deequ.checks import require_conditions
 from spark_model_monitor.spark.engine.rows import with_conditions
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 HERE = Path(__file__).parent
-NAN, INFINITY = math.nan, math.inf
+NAN = math.nan
+INFINITY = math.inf
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def loaded(spark, monkeypatch):
 
 def results_of(checks, frame, *, second_scan_allowed=False):
     """Plan, scan once, and judge."""
-    wanted = plan(checks, frame.columns, second_scan_allowed=second_scan_allowed)
+    wanted = plan_checks(checks, frame.columns, second_scan_allowed=second_scan_allowed)
     require_conditions(frame, wanted.predicates.values())
     dataset = Dataset.of(frame)
     rows, conditions = with_conditions(dataset, wanted.predicates)
@@ -144,7 +145,7 @@ def test_a_second_scan_that_is_not_allowed_is_refused_before_the_first(loaded, f
     checks = loaded("of_two_scans")
 
     with jobs_of() as jobs, pytest.raises(BadConfiguration) as raised:
-        plan(checks, frame.columns)
+        plan_checks(checks, frame.columns)
 
     assert jobs == []
     assert str(raised.value).count("can't be answered from one scan; allow another one by --allow-second-scan") == 6
@@ -156,7 +157,8 @@ def test_an_empty_frame_is_judged_as_deequ_does(loaded, frame, spark):
     checks = loaded("of_one_scan")
     empty = spark.createDataFrame([], frame.schema)
 
-    found, expected = comparable(results_of(checks, empty)), verified_by_deequ(checks, empty)
+    found = comparable(results_of(checks, empty))
+    expected = verified_by_deequ(checks, empty)
     assert_judged_alike(without_kll(found), without_kll(expected))
 
 
@@ -213,7 +215,7 @@ def test_what_names_no_checks_is_refused(spark, monkeypatch, reference, fault):
 @pytest.mark.deequ
 def test_a_check_of_a_column_that_is_not_there_is_refused_with_the_nearest_name(loaded, frame):
     with pytest.raises(BadConfiguration, match=r"Completeness is of 'amuont', .* did you mean 'amount'\?"):
-        plan(loaded("of_a_missing_column"), frame.columns)
+        plan_checks(loaded("of_a_missing_column"), frame.columns)
 
 
 JSON_CHECKS = [
@@ -311,7 +313,8 @@ def test_values_of_arrays_need_a_second_scan(spark):
         '[{"analyzer": "ApproxCountDistinct", "column": "basket", "assertion": "== 2"}]', "checks.json"
     )
 
-    refused, allowed = results_of(checks, frame), results_of(checks, frame, second_scan_allowed=True)
+    refused = results_of(checks, frame)
+    allowed = results_of(checks, frame, second_scan_allowed=True)
 
     assert refused.constraints[0].constraint_message == (
         "the values of 'basket', a vector column, are not counted; allow another scan by --allow-second-scan"
@@ -419,4 +422,4 @@ def test_a_second_scan_where_deequ_is_not_is_one_sentence(spark, frame, tmp_path
     with pytest.raises(
         MissingDependency, match=r"--checks: MinLength\(mail\) takes a scan of Deequ, and this Spark has"
     ):
-        planned_checks(str(path), Dataset.of(frame), second_scan_allowed=True)
+        load_planned_checks(str(path), Dataset.of(frame), second_scan_allowed=True)

@@ -104,7 +104,8 @@ def spread_aside(found, expected):
 def profile_of(columns):
     features = []
     for name, values in columns.items():
-        moments, distinct = MomentsBuilder(), DistinctBuilder()
+        moments = MomentsBuilder()
+        distinct = DistinctBuilder()
         moments.update(values, missing=3)
         distinct.update(xxhash64_of(values[~np.isnan(values)]))
         found = moments.state()
@@ -181,7 +182,8 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
     values = np.random.default_rng(6).normal(size=50_000)
     frame = spark.createDataFrame([(float(value),) for value in values], "x double").coalesce(1).cache()
     deequ = Deequ(spark)
-    analyzer, own = deequ["analyzers.KLLSketch"]("x", deequ.none), deequ["analyzers.InMemoryStateProvider"]()
+    analyzer = deequ["analyzers.KLLSketch"]("x", deequ.none)
+    own = deequ["analyzers.InMemoryStateProvider"]()
     runner = deequ["analyzers.runners.KLLRunner"]
     runner.computeKLLSketchesInExtraPass(frame._jdf, deequ.sequence([analyzer]), deequ.none, deequ.option(own))
 
@@ -198,7 +200,8 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
 @pytest.mark.deequ
 def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
     values = np.arange(1.0, 102.0)
-    builder, moments = KllBuilder(), MomentsBuilder()
+    builder = KllBuilder()
+    moments = MomentsBuilder()
     builder.update(values)
     moments.update(np.append(values, [np.inf, -np.inf]))
     deequ = Deequ(spark)

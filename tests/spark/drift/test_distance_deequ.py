@@ -51,7 +51,8 @@ def deequs(spark) -> Any:
 @pytest.fixture
 def sketched(spark):
     """`sketched(expression, rows)` is the sketch of Deequ's own scan, and its items by level."""
-    analyzers, option = spark._jvm.com.amazon.deequ.analyzers, spark._jvm.scala.Option
+    analyzers = spark._jvm.com.amazon.deequ.analyzers
+    option = spark._jvm.scala.Option
 
     def scanned(expression: str, rows: int) -> tuple[Any, list[np.ndarray]]:
         frame = spark.range(0, rows, 1, 1).selectExpr(f"double({expression}) as value")
@@ -85,7 +86,8 @@ def counted(spark):
 def levels_in(blob: bytes) -> list[np.ndarray]:
     """Reads what KLLSketchSerializer wrote: big-endian, seven numbers first, then each compactor."""
     (height,) = struct.unpack_from(">i", blob, 24)
-    levels, start = [], 28
+    levels = []
+    start = 28
     for _ in range(height):
         _, _, length = struct.unpack_from(">iii", blob, start)
         levels.append(np.frombuffer(blob, ">f8", length, start + 12).astype(np.float64))

@@ -44,7 +44,8 @@ class Session:
     """One in which a table is gone, or closed, between listing and looking."""
 
     def __init__(self, spark, prevent) -> None:
-        self._spark, self._prevent = spark, prevent
+        self._spark = spark
+        self._prevent = prevent
 
     def sql(self, query):
         self._prevent(query)

@@ -1,4 +1,4 @@
-"""Spark Connect (docs/decisions/0051-spark-connect.md): `REMOTE=1 make test SPARK=4.0 ARGS=tests/spark` runs on a server."""
+"""Spark Connect: `REMOTE=1 make test SPARK=4.0 ARGS=tests/spark` runs on a server."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def contents(folder):
 
 
 def test_a_job_on_a_server_writes_the_bytes_of_one_without_a_jvm(job, address, rows, tmp_path):
-    there, here = tmp_path / "there", tmp_path / "here"
+    there = tmp_path / "there"
+    here = tmp_path / "here"
     flags = ["--dataset-source", rows, "--dataset-format", "csv"]
     assert job("baseline", *flags, "--output-path", there, "--remote", address).status == 0
     assert job("baseline", *flags, "--output-path", here, "--engine", "local").status == 0

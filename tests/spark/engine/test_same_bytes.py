@@ -49,7 +49,10 @@ def made(data, spark, settings=None, pairs=None, **given):
     both = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
-        monitor = DataQualityMonitor(settings=settings) if settings else DataQualityMonitor(pairs=pairs)
+        if settings:
+            monitor = DataQualityMonitor(settings=settings)
+        else:
+            monitor = DataQualityMonitor(pairs=pairs)
         baseline = run_baseline(data, monitor, engine=engine, **where, **given)
         findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **given)
         both.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
@@ -114,7 +117,8 @@ def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
     frame.to_csv(tmp_path / "now.csv", index=False)
     both = []
     for engine in ("local", "spark"):
-        where, output = {"spark": spark} if engine == "spark" else {}, str(tmp_path / engine)
+        where = {"spark": spark} if engine == "spark" else {}
+        output = str(tmp_path / engine)
         monitor = DataQualityMonitor(keep_examples=5, id_column="order")
         baseline = run_baseline(str(tmp_path / "before.csv"), monitor, engine=engine, **where)
         findings = run_monitoring(
@@ -272,7 +276,10 @@ def test_of_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind, files):
     if files == 3:
         monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**17)
     data = write_files(baseline_days, files, kind, tmp_path)
-    options = {"dataset_format": "json"} if kind == "json" else {}
+    if kind == "json":
+        options = {"dataset_format": "json"}
+    else:
+        options = {}
     require_same(*made(data, spark, **options))
     if files == DAYS:
         baseline = run_baseline(data, DataQualityMonitor(), spark=spark, engine="spark", **options)
@@ -355,7 +362,9 @@ def people(kind):
         "score": score,
     }
     frame = pd.DataFrame(columns)
-    return frame if kind == "frame" else frame.astype({"member": str}).drop(columns=["since"])
+    if kind == "frame":
+        return frame
+    return frame.astype({"member": str}).drop(columns=["since"])
 
 
 ANALYSES = {
@@ -428,7 +437,10 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
     cuts = ("sex", "age:30:50", "sex*member", "small")
     plan = OutcomePlan(ProblemType[problem], with_scores=problem == "BINARY_CLASSIFICATION", segments=cuts)
     label = "income" if problem == "REGRESSION" else "label"
-    predicted = "score" if problem == "REGRESSION" else "predicted"
+    if problem == "REGRESSION":
+        predicted = "score"
+    else:
+        predicted = "predicted"
     both = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
@@ -510,13 +522,12 @@ def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
     shares = random.dirichlet([1, 1, 1], 300).round(3)
     told = [json.dumps(dict(zip("abc", row, strict=True))) for row in shares.tolist()]
     data = pd.DataFrame({"prediction": [*"abc"] * 100, "probability": told, "label": random.choice([*"abc"], 300)})
-    plan, errors = OutcomePlan(ProblemType[problem], with_scores=True), None
+    plan = OutcomePlan(ProblemType[problem], with_scores=True)
+    errors = None
     if problem == "REGRESSION":
         data = pd.DataFrame({"place": [*"abc"] * 100, "prediction": random.uniform(size=300), "label": shares[:, 0]})
-        plan, errors = (
-            OutcomePlan(ProblemType[problem]),
-            ErrorModel.learnt(data, label="label", prediction="prediction"),
-        )
+        plan = OutcomePlan(ProblemType[problem])
+        errors = ErrorModel.learnt(data, label="label", prediction="prediction")
     data.to_csv(tmp_path / "rows.csv", index=False)
     known = run_baseline(outcomes(data, plan, engine="local"), ModelQualityMonitor(plan))
     both = []
@@ -564,7 +575,10 @@ def captures(folder):
     for hour in range(3):
         lines = []
         for number in range(400):
-            minute = f"2026-01-01T{hour + 8:02}:{number % 60:02}:00Z" if number % 50 else "soon"
+            if number % 50:
+                minute = f"2026-01-01T{hour + 8:02}:{number % 60:02}:00Z"
+            else:
+                minute = "soon"
             content = f"{random.integers(1, 9)},{random.normal():.6f}" + (",extra" if number == 7 else "")
             lines.append(
                 {

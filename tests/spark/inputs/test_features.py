@@ -15,7 +15,8 @@ from spark_model_monitor.running.inputs.features import read_features
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
-COLUMNS, ROWS = 300, 8_000
+COLUMNS = 300
+ROWS = 8_000
 """Of doubles: 19 MB, which is enough for two groups and one partition."""
 
 FOLDERS_OF = {"parquet": pd.DataFrame.to_parquet, "orc": pd.DataFrame.to_orc}

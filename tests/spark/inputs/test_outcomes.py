@@ -86,7 +86,8 @@ def merged_records_of_json(folder):
     (folder / "t.jsonl").write_text("\n".join(map(line_of, records)))
 
 
-TRUTH, ANSWER = ("--ground-truth-attribute", "truth"), ("--inference-attribute", "answer")
+TRUTH = ("--ground-truth-attribute", "truth")
+ANSWER = ("--inference-attribute", "answer")
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,18 @@ from spark_model_monitor.spark.engine.spark import SparkEngine
 
 @pytest.fixture(params=["spark", "local"])
 def engine(request):
-    return SparkEngine(request.getfixturevalue("spark")) if request.param == "spark" else LocalEngine()
+    if request.param == "spark":
+        return SparkEngine(request.getfixturevalue("spark"))
+    return LocalEngine()
 
 
 @pytest.fixture
 def merge(engine, tmp_path):
     def merging(first=None, last=None, *, output="merged", captures="captures", labels="labels", **options):
-        hours = {} if first is None else {"first": FIRST + first, "last": FIRST + (first if last is None else last)}
+        if first is None:
+            hours = {}
+        else:
+            hours = {"first": FIRST + first, "last": FIRST + (first if last is None else last)}
         if "as_of" in options:
             options["as_of"] += FIRST
         paths = (str(tmp_path / captures), str(tmp_path / labels), str(tmp_path / output))

@@ -67,7 +67,8 @@ def test_a_file_that_changes_while_it_is_merged_is_named_and_nothing_is_publishe
         write_captures: write_captures(tmp_path, 0, [captured(number) for number in range(50)]),
         write_labels: write_labels(tmp_path, 0, [label(f"event-{number}") for number in range(50)]),
     }
-    listed, changed = DataFrameReader.text, []
+    listed = DataFrameReader.text
+    changed = []
 
     def read(reader, *paths, **options):
         frame = listed(reader, *paths, **options)
@@ -166,7 +167,8 @@ def test_no_character_of_a_capture_is_lost(merge, tmp_path):
 
 def test_records_stand_in_their_captures_folder_by_time_and_id(merge, tmp_path):
     """An hour's folder holds what was delivered in it; times of neighbouring hours stay there (C6.3)."""
-    late, early = captured("late", hour=1, minute=59), captured("early", hour=0, minute=58)
+    late = captured("late", hour=1, minute=59)
+    early = captured("early", hour=0, minute=58)
     ties = [captured("b", hour=1, minute=5), captured("a", hour=1, minute=5)]
     untimed = captured("untimed")
     del untimed["eventMetadata"]["inferenceTime"]

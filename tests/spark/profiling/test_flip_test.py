@@ -33,16 +33,19 @@ def group(value, features=("a", "b", "c")):
 
 def flips_of(frame, *groups, rows=ROWS, untyped=False, reason=None):
     names = ("a", "b", "c", "facet", "p")
-    facet, label = ValuedColumn("facet"), ValuedColumn("p")
+    facet = ValuedColumn("facet")
+    label = ValuedColumn("p")
     plan = ContingencyPlan((facet,), label, label, untyped_texts=untyped, flip_rows=rows)
     return flip_test(SparkPartitions(frame), names, plan, RowsOfKeys(label, ("1",)), groups, reason=reason)
 
 
 def expected(value, features=(0, 1, 2)):
     """By scikit-learn over the whole data set, as smclarify does it."""
-    mine, columns = value == FACET, list(features)
+    mine = value == FACET
+    columns = list(features)
     knn = KNeighborsClassifier(n_neighbors=5).fit(X[~mine][:, columns], POSITIVE[~mine])
-    decided, own = knn.predict(X[mine][:, columns]), POSITIVE[mine]
+    decided = knn.predict(X[mine][:, columns])
+    own = POSITIVE[mine]
     changed = [int(((own == 1) & (decided == 0)).sum()), int(((own == 0) & (decided == 1)).sum())]
     return FlipTest(*changed, int(mine.sum()), int((~mine).sum()), int((~mine).sum()))
 

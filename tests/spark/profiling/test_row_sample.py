@@ -10,7 +10,8 @@ import pytest
 from spark_model_monitor.data.profiling.row_sample import rows_evenly
 from spark_model_monitor.data.reading.data import read_data
 
-ROWS, MOST = 20_000, 2_000
+ROWS = 20_000
+MOST = 2_000
 
 
 @pytest.fixture(scope="module")

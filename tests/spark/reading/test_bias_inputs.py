@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from spark_model_monitor.monitors.bias.measures import BiasMeasures, build_plan
 from spark_model_monitor.running.configuration.reading import config_of, sources_of
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline
@@ -217,7 +217,7 @@ def test_rows_without_a_partner_are_left_out(folder):
 def test_a_facet_of_another_data_set_is_no_feature(folder):
     excluded = BiasMeasures(AnalysisConfig(**{**CONFIG, **write_apart(folder)}), "y", "p")
 
-    assert plan_of(excluded, ("y", "age", "sex", "p")).not_features == ("sex",)
+    assert build_plan(excluded, ("y", "age", "sex", "p")).not_features == ("sex",)
 
 
 @pytest.mark.parametrize(

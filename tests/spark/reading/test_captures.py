@@ -260,10 +260,18 @@ def test_lines_of_ten_megabytes_are_read(read):
 @pytest.mark.parametrize("seed", range(20))
 def test_sparks_account_is_the_pure_decoders(read, seed):
     is_json = seed % 3 == 2
-    lines = some_json_lines(seed, 200) if is_json else some_lines(seed, 200)
+    if is_json:
+        lines = some_json_lines(seed, 200)
+    else:
+        lines = some_lines(seed, 200)
     window = [None, WINDOW, HALF_PAST, WINDOW][seed % 4]
     sample = 0.4 if seed % 5 == 4 else None
-    encoding = None if seed % 8 == 7 else "JSON" if is_json else "CSV"
+    if seed % 8 == 7:
+        encoding = None
+    elif is_json:
+        encoding = "JSON"
+    else:
+        encoding = "CSV"
     as_service = (
         is_json and seed % 2 == 0
     )  # not for CSV: the service's escape character leaves doubled quotes as they are
@@ -404,7 +412,8 @@ def test_empty_files_and_blank_lines_are_no_records(read, tmp_path):
 
 
 def test_refused_records_go_to_the_quarantine_as_they_were_and_left_out_ones_do_not(read, tmp_path):
-    bad, late = line_of(captured("1")), captured(time="2022-04-19T00:10:00Z")
+    bad = line_of(captured("1"))
+    late = captured(time="2022-04-19T00:10:00Z")
     dataset = read([captured(), bad, late], window=WINDOW)
     write_quarantine(dataset, str(tmp_path / "out"))
     content = (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text(encoding="utf-8")

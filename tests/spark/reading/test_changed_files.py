@@ -77,10 +77,18 @@ def read(request, spark, tmp_path, monkeypatch):
         for number in range(3):
             write(tmp_path / str(number))
         second = sorted(tmp_path.iterdir())[1]
-        owner, names = (local_files, ["listed"]) if request.param == "local" else (DataFrameReader, ["text", "load"])
+        if request.param == "local":
+            owner = local_files
+            names = ["listed"]
+        else:
+            owner = DataFrameReader
+            names = ["text", "load"]
         for name in names:
             after_listing(owner, name, lambda: change(second))
-        engine = {"engine": "local"} if request.param == "local" else {"engine": "spark", "spark": spark}
+        if request.param == "local":
+            engine = {"engine": "local"}
+        else:
+            engine = {"engine": "spark", "spark": spark}
         form = "capture" if write is captures else None
         return run_baseline(str(tmp_path), DataQualityMonitor(), dataset_format=form, **engine).statistics
 

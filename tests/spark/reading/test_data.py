@@ -27,7 +27,10 @@ from spark_model_monitor.spark.session import beside
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 MONITOR = DataQualityMonitor()
-PASSENGERS, WITHOUT_CABIN, WITHOUT_AGE = 891, 687, 177  # of Kaggle's Titanic, by its own description
+# of Kaggle's Titanic, by its own description
+PASSENGERS = 891
+WITHOUT_CABIN = 687
+WITHOUT_AGE = 177
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +187,10 @@ def test_types_of_pandas(spark, values, inferred_type, absent, by_tasks):
     ],
 )
 def test_a_frame_that_can_t_be_stored_is_told_by_its_column(spark, frame, sentence):
-    data = spark.range(3).selectExpr(*frame) if isinstance(frame, list) else frame
+    if isinstance(frame, list):
+        data = spark.range(3).selectExpr(*frame)
+    else:
+        data = frame
     with pytest.raises(BadInput) as told:
         run_baseline(data, MONITOR)
 
@@ -257,7 +263,8 @@ def test_a_data_set_that_nobody_closes_goes_with_its_last_user(spark, temporary)
 )
 def test_the_format_of_a_path_is_what_its_files_names_end_in(spark, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    of_file, of_folder = run_baseline(str(tmp_path / name), MONITOR), run_baseline(tmp_path, MONITOR)
+    of_file = run_baseline(str(tmp_path / name), MONITOR)
+    of_folder = run_baseline(tmp_path, MONITOR)
 
     assert missing(of_file) == {"a": 0, "b": 1}
     assert documents(of_file) == documents(of_folder)

@@ -49,7 +49,8 @@ def scanned(dataset, **options):
 @pytest.mark.parametrize("name", ["csv", "captures"])
 def test_lines_and_their_frame_have_the_same_states(name, request):
     dataset = request.getfixturevalue(name)
-    of_frame, of_lines = scanned(dataset), scanned(dataset, decode=dataset.lines.decoding)
+    of_frame = scanned(dataset)
+    of_lines = scanned(dataset, decode=dataset.lines.decoding)
 
     assert of_lines.rows == of_frame.rows
     assert of_lines.rows.kept > 1_000

@@ -142,9 +142,10 @@ def test_a_first_record_longer_than_the_beginning_of_a_file_is_refused_as_any(se
 
 @pytest.mark.parametrize("dataset_format", [JsonFormat(), CaptureFormat()], ids=["rows", "captures"])
 def test_a_script_never_gets_a_line_that_is_too_long(session, tmp_path, dataset_format):
-    lines = (
-        CAPTURES if isinstance(dataset_format, CaptureFormat) else [b'{"a": 1}', b'{"a": 2}' + b" " * MOST, b'{"a": 3}']
-    )
+    if isinstance(dataset_format, CaptureFormat):
+        lines = CAPTURES
+    else:
+        lines = [b'{"a": 1}', b'{"a": 2}' + b" " * MOST, b'{"a": 3}']
     (tmp_path / "script.py").write_text("def preprocess_handler(record):\n    return {'size': str(record)}\n")
     write(tmp_path / "in", "a.jsonl", lines)
     script = read_script(str(tmp_path / "script.py"), SparkEngine(session))
@@ -175,7 +176,9 @@ def merged_record(number, size=0):
     }
     event = {"eventId": str(number), "inferenceTime": "2026-01-31T22:00:00Z"}
     record = {"captureData": halves, "eventMetadata": event, "groundTruthData": {"data": "1", "encoding": "CSV"}}
-    return padded(json.dumps(record).encode(), size) if size else json.dumps(record).encode()
+    if size:
+        return padded(json.dumps(record).encode(), size)
+    return json.dumps(record).encode()
 
 
 @pytest.mark.parametrize("analysis", ["MODEL_QUALITY", "MODEL_BIAS"])

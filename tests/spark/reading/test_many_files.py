@@ -8,7 +8,8 @@ from tests.unit.records.captured_lines import captured, line_of
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
 
-FEW, MANY = 3, 60
+FEW = 3
+MANY = 60
 
 CALL = "c\n"
 """What a question of py4j begins with; others release objects, whenever Python collects them."""
@@ -18,7 +19,8 @@ CALL = "c\n"
 def questions(spark, monkeypatch):
     """How often the JVM is asked."""
     client = spark.sparkContext._gateway._gateway_client
-    asked, send = [], client.send_command
+    asked = []
+    send = client.send_command
 
     def counted(command, *more, **named):
         if command.startswith(CALL):

@@ -320,7 +320,10 @@ def test_nested_objects_are_refused_by_name_unless_they_may_be_flattened(read, t
 @pytest.mark.parametrize("flatten_json", [False, True])
 def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten_json):
     """By a filter, too."""
-    nested = {"who": {"age": 1, "home": {"city": "Bern"}}} if flatten_json else {}
+    if flatten_json:
+        nested = {"who": {"age": 1, "home": {"city": "Bern"}}}
+    else:
+        nested = {}
     (tmp_path / "data.jsonl").write_text(json.dumps({"id": 7, "plan": "basic", **nested}) + "\n")
 
     frame = read(JsonFormat(), flatten_json=flatten_json).frame
@@ -603,7 +606,10 @@ def test_a_truncated_gzip_is_named(read, tmp_path):
 )
 def test_a_truncated_gzip_is_named_before_the_scan_too(read, tmp_path, dataset_format, options):
     objects = [json.dumps({"age": row * row}) for row in range(20_000)]
-    text = "\n".join(objects) if dataset_format.lines else f"[{','.join(objects)}]"
+    if dataset_format.lines:
+        text = "\n".join(objects)
+    else:
+        text = f"[{','.join(objects)}]"
     whole = gzip.compress(text.encode())
     (tmp_path / "cut.json.gz").write_bytes(whole[: len(whole) // 2])
 

@@ -27,7 +27,10 @@ def rows_within(frame, start, end, column="at"):
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 def test_a_window_has_its_first_moment_and_not_its_last(spark, kind, zone):
     before = spark.conf.get("spark.sql.session.timeZone")
-    at = "at" if kind == "timestamp_ltz" else "to_utc_timestamp(at, current_timezone())"
+    if kind == "timestamp_ltz":
+        at = "at"
+    else:
+        at = "to_utc_timestamp(at, current_timezone())"
     try:
         spark.conf.set("spark.sql.session.timeZone", zone)
         frame = spark.sql(f"SELECT id, CAST({at} AS {kind}) AS at FROM ({HOURS}) UNION ALL SELECT 100, NULL")

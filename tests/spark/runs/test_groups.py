@@ -23,7 +23,8 @@ from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 
-USERS, ROWS = 60, 3_000
+USERS = 60
+ROWS = 3_000
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

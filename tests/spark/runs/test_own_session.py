@@ -46,7 +46,10 @@ def said(request, tmp_path_factory):
     (folder / "python3").write_text("#!/bin/sh\nexit 7\n")
     (folder / "python3").chmod(0o755)
     venv.create(folder / "other", symlinks=True)
-    master = f'remote("{request.getfixturevalue("address")}")' if IS_REMOTE else 'master("local[1]")'
+    if IS_REMOTE:
+        master = f'remote("{request.getfixturevalue("address")}")'
+    else:
+        master = 'master("local[1]")'
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
     for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "PYTHONPATH"):
         environment.pop(name, None)

@@ -98,7 +98,8 @@ def test_states_survive_the_archive(churn):
 
 
 def test_merged_states_give_the_documents_of_the_union(churn, tmp_path):
-    monday, tuesday = churn.where("churned = 0"), churn.where("churned = 1")
+    monday = churn.where("churned = 0")
+    tuesday = churn.where("churned = 1")
     for name, frame in {"monday": monday, "tuesday": tuesday}.items():
         run_baseline(frame, DataQualityMonitor()).write(str(tmp_path / name))
     whole = run_baseline(churn, DataQualityMonitor())
@@ -110,7 +111,8 @@ def test_merged_states_give_the_documents_of_the_union(churn, tmp_path):
         if ours.name == "plan":
             assert ours == theirs
             continue
-        mine, other = ours.numerical_statistics, theirs.numerical_statistics
+        mine = ours.numerical_statistics
+        other = theirs.numerical_statistics
         assert (mine.min, mine.max, mine.common) == (other.min, other.max, other.common)
         assert mine.approximate_num_distinct_values == other.approximate_num_distinct_values
         assert mine.mean == pytest.approx(other.mean, rel=1e-12)

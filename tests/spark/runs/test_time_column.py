@@ -39,7 +39,8 @@ def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
 
 def test_both_engines_say_to_the_last_digit_how_old_times_are(spark, tmp_path):
     """Executors may have another numpy's arcsinh, as one that uses other instructions: a state has sums and products alone."""
-    random, at = np.random.default_rng(4), pd.Timestamp("2026-03-01") + pd.to_timedelta(np.arange(3_000) * 7, unit="s")
+    random = np.random.default_rng(4)
+    at = pd.Timestamp("2026-03-01") + pd.to_timedelta(np.arange(3_000) * 7, unit="s")
     made = at - pd.to_timedelta(random.exponential(400, 3_000), unit="s")
     frame = pd.DataFrame({"at": at, "made": made, "seconds": made.astype("int64") / 1e9})
     frame.to_parquet(tmp_path / "rows.parquet", coerce_timestamps="us", allow_truncated_timestamps=True)
@@ -58,7 +59,10 @@ def test_both_engines_say_to_the_last_digit_how_old_times_are(spark, tmp_path):
 def test_the_newest_row_is_told_in_utc_whatever_the_time_zone_of_the_session(spark, kind):
     """Times without a zone are UTC, as everywhere."""
     before = spark.conf.get("spark.sql.session.timeZone")
-    at = "TIMESTAMP_LTZ'2026-03-01 00:00:00Z'" if kind == "timestamp_ltz" else "TIMESTAMP_NTZ'2026-03-01 00:00:00'"
+    if kind == "timestamp_ltz":
+        at = "TIMESTAMP_LTZ'2026-03-01 00:00:00Z'"
+    else:
+        at = "TIMESTAMP_NTZ'2026-03-01 00:00:00'"
     try:
         spark.conf.set("spark.sql.session.timeZone", "America/New_York")
         frame = spark.sql(f"SELECT CAST({at} + make_interval(0, 0, 0, 0, id) AS {kind}) AS at FROM range(10)")

@@ -30,7 +30,8 @@ def hashed_by_spark(spark):
     def hashed(expression: str, rows: int = 10_000) -> tuple[pa.Array, np.ndarray]:
         frame = spark.range(0, rows, 1, 1).selectExpr(f"{expression} as value")
         table = pa.Table.from_batches(collected(frame.selectExpr("value", "xxhash64(value) as hash")))
-        values, hashes = table.column("value").combine_chunks(), table.column("hash").combine_chunks()
+        values = table.column("value").combine_chunks()
+        hashes = table.column("hash").combine_chunks()
         return values, hashes.filter(values.is_valid()).to_numpy().view(np.uint64)
 
     return hashed

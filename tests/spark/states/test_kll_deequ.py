@@ -66,7 +66,9 @@ def taken_back(spark):
 def sketch_in(blob: bytes) -> KllSketch:
     """Reads what Deequ's KLLSketchSerializer wrote: big-endian, k and c first, then its compactors."""
     k, c, *_, height = struct.unpack_from(">idiiii", blob)
-    levels, compactions, offsets = [], [], []
+    levels = []
+    compactions = []
+    offsets = []
     start = 28
     for _ in range(height):
         compacted, offset, length = struct.unpack_from(">iii", blob, start)
@@ -128,16 +130,19 @@ def test_a_sum_is_deequs_merge(column, scanned_by_deequ, taken_back, left_rows, 
 def test_a_merged_sketch_goes_on_as_deequs_does(column, scanned_by_deequ, taken_back):
     frames, values = zip(*(column(f"{seed} + randn({seed})", 40_000) for seed in range(1, 7)), strict=True)
 
-    total, deequs = sketch_of(values[0]), scanned_by_deequ(frames[0])
+    total = sketch_of(values[0])
+    deequs = scanned_by_deequ(frames[0])
     for frame, part in zip(frames[1:], values[1:], strict=True):
-        total, deequs = total + sketch_of(part), deequs.sum(scanned_by_deequ(frame))
+        total = total + sketch_of(part)
+        deequs = deequs.sum(scanned_by_deequ(frame))
 
     assert total == taken_back(deequs)
 
 
 def test_ranks_are_deequs(column, scanned_by_deequ):
     frame, values = column("round(randn(7), 2)", 50_000)
-    sketch, deequs = sketch_of(values), scanned_by_deequ(frame).qSketch()
+    sketch = sketch_of(values)
+    deequs = scanned_by_deequ(frame).qSketch()
 
     for value in [-9.0, -1.28, -0.005, 0.0, 0.67, 1.0, 9.0]:
         assert sketch.rank(value) == deequs.getRank(value)

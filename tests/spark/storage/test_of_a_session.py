@@ -12,7 +12,9 @@ from spark_model_monitor.storage import LocalStorage, storage_of
 
 @pytest.fixture
 def storage(spark, tmp_path):
-    return ServerStorage(spark) if IS_REMOTE else HadoopStorage.at(str(tmp_path), spark)
+    if IS_REMOTE:
+        return ServerStorage(spark)
+    return HadoopStorage.at(str(tmp_path), spark)
 
 
 def test_listings_are_the_same_as_the_local_ones(storage, tmp_path):

@@ -68,8 +68,13 @@ def typed_cell(value, *, untyped):
 def key_of(cell, column: ValuedColumn):
     kind, number, text = cell
     if not column.values:
-        return None if kind is CellKind.FRACTIONAL and not isinstance(text, Untyped) else text
-    numbers = column.truths if kind is CellKind.BOOLEAN else column.numbers
+        if kind is CellKind.FRACTIONAL and not isinstance(text, Untyped):
+            return None
+        return text
+    if kind is CellKind.BOOLEAN:
+        numbers = column.truths
+    else:
+        numbers = column.numbers
     same_text = isinstance(text, Untyped) and text in column.texts
     key = Standing.SAME_TEXT * same_text | Standing.SAME_NUMBER * (number is not None and number in numbers)
     above = number is not None and column.threshold is not None and number > column.threshold
@@ -77,7 +82,9 @@ def key_of(cell, column: ValuedColumn):
 
 
 def cell_of(row, facet, plan):
-    prediction = key_of(row[plan.prediction.name], plan.prediction) if plan.prediction else None
+    prediction = None
+    if plan.prediction:
+        prediction = key_of(row[plan.prediction.name], plan.prediction)
     group = row[plan.group][2] if plan.group else None
     segments = (segment_of(row[part.column], part) for part in plan.segmentations)
     return (key_of(row[facet.name], facet), key_of(row[plan.label.name], plan.label), prediction, group, *segments)
@@ -92,8 +99,14 @@ def segment_of(cell, segmentation):
             if isinstance(item, Interval):
                 if number is None:
                     continue
-                above = number >= item.low if item.with_low else number > item.low
-                below = number <= item.high if item.with_high else number < item.high
+                if item.with_low:
+                    above = number >= item.low
+                else:
+                    above = number > item.low
+                if item.with_high:
+                    below = number <= item.high
+                else:
+                    below = number < item.high
                 if above and below:
                     return place
             elif text == str(item) or (number is not None and number == number_of(item)):

@@ -90,7 +90,8 @@ def test_where_no_label_or_prediction_is_positive_the_log_says_what_to_write(cap
     label = {"label": "y", "label_values_or_threshold": [1], "predicted_label": "p", "facet": facet}
     frame = pd.DataFrame({"sex": [*"fm"] * 50, "y": [0.0, 1.0] * 50, "p": [0, 1] * 50})
 
-    in_words, as_it_is = {"y": ValueKind.CATEGORICAL}, {}
+    in_words = {"y": ValueKind.CATEGORICAL}
+    as_it_is = {}
     for types, warnings in ((as_it_is, ["no label is positive", "no metric of predictions"]), (in_words, [])):
         caplog.clear()
         measures = BiasMeasures.of(AnalysisConfig.from_json(json.dumps(label)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.clarify import BiasReport
-from spark_model_monitor.monitors.bias.analysis import analysis_of
+from spark_model_monitor.monitors.bias.analysis import analyse_contingency
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
@@ -27,7 +27,8 @@ from spark_model_monitor.statistics.states.contingency import (
 PLAN = ContingencyPlan(
     (ValuedColumn("sex", ("F",)),), ValuedColumn("y", ("yes",)), ValuedColumn("p", ("yes",)), group="region"
 )
-IN, OUT = int(Standing.SAME_TEXT), 0
+IN = int(Standing.SAME_TEXT)
+OUT = 0
 
 
 def counts_of(rest, group):
@@ -213,7 +214,8 @@ def test_few_rows_can_not_be_told():
 
 def test_disparate_impact_can_be_measured_from_1():
     """0.9 to 0.3: nearer to 0, farther from 1."""
-    baseline, current = counts_of((50, 0, 0, 50), (45, 0, 5, 50)), counts_of((50, 0, 0, 50), (15, 0, 35, 50))
+    baseline = counts_of((50, 0, 0, 50), (45, 0, 5, 50))
+    current = counts_of((50, 0, 0, 50), (15, 0, 35, 50))
 
     assert checked(baseline, current)[0]["DI"].status is CheckStatus.PASSED
     outcomes, violations = checked(baseline, current, neutral_di=True)
@@ -252,7 +254,7 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(rest, group):
 
 
 def test_a_report_says_of_every_metric_why_it_is_undefined():
-    analysis = analysis_of(counts_of((0, 0, 0, 0), (1, 1, 1, 1)), PLAN)
+    analysis = analyse_contingency(counts_of((0, 0, 0, 0), (1, 1, 1, 1)), PLAN)
     [group] = analysis.groups
 
     assert {metric.name for metric in group.metrics if metric.value is None and not metric.error} == set()

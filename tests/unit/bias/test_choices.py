@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.monitors.bias import choices
-from spark_model_monitor.monitors.bias.analysis import chosen_of
+from spark_model_monitor.monitors.bias.analysis import choose_groups
 from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn, ValueKind
 
 from .counting import counted
@@ -16,7 +16,7 @@ def groups_of(cells, *values, untyped=True, taken_as=None):
     facet = ValuedColumn("facet", values, taken_as)
     plan = ContingencyPlan((facet,), ValuedColumn("y", ("yes",)), untyped_texts=untyped)
     state = counted([{"facet": cell, "y": "yes"} for cell in cells], plan)
-    [choices] = chosen_of(state, plan).groups
+    [choices] = choose_groups(state, plan).groups
     return [(c.shown, sum(rows for cell, rows in state.tables[0].items() if cell[0] in c.keys)) for c in choices]
 
 
@@ -65,7 +65,7 @@ def predicted(labels, predictions, values):
         (ValuedColumn("facet", ("F",)),), ValuedColumn("y", values), ValuedColumn("p", values), untyped_texts=True
     )
     rows = [{"facet": "F", "y": y, "p": p} for y, p in zip(labels, predictions, strict=True)]
-    return chosen_of(counted(rows, plan), plan)
+    return choose_groups(counted(rows, plan), plan)
 
 
 def test_labels_and_predictions_of_different_kinds_have_no_post_training_metrics():

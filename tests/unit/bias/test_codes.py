@@ -50,7 +50,9 @@ def people(codes: Sequence[Code], labels: Sequence[Code] = (1, 0), hired: int = 
 
 def outcomes(monitor: BiasMonitor, baseline: pd.DataFrame, window: pd.DataFrame) -> str | None:
     outcome = run_monitoring(window, monitor, run_baseline(baseline, monitor)).outcome
-    return None if outcome is None else outcome.value
+    if outcome is None:
+        return None
+    return outcome.value
 
 
 @pytest.mark.parametrize("form", FORMS)

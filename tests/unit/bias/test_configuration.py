@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.bias.measures import methods_of
+from spark_model_monitor.monitors.bias.measures import resolve_methods
 
 POST = ("AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "FT", "GE", "RD", "SD", "TE")
 PRE = ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD")
@@ -19,7 +19,7 @@ FACETS = {"facet": [{"name_or_index": "sex"}], "label_values_or_threshold": [1]}
 
 def asked(*, has_predictions=True, **members):
     config = AnalysisConfig.from_json(json.dumps({**FACETS, **members}))
-    return methods_of(config, has_predictions=has_predictions, where="analysis_config.json")
+    return resolve_methods(config, has_predictions=has_predictions, where="analysis_config.json")
 
 
 def test_a_monitor_asks_for_everything():

@@ -11,8 +11,13 @@ import pytest
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.monitors.bias.comparison import comparisons_of
-from spark_model_monitor.monitors.bias.intervals import fewest_groups, intervals_of, likeness_of, spreads_of
+from spark_model_monitor.monitors.bias.comparison import compare_with_baseline
+from spark_model_monitor.monitors.bias.intervals import (
+    compute_intervals,
+    estimate_design_effects,
+    estimate_spreads,
+    fewest_groups,
+)
 from spark_model_monitor.monitors.bias.metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import Contingency
 
@@ -93,7 +98,7 @@ def test_neighbours_tell_where_no_column_names_groups(of_neighbours):
 def test_a_value_of_few_users_is_as_uncertain_as_they_are_few(of_neighbours):
     monitor, baseline = of_neighbours
     found = run_monitoring(side_by_side(of_users(4, 60)), monitor, baseline, engine="local")
-    [compared, *_] = comparisons_of(found.current.metrics, found.known, Tolerances())
+    [compared, *_] = compare_with_baseline(found.current.metrics, found.known, Tolerances())
 
     most = max(found.known.likeness["sex"].values())
     assert 8 <= most <= 20
@@ -141,7 +146,9 @@ def test_what_changed_is_found(baseline):
 
 
 def test_ten_equal_rows_count_as_one_and_rows_by_themselves_as_rows():
-    alike, alone = (likeness_of(counts_of(rows), NAMES) for rows in (of_users(4, 2000), of_users(4, 2000, size=1)))
+    alike, alone = (
+        estimate_design_effects(counts_of(rows), NAMES) for rows in (of_users(4, 2000), of_users(4, 2000, size=1))
+    )
 
     assert [round(alike[name] / 10, 0) for name in NAMES] == [1] * len(NAMES)
     assert all(1 <= alone[name] < 1.6 for name in NAMES)
@@ -151,9 +158,11 @@ def test_ten_equal_rows_count_as_one_and_rows_by_themselves_as_rows():
 def test_flips_of_so_few_rows_are_as_many_as_count():
     counts = replace(counts_of(of_users(5, 20)), flips=FlipTest(np.asarray(5.0), np.asarray(2.0), 7, 9, 9))
     for likeness in (1.7, 5.0):
-        assert intervals_of(counts, {"FT": likeness})["FT"] is not None
-        assert spreads_of(counts, {"FT": likeness})["FT"] is not None
-    assert likeness_of(counts, ["AD", "DPL", "FT"])["FT"] == max(likeness_of(counts, ["AD", "DPL"]).values())
+        assert compute_intervals(counts, {"FT": likeness})["FT"] is not None
+        assert estimate_spreads(counts, {"FT": likeness})["FT"] is not None
+    assert estimate_design_effects(counts, ["AD", "DPL", "FT"])["FT"] == max(
+        estimate_design_effects(counts, ["AD", "DPL"]).values()
+    )
 
 
 def test_the_reason_says_how_many(baseline):
@@ -171,9 +180,10 @@ def test_a_group_that_crosses_parts_is_one():
 
 def test_rows_without_a_name_are_by_themselves():
     rows = of_users(7, 100).assign(user=None)
-    counts, by_rows = counts_of(rows), counts_of(rows, BiasMonitor(MEASURES))
+    counts = counts_of(rows)
+    by_rows = counts_of(rows, BiasMonitor(MEASURES))
 
-    assert likeness_of(counts, NAMES) == dict.fromkeys(NAMES, 1.0)
+    assert estimate_design_effects(counts, NAMES) == dict.fromkeys(NAMES, 1.0)
     assert fewest_groups(counts) == min(int(by_rows.d.rows), int(by_rows.a.rows))
 
 
@@ -185,7 +195,7 @@ def test_a_window_in_which_nobody_has_a_name_counts_as_its_baseline(baseline):
 def test_one_group_says_nothing(baseline):
     rows = of_users(8, 100, less=0.5).assign(user=1)
 
-    assert likeness_of(counts_of(rows), ["DPL"]) == {"DPL": pytest.approx(1000, rel=0.1)}
+    assert estimate_design_effects(counts_of(rows), ["DPL"]) == {"DPL": pytest.approx(1000, rel=0.1)}
     assert "violated" not in statuses(baseline, rows).values()
 
 

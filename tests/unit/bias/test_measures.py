@@ -9,7 +9,7 @@ import pytest
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadDocument
-from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from spark_model_monitor.monitors.bias.measures import BiasMeasures, build_plan
 from spark_model_monitor.statistics.states.contingency import Interval, ValueKind
 
 NAMES = ("age", "sex", "region", "id", "y", "p")
@@ -27,7 +27,7 @@ def config(**members):
 
 
 def plan(measures_given=None, **members):
-    return plan_of(BiasMeasures(config(**members), "y", "p", **(measures_given or {})), NAMES)
+    return build_plan(BiasMeasures(config(**members), "y", "p", **(measures_given or {})), NAMES)
 
 
 def test_columns_are_named_or_counted():

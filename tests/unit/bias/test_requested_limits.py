@@ -19,7 +19,7 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.clarify import BiasReport
-from spark_model_monitor.monitors.bias.comparison import comparisons_of
+from spark_model_monitor.monitors.bias.comparison import compare_with_baseline
 from spark_model_monitor.monitors.protocol import Sample
 
 from .test_checks import counts_of
@@ -89,14 +89,15 @@ def test_the_baselines_own_value_decides_alone_if_a_person_insists():
 
 
 def test_a_requested_limit_takes_no_part_of_the_budget():
-    baseline, window = counts_of(OTHERS, (40, 10, 20, 30)), counts_of(OTHERS, (10, 5, 50, 35))
+    baseline = counts_of(OTHERS, (40, 10, 20, 30))
+    window = counts_of(OTHERS, (10, 5, 50, 35))
     tests = {}
     for names in ([], ["DPPL", "DI"]):
         monitor = BiasMonitor()
         baseline_of_run = monitor.stored_baseline(
             create_report(baseline, monitor, requested_limits=names), None, baseline
         )
-        tests[len(names)] = next(comparisons_of(monitor.metrics(window), baseline_of_run, Tolerances())).tests
+        tests[len(names)] = next(compare_with_baseline(monitor.metrics(window), baseline_of_run, Tolerances())).tests
 
     assert tests[0] - tests[2] == 2
 

@@ -13,7 +13,7 @@ from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Toler
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import headline_of
 from spark_model_monitor.documents.page import Mark, PageTable
-from spark_model_monitor.monitors.bias.comparison import BiasBaseline, comparisons_of
+from spark_model_monitor.monitors.bias.comparison import BiasBaseline, compare_with_baseline
 
 PLANS = [f"plan {place}" for place in range(8)]
 CONFIG = {
@@ -34,7 +34,9 @@ def monitor_of(cut=CUT, **tolerances):
 def people(rows, seed, broken="", by=0.9):
     """Of the women in the broken plan hardly any is hired; in `all` of the plans likewise."""
     random = np.random.default_rng(seed)
-    plan, sex, hired = random.choice(PLANS, rows), random.choice(["f", "m"], rows), random.random(rows) < 0.4
+    plan = random.choice(PLANS, rows)
+    sex = random.choice(["f", "m"], rows)
+    hired = random.random(rows) < 0.4
     lost = (sex == "f") & ((plan == broken) | (broken == "all")) & (random.random(rows) < by)
     return pd.DataFrame({"sex": sex, "plan": plan, "hired": (hired & ~lost).astype(int)})
 
@@ -62,7 +64,8 @@ def test_bias_in_one_segment_is_one_violation_that_names_it(baseline):
 
 
 def test_without_segments_each_value_is_one():
-    before, now = people(8_000, 1), people(4_000, 2, "plan 3")
+    before = people(8_000, 1)
+    now = people(4_000, 2, "plan 3")
     before.loc[before.index[:500], "plan"] = None
     found = run_baseline(before, monitor_of(BY_VALUE), engine="local")
     results = run_monitoring(now, monitor_of(BY_VALUE), found, engine="local").results
@@ -98,14 +101,16 @@ def test_the_segments_have_half_of_the_budget(baseline):
     monitor = monitor_of()
     analysis = monitor.metrics(baseline.state)
     known = BiasBaseline(baseline.constraints, analysis.groups)
-    cut, whole = ([*comparisons_of(analysis, each, monitor.tolerances)] for each in (known, replace(known, groups=())))
+    cut, whole = (
+        [*compare_with_baseline(analysis, each, monitor.tolerances)] for each in (known, replace(known, groups=()))
+    )
     tests = {each.segment is None: each.tests for each in cut}
 
     assert tests == {True: 2 * 2, False: 2 * 2 * len(PLANS)}
     assert {each.tests for each in whole} == {*tests.values()}
     uncut = run_baseline(people(8_000, 1), monitor_of({}), engine="local")
     found = monitor_of({}).metrics(uncut.state)
-    alone = comparisons_of(found, BiasBaseline(uncut.constraints, found.groups), monitor.tolerances)
+    alone = compare_with_baseline(found, BiasBaseline(uncut.constraints, found.groups), monitor.tolerances)
     assert {each.tests for each in alone} == {2}
 
 
@@ -114,7 +119,7 @@ def test_the_chance_of_a_metric_says_what_its_ends_say(baseline, by):
     monitor = monitor_of()
     before = BiasBaseline(baseline.constraints, monitor.metrics(baseline.state).groups)
     now = monitor.metrics(run_baseline(people(4_000, 3, "all", by), monitor, engine="local").state)
-    for each in comparisons_of(now, before, monitor.tolerances):
+    for each in compare_with_baseline(now, before, monitor.tolerances):
         low, high = each.beyond_noise
         level = each.tolerances.false_alarm_budget / each.tests
         assert (each.chance < level) == (low > abs(each.baseline) or high < -abs(each.baseline))

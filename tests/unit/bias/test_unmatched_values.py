@@ -42,7 +42,10 @@ TWO_GROUPS = {"F": 60, "M": 60}
 
 def make_monitor(values: str) -> BiasMonitor:
     """A bias monitor of one facet. values: its configured values as JSON, empty for every value."""
-    configured = f', "value_or_threshold": {values}' if values else ""
+    if values:
+        configured = f', "value_or_threshold": {values}'
+    else:
+        configured = ""
     facet = f'{{"name_or_index": "sex"{configured}}}'
     text = f'{{"label": "hired", "label_values_or_threshold": [1], "facet": [{facet}]}}'
     return BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(text)))

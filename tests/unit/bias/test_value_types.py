@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.bias.choices import ValueType, hangs_on_distinct_values, taken_as, value_type
+from spark_model_monitor.monitors.bias.choices import ValueType, choose_kind, depends_on_distinct_values, value_type
 from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn, ValueKind
 
 MISSING, INTEGRAL, FRACTIONAL, BOOLEAN, TEXT, INTEGER_TEXT, OTHER = CellKind
@@ -48,14 +48,14 @@ def test_the_type_of_values_is_that_of_pandas(kinds, expected):
     ],
 )
 def test_a_column_is_taken_as_clarify_takes_it(values, found, expected):
-    assert taken_as(ValuedColumn("x", values), found).value == expected
+    assert choose_kind(ValuedColumn("x", values), found).value == expected
 
 
 def test_what_is_said_of_a_column_counts():
     column = ValuedColumn("y", (1,), ValueKind.CATEGORICAL)
 
-    assert taken_as(column, facts({INTEGRAL: 20}, distinct=2)) is ValueKind.CATEGORICAL
-    assert not hangs_on_distinct_values(column, ColumnMetadata({INTEGRAL: 20}, 0, 1, 1, None))
+    assert choose_kind(column, facts({INTEGRAL: 20}, distinct=2)) is ValueKind.CATEGORICAL
+    assert not depends_on_distinct_values(column, ColumnMetadata({INTEGRAL: 20}, 0, 1, 1, None))
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_the_range_of_integers_settles_most_columns(rows, maximum, open_):
     column = ValuedColumn("x", (1,))
     found = ColumnMetadata({INTEGRAL: rows}, 0, maximum, 1, None)
 
-    assert hangs_on_distinct_values(column, found) is open_
+    assert depends_on_distinct_values(column, found) is open_
     if not open_:
-        assert taken_as(column, found) is ValueKind.CATEGORICAL
+        assert choose_kind(column, found) is ValueKind.CATEGORICAL
 
 
 def test_merged_counts_that_leave_it_open_are_refused_with_the_remedy():
@@ -81,4 +81,4 @@ def test_merged_counts_that_leave_it_open_are_refused_with_the_remedy():
     )
 
     with pytest.raises(BadInput, match="between 9 and 13 distinct values in 200 rows.*--column-types x=categorical"):
-        taken_as(ValuedColumn("x", (1,)), merged)
+        choose_kind(ValuedColumn("x", (1,)), merged)

@@ -207,7 +207,8 @@ def test_capturing_loads_nothing_but_the_standard_library():
 
 
 def test_capturing_is_switched_while_the_server_runs(tmp_path):
-    hand, switch = HandClock(), tmp_path / "switch"
+    hand = HandClock()
+    switch = tmp_path / "switch"
     asked = options(switch=str(switch))
     with CaptureWriter(LocalFolder(tmp_path / "captures"), asked, ONLY_AT_THE_END, hand.clock) as writer:
         for number, text in enumerate(["on", "off\n", "nonsense", None, "OFF", "on"]):
@@ -220,7 +221,8 @@ def test_capturing_is_switched_while_the_server_runs(tmp_path):
 
 
 def test_a_server_that_captures_nothing_can_be_switched_on(tmp_path):
-    hand, switch = HandClock(), tmp_path / "switch"
+    hand = HandClock()
+    switch = tmp_path / "switch"
     asked = options(enable_capture=False, switch=str(switch))
     with CaptureWriter(LocalFolder(tmp_path / "captures"), asked, ONLY_AT_THE_END, hand.clock) as writer:
         serve(writer, 1)

@@ -39,7 +39,9 @@ def text_feature(name, cells, *, limit=4096):
 def text_states(cells, limit):
     """The states of a column of texts; columns of the same cells have the same."""
     texts = pa.array(cells, pa.string())
-    moments, kll, frequencies = MomentsBuilder(), KllBuilder(), FrequenciesBuilder(limit)
+    moments = MomentsBuilder()
+    kll = KllBuilder()
+    frequencies = FrequenciesBuilder(limit)
     present = texts.drop_null()
     kll.update(moments.update(parse_numbers(present), missing=texts.null_count))
     counted = present.value_counts()
@@ -53,10 +55,12 @@ def text_states(cells, limit):
 def number_feature(name, values, *, integral=False):
     """A numeric column, None and NaN missing, as a Parquet file has them."""
     present = [value for value in values if value is not None]
-    moments, kll = MomentsBuilder(), KllBuilder()
+    moments = MomentsBuilder()
+    kll = KllBuilder()
     finite = moments.update(np.array(present, dtype=np.float64), missing=len(values) - len(present))
     kll.update(finite)
-    state, ends = moments.state(), Ends.of(finite)
+    state = moments.state()
+    ends = Ends.of(finite)
     counts = {"integral" if integral else "fractional": state.present}
     types = DataTypeCounts(missing=state.absent, **counts)
     return FeatureProfile.of(

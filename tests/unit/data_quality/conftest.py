@@ -18,7 +18,8 @@ from spark_model_monitor.statistics.states import (
 
 
 def numbers_feature(name, values, missing=0):
-    moments, kll = MomentsBuilder(), KllBuilder()
+    moments = MomentsBuilder()
+    kll = KllBuilder()
     doubles = np.array(values, dtype=np.float64)
     moments.update(doubles, missing=missing)
     kll.update(doubles)

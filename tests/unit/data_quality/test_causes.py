@@ -17,7 +17,8 @@ from spark_model_monitor import DataQualityMonitor, cli, read_baseline, read_dat
 from spark_model_monitor.errors import BadInput, BadState
 from spark_model_monitor.reports.examples import rows_behind
 
-PLANS, CITIES = ["basic", "business", "student"], ["Graz", "Linz", "Wien"]
+PLANS = ["basic", "business", "student"]
+CITIES = ["Graz", "Linz", "Wien"]
 MONITOR = DataQualityMonitor()
 BEGAN = datetime(2024, 3, 4, 14, tzinfo=timezone.utc)
 
@@ -114,7 +115,8 @@ def test_without_the_baselines_rows_no_segment_is_named(baseline):
 
 
 def test_a_baseline_keeps_no_frame_alive_and_takes_none_along():
-    frame, data = users(20_000, seed=1), users(5_000, seed=2)
+    frame = users(20_000, seed=1)
+    data = users(5_000, seed=2)
     made = run_baseline(frame, MONITOR, engine="local")
     data.loc[in_business(data), "spend"] *= 100
     assert segments(monitored(made, data)) == {"plan=business"}
@@ -191,7 +193,8 @@ class Counted:
     """Rows that count how often some of their columns are selected, as the second reading does."""
 
     def __init__(self, rows):
-        self._rows, self.selections = rows, 0
+        self._rows = rows
+        self.selections = 0
 
     def __getattr__(self, name):
         return getattr(self._rows, name)
@@ -220,7 +223,8 @@ def test_names_of_segments_are_values_of_the_data(baseline, caplog):
 
 def captures(folder, is_bad, seed=5, files=40, rows=30, client=("2.3.0", "2.3.1", "2.2.9")):
     """An hour of records that know when they came, and from which client."""
-    random, place = np.random.default_rng(seed), folder / "shop" / "AllTraffic" / "2024" / "03" / "04" / "14"
+    random = np.random.default_rng(seed)
+    place = folder / "shop" / "AllTraffic" / "2024" / "03" / "04" / "14"
     place.mkdir(parents=True)
     for file in range(files):
         lines = []
@@ -413,7 +417,8 @@ def test_ids_that_repeat_and_hold_hostile_text_are_printed_as_text(tmp_path):
         if name == "now":
             data.loc[in_business(data), "spend"] *= 100
         data.to_parquet(tmp_path / f"{name}.parquet")
-    run, now = str(tmp_path / "run"), str(tmp_path / "now.parquet")
+    run = str(tmp_path / "run")
+    now = str(tmp_path / "now.parquet")
     baseline = run_baseline(str(tmp_path / "before.parquet"), MONITOR, engine="local")
     monitor = DataQualityMonitor(keep_examples=5, id_column="order")
     run_monitoring(now, monitor, baseline, engine="local", output_path=run).write(run)

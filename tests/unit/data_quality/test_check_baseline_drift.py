@@ -90,7 +90,8 @@ def chosen(**drift_constraints):
     ],
 )
 def test_numbers_are_compared_by_one_of_ours_if_it_is_chosen(method, limit, expected, ties):
-    baseline, current = ["0"] * 90 + ["1"] * 10, ["0"] * 10 + ["1"] * 90
+    baseline = ["0"] * 90 + ["1"] * 10
+    current = ["0"] * 10 + ["1"] * 90
 
     outcome = drift(baseline, current, config=chosen(comparison_method=method), ties=ties)
 
@@ -128,7 +129,8 @@ def test_texts_beside_a_distance_of_numbers_go_by_their_own_method():
 
 
 def test_an_override_chooses_for_one_feature():
-    baseline, current = texts(f=["0", "1"] * 50, g=["0", "1"] * 50), texts(f=["0"] * 100, g=["0"] * 100)
+    baseline = texts(f=["0", "1"] * 50, g=["0", "1"] * 50)
+    current = texts(f=["0"] * 100, g=["0"] * 100)
     override = {"monitoring_config_overrides": chosen(comparison_method="hellinger", comparison_threshold=0.9)}
 
     outcomes = outcomes_of(compared(baseline, current, features={"g": override}))
@@ -229,7 +231,10 @@ def test_infinities_are_compared_where_they_were_counted():
 @pytest.mark.parametrize("side", ["baseline", "current data"])
 def test_counts_that_are_not_exact_are_not_judged(side):
     many = profile_of(text_feature("f", ["a", "b", "c"], limit=2))
-    sides = [many, ["a"]] if side == "baseline" else [["a"], many]
+    if side == "baseline":
+        sides = [many, ["a"]]
+    else:
+        sides = [["a"], many]
 
     outcome = drift(*sides)
 

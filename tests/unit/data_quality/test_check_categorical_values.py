@@ -14,7 +14,8 @@ BASELINE = texts(plan=["basic", "gold", "basic"])
 
 
 def values(current, baseline=BASELINE, **options):
-    current = texts(plan=current) if isinstance(current, list) else current
+    if isinstance(current, list):
+        current = texts(plan=current)
     return outcomes_of(compared(baseline, current, **options)).get(("plan", "categorical_values_check"))
 
 
@@ -78,7 +79,8 @@ def test_a_numeric_column_is_in_no_domain_of_words_and_not_judged_in_one_with_nu
 
 
 def test_long_values_are_compared_as_the_baseline_cut_them():
-    first, second = "x" * 999 + "1", "x" * 999 + "2"
+    first = "x" * 999 + "1"
+    second = "x" * 999 + "2"
     baseline = texts(plan=[first])
 
     assert values([first], baseline=baseline).observed == 1.0

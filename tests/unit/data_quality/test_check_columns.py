@@ -77,7 +77,8 @@ def test_a_column_that_is_called_otherwise_is_not_judged_and_hides_no_other():
     )
 
 
-MISSING, EXTRA = "missing_column_check", "extra_column_check"
+MISSING = "missing_column_check"
+EXTRA = "extra_column_check"
 KNOWN = {"plan": ["x", "y"] * 20, "age": ["1", "2"] * 20, "city": ["u", None] * 20}
 
 
@@ -153,7 +154,10 @@ def test_columns_are_judged_by_their_names_alone(baseline, columns, data):
     )
 
     dropped = data.draw(st.sampled_from(current))
-    own = [(dropped[0], MISSING)] if dropped[0] in baseline else []
+    if dropped[0] in baseline:
+        own = [(dropped[0], MISSING)]
+    else:
+        own = []
     others = [violation for violation in before if violation[0] != dropped[0]]
     assert sorted(violated([column for column in current if column is not dropped], baseline)) == sorted(
         [*others, *own]

@@ -133,7 +133,8 @@ def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, dat
 def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, policy, data):
     rows = len(columns[0][1])
     places = st.lists(st.sampled_from(["baseline", "window"]), min_size=rows, max_size=rows)
-    place_of, is_first = data.draw(places), data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
+    place_of = data.draw(places)
+    is_first = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
 
     def side(place, *parts):
         """The profile of the rows of a side, or the sum of those of its parts."""
@@ -142,7 +143,9 @@ def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, 
             scanned(columns, [kept and first is part for kept, first in zip(chosen, is_first, strict=True)])
             for part in parts
         ]
-        return sum(profiles[1:], profiles[0]) if parts else scanned(columns, chosen)
+        if parts:
+            return sum(profiles[1:], profiles[0])
+        return scanned(columns, chosen)
 
     constraints = suggested(side("baseline"), policy)
     of_whole, of_merged = (
@@ -155,7 +158,8 @@ def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, 
         for feature in side("window").features
         if feature.states.get("frequencies") is not None and not feature.states["frequencies"].exact
     }  # of counts beyond the limit a sum of parts may know less than one scan
-    exact, bounded = [], []
+    exact = []
+    bounded = []
     for pair in zip(of_merged, of_whole, strict=True):
         (bounded if (pair[0].feature, pair[0].check) in within_bounds else exact).append(pair)
     counted = [[(o.feature, o.check, o.n, o.m, o.observed is None) for o in side] for side in zip(*exact, strict=True)]
@@ -169,7 +173,8 @@ def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, 
 @pytest.mark.parametrize("method", list(NUMERIC_METHODS))
 def test_merged_sketches_that_were_compacted_are_about_as_far_from_a_baseline(method):
     rng = np.random.default_rng(7)
-    before, after = rng.normal(size=20_000), rng.normal(0.2, size=20_000)
+    before = rng.normal(size=20_000)
+    after = rng.normal(0.2, size=20_000)
     baseline = profile_of(number_feature("n", before))
     constraints = suggested(baseline, MonitoringSettings(comparison_method=method))
     whole = profile_of(number_feature("n", after))

@@ -15,7 +15,9 @@ from spark_model_monitor.monitors.protocol import violations_of
 
 from .comparisons import compared, number_feature, profile_of, texts
 
-L_INFTY, DIFFERENCE, JS = "l_infinity_categorical", "normalized_abs_difference", "js_divergence"
+L_INFTY = "l_infinity_categorical"
+DIFFERENCE = "normalized_abs_difference"
+JS = "js_divergence"
 HIGH = {
     L_INFTY: "COMPARATOR_L_INFTY_HIGH",
     DIFFERENCE: "COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH",
@@ -82,7 +84,12 @@ def test_exactly_the_comparators_are_judged_in_tfdvs_order_one_violation_for_eac
 
 @pytest.mark.parametrize("distance", [L_INFTY, JS])
 def test_a_value_at_the_threshold_passes(distance):
-    baseline, current = (cells(a=1), cells(b=1)) if distance == JS else (cells(a=3, b=1), cells(a=1, b=3))
+    if distance == JS:
+        baseline = cells(a=1)
+        current = cells(b=1)
+    else:
+        baseline = cells(a=3, b=1)
+        current = cells(a=1, b=3)
     limit = 1.0 if distance == JS else 0.5
 
     assert of_comparators(baseline, current, asked((distance, limit)))[0].status is CheckStatus.PASSED

@@ -739,7 +739,10 @@ def draw_birth_dates(rows, seed, share):
     cells = []
     while len(cells) < rows:
         born = date(2024, 1, 1) - timedelta(days=abs(random.normal(40, 12)) * 365)
-        cell = "9999-12-31" if random.random() < share else born.isoformat()
+        if random.random() < share:
+            cell = "9999-12-31"
+        else:
+            cell = born.isoformat()
         cells += [cell] * int(random.integers(1, 41))
     return cells[:rows]
 

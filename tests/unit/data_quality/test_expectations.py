@@ -79,7 +79,8 @@ def test_a_rule_needs_no_baseline_and_takes_no_part_in_the_budget(baseline):
     rules = {"features": {"age": {"min": 0}}}
 
     assert judged(window, **rules).count == 1
-    without, with_rules = judged(people(2), baseline), judged(people(2), baseline, **rules)
+    without = judged(people(2), baseline)
+    with_rules = judged(people(2), baseline, **rules)
     assert without.budget == with_rules.budget
 
 
@@ -307,7 +308,7 @@ def test_deequs_checks_that_fail_are_violations_or_hints_by_their_level(tmp_path
 
 
 def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
-    from spark_model_monitor.running.runs.expectations import suggested_expectations
+    from spark_model_monitor.running.runs.expectations import suggest_expectations
 
     random = np.random.default_rng(4)
     frame = people().assign(id=[f"k{row}" for row in range(ROWS)], low=random.random(ROWS), twice="x")
@@ -316,7 +317,7 @@ def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
     frame.loc[0, "twice"] = None
     with read_data(frame, engine="local") as data:
         baseline = run_baseline(data, DataQualityMonitor())
-        rules = suggested_expectations(data, baseline)
+        rules = suggest_expectations(data, baseline)
 
     by_name = {name: each[0].plain() for name, each in rules.features.items()}
     assert by_name["id"] == {"not_null": 1.0, "unique": True}

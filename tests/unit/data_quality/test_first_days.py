@@ -48,7 +48,10 @@ def judge(baseline, columns, *, hours=1, is_new=True, earlier_rows=ROWS_OF_AN_HO
     """The window's findings. is_new: whether it is one of the first days."""
     season = Season(is_new=is_new)
     baseline = baseline.with_history({}, {}, dict.fromkeys(columns, season))
-    earlier = [(END - timedelta(hours=3), earlier_rows, 0.0)] if earlier_rows else []
+    if earlier_rows:
+        earlier = [(END - timedelta(hours=3), earlier_rows, 0.0)]
+    else:
+        earlier = []
     baseline = baseline.with_volume(END, earlier, END - timedelta(hours=hours))
     return run_monitoring(as_table(columns), MONITOR, baseline, engine="local")
 
@@ -89,7 +92,10 @@ def test_a_window_without_a_beginning_is_as_long_as_the_time_between_windows(bas
     seasons = dict.fromkeys(window, Season(is_new=True))
     of_new_features = baseline.with_history({}, {}, seasons)
     for days, alarms in ((0, set()), (1, {"hour"}), (7, {*window})):
-        earlier = [(END - timedelta(days=days), ROWS_OF_AN_HOUR, 0.0)] if days else []
+        if days:
+            earlier = [(END - timedelta(days=days), ROWS_OF_AN_HOUR, 0.0)]
+        else:
+            earlier = []
         findings = run_monitoring(as_table(window), MONITOR, of_new_features.with_volume(END, earlier), engine="local")
         assert violated(findings) == alarms, days
 
@@ -168,7 +174,10 @@ def test_a_steady_column_has_no_first_days_if_another_goes_up_and_down_along_the
     # Three days of hours; in any other order nobody knows what follows them
     rows = 72 * ROWS_OF_AN_HOUR
     hours = np.repeat(np.arange(72.0) % 24, ROWS_OF_AN_HOUR)
-    order = np.arange(rows) if is_in_order else random.permutation(rows)
+    if is_in_order:
+        order = np.arange(rows)
+    else:
+        order = random.permutation(rows)
     columns = {"steady": random.normal(size=rows), "hour": hours[order]}
     run_baseline(as_table(columns), MONITOR, engine="local").write(str(tmp_path))
     baseline = read_baseline(str(tmp_path), MONITOR)

@@ -9,7 +9,8 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.statistics.states.rows import Run, placed_lot
 from spark_model_monitor.statistics.verdicts.growing_cardinality import beginnings
 
-ROWS, DAYS = 500, 40
+ROWS = 500
+DAYS = 40
 PREVIOUS = "previous:8"
 
 
@@ -199,7 +200,8 @@ def test_a_lot_says_where_its_run_begins_whatever_its_rank():
 # Campaigns of a few days each
 
 
-LIFE, AT_ONCE = 5, 10
+LIFE = 5
+AT_ONCE = 10
 
 
 def draw_short_campaigns(random, days):

@@ -230,13 +230,16 @@ KINDS = {
 
 
 def of_cells(name, cells):
-    return text_feature(name, cells) if isinstance(cells, list) else number_feature(name, cells.tolist())
+    if isinstance(cells, list):
+        return text_feature(name, cells)
+    return number_feature(name, cells.tolist())
 
 
 @pytest.mark.parametrize(("drawn", "planted", "check"), KINDS.values(), ids=KINDS)
 def test_ten_of_2000_of_a_kind_that_10000_rows_had_not_are_found_among_a_hundred_columns(drawn, planted, check):
     random = np.random.default_rng(7)
-    before, healthy = drawn(random, 10_000), drawn(random, 2_000)
+    before = drawn(random, 10_000)
+    healthy = drawn(random, 2_000)
     baseline = profile_of(of_cells("x", before))
     window_rows = replace(
         DEFAULT_SETTINGS, datatype_check_threshold=0.98
@@ -254,7 +257,8 @@ def test_ten_of_2000_of_a_kind_that_10000_rows_had_not_are_found_among_a_hundred
 @pytest.mark.parametrize("rows", [400, 2_000, 30_000])
 def test_the_fewest_that_are_printed_are_a_violation_and_one_less_is_none(settings, rows):
     random = np.random.default_rng(7)
-    baseline, healthy = profile_of(age(ages(random, 10_000))), ages(random, rows)
+    baseline = profile_of(age(ages(random, 10_000)))
+    healthy = ages(random, rows)
 
     def of(count, check, value):
         window = np.concatenate((np.full(count, value), healthy[count:]))
@@ -530,7 +534,8 @@ def test_components_that_changed_are_found_at_once(change, told):
 
 def test_rows_that_stand_alone_count_for_as_many_as_they_are():
     """What neighbours have in common by chance takes little of the evidence that there is without looking at them."""
-    random, lost = np.random.default_rng(8), []
+    random = np.random.default_rng(8)
+    lost = []
 
     def moved(rows, by):
         of = embeddings(random, rows, width=20, change=lambda each: random.normal(by, 1, each.shape))

@@ -33,7 +33,9 @@ def known(profile, *, from_documents=False):
 
 
 def hints_of(current, baseline=None, *, header=(), by_position=False, **options):
-    beside = known(baseline, **options) if baseline is not None else None
+    beside = None
+    if baseline is not None:
+        beside = known(baseline, **options)
     return MONITOR.judge(Sample(current, {}, Layout(header, by_position)), beside).hints
 
 
@@ -543,7 +545,8 @@ def test_two_columns_of_different_laws_that_changed_places_are_named(pair, from_
 
 def test_without_states_nobody_knows_texts_that_are_too_many_to_list():
     rng = np.random.default_rng(7)
-    baseline, current = drawn(rng, 2000, a="identity", b="normal"), drawn(rng, 200, a="normal", b="identity")
+    baseline = drawn(rng, 2000, a="identity", b="normal")
+    current = drawn(rng, 200, a="normal", b="identity")
 
     assert names_of(current, baseline, by_position=True) == ["swapped_columns"]
     assert names_of(current, baseline, by_position=True, from_documents=True) == []
@@ -551,7 +554,8 @@ def test_without_states_nobody_knows_texts_that_are_too_many_to_list():
 
 def test_columns_that_carry_their_names_have_not_changed_places():
     rng = np.random.default_rng(7)
-    baseline, current = drawn(rng, 2000, a="normal", b="plan"), drawn(rng, 200, a="plan", b="normal")
+    baseline = drawn(rng, 2000, a="normal", b="plan")
+    current = drawn(rng, 200, a="plan", b="normal")
 
     assert names_of(current, baseline, by_position=True) == ["swapped_columns"]
     assert names_of(current, baseline, by_position=False) == []
@@ -670,7 +674,8 @@ def test_fewer_than_thirty_values_say_nothing():
 
 def test_where_the_service_is_replayed_nothing_is_said():
     rng = np.random.default_rng(7)
-    baseline, current = drawn(rng, 2000, a="normal", b="plan"), drawn(rng, 200, a="plan", b="normal")
+    baseline = drawn(rng, 2000, a="normal", b="plan")
+    current = drawn(rng, 200, a="plan", b="normal")
     as_service = DataQualityMonitor(as_service=True)
 
     assert as_service.judge(Sample(current, {}, Layout(by_position=True)), known(baseline)).hints == ()

@@ -68,7 +68,8 @@ def test_impossible_values_are_found(draw, rows, impossible):
 def test_the_values_outside_the_range_are_counted(draw, factor, seed):
     random = np.random.default_rng([seed, 65])
     baseline = draw(random, 20_000)
-    low, high = baseline.min(), baseline.max()
+    low = baseline.min()
+    high = baseline.max()
     count = random.integers(5, 30)
     values = draw(random, 2_000).clip(low, high)
     # No other value lies outside

@@ -24,7 +24,8 @@ from spark_model_monitor.statistics.states import (
 from .comparisons import compared, outcomes_of, profile_of, text_feature
 
 MONITOR = DataQualityMonitor()
-CHARGES, PLANS = ["1", "2.5", "4", None], ["gold", "basic", "gold", None]
+CHARGES = ["1", "2.5", "4", None]
+PLANS = ["gold", "basic", "gold", None]
 
 
 def counted(name, cells):
@@ -91,7 +92,10 @@ def test_constraints_leave_out_what_rests_on_a_state_that_is_lacking():
 )
 @pytest.mark.parametrize("side", ["baseline", "current data"])
 def test_drift_is_not_judged_from_a_state_that_is_lacking(kind, feature, side):
-    sides = (without(kind), WHOLE) if side == "baseline" else (WHOLE, without(kind))
+    if side == "baseline":
+        sides = (without(kind), WHOLE)
+    else:
+        sides = (WHOLE, without(kind))
 
     outcome = outcomes_of(compared(*sides))[feature, "baseline_drift_check"]
 
@@ -127,7 +131,8 @@ def test_cells_are_judged_and_counts_published_whatever_is_lacking(kind):
 
 
 def test_a_feature_of_vectors_keeps_its_counts_of_cells():
-    types, counts = DataTypeCounts(unknown=2), VectorCounts(vectors=2, elements=3)
+    types = DataTypeCounts(unknown=2)
+    counts = VectorCounts(vectors=2, elements=3)
     whole = FeatureProfile.of("embedding", ColumnType.VECTOR, [types, counts])
     lacking = whole + FeatureProfile.of("embedding", ColumnType.VECTOR, [types])
 

@@ -49,7 +49,10 @@ def violations(baseline, window):
 def test_missing_values_that_became_a_value_are_found(baseline, column, value, rows):
     for seed in (2, 3, 4):
         window = draw_rows(seed, rows)
-        filler = window[column].mean() if value == "mean" else value
+        if value == "mean":
+            filler = window[column].mean()
+        else:
+            filler = value
         violated_checks = violations(baseline, window.fillna({column: filler}))
         assert {check_result.feature for check_result in violated_checks} == {column}
 

@@ -17,7 +17,10 @@ DAYS = 32
 
 def draw_outages(random, rows, fault=False):
     """1 % of x are missing, in one window of ten 5 to 30 %; the fault is 70 %."""
-    share = random.uniform(0.05, 0.3) if random.random() < 0.1 else 0.01
+    if random.random() < 0.1:
+        share = random.uniform(0.05, 0.3)
+    else:
+        share = 0.01
     is_missing = random.random(rows) < (0.7 if fault else share)
     return {"x": np.where(is_missing, np.nan, random.normal(size=rows))}
 

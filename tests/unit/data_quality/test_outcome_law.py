@@ -17,13 +17,16 @@ class Column:
     """A column of independent rows, drawn by one law. nulls: the share of missing values."""
 
     def __init__(self, kind, random, nulls):
-        self.kind, self.nulls = kind, nulls
+        self.kind = kind
+        self.nulls = nulls
         self.names = [f"v{number}" for number in range(random.integers(3, 9))]
         self.shares = random.dirichlet(np.full(len(self.names), 3.0))
 
     def draw(self, random, rows):
         values = pd.Series(self._values(random, rows))
-        return values.where(random.random(rows) >= self.nulls) if self.nulls else values
+        if self.nulls:
+            return values.where(random.random(rows) >= self.nulls)
+        return values
 
     def _values(self, random, rows):
         if self.kind == "normal":
@@ -153,7 +156,8 @@ def test_a_change_within_a_window_that_can_show_it_is_found_nine_times_in_ten():
 def test_the_sizes_are_a_setting():
     random = np.random.default_rng(1)
     law = create_law(random, 5)
-    before, after = draw_table(law, random, 2_000), draw_table(law, random, 200)
+    before = draw_table(law, random, 2_000)
+    after = draw_table(law, random, 200)
 
     def outcome(**sizes):
         settings = MonitoringSettings(rows="independent", change_that_matters=ChangeThatMatters(**sizes))

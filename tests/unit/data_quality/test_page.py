@@ -55,7 +55,8 @@ def cards(page):
 @pytest.fixture(scope="module")
 def churn():
     """Sixteen features: a charge in cents, a country that was not there, half of the notes gone, and what stayed."""
-    before, after = np.linspace(8, 78, 400), np.linspace(800, 7800, 200)
+    before = np.linspace(8, 78, 400)
+    after = np.linspace(800, 7800, 200)
     steady = {f"steady_{place}": np.linspace(0, 1, 400) for place in range(13)}
     return page(
         profile_of(
@@ -201,7 +202,8 @@ def test_a_constant_a_feature_without_values_and_one_that_is_gone_have_a_row():
     assert cards(found)["g"].said == "is not in the data any more"
 
 
-INF, NAN = float("inf"), float("nan")
+INF = float("inf")
+NAN = float("nan")
 ODD = {
     "as wide as doubles are": [1e308, -1e308],
     "infinities beside numbers": [INF, -INF, 1.0, 2.0],
@@ -298,7 +300,8 @@ def test_the_page_is_small_and_fast(features, most_bytes, most_seconds):
 def test_hours_of_the_day_that_came_later_look_like_a_shifted_clock():
     hours = np.repeat(np.arange(24.0), np.r_[np.full(12, 10), np.full(12, 40)])
     hours = np.random.default_rng(2).permutation(hours)
-    before, later = number_feature("hour", list(hours)), number_feature("hour", list((hours + 6) % 24))
+    before = number_feature("hour", list(hours))
+    later = number_feature("hour", list((hours + 6) % 24))
     [hint, *_] = cards(page(profile_of(before), profile_of(later)))["hour"].hints
 
     assert hint == "the hours of the day are those of the baseline, 6 later: a shifted clock?"
@@ -306,7 +309,8 @@ def test_hours_of_the_day_that_came_later_look_like_a_shifted_clock():
 
 def test_another_unit_stands_in_the_sentence_as_well():
     values = [float(number) for number in range(1, 400)]
-    before, now = profile_of(number_feature("x", values)), profile_of(number_feature("x", [v * 100 for v in values]))
+    before = profile_of(number_feature("x", values))
+    now = profile_of(number_feature("x", [v * 100 for v in values]))
     known = MONITOR.stored_baseline(MONITOR.documents(before, MONITOR.metrics(before))[1], None, before, None)
     judgement = MONITOR.judge(Sample(now, MONITOR.metrics(now)), known)
     results = judgement.write_sentences(judgement.results)
@@ -329,7 +333,9 @@ def create_result(feature, status, check="baseline_drift_check", **members):
     return CheckResult(feature=feature, check=check, status=status, threshold=0.1, **members)
 
 
-PASSED, VIOLATED, NOT_JUDGED = CheckStatus.PASSED, CheckStatus.VIOLATED, CheckStatus.NOT_JUDGED
+PASSED = CheckStatus.PASSED
+VIOLATED = CheckStatus.VIOLATED
+NOT_JUDGED = CheckStatus.NOT_JUDGED
 
 
 @pytest.mark.parametrize("by_baseline", [PASSED, NOT_JUDGED])

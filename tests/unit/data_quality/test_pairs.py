@@ -21,7 +21,8 @@ CHECKS = {"relation_check", "association_check"}
 def orders(rows, seed, rho=0.8):
     random = np.random.default_rng(seed)
     a = random.normal(size=rows)
-    price, count = np.round(random.lognormal(2, 0.5, rows), 2), random.integers(1, 9, rows)
+    price = np.round(random.lognormal(2, 0.5, rows), 2)
+    count = random.integers(1, 9, rows)
     city = random.choice([*CITIES], rows, p=[0.4, 0.3, 0.2, 0.1])
     start = random.uniform(0, 10, rows)
     frame = pd.DataFrame(
@@ -149,7 +150,8 @@ def test_a_column_that_moved_tells_of_its_pairs_itself(baseline):
 def test_pairs_have_a_part_of_the_budget_and_none_without_them(baseline):
     window = orders(1_000, seed=2)
     broken_total(window)
-    with_them, without = monitored(baseline, window)[0], monitored(baseline, window, pairs=False)[0]
+    with_them = monitored(baseline, window)[0]
+    without = monitored(baseline, window, pairs=False)[0]
 
     assert [each.family for each in with_them.budget.families][-1] == "between columns"
     assert sum(each.level for each in with_them.budget.families) == pytest.approx(1 / 720)
@@ -260,7 +262,10 @@ def test_pairs_of_what_the_model_puts_out_are_not_asked():
 
     def scored(rows, *, answers):
         score = random.random(rows)
-        label = score > 0.5 if answers else random.random(rows) < score
+        if answers:
+            label = score > 0.5
+        else:
+            label = random.random(rows) < score
         return pd.DataFrame(
             {"label": label.astype(int), "score": score, "twice": score * 2 + random.normal(0, 0.1, rows)}
         )

@@ -59,12 +59,14 @@ def chi_squared_p(baseline, window):
 
 def distances(baseline, window):
     """By method, of each column."""
-    n, m = len(baseline), len(window)
+    n = len(baseline)
+    m = len(window)
     found = {}
     for name in ("amount", "flag"):
         plain = cdf_gap(baseline[name].to_numpy(), window[name].to_numpy())
         found[name] = {"Simple": plain, "Robust": above_noise(plain, n, m)}
-    before, now = baseline["plan"].to_numpy(), window["plan"].to_numpy()
+    before = baseline["plan"].to_numpy()
+    now = window["plan"].to_numpy()
     plain = share_gap(before, now)
     found["plan"] = {
         "Simple": plain,
@@ -160,7 +162,8 @@ def test_a_distance_equal_to_the_limit_is_no_violation(tmp_path):
 @pytest.mark.parametrize("shift", [0.0, 0.1, 1.0])
 def test_a_limit_alone_is_one_of_the_plain_distance_and_the_file_says_so(tmp_path, seed, shift):
     random = np.random.default_rng([seed, 64])
-    baseline, window = table(random, ROWS), table(random, 1_500, shift)
+    baseline = table(random, ROWS)
+    window = table(random, 1_500, shift)
     found = distances(baseline, window)
 
     for limit in (0.001, 0.03, 0.5):
@@ -177,7 +180,8 @@ def test_a_limit_alone_is_one_of_the_plain_distance_and_the_file_says_so(tmp_pat
 @pytest.mark.parametrize("seed", range(3))
 def test_a_threshold_given_to_a_run_is_one_of_the_plain_distance(seed):
     random = np.random.default_rng([seed, 65])
-    baseline, window = table(random, ROWS), table(random, 1_500, shift=0.08)
+    baseline = table(random, ROWS)
+    window = table(random, 1_500, shift=0.08)
     baseline_run = run_baseline(baseline, DataQualityMonitor(), engine="local")
     reference = DataQualityMonitor().stored_baseline(baseline_run.constraints, None, baseline_run.state)
 
@@ -196,7 +200,8 @@ def add_comparator(comparator, file):
 
 def test_comparators_decide_alone(tmp_path):
     random = np.random.default_rng(66)
-    baseline, window = table(random, ROWS), table(random, 1_500, shift=1.0)
+    baseline = table(random, ROWS)
+    window = table(random, 1_500, shift=1.0)
     distance = distances(baseline, window)["plan"]["Simple"]
 
     for factor in (0.9, 1.1):
@@ -220,7 +225,9 @@ def test_comparators_decide_alone(tmp_path):
 
 def test_a_suggested_limit_on_which_a_person_insists_decides_alone(tmp_path):
     random = np.random.default_rng(67)
-    baseline, window = table(random, 20_000), table(random, 20_000, shift=0.2)  # .08, seen with certainty by the tests
+    # .08, seen with certainty by the tests
+    baseline = table(random, 20_000)
+    window = table(random, 20_000, shift=0.2)
     by_settings(tmp_path / "suggested", baseline, {})
     by_settings(tmp_path / "insisted", baseline, {"comparison_threshold": 0.1, "comparison_method": "Robust"})
 

@@ -127,7 +127,8 @@ def test_the_parts_add_up_to_every_distance_and_the_segments_to_the_whole_whatev
 
 def test_the_parts_are_what_the_rows_say(baseline):
     """By hand, of the shares of one place: w (F_W - F_B) within, (w - b) (F_B - F) by mix."""
-    before, after = users(20_000, seed=1), users(5_000, seed=3, business=40.0)
+    before = users(20_000, seed=1)
+    after = users(5_000, seed=3, business=40.0)
     [drift] = of(monitored(baseline, after), "baseline_drift_check")
     values = np.sort(np.concatenate([before.spend, after.spend]))
     upto = [np.searchsorted(np.sort(frame.spend), values, side="right") / len(frame) for frame in (before, after)]

@@ -50,7 +50,10 @@ def find_hints(current, baseline):
 def test_a_shift_by_one_is_named_with_its_direction(seed, direction):
     random, laws = draw_laws(seed)
     new = draw_law(random)
-    moved = [new, *laws[:-1]] if direction == "right" else [*laws[1:], new]
+    if direction == "right":
+        moved = [new, *laws[:-1]]
+    else:
+        moved = [*laws[1:], new]
 
     [hint] = find_hints(draw_table(random, moved), draw_table(random, laws, 2 * ROWS))
 
@@ -73,7 +76,8 @@ def test_healthy_and_drifted_columns_are_not_shifted(seed):
 
 def test_columns_with_names_are_not_shifted():
     random, laws = draw_laws(3)
-    current, baseline = draw_table(random, [draw_law(random), *laws[:-1]]), draw_table(random, laws)
+    current = draw_table(random, [draw_law(random), *laws[:-1]])
+    baseline = draw_table(random, laws)
 
     assert [hint.hint for hint in hints_of(current, baseline) if hint.hint == "shifted_columns"] == []
 

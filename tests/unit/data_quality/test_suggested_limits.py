@@ -24,7 +24,8 @@ from .comparisons import number_feature, profile_of, text_feature
 PROFILE = profile_of(
     number_feature("charge", [1.5, 2.5, None, 4.5] * 25), text_feature("plan", ["basic", "plus", "basic", None] * 25)
 )
-CHARGE, PLAN = ("completeness", "datatype_check_threshold"), ("completeness", "domain_content_threshold")
+CHARGE = ("completeness", "datatype_check_threshold")
+PLAN = ("completeness", "domain_content_threshold")
 
 
 def suggested_limits(edit, settings=None):
@@ -152,7 +153,8 @@ def test_a_folder_of_an_earlier_release_without_its_runs_allows_for_noise(tmp_pa
 
     # the limit is 0.965: 1 of 20 is below it, with a probability of 20/420 if 1 of 420 rows is missing;
     # so few rows can't show twelve points more
-    chance, change = completeness_of_items(20, 1), completeness_of_items(20, 10)
+    chance = completeness_of_items(20, 1)
+    change = completeness_of_items(20, 10)
 
     assert (chance.status, chance.threshold, chance.p) == (CheckStatus.CANNOT_TELL, 0.965, pytest.approx(20 / 420))
     assert change.status is CheckStatus.VIOLATED

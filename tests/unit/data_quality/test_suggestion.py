@@ -97,7 +97,8 @@ def test_a_method_of_ours_is_written_with_its_usual_threshold_and_nothing_else_c
     profile = profile_of(numbers_feature("age", [1]))
     ours = MonitoringSettings(comparison_method="psi", categorical_drift_method="js_divergence")
 
-    asked, plain = suggest(profile, ours).plain(), suggest(profile).plain()
+    asked = suggest(profile, ours).plain()
+    plain = suggest(profile).plain()
 
     assert asked["monitoring_config"].pop("distribution_constraints") == {
         "perform_comparison": "Enabled",

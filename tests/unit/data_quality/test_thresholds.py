@@ -32,7 +32,8 @@ def test_each_check_has_its_own_threshold_and_other_features_keep_theirs():
         "baseline_drift_check": 3,
     }
     found = told({"plan": given})
-    plan, age = found.monitoring_of("plan"), found.monitoring_of("age")
+    plan = found.monitoring_of("plan")
+    age = found.monitoring_of("age")
 
     assert found.feature("plan").completeness == 0.5
     assert (plan.datatype_check_threshold, plan.domain_content_threshold) == (0.6, 0.7)

@@ -11,7 +11,8 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.ages import Ages
 
-ROWS, HOUR = 1_000, 3_600.0
+ROWS = 1_000
+HOUR = 3_600.0
 BEGAN = pd.Timestamp("2026-03-02", tz="UTC")
 MONITOR = DataQualityMonitor(time_column="came")
 CHECKS = {"time_age_check", "time_future_check"}

@@ -50,7 +50,8 @@ def drift(known, monitor=MONITOR, **columns):
 
 
 def test_a_small_change_is_violated_beside_the_parts_and_unseen_without_them():
-    known, window = baseline_of(x=normal(1)), normal(2, 1000) * 1.4
+    known = baseline_of(x=normal(1))
+    window = normal(2, 1000) * 1.4
 
     found = drift(known, x=window)["x", None]
     assert (found.status, found.observed < found.threshold) == (CheckStatus.VIOLATED, True)
@@ -81,7 +82,8 @@ def test_a_season_is_not_called_sorted():
 
 @pytest.mark.parametrize("history", ["with parts", "without"])
 def test_beside_what_was_seen_no_smallest_change_is_told(history):
-    known, window = baseline_of(x=normal(1)), normal(2, 1000) + 1.5
+    known = baseline_of(x=normal(1))
+    window = normal(2, 1000) + 1.5
     found = drift(known if history == "with parts" else replace(known, history={}), x=window)["x", None]
 
     assert found.status is CheckStatus.VIOLATED

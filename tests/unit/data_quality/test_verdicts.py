@@ -196,7 +196,8 @@ def test_worse_than_a_limit_but_no_more_than_chance_passes_and_says_what_it_woul
 
 def test_the_ledger_adds_up_to_the_budget_and_counts_only_families_that_run():
     random = np.random.default_rng(5)
-    baseline, current = table(random, 500), table(random, 500)
+    baseline = table(random, 500)
+    current = table(random, 500)
     monitor = DataQualityMonitor()
     constraints = monitor.constraints(baseline)
     known = monitor.stored_baseline(constraints, None, baseline, constraints)
@@ -271,7 +272,9 @@ def test_rows_that_are_independent_have_three_verdicts():
         found = results(baseline, table(random, rows, shift=shift), settings=INDEPENDENT)
         return found["charge", "baseline_drift_check"]
 
-    passed, small, unsure = drift(20_000, 0), drift(20_000, 0.15), drift(52, 0)
+    passed = drift(20_000, 0)
+    small = drift(20_000, 0.15)
+    unsure = drift(52, 0)
 
     assert passed.status is CheckStatus.PASSED
     assert passed.reason == "rows assumed independent"
@@ -292,7 +295,8 @@ def test_a_distance_beyond_the_threshold_has_the_services_words():
     result = found["charge", "baseline_drift_check"]
 
     assert result.description == f"Baseline drift distance: {result.observed} exceeds threshold: 0.1"
-    n, m = result.n, result.m
+    n = result.n
+    m = result.m
     assert result.observed == pytest.approx(result.distance - 1.8 * np.sqrt((n + m) / (n * m)))  # Robust's own
 
 

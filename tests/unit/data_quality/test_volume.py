@@ -34,7 +34,8 @@ def known(windows):
 
 
 def check(rows, windows=16, monitor=MONITOR):
-    current, before = table(rows), known(windows)
+    current = table(rows)
+    before = known(windows)
     judgement = monitor.judge(Sample(current, monitor.metrics(current)), before)
     results = judgement.write_sentences(judgement.results)
     return {result.check: result for result in results}, judgement.budget

@@ -62,7 +62,8 @@ def test_a_default_value_in_some_rows_is_said_as_the_share_of_one_value():
 
 
 def test_a_drift_of_texts_names_the_value_whose_share_moved_most():
-    before, after = ["a"] * 50 + ["b"] * 50, ["a"] * 90 + ["b"] * 10
+    before = ["a"] * 50 + ["b"] * 50
+    after = ["a"] * 90 + ["b"] * 10
     found = one(text_feature("t", before), text_feature("t", after))
 
     assert found.words.endswith(": the share of one value went from 50 % to 90 %")
@@ -154,12 +155,16 @@ def test_a_column_may_have_the_name_of_a_violation_of_the_data_set(name, is_miss
         after = columns[:2]
     [violation] = told(profile_of(*before), profile_of(*after)).values()
 
-    words = "is not in the data any more" if is_missing else "is in the data but not in the baseline"
+    if is_missing:
+        words = "is not in the data any more"
+    else:
+        words = "is in the data but not in the baseline"
     assert (violation.feature, violation.words) == (name, f"{name} {words}")
 
 
 def test_a_guard_says_from_what_to_what():
-    before, after = [float(x) for x in range(1_000)], [float(x) for x in range(980)] + [float("inf")] * 20
+    before = [float(x) for x in range(1_000)]
+    after = [float(x) for x in range(980)] + [float("inf")] * 20
     found = told(profile_of(number_feature("x", before)), profile_of(number_feature("x", after)))
 
     assert found["x", "infinity_check"].words == "20 of 1,000 values of x are infinite"

@@ -12,7 +12,14 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.errors import BadConfiguration, NeedsSpark
 from spark_model_monitor.monitors.user_checks.checks import Analyzer
-from spark_model_monitor.monitors.user_checks.loading import FORMS, Assertion, JsonCheck, Level, read_checks, why_spark
+from spark_model_monitor.monitors.user_checks.loading import (
+    FORMS,
+    Assertion,
+    JsonCheck,
+    Level,
+    read_checks,
+    reason_spark_is_needed,
+)
 
 
 @pytest.mark.parametrize(
@@ -146,13 +153,13 @@ def test_without_spark_a_check_in_sql_is_one_sentence_before_data_is_read(tmp_pa
 
     with pytest.raises(NeedsSpark, match=re.escape(f"--checks: {analyzer} needs Spark; write --engine spark")):
         run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks=path)
-    assert why_spark(path) == f"of --checks {analyzer} takes more than states"
+    assert reason_spark_is_needed(path) == f"of --checks {analyzer} takes more than states"
 
 
 def test_without_spark_checks_of_a_function_are_one_sentence():
     with pytest.raises(NeedsSpark, match="--checks my_checks:amounts: a function, .* needs Spark"):
         run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks="my_checks:amounts")
-    assert why_spark("my_checks:amounts") == "--checks are a function's, of Deequ"
+    assert reason_spark_is_needed("my_checks:amounts") == "--checks are a function's, of Deequ"
 
 
 def test_checks_that_states_answer_need_no_spark(tmp_path):
@@ -160,7 +167,7 @@ def test_checks_that_states_answer_need_no_spark(tmp_path):
 
     results = run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks=path).checks
 
-    assert why_spark(path) is None
+    assert reason_spark_is_needed(path) is None
     assert [(found.metric, found.served_by) for found in results.constraints] == [
         (2.5, "states"),
         (0.5, "exact frequencies"),

@@ -105,7 +105,8 @@ def test_a_missing_number_counts_as_its_centre():
 
 
 def test_the_model_is_nearly_right_and_not_quite(table):
-    labels, scores = table["churned"].to_numpy(), table["churn_probability"].to_numpy()
+    labels = table["churned"].to_numpy()
+    scores = table["churn_probability"].to_numpy()
     truth = TRUTH.probability(table)
 
     assert np.corrcoef(truth, scores)[0, 1] > 0.95

@@ -69,7 +69,8 @@ class Jobs:
     """Stands for submitted jobs: notes their flags, writes small documents; the job `failing` ends with `status`."""
 
     def __init__(self, failing: str = "", status: int = 255) -> None:
-        self.failing, self.status = failing, status
+        self.failing = failing
+        self.status = status
         self.flags: dict[str, dict[str, str]] = {}
 
     def __call__(self, job, flags):
@@ -177,7 +178,8 @@ def test_a_rerun_says_and_leaves_the_same(tmp_path):
     ("folder", "job"), [("baseline", "baseline"), ("monitoring", "monitor"), ("attributions", "baseline")]
 )
 def test_a_job_that_fails_gives_the_demo_its_exit_status_and_no_table(folder, job, tmp_path, capsys):
-    out, jobs = io.StringIO(), Jobs(failing=folder)
+    out = io.StringIO()
+    jobs = Jobs(failing=folder)
 
     assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=jobs, watch=no_day) == 255
     assert f"The job {job} ended with exit status 255" in capsys.readouterr().err

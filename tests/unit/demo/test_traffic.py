@@ -71,7 +71,8 @@ def test_the_same_traffic_gives_the_same_bytes_and_another_seed_others():
 
 
 def test_an_hour_is_the_same_however_many_follow_it():
-    short, long = captures(Traffic(hours=2, per_hour=20)), captures(Traffic(hours=3, per_hour=20))
+    short = captures(Traffic(hours=2, per_hour=20))
+    long = captures(Traffic(hours=3, per_hour=20))
 
     assert short.items() < long.items()
 
@@ -133,7 +134,8 @@ def test_the_fault_is_a_hundredfold_and_the_rest_is_as_without_it(records):
     sent = records[18]
 
     assert [record["eventMetadata"] for record in sent] == [record["eventMetadata"] for record in meant]
-    sent_table, meant_table = _columns(sent), _columns(meant)
+    sent_table = _columns(sent)
+    meant_table = _columns(meant)
     factor = np.where(_from_the_faulty_client(sent), 100, 1)
     assert sent_table["monthly_charge_eur"].to_numpy() == pytest.approx(factor * meant_table["monthly_charge_eur"])
     touched = ["monthly_charge_eur", *OUTPUTS]
@@ -170,7 +172,8 @@ def test_no_hour_is_less_complete_than_the_baseline(hours):
 
 
 def test_the_categories_of_the_traffic_are_the_baselines(hours):
-    baseline, traffic = baseline_table(), pd.concat(hours.values())
+    baseline = baseline_table()
+    traffic = pd.concat(hours.values())
 
     for column in ("plan", "payment_method"):
         assert set(traffic[column].dropna()) == set(baseline[column].dropna())

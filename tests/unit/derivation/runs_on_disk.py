@@ -25,14 +25,16 @@ from spark_model_monitor.statistics.states import (
 
 
 def numbers(name, values):
-    moments, kll = MomentsBuilder(), KllBuilder()
+    moments = MomentsBuilder()
+    kll = KllBuilder()
     kll.update(moments.update(np.array(values, dtype=np.float64)))
     states = [DataTypeCounts(fractional=len(values)), moments.state(), kll.state()]
     return FeatureProfile.of(name, ColumnType.FRACTIONAL, states)
 
 
 def categories(name, texts):
-    builder, counts = FrequenciesBuilder(limit=Frequencies().limit), Counter(texts)
+    builder = FrequenciesBuilder(limit=Frequencies().limit)
+    counts = Counter(texts)
     builder.update(list(counts), np.array(list(counts.values()), dtype=np.int64))
     return FeatureProfile.of(name, ColumnType.TEXT, [DataTypeCounts(text=len(texts)), builder.state()])
 

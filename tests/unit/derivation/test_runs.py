@@ -132,7 +132,9 @@ def test_the_json_has_the_same_numbers(runs, capsys):
 
 
 def test_quantiles_of_both_sides_are_those_of_the_rows(tmp_path):
-    monitor, before, after = DataQualityMonitor(), np.arange(200.0), np.arange(100.0) ** 2
+    monitor = DataQualityMonitor()
+    before = np.arange(200.0)
+    after = np.arange(100.0) ** 2
     known = publish_baseline(tmp_path / "baseline", profile(numbers("x", before)), monitor)
     publish_window(
         tmp_path / "window", profile(numbers("x", after)), known, baseline=tmp_path / "baseline", monitor=monitor

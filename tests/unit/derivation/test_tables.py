@@ -30,7 +30,8 @@ def test_the_largest_gap_of_a_small_case_is_the_one_by_hand():
 def test_the_largest_gap_is_the_kolmogorov_smirnov_statistic():
     rng = np.random.default_rng(7)
     for _ in range(25):
-        before, after = rng.normal(size=200).round(1), rng.normal(0.5, 1.5, size=90).round(1)
+        before = rng.normal(size=200).round(1)
+        after = rng.normal(0.5, 1.5, size=90).round(1)
         found = stats.ks_2samp(before, after)
         table = of_numbers(exactly(before), exactly(after))
 
@@ -65,7 +66,8 @@ def test_a_constant_that_moved_is_as_far_apart_as_can_be():
 
 
 def test_a_flag_whose_ties_are_lost_has_not_moved():
-    before, after = exactly([0] * 90 + [1] * 10), exactly([0] * 10 + [1] * 90)
+    before = exactly([0] * 90 + [1] * 10)
+    after = exactly([0] * 10 + [1] * 90)
 
     assert of_numbers(before, after).largest.gap == pytest.approx(0.8)
     assert of_numbers(before, after, ties_lost=True).largest.gap == 0.0  # G16

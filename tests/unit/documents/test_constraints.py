@@ -157,7 +157,10 @@ def test_the_categorical_threshold_is_by_default_the_numerical_one():  # C4.2
 
 def thresholds(file, **override):
     """(of numbers, of texts) in force for a feature with these distribution constraints of the file and of its own."""
-    members = {"monitoring_config_overrides": {"distribution_constraints": override}} if override else {}
+    if override:
+        members = {"monitoring_config_overrides": {"distribution_constraints": override}}
+    else:
+        members = {}
     found = settings({"distribution_constraints": file}, inferred_type="Unknown", **members)
     return found.comparison_threshold, found.categorical_comparison_threshold
 
@@ -336,7 +339,10 @@ def test_the_features_own_override_wins_over_the_misplaced_one_member_by_member(
 )
 def test_constraints_switched_off_for_the_file_stay_off(file, override, evaluated):
     config = {"evaluate_constraints": file} if file else None
-    members = {"monitoring_config_overrides": {"evaluate_constraints": override}} if override else {}
+    if override:
+        members = {"monitoring_config_overrides": {"evaluate_constraints": override}}
+    else:
+        members = {}
 
     assert settings(config, **members).evaluate_constraints is evaluated
 

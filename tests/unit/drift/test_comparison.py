@@ -127,7 +127,8 @@ def test_a_method_of_ours_is_the_distance_of_its_name_with_all_values_counted(na
 
 @pytest.mark.parametrize("name", ours("categorical"))
 def test_texts_are_compared_by_a_method_of_ours_too(name):
-    baseline, current = {"a": 50, "b": 50}, {"a": 90, "c": 10}
+    baseline = {"a": 50, "b": 50}
+    current = {"a": 90, "c": 10}
 
     comparison = compare_categorical(baseline, current, method=name)
 

@@ -67,7 +67,8 @@ def test_every_distance_of_sketches_is_nothing_from_itself_and_keeps_its_range_a
 @pytest.mark.parametrize("entry", CELL_DISTANCES, ids=lambda entry: entry.name)
 def test_the_order_of_the_cells_does_not_matter(entry):
     rng = np.random.default_rng(11)
-    one, other = rng.permutation(np.arange(20.0, 28.0)), rng.permutation(np.arange(30.0, 46.0, 2))
+    one = rng.permutation(np.arange(20.0, 28.0))
+    other = rng.permutation(np.arange(30.0, 46.0, 2))
     order = rng.permutation(8)
 
     assert entry(one[order], other[order]) == pytest.approx(entry(one, other), abs=1e-12)
@@ -79,7 +80,12 @@ def test_the_order_of_the_cells_does_not_matter(entry):
     [pytest.param(True, "baseline", id="baseline"), pytest.param(False, "current data", id="current data")],
 )
 def test_every_distance_names_the_empty_side(name, baseline_is_empty, side):
-    some, none = (numbers(1), numbers()) if DISTANCES.get(name).facts["numeric"] else ({"a": 1}, {})
+    if DISTANCES.get(name).facts["numeric"]:
+        some = numbers(1)
+        none = numbers()
+    else:
+        some = {"a": 1}
+        none = {}
 
     with pytest.raises(EmptyDistribution, match=f"the {side} has no (finite )?values"):
         distance(name, *((none, some) if baseline_is_empty else (some, none)))
@@ -163,7 +169,8 @@ def test_the_exact_deviation_is_taken_where_it_is_known():
 
 
 def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins():  # D2g
-    finite, infinite = numbers(1, 2), numbers(1, 2, positive_infinite=2)
+    finite = numbers(1, 2)
+    infinite = numbers(1, 2, positive_infinite=2)
 
     assert distance("l_infinity_numeric", finite, infinite) == 0.5
     assert distance("hellinger", finite, infinite) == pytest.approx(math.sqrt(1 - math.sqrt(0.5)))  # half is elsewhere
@@ -204,7 +211,8 @@ def test_distances_of_samples_are_scipys(samples):
 
 
 def test_weighted_sketches_have_the_wasserstein_distance_of_scipys_weights():
-    one, other = NumericDistribution([[1.0, 5.0], [2.0], [2.0, 7.0]]), NumericDistribution([[3.0], [4.0, 1.0]])
+    one = NumericDistribution([[1.0, 5.0], [2.0], [2.0, 7.0]])
+    other = NumericDistribution([[3.0], [4.0, 1.0]])
 
     assert wasserstein(one.step_cdf(), other.step_cdf()) == pytest.approx(
         stats.wasserstein_distance([1, 5, 2, 2, 7], [3, 4, 1], [1, 1, 2, 4, 4], [1, 2, 2])

@@ -57,7 +57,8 @@ def test_the_deviation_is_the_known_one_or_else_that_of_the_items_with_their_wei
 
 
 def test_a_distribution_of_states_knows_range_deviation_and_infinities_exactly_and_leaves_nan_out():
-    moments, sketch = MomentsBuilder(), KllBuilder(k=4)
+    moments = MomentsBuilder()
+    sketch = KllBuilder(k=4)
     values = np.array([math.nan, math.inf, -math.inf, -math.inf, *range(50)])
     sketch.update(moments.update(values))
 
@@ -70,7 +71,8 @@ def test_a_distribution_of_states_knows_range_deviation_and_infinities_exactly_a
 
 
 def test_a_distribution_of_states_without_finite_values_knows_no_range():
-    moments, sketch = MomentsBuilder(), KllBuilder()
+    moments = MomentsBuilder()
+    sketch = KllBuilder()
     sketch.update(moments.update(np.array([math.nan, math.inf])))
 
     distribution = NumericDistribution.of(sketch.state(), moments.state())

@@ -88,7 +88,8 @@ def test_a_test_that_is_not_computable_is_not_judged():
 
 
 def test_the_same_constant_passes_and_another_one_violates():
-    sevens, eights = NumericDistribution([[7.0] * 200]), NumericDistribution([[8.0] * 200])
+    sevens = NumericDistribution([[7.0] * 200])
+    eights = NumericDistribution([[8.0] * 200])
 
     assert judge(compare_numeric(sevens, sevens), 0.1, baseline_rows=200, current_rows=200).status is Status.PASSED
     assert judge(compare_numeric(sevens, eights), 0.1, baseline_rows=200, current_rows=200).status is Status.VIOLATED

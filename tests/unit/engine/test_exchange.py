@@ -61,7 +61,8 @@ def test_a_partition_has_all_rows_of_its_keys_in_order(monkeypatch, kept_bytes, 
 
 
 def test_what_one_partition_may_have_in_turn_is_made_as_it_is_taken():
-    made, taken = [], []
+    made = []
+    taken = []
 
     def part(number):
         for batch in PARTS[number]:

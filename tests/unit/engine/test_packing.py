@@ -22,10 +22,12 @@ def packed(sizes, partition_bytes):
         pieces += [partition_bytes] * (size // partition_bytes) + [size % partition_bytes] * (
             size % partition_bytes > 0
         )
-    partitions, held = 0, 0
+    partitions = 0
+    held = 0
     for piece in sorted(pieces, reverse=True):
         if partitions == 0 or held + piece > partition_bytes:
-            partitions, held = partitions + 1, 0
+            partitions = partitions + 1
+            held = 0
         held += piece + OPEN_COST_BYTES
     return partitions
 

@@ -9,7 +9,8 @@ import pytest
 from spark_model_monitor.spark.engine import application as workers
 from spark_model_monitor.spark.engine.application import worker_settings
 
-TRIM, PYTHON_PATH = "spark.executorEnv.MALLOC_TRIM_THRESHOLD_", "spark.executorEnv.PYTHONPATH"
+TRIM = "spark.executorEnv.MALLOC_TRIM_THRESHOLD_"
+PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
 DAEMON = "spark.python.daemon.module"
 
 

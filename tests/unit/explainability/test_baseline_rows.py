@@ -12,7 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.explainability.baseline_rows import columns_of, rows_given, rows_in, to_csv
+from spark_model_monitor.monitors.explainability.baseline_rows import (
+    convert_to_columns,
+    parse_baseline_rows,
+    read_baseline_rows,
+    to_csv,
+)
 
 NAMES = ("age", "town")
 
@@ -30,7 +35,7 @@ NAMES = ("age", "town")
     ],
 )
 def test_rows_in_every_form_of_the_configuration(given, features):
-    assert rows_given(given, NAMES, features) == [[39, "Bonn"]]
+    assert parse_baseline_rows(given, NAMES, features) == [[39, "Bonn"]]
 
 
 @pytest.mark.parametrize(
@@ -44,14 +49,14 @@ def test_rows_in_every_form_of_the_configuration(given, features):
     ],
 )
 def test_rows_of_files(path, content):
-    assert rows_in(content, path, NAMES, None) == [["39", "Bonn"]]
+    assert read_baseline_rows(content, path, NAMES, None) == [["39", "Bonn"]]
 
 
 def test_rows_of_parquet():
     file = io.BytesIO()
     pq.write_table(pa.table({"town": ["Bonn"], "age": [39]}), file)
 
-    assert rows_in(file.getvalue(), "rows.parquet", NAMES, None) == [[39, "Bonn"]]
+    assert read_baseline_rows(file.getvalue(), "rows.parquet", NAMES, None) == [[39, "Bonn"]]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,7 @@ def test_rows_of_parquet():
 )
 def test_rows_that_are_none_are_refused_with_both_sides(given, sentence):
     with pytest.raises(BadConfiguration, match=f"methods.shap.baseline .*{sentence}"):
-        rows_given(given, NAMES, None)
+        parse_baseline_rows(given, NAMES, None)
 
 
 @pytest.mark.parametrize(
@@ -74,20 +79,20 @@ def test_rows_that_are_none_are_refused_with_both_sides(given, sentence):
 )
 def test_files_that_are_none_are_refused(path, content):
     with pytest.raises(BadConfiguration, match=r"methods.shap.baseline names a\."):
-        rows_in(content, path, NAMES, None)
+        read_baseline_rows(content, path, NAMES, None)
 
 
 def test_a_header_of_other_columns_is_no_row():
     with pytest.raises(BadConfiguration, match="whose first line has years, city; the features are age, town"):
-        rows_in(b"years,city\n3,Ulm\n", "a.csv", NAMES, None)
+        read_baseline_rows(b"years,city\n3,Ulm\n", "a.csv", NAMES, None)
     with pytest.raises(BadConfiguration, match="whose first line has , years, city; the features are age, town"):
-        rows_in(b",years,city\n0,3,Ulm\n", "a.csv", NAMES, None)  # with an index, as pandas writes it
-    assert rows_in(b"3,Ulm\n4,Bonn\n", "a.csv", NAMES, None) == [["3", "Ulm"], ["4", "Bonn"]]
-    assert rows_in(b",Ulm\n4,Bonn\n", "a.csv", NAMES, None) == [[None, "Ulm"], ["4", "Bonn"]]
+        read_baseline_rows(b",years,city\n0,3,Ulm\n", "a.csv", NAMES, None)  # with an index, as pandas writes it
+    assert read_baseline_rows(b"3,Ulm\n4,Bonn\n", "a.csv", NAMES, None) == [["3", "Ulm"], ["4", "Bonn"]]
+    assert read_baseline_rows(b",Ulm\n4,Bonn\n", "a.csv", NAMES, None) == [[None, "Ulm"], ["4", "Bonn"]]
 
 
 def test_columns_are_numbers_where_all_their_cells_are():
-    types = [column.type for column in columns_of([[1, "x", None, 1], [2.5, "y", None, "2"]])]
+    types = [column.type for column in convert_to_columns([[1, "x", None, 1], [2.5, "y", None, "2"]])]
 
     assert types == [pa.float64(), pa.string(), pa.string(), pa.string()]
 
@@ -98,4 +103,4 @@ def test_the_file_of_rows_is_read_back_as_it_was():
     text = to_csv(NAMES, cells)
 
     assert text == 'age,town\r\n39,"B, ""B"""\r\n0.1,\r\n'
-    assert rows_in(text.encode(), "baseline.csv", NAMES, None) == [["39", 'B, "B"'], ["0.1", None]]
+    assert read_baseline_rows(text.encode(), "baseline.csv", NAMES, None) == [["39", 'B, "B"'], ["0.1", None]]

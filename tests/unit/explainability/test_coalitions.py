@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_model_monitor.monitors.explainability.kernel import Designs, design_of, samples_of
+from spark_model_monitor.monitors.explainability.kernel import Designs, build_design, count_samples
 
 
 def shapley(game, players):
@@ -33,8 +33,9 @@ def test_all_coalitions_give_the_values_of_shapleys_formula(players, seed):
     def game(present):
         return worth[int(present @ (1 << np.arange(players)))]
 
-    design = design_of(players, 2**players - 2, 0)
-    nobody, everybody = np.zeros(players, bool), np.ones(players, bool)
+    design = build_design(players, 2**players - 2, 0)
+    nobody = np.zeros(players, bool)
+    everybody = np.ones(players, bool)
     total = game(everybody) - game(nobody)
     y = np.array([game(mask) for mask in design.masks]) - game(nobody)
 
@@ -46,7 +47,7 @@ def test_all_coalitions_give_the_values_of_shapleys_formula(players, seed):
 @settings(max_examples=40, deadline=None)
 def test_sampled_coalitions_come_in_pairs_once_each_and_give_additive_games_exactly(players, extra, seed):
     samples = 2 * players + extra
-    design = design_of(players, samples, seed)
+    design = build_design(players, samples, seed)
     masks = {mask.tobytes() for mask in design.masks}
     shares = np.random.default_rng(seed).normal(size=players)
     values = design.of_coalitions @ (design.masks @ shares) + design.of_all * shares.sum()
@@ -61,7 +62,7 @@ def test_sampled_coalitions_come_in_pairs_once_each_and_give_additive_games_exac
 
 
 def test_too_few_coalitions_are_said_to_be_singular_and_still_add_up():
-    design = design_of(30, 10, 0)
+    design = build_design(30, 10, 0)
     y = np.random.default_rng(1).normal(size=len(design.masks))
 
     assert design.is_singular
@@ -69,7 +70,9 @@ def test_too_few_coalitions_are_said_to_be_singular_and_still_add_up():
 
 
 def test_a_design_is_the_same_wherever_it_is_made_and_another_with_another_seed():
-    one, same, other = design_of(14, 100, 7), design_of(14, 100, 7), design_of(14, 100, 8)
+    one = build_design(14, 100, 7)
+    same = build_design(14, 100, 7)
+    other = build_design(14, 100, 8)
 
     assert one.masks.tobytes() == same.masks.tobytes()
     assert one.masks.tobytes() != other.masks.tobytes()
@@ -80,7 +83,7 @@ def test_a_design_is_the_same_wherever_it_is_made_and_another_with_another_seed(
     [(None, 14, 2076), (None, 11, 2046), (100, 14, 100), (10**6, 14, 16382), (None, 1000, 4048), (5, 1, 0)],
 )
 def test_samples_are_those_of_the_service(asked, features, samples):
-    assert samples_of(asked, features) == samples  # 2d + 2048, at most 2^d - 2
+    assert count_samples(asked, features) == samples  # 2d + 2048, at most 2^d - 2
 
 
 def test_large_designs_are_given_up_the_least_recently_used_first():

@@ -12,7 +12,7 @@ import pytest
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.monitors.explainability.analysis import Tolerances, analysis_of, comparisons_of
+from spark_model_monitor.monitors.explainability.analysis import Tolerances, analyse_attributions, compare_outputs
 from spark_model_monitor.monitors.explainability.measures import plan_of
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
@@ -36,20 +36,20 @@ def state_of(seed, users, size, *, scale=1.0, group_column="user", names=None):
 
 
 def known_of(baseline):
-    return MONITOR.stored_baseline(MONITOR.documents(baseline, analysis_of(baseline))[0], None, baseline)
+    return MONITOR.stored_baseline(MONITOR.documents(baseline, analyse_attributions(baseline))[0], None, baseline)
 
 
 def likeness(state, baseline):
-    [found] = comparisons_of(state, analysis_of(state), known_of(baseline), Tolerances())
+    [found] = compare_outputs(state, analyse_attributions(state), known_of(baseline), Tolerances())
     return found.likeness
 
 
 def checked(state, baseline, monitor=MONITOR):
-    return monitor.judge(Sample(state, analysis_of(state)), known_of(baseline)).results
+    return monitor.judge(Sample(state, analyse_attributions(state)), known_of(baseline)).results
 
 
 def test_the_standard_error_is_that_of_so_many_users():
-    error = analysis_of(state_of(1, 6400, 20)).outputs[0].errors["b"]
+    error = analyse_attributions(state_of(1, 6400, 20)).outputs[0].errors["b"]
     assert error == pytest.approx(np.sqrt(1 - 2 / np.pi) / np.sqrt(6400), rel=0.3)
 
 
@@ -86,13 +86,15 @@ def test_few_users_can_not_be_told(users):
 
 
 def test_one_user_has_no_interval_whatever_number_of_rows_is_asked_for():
-    one, monitor = state_of(3, 1, 500), ExplainabilityMonitor(tolerances=Tolerances(min_rows=0))
+    one = state_of(3, 1, 500)
+    monitor = ExplainabilityMonitor(tolerances=Tolerances(min_rows=0))
     found = {each.reason for each in checked(one, one, monitor) if each.feature}
     assert found == {"one group of rows alone has no interval"}
 
 
 def test_groups_are_part_of_the_state_where_a_column_names_them():
-    named, plain = state_of(1, 20, 3), state_of(1, 20, 3, group_column="")
+    named = state_of(1, 20, 3)
+    plain = state_of(1, 20, 3, group_column="")
 
     assert Attributions.from_bytes(named.to_bytes()).group_column == "user"
     assert "group_column" not in plain.payload()[0]

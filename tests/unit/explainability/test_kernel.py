@@ -17,7 +17,8 @@ SEEDS = st.integers(0, 2**32 - 1)
 def model_of(seed, features):
     """Some function that is neither additive nor smooth; one row's answer is the same in any company."""
     random = np.random.default_rng(seed)
-    weights, pairs = random.normal(size=features), random.normal(size=(features, features))
+    weights = random.normal(size=features)
+    pairs = random.normal(size=(features, features))
 
     def predict(cells):
         numbers = np.nan_to_num(cells.astype(np.float64), nan=-3.0)
@@ -49,7 +50,9 @@ def test_values_add_up_and_what_does_not_differ_has_exactly_none(seed, features,
 @settings(max_examples=15, deadline=None)
 def test_the_order_of_columns_does_not_matter_where_all_coalitions_are_tried(seed):
     random = np.random.default_rng(seed)
-    data, baseline, order = random.normal(size=(9, 5)), random.normal(size=(2, 5)), random.permutation(5)
+    data = random.normal(size=(9, 5))
+    baseline = random.normal(size=(2, 5))
+    order = random.permutation(5)
     predict = model_of(seed, 5)
 
     plain = Kernel(predict, baseline, 30).explained(data)
@@ -65,7 +68,8 @@ def test_the_order_of_columns_does_not_matter_where_all_coalitions_are_tried(see
 @pytest.mark.parametrize("room", [50, 333, 100_000])
 def test_a_rows_values_have_the_same_bytes_in_any_company_and_any_buffer(monkeypatch, samples, room):
     random = np.random.default_rng(5)
-    data, baseline = random.integers(0, 3, (101, 9)).astype(float), random.integers(0, 3, (2, 9)).astype(float)
+    data = random.integers(0, 3, (101, 9)).astype(float)
+    baseline = random.integers(0, 3, (2, 9)).astype(float)
     predict = model_of(3, 9)
     monkeypatch.setattr(kernels, "BUFFER_ROWS", room)
 

@@ -14,7 +14,7 @@ from spark_model_monitor.documents.analysis_config import Aggregation, AnalysisC
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.clarify import AttributionReport, BiasReport
 from spark_model_monitor.errors import BadInput, BadState
-from spark_model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analysis_of
+from spark_model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analyse_attributions
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.explainability.partition import Grid
 from spark_model_monitor.monitors.protocol import Sample
@@ -38,7 +38,7 @@ def state_of(scales, *, rows=2000, aggregation="mean_abs", baseline="a,b,c\r\n0,
 
 def judged(state, baseline, *, monitor=MONITOR, with_state=True):
     known = monitor.stored_baseline(
-        monitor.documents(baseline, analysis_of(baseline))[0], None, baseline if with_state else None
+        monitor.documents(baseline, analyse_attributions(baseline))[0], None, baseline if with_state else None
     )
     return monitor.judge(Sample(state, monitor.metrics(state)), known).results
 
@@ -54,7 +54,7 @@ def judged(state, baseline, *, monitor=MONITOR, with_state=True):
 def test_global_values_are_numpys(aggregation, by_numpy):
     state, values = state_of([3.0, 1.0, 0.1], aggregation=aggregation)
 
-    found = analysis_of(state)
+    found = analyse_attributions(state)
 
     assert found.aggregation is Aggregation(aggregation)
     np.testing.assert_allclose(list(found.outputs[0].values.values()), by_numpy(values[:, 0]), rtol=1e-12)
@@ -64,15 +64,15 @@ def test_the_standard_error_is_that_of_a_mean():
     state, values = state_of([3.0, 1.0, 0.1], rows=6400)
     expected = np.abs(values[:, 0]).std(axis=0) / np.sqrt(6400)
 
-    errors = list(analysis_of(state).outputs[0].errors.values())
+    errors = list(analyse_attributions(state).outputs[0].errors.values())
 
     np.testing.assert_allclose(errors, expected, rtol=0.3)  # of 64 blocks: within 9 % in two cases of three
-    assert set(analysis_of(state_of([1.0], aggregation="median")[0]).outputs[0].errors.values()) == {None}
+    assert set(analyse_attributions(state_of([1.0], aggregation="median")[0]).outputs[0].errors.values()) == {None}
 
 
 def test_the_document_is_the_services():
     state, _ = state_of([2.0, 1.0])
-    text = MONITOR.documents(state, analysis_of(state))[0].to_json()
+    text = MONITOR.documents(state, analyse_attributions(state))[0].to_json()
 
     document = json.loads(text)
     values = document["explanations"]["kernel_shap"]["label0"]
@@ -84,7 +84,7 @@ def test_the_document_is_the_services():
 
 def test_a_file_with_bias_and_explanations_keeps_both_whoever_reads_it():
     state, _ = state_of([2.0])
-    both = json.loads(MONITOR.documents(state, analysis_of(state))[0].to_json())
+    both = json.loads(MONITOR.documents(state, analyse_attributions(state))[0].to_json())
     both["pre_training_bias_metrics"] = {"label": "hired", "facets": {}, "label_value_or_threshold": "1"}
 
     for kind in (AttributionReport, BiasReport):
@@ -145,7 +145,7 @@ def test_a_feature_that_lost_its_attribution_is_found_though_the_ranking_is_the_
 def test_intervals_of_changes_have_the_level_of_the_family_by_students_t():
     baseline, _ = state_of([3.0, 1.0, 0.1], rows=4000)
     window, _ = state_of([3.0, 1.0, 0.1], seed=1)
-    errors = [analysis_of(state).outputs[0].errors["a"] for state in (baseline, window)]
+    errors = [analyse_attributions(state).outputs[0].errors["a"] for state in (baseline, window)]
 
     low, high = changes(window, baseline)["a"].interval
 
@@ -156,9 +156,9 @@ def test_intervals_of_changes_have_the_level_of_the_family_by_students_t():
 
 def test_the_ledger_says_what_share_of_healthy_runs_may_blame_a_feature():
     state, _ = state_of([3.0, 1.0], outputs=("no", "yes"))
-    known = MONITOR.stored_baseline(MONITOR.documents(state, analysis_of(state))[0], None, state)
+    known = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
 
-    sample = Sample(state, analysis_of(state))
+    sample = Sample(state, analyse_attributions(state))
     ledger = MONITOR.judge(sample, known).budget
 
     assert [family.plain() for family in ledger.families] == [{"family": "attributions", "level": 1 / 720, "tests": 4}]
@@ -209,7 +209,7 @@ def test_metrics_are_those_of_the_service_and_the_gain():
     state, _ = state_of([2.0, 1.0])
     results = judged(state, state)
 
-    published = MONITOR.judge(Sample(state, analysis_of(state)), None).published_metrics(results, None)
+    published = MONITOR.judge(Sample(state, analyse_attributions(state)), None).published_metrics(results, None)
 
     by_name = {metric.name: metric for metric in published}
     assert list(by_name) == ["feature_a", "feature_b", "ExpectedValue", "ndcg", "total_number_of_violations"]
@@ -223,9 +223,9 @@ def test_metrics_are_those_of_the_service_and_the_gain():
 
 def test_the_page_names_the_largest_feature_first_and_how_large_a_change_may_be():
     state, _ = state_of([1.0, 3.0, 0.1])
-    known = MONITOR.stored_baseline(MONITOR.documents(state, analysis_of(state))[0], None, state)
+    known = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
 
-    page = MONITOR.judge(Sample(state, analysis_of(state)), known).page(judged(state, state))
+    page = MONITOR.judge(Sample(state, analyse_attributions(state)), known).page(judged(state, state))
 
     table = page.sections[0].blocks[1]
     assert [line.cells[0] for line in table.lines] == ["b", "a", "c"]
@@ -241,7 +241,7 @@ def test_partial_dependence_on_a_number_is_a_curve_from_the_least_to_the_largest
         Dependent("b", words, np.array([[0.1, 0.2]]), ("label0",)),
     )
 
-    page = MONITOR.judge(Sample(state, replace(analysis_of(state), dependence=dependence)), None).page(())
+    page = MONITOR.judge(Sample(state, replace(analyse_attributions(state), dependence=dependence)), None).page(())
 
     of_number, of_words = (section.blocks for section in page.sections if "dependence" in section.heading)
     assert of_number[0].points == ((0.0, 0.5), (pytest.approx(1 / 3), 1.0), (1.0, 0.0))
@@ -257,7 +257,7 @@ def test_a_baseline_of_another_monitor_is_refused():
 
 def test_features_can_be_left_out_of_a_baseline():
     state, _ = state_of([3.0, 1.0])
-    known = MONITOR.stored_baseline(MONITOR.documents(state, analysis_of(state))[0], None, state)
+    known = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
 
     assert list(known.without({"a"}).constraints.values["label0"]) == ["b"]
     assert known.names == ()
@@ -270,7 +270,7 @@ def test_the_report_is_called_as_the_configuration_says():
     state, _ = state_of([1.0])
     monitor = ExplainabilityMonitor(AttributionMeasures.of(config, len))
 
-    page = monitor.judge(Sample(state, analysis_of(state)), None).page(())
+    page = monitor.judge(Sample(state, analyse_attributions(state)), None).page(())
 
     assert (page.name, page.title) == ("churn", "Churn")
 

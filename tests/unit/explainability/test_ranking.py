@@ -18,7 +18,8 @@ def named(values):
 
 
 def test_the_guides_example():
-    baseline, live = named([0.70, 0.50, 0.05]), named([0.10, 0.20, 0.70])
+    baseline = named([0.70, 0.50, 0.05])
+    live = named([0.10, 0.20, 0.70])
 
     assert ndcg(baseline, live) == pytest.approx(0.6876396)  # by the guide's formula; it prints 0.69
 

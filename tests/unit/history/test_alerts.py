@@ -148,7 +148,8 @@ def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_told
     alerts = after([0, 2])
     missed = after_delivery(alerts, alerts.windows[-1], AlertStatus.OK, [SECOND], [FIRST, SERIES])
     healthy = with_window(missed, hour(2, 0), ONE_OF_ONE)
-    rerun, newest = healthy.windows[1], healthy.windows[-1]
+    rerun = healthy.windows[1]
+    newest = healthy.windows[-1]
 
     assert healthy.told_of(FIRST.key) is healthy.status
     assert [(each.window, each.status.value) for each in healthy.missed_by(FIRST.key)] == [(rerun.window, IN_ALERT)]
@@ -225,7 +226,9 @@ def after_windows(*windows):
 
 
 def test_what_comes_again_at_its_hour_is_no_news_and_ends_no_alert():
-    told, again, calm = {"violations": 2}, {"violations": 2, "recurring": True}, {}
+    told = {"violations": 2}
+    again = {"violations": 2, "recurring": True}
+    calm = {}
     statuses = [each.status.value for each in after_windows(dict(told), calm, dict(again), calm).transitions]
     assert statuses == [IN_ALERT, OK]
     assert after_windows(dict(told), dict(again), dict(again)).status is AlertStatus.IN_ALERT

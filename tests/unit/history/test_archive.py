@@ -67,7 +67,10 @@ def test_there_is_an_archive_of_every_layout_of_a_feature():
 @of_every_release
 @pytest.mark.parametrize("times", [1, 2], ids=["alone", "added to itself"])
 def test_features_of_every_release_have_their_numbers(archive, times):
-    profile = twice(archive, "profile") if times == 2 else read(archive, "profile")
+    if times == 2:
+        profile = twice(archive, "profile")
+    else:
+        profile = read(archive, "profile")
 
     assert profile.item_count == 8 * times
     features = statistics_of(profile)

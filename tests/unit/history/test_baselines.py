@@ -26,14 +26,16 @@ from spark_model_monitor.statistics.states.profile import metrics_of
 
 
 def profile_of(values, name="age"):
-    moments, kll = MomentsBuilder(), KllBuilder()
+    moments = MomentsBuilder()
+    kll = KllBuilder()
     kll.update(moments.update(np.array(values, dtype=np.float64)))
     states = [DataTypeCounts(fractional=len(values)), moments.state(), kll.state()]
     return Profile(len(values), (FeatureProfile.of(name, ColumnType.FRACTIONAL, states),))
 
 
 def publish_run(path, values, *, with_sketches=True, name="age"):
-    monitor, profile = DataQualityMonitor(with_sketches=with_sketches), profile_of(values, name)
+    monitor = DataQualityMonitor(with_sketches=with_sketches)
+    profile = profile_of(values, name)
     files = {
         STATISTICS: monitor.statistics(profile, metrics_of(profile)).to_json().encode(),
         CONSTRAINTS: monitor.constraints(profile).to_json().encode(),
@@ -81,7 +83,8 @@ def test_copied_files_say_what_was_suggested_as_far_as_there_are_statistics(tmp_
     publish_run(tmp_path / "run", [1, 2, 3])
     for name in (CONSTRAINTS, STATISTICS):
         (tmp_path / name).write_bytes((tmp_path / "run" / name).read_bytes())
-    constraints, statistics = str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS)
+    constraints = str(tmp_path / CONSTRAINTS)
+    statistics = str(tmp_path / STATISTICS)
 
     assert baselines.of_files(constraints, None).suggested_limits == {}
     assert baselines.of_files(constraints, statistics).suggested_limits["age"] == {

@@ -86,7 +86,8 @@ def test_a_nightly_fault_is_told_for_a_week_and_then_is_a_hint(jobs):
 
 
 def test_a_window_that_is_run_again_after_later_ones_says_the_same(jobs):
-    place, where = 45, "checks.json"
+    place = 45
+    where = "checks.json"
     before = (jobs.folder / folder_of(place) / where).read_bytes()
     (jobs.folder / "now.csv").write_text(rows(100 + place, np.full(300, 6 * (place % 4) + 3)))
 

@@ -31,7 +31,8 @@ def state(shift, missing=0):
 
 
 def findings(shift, missing=0):
-    before, after = state(0), state(shift, missing)
+    before = state(0)
+    after = state(shift, missing)
     known = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
     metrics = MONITOR.metrics(after)
     current = Baseline(MONITOR, after, metrics, Ledger((), read=1000, kept=1000))

@@ -16,7 +16,10 @@ from spark_model_monitor.reports.history.variation import MOST_EXAMPLES, Entry, 
 
 MONITOR = DataQualityMonitor(find_causes=False)
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)
-ROWS, DAYS, AFTER = 1_000, 16, 24  # rows of a day, days of the baseline, and windows in which a step has to be found
+# rows of a day, days of the baseline, and windows in which a step has to be found
+ROWS = 1_000
+DAYS = 16
+AFTER = 24
 
 
 def draw_rows(random, wobble):

@@ -51,7 +51,8 @@ def test_the_version_promoted_last_counts_and_each_can_be_pinned(runs, tmp_path)
 
 
 def test_a_run_is_promoted_without_the_page_that_a_prune_deleted(tmp_path):
-    january, folder = tmp_path / "january", str(tmp_path / "baselines")
+    january = tmp_path / "january"
+    folder = str(tmp_path / "baselines")
     run = publish({"constraints.json": constraints(0.9), "report.html": b"<p>"}, str(january))
     (january / "_runs" / run.run_id / "report.html").unlink()
     (january / "report.html").unlink()
@@ -102,7 +103,8 @@ def test_a_run_says_which_version_it_was_held_against(runs, tmp_path):
 
 def test_of_two_that_promote_or_roll_back_at_once_each_keeps_what_the_other_did(runs, tmp_path):
     folder = tmp_path / "baselines"
-    january, february = runs("january", 0.9), runs("february", 0.8)
+    january = runs("january", 0.9)
+    february = runs("february", 0.8)
     with waiting_while_held(folder, lambda: promote(february, "2", str(folder), NOW)):
         assert [path.name for path in folder.iterdir() if not path.name.startswith("_lease-")] == []
     promote(january, "1", str(folder), NOW)
@@ -137,7 +139,8 @@ def test_after_a_rollback_the_next_promotion_counts_and_is_rolled_back_over_what
 
 
 def test_tuned_thresholds_are_promoted_as_they_are_and_stay_so(runs, tmp_path):
-    run, folder = runs("january", 0.9), str(tmp_path / "baselines")
+    run = runs("january", 0.9)
+    folder = str(tmp_path / "baselines")
     (tmp_path / "january" / "constraints.json").write_bytes(constraints(0.5))
     promote(run, "1", folder, NOW)
     (tmp_path / "january" / "constraints.json").write_bytes(constraints(0.1))

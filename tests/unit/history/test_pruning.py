@@ -31,7 +31,9 @@ def files(folder):
 
 
 def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
-    old, last, young = "2025/12/31/23/a.jsonl", "2026/01/31/11/b.jsonl", "2026/01/31/12/c.jsonl"
+    old = "2025/12/31/23/a.jsonl"
+    last = "2026/01/31/11/b.jsonl"
+    young = "2026/01/31/12/c.jsonl"
     put(tmp_path / "captures", *(f"churn/AllTraffic/{path}" for path in (old, last, young)))
     prune(prunable(Trees(captures=[str(tmp_path / "captures")]), BEFORE))
 
@@ -251,7 +253,8 @@ def test_a_prune_that_is_killed_at_any_deletion_is_finished_by_the_next_one(runs
 @pytest.fixture
 def stopped(runs, tmp_path):
     """An hour at which a second run was killed when two of its files had been copied, and what is there without it."""
-    hour, other = tmp_path / "reports" / "churn" / HOURS[-1], tmp_path / "other"
+    hour = tmp_path / "reports" / "churn" / HOURS[-1]
+    other = tmp_path / "other"
     quiet = {path: (hour / path).read_bytes() for path in files(hour)}
     run = publish({**FILES, "statistics.json": b"[1]", "ledger.json": b"[]"}, str(other))
     shutil.copytree(other / "_runs" / run.run_id, hour / "_runs" / run.run_id)

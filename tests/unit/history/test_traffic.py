@@ -7,7 +7,8 @@ import pytest
 from spark_model_monitor.documents.alerts import AlertStatus, MonitoredWindow
 from spark_model_monitor.reports.alerts import traffic_status, usual_records
 
-OK, FELL = AlertStatus.OK, AlertStatus.IN_ALERT
+OK = AlertStatus.OK
+FELL = AlertStatus.IN_ALERT
 
 
 def window(time, records):

@@ -45,7 +45,9 @@ def history_of(tmp_path, *entries):
 
 
 def rows(past):
-    return past["age"]["rows"].tolist() if past else []
+    if past:
+        return past["age"]["rows"].tolist()
+    return []
 
 
 def test_a_window_is_what_its_last_run_said(tmp_path):
@@ -188,7 +190,8 @@ def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had
 
 
 def published(tmp_path, hour, value):
-    state, monitor = profile_of(number_feature("age", [value])), DataQualityMonitor()
+    state = profile_of(number_feature("age", [value]))
+    monitor = DataQualityMonitor()
     metrics = monitor.metrics(state)
     folder = f"2026/03/{hour // 24 + 1:02}/{hour % 24:02}"
     baseline = Baseline(monitor, state, metrics, Ledger((), read=1, kept=1))
@@ -222,7 +225,9 @@ def hours(tmp_path_factory):
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
     profile = hours.profile(reference, entry(now).time, {"age"})
 
-    kept = None if profile is None else sorted(profile.feature("age").kll.levels[0].tolist())
+    kept = None
+    if profile is not None:
+        kept = sorted(profile.feature("age").kll.levels[0].tolist())
     assert kept == values
 
 
@@ -231,7 +236,8 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
     alarms = [("baseline", "age", RAW | {"alarmed": True})]
     other = [("baseline", "plan", RAW | {"alarmed": True}), ("baseline", "age", RAW)]
     entries = {each.time: each for each in hours.entries}
-    fault, apart = entries[entry(28).time], entries[entry(27).time]
+    fault = entries[entry(28).time]
+    apart = entries[entry(27).time]
     history = hours.with_window(fault, alarms).with_window(apart, other)
 
     def ages(some):

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
-BASELINE_DAYS, LEARNT_DAYS, ROWS = 28, 18, 500
+BASELINE_DAYS = 28
+LEARNT_DAYS = 18
+ROWS = 500
 FIRST_DAY = BASELINE_DAYS + LEARNT_DAYS  # a Friday
 
 
@@ -42,7 +44,11 @@ def product(start):
 def test_weekdays_weekends_and_a_holiday_are_silent(product):
     later = product.fork()
     for number in range(FIRST_DAY, FIRST_DAY + 7):
-        window = draw_day(number, is_off=True) if number == FIRST_DAY + 3 else draw_day(number)  # a Monday
+        # a Monday
+        if number == FIRST_DAY + 3:
+            window = draw_day(number, is_off=True)
+        else:
+            window = draw_day(number)
         assert not later.judge(window, number), number
         later.remember()
 

@@ -122,7 +122,8 @@ def test_what_needs_the_ground_truth_is_a_merge_and_a_job_over_what_it_merged(mo
 
     said, variables, folder = moved(answers.schedule(kind), definition, answers.endpoint())
 
-    merging, monitoring = variables["churn-hourly.merge.env"], variables["churn-hourly.env"]
+    merging = variables["churn-hourly.merge.env"]
+    monitoring = variables["churn-hourly.env"]
     assert merging["dataset_source"] == "s3://bucket/captures/churn"
     assert merging["ground_truth_source"] == "s3://bucket/labels"
     assert merging["output_path"] == monitoring["dataset_source"] == "s3://bucket/reports/merge/churn"  # C1.5
@@ -304,7 +305,8 @@ def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(moved):
     client = get_session().create_client(
         "sagemaker", region_name="eu-west-1", aws_access_key_id="-", aws_secret_access_key="-"
     )
-    schedule, definition = answers.schedule(), answers.definition()
+    schedule = answers.schedule()
+    definition = answers.definition()
     with Stubber(client) as service:  # validates what is asked and what is answered
         service.add_response("describe_monitoring_schedule", schedule, {"MonitoringScheduleName": "churn-hourly"})
         service.add_response(

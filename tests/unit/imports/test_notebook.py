@@ -113,7 +113,8 @@ def test_every_line_that_is_written_can_be_imported():
 
 
 def test_the_command_prints_the_lines_and_writes_the_notebook(tmp_path, capsys):
-    path, output = tmp_path / "old.ipynb", tmp_path / "new.ipynb"
+    path = tmp_path / "old.ipynb"
+    output = tmp_path / "new.ipynb"
     path.write_text(json.dumps(notebook("from sagemaker import Session, image_uris", "x = 1")))
 
     assert main(["import-notebook", str(path), "--output", str(output)]) == 0

@@ -34,7 +34,8 @@ def test_a_folder_without_java_has_no_version(tmp_path):
 
 
 def test_java_home_wins_over_path(tmp_path):
-    first, second = java_home(tmp_path / "first", "11.0.1"), java_home(tmp_path / "second", "17.0.1")
+    first = java_home(tmp_path / "first", "11.0.1")
+    second = java_home(tmp_path / "second", "17.0.1")
 
     java = find_java({"JAVA_HOME": str(first), "PATH": str(second / "bin")})
 
@@ -42,7 +43,8 @@ def test_java_home_wins_over_path(tmp_path):
 
 
 def test_an_unsuitable_java_home_is_passed_over_and_links_on_the_path_are_followed(tmp_path):
-    old, good = java_home(tmp_path / "old", "21.0.1"), java_home(tmp_path / "good", "17.0.1")
+    old = java_home(tmp_path / "old", "21.0.1")
+    good = java_home(tmp_path / "good", "17.0.1")
     links = tmp_path / "usr" / "bin"
     links.mkdir(parents=True)
     (links / "java").symlink_to(good / "bin" / "java")

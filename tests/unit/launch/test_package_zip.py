@@ -20,10 +20,12 @@ def package(folder: Path, **files: str) -> Path:
 
 
 def test_two_copies_of_a_package_make_the_same_bytes(tmp_path):
-    one, two = package(tmp_path / "one"), package(tmp_path / "two")
+    one = package(tmp_path / "one")
+    two = package(tmp_path / "two")
     os.utime(two / "inner" / "a.py", (1, 1))
 
-    first, second = provide_zip(one, tmp_path / "cache 1"), provide_zip(two, tmp_path / "cache 2")
+    first = provide_zip(one, tmp_path / "cache 1")
+    second = provide_zip(two, tmp_path / "cache 2")
 
     assert first.name == second.name
     assert first.read_bytes() == second.read_bytes()

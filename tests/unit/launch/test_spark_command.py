@@ -366,7 +366,8 @@ def test_without_spark_home_it_is_the_one_of_this_python():
 
 
 def test_options_win_over_conf_over_the_properties_file_over_the_clusters(tmp_path):
-    mine, cluster = tmp_path / "mine.conf", tmp_path / "cluster.conf"
+    mine = tmp_path / "mine.conf"
+    cluster = tmp_path / "cluster.conf"
     mine.write_text("# mine\nspark.a mine\nspark.b=mine\nspark.master: mine\n\n")
     cluster.write_text("spark.a cluster\nspark.z cluster\n")
     options, _ = split_options(["--properties-file", str(mine), "-c", "spark.b=conf", "--master", "option"])

@@ -28,7 +28,10 @@ def batches_of(root: Path, *, whole_files: bool = False):
     """The lines of the files below a folder, a batch for each file, whatever bytes they hold."""
     for file in list_hours(ENGINE, str(root), None).stored_files:
         content = Path(file.path.removeprefix("file:")).read_bytes()
-        lines = [content] if whole_files else [line for line in content.split(b"\n") if line.strip()]
+        if whole_files:
+            lines = [content]
+        else:
+            lines = [line for line in content.split(b"\n") if line.strip()]
         columns = {
             LINE: pa.array(lines, pa.binary()).view(pa.string()),
             FILE_KEY: pa.repeat(keys_of([uri_of(file.path)])[0], len(lines)),

@@ -48,14 +48,19 @@ def expected(line: bytes) -> tuple[int, str | None]:
         return Refusal.NOT_A_JSON_OBJECT, None
     if not isinstance(document, dict):
         return Refusal.NOT_A_JSON_OBJECT, None
-    data, metadata = document.get("captureData"), document.get("eventMetadata") or {}
-    halves = data.get("endpointOutput") or {} if isinstance(data, dict) else None
+    data = document.get("captureData")
+    metadata = document.get("eventMetadata") or {}
+    halves = None
+    if isinstance(data, dict):
+        halves = data.get("endpointOutput") or {}
     if not isinstance(halves, dict) or not isinstance(metadata, dict):
         return Refusal.NOT_A_CAPTURE, None
     key = metadata.get("inferenceId") or metadata.get("eventId")
     if key and data == {} and document.get(REQUEST_METADATA) is not None:
         return Refusal.WITHOUT_DATA, None
-    return (0, key) if key else (Refusal.NO_ID, None)
+    if key:
+        return (0, key)
+    return (Refusal.NO_ID, None)
 
 
 def test_every_kind_of_line_is_taken_as_pythons_parser_takes_it():

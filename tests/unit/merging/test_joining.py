@@ -18,7 +18,8 @@ from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
 from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 PARTS = Parts(("churn/A", "spam/A"), slices=2)
-FIRST, LAST = 474001, 474006
+FIRST = 474001
+LAST = 474006
 NAMES = ("key", "branch", "hour", "time", "event", "text", "score", "label", "absent", "rank", "block", "record")
 TYPES = {"branch": pa.int32(), "rank": pa.int32(), "absent": pa.bool_()}
 
@@ -95,8 +96,14 @@ def last_label(labels, key, hour, period):
 def test_every_capture_meets_its_last_label_and_everything_is_counted(period, absent):
     for seed in range(150):
         captures, labels, remembered = some_bucket(seed)
-        before = [one for one in remembered if one["hour"] >= FIRST] if period else []
-        earlier = [one for one in remembered if one["hour"] < FIRST] if period else []
+        if period:
+            before = [one for one in remembered if one["hour"] >= FIRST]
+        else:
+            before = []
+        if period:
+            earlier = [one for one in remembered if one["hour"] < FIRST]
+        else:
+            earlier = []
         sides = (Role.LABEL, labels), (Role.EARLIER, earlier), (Role.BEFORE, before), (Role.CAPTURE, captures)
         batches = [batch for side, dicts in sides for batch in rows(side, dicts)]
         if not batches:
@@ -121,7 +128,10 @@ def expected_lines(captures, labels, period, absent):
     for one in captures:
         kind, found = outcome(one, labels, period, absent)
         hour = HourFolder(PARTS.branches[one["branch"]], one["hour"])
-        truth = found["text"] if found else absent and absent.truth
+        if found:
+            truth = found["text"]
+        else:
+            truth = absent and absent.truth
         if kind != "waiting":
             lines.setdefault((Kind.MERGED, hour), []).append(f'{one["text"]},"groundTruthData":{truth}}}')
         known = {

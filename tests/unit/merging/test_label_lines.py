@@ -11,7 +11,8 @@ from spark_model_monitor.running.merging.labels import Label, Repair, labels_of_
 
 RECORD = {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "a"}, "eventVersion": "0"}
 OTHER = {"groundTruthData": {"data": "0", "encoding": "CSV"}, "eventMetadata": {"eventId": "b"}, "eventVersion": "0"}
-TRUTH, OTHER_TRUTH = '{"data":"1","encoding":"CSV"}', '{"data":"0","encoding":"CSV"}'
+TRUTH = '{"data":"1","encoding":"CSV"}'
+OTHER_TRUTH = '{"data":"0","encoding":"CSV"}'
 
 
 def found(labels: list[Label]) -> list[tuple[str | None, str | None, int, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.monitors.model_quality.evidence import evidence_of
+from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.monitors.model_quality.measurement import Measurement, measure
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 
@@ -33,7 +33,7 @@ def outcomes_of(plan: OutcomePlan, labels, predictions=None, scores=None, *, key
 
 def measured(plan: OutcomePlan, *rows, as_service: bool = False, **more) -> Measurement:
     """The metrics of some rows."""
-    return measure(evidence_of(outcomes_of(plan, *rows, **more), as_service=as_service))
+    return measure(build_evidence(outcomes_of(plan, *rows, **more), as_service=as_service))
 
 
 def values_of(measurement: Measurement) -> dict[str, float | None]:

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
-from spark_model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, compact
+from spark_model_monitor.monitors.model_quality.calibration import (
+    Calibration,
+    check_calibration,
+    merge_neighbouring_scores,
+)
 from spark_model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts
 
 
@@ -44,7 +48,7 @@ def test_neighbours_that_fall_are_pooled():
 @pytest.mark.parametrize("rows", [3, 200, 20_000])
 def test_fewer_scores_say_the_same(rows):
     whole = counts(rows, 9)
-    few = compact(whole, groups=50)
+    few = merge_neighbouring_scores(whole, groups=50)
     asked = np.linspace(0, 1, 501)
 
     assert Calibration.of(few)(asked) == pytest.approx(Calibration.of(whole)(asked), abs=1e-12)
@@ -53,7 +57,7 @@ def test_fewer_scores_say_the_same(rows):
 
 
 def test_many_scores_become_few():
-    assert len(compact(counts(20_000, 9)).scores) < 1_000
+    assert len(merge_neighbouring_scores(counts(20_000, 9)).scores) < 1_000
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.monitors.causes import Change, Key, in_order, shares_of
 
-BINARY, NUMBERS = OutcomePlan(ProblemType.BINARY_CLASSIFICATION), OutcomePlan(ProblemType.REGRESSION)
+BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+NUMBERS = OutcomePlan(ProblemType.REGRESSION)
 FACET = '{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}]}'
 PEOPLE = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(FACET)))
 
@@ -31,7 +32,8 @@ def users(rows, seed, bad=lambda rows: np.zeros(len(rows), bool)):
     random = np.random.default_rng(seed)
     plan = random.choice(["basic", "business", "free"], rows, p=[0.4, 0.3, 0.3])
     frame = pd.DataFrame({"plan": plan, "age": random.integers(18, 90, rows), "sex": random.choice(["f", "m"], rows)})
-    places, label = bad(frame), (random.random(rows) < 0.4).astype(int)
+    places = bad(frame)
+    label = (random.random(rows) < 0.4).astype(int)
     wrong = random.random(rows) < np.where(places, 0.8, 0.1)
     frame["label"] = np.where(places & (frame.sex == "f"), 0, label)
     frame["prediction"] = np.where(wrong, 1 - frame.label, frame.label)
@@ -123,8 +125,10 @@ def test_classes_and_segments_are_hidden_together():
 
 def test_the_files_of_a_loss_are_told(tmp_path):
     for number in range(20):
-        bad = (lambda rows: np.ones(len(rows), bool)) if number in (3, 4) else (lambda rows: np.zeros(len(rows), bool))
-        users(200, number, bad).to_csv(tmp_path / f"{number:02d}.csv", index=False)
+        fill = np.ones if number in (3, 4) else np.zeros
+        users(200, number, lambda rows, fill=fill: fill(len(rows), bool)).to_csv(
+            tmp_path / f"{number:02d}.csv", index=False
+        )
     before = outcomes(users(20_000, 1), BINARY, engine="local")
     baseline = run_baseline(before, ModelQualityMonitor(BINARY), engine="local")
     data = outcomes(str(tmp_path), BINARY, engine="local")
@@ -136,7 +140,8 @@ def test_the_files_of_a_loss_are_told(tmp_path):
 
 def test_files_that_lost_more_and_less_are_told_together():
     """The worst of them is the clearest alone, and what is left beside it is no sound window."""
-    random, files = np.random.default_rng(1), np.repeat(np.arange(20), 200)
+    random = np.random.default_rng(1)
+    files = np.repeat(np.arange(20), 200)
     share = np.select([files == 3, files == 4], [1.0, 0.5], 0.05)
     bins = np.where(random.random(4_000) < share, 3, 2).astype(np.int16)
     before = np.where(random.random(20_000) < 0.05, 3, 2).astype(np.int16)

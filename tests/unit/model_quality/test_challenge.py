@@ -14,12 +14,12 @@ from spark_model_monitor.documents.challenge import Verdict
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.model_quality.challenge import (
     Answers,
-    apart,
-    compared,
-    decided,
-    delong,
-    disagreeing,
+    compare_answers,
+    decide_verdict,
+    delong_covariance,
+    find_disagreeing_segments,
     mcnemar,
+    measure_disagreement,
 )
 from spark_model_monitor.statistics.states.blocks import blocks_of
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
@@ -61,7 +61,7 @@ def test_delong_is_what_its_definition_says_row_by_row_with_ties():
     champion, challenger = made(400, 0.4)
     positive = champion.positive
 
-    areas, covariance = delong(positive, champion.scores, challenger.scores)
+    areas, covariance = delong_covariance(positive, champion.scores, challenger.scores)
 
     of_positives, of_negatives = zip(
         *(placements(positive, each.scores) for each in (champion, challenger)), strict=True
@@ -77,10 +77,11 @@ def test_areas_their_covariance_and_the_p_of_a_pair_are_those_of_proc():
     """pROC 1.18.0 of R: roc.test(roc(label, a), roc(label, b), method = "delong", paired = TRUE), var and cov, by digits = 17."""
     i = np.arange(120)
     labels = ((i * i + 3 * i) % 7 < 3).astype(int)
-    a, b = ((i * 37) % 41 + 12 * labels) / 60, ((i * 53) % 29 + 15 * labels) / 50
+    a = ((i * 37) % 41 + 12 * labels) / 60
+    b = ((i * 53) % 29 + 15 * labels) / 50
 
-    areas, covariance = delong(labels == 1, a, b)
-    found = compared(scored(labels, a), scored(labels, b), paired=True, planned_rows=120).differences["auc"]
+    areas, covariance = delong_covariance(labels == 1, a, b)
+    found = compare_answers(scored(labels, a), scored(labels, b), paired=True, planned_rows=120).differences["auc"]
 
     assert areas == pytest.approx([0.73983193277310921, 0.87361344537815122], abs=1e-12)
     both = 0.00011029248080843803
@@ -92,13 +93,16 @@ def test_areas_their_covariance_and_the_p_of_a_pair_are_those_of_proc():
 
 def test_mcnemar_is_the_binomial_test_of_the_rows_that_one_of_them_got_right():
     for gained, lost in [(0, 0), (3, 0), (12, 5), (700, 810), (9, 9)]:
-        expected = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+        if gained + lost:
+            expected = stats.binomtest(gained, gained + lost).pvalue
+        else:
+            expected = 1.0
         assert mcnemar(gained, lost) == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_metrics_of_both_are_those_of_scikit_learn():
     champion, challenger = made(3_000, 0.4)
-    found = compared(champion, challenger, paired=True, planned_rows=3_000).differences
+    found = compare_answers(champion, challenger, paired=True, planned_rows=3_000).differences
     truth = champion.positive
     expected = {
         "auc": lambda each: metrics.roc_auc_score(truth, each.scores),
@@ -121,7 +125,7 @@ def test_metrics_of_numbers_and_of_many_classes_are_those_of_scikit_learn():
     keys = np.arange(2_000, dtype=np.uint64)
     labels = random.normal(10, 3, 2_000)
     answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 2_000), None, keys) for noise in (1.0, 0.8)]
-    found = compared(*answers, paired=True, planned_rows=2_000).differences
+    found = compare_answers(*answers, paired=True, planned_rows=2_000).differences
     for name, metric in [
         ("mae", metrics.mean_absolute_error),
         ("rmse", lambda *both: math.sqrt(metrics.mean_squared_error(*both))),
@@ -134,7 +138,7 @@ def test_metrics_of_numbers_and_of_many_classes_are_those_of_scikit_learn():
         np.where(random.random(2_000) < right, classes, random.choice(list("abc"), 2_000)) for right in (0.6, 0.8)
     ]
     many = [Answers(MANY, texts(classes), texts(each), None, keys) for each in guesses]
-    found = compared(*many, paired=True, planned_rows=2_000).differences
+    found = compare_answers(*many, paired=True, planned_rows=2_000).differences
     assert found["macro_f1"].champion == pytest.approx(metrics.f1_score(classes, guesses[0], average="macro"), abs=1e-9)
     assert found["accuracy"].challenger == pytest.approx(metrics.accuracy_score(classes, guesses[1]), abs=1e-12)
 
@@ -159,7 +163,7 @@ def of_classes(rows, noises=(2.0, 1.7), seed=3):
 def test_the_mean_area_of_many_classes_is_that_of_scikit_learn():
     labels, shares, sides = of_classes(1_500)
 
-    found = compared(*sides, paired=True, planned_rows=1_500).differences
+    found = compare_answers(*sides, paired=True, planned_rows=1_500).differences
 
     for name, average in (("macro_auc", "macro"), ("weighted_auc", "weighted")):
         areas = [metrics.roc_auc_score(np.eye(3)[labels], each, average=average) for each in shares]
@@ -178,7 +182,7 @@ def test_the_error_of_a_difference_of_mean_areas_is_that_of_its_rows():
                 adds[model, rows] += (parts - parts.mean()) / rows.mean() / 3
     expected = np.std(adds[1] - adds[0]) / math.sqrt(len(labels))
 
-    found = compared(*sides, paired=True, planned_rows=3_000).differences["macro_auc"]
+    found = compare_answers(*sides, paired=True, planned_rows=3_000).differences["macro_auc"]
 
     assert found.standard_error == pytest.approx(expected, rel=0.25)  # 64 blocks know it to 9 %
 
@@ -186,7 +190,7 @@ def test_the_error_of_a_difference_of_mean_areas_is_that_of_its_rows():
 def test_pairs_say_more_than_two_samples_of_the_same_rows():
     champion, challenger = made(3_000, 0.2)
     pairs, samples = (
-        compared(champion, challenger, paired=paired, planned_rows=3_000).differences for paired in (True, False)
+        compare_answers(champion, challenger, paired=paired, planned_rows=3_000).differences for paired in (True, False)
     )
 
     for name in ("auc", "accuracy", "f1", "brier_score"):
@@ -197,13 +201,17 @@ def test_pairs_say_more_than_two_samples_of_the_same_rows():
 def test_the_error_of_blocks_is_that_of_the_rows_for_a_mean(paired):
     # The mean absolute error is a mean, so its standard error is known: that of the differences, or of both.
     random = np.random.default_rng(8)
-    keys, labels = np.arange(20_000, dtype=np.uint64), random.normal(0, 1, 20_000)
+    keys = np.arange(20_000, dtype=np.uint64)
+    labels = random.normal(0, 1, 20_000)
     answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 20_000), None, keys) for noise in (1.0, 0.9)]
 
-    found = compared(*answers, paired=paired, planned_rows=20_000).differences["mae"]
+    found = compare_answers(*answers, paired=paired, planned_rows=20_000).differences["mae"]
 
     errors = [np.abs(each.predictions - labels) for each in answers]
-    spread = np.var(errors[1] - errors[0]) if paired else np.var(errors[0]) + np.var(errors[1])
+    if paired:
+        spread = np.var(errors[1] - errors[0])
+    else:
+        spread = np.var(errors[0]) + np.var(errors[1])
     assert found.standard_error == pytest.approx(math.sqrt(spread / 20_000), rel=0.25)  # 64 blocks know it to 9 %
 
 
@@ -213,19 +221,20 @@ def test_the_error_of_blocks_is_that_of_a_bootstrap_of_the_same_blocks():
     blocks = blocks_of(champion.keys)
     counts = []  # by model and block: found, found falsely, missed
     for side in (champion, challenger):
-        told, true = side.scores > 0.5, side.positive
+        told = side.scores > 0.5
+        true = side.positive
         counts.append([np.bincount(blocks, each, minlength=64) for each in (told & true, told & ~true, ~told & true)])
     draws = np.random.default_rng(1).multinomial(64, np.full(64, 1 / 64), size=2_000)
     found, falsely, missed = np.moveaxis(np.array(counts) @ draws.T, 1, 0)
     of_draws = 2 * found / (2 * found + falsely + missed)
 
-    ours = compared(champion, challenger, paired=True, planned_rows=6_000).differences["f1"]
+    ours = compare_answers(champion, challenger, paired=True, planned_rows=6_000).differences["f1"]
 
     assert ours.standard_error == pytest.approx(np.std(of_draws[1] - of_draws[0]), rel=0.1)
 
 
 def test_an_interval_is_as_wide_as_its_boundary_says():
-    found = compared(*made(3_000, 0.3), paired=True, planned_rows=6_000).differences["auc"]
+    found = compare_answers(*made(3_000, 0.3), paired=True, planned_rows=6_000).differences["auc"]
     half = (found.interval[1] - found.interval[0]) / 2
 
     assert half / found.standard_error == pytest.approx(
@@ -234,33 +243,36 @@ def test_an_interval_is_as_wide_as_its_boundary_says():
 
 
 def verdict(comparison, **given):
-    return decided(comparison, given.get("metric"), given.get("planned", 3_000), given.get("least_gain", 0.0))[1:]
+    return decide_verdict(comparison, given.get("metric"), given.get("planned", 3_000), given.get("least_gain", 0.0))[
+        1:
+    ]
 
 
 def test_the_better_model_is_promoted_and_the_worse_one_is_not():
     champion, challenger = made(3_000, 0.6)
 
-    assert verdict(compared(champion, challenger, paired=True, planned_rows=3_000))[0] is Verdict.PROMOTE
-    assert verdict(compared(challenger, champion, paired=True, planned_rows=3_000))[0] is Verdict.KEEP
+    assert verdict(compare_answers(champion, challenger, paired=True, planned_rows=3_000))[0] is Verdict.PROMOTE
+    assert verdict(compare_answers(challenger, champion, paired=True, planned_rows=3_000))[0] is Verdict.KEEP
 
 
 def test_errors_that_fall_are_a_gain():
     random = np.random.default_rng(3)
-    keys, labels = np.arange(2_000, dtype=np.uint64), random.normal(10, 3, 2_000)
+    keys = np.arange(2_000, dtype=np.uint64)
+    labels = random.normal(10, 3, 2_000)
     answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 2_000), None, keys) for noise in (1.0, 0.7)]
 
-    assert verdict(compared(*answers, paired=True, planned_rows=2_000), planned=2_000)[0] is Verdict.PROMOTE
+    assert verdict(compare_answers(*answers, paired=True, planned_rows=2_000), planned=2_000)[0] is Verdict.PROMOTE
 
 
 def test_a_gain_that_is_not_worth_it_keeps_the_champion():
-    comparison = compared(*made(3_000, 0.02), paired=True, planned_rows=3_000)
+    comparison = compare_answers(*made(3_000, 0.02), paired=True, planned_rows=3_000)
 
     assert verdict(comparison)[0] is Verdict.CANNOT_TELL
     assert verdict(comparison, least_gain=0.2)[:2] == (Verdict.KEEP, "the challenger gains less than 0.2 of auc")
 
 
 def test_what_cannot_be_told_says_how_many_rows_would_tell():
-    found, _, rows = verdict(compared(*made(400, 0.4), paired=True, planned_rows=3_000))
+    found, _, rows = verdict(compare_answers(*made(400, 0.4), paired=True, planned_rows=3_000))
 
     assert found is Verdict.CANNOT_TELL
     assert rows is not None
@@ -285,7 +297,7 @@ def test_what_cannot_be_told_says_how_many_rows_would_tell():
     ],
 )
 def test_where_nobody_can_tell_there_is_a_sentence(answers, reason):
-    comparison = compared(*answers, paired=True, planned_rows=1_000)
+    comparison = compare_answers(*answers, paired=True, planned_rows=1_000)
 
     assert verdict(comparison) == (Verdict.CANNOT_TELL, reason, None)
 
@@ -294,14 +306,20 @@ def test_a_metric_that_is_not_there_is_named_with_those_that_are():
     with pytest.raises(
         BadConfiguration, match="metric is 'rmse', which these answers don't give; write one of recall, "
     ):
-        verdict(compared(*made(200, 0.3), paired=True, planned_rows=200), metric="rmse")
+        verdict(compare_answers(*made(200, 0.3), paired=True, planned_rows=200), metric="rmse")
 
 
 def test_disagreement_is_the_share_of_pairs_that_both_answer_differently():
-    labels, scores = np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.2, 0.8])
+    labels = np.array([0, 1, 0, 1])
+    scores = np.array([0.1, 0.9, 0.2, 0.8])
 
-    assert apart(scored(labels, scores), scored(labels, scores[::-1])).tolist() == [1, 1, 1, 1]
-    assert apart(scored(labels, scores), scored(labels, np.array([0.1, 0.9, 0.7, 0.8]))).tolist() == [0, 0, 1, 0]
+    assert measure_disagreement(scored(labels, scores), scored(labels, scores[::-1])).tolist() == [1, 1, 1, 1]
+    assert measure_disagreement(scored(labels, scores), scored(labels, np.array([0.1, 0.9, 0.7, 0.8]))).tolist() == [
+        0,
+        0,
+        1,
+        0,
+    ]
 
 
 def asked(random, rows):
@@ -314,7 +332,10 @@ def asked(random, rows):
 def test_where_models_disagree_by_chance_no_segment_is_told_however_small_or_rare(share):
     random = np.random.default_rng(8)
 
-    told = [disagreeing(asked(random, 2_000), (random.random(2_000) < share).astype(float)) for _ in range(100)]
+    told = [
+        find_disagreeing_segments(asked(random, 2_000), (random.random(2_000) < share).astype(float))
+        for _ in range(100)
+    ]
 
     assert sum(map(bool, told)) <= 5  # 0.01 of each: above that with a chance below 0.001
 
@@ -322,8 +343,12 @@ def test_where_models_disagree_by_chance_no_segment_is_told_however_small_or_rar
 def test_the_value_and_the_quarter_at_which_models_disagree_are_told_first():
     random = np.random.default_rng(9)
     rows = asked(random, 2_000)
-    of_plan = disagreeing(rows, (random.random(2_000) < np.where(rows["plan"] == "pro", 0.3, 0.1)).astype(float))
-    of_numbers = disagreeing(rows, np.where(rows["x"] > rows["x"].quantile(0.75), 3.0, 1.0) + random.random(2_000))
+    of_plan = find_disagreeing_segments(
+        rows, (random.random(2_000) < np.where(rows["plan"] == "pro", 0.3, 0.1)).astype(float)
+    )
+    of_numbers = find_disagreeing_segments(
+        rows, np.where(rows["x"] > rows["x"].quantile(0.75), 3.0, 1.0) + random.random(2_000)
+    )
 
     assert (of_plan[0].feature, of_plan[0].value) == ("plan", "pro")
     assert of_plan[0].disagreement == pytest.approx(0.3, abs=0.06)

@@ -52,7 +52,8 @@ def checked(before, window, monitor=None, edited=None, with_states=True):
 
 
 def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
-    baseline, window = FractionEstimate.of_count(1_800, 2_000), FractionEstimate.of_count(170, 200)
+    baseline = FractionEstimate.of_count(1_800, 2_000)
+    window = FractionEstimate.of_count(170, 200)
 
     # 30 misses of the window among 230 of both
     assert compare_estimates(baseline, window, Side.LOW).p == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))
@@ -63,9 +64,11 @@ def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
 
 @pytest.mark.parametrize("order", [1, -1], ids=["the baseline's is larger", "the window's is larger"])
 def test_the_chance_of_a_mean_counts_the_larger_variance(order):
-    wide, narrow = (0.2, 100, 40.0), (0.01, 400, 63.0)
+    wide = (0.2, 100, 40.0)
+    narrow = (0.01, 400, 63.0)
     (error, n, freedom), (other, m, its) = (wide, narrow)[::order]
-    baseline, window = JackknifeEstimate(1.0, n, error, freedom), JackknifeEstimate(2.0, m, other, its)
+    baseline = JackknifeEstimate(1.0, n, error, freedom)
+    window = JackknifeEstimate(2.0, m, other, its)
 
     # 0.2² · 100 = 4 a row, and 63 degrees of freedom don't count
     t = 1 / math.sqrt(4 * (1 / 100 + 1 / 400))
@@ -74,7 +77,8 @@ def test_the_chance_of_a_mean_counts_the_larger_variance(order):
 
 
 def test_a_mean_that_differs_by_rounding_alone_is_no_worse():
-    baseline, window = JackknifeEstimate(0.1, 1_000, 0.0, 40), JackknifeEstimate(0.1 + 1e-15, 700, 0.0, 40)
+    baseline = JackknifeEstimate(0.1, 1_000, 0.0, 40)
+    window = JackknifeEstimate(0.1 + 1e-15, 700, 0.0, 40)
 
     assert compare_estimates(baseline, window, Side.HIGH).p == 1
     assert compare_estimates(baseline, replace(window, value=0.101), Side.HIGH).p == 0
@@ -139,7 +143,8 @@ def test_healthy_windows_of_a_thousand_rows_are_unchanged():
 
 
 def test_a_threshold_that_somebody_wrote_and_one_without_states_are_judged_by_the_value():
-    before, window = of_accuracy(900, 1_000), of_accuracy(899, 1_000)
+    before = of_accuracy(900, 1_000)
+    window = of_accuracy(899, 1_000)
 
     edited, ledger = checked(before, window, edited={"accuracy": 0.8995})
     assert (edited["accuracy"].status, edited["accuracy"].p) == (CheckStatus.VIOLATED, None)
@@ -165,7 +170,8 @@ def test_the_rules_of_others_have_no_budget(monitor):
 
 def test_a_lucky_baseline_without_the_rare_large_errors_is_no_alarm_and_larger_errors_are_one():
     random = np.random.default_rng(7)
-    usual, errors = random.normal(0, 1, 200), random.normal(0, 1, 20_000)
+    usual = random.normal(0, 1, 200)
+    errors = random.normal(0, 1, 20_000)
     with_large = errors * np.where(np.arange(20_000) % 1_000 == 0, 100, 1)
 
     assert checked(of_errors(usual), of_errors(with_large))[0]["mse"].status is not CheckStatus.VIOLATED

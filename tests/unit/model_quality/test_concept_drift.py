@@ -8,8 +8,8 @@ import pytest
 
 from spark_model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.model_quality.estimated.concept_drift import drift_of, judged
-from spark_model_monitor.monitors.model_quality.evidence import evidence_of
+from spark_model_monitor.monitors.model_quality.estimated.concept_drift import judge_concept_drift, measure_drift
+from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.reports.history_page.command import Request, report_of
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 
@@ -130,10 +130,10 @@ def test_a_model_that_is_nearly_always_sure_is_not_judged():
 def test_rows_of_users_are_told_by_how_many_count_where_they_are_too_few():
     drawn = (rows(500, sure=2.0, seed=seed) for seed in (1, 2))
     known, now = (
-        evidence_of(outcomes_of(SCORED, *(each[name].tolist() for name in ("label", "prediction", "probability"))))
+        build_evidence(outcomes_of(SCORED, *(each[name].tolist() for name in ("label", "prediction", "probability"))))
         for each in drawn
     )
-    check = judged(known, now, 0.001, groups=10.0)
+    check = judge_concept_drift(known, now, 0.001, groups=10.0)
     told = float(check.reason.removeprefix("by their scores ").split()[0])
 
     assert check.status is CheckStatus.NOT_JUDGED
@@ -142,7 +142,7 @@ def test_rows_of_users_are_told_by_how_many_count_where_they_are_too_few():
 
 def test_p_values_of_healthy_windows_are_even_where_scores_move_as_well():
     found = [
-        drift_of(counts(count=4_000, seed=seed), counts(count=800, moved=seed % 2 * 1.0, seed=500 + seed), 0.001)
+        measure_drift(counts(count=4_000, seed=seed), counts(count=800, moved=seed % 2 * 1.0, seed=500 + seed), 0.001)
         for seed in range(80)
     ]
 
@@ -153,15 +153,16 @@ def test_p_values_of_healthy_windows_are_even_where_scores_move_as_well():
 def test_a_change_of_the_printed_size_is_found():
     level = 1 / 720 / 9
     known = counts(count=20_000)
-    smallest = drift_of(known, counts(count=2_000, seed=99), level).smallest
-    found = [drift_of(known, counts(count=2_000, flipped=smallest, seed=seed), level) for seed in range(30)]
+    smallest = measure_drift(known, counts(count=2_000, seed=99), level).smallest
+    found = [measure_drift(known, counts(count=2_000, flipped=smallest, seed=seed), level) for seed in range(30)]
 
     assert sum(each.p <= level for each in found) >= 23  # nine in ten, less what 30 windows leave to chance
 
 
 def test_the_flipped_share_is_that_of_the_labels():
     found = [
-        drift_of(counts(count=20_000), counts(count=3_000, flipped=0.08, seed=seed), 0.001).flips for seed in range(20)
+        measure_drift(counts(count=20_000), counts(count=3_000, flipped=0.08, seed=seed), 0.001).flips
+        for seed in range(20)
     ]
 
     assert np.mean(found) == pytest.approx(0.08, abs=0.006)

@@ -24,8 +24,8 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.monitors.model_quality.estimated.estimation import estimated
-from spark_model_monitor.monitors.model_quality.estimates import interval_of
+from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_two_classes
+from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.reports.history_page.history import read_history
 from spark_model_monitor.reports.history_page.over_time import tracks_of
 from spark_model_monitor.reports.page.svg import line_of, words_of
@@ -39,7 +39,10 @@ WINDOW = ScoreCounts(np.array([0.2, 0.8]), np.array([40, 0]), np.array([0, 40]))
 
 def rows(count, *, worth=lambda score: score, scores=None, seed=3):
     random = np.random.default_rng(seed)
-    scores = random.random(count).round(4) if scores is None else scores(random, count)
+    if scores is None:
+        scores = random.random(count).round(4)
+    else:
+        scores = scores(random, count)
     label = (random.random(count) < worth(scores)).astype(int)
     return pd.DataFrame({"label": label, "prediction": (scores > 0.5).astype(int), "probability": scores})
 
@@ -55,7 +58,7 @@ def found_in(frame, baseline, plan=SCORED, **more):
 
 def test_an_estimate_is_what_the_scores_were_worth():
     # by hand: of 40 rows below a quarter is positive, 10, of 40 above three quarters, 30
-    found = estimated(WINDOW, REFERENCE, costs={"tp": 8, "fp": -4, "fn": -2, "tn": 1}).estimates
+    found = estimate_two_classes(WINDOW, REFERENCE, costs={"tp": 8, "fp": -4, "fn": -2, "tn": 1}).estimates
 
     values = {name: estimate.value for name, estimate in found.items()}
     for name in ("accuracy", "precision", "recall", "true_negative_rate", "f1"):
@@ -69,13 +72,14 @@ def test_an_estimate_is_what_the_scores_were_worth():
 
 
 def test_a_metric_of_a_constant_classifier_is_not_estimated():
-    assert not [name for name in estimated(WINDOW, REFERENCE).estimates if "constant" in name]
+    assert not [name for name in estimate_two_classes(WINDOW, REFERENCE).estimates if "constant" in name]
 
 
 def test_the_error_is_that_of_the_labels_and_of_the_baseline():
     # by hand: the accuracy of 80 rows, each right with probability .75, and that of 100 and 100 rows on either side
-    of_window, of_baseline = 0.75 * 0.25 / 80, 2 * 0.25 * 0.75 * 0.25 / 100
-    low, high = interval_of(estimated(WINDOW, REFERENCE).estimates["accuracy"])
+    of_window = 0.75 * 0.25 / 80
+    of_baseline = 2 * 0.25 * 0.75 * 0.25 / 100
+    low, high = confidence_interval(estimate_two_classes(WINDOW, REFERENCE).estimates["accuracy"])
 
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(of_window + of_baseline), rel=0.12)
 
@@ -83,10 +87,8 @@ def test_the_error_is_that_of_the_labels_and_of_the_baseline():
 def test_realised_metrics_lie_in_the_interval_as_often_as_it_says():
     inside = []
     for seed in range(60):
-        known, later = (
-            rows(1_500, seed=seed),
-            rows(400, scores=lambda random, n: random.beta(2, 1, n), seed=1_000 + seed),
-        )
+        known = rows(1_500, seed=seed)
+        later = rows(400, scores=lambda random, n: random.beta(2, 1, n), seed=1_000 + seed)
         table = found_in(later, baseline_of(known)).current.to_pandas()
         real = {
             "auc": roc_auc_score(later["label"], later["probability"]),
@@ -121,7 +123,8 @@ def test_a_window_like_the_baseline_is_silent():
 
 
 def test_labels_in_the_window_are_left_alone():
-    known, later = rows(2_000), rows(500, seed=9)
+    known = rows(2_000)
+    later = rows(500, seed=9)
     with_labels = run_monitoring(
         outcomes(later, SCORED, label=None, engine="local"), EstimatedQualityMonitor(SCORED), baseline_of(known)
     )
@@ -130,7 +133,8 @@ def test_labels_in_the_window_are_left_alone():
 
 
 def test_predictions_by_the_threshold_are_those_that_are_given():
-    known, later = rows(2_000), rows(500, seed=9)
+    known = rows(2_000)
+    later = rows(500, seed=9)
     given = found_in(later, baseline_of(known))
     above = found_in(later.drop(columns="prediction"), baseline_of(known), BY_THRESHOLD)
 
@@ -146,7 +150,8 @@ def test_the_document_has_the_calibration_and_what_is_to_be_expected():
 
 
 def test_hours_add_up_to_their_day(tmp_path):
-    known, later = baseline_of(rows(1_000)), rows(600, seed=9)
+    known = baseline_of(rows(1_000))
+    later = rows(600, seed=9)
     whole, first, second = (found_in(part, known).current.state for part in (later, later[:250], later[250:]))
 
     monitor = EstimatedQualityMonitor(SCORED)
@@ -239,7 +244,8 @@ def test_a_baseline_is_one_of_model_quality():
 
 
 def test_a_baseline_on_the_disk_is_as_good_as_one_at_hand(tmp_path):
-    known, later = baseline_of(rows(1_000)), rows(500, seed=9)
+    known = baseline_of(rows(1_000))
+    later = rows(500, seed=9)
     known.write(str(tmp_path / "known"))
     read = read_baseline(str(tmp_path / "known"), EstimatedQualityMonitor(SCORED))
 

@@ -24,8 +24,8 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import CONCEPT_DRIFT
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.calibration import check_classes
-from spark_model_monitor.monitors.model_quality.estimated.estimation import estimated_of_classes
-from spark_model_monitor.monitors.model_quality.estimates import interval_of
+from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_classes
+from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
 
 from .outcomes_made import BINARY
@@ -68,7 +68,8 @@ def known():
 
 
 def test_areas_and_means_of_classes_are_those_of_scikit_learn(known):
-    frame, shares = rows(2_000), shares_of(2_000, 3)
+    frame = rows(2_000)
+    shares = shares_of(2_000, 3)
     values = known.to_pandas()["value"]
 
     even = shares / shares.sum(axis=1, keepdims=True)
@@ -82,8 +83,10 @@ def test_areas_and_means_of_classes_are_those_of_scikit_learn(known):
 
 
 def test_an_estimate_counts_each_class_as_its_isotonic_regression_says(known):
-    before, shares = rows(2_000), shares_of(2_000, 3)
-    later, here = rows(500, seed=9), shares_of(500, 9)
+    before = rows(2_000)
+    shares = shares_of(2_000, 3)
+    later = rows(500, seed=9)
+    here = shares_of(500, 9)
     worth = np.stack(
         [
             IsotonicRegression(out_of_bounds="clip")
@@ -109,7 +112,8 @@ def test_an_estimate_counts_each_class_as_its_isotonic_regression_says(known):
 
 
 def test_arrays_of_labels_and_probabilities_are_as_good_as_an_object(known):
-    later, shares = rows(300, seed=9), shares_of(300, 9)
+    later = rows(300, seed=9)
+    shares = shares_of(300, 9)
     arrays = later.assign(prediction=[list(NAMES)] * 300, probability=shares.tolist())
 
     assert found_in(arrays, known).current.to_pandas().equals(found_in(later, known).current.to_pandas())
@@ -119,8 +123,8 @@ def test_the_error_is_that_of_the_labels_and_of_the_baseline():
     # by hand: two thirds of the rows are right, 300 of the baseline and 100 of the window
     sides = [ScoreCounts(np.array([0.2, 0.6]), np.array([166, 33]), np.array([34, 67])) for _ in NAMES]
     window = [ScoreCounts(np.array([0.2, 0.6]), np.array([200, 0]), np.array([0, 100])) for _ in NAMES]
-    found = estimated_of_classes(window, sides, NAMES, np.array([100, 100, 100]))
-    low, high = interval_of(found.estimates["accuracy"])
+    found = estimate_classes(window, sides, NAMES, np.array([100, 100, 100]))
+    low, high = confidence_interval(found.estimates["accuracy"])
 
     assert found.estimates["accuracy"].value == pytest.approx(0.67)
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(2 * 0.67 * 0.33 / 300), rel=0.15)
@@ -142,7 +146,8 @@ def test_flipped_labels_are_a_changed_world_and_moved_inputs_are_not(known):
         found = run_monitoring(outcomes(frame, PLAN, engine="local"), ModelQualityMonitor(PLAN), known)
         return next(result for result in found.results if result.metric == "label_given_score")
 
-    flipped, moved = judged(rows(3_000, seed=9, flipped=0.3)), judged(rows(3_000, seed=9, moved=0.8))
+    flipped = judged(rows(3_000, seed=9, flipped=0.3))
+    moved = judged(rows(3_000, seed=9, moved=0.8))
 
     assert flipped.status is CheckStatus.VIOLATED
     assert "macro_auc is" in flipped.reason

@@ -13,9 +13,9 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     JackknifeEstimate,
     Scale,
     Side,
-    interval_of,
-    jackknifed,
-    quotient,
+    confidence_interval,
+    jackknife,
+    jackknife_quotient,
 )
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 
@@ -34,21 +34,22 @@ from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, measure
     ],
 )
 def test_the_interval_of_a_share_is_that_of_wilson(hits, rows, interval):
-    assert interval_of(FractionEstimate.of_count(hits, rows)) == pytest.approx(interval, abs=5e-5)
+    assert confidence_interval(FractionEstimate.of_count(hits, rows)) == pytest.approx(interval, abs=5e-5)
 
 
 def test_a_share_of_no_rows_has_no_interval():
     nothing = FractionEstimate.of_count(0, 0)
 
     assert math.isnan(nothing.value)
-    assert interval_of(nothing) is None
+    assert confidence_interval(nothing) is None
     assert nothing.limit(Side.LOW, 0.05, 1.0) is None
 
 
 @pytest.mark.parametrize("growth", [0.2, 1.0, 50.0])
 @pytest.mark.parametrize("hits", [3, 40, 97, 100])
 def test_the_limit_of_a_share_is_where_a_test_of_equal_shares_has_its_level(hits, growth):
-    estimate, level = FractionEstimate.of_count(hits, 100), 0.01
+    estimate = FractionEstimate.of_count(hits, 100)
+    level = 0.01
 
     limit = estimate.limit(Side.LOW, level, growth)
 
@@ -72,12 +73,12 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
     random = np.random.default_rng(1)
     values = random.normal(5, 2, BLOCKS)  # one row for each block: the classical jackknife
 
-    estimate = quotient(values, np.ones(BLOCKS), scale=Scale.LINEAR)
+    estimate = jackknife_quotient(values, np.ones(BLOCKS), scale=Scale.LINEAR)
 
     assert estimate.value == pytest.approx(values.mean())
     assert estimate.standard_error == pytest.approx(stats.sem(values))
     assert estimate.degrees_of_freedom <= BLOCKS - 1
-    low, high = interval_of(estimate)
+    low, high = confidence_interval(estimate)
     assert high - low == pytest.approx(2 * stats.t.isf(0.025, estimate.degrees_of_freedom) * stats.sem(values))
 
 
@@ -85,7 +86,7 @@ def test_empty_blocks_are_no_blocks():
     rows = np.zeros(BLOCKS)
     rows[:8] = 1
 
-    estimate = quotient(np.where(rows > 0, np.arange(BLOCKS), 0.0), rows, scale=Scale.LINEAR)
+    estimate = jackknife_quotient(np.where(rows > 0, np.arange(BLOCKS), 0.0), rows, scale=Scale.LINEAR)
 
     assert estimate.value == 3.5
     assert estimate.standard_error == pytest.approx(stats.sem(np.arange(8)))
@@ -96,7 +97,7 @@ def test_fewer_than_two_blocks_have_no_interval(filled):
     rows = np.zeros(BLOCKS)
     rows[:filled] = 9
 
-    assert interval_of(quotient(rows, rows)) is None
+    assert confidence_interval(jackknife_quotient(rows, rows)) is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_fewer_than_two_blocks_have_no_interval(filled):
 )
 def test_intervals_stay_where_the_metric_can_be(scale, value, inside):
     for error in (0.001, 0.5):
-        low, high = interval_of(JackknifeEstimate(value, 100, error, 63, scale))
+        low, high = confidence_interval(JackknifeEstimate(value, 100, error, 63, scale))
 
         assert low < value < high
         assert inside(low)
@@ -117,11 +118,11 @@ def test_intervals_stay_where_the_metric_can_be(scale, value, inside):
 
 
 def test_a_metric_without_any_error_has_an_interval_of_no_width():
-    assert interval_of(JackknifeEstimate(0.0, 100, 0.0, 63, Scale.LOG)) == (0.0, 0.0)
+    assert confidence_interval(JackknifeEstimate(0.0, 100, 0.0, 63, Scale.LOG)) == (0.0, 0.0)
 
 
 def test_a_metric_at_the_end_of_its_scale_is_told_linearly():
-    assert interval_of(JackknifeEstimate(0.0, 100, 1.0, 1e9, Scale.LOG)) == pytest.approx((0.0, 1.959964))
+    assert confidence_interval(JackknifeEstimate(0.0, 100, 1.0, 1e9, Scale.LOG)) == pytest.approx((0.0, 1.959964))
 
 
 def test_nothing_is_left_out_of_one_block_alone():
@@ -131,7 +132,7 @@ def test_nothing_is_left_out_of_one_block_alone():
         asked.append(choices.shape)
         return choices.sum(axis=-1).astype(float)
 
-    estimate = jackknifed(statistic, np.eye(1, BLOCKS)[0])
+    estimate = jackknife(statistic, np.eye(1, BLOCKS)[0])
 
     assert asked == [(1, BLOCKS)]
     assert math.isnan(estimate.standard_error)
@@ -140,7 +141,7 @@ def test_nothing_is_left_out_of_one_block_alone():
 def test_the_jackknife_passes_blocks_by_choice():
     kept = np.arange(BLOCKS) < 3
 
-    estimate = jackknifed(lambda choices: choices.sum(axis=-1).astype(float), np.ones(BLOCKS), kept)
+    estimate = jackknife(lambda choices: choices.sum(axis=-1).astype(float), np.ones(BLOCKS), kept)
 
     assert (estimate.value, estimate.n) == (3.0, 3)
 
@@ -190,6 +191,6 @@ def test_intervals_of_95_percent_hold_the_true_value_about_so_often(plan, truth_
     samples = samples_of(plan, truth_of)
 
     for name in names:
-        intervals = [interval_of(sample[name].estimate) for sample in samples]
+        intervals = [confidence_interval(sample[name].estimate) for sample in samples]
         covered = np.mean([low <= truth[name].value <= high for low, high in intervals])
         assert 0.915 <= covered <= 0.985, name  # binomial, 400 trials of 0.95: four standard errors are 0.044

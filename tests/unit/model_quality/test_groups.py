@@ -33,7 +33,8 @@ def predicted(random, groups, size, worse=0.0):
     ids=["classes", "numbers"],
 )
 def test_groups_of_ten_equal_rows_are_silent_and_a_worse_model_is_found(rows_of, problem):
-    monitor, random = ModelQualityMonitor(OutcomePlan(problem)), np.random.default_rng(3)
+    monitor = ModelQualityMonitor(OutcomePlan(problem))
+    random = np.random.default_rng(3)
     baseline = run_baseline(rows_of(random, 2000, 10), monitor, engine="local")
 
     def found(**of):
@@ -47,7 +48,8 @@ def test_groups_of_ten_equal_rows_are_silent_and_a_worse_model_is_found(rows_of,
 
 
 def test_rows_by_themselves_count_each():
-    monitor, random = ModelQualityMonitor(OutcomePlan(ProblemType.REGRESSION)), np.random.default_rng(4)
+    monitor = ModelQualityMonitor(OutcomePlan(ProblemType.REGRESSION))
+    random = np.random.default_rng(4)
     baseline = run_baseline(predicted(random, 2000, 1), monitor, engine="local")
 
     found = run_monitoring(predicted(random, 2000, 1), monitor, baseline, engine="local")
@@ -137,7 +139,8 @@ def test_few_groups_say_nothing():
 
 def test_a_segment_has_the_groups_of_all_rows():
     plan = OutcomePlan(**LAWS["scores"][1], group_column="user", segments=("plan",))
-    monitor, random = ModelQualityMonitor(plan, find_causes=False), np.random.default_rng(8)
+    monitor = ModelQualityMonitor(plan, find_causes=False)
+    random = np.random.default_rng(8)
     baseline = run_baseline(of_users(scored, random, 1000), monitor, engine="local")
     windows = [run_monitoring(of_users(scored, random, 60, 30), monitor, baseline, engine="local") for _ in range(2)]
 
@@ -152,10 +155,12 @@ def test_a_segment_has_the_groups_of_all_rows():
 
 def test_blocks_are_part_of_the_state_and_add():
     plan = OutcomePlan(**LAWS["scores"][1], group_column="user")
-    monitor, rows = ModelQualityMonitor(plan), of_users(scored, np.random.default_rng(9), 50)
+    monitor = ModelQualityMonitor(plan)
+    rows = of_users(scored, np.random.default_rng(9), 50)
     parts = [run_baseline(part, monitor, engine="local").state for part in (rows[:200], rows[200:])]
     whole = run_baseline(rows, monitor, engine="local").state
-    both, read = parts[0] + parts[1], Outcomes.from_bytes(whole.to_bytes())
+    both = parts[0] + parts[1]
+    read = Outcomes.from_bytes(whole.to_bytes())
 
     assert both.confusions == whole.confusions == read.confusions
     assert [each.to_bytes() for each in both.coarse_scores] == [each.to_bytes() for each in read.coarse_scores]
@@ -263,7 +268,8 @@ def test_users_who_are_there_once_in_a_window_and_come_again_are_rows_by_themsel
 
 
 def test_a_window_of_the_command_counts_by_the_column_of_its_baseline_alone(tmp_path, capsys):
-    jobs, random = JobsHere(tmp_path), np.random.default_rng(12)
+    jobs = JobsHere(tmp_path)
+    random = np.random.default_rng(12)
     for name in ("baseline", "window"):
         of_users(predicted, random, 40).assign(other=1).to_csv(tmp_path / f"{name}.csv", index=False)
     flags = ("--analysis-type", "MODEL_QUALITY", "--problem-type", "Regression", "--engine", "local")
@@ -279,7 +285,8 @@ def test_a_window_of_the_command_counts_by_the_column_of_its_baseline_alone(tmp_
 
 
 def test_blocks_count_as_evenly_as_they_are_filled():
-    monitor, random = ModelQualityMonitor(OutcomePlan(**LAWS["two"][1], group_column="user")), np.random.default_rng(13)
+    monitor = ModelQualityMonitor(OutcomePlan(**LAWS["two"][1], group_column="user"))
+    random = np.random.default_rng(13)
     rows = of_users(scored, random, 1000)
     one = rows.assign(user=rows["user"].where(random.random(len(rows)) < 0.5, 7))  # half of the rows are one user's
     even, uneven = (

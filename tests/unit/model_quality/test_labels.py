@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.model_quality.evidence import class_table, classes_meant, shown
+from spark_model_monitor.monitors.model_quality.evidence import class_table, find_intended_classes, format_labels
 from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, outcomes_of
@@ -137,13 +137,13 @@ def test_a_few_rows_of_many_classes_may_all_be_predicted_wrongly():
 def test_the_two_classes_that_are_meant(plan, labels, predictions, known, meant):
     counts = outcomes_of(plan, list(labels), list(predictions), None).confusion
 
-    assert classes_meant(counts, plan, known and frozenset(known)) == meant
+    assert find_intended_classes(counts, plan, known and frozenset(known)) == meant
 
 
 def test_predictions_by_a_score_have_no_classes_of_their_own():
     counts = outcomes_of(BY_THRESHOLD, ["0", "1", "n/a"], None, [0.1, 0.2, 0.3]).confusion
 
-    assert classes_meant(counts, BY_THRESHOLD) == {0.0, 1.0}
+    assert find_intended_classes(counts, BY_THRESHOLD) == {0.0, 1.0}
 
 
 def test_three_labels_are_refused_where_the_prediction_is_made_from_the_score():
@@ -152,8 +152,8 @@ def test_three_labels_are_refused_where_the_prediction_is_made_from_the_score():
 
 
 def test_long_sets_and_long_labels_are_shown_in_part():
-    assert shown(map(str, range(12))) == "'0', '1', '2', '3', '4', '5', '6', '7', '8', '9' and 2 more"
-    assert shown(["x" * 50]) == f"'{'x' * 40}…'"
+    assert format_labels(map(str, range(12))) == "'0', '1', '2', '3', '4', '5', '6', '7', '8', '9' and 2 more"
+    assert format_labels(["x" * 50]) == f"'{'x' * 40}…'"
 
 
 def test_no_rows_have_no_classes():

@@ -75,7 +75,12 @@ def test_a_rate_of_a_class_without_rows_is_not_defined(rows):
     of_negatives = {"false_positive_rate", "true_negative_rate"}
     of_both = {"auc", "normalized_entropy"}
     undefined = {name for name, value in found.items() if value is None and "best_constant" not in name}
-    expected = of_positives if not truth.any() else of_negatives if truth.all() else set()
+    if not truth.any():
+        expected = of_positives
+    elif truth.all():
+        expected = of_negatives
+    else:
+        expected = set()
     assert undefined == expected | (of_both if expected else set())
 
 
@@ -164,7 +169,8 @@ def test_wape_is_the_sum_of_errors_over_the_sum_of_labels():
 
 def test_calibration_error_weighs_the_gap_of_every_bin_by_its_rows():
     # bins (0.2, 0.3] with 4 rows, one of them positive, and (0.8, 0.9] with 2 rows, both positive
-    scores, truth = [0.3, 0.3, 0.25, 0.25, 0.9, 0.9], [1, 0, 0, 0, 1, 1]
+    scores = [0.3, 0.3, 0.25, 0.25, 0.9, 0.9]
+    truth = [1, 0, 0, 0, 1, 1]
 
     found = values_of(measured(BY_THRESHOLD, truth, None, scores))
 

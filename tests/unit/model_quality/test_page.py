@@ -14,9 +14,9 @@ from spark_model_monitor.documents.headline import headline_of, once_in
 from spark_model_monitor.documents.page import CurveChart, Mark, PageTable
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
-from spark_model_monitor.monitors.model_quality.evidence import evidence_of
+from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
-from spark_model_monitor.monitors.model_quality.page import page_of
+from spark_model_monitor.monitors.model_quality.page import create_page
 from spark_model_monitor.reports.page.files import html_of
 from spark_model_monitor.statistics.states import KllSketch
 
@@ -24,7 +24,7 @@ from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, measure
 
 
 def page(measurement, baseline):
-    return page_of(measurement, check_all(measurement, ModelBaseline(suggest(baseline, BARE))))
+    return create_page(measurement, check_all(measurement, ModelBaseline(suggest(baseline, BARE))))
 
 
 def rows(page):
@@ -56,11 +56,11 @@ def test_without_a_violation_no_metric_is_called_wrong():
     same = of_counts(80, 10, 90, 20)
 
     assert "Worse than asked for" not in [section.heading for section in page(same, same).sections]
-    assert page_of(same, ()).headline.mark is Mark.NONE
+    assert create_page(same, ()).headline.mark is Mark.NONE
 
 
 def test_the_confusion_matrix_is_by_label_then_by_prediction():
-    found = page_of(of_counts(60, 10, 90, 40), ())
+    found = create_page(of_counts(60, 10, 90, 40), ())
     [table] = [block for block in evidence(found) if isinstance(block, PageTable)]
 
     assert [line.cells for line in table.lines] == [("0", "90", "10"), ("1", "40", "60")]
@@ -68,7 +68,7 @@ def test_the_confusion_matrix_is_by_label_then_by_prediction():
 
 
 def test_whoever_hides_values_has_classes_by_their_places():
-    found = page_of(measured(MULTICLASS, ["secret", "a"], ["a", "a"]), (), hide_values=True)
+    found = create_page(measured(MULTICLASS, ["secret", "a"], ["a", "a"]), (), hide_values=True)
 
     assert "secret" not in repr(found)
     assert "'class 2', '1', '0'" in repr(found)  # secret, predicted as a
@@ -76,7 +76,7 @@ def test_whoever_hides_values_has_classes_by_their_places():
 
 def test_curves_go_through_the_points_that_every_distinct_score_gives():
     # scores from the top: 0.9 positive, 0.8 negative, 0.3 positive
-    found = page_of(measured(BY_THRESHOLD, [1, 0, 1], None, [0.9, 0.8, 0.3]), ())
+    found = create_page(measured(BY_THRESHOLD, [1, 0, 1], None, [0.9, 0.8, 0.3]), ())
     roc, precision_and_recall, _ = [block for block in evidence(found) if isinstance(block, CurveChart)]
 
     assert roc.points == ((0, 0), (0, 0.5), (1, 0.5), (1, 1))
@@ -86,12 +86,14 @@ def test_curves_go_through_the_points_that_every_distinct_score_gives():
 
 def test_residuals_are_the_quantiles_that_numpy_finds():
     random = np.random.default_rng(2)
-    labels, predictions = random.normal(50, 9, 1_500), random.normal(50, 9, 1_500)
-    found = page_of(measured(REGRESSION, labels, predictions), ())
+    labels = random.normal(50, 9, 1_500)
+    predictions = random.normal(50, 9, 1_500)
+    found = create_page(measured(REGRESSION, labels, predictions), ())
     [curve] = [block for block in evidence(found) if isinstance(block, CurveChart)]
 
     quantiles = np.quantile(labels - predictions, np.arange(1, 100) / 100, method="inverted_cdf")
-    low, high = quantiles[0], quantiles[-1]
+    low = quantiles[0]
+    high = quantiles[-1]
     np.testing.assert_allclose([y for _, y in curve.points], (quantiles - low) / (high - low), atol=1e-12)
     assert curve.axes == ("share of rows, 0.01 to 0.99", f"residual, {low:.4g} to {high:.4g}".replace("-", "−"))
     words = (
@@ -105,7 +107,7 @@ def test_residuals_of_some_rows_alone_are_not_drawn():
     older = replace(outcomes_of(REGRESSION, [1, 2], [0, 0]), residuals=KllSketch())
     outcomes = older + outcomes_of(REGRESSION, [3], [4])
 
-    assert [section.heading for section in page_of(measure(evidence_of(outcomes)), ()).sections] == [
+    assert [section.heading for section in create_page(measure(build_evidence(outcomes)), ()).sections] == [
         "All metrics",
         "How to read this",
     ]
@@ -114,7 +116,7 @@ def test_residuals_of_some_rows_alone_are_not_drawn():
 def test_a_curve_of_many_scores_has_few_points():
     random = np.random.default_rng(1)
     measurement = measured(BY_THRESHOLD, random.integers(0, 2, 5_000), None, random.random(5_000))
-    roc = next(block for block in evidence(page_of(measurement, ())) if isinstance(block, CurveChart))
+    roc = next(block for block in evidence(create_page(measurement, ())) if isinstance(block, CurveChart))
 
     assert len(roc.points) <= 200
     assert (roc.points[0], roc.points[-1]) == ((0, 0), (1, 1))
@@ -124,7 +126,7 @@ def test_calibration_is_that_of_scikit_learn():
     random = np.random.default_rng(3)
     scores = random.beta(2, 3, 4_000).round(3)
     labels = random.random(4_000) < scores**2
-    found = page_of(measured(BY_THRESHOLD, labels.astype(int), None, scores), ())
+    found = create_page(measured(BY_THRESHOLD, labels.astype(int), None, scores), ())
     *_, calibration = [block for block in evidence(found) if isinstance(block, CurveChart)]
 
     shares, means = calibration_curve(labels, scores, n_bins=10)
@@ -135,7 +137,7 @@ def test_calibration_is_that_of_scikit_learn():
 
 
 def test_regression_has_metrics_and_residuals():
-    found = page_of(measured(REGRESSION, [1, 2, 3], [1.5, 2, 3]), ())
+    found = create_page(measured(REGRESSION, [1, 2, 3], [1.5, 2, 3]), ())
 
     headings = [section.heading for section in found.sections]
     assert headings == ["All metrics", "What the predictions are like", "How to read this"]
@@ -143,17 +145,18 @@ def test_regression_has_metrics_and_residuals():
 
 
 def test_hostile_names_of_classes_are_texts():
-    found = Elements(html_of(page_of(measured(MULTICLASS, [HOSTILE, "b"], ["b", HOSTILE]), ())))
+    found = Elements(html_of(create_page(measured(MULTICLASS, [HOSTILE, "b"], ["b", HOSTILE]), ())))
 
     assert not {"script", "img"} & set(found.tags)
     assert HOSTILE.replace("\x07", "\\x07") in {value for _, value in found.attributes}
 
 
 def test_metrics_that_say_the_same_are_one_card_and_one_finding():
-    before, now = of_counts(80, 10, 90, 20), of_counts(60, 10, 90, 40)
+    before = of_counts(80, 10, 90, 20)
+    now = of_counts(60, 10, 90, 40)
     results = in_alarms(check_all(now, ModelBaseline(suggest(before, BARE))), {})
-    names = [card.name for card in page_of(now, results).sections[0].blocks[0].cards]
-    recall = next(card for card in page_of(now, results).sections[0].blocks[0].cards if card.name == "recall")
+    names = [card.name for card in create_page(now, results).sections[0].blocks[0].cards]
+    recall = next(card for card in create_page(now, results).sections[0].blocks[0].cards if card.name == "recall")
 
     assert not {"true_positive_rate", "false_negative_rate"} & set(names)
     assert recall.hints[-1] == "the same by another name: true_positive_rate, false_negative_rate"

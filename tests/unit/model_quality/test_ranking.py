@@ -24,7 +24,8 @@ def both_classes(draw):
     rows = draw(
         st.lists(st.tuples(st.sampled_from([0.1, 0.1, 0.2, 0.7, 1.0]) | st.floats(0, 1), st.booleans()), min_size=4)
     )
-    scores, positive = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    scores = np.array([row[0] for row in rows])
+    positive = np.array([row[1] for row in rows])
     assume(2 <= positive.sum() <= len(rows) - 2)
     return scores, positive
 
@@ -90,7 +91,8 @@ def test_the_variance_is_that_of_the_structural_components(rows):
 @settings(max_examples=80, deadline=None)
 @given(both_classes())
 def test_bounds_hold_what_binning_has_changed(rows):
-    exact, binned = counted(*rows), counted(*rows, limit=1)
+    exact = counted(*rows)
+    binned = counted(*rows, limit=1)
     assume(binned.binned)
 
     off = ranking.area_under_roc(binned) - ranking.area_under_roc(exact)
@@ -103,7 +105,8 @@ def test_bounds_of_many_close_scores_hold_too():
     random = np.random.default_rng(6)
     scores = np.clip(0.5 + random.normal(0, 0.0004, 20_000), 0, 1)  # thousands of scores in a few bins
     positive = random.random(20_000) < 1 / (1 + np.exp(-(scores - 0.5) * 2_000))
-    exact, binned = counted(scores, positive), counted(scores, positive, limit=10)
+    exact = counted(scores, positive)
+    binned = counted(scores, positive, limit=10)
 
     for area, bound in (
         (ranking.area_under_roc, ranking.bound_of_roc),

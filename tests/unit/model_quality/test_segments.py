@@ -27,7 +27,8 @@ def plan_of(*segments, problem=ProblemType.BINARY_CLASSIFICATION, **more):
 def answers(rows=8_000, seed=1, wrong=0.1, broken="", by=0.6):
     """Labels and predictions, of which a share is wrong; in the broken plan a larger one."""
     random = np.random.default_rng(seed)
-    plan, label = random.choice(PLANS, rows), random.random(rows) < 0.4
+    plan = random.choice(PLANS, rows)
+    label = random.random(rows) < 0.4
     off = random.random(rows) < np.where(plan == broken, by, wrong)
     columns = {"label": label.astype(int), "prediction": (label ^ off).astype(int)}
     return pd.DataFrame(columns | {"plan": plan, "age": random.integers(18, 80, rows)})

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spark_model_monitor.documents.run_description import RunContext
-from spark_model_monitor.monitors.model_quality.measurement import statistics_of
+from spark_model_monitor.monitors.model_quality.measurement import build_statistics
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 
 from .outcomes_made import BINARY, MULTICLASS, measured, outcomes_of
@@ -24,7 +24,7 @@ from .outcomes_made import BINARY, MULTICLASS, measured, outcomes_of
 def test_the_services_confusion_matrix_has_the_labels_before_what_is_only_predicted(labels, predictions, classes):
     measurement = measured(MULTICLASS, labels, predictions)
 
-    matrix = statistics_of(measurement, as_service=True).plain()["multiclass_classification_metrics"][
+    matrix = build_statistics(measurement, as_service=True).plain()["multiclass_classification_metrics"][
         "confusion_matrix"
     ]
 
@@ -32,7 +32,7 @@ def test_the_services_confusion_matrix_has_the_labels_before_what_is_only_predic
     assert all(list(row) == classes for row in matrix.values())
     for label, prediction in zip(labels, predictions, strict=True):
         assert matrix[label][prediction] == 1
-    ours = statistics_of(measurement).plain()["multiclass_classification_metrics"]["confusion_matrix"]
+    ours = build_statistics(measurement).plain()["multiclass_classification_metrics"]["confusion_matrix"]
     assert list(ours) == sorted(ours, key=lambda name: name.zfill(3))
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityStatistics
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.monitors.model_quality.evidence import evidence_of
-from spark_model_monitor.monitors.model_quality.measurement import measure, metrics_of, statistics_of
+from spark_model_monitor.monitors.model_quality.evidence import build_evidence
+from spark_model_monitor.monitors.model_quality.measurement import build_metrics, build_statistics, measure
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import Moments
@@ -27,7 +27,7 @@ def scored_rows(rows: int, seed: int = 1):
 
 
 def test_binary_statistics_have_the_members_of_the_service_in_its_order():
-    statistics = statistics_of(measured(SCORED, ["1", "0"], ["1", "1"], [0.9, 0.7]))
+    statistics = build_statistics(measured(SCORED, ["1", "0"], ["1", "1"], [0.9, 0.7]))
 
     # C5.1
     assert list(statistics.plain()["binary_classification_metrics"]) == [
@@ -41,7 +41,7 @@ def test_binary_statistics_have_the_members_of_the_service_in_its_order():
 
 def test_a_confusion_matrix_has_the_label_outside_and_every_class_in_both():
     # the guide's example (C5.1): outer "1" is {"0": 0, "1": 1}, recall 1.0, precision 1/3
-    statistics = statistics_of(measured(BINARY, ["1", "0", "0", "0"], ["1", "1", "1", "0"])).plain()
+    statistics = build_statistics(measured(BINARY, ["1", "0", "0", "0"], ["1", "1", "1", "0"])).plain()
 
     metrics = statistics["binary_classification_metrics"]
     assert metrics["confusion_matrix"] == {"0": {"0": 1, "1": 2}, "1": {"0": 0, "1": 1}}
@@ -53,7 +53,9 @@ def test_a_confusion_matrix_has_the_label_outside_and_every_class_in_both():
 def test_the_positive_class_may_stand_first_in_the_confusion_matrix():
     plan = replace(BINARY, positive_label="a")
 
-    metrics = statistics_of(measured(plan, ["a", "b", "b"], ["b", "b", "b"])).plain()["binary_classification_metrics"]
+    metrics = build_statistics(measured(plan, ["a", "b", "b"], ["b", "b", "b"])).plain()[
+        "binary_classification_metrics"
+    ]
 
     assert metrics["confusion_matrix"] == {"a": {"a": 0, "b": 1}, "b": {"a": 0, "b": 2}}
     assert metrics["recall"]["value"] == 0.0
@@ -62,7 +64,7 @@ def test_the_positive_class_may_stand_first_in_the_confusion_matrix():
 
 
 def test_the_best_constant_answers_the_more_frequent_class():
-    found = statistics_of(of_counts(0, 46, 0, 68)).plain()["binary_classification_metrics"]
+    found = build_statistics(of_counts(0, 46, 0, 68)).plain()["binary_classification_metrics"]
 
     assert found["recall_best_constant_classifier"]["value"] == 1.0
     assert found["precision_best_constant_classifier"]["value"] == pytest.approx(68 / 114)
@@ -72,7 +74,7 @@ def test_the_best_constant_answers_the_more_frequent_class():
 def test_of_equally_frequent_classes_the_highest_is_the_best_constant(labels, answer):
     # C11.11
     both = labels.split() if " " in labels else list(labels)
-    evidence = evidence_of(outcomes_of(MULTICLASS, both, both)).constant()
+    evidence = build_evidence(outcomes_of(MULTICLASS, both, both)).constant()
 
     assert evidence.classes[int(np.argmax(evidence.matrix.sum(axis=0)))] == answer
 
@@ -82,7 +84,7 @@ def test_weighted_metrics_of_the_guides_example():
     labels = ["0"] * 1690 + ["1"] * 406
     predictions = ["0"] * 1180 + ["1"] * 510 + ["0"] * 268 + ["1"] * 138
 
-    metrics = statistics_of(measured(MULTICLASS, labels, predictions)).multiclass_classification_metrics
+    metrics = build_statistics(measured(MULTICLASS, labels, predictions)).multiclass_classification_metrics
 
     assert metrics.accuracy.value == pytest.approx(0.62882, abs=5e-6)
     assert metrics.weighted_recall.value == metrics.accuracy.value
@@ -93,7 +95,7 @@ def test_weighted_metrics_of_the_guides_example():
 
 @pytest.mark.parametrize(("rows", "there"), [(199, False), (200, True)])
 def test_standard_deviations_are_there_from_200_rows_on(rows, there):
-    statistics = statistics_of(measured(BY_THRESHOLD, *scored_rows(rows)))
+    statistics = build_statistics(measured(BY_THRESHOLD, *scored_rows(rows)))
 
     deviations = [metric.standard_deviation for _, metric in statistics.scalars()]
     assert len(deviations) == 18
@@ -123,7 +125,7 @@ def test_standard_deviations_of_regressions_are_those_of_80_percent_of_the_rows(
 
 
 def test_the_seed_settles_the_draws():
-    evidence = evidence_of(outcomes_of(BY_THRESHOLD, *scored_rows(500)))
+    evidence = build_evidence(outcomes_of(BY_THRESHOLD, *scored_rows(500)))
 
     deviations = [measure(evidence, seed=seed).metrics["auc"].standard_deviation for seed in (1, 1, 2)]
 
@@ -131,7 +133,7 @@ def test_the_seed_settles_the_draws():
 
 
 def test_curves_of_many_scores_are_thinned():
-    statistics = statistics_of(measured(BY_THRESHOLD, *scored_rows(5_000))).binary_classification_metrics
+    statistics = build_statistics(measured(BY_THRESHOLD, *scored_rows(5_000))).binary_classification_metrics
     curve = statistics.receiver_operating_characteristic_curve
 
     assert len(curve.true_positive_rates) == len(curve.false_positive_rates) == 1_002
@@ -143,7 +145,7 @@ def test_the_area_of_the_service_is_that_of_the_thinned_curve():
         measured(BY_THRESHOLD, *scored_rows(5_000), as_service=as_service).metrics for as_service in (False, True)
     )
 
-    curve = statistics_of(measured(BY_THRESHOLD, *scored_rows(5_000))).binary_classification_metrics
+    curve = build_statistics(measured(BY_THRESHOLD, *scored_rows(5_000))).binary_classification_metrics
     false_rates = np.array(curve.receiver_operating_characteristic_curve.false_positive_rates)
     true_rates = np.array(curve.receiver_operating_characteristic_curve.true_positive_rates)
     assert service["auc"].value == pytest.approx(np.trapezoid(true_rates, false_rates), abs=1e-12)
@@ -151,14 +153,14 @@ def test_the_area_of_the_service_is_that_of_the_thinned_curve():
 
 
 def test_statistics_are_read_as_they_were_written():
-    statistics = statistics_of(measured(BY_THRESHOLD, *scored_rows(300)))
+    statistics = build_statistics(measured(BY_THRESHOLD, *scored_rows(300)))
 
     assert ModelQualityStatistics.from_json(statistics.to_json()) == statistics
     assert statistics.classes == {"0", "1"}
 
 
 def test_metrics_have_intervals_and_say_what_they_rest_on():
-    document = metrics_of(measured(BY_THRESHOLD, *scored_rows(300)))
+    document = build_metrics(measured(BY_THRESHOLD, *scored_rows(300)))
 
     assert Metrics.from_json(document.to_json()) == document
     by_name = {metric.name: metric for metric in document.metrics}
@@ -176,7 +178,7 @@ def test_metrics_have_intervals_and_say_what_they_rest_on():
 def test_a_binned_area_has_its_bound_beside_it():
     plan = replace(BY_THRESHOLD, score_limit=100)
 
-    document = metrics_of(measured(plan, *scored_rows(5_000)))
+    document = build_metrics(measured(plan, *scored_rows(5_000)))
 
     auc = next(metric for metric in document.metrics if metric.name == "auc")
     exact = measured(BY_THRESHOLD, *scored_rows(5_000)).metrics["auc"].value
@@ -195,7 +197,7 @@ def test_metrics_of_the_user_have_a_mean_and_an_interval():
     assert found["profit"].value == pytest.approx(profit.mean())
     assert found["profit"].estimate.standard_error == pytest.approx(1 / 400**0.5, rel=0.3)
     assert found["calls"].value is None
-    assert json.loads(metrics_of(measured(plan, *scored_rows(400), values=values)).to_json())["metrics"][-1] == {
+    assert json.loads(build_metrics(measured(plan, *scored_rows(400), values=values)).to_json())["metrics"][-1] == {
         "name": "calls",
         "value": None,
         "interval": None,
@@ -221,7 +223,7 @@ def test_a_weeks_metrics_are_a_sum_of_states():
     ]
     at_once = measured(BY_THRESHOLD, columns[0], None, columns[1])
 
-    week = measure(evidence_of(total))
+    week = measure(build_evidence(total))
 
     for name in ("recall", "f1", "auc", "log_loss"):
         assert week.metrics[name].value == pytest.approx(at_once.metrics[name].value, rel=1e-12)
@@ -258,9 +260,12 @@ def test_the_monitor_publishes_every_number_and_how_many_are_violated():
 @pytest.mark.parametrize("label", ["0", "1"])
 def test_curves_of_one_class_alone_are_written_and_have_no_area(label):
     """A class without rows has rate 0 at every threshold, as in MLlib's BinaryClassificationMetrics; both ends are added."""
-    statistics = statistics_of(measured(BY_THRESHOLD, [label] * 3, None, [0.9, 0.2, 0.6])).binary_classification_metrics
+    statistics = build_statistics(
+        measured(BY_THRESHOLD, [label] * 3, None, [0.9, 0.2, 0.6])
+    ).binary_classification_metrics
 
-    roc, curve = statistics.receiver_operating_characteristic_curve, statistics.precision_recall_curve
+    roc = statistics.receiver_operating_characteristic_curve
+    curve = statistics.precision_recall_curve
     rates = [0.0, 1 / 3, 2 / 3, 1.0, 1.0]
     none = [0.0, 0.0, 0.0, 0.0, 1.0]
     expected = (none, rates) if label == "1" else (rates, none)

@@ -30,7 +30,7 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
-from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, statistics_of, suggest
+from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, build_statistics, suggest
 from spark_model_monitor.monitors.protocol import TOLD, Sample
 from spark_model_monitor.reports.history.baselines import of_files
 from spark_model_monitor.reports.history.decisions import promote
@@ -46,13 +46,15 @@ TESTS = 7  # of two classes without scores: recall, precision, accuracy, the neg
 def documents(measurement, tolerance=INTERVAL):
     """constraints.json and statistics.json as plain objects, through their text."""
     return tuple(
-        json.loads(document.to_json()) for document in (suggest(measurement, tolerance), statistics_of(measurement))
+        json.loads(document.to_json()) for document in (suggest(measurement, tolerance), build_statistics(measurement))
     )
 
 
 def read_documents(constraints, statistics=None, state=None, copy=None):
     read = ModelQualityConstraints.from_json(json.dumps(constraints))
-    read_statistics = ModelQualityStatistics.from_json(json.dumps(statistics)) if statistics else None
+    read_statistics = None
+    if statistics:
+        read_statistics = ModelQualityStatistics.from_json(json.dumps(statistics))
     return ModelBaseline.from_documents(read, read_statistics, state, copy)
 
 
@@ -170,7 +172,9 @@ def test_a_requested_limit_that_the_file_does_not_have_is_refused():
 def test_an_edited_limit_decides_at_exactly_its_value(where, right, status):
     constraints, statistics = documents(measure_accuracy(9_000, 10_000))
     constraints["binary_classification_constraints"]["accuracy"]["threshold"] = 0.85
-    state = create_outcomes(9_000, 10_000) if where == "states" else None
+    state = None
+    if where == "states":
+        state = create_outcomes(9_000, 10_000)
 
     baseline = read_documents(constraints, statistics if where == "statistics" else None, state)
     check_result = verdicts(measure_accuracy(right, 10_000), baseline)["accuracy"]

@@ -25,7 +25,8 @@ CONTEXT = MetricContext(datetime(2019, 11, 26, 3, tzinfo=timezone.utc), endpoint
 
 
 def numbers(name, values, missing=0):
-    moments, distinct = MomentsBuilder(), DistinctBuilder()
+    moments = MomentsBuilder()
+    distinct = DistinctBuilder()
     moments.update(np.array(values, dtype=np.float64), missing=missing)
     distinct.update(np.arange(len(set(values)), dtype=np.uint64) << np.uint64(55))
     types = DataTypeCounts(missing=missing, fractional=len(values))
@@ -145,7 +146,8 @@ def test_emit_metrics_switched_off_for_the_file_leaves_those_of_features_that_sw
 
 
 def test_a_feature_that_the_constraints_do_not_have_goes_by_the_files_setting():
-    on, off = constraints("other"), constraints("other", config={"emit_metrics": "Disabled"})
+    on = constraints("other")
+    off = constraints("other", config={"emit_metrics": "Disabled"})
 
     assert "feature_null_plan" in metrics_of(TEXTS, rules=on)
     assert metrics_of(TEXTS, rules=off) == {}

@@ -41,7 +41,8 @@ def compared(before, after):
 
 def test_shares_are_those_of_the_rows_in_the_baselines_bins():
     random = np.random.default_rng(1)
-    before, after = random.normal(0, 1, 1000), random.normal(0.5, 2, 900)
+    before = random.normal(0, 1, 1000)
+    after = random.normal(0.5, 2, 900)
     content, _ = compared(
         profile_of(number_feature("x", before.tolist())), profile_of(number_feature("x", after.tolist()))
     )

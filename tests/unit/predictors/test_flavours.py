@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import FLAVOURS, PREDICTORS, Model
-from spark_model_monitor.monitors.predictors.loading import Caller, loaded
+from spark_model_monitor.monitors.predictors.loading import Caller, load_model
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 BINARY = (ROWS[:, 0] > 0).astype(int)
@@ -125,7 +125,7 @@ def test_a_skops_file_with_types_of_elsewhere_needs_trust(skops):
     name = next(name for name in skops.get_untrusted_types(data=content) if name.endswith("Tripling"))
 
     with pytest.raises(BadConfiguration, match="--trust-type .*Tripling"):
-        loaded(Model("sklearn", "model.skops", content))
+        load_model(Model("sklearn", "model.skops", content))
     np.testing.assert_array_equal(
         answers(Model("sklearn", "model.skops", content, trusted=(name,)))[:, 0], 3 * ROWS[:, 0]
     )
@@ -147,7 +147,7 @@ def test_a_pickle_is_refused_unless_it_is_allowed():
     joblib.dump(LogisticRegression().fit(ROWS, BINARY), file)
 
     with pytest.raises(BadConfiguration, match="a pickle runs code when it is loaded; .*--allow-pickle"):
-        loaded(Model("sklearn", "model.joblib", file.getvalue()))
+        load_model(Model("sklearn", "model.joblib", file.getvalue()))
     allowed = Model("sklearn", "model.joblib", file.getvalue(), allows_pickle=True)
     expected = LogisticRegression().fit(ROWS, BINARY).predict_proba(ROWS)[:, 1]
     np.testing.assert_allclose(answers(allowed)[:, 0], expected)

@@ -12,7 +12,13 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
-from spark_model_monitor.monitors.predictors.loading import Caller, content_of, flavour_of, loaded, model_of
+from spark_model_monitor.monitors.predictors.loading import (
+    Caller,
+    infer_flavour,
+    load_model,
+    read_content,
+    resolve_model,
+)
 from spark_model_monitor.storage import LocalStorage
 
 DIGEST = hashlib.sha256(b"a model").hexdigest()
@@ -36,17 +42,17 @@ def caller_of(function, **options):
     ],
 )
 def test_the_name_tells_the_flavour(name, flavour):
-    assert flavour_of(name) == flavour
+    assert infer_flavour(name) == flavour
 
 
 def test_a_function_may_be_named_where_it_can_be_imported():
-    assert model_of("operator:neg", {}).function is operator.neg
+    assert resolve_model("operator:neg", {}).function is operator.neg
 
 
 @pytest.mark.parametrize("name", ["churn.h5", "models/churn", "s3://bucket/churn"])
 def test_a_name_that_tells_nothing_is_refused_with_what_to_write(name):
     with pytest.raises(BadConfiguration, match=r"nobody can tell the flavour; .*--model-flavour callable\|"):
-        flavour_of(name)
+        infer_flavour(name)
 
 
 @pytest.fixture
@@ -59,27 +65,29 @@ def file(tmp_path):
 def test_what_is_loaded_is_told_before_it_is(file, caplog):
     caplog.set_level("INFO", logger="spark_model_monitor")
     with pytest.raises(BadConfiguration, match=r"churn\.skops can't be loaded as sklearn \(BadZipFile"):
-        content_of(model_of(file, {}, sha256=DIGEST), lambda path: LocalStorage())
+        read_content(resolve_model(file, {}, sha256=DIGEST), lambda path: LocalStorage())
 
     assert f"model: {file}, 7 bytes, sha256 {DIGEST}, loaded as sklearn" in caplog.text
 
 
 def test_an_address_is_told_without_its_secrets(caplog):
     caplog.set_level("INFO", logger="spark_model_monitor")
-    content_of(model_of("http://user:secret@host.example/invocations?token=secret", {}), lambda path: LocalStorage())
+    read_content(
+        resolve_model("http://user:secret@host.example/invocations?token=secret", {}), lambda path: LocalStorage()
+    )
 
     assert "model: http://host.example/invocations, asked over HTTP" in caplog.text
 
 
 def test_another_file_than_the_pinned_one_is_not_loaded(file):
-    pinned = model_of(file, {}, sha256="0" * 64)
+    pinned = resolve_model(file, {}, sha256="0" * 64)
     with pytest.raises(BadConfiguration, match=f"--model-sha256 is 0{{64}}, and {file} has {DIGEST}; it is not loaded"):
-        content_of(pinned, lambda path: LocalStorage())
+        read_content(pinned, lambda path: LocalStorage())
 
 
 def test_only_a_file_is_pinned():
     with pytest.raises(BadConfiguration, match="--model-sha256 is of a file, and operator:neg is none"):
-        content_of(model_of("operator:neg", {}, sha256=DIGEST), lambda path: LocalStorage())
+        read_content(resolve_model("operator:neg", {}, sha256=DIGEST), lambda path: LocalStorage())
 
 
 def test_a_model_is_loaded_once():
@@ -162,7 +170,7 @@ def test_a_missing_library_is_one_sentence_that_says_what_to_install(flavour, mo
     monkeypatch.setitem(PREDICTORS._entries, flavour, type(entry)(flavour, absent, entry.facts))
 
     with pytest.raises(MissingDependency, match=r"needs absent, .*; install spark-model-monitor\["):
-        loaded(Model(flavour, f"model of {flavour}", b"x"))
+        load_model(Model(flavour, f"model of {flavour}", b"x"))
 
 
 @pytest.mark.parametrize(
@@ -184,4 +192,4 @@ def test_a_file_that_is_no_model_is_one_sentence(content, sentence):
     pytest.importorskip("xgboost", reason="xgboost-cpu is not installed")
 
     with pytest.raises(BadConfiguration, match=sentence):
-        loaded(Model("xgboost", "broken.json", content))
+        load_model(Model("xgboost", "broken.json", content))

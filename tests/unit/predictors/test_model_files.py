@@ -46,7 +46,7 @@ def test_an_archive_that_holds_much_more_than_it_weighs_is_a_sentence():
 def test_a_packed_model_of_blanks_is_a_sentence():
     pytest.importorskip("xgboost")
     from spark_model_monitor.monitors.predictors import Model
-    from spark_model_monitor.monitors.predictors.xgboost import of_xgboost
+    from spark_model_monitor.monitors.predictors.xgboost import load_xgboost
 
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
@@ -54,6 +54,6 @@ def test_a_packed_model_of_blanks_is_a_sentence():
         header.size = 33 * 2**20
         archive.addfile(header, io.BytesIO(bytes(header.size)))
     with pytest.raises(BadConfiguration, match="holds 34,603,008 bytes in"):
-        of_xgboost(Model("xgboost", "m.tar.gz", content=file.getvalue()))
+        load_xgboost(Model("xgboost", "m.tar.gz", content=file.getvalue()))
     with pytest.raises(BadConfiguration, match="is nested deeper"):
-        of_xgboost(Model("xgboost", "m.json", content=b"[" * 200_000 + b"]" * 200_000))
+        load_xgboost(Model("xgboost", "m.json", content=b"[" * 200_000 + b"]" * 200_000))

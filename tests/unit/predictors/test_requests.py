@@ -11,7 +11,8 @@ from tests.fuzz.model_requests import require_law
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors.http import Request
 
-NAMES, ROWS = ("Age", "Town"), ((41.0, "Bonn"), (float("nan"), None))
+NAMES = ("Age", "Town")
+ROWS = ((41.0, "Bonn"), (float("nan"), None))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,12 @@ LACKING = np.where(RANDOM.random(ROWS.shape) < 0.1, np.nan, ROWS)
 
 def boosted(objective, rows=ROWS, names=None, **members):
     xgboost = pytest.importorskip("xgboost")
-    labels = CLASSES + (SIZES > 2) if "multi" in objective else CLASSES if "logistic" in objective else SIZES
+    if "multi" in objective:
+        labels = CLASSES + (SIZES > 2)
+    elif "logistic" in objective:
+        labels = CLASSES
+    else:
+        labels = SIZES
     data = xgboost.DMatrix(rows, labels, feature_names=names)
     booster = xgboost.train({"objective": objective, "max_depth": 4, "nthread": 1, **members}, data, 12)
     return Model("xgboost", "model.json", content=bytes(booster.save_raw("json")))
@@ -40,9 +45,17 @@ def fitted(name, labels=None, **members):
     from sklearn import ensemble, linear_model, tree
 
     kind = next(getattr(module, name) for module in (ensemble, linear_model, tree) if hasattr(module, name))
-    seeded = {} if name == "LinearRegression" else {"random_state": 1}
+    if name == "LinearRegression":
+        seeded = {}
+    else:
+        seeded = {"random_state": 1}
     estimator = kind(**seeded, **members)
-    wanted = labels if labels is not None else SIZES if name.endswith(("Regressor", "Regression", "Ridge")) else CLASSES
+    if labels is not None:
+        wanted = labels
+    elif name.endswith(("Regressor", "Regression", "Ridge")):
+        wanted = SIZES
+    else:
+        wanted = CLASSES
     estimator.fit(ROWS, CLASSES if name == "LogisticRegression" and labels is None else wanted)
     trusted = tuple(skops.get_untrusted_types(data=(content := skops.dumps(estimator))))
     return Model("sklearn", "model.skops", content=content, trusted=trusted)
@@ -59,7 +72,8 @@ def shortcut(model, baselines, *, with_logit, rows=ROWS, names=FEATURES):
 
 def wrapped(name, **members):
     """A booster in scikit-learn's clothes."""
-    skops, xgboost = pytest.importorskip("skops.io"), pytest.importorskip("xgboost")
+    skops = pytest.importorskip("skops.io")
+    xgboost = pytest.importorskip("xgboost")
     estimator = getattr(xgboost, name)(n_estimators=12, max_depth=4, n_jobs=1, **members)
     wanted = CLASSES if name == "XGBClassifier" else SIZES
     estimator.fit(ROWS, wanted, eval_set=[(-ROWS, wanted)], verbose=False)
@@ -103,7 +117,12 @@ def test_a_sum_has_the_values_of_all_coalitions(what):
 
 def grown(random, columns, depth):
     """A tree that splits at random cells of ROWS, and stops early now and then."""
-    left, right, split, below, missing, values = [], [], [], [], [], []
+    left = []
+    right = []
+    split = []
+    below = []
+    missing = []
+    values = []
 
     def grow(depth):
         node = len(left)
@@ -128,7 +147,10 @@ def walked(trees, rows):
             node = 0
             while tree.left[node] >= 0:
                 cell = row[tree.columns[node]]
-                goes_left = tree.missing_left[node] if np.isnan(cell) else cell < tree.below[node]
+                if np.isnan(cell):
+                    goes_left = tree.missing_left[node]
+                else:
+                    goes_left = cell < tree.below[node]
                 node = tree.left[node] if goes_left else tree.right[node]
             answers[number] += tree.values[node]
     return answers
@@ -141,7 +163,8 @@ def test_trees_have_the_values_of_all_coalitions_to_the_ninth_digit(baselines, b
     monkeypatch.setattr(sums, "AT_ONCE", 200)  # some rows at a time
     random = np.random.default_rng(baselines)
     trees = [grown(random, 5, depth) for depth in (3, 5, 6)]
-    rows, baseline = LACKING[:5], LACKING[5 : 5 + baselines]
+    rows = LACKING[:5]
+    baseline = LACKING[5 : 5 + baselines]
 
     found = Leaves.of(trees).beside(baseline)(rows)
 
@@ -213,13 +236,13 @@ def test_an_endless_cell_goes_where_the_tree_sends_it():
 @pytest.mark.parametrize("columns", [5, 7, 12, 20])
 def test_a_leaf_behind_many_columns_is_shared_by_all_of_them(columns):
     """By hand: 1 where all are at least 0.5, which as many players get only together. Conditions are bits of 8, 16 or 64."""
-    left, right, split = [], [], []
+    left = []
+    right = []
+    split = []
     for column in range(columns):  # the node of each column and the leaf of those below 0.5
-        left, right, split = (
-            [*left, 2 * column + 1, -1],
-            [*right, 2 * column + 2, -1],
-            [*split, column, 0],
-        )
+        left = [*left, 2 * column + 1, -1]
+        right = [*right, 2 * column + 2, -1]
+        split = [*split, column, 0]
     nodes = 2 * columns + 1
     values = np.zeros((nodes, 1))
     values[-1] = 1.0

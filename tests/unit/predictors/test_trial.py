@@ -13,7 +13,7 @@ import pytest
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.monitors.predictors import Model, trial
 from spark_model_monitor.monitors.predictors.errors import ErrorModel
-from spark_model_monitor.monitors.predictors.loading import content_of
+from spark_model_monitor.monitors.predictors.loading import read_content
 from spark_model_monitor.monitors.predictors.trial import require_loadable
 from spark_model_monitor.storage import LocalStorage
 
@@ -74,7 +74,7 @@ def test_what_can_be_loaded_or_only_where_tasks_run_is_accepted(load):
 
 
 def load_file(name, flavour, content, **options):
-    return content_of(Model(flavour, name, content=content, **options), lambda path: LocalStorage())
+    return read_content(Model(flavour, name, content=content, **options), lambda path: LocalStorage())
 
 
 NAME_A = b"L" + (1).to_bytes(8, "big") + b"a"  # of a member in UBJSON, as XGBoost writes it

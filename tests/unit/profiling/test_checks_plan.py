@@ -7,7 +7,7 @@ import json
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.user_checks.checks import Served, Source, plan, sql_text
+from spark_model_monitor.monitors.user_checks.checks import Served, Source, plan_checks, quote_text
 from spark_model_monitor.monitors.user_checks.loading import read_checks
 
 
@@ -47,7 +47,7 @@ def checks_of(*entries):
     ],
 )
 def test_every_analyzer_has_one_source(entry, source):
-    found = plan(checks_of(entry), ["a", "b"], second_scan_allowed=True)
+    found = plan_checks(checks_of(entry), ["a", "b"], second_scan_allowed=True)
 
     assert [served.source for served in found.served.values()] == [source]
 
@@ -60,7 +60,7 @@ def test_conditions_are_counted_once_under_names_of_their_own():
         {"analyzer": "Compliance", "instance": "q", "expression": "a > 0"},
     )
 
-    found = plan(checks, ["a", "a.b", "day"])
+    found = plan_checks(checks, ["a", "a.b", "day"])
 
     assert found.predicates == {
         "check_0": "(day = 1) AND (`a.b` IS NOT NULL)",
@@ -82,7 +82,7 @@ def test_only_columns_of_grouping_analyzers_are_counted_by_value():
         {"analyzer": "Mean", "column": "amount"},
     )
 
-    assert plan(checks, ["id", "code", "amount"]).frequency_columns == {"id", "code"}
+    assert plan_checks(checks, ["id", "code", "amount"]).frequency_columns == {"id", "code"}
 
 
 def test_all_faults_of_a_plan_are_one_error():
@@ -93,7 +93,7 @@ def test_all_faults_of_a_plan_are_one_error():
     )
 
     with pytest.raises(BadConfiguration) as raised:
-        plan(checks, ["id", "amount", "code"])
+        plan_checks(checks, ["id", "amount", "code"])
 
     assert str(raised.value).splitlines() == [
         "--checks: Mean is of 'Amount', which is no column of the data; did you mean 'amount'?",
@@ -113,4 +113,4 @@ def test_all_faults_of_a_plan_are_one_error():
     ],
 )
 def test_a_text_in_sql_is_a_raw_literal(text, sql):
-    assert sql_text(text) == sql
+    assert quote_text(text) == sql

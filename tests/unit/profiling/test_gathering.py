@@ -28,7 +28,8 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.frequencies import SLOTS
 
-LIMIT, ROWS = 100, 1_000
+LIMIT = 100
+ROWS = 1_000
 COLUMN = ColumnPlan(0, ColumnType.TEXT, hashed_by_spark=False)
 IDS = [f"id {number}" for number in range(ROWS)]
 HALF_COMMON = [text if row % 2 else "common" for row, text in enumerate(f"later {number}" for number in range(ROWS))]
@@ -99,7 +100,10 @@ def test_two_times_that_have_one_text_are_counted_together():
     gatherer = TextGatherer(column, ScanPlan((column,), frequency_limit=10_000))
     times = [f"time {number}" for number in range(SLOTS // 4)]
     for first in (0, len(times)):
-        texts = [*times[:-2], "02:30", "02:30"] if first else times
+        if first:
+            texts = [*times[:-2], "02:30", "02:30"]
+        else:
+            texts = times
         hashes = np.arange(first, first + len(times))
         columns = [pa.array(texts), pa.array(hashes)]
         gatherer.update(Block([pa.RecordBatch.from_arrays(columns, names=[f"{VALUE}0", f"{HASH}0"])]))
@@ -141,7 +145,8 @@ def test_words_are_those_of_texts_with_several_whatever_stands_beside_them(other
 
 def test_words_of_texts_that_end_with_blanks_add_up():
     """Arrow 25 makes as many words of them as lie behind the last one in memory."""
-    plain, others = ["red fox  ", "a hen "] * 3, ["Füchse und", "é und "] * 3
+    plain = ["red fox  ", "a hen "] * 3
+    others = ["Füchse und", "é und "] * 3
 
     both = gathered([*plain, *others])[Words]
 

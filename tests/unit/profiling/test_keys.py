@@ -7,7 +7,8 @@ import pyarrow as pa
 from spark_model_monitor.data.profiling.plan import hashes_of, keys_of
 from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 
-LONGEST_KEPT, SHORTEST_CUT = "é" * 128, "é" * 128 + "x"
+LONGEST_KEPT = "é" * 128
+SHORTEST_CUT = "é" * 128 + "x"
 """256 and 257 bytes."""
 
 HASH_OF_SHORTEST_CUT = 0x25D68C02A49809D0  # python-xxhash 3.5: xxh64("é" * 128 + "x", seed=42)

@@ -61,7 +61,8 @@ def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
 def test_numeric_columns_have_the_states_that_each_has_alone():
     """Of whatever type, with missing values and without, in one block and in several."""
     random = np.random.default_rng(1)
-    numbers, some = random.normal(size=9000), random.random(9000) < 0.1
+    numbers = random.normal(size=9000)
+    some = random.random(9000) < 0.1
     odd = np.where(some, random.choice([np.inf, -np.inf, np.nan, -0.0], 9000), numbers)
     cells = [
         *(pa.array(numbers), pa.array(numbers + 1, mask=some), pa.array(odd), pa.array(numbers.astype(np.float32))),

@@ -10,7 +10,8 @@ import pytest
 from spark_model_monitor.data.profiling.row_sample import MISSING, Binned
 
 OTHERS = 1
-OF_NUMBERS, OF_TEXTS = Binned(0, cuts=(1.0, 2.0)), Binned(0, values=("a", "b"))
+OF_NUMBERS = Binned(0, cuts=(1.0, 2.0))
+OF_TEXTS = Binned(0, values=("a", "b"))
 
 
 @pytest.mark.parametrize("binned", [OF_NUMBERS, OF_TEXTS], ids=["numbers", "texts"])

@@ -48,7 +48,9 @@ def test_the_segments_of_each_cut_add_up_to_the_feature(tmp_path, as_texts):
     for feature in baseline.state.features:
         for segments in feature.state(Segmented).cuts.values():
             first, *others = segments.values()
-            types, counts, numbers = first.data_types, first.frequencies, [first.moments]
+            types = first.data_types
+            counts = first.frequencies
+            numbers = [first.moments]
             for each in others:
                 types += each.data_types
                 counts = counts and counts + each.frequencies

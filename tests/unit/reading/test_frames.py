@@ -176,7 +176,8 @@ def test_views_of_lists_are_their_lists(kind):
 )
 def test_views_of_lists_within_others_are_their_lists(kind):
     rows = [[[1.0], [2.0, 3.0]], [None, []], None, [[4.0], [5.0]]]
-    rows = [row and {"v": row[0], "w": row[1]} for row in rows] if pa.types.is_struct(kind) else rows
+    if pa.types.is_struct(kind):
+        rows = [row and {"v": row[0], "w": row[1]} for row in rows]
     views = pa.chunked_array([pa.array(rows, kind), pa.array(rows, kind)[1:]])
 
     kept = stored(pa.table({"x": views}), 0).column(0)

@@ -20,13 +20,16 @@ from spark_model_monitor.storage import LocalStorage
 
 def expected(text, most):
     """By Python's regular expressions, over the whole text."""
-    begun, found, number = 3 * text.startswith(b"\xef\xbb\xbf"), [], 1
+    begun = 3 * text.startswith(b"\xef\xbb\xbf")
+    found = []
+    number = 1
     for end in re.finditer(rb"\r\n|\n|\r|\Z", text[begun:] and text):
         if end.start() < begun:
             continue
         if end.start() - begun > most:
             found.append((number, begun, end.start() - begun))
-        begun, number = end.end(), number + 1
+        begun = end.end()
+        number = number + 1
     return found
 
 
@@ -39,7 +42,8 @@ def test_long_lines_do_not_depend_on_how_a_text_is_cut_into_pieces(size):
     rng = random.Random(size)
     for _ in range(500):
         text = bytes(rng.choices(b"aaaaa\r\n", k=rng.randrange(40)))
-        text = rng.choice([b"", b"\xef\xbb\xbf"]) + text if size > 2 else text
+        if size > 2:
+            text = rng.choice([b"", b"\xef\xbb\xbf"]) + text
 
         assert list(long_lines(cut(text, size), 7)) == expected(text, 7)
 

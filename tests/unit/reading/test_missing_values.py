@@ -24,7 +24,10 @@ def write_csv(number, cell):
 
 def write_capture(encoding):
     def write(number, cell):
-        data = write_csv(number, cell) if encoding == "CSV" else json.dumps({"n": number, "x": cell})
+        if encoding == "CSV":
+            data = write_csv(number, cell)
+        else:
+            data = json.dumps({"n": number, "x": cell})
         return json.dumps(captured(data, None, encoding=encoding, eventId=str(number)))
 
     return write

@@ -157,8 +157,12 @@ def some_lines(seed: int, count: int) -> list[bytes]:
     makers = list(MAKERS.values())
     lines: list[bytes] = []
     while len(lines) < count:
-        line = _good(rng) if rng.random() < 0.5 else rng.choice(makers)(rng)
-        line = rng.choice(lines) if lines and rng.random() < 0.02 else line
+        if rng.random() < 0.5:
+            line = _good(rng)
+        else:
+            line = rng.choice(makers)(rng)
+        if lines and rng.random() < 0.02:
+            line = rng.choice(lines)
         if line.strip() and b"\n" not in line and b"\r" not in line:
             lines.append(line)
     return lines
@@ -193,7 +197,8 @@ def some_json_lines(seed: int, count: int) -> list[bytes]:
     lines = []
     for _ in range(count):
         rows = rng.choice([1, 1, 1, 2, 3])
-        data, output = _json_payload(rng, "ab", rows), _json_payload(rng, "p", rows)
+        data = _json_payload(rng, "ab", rows)
+        output = _json_payload(rng, "p", rows)
         record = captured(data, output, encoding="JSON", eventId=f"{rng.randrange(2**64):016x}")
         if rng.random() < 0.1:
             record = captured("1,2", output, encoding="CSV", output_encoding="JSON")

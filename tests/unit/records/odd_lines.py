@@ -99,7 +99,10 @@ def records(draw):
     for *above, name in draw(st.lists(st.sampled_from(PLACES), max_size=4)):
         inner = record
         for step in above:
-            inner = inner.get(step) if isinstance(inner, dict) else None
+            if isinstance(inner, dict):
+                inner = inner.get(step)
+            else:
+                inner = None
         if not isinstance(inner, dict):
             continue
         kind = draw(st.integers(0, 5))
@@ -115,7 +118,10 @@ def odd_lines(draw, documents=None):
     """Lines of records, some with other bytes in them, beside plain ones."""
     lines = []
     for document in draw(st.lists(records() if documents is None else documents, min_size=1, max_size=4)):
-        text = str(document) if draw(st.integers(0, 9)) == 0 else json_of(document)
+        if draw(st.integers(0, 9)) == 0:
+            text = str(document)
+        else:
+            text = json_of(document)
         line = bytearray(text.encode("utf-8", "surrogatepass"))
         for _ in range(draw(st.sampled_from([0, 0, 0, 0, 1, 2]))):
             at = draw(st.integers(0, max(0, len(line) - 1)))

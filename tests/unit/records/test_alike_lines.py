@@ -40,7 +40,8 @@ def captured(number, data="1,2.5,a", output="0.25\n", **more):
 
 def texts_of(document):
     """What a row of SCHEMA is for a document, by plain Python."""
-    captures, event = document.get("captureData"), document.get("eventMetadata")
+    captures = document.get("captureData")
+    event = document.get("eventMetadata")
     halves = {
         name: None if half is None else {member: half.get(member) for member in ("data", "encoding")}
         for name in ("endpointInput", "endpointOutput")

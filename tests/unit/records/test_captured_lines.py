@@ -46,7 +46,10 @@ def one_by_one(lines, reading):
 @pytest.mark.parametrize("seed", range(30))
 def test_lines_of_all_kinds_are_decoded_as_one_by_one(seed):
     is_json = seed % 3 == 2
-    lines = some_json_lines(seed, 300) if is_json else some_lines(seed, 300)
+    if is_json:
+        lines = some_json_lines(seed, 300)
+    else:
+        lines = some_lines(seed, 300)
     models = {1: "1.tar.gz", 2: "-"}
     reading = Reading(
         BOTH,

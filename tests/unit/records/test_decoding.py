@@ -330,7 +330,10 @@ def stages(lines, reading):
     ends = Counter()
     for line in lines:
         found = decode(line, reading, "file:/x/2022/04/18/00/a.jsonl")
-        kind = "kept" if found.reason is None else found.reason.text
+        if found.reason is None:
+            kind = "kept"
+        else:
+            kind = found.reason.text
         ends[kind] += 1
         assert (found.reason is None) == bool(found.rows)  # kept records have rows, and no others
         if found.reason is None:

@@ -37,7 +37,8 @@ def test_what_is_no_time_tells_nothing():
 
 @pytest.mark.parametrize("longer", [{}, {"customAttributes": ["x" * 2 * LAST_BYTES]}])
 def test_metadata_are_found_wherever_they_stand_in_a_line(longer):
-    late, early = captured(time="2022-04-18T00:59:00Z", **longer), captured(time="2022-04-18T00:01:00Z")
+    late = captured(time="2022-04-18T00:59:00Z", **longer)
+    early = captured(time="2022-04-18T00:01:00Z")
     reversed_ = dict(reversed(late.items()))
 
     for lines in ([line_of(early), line_of(late)], [line_of(reversed_), line_of(early)]):

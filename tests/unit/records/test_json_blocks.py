@@ -54,7 +54,9 @@ def lines_of(seed: int) -> list[str]:
 
     def line() -> str:
         members = [f'"{name}": {cell(name)}' for name in kinds if chosen.random() < 0.9]
-        return chosen.choice(LINES) if chosen.random() < oddness / 4 else "{" + ",".join(members) + "}"
+        if chosen.random() < oddness / 4:
+            return chosen.choice(LINES)
+        return "{" + ",".join(members) + "}"
 
     return [line() for _ in range(chosen.randrange(1, 12))]
 
@@ -65,7 +67,9 @@ def by_python(line: str) -> dict[str, Any]:
 
 def as_written(value: Any) -> Any:
     """What the parser takes for a time, which all texts above are the same day of."""
-    return value.strftime("%Y-%m-%d") if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d")
+    return value
 
 
 def test_each_row_is_what_python_reads_in_its_line():

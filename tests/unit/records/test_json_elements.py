@@ -36,8 +36,15 @@ def draw_value(rng, depth=0):
 
 
 def measure_depth(value):
-    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if values is None else 1 + max(map(measure_depth, values), default=0)
+    if isinstance(value, dict):
+        values = value.values()
+    elif isinstance(value, list):
+        values = value
+    else:
+        values = None
+    if values is None:
+        return 0
+    return 1 + max(map(measure_depth, values), default=0)
 
 
 def collect_names(value, path=()):

@@ -24,12 +24,18 @@ def read(lines, *, parts=1, whole_files=False, **how):
     """Names, the kept rows and the reasons of lines that lie in so many partitions."""
     texts = [pa.array([line.encode("utf-8", "surrogatepass")], pa.binary()).view(pa.string()) for line in lines]
     files = [pa.array(["f.json"]), pa.array([7])]
-    names = ["line", "file", FILE_KEY] if whole_files else ["line", "file"]
+    if whole_files:
+        names = ["line", "file", FILE_KEY]
+    else:
+        names = ["line", "file"]
     batches = [pa.RecordBatch.from_arrays([text, *files][: len(names)], names=names) for text in texts]
     cut = [batches[number::parts] for number in range(parts)]
     found = [batch for part in cut for batch in infer(whole_files, part)]
     assert all(batch.schema == INFERRED for batch in found)
-    features = features_of(found, "data", flatten=False) if not how else features_of(found, "data", **how)
+    if not how:
+        features = features_of(found, "data", flatten=False)
+    else:
+        features = features_of(found, "data", **how)
     locations = [pa.field("line", pa.string()), pa.field("file", pa.string())]
     if whole_files:
         locations = [pa.field(FILE_KEY, pa.int64())]

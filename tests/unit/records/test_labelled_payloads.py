@@ -47,7 +47,10 @@ def reading(label=None, prediction="0", probability=None, *, features=None, wind
 def rows(line, found=None, *, threshold=THRESHOLD, documents=False):
     """The rows of a line, with as many features as it has itself, or why it is refused."""
     asked = found or reading()
-    alone = document_of(line, asked) if documents else record_of(line, PATH, asked)
+    if documents:
+        alone = document_of(line, asked)
+    else:
+        alone = record_of(line, PATH, asked)
     if alone.reason is not None:
         return alone.reason
     fixed = replace(asked, features=replace(asked.features, columns=len(alone.rows[0]) - 3))
@@ -55,7 +58,9 @@ def rows(line, found=None, *, threshold=THRESHOLD, documents=False):
     batch = pa.RecordBatch.from_pydict({LINE: lines, FILE_KEY: [FILES.keys[0]]})
     decoded = LabelledRecords(fixed, FILES, threshold, documents).rows(batch)
     [reason] = set(decoded.reasons.tolist())
-    return Refusal(reason) if reason else list(zip(*(column.to_pylist() for column in decoded.columns), strict=True))
+    if reason:
+        return Refusal(reason)
+    return list(zip(*(column.to_pylist() for column in decoded.columns), strict=True))
 
 
 def test_a_record_is_its_features_its_label_and_its_prediction():

@@ -77,8 +77,13 @@ def outcomes(lines, reading: OutcomeReading) -> list:
     rows = outcomes_of_lines(column_of(lines), pa.repeat("", len(lines)), reading)
     found: dict[int, list] = {}
     for place, (source, reason) in enumerate(zip(rows.sources.tolist(), rows.reasons.tolist(), strict=True)):
-        score = None if rows.scores is None else float(rows.scores[place])
-        told = rows.labels[place].as_py() if rows.predictions is None else rows.predictions[place].as_py()
+        score = None
+        if rows.scores is not None:
+            score = float(rows.scores[place])
+        if rows.predictions is None:
+            told = rows.labels[place].as_py()
+        else:
+            told = rows.predictions[place].as_py()
         predicted = told if score is None else str(int(score > 0.5))
         found.setdefault(source, []).append(Refusal(reason) if reason else (rows.labels[place].as_py(), predicted))
     return list(found.values())

@@ -197,7 +197,8 @@ def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_
     records = [merged_rows("1\n0", "0.5\n0.25", "1,a\n2,b"), *records]
     reading = replace(SCORES, records=Reading(("endpointInput", "endpointOutput")), features=FeatureReading(columns=2))
     reading = replace(reading, keeps_missing=keeps_missing)
-    lines, files = as_spark_sends(map(line_of, records)), pa.array([PATH] * len(records))
+    lines = as_spark_sends(map(line_of, records))
+    files = pa.array([PATH] * len(records))
     by_columns = outcomes_of_lines(lines, files, reading)
     alone = [record_of(line.as_py(), PATH, reading) for line in lines.cast(pa.binary())]
     one_by_one = judged(rows_of(alone, np.arange(len(records)), reading), reading)

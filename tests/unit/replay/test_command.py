@@ -61,7 +61,8 @@ def test_faults_show_before_a_job_is_started(words, sentence):
 
 @pytest.mark.parametrize(("extra", "printed"), [([], "table"), (["--json"], "{}")])
 def test_the_result_of_the_job_is_printed_and_its_status_given(tmp_path, extra, printed):
-    out, started = io.StringIO(), []
+    out = io.StringIO()
+    started = []
 
     def job(name, flags):
         started.append((name, flags))

@@ -13,7 +13,8 @@ from spark_model_monitor.running.replay.running import read_report, reports_of
 from spark_model_monitor.running.scheduling.schedules import Recurrence, windows_of
 from spark_model_monitor.storage import LocalStorage
 
-HOURLY, DAILY = Recurrence(0, 1), Recurrence(5, 24)
+HOURLY = Recurrence(0, 1)
+DAILY = Recurrence(5, 24)
 
 
 def at(day: int, hour: int) -> datetime:

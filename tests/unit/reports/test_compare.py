@@ -20,7 +20,8 @@ from spark_model_monitor.statistics.states import Profile
 
 
 def put(folder, *features) -> str:
-    monitor, profile = DataQualityMonitor(), profile_of(*features)
+    monitor = DataQualityMonitor()
+    profile = profile_of(*features)
     documents = monitor.documents(profile, monitor.metrics(profile))
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
     publish({**files, path_of(Profile): to_parquet(profile)}, str(folder))

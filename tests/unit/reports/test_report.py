@@ -48,7 +48,10 @@ def shares(place: int) -> list[float]:
 
 
 def drift(name: str, distance: float) -> CheckResult:
-    status = CheckStatus.VIOLATED if distance > 0.1 else CheckStatus.PASSED
+    if distance > 0.1:
+        status = CheckStatus.VIOLATED
+    else:
+        status = CheckStatus.PASSED
     return CheckResult(
         feature=name, check="baseline_drift_check", status=status, observed=distance, threshold=0.1, method="Robust"
     )
@@ -309,7 +312,10 @@ def summary_with(column, value, content):
     table = pq.read_table(io.BytesIO(content))
     place = table.schema.get_field_index(column)
     kept = table.remove_column(place)
-    told = kept if value is None else kept.add_column(place, column, pa.array([value] * table.num_rows))
+    if value is None:
+        told = kept
+    else:
+        told = kept.add_column(place, column, pa.array([value] * table.num_rows))
     written = io.BytesIO()
     pq.write_table(told, written)
     return written.getvalue()

@@ -37,7 +37,8 @@ def answers(noise: float = 1.0, rows: int = ROWS, seed: int = 4) -> pd.DataFrame
     )
 
 
-BLUE, GREEN = answers(3.0), answers(0.1)
+BLUE = answers(3.0)
+GREEN = answers(0.1)
 TRIAL = Trial(BINARY, planned_rows=ROWS, identity="id")
 WITH_SCORES = Trial(SCORED, planned_rows=ROWS, identity="id")
 

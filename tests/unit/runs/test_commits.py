@@ -23,7 +23,8 @@ AT_FIRST = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 def orders(rng, rows=150, fault=None, at=0):
     """What is written at once; of a faulty commit the amounts are in cents, or most discounts are missing."""
-    amount, discount = rng.gamma(3, 20, rows), rng.random(rows)
+    amount = rng.gamma(3, 20, rows)
+    discount = rng.random(rows)
     lacks = rng.random(rows) < (0.7 if fault == "missing" else 0.1)
     table = {
         "amount": amount * 100 if fault == "unit" else amount,
@@ -90,7 +91,8 @@ def violated(output):
 
 @pytest.mark.parametrize("kind", ["delta", "iceberg", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other(kind, tmp_path):
-    table, output = tmp_path / "sales" / "orders", tmp_path / "out"
+    table = tmp_path / "sales" / "orders"
+    output = tmp_path / "out"
     WRITERS[kind](table, 1, 12, {4: "unit", 9: "missing"}, rows=400)
 
     message, status = monitored(f"{kind}.`{table}`", output)
@@ -104,7 +106,8 @@ def test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other(ki
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize("places", [(3, 8, 15), (7, 30, 48), (25, 40, 59)])
 def test_three_faults_in_sixty_commits_are_told_wherever_they_are(kind, places, tmp_path):
-    table, output = tmp_path / "sales" / "orders", tmp_path / "out"
+    table = tmp_path / "sales" / "orders"
+    output = tmp_path / "out"
     WRITERS[kind](table, 2, 60, dict(zip(places, ("unit", "missing", "new"), strict=True)), rows=500)
 
     monitored(f"{kind}.`{table}`", output)
@@ -140,7 +143,8 @@ def test_later_runs_look_at_what_came_since(quiet):
 
 
 def test_a_run_that_is_killed_and_run_again_leaves_what_a_quiet_one_does(tmp_path):
-    table, output = tmp_path / "orders", tmp_path / "out"
+    table = tmp_path / "orders"
+    output = tmp_path / "out"
     write_delta(table, 3, 9, {})
     monitored(f"delta.`{table}`", output)
     before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
@@ -152,7 +156,8 @@ def test_a_run_that_is_killed_and_run_again_leaves_what_a_quiet_one_does(tmp_pat
 
 
 def test_a_table_without_a_past_begins_to_learn_and_one_of_no_rows_says_so(tmp_path):
-    table, output = tmp_path / "orders", tmp_path / "out"
+    table = tmp_path / "orders"
+    output = tmp_path / "out"
     write_delta(table, 4, 1, {})
     assert monitored(f"delta.`{table}`", output) == (
         "Completed: 1 commit, 0 with violations; verdicts begin with 9.",
@@ -167,7 +172,8 @@ def test_a_table_without_a_past_begins_to_learn_and_one_of_no_rows_says_so(tmp_p
 
 
 def test_a_table_whose_commits_have_stopped_is_late(tmp_path):
-    table, output = tmp_path / "orders", tmp_path / "out"
+    table = tmp_path / "orders"
+    output = tmp_path / "out"
     write_parquet(table, 6, 9, {})
     monitored(f"parquet.`{table}`", output)
 

@@ -7,16 +7,18 @@ from importlib import import_module
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import config_of, sources_of
-from spark_model_monitor.running.kinds import KINDS, monitor_for, types
+from spark_model_monitor.running.kinds import KINDS, monitor_for, monitor_types
 from spark_model_monitor.statistics.states.encoding import kinds
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
 
 
 def test_no_two_kinds_share_a_name_a_namespace_or_a_state():
-    for facts in ([(each.ANALYSIS_TYPE, each.NAMESPACE, each.STATE)[place] for each in types()] for place in range(3)):
+    for facts in (
+        [(each.ANALYSIS_TYPE, each.NAMESPACE, each.STATE)[place] for each in monitor_types()] for place in range(3)
+    ):
         assert len(set(facts)) == len(KINDS)
-    assert {each.STATE.KIND for each in types()} <= set(kinds())
+    assert {each.STATE.KIND for each in monitor_types()} <= set(kinds())
 
 
 def test_a_configuration_gets_the_monitor_that_its_analysis_type_names():
@@ -26,7 +28,7 @@ def test_a_configuration_gets_the_monitor_that_its_analysis_type_names():
 
 
 def test_every_analysis_has_its_kind():
-    assert [each.ANALYSIS_TYPE for each in types()] == list(KINDS) == list(AnalysisType)
+    assert [each.ANALYSIS_TYPE for each in monitor_types()] == list(KINDS) == list(AnalysisType)
 
 
 def test_every_kind_reads_by_a_function_that_is_there():

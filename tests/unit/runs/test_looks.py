@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.variation import Entry, new_history, write_history
 from spark_model_monitor.running.layout import Layout
-from spark_model_monitor.running.runs.looks import share_of_look
+from spark_model_monitor.running.runs.looks import budget_share_of_look
 
 HOUR = datetime(2026, 3, 4, 14, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)
@@ -88,16 +88,19 @@ class Hours:
             given["look-until"] = f"{HOUR + minute * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
         status = main(["--no-report", *(f"--{name}={text}" for name, text in given.items())])
         assert status == 0, (self.output / "message").read_text()
-        place = self.output if minute is None else self.output / "_look"
+        if minute is None:
+            place = self.output
+        else:
+            place = self.output / "_look"
         return len(json.loads((place / "constraint_violations.json").read_text())["violations"])
 
     def alerts(self):
         path = self.folder / "out" / Alerts.FILE_NAME
-        return (
-            [(each.window, each.violations > 0) for each in Alerts.from_json(path.read_bytes(), "alerts").windows]
-            if path.exists()
-            else []
-        )
+        if path.exists():
+            return [
+                (each.window, each.violations > 0) for each in Alerts.from_json(path.read_bytes(), "alerts").windows
+            ]
+        return []
 
 
 @pytest.fixture
@@ -201,7 +204,10 @@ def test_counts_that_nobody_can_read_begin_anew(hours, content):
 
 @pytest.mark.parametrize("minutes", [1, 5, 7, 30, 59, 60, 90])
 def test_all_looks_of_an_hour_have_its_budget_together(minutes):
-    hour, every = 60 * MINUTE, minutes * MINUTE
+    hour = 60 * MINUTE
+    every = minutes * MINUTE
     times = [place * every for place in range(1, 61) if place * every < hour]
-    spent = sum(share_of_look(hour, every, is_last=False) for _ in times) + share_of_look(hour, every, is_last=True)
+    spent = sum(budget_share_of_look(hour, every, is_last=False) for _ in times) + budget_share_of_look(
+        hour, every, is_last=True
+    )
     assert spent == pytest.approx(1.0)

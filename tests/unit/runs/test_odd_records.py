@@ -94,7 +94,10 @@ def test_lists_where_one_number_is_wanted_are_refused_with_what_to_write(problem
     of_numbers = problem is ProblemType.REGRESSION
     plan = OutcomePlan(problem, with_scores=not of_numbers, with_predictions=of_numbers)
     table = pd.DataFrame({"y": [1.0, 0.0] * 20, "list": [[0.25, 0.75]] * 40})
-    places = {"prediction": "list"} if of_numbers else {"probability": "list"}
+    if of_numbers:
+        places = {"prediction": "list"}
+    else:
+        places = {"probability": "list"}
 
     with pytest.raises(BadInput, match=r"40 of 40 records were refused \(pr\w+ is not a number: 40\)") as told:
         run_baseline(outcomes(table, plan, label="y", **places, engine="local"), ModelQualityMonitor(plan))
@@ -133,8 +136,12 @@ def test_a_cell_of_another_kind_does_not_decide_how_its_column_is_taken(column, 
     assert as_service.ledger.kept == 201
 
 
-INTEGRAL, FRACTIONAL, TEXT = CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.TEXT
-MISSING, BOOLEAN, DIGITS = CellKind.MISSING, CellKind.BOOLEAN, CellKind.INTEGER_TEXT
+INTEGRAL = CellKind.INTEGRAL
+FRACTIONAL = CellKind.FRACTIONAL
+TEXT = CellKind.TEXT
+MISSING = CellKind.MISSING
+BOOLEAN = CellKind.BOOLEAN
+DIGITS = CellKind.INTEGER_TEXT
 
 
 @pytest.mark.parametrize(

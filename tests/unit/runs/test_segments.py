@@ -196,7 +196,8 @@ def test_merged_records_are_cut_by_what_the_model_was_asked(jobs, kind, plan, si
         window.rename(columns={"plan": plan, "size": size}).to_csv(folder / f"{name}.csv", index=False)
     found = {}
     for way, flags, end in (("records", OF_MERGED, "jsonl"), ("table", (*OF_MODEL, *LOCAL), "csv")):
-        out, cuts = f"{folder.name}/{way}", f"{plan},{size}:2:3"
+        out = f"{folder.name}/{way}"
+        cuts = f"{plan},{size}:2:3"
         told = jobs(
             *("baseline", "--dataset-source", f"{folder.name}/before.{end}", "--segments", cuts),
             *("--output-path", out, *flags),
@@ -217,11 +218,13 @@ def test_merged_records_are_cut_by_what_the_model_was_asked(jobs, kind, plan, si
 
 def test_groups_of_merged_records_are_named_by_what_the_model_was_asked(jobs):
     """As those of the same rows of a table; a window takes the column from its baseline."""
-    data, found = rows(1)[:400].assign(size=lambda each: np.arange(len(each)) // 10), {}
+    data = rows(1)[:400].assign(size=lambda each: np.arange(len(each)) // 10)
+    found = {}
     (jobs.folder / "users.jsonl").write_text("".join(merged_lines(data, "json")))
     data.to_csv(jobs.folder / "users.csv", index=False)
     for source, flags in (("users.jsonl", OF_MERGED), ("users.csv", (*OF_MODEL, *LOCAL))):
-        out, told = f"of-{source}", ("--dataset-source", source, *flags)
+        out = f"of-{source}"
+        told = ("--dataset-source", source, *flags)
         assert jobs("baseline", *told, "--group-column", "size", "--output-path", out).status == 0
         assert jobs("monitor", *told, "--baseline", out, "--output-path", f"{out}-now").status == 0
         checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]

@@ -34,7 +34,10 @@ def config(folder, *flags, hour=22):
 
 def findings(violations, records=100, hints=(), unsure=()):
     """What any monitor found, so many violations, as far as telling looks at it. unsure: of which it can't tell."""
-    outcome = Outcome.CANNOT_TELL if unsure else Outcome.UNCHANGED
+    if unsure:
+        outcome = Outcome.CANNOT_TELL
+    else:
+        outcome = Outcome.UNCHANGED
     if violations:
         outcome = Outcome.CHANGED
     unsure_features = []
@@ -67,7 +70,10 @@ def telling(tmp_path):
 
     def run(violations, *flags, hour=22, records=100, hints=(), **outside):
         given = config(tmp_path, *flags, hour=hour)
-        found = findings(violations, records, hints) if isinstance(violations, int) else violations
+        if isinstance(violations, int):
+            found = findings(violations, records, hints)
+        else:
+            found = violations
         published = publish({"checks.json": str(found.count).encode()}, given.output_path)
         notify(found, published, given, Environment({}, pause=lambda seconds: None, **outside))
 

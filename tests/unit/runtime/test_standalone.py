@@ -31,7 +31,9 @@ class Context:
     """Stands for the JVM's SparkContext: how many executors it has beside the driver, and whether it was stopped."""
 
     def __init__(self, master: str, executors: int) -> None:
-        self.sparkContext, self._jsc, self.master = self, self, master
+        self.sparkContext = self
+        self._jsc = self
+        self.master = master
         self.executors = executors
         self.stopped = threading.Event()
 

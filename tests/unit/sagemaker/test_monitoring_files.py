@@ -57,7 +57,8 @@ def test_a_new_place_is_kept(path, tmp_path):
 
 @pytest.mark.parametrize("kind", [Statistics, Constraints, ConstraintViolations])
 def test_a_text_or_a_local_file_gets_a_place_of_its_own(kind, path, tmp_path):
-    of_text, of_file = kind.from_string('{"a": 1}'), kind.from_file_path(path)
+    of_text = kind.from_string('{"a": 1}')
+    of_file = kind.from_file_path(path)
 
     assert (of_text.body_dict, of_file.body_dict) == ({"a": 1}, CONSTRAINTS)
     assert of_text.file_s3_uri.startswith(str(tmp_path / "home"))
@@ -121,7 +122,10 @@ def test_a_key_of_kms_encrypts_what_is_saved_on_s3_as_the_sdk_does(key, asked):
 
 @pytest.mark.parametrize("session", [None, Session()])
 def test_a_file_that_is_not_there_is_said_by_its_place(session, tmp_path):
-    place = str(tmp_path / "nowhere.json") if session is None else "s3://bucket/nowhere.json"
+    if session is None:
+        place = str(tmp_path / "nowhere.json")
+    else:
+        place = "s3://bucket/nowhere.json"
 
     with pytest.raises(BadInput, match=f"{place}: can't be read"):
         Statistics.from_s3_uri(place, sagemaker_session=session)

@@ -225,8 +225,10 @@ def test_a_schedule_of_one_run_is_due_once():
     monitor = DefaultModelMonitor()
     window = {"data_analysis_start_time": "-PT2H", "data_analysis_end_time": "-PT0H"}
     monitor.create_monitoring_schedule("churn", schedule_cron_expression="NOW", **window, **BASELINE)
-    folder, name = local_jobs.path_of(local_jobs.EXECUTIONS, "any").parent, monitor.monitoring_schedule_name
-    plan, record = plan_of(local_jobs.read(local_jobs.SCHEDULES, name)), Record.read(folder, name)
+    folder = local_jobs.path_of(local_jobs.EXECUTIONS, "any").parent
+    name = monitor.monitoring_schedule_name
+    plan = plan_of(local_jobs.read(local_jobs.SCHEDULES, name))
+    record = Record.read(folder, name)
 
     [time] = due_runs(plan, record.executions, local_jobs.now()).times
     record.put(record.begin(time, plan.window(time)), status=ExecutionStatus.FAILED)
@@ -343,7 +345,8 @@ def test_what_another_process_is_running_is_not_run_again(home):
     """A lock of another thread stands for one of another process."""
     monitor = DefaultModelMonitor()
     monitor.create_monitoring_schedule("churn", monitor_schedule_name="hourly", **BASELINE)
-    began, asked = threading.Event(), threading.Event()
+    began = threading.Event()
+    asked = threading.Event()
 
     def running():
         with held(home / "executions", "hourly") as is_ours:

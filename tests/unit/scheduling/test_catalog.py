@@ -35,7 +35,8 @@ class Warehouse:
 
     def look(self, pattern="*.*", hour=20):
         """What is printed."""
-        out, page = io.StringIO(), self.output / "index.html"
+        out = io.StringIO()
+        page = self.output / "index.html"
         request = Request((), self.output / "state", page=page)
         fleet = self.fleet(pattern, hour)
         run_due(request, out, launch=self.jobs, now=lambda: at(4, hour, 1), fleet=fleet)
@@ -72,10 +73,8 @@ def test_each_table_is_looked_at_by_each_call_and_has_a_line_on_the_page(warehou
 
 
 def test_what_a_job_told_of_commits_stands_on_the_page_without_an_alert(warehouse):
-    warehouse.jobs.statuses, warehouse.jobs.message = (
-        [4],
-        "CompletedWithViolations: 60 commits, 1 with violations: A (b).",
-    )
+    warehouse.jobs.statuses = [4]
+    warehouse.jobs.message = "CompletedWithViolations: 60 commits, 1 with violations: A (b)."
 
     assert "no run yet: hr.people: 60 commits, 1 with violations: A (b).\n" in warehouse.look("hr.*")
     assert "60 commits, 1 with violations" in (warehouse.output / "index.html").read_text()

@@ -60,8 +60,13 @@ class Watch:
         self, name, status=AlertStatus.IN_ALERT, causes=("income",), since="2024-03-04T18:00:00Z", unsure=None
     ) -> None:
         """Leave the alert that a run of an entry would."""
-        violations = len(causes) if status is AlertStatus.IN_ALERT else 0
-        told = dict.fromkeys(causes, since) if violations else None
+        if status is AlertStatus.IN_ALERT:
+            violations = len(causes)
+        else:
+            violations = 0
+        told = None
+        if violations:
+            told = dict.fromkeys(causes, since)
         window = MonitoredWindow(
             window="w",
             time="2024-03-04T20:00:00Z",
@@ -442,7 +447,9 @@ def test_jobs_go_on_side_by_side(watch):
 
 
 def test_no_more_jobs_have_a_turn_than_there_are_cores(watch):
-    running, most, lock = [], [], threading.Lock()
+    running = []
+    most = []
+    lock = threading.Lock()
 
     def leaves(output):
         with lock:
@@ -463,7 +470,8 @@ def test_no_more_jobs_have_a_turn_than_there_are_cores(watch):
 def test_a_slow_job_gives_its_turn_back_and_memory_bounds_how_many_do():
     now = [0.0]
     turns = Turns(1, most=2, clock=lambda: now[0])
-    slow, second = turns.taken(), turns.taken()
+    slow = turns.taken()
+    second = turns.taken()
     slow.__enter__()
     assert not turns._has_room()
     now[0] += side_by_side.PATIENCE_SECONDS
@@ -568,7 +576,8 @@ def budgets(watch):
 
 
 def test_what_is_allowed_a_month_is_shared_by_the_runs_of_all_entries(watch):
-    hourly, daily = {"name": "churn"}, {"name": "fraud", "cron": "0 20 * * *"}
+    hourly = {"name": "churn"}
+    daily = {"name": "fraud", "cron": "0 20 * * *"}
     watch.write(hourly, daily, alarms_per_month=0.5)
     _, _, page = watch.run(at(4, 20, 5))
 

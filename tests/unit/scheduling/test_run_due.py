@@ -492,7 +492,8 @@ def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_oth
     elsewhere = replace(made, variables={})  # those of the job before are forgotten
     missing = replace(made, words=("baseline", "--dataset-source=none.csv"))
     script = replace(made, words=("baseline", "--dataset-source=data.jsonl", "--record-preprocessor-script=theirs.py"))
-    numbers, statuses = [], []
+    numbers = []
+    statuses = []
     end_idle_processes()  # those that other tests left
     for command in (made, elsewhere, missing, made, script, made):
         statuses.append(start_process(command, lambda **members: numbers.append(members["process_id"])))

@@ -34,7 +34,8 @@ def test_the_last_bucket_of_deequ_ends_at_its_bound(values, count, count_of_deeq
 @given(st.lists(st.floats(-1e6, 1e6), max_size=60), st.integers(0, 60))
 def test_value_by_value_is_the_recurrence_of_spark_however_the_values_are_cut(values, cut):
     """CentralMomentAgg of Spark, value for value; every other moment is as without."""
-    mean, m2 = 0.0, 0.0
+    mean = 0.0
+    m2 = 0.0
     for count, value in enumerate(values, start=1):
         deviation = value - mean
         step = deviation / count

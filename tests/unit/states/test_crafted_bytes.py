@@ -52,7 +52,8 @@ def sealed(kind_and_head, described, payload):
 def mutated(blob, rng):
     """The bytes with one thing changed; a state within the state is sealed again as well."""
     begin, at, end = parts_of(blob)
-    described, payload = bytes(blob[begin:at]), bytearray(blob[at:end])
+    described = bytes(blob[begin:at])
+    payload = bytearray(blob[at:end])
     inner = payload.find(b"SMMS")
     way = rng.integers(8)
     if inner >= 0 and way < 5:
@@ -67,7 +68,10 @@ def mutated(blob, rng):
         payload[rng.integers(len(payload))] ^= int(rng.integers(1, 256))
     elif way in (1, 2) and len(payload) >= 8:
         place = int(rng.integers(len(payload) // 8)) * 8 + int(rng.choice([0, 0, 1]))
-        number = NUMBERS[rng.integers(len(NUMBERS))] if way == 1 else DOUBLES[rng.integers(len(DOUBLES))]
+        if way == 1:
+            number = NUMBERS[rng.integers(len(NUMBERS))]
+        else:
+            number = DOUBLES[rng.integers(len(DOUBLES))]
         payload[place : place + 8] = struct.pack("<q" if way == 1 else "<d", number)
     elif way == 3:
         del payload[int(rng.integers(len(payload) + 1)) :]
@@ -103,15 +107,14 @@ def changed_parameters(described, rng):
 def use(state):
     """What is made of a state that was read."""
     (state + state).to_bytes()
-    monitor = (
-        DataQualityMonitor()
-        if isinstance(state, Profile)
-        else ModelQualityMonitor(state.plan)
-        if isinstance(state, Outcomes)
-        else BiasMonitor()
-        if isinstance(state, Contingency)
-        else None
-    )
+    if isinstance(state, Profile):
+        monitor = DataQualityMonitor()
+    elif isinstance(state, Outcomes):
+        monitor = ModelQualityMonitor(state.plan)
+    elif isinstance(state, Contingency):
+        monitor = BiasMonitor()
+    else:
+        monitor = None
     if monitor is not None:
         for document in monitor.documents(state, monitor.metrics(state)):
             document.to_json()
@@ -136,7 +139,8 @@ SEEDS = seeds()
 
 @pytest.mark.parametrize("name", SEEDS)
 def test_crafted_bytes_are_refused_or_a_state_that_adds_and_is_shown(name):
-    blobs, rng = SEEDS[name], np.random.default_rng(zlib.crc32(name.encode()))
+    blobs = SEEDS[name]
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
     refused = 0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

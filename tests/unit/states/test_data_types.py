@@ -98,7 +98,8 @@ def test_cells_in_company_are_what_they_are_alone():
 def test_a_cell_among_many_others_is_what_it_is_alone():
     """Of many texts most are told by a few of their letters."""
     ids = [f"{number * 0x9E3779B1 % 2**32:08x}{number:04d}" for number in range(2_000)]
-    cells, alone = pa.array([*ids, *TEXTS]), [classify(pa.array([text]))[0] for text in ids[:300]]
+    cells = pa.array([*ids, *TEXTS])
+    alone = [classify(pa.array([text]))[0] for text in ids[:300]]
 
     kinds = classify(cells)
 

@@ -19,12 +19,16 @@ from spark_model_monitor.statistics.states.profile import FeatureMetrics, metric
 
 def profile_of(values, *, missing=0, text_counts=None):
     doubles = np.array(values, dtype=np.float64)
-    moments, distinct = MomentsBuilder(), DistinctBuilder()
+    moments = MomentsBuilder()
+    distinct = DistinctBuilder()
     moments.update(doubles, missing=missing)
     distinct.update(xxhash64_of(doubles[~np.isnan(doubles)]))
     found = moments.state()
     counts = text_counts or DataTypeCounts(missing=found.absent, fractional=found.present)
-    column_type = ColumnType.TEXT if text_counts else ColumnType.FRACTIONAL
+    if text_counts:
+        column_type = ColumnType.TEXT
+    else:
+        column_type = ColumnType.FRACTIONAL
     feature = FeatureProfile.of("a.b", column_type, [counts, found, distinct.state()])
     return Profile(len(values) + missing, (feature,))
 

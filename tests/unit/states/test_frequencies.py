@@ -54,7 +54,8 @@ def test_above_the_limit_the_next_count_is_taken_from_all():
 
 
 def test_a_sum_above_the_limit_is_cut_in_the_same_way():
-    left, right = frequencies_of({"a": 9, "b": 4}, limit=3), frequencies_of({"c": 3, "d": 2, "a": 1}, limit=3)
+    left = frequencies_of({"a": 9, "b": 4}, limit=3)
+    right = frequencies_of({"c": 3, "d": 2, "a": 1}, limit=3)
 
     assert left + right == Frequencies({"a": 8, "b": 2, "c": 1}, total=19, limit=3, bound=2)
 
@@ -91,7 +92,8 @@ def test_the_order_of_values_does_not_change_the_bytes():
     backwards = dict(reversed(counts.items()))
 
     for limit in (4096, 100):
-        one, other = frequencies_of(counts, limit=limit), frequencies_of(backwards, limit=limit)
+        one = frequencies_of(counts, limit=limit)
+        other = frequencies_of(backwards, limit=limit)
         assert one.to_bytes() == other.to_bytes()
         assert (one + one).to_bytes() == (other + other).to_bytes()
 
@@ -106,7 +108,8 @@ def test_many_small_calls_are_as_exact_as_one():
 @given(st.lists(st.integers(0, SLOTS // 4), max_size=9), st.sampled_from([1, 3, 4096, SLOTS]))
 def test_hashes_change_nothing_but_the_time(repeated, limit):
     """Many values once and a few more often: with their hashes, which share slots here and there, as without."""
-    with_hashes, without = FrequenciesBuilder(limit), FrequenciesBuilder(limit)
+    with_hashes = FrequenciesBuilder(limit)
+    without = FrequenciesBuilder(limit)
     for numbers in ([*range(SLOTS // 4), *repeated], [*repeated, *range(SLOTS // 4, SLOTS // 2)], repeated):
         texts = pa.array([f"id {number}" for number in numbers], pa.string())
         with_hashes.update(texts, hashes=xxhash64_of_texts(texts))
@@ -125,7 +128,8 @@ def test_values_of_one_slot_are_told_apart():
 
 
 def test_a_long_value_is_kept_as_its_beginning_and_a_hash():
-    long, another = "x" * 300, "x" * 299 + "y"
+    long = "x" * 300
+    another = "x" * 299 + "y"
 
     keys = frequencies_of({long: 1, another: 2, "x" * 256: 4}).counts
 
@@ -161,9 +165,11 @@ def test_exact_turns_false_while_values_come():
 
 
 def test_state_may_be_asked_for_at_any_time():
-    builder, asked = FrequenciesBuilder(limit=5), FrequenciesBuilder(limit=5)
+    builder = FrequenciesBuilder(limit=5)
+    asked = FrequenciesBuilder(limit=5)
     for number in range(40):
-        keys, counts = [f"{number % 9}", f"{number % 4} and more"], np.array([number, 1])
+        keys = [f"{number % 9}", f"{number % 4} and more"]
+        counts = np.array([number, 1])
         builder.update(keys, counts)
         asked.update(keys, counts)
         asked.state()

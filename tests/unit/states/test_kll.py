@@ -39,7 +39,8 @@ def test_levels_by_hand():
 
 
 def test_a_sum_by_hand():
-    left, right = sketch_of([1, 2], 2, 0.5), sketch_of([4, 3], 2, 0.5)
+    left = sketch_of([1, 2], 2, 0.5)
+    right = sketch_of([4, 3], 2, 0.5)
 
     assert levels(left + right) == [[], [1, 3]]  # four are full: a merge compacts at the limit, an update above it
 

@@ -151,7 +151,8 @@ def ages_of(rows: np.ndarray) -> Ages:
 
 def vector_moments_of(rows: np.ndarray) -> VectorMoments:
     """Vectors of 1 and -1 in turns: every stretch has mean 0, and as many stretches lie in all rows as in the parts."""
-    builder, signs = VectorMomentsBuilder(), np.resize([1.0, -1.0], len(finite(rows)))
+    builder = VectorMomentsBuilder()
+    signs = np.resize([1.0, -1.0], len(finite(rows)))
     builder.update(signs, np.ones(len(signs), np.int32))
     return builder.state()
 
@@ -237,14 +238,19 @@ def row_groups_of(rows: np.ndarray) -> RowGroups:
     """Rows whose tens are equal belong together; some are missing."""
     groups = RowGroups()
     for value in finite(rows).tolist():
-        lot, cell = float(np.floor(value / 10)), b"" if value % 3 < 1 else np.float64(value).tobytes()
+        lot = float(np.floor(value / 10))
+        if value % 3 < 1:
+            cell = b""
+        else:
+            cell = np.float64(value).tobytes()
         groups += RowGroups((Run(lot, 1, cell, b"", b"" if cell else b"\0"),))
     return groups
 
 
 def offences_of(rows: np.ndarray) -> Offences:
     """Negative numbers offend, and infinities; the first have ids."""
-    negative, infinite = rows[rows < 0], np.isinf(rows)
+    negative = rows[rows < 0]
+    infinite = np.isinf(rows)
     judged = int((~np.isnan(rows)).sum())
     return Offences((len(negative), int(infinite.sum())), (judged, len(rows)), (tuple(map(str, negative[:10])), ()))
 
@@ -363,7 +369,8 @@ def test_adding_is_associative(case):
 
 @every_kind
 def test_adding_changes_neither_side(case):
-    left, right = case.of(PARTS[0]), case.of(PARTS[2])
+    left = case.of(PARTS[0])
+    right = case.of(PARTS[2])
 
     left + right
 
@@ -448,7 +455,10 @@ def test_a_payload_of_another_size_is_refused(case):
 @every_kind
 def test_bytes_of_another_kind_are_refused(case):
     kind = type(case.zero)
-    another = Moments() if kind is not Moments else DataTypeCounts()
+    if kind is not Moments:
+        another = Moments()
+    else:
+        another = DataTypeCounts()
 
     with pytest.raises(BadState, match=f"they hold a state of kind '{another.KIND}'; '{kind.KIND}' is expected here"):
         kind.from_bytes(another.to_bytes())

@@ -112,7 +112,8 @@ def test_the_spread_is_that_of_the_standard_library(shift, tolerance):
 
 @given(st.lists(st.floats(-1e6, 1e6), max_size=50), st.lists(st.floats(-1e6, 1e6), max_size=50))
 def test_a_sum_has_the_moments_of_all_values(left, right):
-    together, added = moments_of(left + right), moments_of(left) + moments_of(right)
+    together = moments_of(left + right)
+    added = moments_of(left) + moments_of(right)
 
     assert (added.count, repr(added.minimum), repr(added.maximum)) == (
         together.count,

@@ -62,7 +62,8 @@ def test_regressions_do_not_depend_on_the_sizes_of_the_batches():
 def test_a_sum_has_residuals_if_all_of_its_parts_have_them():
     builder = OutcomeBuilder(REGRESSION)
     builder.update(np.array([3.0, -1e308]), np.array([1.0, 1e308]))
-    state, none = builder.state(), Outcomes.zero(REGRESSION)
+    state = builder.state()
+    none = Outcomes.zero(REGRESSION)
     older = replace(state, residuals=KllSketch())
 
     assert (state + state).residuals.step_cdf()[0].tolist() == [-np.finfo(float).max, 2.0]

@@ -131,7 +131,8 @@ def test_features_of_other_names_or_types_do_not_add():
 
 
 def test_a_sum_has_the_kinds_that_both_sides_have_and_names_those_that_one_of_them_lacks():
-    more, less = feature(moments=ONE, kll=KllSketch(), distinct=DistinctRegisters()), feature(kll=KllSketch())
+    more = feature(moments=ONE, kll=KllSketch(), distinct=DistinctRegisters())
+    less = feature(kll=KllSketch())
 
     for total in (more + less, less + more):
         assert set(total.states) == {"data_types", "kll"}
@@ -187,7 +188,8 @@ def test_damaged_bytes_are_not_taken_for_those_of_a_later_release():
 
 
 def test_a_feature_of_version_1_had_six_places_for_its_states():
-    counts, sketch = DataTypeCounts(integral=3, missing=1), KllSketch()
+    counts = DataTypeCounts(integral=3, missing=1)
+    sketch = KllSketch()
     payload = joined([counts.to_bytes(), b"", sketch.to_bytes(), b"", b"", b""])
 
     found = FeatureProfile.from_bytes(pack("feature", 1, {"name": "age", "column_type": "text"}, payload))

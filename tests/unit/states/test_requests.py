@@ -10,7 +10,8 @@ from spark_model_monitor.statistics.states import Requests, RequestsBuilder
 
 def requests_of(statuses, latencies, percentages=None) -> Requests:
     builder = RequestsBuilder()
-    percentages = [100.0] * len(statuses) if percentages is None else percentages
+    if percentages is None:
+        percentages = [100.0] * len(statuses)
     builder.update(
         pa.array(statuses, pa.int64()), pa.array(latencies, pa.float64()), pa.array(percentages, pa.float64())
     )

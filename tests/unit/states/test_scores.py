@@ -28,7 +28,8 @@ def test_few_scores_are_counted_as_they_are():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=40), st.integers(0, 40), st.integers(1, 40))
 def test_parts_add_up_to_the_whole_below_and_above_the_limit(rows, cut, limit):
-    scores, positive = np.array([row[0] for row in rows], dtype=float), np.array([row[1] for row in rows], dtype=bool)
+    scores = np.array([row[0] for row in rows], dtype=float)
+    positive = np.array([row[1] for row in rows], dtype=bool)
 
     def part(which: slice) -> ScoreCounts:
         return ScoreCounts.of(scores[which], positive[which], limit)

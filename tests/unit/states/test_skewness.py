@@ -25,7 +25,10 @@ def test_skewness_of_known_values(values, skewness):
 
 @pytest.mark.parametrize("values", [[], [7.0], [7.0, 7.0]], ids=["no values", "one value", "equal values"])
 def test_skewness_of_values_that_do_not_differ_is_undefined(values):
-    state = Skewness.of(np.array(values)) if values else Skewness()
+    if values:
+        state = Skewness.of(np.array(values))
+    else:
+        state = Skewness()
 
     assert np.isnan(state.numbers()["skewness"])
 
@@ -33,7 +36,8 @@ def test_skewness_of_values_that_do_not_differ_is_undefined(values):
 @pytest.mark.parametrize("first", [1, 10, 999])
 def test_skewness_of_a_sum_is_that_of_scipy(first):
     values = np.random.default_rng(7).gamma(2.0, size=1000) + 1e3  # far from 0, where powers of the values would cancel
-    left, right = Skewness.of(values[:first]), Skewness.of(values[first:])
+    left = Skewness.of(values[:first])
+    right = Skewness.of(values[first:])
 
     for total in (left + right, right + left):
         assert total.numbers()["skewness"] == pytest.approx(skew(values), rel=1e-9)

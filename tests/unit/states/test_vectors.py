@@ -48,7 +48,8 @@ def test_many_long_vectors_do_not_overflow():
 
 def test_moments_are_those_of_numpy_in_components_and_directions():
     vectors = np.random.default_rng(5).normal(size=(5_000, 40))
-    found, along = moments_of(vectors), vectors @ directions(40)
+    found = moments_of(vectors)
+    along = vectors @ directions(40)
     quantities = np.concatenate([vectors, np.abs(vectors), np.abs(along), along], axis=1)
 
     mean, variance = found.mean_and_variance()
@@ -68,7 +69,8 @@ def test_moments_do_not_depend_on_how_vectors_are_cut_into_calls():
 
 def test_the_moments_of_two_parts_add_up_to_rounding():
     vectors = np.random.default_rng(5).normal(size=(1_000, 40))
-    both, whole = moments_of(vectors[:301]) + moments_of(vectors[301:]), moments_of(vectors)
+    both = moments_of(vectors[:301]) + moments_of(vectors[301:])
+    whole = moments_of(vectors)
 
     assert both.moments == pytest.approx(whole.moments)
     assert both.together == pytest.approx(whole.together)

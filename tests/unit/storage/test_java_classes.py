@@ -28,7 +28,8 @@ class Gateway:
 
 
 def test_a_class_is_asked_for_once_in_each_jvm():
-    one, other = Gateway(Vector=SimpleNamespace()), Gateway(Vector=SimpleNamespace())
+    one = Gateway(Vector=SimpleNamespace())
+    other = Gateway(Vector=SimpleNamespace())
 
     found = [java_class(gateway, "java.util.Vector") for gateway in (one, one, other)]
 

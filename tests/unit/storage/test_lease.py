@@ -93,7 +93,8 @@ def test_a_lease_is_a_file_while_it_is_held_and_nothing_afterwards(lease, out):
 
 
 def test_who_waits_too_long_is_told_who_holds_it_and_leaves_no_file(lease, out, clock):
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     with pytest.raises(OutputHeld) as told:
         second.take(timedelta(seconds=30))
@@ -130,7 +131,8 @@ def test_who_waits_gets_on_when_the_other_lets_go(lease, out, caplog):
 
 @pytest.mark.parametrize(("seconds", "is_alive"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS + 1, False)])
 def test_a_lease_that_is_not_renewed_lives_two_minutes_by_the_stores_times(lease, out, seconds, is_alive, caplog):
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     rewritten(out, first, host="elsewhere", machine="another")
     aged(out, first, seconds)
@@ -144,7 +146,8 @@ def test_a_lease_that_is_not_renewed_lives_two_minutes_by_the_stores_times(lease
 
 
 def test_a_lease_that_is_renewed_lives_on(lease, out, clock):
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     aged(out, first, LIFE_SECONDS - 1)
     clock.rest(SAFE_SECONDS - 1)
@@ -157,7 +160,8 @@ def test_a_lease_that_is_renewed_lives_on(lease, out, clock):
 
 
 def test_the_lease_of_a_process_of_this_machine_that_has_ended_is_taken_at_once(lease, out):
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     rewritten(out, first, process=ended_process())
     second.take(NOT_AT_ALL)
@@ -182,7 +186,8 @@ def test_a_process_whose_parent_has_not_asked_how_it_ended_has_ended(lease, out)
 )
 def test_a_process_that_nobody_can_ask_for_is_alive(lease, out, members):
     """Of another machine, or of another container of this one; process 0 and -1 would be whole groups of processes."""
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     rewritten(out, first, **{"process": ended_process(), **members})
 
@@ -217,7 +222,8 @@ def test_who_sleeps_through_his_lease_goes_on_if_nobody_came_for_it(lease, out, 
 
 def test_who_sleeps_through_his_lease_publishes_nothing_once_somebody_came(lease, out, clock):
     """Somebody who takes over is there before the file of this one is gone."""
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     clock.rest(SAFE_SECONDS + 1)
     Path(out, f"{PREFIX}{second.run}").write_bytes(second.holder.to_json())
@@ -243,7 +249,8 @@ def test_who_only_looks_whether_a_lease_is_held_takes_nothing_over(lease, out, c
 
 def test_who_wakes_up_after_others_took_over_publishes_nothing_whatever_his_clock_says(lease, out, clock):
     """As on a machine that was suspended."""
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     first.require_held()
     rewritten(out, first, machine="another")
@@ -346,7 +353,8 @@ def test_an_interrupted_wait_leaves_no_file(lease, out, interruption):
     def interrupted(seconds):
         raise interruption
 
-    waiting, first = lease(rest=interrupted), lease()
+    waiting = lease(rest=interrupted)
+    first = lease()
     first.take()
     try:
         with pytest.raises(interruption):
@@ -450,7 +458,8 @@ def draft_of(name):
 
 
 def test_who_takes_over_removes_what_the_dead_run_was_writing_and_nothing_of_others(lease, out, tmp_path):
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     rewritten(out, first, process=ended_process())
     top = tmp_path / "out"
@@ -471,7 +480,8 @@ def test_who_takes_over_removes_what_the_dead_run_was_writing_and_nothing_of_oth
 
 
 def test_a_lease_that_could_not_be_removed_is_not_waited_for_by_its_own_process(lease, out):
-    first, second = lease(), lease()
+    first = lease()
+    second = lease()
     first.take()
     file = f"{out}/{PREFIX}{first.run}"
     os.rename(out, f"{out}-away")  # where nobody finds it

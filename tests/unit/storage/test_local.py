@@ -52,7 +52,9 @@ def test_a_path_with_another_scheme_is_not_local(path):
 
 def test_a_file_is_on_the_disk_before_it_is_in_place(tmp_path, monkeypatch):
     """After a loss of power a reader finds the file of before, or all of this one."""
-    target, sync, steps = tmp_path / "a.json", os.fsync, []
+    target = tmp_path / "a.json"
+    sync = os.fsync
+    steps = []
 
     def synced(descriptor):
         steps.append((target.exists(), os.fstat(descriptor).st_size))
@@ -285,7 +287,9 @@ class OneFolder:
     """As much of a Hadoop file system as a write needs."""
 
     def __init__(self, scheme, stream):
-        self.scheme, self.stream, self.deleted = scheme, stream, []
+        self.scheme = scheme
+        self.stream = stream
+        self.deleted = []
 
     def getUri(self):  # noqa: N802
         return SimpleNamespace(getScheme=lambda: self.scheme)

@@ -22,7 +22,9 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
 )
 
 JUNE = datetime(2026, 6, 22)
-LAST_HOUR, FIRST_HOUR = datetime(2026, 6, 20), datetime(2026, 6, 20, 1)  # of a day, when they ended
+# of a day, when they ended
+LAST_HOUR = datetime(2026, 6, 20)
+FIRST_HOUR = datetime(2026, 6, 20, 1)
 HOURS = range(60, 21 * DAY, 60)  # of hourly windows that are all there
 
 
@@ -30,7 +32,10 @@ def told(scores, *, alarmed=None, without=()):
     """Hourly windows up to now, the last one last; hours as of a Monday's midnight. without: hours that are missing."""
     scores = np.asarray(scores, dtype=float)
     kept = np.array([hour not in without for hour in range(len(scores))])
-    alarmed = np.abs(scores) > 4.5 if alarmed is None else np.asarray(alarmed)
+    if alarmed is None:
+        alarmed = np.abs(scores) > 4.5
+    else:
+        alarmed = np.asarray(alarmed)
     back = 60 * (len(scores) - np.arange(len(scores)))
     others = np.random.default_rng(len(scores)).standard_normal((2, len(scores)))
     return PastHours(back[kept], alarmed[kept], np.column_stack((scores, *others))[kept])
@@ -149,7 +154,8 @@ def test_other_days_have_one_hour():
 
 
 def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that():
-    day, earlier = told(sine(240)), told(noise(240))
+    day = told(sine(240))
+    earlier = told(noise(240))
     like, _, found = compare_with_hour({CLOCK_DAY: day, CLOCK_LATER: earlier}, JUNE)
     assert (like, found.alarmed.any()) == (CLOCK_LATER, False)
     like, _, found = compare_with_hour({CLOCK_DAY: earlier, CLOCK_LATER: day}, JUNE)
@@ -160,9 +166,12 @@ def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that()
 
 
 def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_window():
-    near, further, once = told(noise(240)), told(sine(240, size=3)), noise(240)
+    near = told(noise(240))
+    further = told(sine(240, size=3))
+    once = noise(240)
     once[-5] = 30.0  # one window, whatever it was, says nothing alone
-    day, earlier = {CLOCK_DAY, CLOCK_WEEK}, {CLOCK_EARLIER, CLOCK_WEEK + BACK}
+    day = {CLOCK_DAY, CLOCK_WEEK}
+    earlier = {CLOCK_EARLIER, CLOCK_WEEK + BACK}
     a_day_later = datetime(2026, 10, 26, 15)  # than clocks were put back in Europe
 
     def unlike(of_day, of_earlier, ended=a_day_later):
@@ -200,7 +209,8 @@ def test_where_the_hour_of_a_week_ago_is_missing_those_beside_it_stand_for_it():
     weekend = noise(len(hours)) + 20 * (hours // 24 % 7 > 4)
     windows = told(weekend, without={24 * 5})
     assert windows.season(FIRST_HOUR).weekly
-    there, nine = set(HOURS) - {7 * DAY}, datetime(2026, 6, 20, 9)
+    there = set(HOURS) - {7 * DAY}
+    nine = datetime(2026, 6, 20, 9)
     assert like_this_hour(windows, nine, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
     assert like_this_hour(windows, nine, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
     all_of_a_week_ago = there - {7 * DAY - 60, 7 * DAY + 60, 14 * DAY}

@@ -174,7 +174,8 @@ def test_what_one_tail_has_more_of_is_a_cell_of_its_own():
 
 def test_a_window_that_is_known_to_the_row_lacks_none_of_its_rows_because_of_the_baselines_sketch():
     random = np.random.default_rng(4)
-    baseline, window = random.normal(size=20_000), random.normal(size=200)
+    baseline = random.normal(size=20_000)
+    window = random.normal(size=200)
     window[:9] = stats.norm.isf(random.random(9) * 0.01)
     for_certain = of_numbers(NumericDistribution((np.sort(baseline),)), numbers(window))[-1].p
     found = of_numbers(numbers(baseline), numbers(window))[-1].p
@@ -184,7 +185,8 @@ def test_a_window_that_is_known_to_the_row_lacks_none_of_its_rows_because_of_the
 
 @pytest.mark.parametrize(("rows", "limit"), [(1_000, 1e-3), (1_000, 1e-9), (20_000, 1e-6)])
 def test_the_chance_of_a_cell_as_rare_as_the_rarest_one_is_that_of_the_counts_it_can_have(rows, limit):
-    totals, of = np.array([3.0, 20.0, 200.0, 1_010.0]), 21_000
+    totals = np.array([3.0, 20.0, 200.0, 1_010.0])
+    of = 21_000
     tails = [stats.hypergeom.sf(np.arange(-1, min(total, rows)), of, total, rows) for total in totals.astype(int)]
     possible = [tail[tail <= limit].max(initial=0.0) for tail in tails]  # by all counts there are
 
@@ -196,7 +198,8 @@ def test_the_chance_of_a_cell_as_rare_as_the_rarest_one_is_that_of_the_counts_it
     ("before", "after"), [((5, 30, 128), (9, 12, 30)), ((4, 234, 39), (9, 48, 12)), ((13, 88, 130), (24, 39, 58))]
 )
 def test_the_count_that_is_there_is_one_that_is_as_rare_whatever_its_last_digit(before, after):
-    n, m = sum(before), sum(after)
+    n = sum(before)
+    m = sum(after)
     totals = [*map(sum, zip(before, after, strict=True))]
 
     def tails(total, rows):  # in whole numbers
@@ -231,7 +234,10 @@ def test_cells_of_few_rows_cost_no_more_terms_than_they_have(monkeypatch):
 @pytest.mark.parametrize("z", [0.5, 3.0, 4.5])
 def test_the_tail_of_a_skewed_mean_is_that_of_a_gamma_distribution(skewness, z):
     shape = 4 / skewness**2
-    gamma = stats.norm.sf(z) if skewness < 1e-6 else stats.gamma.sf(shape + z * math.sqrt(shape), shape)
+    if skewness < 1e-6:
+        gamma = stats.norm.sf(z)
+    else:
+        gamma = stats.gamma.sf(shape + z * math.sqrt(shape), shape)
     assert components._gamma_tail(z, skewness) == pytest.approx(gamma, rel=0.06)
 
 

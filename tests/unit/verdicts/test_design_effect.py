@@ -91,7 +91,10 @@ def test_small_windows_of_independent_rows_are_taken_for_grouped_in_less_than_on
 @pytest.mark.parametrize("rows", [200, 1_000])
 def test_windows_of_groups_are_taken_for_grouped(rows):
     random = np.random.default_rng(rows + 14)
-    sizes = np.array([rows]) if rows <= 512 else np.array([512, rows - 512])
+    if rows <= 512:
+        sizes = np.array([rows])
+    else:
+        sizes = np.array([512, rows - 512])
     for _ in range(10):
         effects = column_design_effects([*columns_of(random, rows, 0.6)], sizes)
         counts = rows_counting_as_one(effects, rows, estimates_of_groups(effects))

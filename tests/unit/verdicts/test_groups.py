@@ -17,7 +17,8 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
 def design_effect(values, blocks, alone=()):
     """Of rows in blocks, and of some that are in none."""
     apart = np.array([*values, *alone]) - np.mean([*values, *alone])
-    inside, outside = apart[: len(values)], apart[len(values) :]
+    inside = apart[: len(values)]
+    outside = apart[len(values) :]
     rows = np.bincount(blocks, minlength=64).astype(float)
     sums = np.bincount(blocks, inside, minlength=64)
     [found] = design_effect_in_blocks(
@@ -42,7 +43,8 @@ def test_rows_by_themselves_count_as_rows():
 
 def test_rows_of_no_group_are_themselves():
     random = np.random.default_rng(3)
-    values, alone = random.standard_normal(32), random.standard_normal(10_000)
+    values = random.standard_normal(32)
+    alone = random.standard_normal(10_000)
     assert design_effect(np.repeat(values, 2), np.repeat(np.arange(32), 2), alone) == pytest.approx(1.0, abs=0.05)
 
 

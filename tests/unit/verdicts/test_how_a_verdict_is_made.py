@@ -87,7 +87,8 @@ def tail_of_skewed(z, skewness):
 
 def compare_means(before, now, score, per_score):
     """Statistic, p and effect of a difference of mean scores of ranks."""
-    n, m = len(before), len(now)
+    n = len(before)
+    m = len(now)
     ranks = 2 * (stats.rankdata(np.concatenate((before, now))) - 0.5) / (n + m) - 1
     scores = score(ranks)
     difference = scores[n:].mean() - scores[:n].mean()
@@ -165,7 +166,8 @@ def numbers_by_hand():
     """The same by the page's formulas, without any of our code."""
     before = BEFORE["minutes"].to_numpy()
     now = NOW["minutes"].to_numpy()
-    n, m = len(before), len(now)
+    n = len(before)
+    m = len(now)
     error = math.sqrt(1 / n + 1 / m)
     level = 1 / 720 * 4 / 6
     # The tests

@@ -62,7 +62,9 @@ def test_the_interval_ends_where_distances_do_and_counts_the_sketches_error():
 
 
 def test_a_change_of_the_printed_size_is_found_and_half_of_it_hardly_ever():
-    random, windows, rows = np.random.default_rng(5), 60, 400
+    random = np.random.default_rng(5)
+    windows = 60
+    rows = 400
     shift = smallest_shift(Samples(2_000, rows), BUDGET, 50)
 
     def found(by):

@@ -74,5 +74,8 @@ def test_the_page_has_the_boundary_of_its_own_plan():
 
     assert len(rows) == 5
     for many, errors in rows:
-        at = 10_001 if many == "more" else int(many.replace(",", ""))
+        if many == "more":
+            at = 10_001
+        else:
+            at = int(many.replace(",", ""))
         assert f"{boundary(at, 10_000):.2f}" == errors

@@ -17,7 +17,8 @@ from spark_model_monitor.statistics.verdicts.components import (
 @pytest.mark.parametrize(("size", "of"), [(1, 5), (40, 100), (99, 100), (700, 2_000), (1_000, 1_001_000)])
 def test_tails_are_scipys(size, of):
     totals = np.unique(np.linspace(0, of, 23).astype(int))
-    least, most = np.maximum(0, size - (of - totals)), np.minimum(totals, size)
+    least = np.maximum(0, size - (of - totals))
+    most = np.minimum(totals, size)
     counts = (least + most + 1) // 2
 
     cells = np.full(len(totals), float(size)), np.full(len(totals), float(of)), np.zeros(len(totals), int)
@@ -56,7 +57,9 @@ def test_a_window_too_small_has_no_limit():
 @pytest.mark.parametrize("share", [0.001, 0.05, 0.3])
 @pytest.mark.parametrize(("n", "m"), [(1_000, 1_000), (20_000, 200)])
 def test_healthy_shares_keep_their_limit(share, n, m):
-    random, level, windows = np.random.default_rng(1), 0.02, 20_000
+    random = np.random.default_rng(1)
+    level = 0.02
+    windows = 20_000
     limits = {}
     beyond = 0
     for before, after in zip(

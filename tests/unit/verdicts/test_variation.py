@@ -156,7 +156,8 @@ def test_where_windows_vary_all_cells_are_rivals_of_the_rarest_as_counts_are_no_
         "cells": np.full(16, 2.0),
         "effective": np.full(16, 100.0),
     }  # 900 times the variance
-    now, p = {"cell": 60.0, "effective": 100.0, "cells": 2.0}, 1e-300
+    now = {"cell": 60.0, "effective": 100.0, "cells": 2.0}
+    p = 1e-300
     few = adjust_for_between_window_variance(Component("cell", 3 * p, 0.1, 10.0, comparisons=3.0), now, known).p
     assert few == pytest.approx(
         adjust_for_between_window_variance(Component("cell", 10 * p, 0.1, 10.0), now, known).p, rel=0.01
@@ -239,7 +240,8 @@ def test_windows_of_which_few_cells_vary_are_no_rarer_than_they_are(moving, grou
             },
         }
 
-    past, later = windows(60), windows(300)
+    past = windows(60)
+    later = windows(300)
     found = {"chi2": [], "cell": []}
     for place in range(300):
         now = {name: float(each[place]) for name, each in later.items()} | {"rows": 1000.0}
@@ -261,7 +263,8 @@ def past_missing(missing, rows=512.0):
 
 
 def p_of_missing(past, missing, rows=1_000):
-    before, total = int(past["nulls"].sum()), int(past["of"].sum())
+    before = int(past["nulls"].sum())
+    total = int(past["of"].sum())
     counts = np.array([float(missing)]), np.array([float(rows)])
     raw = raw_of_missing(*counts, before + missing, total + rows)
     now = {name: float(value[0]) for name, value in raw.items()}
@@ -289,7 +292,8 @@ def test_as_many_missing_values_as_in_the_only_outage_are_no_alarm():
 @pytest.mark.parametrize(("wobble", "share"), [(0.2, 0.02), (0.3, 0.025), (0.3, 0.03), (0.6, 0.045), (1.0, 0.06)])
 def test_more_missing_values_are_as_rare_as_their_law_says_if_shares_are_lognormal(wobble, share):
     """The law: Poisson counts of 2,000 rows whose mean, 1 % on average, is lognormal. 64 windows of each history."""
-    rows, mean = 2_000, 0.01
+    rows = 2_000
+    mean = 0.01
     logs = np.linspace(-9, 9, 4_001)
     means = rows * mean * np.exp(wobble * logs - wobble**2 / 2)
     exact = float(stats.norm.pdf(logs) @ stats.poisson.sf(share * rows - 1, means)) * (logs[1] - logs[0])
@@ -516,7 +520,8 @@ def between_share(values, sizes):
 
 def test_sorted_rows_differ_between_parts_and_sessions_do_not():
     random = np.random.default_rng(3)
-    ordered, grouped = np.sort(random.random(16_384)), sessions(random, 16_384)
+    ordered = np.sort(random.random(16_384))
+    grouped = sessions(random, 16_384)
 
     sizes = np.full(32, 512)
 
@@ -535,7 +540,8 @@ def test_the_variance_between_parts_is_that_of_their_means_less_that_of_their_ha
 
 def test_columns_together_say_what_each_says_alone():
     """Of numbers that are many, few, one or infinite, and of texts: to the last bit, whatever other columns there are."""
-    random, sizes = np.random.default_rng(11), np.array([[40, 41, 3, 99], [50, 2, 70, 61], [60, 60, 60, 60]])
+    random = np.random.default_rng(11)
+    sizes = np.array([[40, 41, 3, 99], [50, 2, 70, 61], [60, 60, 60, 60]])
     for are_numbers in (True, False):
         found = [
             random.normal(size=count).round(each) for each, count in zip((9, 1, 0), sizes.sum(axis=1), strict=True)

@@ -152,9 +152,11 @@ def arrivals(random, days, per_hour, kind):
     """Rows of each hour and the minutes from the last one to its end. sessions: up to 39 rows within nine minutes of each other.
     closing: few rows at night and on Sundays, none in the half hour after 18:30, nor after 14:24 on Saturdays.
     """
-    counts, gaps = [], []
+    counts = []
+    gaps = []
     for hour in range(days * 24):
-        of_day, of_week = hour % 24, hour // 24 % 7
+        of_day = hour % 24
+        of_week = hour // 24 % 7
         rate = per_hour * (0.05 + np.sin(np.pi * of_day / 24) ** 2) * (0.5 if of_week >= 5 else 1.0)
         times = random.uniform(0, 1, random.poisson(rate))
         if kind == "sessions":
@@ -164,8 +166,12 @@ def arrivals(random, days, per_hour, kind):
         elif kind == "closing":
             saturday = of_week == 5 and of_day == 14
             is_shut = of_day < 7 or of_day > 18 or (of_week == 5 and of_day > 14) or of_week == 6
-            times = random.uniform(0, 1, random.poisson(2)) if is_shut else times * (0.4 if saturday else 1.0)
-            times = times * 0.5 if of_day == 18 and not is_shut else times
+            if is_shut:
+                times = random.uniform(0, 1, random.poisson(2))
+            else:
+                times = times * (0.4 if saturday else 1.0)
+            if of_day == 18 and not is_shut:
+                times = times * 0.5
         times = times[(times >= 0) & (times < 1)]
         counts.append(float(len(times)))
         gaps.append(60 * (1 - times.max()) if len(times) else np.nan)
@@ -198,7 +204,8 @@ def test_a_last_third_without_a_row_is_found_after_three_weeks():
 
 def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
     """Of the logarithms of 8 gaps, mean 0 and standard deviation s, and 0.006 minutes more; of rows (1 + x / sum) ** -8."""
-    gaps, rows = np.exp([-0.2, 0.2] * 4) - 0.006, np.full(8, 100.0)
+    gaps = np.exp([-0.2, 0.2] * 4) - 0.006
+    rows = np.full(8, 100.0)
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
     lomax = (1 + 30 * 100 / ((gaps * 100).sum() + 0.006)) ** -8
     usual = ExpectedFreshness(rows, gaps, 60)

@@ -101,7 +101,7 @@ def challenge(given: argparse.Namespace) -> int:
     """Report whether a challenger is better than the champion: promote, keep, or cannot tell, with the number of rows needed. You
     may look as often as you like.
     """
-    from spark_model_monitor.running.runs.challenge import Trial, challenge, in_words
+    from spark_model_monitor.running.runs.challenge import Trial, challenge, describe_challenge
     from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
     problem_type = ProblemType(given.problem_type)
@@ -127,5 +127,7 @@ def challenge(given: argparse.Namespace) -> int:
     found = challenge(given.champion, given.challenger, trial, ground_truth=given.ground_truth)
     if given.output_path is not None:
         found.write(given.output_path)
-    sys.stdout.write(found.document.to_json() + "\n" if given.json else in_words(found.document))
-    return STATUSES[found.verdict] if given.gate else 0
+    sys.stdout.write(found.document.to_json() + "\n" if given.json else describe_challenge(found.document))
+    if given.gate:
+        return STATUSES[found.verdict]
+    return 0

@@ -68,7 +68,9 @@ def explain(given: argparse.Namespace) -> int:
 
     with opened([given.run_path, given.baseline or ""]):
         explanation = explain(given.feature, given.run_path, given.baseline)
-    plain = json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n" if given.json else None
+    plain = None
+    if given.json:
+        plain = json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n"
     sys.stdout.write(plain or as_text(explanation))
     return 0
 

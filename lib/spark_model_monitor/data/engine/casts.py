@@ -39,12 +39,17 @@ def text_of(cells: pa.Array) -> pa.StringArray:
 
 def number_of(cells: pa.Array) -> pa.Array:
     """Numbers unchanged, decimals as doubles, correctly rounded as in Java."""
-    return pc.cast(pc.cast(cells, pa.string()), pa.float64()) if pa.types.is_decimal(cells.type) else cells
+    if pa.types.is_decimal(cells.type):
+        return pc.cast(pc.cast(cells, pa.string()), pa.float64())
+    return cells
 
 
 def numbers_of(cells: pa.Array) -> NDArray[np.float64]:
     """Numbers as doubles, NaN if missing; integers above 2^53 are rounded to the nearest double."""
-    doubles = cells if cells.type == pa.float64() else cells.cast(pa.float64(), safe=False)
+    if cells.type == pa.float64():
+        doubles = cells
+    else:
+        doubles = cells.cast(pa.float64(), safe=False)
     return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
 
 
@@ -62,14 +67,18 @@ def _parsed(text: str) -> float | None:
     if stripped[-1:] in tuple("dDfF") and stripped[-2:-1] in tuple("0123456789."):
         stripped = stripped[:-1]
     try:
-        return None if "_" in stripped or not stripped.isascii() else float(stripped)
+        if "_" in stripped or not stripped.isascii():
+            return None
+        return float(stripped)
     except ValueError:
         return None
 
 
 def without_nan(cells: pa.Array) -> pa.Array:
     """Numbers with NaN replaced by null."""
-    return pc.if_else(pc.is_nan(cells), None, cells) if pa.types.is_floating(cells.type) else cells
+    if pa.types.is_floating(cells.type):
+        return pc.if_else(pc.is_nan(cells), None, cells)
+    return cells
 
 
 def _with_sign(texts: pa.StringArray) -> pa.StringArray:
@@ -80,9 +89,15 @@ def _with_sign(texts: pa.StringArray) -> pa.StringArray:
 def _of_float(value: np.floating[Any]) -> str:
     """A float's text. value: of 32 or 64 bits, whose digits differ."""
     if not np.isfinite(value):
-        return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        if np.isnan(value):
+            return "NaN"
+        if value > 0:
+            return "Infinity"
+        return "-Infinity"
     is_plain = value == 0 or PLAIN_FROM <= abs(float(value)) < PLAIN_BELOW
-    return str(value) if is_plain else scientific(str(value))
+    if is_plain:
+        return str(value)
+    return scientific(str(value))
 
 
 SAME = {
@@ -146,7 +161,9 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
         return second
     if types.is_list(first) and types.is_list(second):
         values = common_type(first.value_type, second.value_type)
-        return None if values is None else pa.list_(values)
+        if values is None:
+            return None
+        return pa.list_(values)
     if not is_number(first) or not is_number(second):
         return None
     if types.is_floating(first) or types.is_floating(second):
@@ -165,7 +182,9 @@ def _common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | No
     decimals = [data_type if pa.types.is_decimal(data_type) else DECIMAL_OF_INTEGERS for data_type in (first, second)]
     scale = max(decimal.scale for decimal in decimals)
     digits = scale + max(decimal.precision - decimal.scale for decimal in decimals)
-    return pa.decimal128(digits, scale) if digits <= MOST_DIGITS else None
+    if digits <= MOST_DIGITS:
+        return pa.decimal128(digits, scale)
+    return None
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -177,4 +196,6 @@ def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _typed(column: pa.Array, data_type: pa.DataType) -> pa.Array:
     if pa.types.is_null(data_type):
         return pa.nulls(len(column))
-    return column if column.type == data_type else pc.cast(column, data_type, safe=False)
+    if column.type == data_type:
+        return column
+    return pc.cast(column, data_type, safe=False)

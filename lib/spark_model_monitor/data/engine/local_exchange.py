@@ -80,7 +80,8 @@ def _scattered(
 ) -> Iterator[tuple[int, Place | pa.RecordBatch]]:
     """Keep a partition's rows while there is room, write the others to a file; yield their places by new partition."""
     with ExitStack() as stack:
-        file, left = None, 0
+        file = None
+        left = 0
         for number, rows in _cut(part(), by, count):
             room.size_bytes -= rows.nbytes
             if room.size_bytes > 0:
@@ -103,7 +104,8 @@ def _cut(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tup
         bounds = _bounds_of_runs(numbers)
         if len(bounds) > count + 1 + len(numbers) // ROWS_OF_A_RUN:
             places = np.argsort(numbers, kind="stable")
-            rows, numbers = rows.take(pa.array(places)), numbers[places]
+            rows = rows.take(pa.array(places))
+            numbers = numbers[places]
             bounds = _bounds_of_runs(numbers)
         for start, end in pairwise(bounds):
             yield from ((int(numbers[start]), some) for some in rows.slice(start, end - start).to_batches())

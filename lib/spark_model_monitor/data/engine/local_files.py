@@ -28,7 +28,8 @@ from spark_model_monitor.storage.files import Storage, in_folders, opened_withou
 
 READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()
-FEED, RETURN = 10, 13
+FEED = 10
+RETURN = 13
 
 
 WHOLE = {".gz": gzip.open, ".bz2": bz2.open, ".zst": lambda source, _: pa.input_stream(source, compression="zstd")}
@@ -59,7 +60,9 @@ class Piece:
 
 def input_name(path: str) -> str:
     """The file's name in Spark's `input_file_name`."""
-    return f"file://{uri_of(path).removeprefix('file:')}" if is_local(path) else uri_of(path)
+    if is_local(path):
+        return f"file://{uri_of(path).removeprefix('file:')}"
+    return uri_of(path)
 
 
 def listed(places: Sequence[str]) -> tuple[File, ...]:
@@ -131,7 +134,10 @@ def lines_of_piece(
     max_bytes: longer lines are skipped. A line belongs to the piece in which it begins; a line that begins directly
     after a piece belongs to that piece.
     """
-    texts = _whole(piece) if whole else _texts(piece, max_bytes)
+    if whole:
+        texts = _whole(piece)
+    else:
+        texts = _texts(piece, max_bytes)
     for lines in texts:
         if not with_blank:
             lines = _not_blank(lines)
@@ -174,7 +180,9 @@ def _opened(path: str) -> IO[bytes]:
     for suffix, opened in WHOLE.items():
         if path.endswith(suffix):
             return opened(source, "rb")  # type: ignore[operator,no-any-return]
-    return source.open("rb") if isinstance(source, Path) else source
+    if isinstance(source, Path):
+        return source.open("rb")
+    return source
 
 
 def _whole(piece: Piece) -> Iterator[pa.Array]:
@@ -189,35 +197,47 @@ def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
         if piece.start:
             file.seek(piece.start)
         place = piece.start  # offset of the first byte that is held
-        last = None if compressed else piece.start + piece.size_bytes  # the last offset at which a line of it may begin
+        # the last offset at which a line of it may begin
+        last = None
+        if not compressed:
+            last = piece.start + piece.size_bytes
         held = b""
-        skips_first, first = piece.start > 0, piece.start == 0
+        skips_first = piece.start > 0
+        first = piece.start == 0
         while True:
             as_much = min(len(held), max_bytes or len(held))  # for a long line, as much as is held
             read = file.read(max(READ_BYTES, as_much))
             held += read
             if first and held.startswith(BYTE_ORDER_MARK):
                 # its bytes are not part of the first line, but count for offsets
-                held, place = held[len(BYTE_ORDER_MARK) :], len(BYTE_ORDER_MARK)
+                held = held[len(BYTE_ORDER_MARK) :]
+                place = len(BYTE_ORDER_MARK)
             ended = not read
             # a carriage return at the end may be half of a line end
-            end = len(held) if ended else max(held.rfind(b"\n"), held.rfind(b"\r", 0, len(held) - 1)) + 1
+            if ended:
+                end = len(held)
+            else:
+                end = max(held.rfind(b"\n"), held.rfind(b"\r", 0, len(held) - 1)) + 1
             if end:
                 lines, starts = _split(held[:end])
                 starts = starts + place
                 if first:
                     starts[0], first = 0, False
                 if skips_first and len(lines):
-                    lines, starts, skips_first = lines.slice(1), starts[1:], False
+                    lines = lines.slice(1)
+                    starts = starts[1:]
+                    skips_first = False
                 if last is not None:
                     lines = lines.slice(0, int(np.searchsorted(starts, last, side="right")))
                     ended = ended or len(lines) < len(starts)
                 if len(lines):
                     yield lines
-                held, place = held[end:], place + end
+                held = held[end:]
+                place = place + end
             elif max_bytes is not None and held and (skips_first or len(held) > max_bytes + 1):
                 held, place = held[-1:], place + len(held) - 1  # may be half of a line end
-                skips_first, first = True, False
+                skips_first = True
+                first = False
                 ended = ended or (last is not None and place > last)
             if ended:
                 return

@@ -125,7 +125,10 @@ def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows
     with _damage_told(piece):
         file = _parquet(piece.path)
         groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
-        known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
+        if _id_of(table.schema.field(0)):
+            known = {_id_of(each): each.name for each in file.schema_arrow}
+        else:
+            known = {}
         named = {each.name: each.name for each in file.schema_arrow}
         asked = [None if pa.types.is_null(to) else each for each, to in zip(table.schema, schema.types, strict=True)]
         wanted = [each and (known.get(_id_of(each)) if known else named.get(each.name)) for each in asked]
@@ -179,7 +182,8 @@ def _batches_of_piece(piece: Piece, reader: str, schema: pa.Schema, rows: int) -
     wanted = [name for name, data_type in zip(names, schema.types, strict=True) if not pa.types.is_null(data_type)]
     for batch in file.iter_batches(rows, row_groups=groups, columns=wanted or None) if groups else ():
         if batch.num_columns < len(names):
-            read, nothing = {*batch.schema.names}, pa.nulls(batch.num_rows)
+            read = {*batch.schema.names}
+            nothing = pa.nulls(batch.num_rows)
             columns = [batch.column(name) if name in read else nothing for name in names]
             batch = pa.RecordBatch.from_arrays(columns, names=names)
         yield batch

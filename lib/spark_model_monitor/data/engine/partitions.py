@@ -58,8 +58,10 @@ def packed(pieces: Iterable[SomePiece], largest: int) -> list[list[SomePiece]]:
     return found
 
 
-MIN_PARTITION_BYTES, USUAL_PARTITION_BYTES = 32 * 1024 * 1024, 128 * 1024 * 1024
-FEWEST_PARTITIONS, MAX_PARTITIONS = 8, 2000
+MIN_PARTITION_BYTES = 32 * 1024 * 1024
+USUAL_PARTITION_BYTES = 128 * 1024 * 1024
+FEWEST_PARTITIONS = 8
+MAX_PARTITIONS = 2000
 """Each task has a fixed cost and a sketch per column, so partitions are as large as possible with 8 of them, up to 128
 MiB; above 250 GB they grow further. Data too small for 8 gets an even number, since the number of cores is even, too
 (docs/decisions/0010-partition-size.md)."""
@@ -67,20 +69,25 @@ MiB; above 250 GB they grow further. Data too small for 8 gets an even number, s
 PACKING_SLACK = 64
 """A partition may exceed its share by 1/64, so that the opening cost of files doesn't leave a small extra partition."""
 
-BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
-MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, 2**15
+BATCH_CELLS = 2**20
+BATCH_BYTES = 64 * 2**20
+MIN_BATCH_ROWS = 64
+MAX_BATCH_ROWS = 2**15
 """Bounds of an Arrow batch: a million cells are 16 MB of numbers, or usually 64 MB of texts (of at most 256 bytes)."""
 
-LINES_BYTES, MAX_BATCH_LINES = 2**22, 2**15  # bounds of an Arrow batch of lines of which only a few cells are needed
+# bounds of an Arrow batch of lines of which only a few cells are needed
+LINES_BYTES = 2**22
+MAX_BATCH_LINES = 2**15
 
-PARQUET_CELLS, LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 2**17, 512, 4096
+PARQUET_CELLS = 2**17
+LEAST_PARQUET_ROWS = 512
+USUAL_PARQUET_ROWS = 4096
 """Rows of a Parquet file that Spark decodes at a time; its default is 4,096. With many columns, these would leave the
 processor's caches before they are read row by row."""
 
 MOST_COLUMN_GROUPS = 8
 """The maximum number of column groups of a wide Parquet table, read one after the other. Spark writes row by row, so a
-cell takes longer the more columns a row has; opening a file once more takes as long as some 100,000 cells
-(docs/decisions/0033-wide-tables-by-columns.md)."""
+cell takes longer the more columns a row has; opening a file once more takes as long as some 100,000 cells."""
 
 FILE_BYTES_OF_A_GROUP = 8 * 1024 * 1024
 """The average file size per group from which reopening files for each group pays off."""
@@ -150,13 +157,15 @@ Item = TypeVar("Item")
 
 def gathered(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
     """The items in lists, each of which ends with the item that fills it; the last list may be smaller."""
-    held, room = list[Item](), most_bytes
+    held = list[Item]()
+    room = most_bytes
     for item in items:
         held.append(item)
         room -= size(item)
         if room <= 0:
             yield held
-            held, room = [], most_bytes
+            held = []
+            room = most_bytes
     if held:
         yield held
 

@@ -47,7 +47,9 @@ class StateRow:
     @property
     def blob(self) -> bytes:
         """The encoded state."""
-        return self.state.to_bytes() if isinstance(self.state, State) else self.state
+        if isinstance(self.state, State):
+            return self.state.to_bytes()
+        return self.state
 
     def __reduce__(self) -> tuple[type[StateRow], tuple[int, str, int, bytes]]:
         return StateRow, (self.feature, self.kind, self.partition, self.blob)
@@ -85,8 +87,11 @@ def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def added(states: Iterable[State | bytes]) -> State:
     """The sum of states, encoded or not, added from left to right."""
     decoded = (decode(state) if isinstance(state, bytes) else state for state in states)
-    first, second = next(decoded), next(decoded, None)
-    return first if second is None else sum_of(chain((first, second), decoded))
+    first = next(decoded)
+    second = next(decoded, None)
+    if second is None:
+        return first
+    return sum_of(chain((first, second), decoded))
 
 
 PARTITION = "partition"

@@ -160,7 +160,10 @@ def _send(pipe: Any, message: bytes) -> None:
 
 def _received(pipe: Any) -> bytes:
     head = pipe.read(LENGTH_BYTES)
-    size = int.from_bytes(head, "little") if len(head) == LENGTH_BYTES else 0
+    if len(head) == LENGTH_BYTES:
+        size = int.from_bytes(head, "little")
+    else:
+        size = 0
     return pipe.read(size) if size else b""
 
 

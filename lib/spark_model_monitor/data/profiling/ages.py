@@ -34,7 +34,9 @@ def seconds_of(cells: pa.Array) -> Seconds | None:
     few = cells.slice(0, LOOKED_AT)
     if pa.types.is_string(cells.type) and not any(text and LOOKS.match(text) for text in few.to_pylist()):
         return None  # decided without parsing
-    return _seconds(cells) if np.isfinite(_seconds(few)).any() else None
+    if np.isfinite(_seconds(few)).any():
+        return _seconds(cells)
+    return None
 
 
 def _seconds(cells: pa.Array) -> Seconds:
@@ -75,15 +77,21 @@ class RowTimes:
 
     @once_a_block
     def of(self, block: Block) -> Seconds | None:
-        cells = block.said_times() if self._column is None else block.cells(self._column)
-        return None if cells is None else seconds_of(cells)
+        if self._column is None:
+            cells = block.said_times()
+        else:
+            cells = block.cells(self._column)
+        if cells is None:
+            return None
+        return seconds_of(cells)
 
 
 class AgesGatherer:
     """Ages of a column's values. Runs after the gatherer of the column."""
 
     def __init__(self, column: ColumnPlan, times: RowTimes) -> None:
-        self._column, self._times = column, times
+        self._column = column
+        self._times = times
         self._ages, self._moments = Ages(), VectorMomentsBuilder()
 
     def update(self, block: Block) -> None:
@@ -92,7 +100,8 @@ class AgesGatherer:
             texts = block.found[self._column.position]
             found = seconds_of(texts.dictionary)
             are_days = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
-            found = found if found is None or texts.codes is None else found[texts.codes]
+            if not (found is None or texts.codes is None):
+                found = found[texts.codes]
         else:
             found = seconds_of(block.cells(self._column).drop_null())
         if found is None or (times := self._times.of(block)) is None:

@@ -53,9 +53,16 @@ COLUMN_BITS = 6
 STANDING_BITS = 3
 COLUMNS_PER_NUMBER = 10  # in 60 bits
 
-CODE, TEXT, SEGMENT, GROUP, BLOCK = "code{}", "text{}", "segment{}", "group", "block"
-REFUSED, WIDTH, ROWS = "refused", "width", "rows"
-MINIMUM, MAXIMUM = "minimum{}", "maximum{}"
+CODE = "code{}"
+TEXT = "text{}"
+SEGMENT = "segment{}"
+GROUP = "group"
+BLOCK = "block"
+REFUSED = "refused"
+WIDTH = "width"
+ROWS = "rows"
+MINIMUM = "minimum{}"
+MAXIMUM = "maximum{}"
 
 Counted: TypeAlias = Mapping[str, Any]  # a kind of rows, by column name
 
@@ -83,7 +90,9 @@ def contingency_of(kept: Sequence[Counted], plan: ContingencyPlan) -> Contingenc
     for row in kept:
         keys = [fact.taken(row) for fact in facts]
         label = keys[len(plan.facets)]
-        prediction = keys[len(plan.facets) + 1] if plan.prediction else None
+        prediction = None
+        if plan.prediction:
+            prediction = keys[len(plan.facets) + 1]
         behind = [row[name] for name in last]
         for table, key in zip(tables, keys, strict=False):
             cell = (key, label, prediction, row.get(GROUP), *behind)
@@ -190,7 +199,9 @@ def key_of(cells: Cells, column: ValuedColumn) -> pa.Array:
     """The key of each cell: its relation to the configured values, or its text if there are none."""
     if not column.values:
         of_fractions = cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
-        return pa.nulls(len(cells), pa.string()) if of_fractions else cells.text
+        if of_fractions:
+            return pa.nulls(len(cells), pa.string())
+        return cells.text
     standing = np.zeros(len(cells), np.int64)
     if cells.may_be_text:
         standing += Standing.SAME_TEXT * _among(cells.text, column.texts)
@@ -236,8 +247,12 @@ class CountTask:
                 yield from summed(self.keys(batch)).to_batches()
 
     def keys(self, batch: pa.RecordBatch) -> pa.Table:
-        plan, found = self.plan, {name: self.typed(batch, name) for name in self.plan.columns}
-        refused = batch.column(self.reason) if self.reason else pa.array(np.zeros(batch.num_rows, np.int32))
+        plan = self.plan
+        found = {name: self.typed(batch, name) for name in self.plan.columns}
+        if self.reason:
+            refused = batch.column(self.reason)
+        else:
+            refused = pa.array(np.zeros(batch.num_rows, np.int32))
         kept = pc.equal(refused, 0)
         codes = [
             found[column.name].kind << STANDING_BITS
@@ -298,7 +313,10 @@ class IdentityTask:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            kept = batch.filter(pc.equal(batch.column(self.count.reason), 0)) if self.count.reason else batch
+            if self.count.reason:
+                kept = batch.filter(pc.equal(batch.column(self.count.reason), 0))
+            else:
+                kept = batch
             for place in self.wanted:
                 cells = self.count.typed(kept, self.count.plan.valued[place].name)
                 texts = cells.text
@@ -318,13 +336,16 @@ WHOLE = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
 def strays_of(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind]:
     """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
     integers. Texts that may be separate groups don't count."""
-    counts, rows = facts.kinds, facts.present + facts.missing
+    counts = facts.kinds
+    rows = facts.present + facts.missing
     found = {kind for kind, count in counts.items() if count}
     may_stay = {CellKind.MISSING}
     for usual in ({WHOLE[0]}, {WHOLE[1]}, {CellKind.BOOLEAN}, {CellKind.INTEGRAL, CellKind.FRACTIONAL}):
         if sum(counts.get(kind, 0) for kind in usual) >= (1 - STRAY_SHARE) * rows:
-            may_stay = may_stay - {CellKind.MISSING} if usual & {*WHOLE} and len(usual) == 1 else may_stay
-            may_stay = may_stay if column.values else may_stay | {CellKind.TEXT}
+            if usual & {*WHOLE} and len(usual) == 1:
+                may_stay = may_stay - {CellKind.MISSING}
+            if not column.values:
+                may_stay = may_stay | {CellKind.TEXT}
             return frozenset(found - usual - may_stay)
     return frozenset()
 
@@ -390,7 +411,9 @@ def _looked_at(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
         is_integer = INTEGER.fullmatch(text) is not None
         if untyped:
             return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
-        return (CellKind.INTEGER_TEXT, float(text)) if is_integer else (CellKind.TEXT, None)
+        if is_integer:
+            return (CellKind.INTEGER_TEXT, float(text))
+        return (CellKind.TEXT, None)
     if not untyped:
         return CellKind.TEXT, None
     if text in TRUTHS or text in FALSEHOODS:
@@ -408,15 +431,23 @@ def _is_one_of(cells: Cells, column: ValuedColumn) -> Flags:
 
 
 def _exact(number: float) -> int | float:
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    if number.is_integer() and abs(number) < 2**53:
+        return int(number)
+    return number
 
 
 def _is_within(cells: Cells, item: Scalar | Interval) -> Flags:
     if isinstance(item, Interval):
         if cells.number is None:
             return np.zeros(len(cells), bool)
-        above = cells.number >= item.low if item.with_low else cells.number > item.low
-        below = cells.number <= item.high if item.with_high else cells.number < item.high
+        if item.with_low:
+            above = cells.number >= item.low
+        else:
+            above = cells.number > item.low
+        if item.with_high:
+            below = cells.number <= item.high
+        else:
+            below = cells.number < item.high
         return above & below & cells.has_number
     same = _among(cells.text, [str(item)])
     number = number_of_value(item)
@@ -494,9 +525,13 @@ def first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
 ) -> list[dict[str, Any]]:
     """The kinds of the first `most` kept rows, in order."""
-    task, found = CountTask(plan, tuple(names), reason, None), list[dict[str, Any]]()
+    task = CountTask(plan, tuple(names), reason, None)
+    found = list[dict[str, Any]]()
     for batch in batches_in_order(rows):
-        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        if reason:
+            kept = batch.filter(pc.equal(batch.column(reason), 0))
+        else:
+            kept = batch
         found += task.keys(kept.slice(0, most - len(found))).to_pylist() if kept.num_rows else []
         if len(found) >= most:
             break
@@ -524,7 +559,10 @@ def _sentence_on_cells(plan: ContingencyPlan) -> str:
     listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
     if plan.group is not None:
         listed.append(f"group_variable {plan.group!r}")
-    groups = "" if plan.group_column is None else f"; with --group-column there are up to {BLOCKS} times as many"
+    if plan.group_column is None:
+        groups = ""
+    else:
+        groups = f"; with --group-column there are up to {BLOCKS} times as many"
     return (
         f"there are more than {MOST_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
         f"different values: bin them first, or name the facet's values{groups}"

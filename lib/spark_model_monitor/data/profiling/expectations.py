@@ -103,7 +103,10 @@ class Cells:
     @cached_property
     def range(self) -> tuple[float, float, bool]:
         """The smallest and the largest number, and whether all present cells are numbers."""
-        numbers = self.different_numbers if self.is_text else self.numbers
+        if self.is_text:
+            numbers = self.different_numbers
+        else:
+            numbers = self.numbers
         is_none = np.isnan(numbers)
         none = int(is_none.sum())
         if none == len(numbers):
@@ -121,7 +124,9 @@ class Cells:
 
     def unlike(self, meets: Flags) -> Flags | None:
         """Flags of rows whose text doesn't meet a rule; None if all do. meets: flags of the distinct texts."""
-        return None if meets.all() else self.of_each(~meets, False)
+        if meets.all():
+            return None
+        return self.of_each(~meets, False)
 
 
 OfColumn: TypeAlias = Callable[[Cells, Any], Flags | None]
@@ -163,7 +168,9 @@ def _in(cells: Cells, allowed: tuple[tuple[str, ...], tuple[float, ...]]) -> Fla
 def _one_value(cells: Cells, value: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
     """Maximum share of rows for a single value."""
     others = _in(cells, value)
-    return ~cells.missing if others is None else ~(others | cells.missing)
+    if others is None:
+        return ~cells.missing
+    return ~(others | cells.missing)
 
 
 @RULES.register("matches")
@@ -217,7 +224,9 @@ def _unlike_numbers(cells: Cells, meets: Callable[[Numbers], Flags]) -> Flags | 
 @RULES.register("not_null")
 def _not_null(cells: Cells, _: None) -> Flags | None:
     """Cells that are present."""
-    return cells.missing if cells.num_missing else None
+    if cells.num_missing:
+        return cells.missing
+    return None
 
 
 @RULES.register("newer_than")
@@ -257,7 +266,9 @@ class RowRule:
     """One rule about rows, over the cells of a block."""
 
     def __init__(self, cells: Callable[[int], Cells], positions: dict[str, int], rows: int) -> None:
-        self._cells, self._positions, self._rows = cells, positions, rows
+        self._cells = cells
+        self._positions = positions
+        self._rows = rows
 
     def holds(self, tree: tuple[Any, ...]) -> Truth:
         operation, *parts = tree
@@ -268,7 +279,8 @@ class RowRule:
             return self._joined(operation, [self.holds(part) for part in parts])
         if operation == "null":
             return self._value(parts[0]).missing, np.ones(self._rows, bool)
-        left, right = self._value(parts[0]), self._value(parts[1])
+        left = self._value(parts[0])
+        right = self._value(parts[1])
         known = ~(left.missing | right.missing)
         with np.errstate(all="ignore"):
             if operation == "near":
@@ -306,7 +318,10 @@ class RowRule:
         if operation == "constant":
             none = np.zeros(self._rows, bool)
             if isinstance(parts[0], str | bool):
-                text = parts[0] if isinstance(parts[0], str) else str(parts[0]).lower()
+                if isinstance(parts[0], str):
+                    text = parts[0]
+                else:
+                    text = str(parts[0]).lower()
                 is_boolean = isinstance(parts[0], bool)
                 return _Value(np.full(self._rows, np.nan), none, pa.repeat(text, self._rows), is_boolean)
             return _Value(np.full(self._rows, float(parts[0])), none)
@@ -340,10 +355,14 @@ class OffencesGatherer:
             if rule.kind == "row":
                 tree, names = rule.operand
                 true, judgeable = RowRule(cells, dict(zip(names, rule.positions, strict=True)), rows).holds(tree)
-                judged, offending = int(judgeable.sum()), judgeable & ~true
+                judged = int(judgeable.sum())
+                offending = judgeable & ~true
             else:
                 of_column = cells(rule.positions[0])
-                judged = rows if rule.kind == "not_null" else rows - of_column.num_missing
+                if rule.kind == "not_null":
+                    judged = rows
+                else:
+                    judged = rows - of_column.num_missing
                 offending = RULES.get(rule.kind)(of_column, rule.operand)
             self._judged[place] += judged
             if offending is None:

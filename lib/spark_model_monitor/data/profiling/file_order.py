@@ -70,7 +70,9 @@ class FileOrder:
 
     def places_of_ranks(self, ranks: Ranks) -> Ranks:
         """The ranks as `placed_lot` takes them: fewer if there are more than it tells apart."""
-        return ranks * MOST_PLACES // self.ranks if self.ranks > MOST_PLACES else ranks
+        if self.ranks > MOST_PLACES:
+            return ranks * MOST_PLACES // self.ranks
+        return ranks
 
 
 def _natural_order(path: str) -> list[str | int]:
@@ -87,5 +89,8 @@ def file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
         file_keys = pa.array(xxhash64_of_texts(batch.column(FILE)).view(np.int64))
     else:
         return {}
-    block_starts = batch.column(BLOCK_START) if BLOCK_START in names else pa.array(np.zeros(batch.num_rows, np.int64))
+    if BLOCK_START in names:
+        block_starts = batch.column(BLOCK_START)
+    else:
+        block_starts = pa.array(np.zeros(batch.num_rows, np.int64))
     return {FILE_KEY: file_keys, BLOCK_START: block_starts}

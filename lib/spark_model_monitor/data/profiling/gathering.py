@@ -156,7 +156,10 @@ class NumberGatherer:
         self._ends = self._ends.and_of(finite)
         for builder in self._of_finite:
             builder.update(finite)
-        present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
+        if len(finite) == len(numbers):
+            present = numbers
+        else:
+            present = numbers[~np.isnan(doubles)]
         if self._frequencies is not None:
             encoded = pa.array(present).cast(pa.string()).dictionary_encode()
             counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
@@ -200,7 +203,8 @@ class TextGatherer:
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
         self._lengths, self._shapes, self._words, self._repeats = TextLengths(), TextShapes(), Words(), RepeatsBuilder()
-        self._frequencies, self._limit = FrequenciesBuilder(plan.frequency_limit), plan.frequency_limit
+        self._frequencies = FrequenciesBuilder(plan.frequency_limit)
+        self._limit = plan.frequency_limit
         self._keep_frequencies = column.counted
         self._mostly_different = False
         self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
@@ -217,13 +221,20 @@ class TextGatherer:
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
             by_spark = self._column.hashed_by_spark
-            hashes = known if known is not None else block.hashes(self._column) if by_spark else hashes_of(present)
-            found, counts = Texts(present, None, self._kinds, numbers, hashes), None
+            if known is not None:
+                hashes = known
+            elif by_spark:
+                hashes = block.hashes(self._column)
+            else:
+                hashes = hashes_of(present)
+            found = Texts(present, None, self._kinds, numbers, hashes)
+            counts = None
             self._frequencies.update(present, hashes=self._of_texts(hashes))
             self._repeats.update(hashes)
         else:
             encoded = present.dictionary_encode()
-            texts, codes = encoded.dictionary, encoded.indices.to_numpy()
+            texts = encoded.dictionary
+            codes = encoded.indices.to_numpy()
             counts = np.bincount(codes, minlength=len(texts))
             numbers = self._numbers(texts, counts, missing)
             hashes = self._hashes_of_each(block, codes, texts)
@@ -238,7 +249,8 @@ class TextGatherer:
             texts, are_long, often, few = _looked_into(found, counts)
             self._shapes += TextShapes.of(texts, are_long, often)
             few &= ~are_long
-            texts, often = texts.filter(pa.array(few)), often[few]
+            texts = texts.filter(pa.array(few))
+            often = often[few]
             if (bytes_of(texts) == ord(" ")).any():  # cheaper than a search in each text
                 blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
                 self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
@@ -267,7 +279,9 @@ class TextGatherer:
         elif different == LOOKED_AT:
             ordered = np.sort(hashes := hashes_of(present))
             self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
-            return hashes if self._mostly_different else None
+            if self._mostly_different:
+                return hashes
+            return None
         return None
 
     def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
@@ -276,7 +290,9 @@ class TextGatherer:
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
         """The hashes, or None if they are not hashes of the texts. Spark hashes values, and two times with one text are
         two values when clocks are set back."""
-        return None if self._column.hashed_by_spark else hashes
+        if self._column.hashed_by_spark:
+            return None
+        return hashes
 
     def _hashes_of_each(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
         """The hashes of the distinct texts of a block. codes: the index in `texts` of each present cell."""
@@ -323,7 +339,8 @@ def _looked_into(
     if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
         wanted &= (found.hashes & np.uint64(3)) == 0
     places = np.flatnonzero(wanted)
-    texts, few = found.dictionary.take(pa.array(places)), np.ones(len(places), bool)
+    texts = found.dictionary.take(pa.array(places))
+    few = np.ones(len(places), bool)
     if found.hashes is not None and len(texts) > MOST_TEXTS // 2:
         few = (found.hashes[places] & np.uint64(12)) == 0
     are_long = np.zeros(len(texts), bool)
@@ -336,14 +353,17 @@ def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArr
     letters = bytes_of(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
     is_plain = is_plain and len(bytes_of(pc.ascii_rtrim_whitespace(texts))) == len(letters)  # no text ends with a blank
-    utf8, ascii_ = (pc.utf8_split_whitespace, pc.utf8_lower), (pc.ascii_split_whitespace, pc.ascii_lower)
+    utf8 = (pc.utf8_split_whitespace, pc.utf8_lower)
+    ascii_ = (pc.ascii_split_whitespace, pc.ascii_lower)
     split, lower = ascii_ if is_plain else utf8  # the same result for plain texts, in half the time
     # if the last text ends with a blank, Arrow 25 reads memory behind it
     words = split(lower(texts if is_plain else pc.utf8_rtrim_whitespace(texts)))
     lengths = pc.list_value_length(words).to_numpy()
     several = lengths > 1
     if not several.all():
-        words, counts, lengths = words.filter(pa.array(several)), counts[several], lengths[several]
+        words = words.filter(pa.array(several))
+        counts = counts[several]
+        lengths = lengths[several]
     found = words.flatten().dictionary_encode()
     often = np.bincount(found.indices.to_numpy(), np.repeat(counts, lengths))
     return xxhash64_of_texts(pc.utf8_trim(found.dictionary, SIGNS)), often.astype(np.int64)
@@ -369,7 +389,10 @@ class RowRepeatsGatherer:
 
     def _of_cells(self, block: Block, column: ColumnPlan) -> Hashes:
         """Numbers that distinguish a column's cells: hashes or values; for vectors their norms."""
-        cells = block.counts(NORM, column) if column.column_type is ColumnType.VECTOR else block.cells(column)
+        if column.column_type is ColumnType.VECTOR:
+            cells = block.counts(NORM, column)
+        else:
+            cells = block.cells(column)
         if not column.is_text:
             return (numbers_of(cells) + 0.0).view(np.uint64)
         present = block.found[column.position].hashes_of_cells
@@ -395,7 +418,9 @@ class PresenceGatherer:
         yield self._data_types
 
 
-LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000  # maximum rows of a run, and maximum cells of a run over all columns
+# maximum rows of a run, and maximum cells of a run over all columns
+LONGEST_RUN = 512
+CELLS_OF_RUNS = 50_000
 
 
 class RunStarts:
@@ -404,7 +429,9 @@ class RunStarts:
     """
 
     def __init__(self, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
-        self._fewest, self._partition, self._seen = plan.run_rows, partition, 0
+        self._fewest = plan.run_rows
+        self._partition = partition
+        self._seen = 0
         self._file_order = plan.file_order
         self._seen_by_rank: Counter[int] = Counter()  # rows of each piece of a file
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
@@ -437,8 +464,13 @@ class RunStarts:
         ranks: of the rows' pieces of files, rising; None if these are unknown.
         """
         step = max(self._fewest, every // max(1, self.most))
-        step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # a small window is one run
-        starts = range(0, every - step + 1, step) if self.most else range(0)
+        # a small window is one run
+        if every < 2 * step and self._fewest > FEWEST_ROWS:
+            step = every
+        if self.most:
+            starts = range(0, every - step + 1, step)
+        else:
+            starts = range(0)
         by_chance = self._random.random(len(starts)).tolist()
         # Where in the data each run begins, and where it ends
         length = min(step, self._longest)
@@ -485,7 +517,8 @@ class RowRunsGatherer:
     """Keeps a sample of runs of a column's rows."""
 
     def __init__(self, column: ColumnPlan, places: RunStarts) -> None:
-        self._column, self._places = column, places
+        self._column = column
+        self._places = places
         self._runs: list[Run] = []
 
     def update(self, block: Block) -> None:

@@ -104,7 +104,8 @@ def _plan_of(cuts: tuple[Cut, ...]) -> ScanPlan:
 def _kinds_of(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
     """Values of outcomes that neighbours may share: the error, or the pair of label and prediction."""
     some: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MOST_RUNS)
-    labels, predictions = some.labels, some.predictions
+    labels = some.labels
+    predictions = some.predictions
     if plan.is_regression:
         with np.errstate(over="ignore"):
             return np.nan_to_num(np.asarray(labels, np.float64) - np.asarray(predictions, np.float64))

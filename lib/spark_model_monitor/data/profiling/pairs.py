@@ -63,7 +63,8 @@ def broken_by(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[NDArr
     """Flags of the rows to which a relation applies, and of those that break it."""
     kind, (first, second, *third) = what["kind"], columns
     if kind == "key":
-        keys, values = hashes_of_values(first), hashes_of_values(second)
+        keys = hashes_of_values(first)
+        values = hashes_of_values(second)
         known, expected = np.array(what["known"], np.uint64).T
         places = np.minimum(known.searchsorted(keys), len(known) - 1)
         about = (known[places] == keys) & (values != 0)
@@ -72,7 +73,10 @@ def broken_by(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[NDArr
     with np.errstate(invalid="ignore", over="ignore"):
         if kind == "order":
             return about, about & (first > second)
-        made = {"sum": np.add, "product": np.multiply}[kind](first, second) if third else first
+        if third:
+            made = {"sum": np.add, "product": np.multiply}[kind](first, second)
+        else:
+            made = first
         goal = third[0] if third else second
         near = np.isfinite(goal) & (np.abs(made - goal) <= ROUNDING * np.abs(goal) + what["within"])
         return about, about & ~(near | (made == goal))
@@ -91,7 +95,9 @@ def values_of(block: Block, column: ColumnPlan, *, numeric: bool, accept_exponen
     """The number, or the hash of the text, of each row."""
     cells = block.cells(column)
     if not column.is_text:
-        return numbers_of(cells) if numeric else hashes_of_values(numbers_of(cells))
+        if numeric:
+            return numbers_of(cells)
+        return hashes_of_values(numbers_of(cells))
     found = block.found[column.position]
     present: Values | None
     if not numeric:

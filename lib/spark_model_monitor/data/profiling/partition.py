@@ -50,13 +50,17 @@ Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows from a batch of lines: the features as texts, the reason for refusing the row, and, if cells are counted,
 the number of cells under which to count it."""
 
-LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, MAX_BATCH_ROWS, 2**27
+LEAST_BLOCK_ROWS = 2**13
+MOST_BLOCK_ROWS = MAX_BATCH_ROWS
+BLOCK_BYTES = 2**27
 """Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
 cache and for a block of many columns to fit into memory."""
 
 BYTES_TOGETHER = 2**20  # of lines of small files that are decoded together, since each call has a fixed cost
 
-BYTES_OF_NUMBER, BYTES_OF_TEXT, BYTES_OF_VECTOR = 8, 64, 8192
+BYTES_OF_NUMBER = 8
+BYTES_OF_TEXT = 64
+BYTES_OF_VECTOR = 8192
 """The assumed size of a cell when the size of a block is chosen."""
 
 
@@ -65,7 +69,8 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
 
     decode: makes rows from the batches; None if they are rows already.
     """
-    requests, times = RequestsBuilder(), list[int]()
+    requests = RequestsBuilder()
+    times = list[int]()
     if decode is not None:
         batches = _together(batches)
     batches = (_rows_of_batch(batch, plan, decode, requests, times) for batch in batches)
@@ -96,7 +101,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
                 from spark_model_monitor.data.profiling.ages import AgesGatherer, RowTimes
 
                 row_times = RowTimes(plan)
-                others = (each for each in plan.run_columns if each != plan.time_column)
+                others = (run_column for run_column in plan.run_columns if run_column != plan.time_column)
                 gatherers += [(each.position, AgesGatherer(each, row_times)) for each in others]
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
@@ -157,7 +162,8 @@ def pieces_of_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[l
             room -= piece.num_rows
             if room == 0:
                 yield held
-                held, room = [], rows
+                held = []
+                room = rows
     if held:
         yield held
 
@@ -169,7 +175,8 @@ def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if held and batch.nbytes > room:
             yield pa.concat_batches(held)
-            held, room = [], BYTES_TOGETHER
+            held = []
+            room = BYTES_TOGETHER
         held.append(batch)
         room -= batch.nbytes
     if held:
@@ -182,7 +189,10 @@ def _rows_of_batch(
     """The rows of a batch. Also counts the requests behind its lines, even if their data is refused, and records the
     newest time of kept rows.
     """
-    rows = batch if decode is None else _decoded(batch, decode, plan)
+    if decode is None:
+        rows = batch
+    else:
+        rows = _decoded(batch, decode, plan)
     if plan.metadata is None:
         return rows
     lines = batch.column(plan.metadata.line)
@@ -222,7 +232,8 @@ def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.Record
 
 def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
     """The kept rows of a piece, and the counts of refused rows by reason. Never a filter before the parse (P4)."""
-    kept, refused = piece, [0] * plan.reasons
+    kept = piece
+    refused = [0] * plan.reasons
     if REASON in piece.schema.names:
         reasons = piece.column(REASON).to_numpy(zero_copy_only=False)
         refused = np.bincount(reasons, minlength=plan.reasons + 1)[1:].tolist()
@@ -230,7 +241,10 @@ def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.Rec
             kept = piece.filter(pa.array(reasons == 0))
     predicates = (kept.column(f"{PREDICATE}{index}") for index in range(plan.predicates))
     matches = tuple(pc.sum(predicate, min_count=0).as_py() or 0 for predicate in predicates)
-    widths = _widths(piece.column(CELLS)) if plan.counts_cells else ()
+    if plan.counts_cells:
+        widths = _widths(piece.column(CELLS))
+    else:
+        widths = ()
     return kept, RowCounts(kept=kept.num_rows, refused=tuple(refused), matches=matches, widths=widths)
 
 
@@ -252,14 +266,18 @@ def column_type(data_type: pa.DataType) -> ColumnType:
     if types.is_floating(data_type):
         return ColumnType.FRACTIONAL
     if types.is_decimal(data_type):
-        return ColumnType.INTEGRAL if data_type.scale == 0 else ColumnType.FRACTIONAL
+        if data_type.scale == 0:
+            return ColumnType.INTEGRAL
+        return ColumnType.FRACTIONAL
     if types.is_boolean(data_type):
         return ColumnType.BOOLEAN
     if types.is_date(data_type):
         return ColumnType.DATE
     if types.is_timestamp(data_type):
         return ColumnType.TIMESTAMP
-    return ColumnType.VECTOR if types.is_list(data_type) else ColumnType.NESTED
+    if types.is_list(data_type):
+        return ColumnType.VECTOR
+    return ColumnType.NESTED
 
 
 def columns_of(
@@ -301,21 +319,21 @@ def prepared(
 
 
 def _prepared(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
-    at = plan.position
+    position = plan.position
     if plan.column_type is ColumnType.NESTED:
-        return {f"{VALUE}{at}": pc.if_else(cells.is_valid(), True, None)}
+        return {f"{VALUE}{position}": pc.if_else(cells.is_valid(), True, None)}
     if plan.column_type is ColumnType.VECTOR:
         from spark_model_monitor.data.profiling.vectors import of_vectors
 
         names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM, ELEMENTS)
-        return {f"{name}{at}": values for name, values in zip(names, of_vectors(cells), strict=True)}
-    prepared = {f"{VALUE}{at}": text_of(cells) if plan.is_text else number_of(cells)}
+        return {f"{name}{position}": values for name, values in zip(names, of_vectors(cells), strict=True)}
+    prepared = {f"{VALUE}{position}": text_of(cells) if plan.is_text else number_of(cells)}
     if plan.is_text:
-        prepared[f"{VALUE}{at}"] = keys_of(prepared[f"{VALUE}{at}"])
+        prepared[f"{VALUE}{position}"] = keys_of(prepared[f"{VALUE}{position}"])
     if plan.hashed_by_spark:
         hashes = np.zeros(len(cells), np.int64)
         hashes[~are_missing(cells)] = _hashes(cells.drop_null()).view(np.int64)
-        prepared[f"{HASH}{at}"] = pa.array(hashes, mask=are_missing(cells))
+        prepared[f"{HASH}{position}"] = pa.array(hashes, mask=are_missing(cells))
     return prepared
 
 
@@ -323,7 +341,9 @@ def _hashes(present: pa.Array) -> Hashes:
     if not pa.types.is_decimal(present.type):
         return xxhash64_of(present)
     encoded = present.dictionary_encode()
-    scale, exactly = present.type.scale, Context(prec=present.type.precision)  # Python's own rounds to 28 digits
+    # Python's own rounds to 28 digits
+    scale = present.type.scale
+    exactly = Context(prec=present.type.precision)
     unscaled = [int(value.scaleb(scale, exactly)) for value in encoded.dictionary.to_pylist()]
     if present.type.precision <= DIGITS_OF_LONG:
         hashes = xxhash64_of(np.array(unscaled, np.int64))

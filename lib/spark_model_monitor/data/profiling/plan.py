@@ -194,7 +194,8 @@ def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
     """The indices of keys of longer texts, and the hashes in these keys."""
     if _longest(keys) < _SHORTEST_CUT:
         return {}
-    letters, mark = bytes_of(keys), CUT_MARK.encode()[0]
+    letters = bytes_of(keys)
+    mark = CUT_MARK.encode()[0]
     if letters.max(initial=0) < mark or not (letters == mark).any():
         return {}
     may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
@@ -233,13 +234,17 @@ class Texts:
 
     @property
     def numbers_of_cells(self) -> NDArray[np.float64] | None:
-        return self.numbers if self.numbers is None or self.codes is None else self.numbers[self.codes]
+        if self.numbers is None or self.codes is None:
+            return self.numbers
+        return self.numbers[self.codes]
 
     @property
     def hashes_of_cells(self) -> Hashes:
         """The hashes of all cells, as the column's gatherer requested them."""
         assert self.hashes is not None
-        return self.hashes if self.codes is None else self.hashes[self.codes]
+        if self.codes is None:
+            return self.hashes
+        return self.hashes[self.codes]
 
     def at(self, places: NDArray[np.int64], *, hashed: bool = True) -> tuple[NDArray[np.float64], Hashes]:
         """Numbers and hashes of the present cells at some indices. hashed: whether the existing hashes are of texts;
@@ -292,7 +297,8 @@ class Block:
         if column.position in self.found:
             return self.found[column.position]
         encoded = self.cells(column).drop_null().dictionary_encode()
-        texts, kinds = encoded.dictionary, classify(encoded.dictionary, accept_exponents=accept_exponents)
+        texts = encoded.dictionary
+        kinds = classify(encoded.dictionary, accept_exponents=accept_exponents)
         return Texts(texts, encoded.indices.to_numpy(), kinds, parse_numbers(texts, kinds))
 
     def order_by(self, time: ColumnPlan) -> pa.Array:
@@ -316,12 +322,16 @@ class Block:
 
     def said_times(self) -> pa.Array | None:
         """The times in captured records; None for other rows."""
-        return self._column(TIME) if TIME in self._pieces[0].schema.names else None
+        if TIME in self._pieces[0].schema.names:
+            return self._column(TIME)
+        return None
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, with long texts uncut if the plan requested them."""
         name = f"{WHOLE}{column.position}"
-        return self._column(name) if name in self._pieces[0].schema.names else self.cells(column)
+        if name in self._pieces[0].schema.names:
+            return self._column(name)
+        return self.cells(column)
 
     def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
         """Spark's hashes of the column's present cells, if the batches contain them."""
@@ -334,7 +344,9 @@ class Block:
 
     def _column(self, name: str) -> pa.Array:
         cells = [piece.column(name) for piece in self._pieces]
-        return cells[0] if len(cells) == 1 else pa.concat_arrays(cells)
+        if len(cells) == 1:
+            return cells[0]
+        return pa.concat_arrays(cells)
 
 
 def once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Block], Made]:
@@ -379,8 +391,13 @@ class _Numbers:
             self._first = slot - slot % TURNED_AT_A_TIME
             places = slice(self._first, self._first + TURNED_AT_A_TIME)
             self._turned = _columns(self._numbers, places)
-            self._turned_missing = None if self._missing is None else _columns(self._missing, places)
-        missing = None if self._turned_missing is None else self._turned_missing[slot - self._first]
+            if self._missing is None:
+                self._turned_missing = None
+            else:
+                self._turned_missing = _columns(self._missing, places)
+        missing = None
+        if self._turned_missing is not None:
+            missing = self._turned_missing[slot - self._first]
         some_missing = missing is not None and missing.any()
         return pa.array(self._turned[slot - self._first], mask=missing if some_missing else None)
 

@@ -81,8 +81,14 @@ class Binned:
             return np.where(np.asarray(cells.is_null()), np.int16(MISSING), np.int16(1))
         if self.cuts:
             is_text = types.is_string(cells.type)
-            numbers = parse_numbers(cells) if is_text else numbers_of(number_of(cells))
-            absent = np.asarray(cells.is_null()) if is_text else np.isnan(numbers)
+            if is_text:
+                numbers = parse_numbers(cells)
+            else:
+                numbers = numbers_of(number_of(cells))
+            if is_text:
+                absent = np.asarray(cells.is_null())
+            else:
+                absent = np.isnan(numbers)
             found = np.searchsorted(np.array(self.cuts), numbers, side="left") + 2
             return np.asarray(np.where(absent, MISSING, np.where(np.isnan(numbers), 1, found)), np.int16)
         encoded = keys_of(text_of(cells)).dictionary_encode()
@@ -160,7 +166,10 @@ def _texts_evenly(
 ) -> Iterator[pa.RecordBatch]:
     before = 0
     for batch in batches:
-        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        if reason:
+            kept = batch.filter(pc.equal(batch.column(reason), 0))
+        else:
+            kept = batch
         rows: NDArray[np.int64] = np.arange(before, before + kept.num_rows, dtype=np.int64)
         before += kept.num_rows
         if kept.num_rows:
@@ -197,7 +206,10 @@ def _chosen_rows(
 ) -> pa.Table:
     """The chosen rows. told: columns with a record's metadata, by name."""
     has_files = dataset.refusable and dataset.has_lines
-    reason = dataset.reason if dataset.reason in dataset.table.columns else None  # raw lines have no reason
+    # raw lines have no reason
+    reason = None
+    if dataset.reason in dataset.table.columns:
+        reason = dataset.reason
     inputs = [name for column in columns for name in column.inputs] + [f"c{position}" for position in told.values()]
     names = [*inputs, *([reason] if reason else [])]
     names += [FILE, BLOCK_START] if has_files else []
@@ -225,23 +237,40 @@ def _of_partition(
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     """The chosen rows of a partition."""
-    before, taken = 0, [0] * len(columns)
+    before = 0
+    taken = [0] * len(columns)
     for batch in batches:
-        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        if reason:
+            kept = batch.filter(pc.equal(batch.column(reason), 0))
+        else:
+            kept = batch
         if not kept.num_rows:
             continue
         partition = kept.column(PARTITION)[0].as_py()
         rows: NDArray[np.int64] = np.arange(before, before + kept.num_rows, dtype=np.int64)
         before += kept.num_rows
-        bins = _bins_of(kept, columns) if isinstance(chosen, InBins) else None
+        bins = None
+        if isinstance(chosen, InBins):
+            bins = _bins_of(kept, columns)
         wanted = chosen.of(bins, rows + (partition << 40), taken)  # type: ignore[arg-type]  # bins where they are asked for
-        kept, rows = kept.filter(pa.array(wanted)), np.asarray(rows[wanted])
+        kept = kept.filter(pa.array(wanted))
+        rows = np.asarray(rows[wanted])
         if not kept.num_rows:
             continue
-        bins, there = _bins_of(kept, columns), kept.schema.names
-        files = kept.column(FILE) if FILE in there else pa.repeat("", kept.num_rows)
-        blocks = kept.column(BLOCK_START) if FILE in there else pa.repeat(0, kept.num_rows)
-        said = [_said(line) for line in kept.column(LINE).to_pylist()] if LINE in there else [{} for _ in rows]
+        bins = _bins_of(kept, columns)
+        names = kept.schema.names
+        if FILE in names:
+            files = kept.column(FILE)
+        else:
+            files = pa.repeat("", kept.num_rows)
+        if FILE in names:
+            blocks = kept.column(BLOCK_START)
+        else:
+            blocks = pa.repeat(0, kept.num_rows)
+        if LINE in names:
+            said = [_said(line) for line in kept.column(LINE).to_pylist()]
+        else:
+            said = [{} for _ in rows]
         for name, position in told.items():
             for found, text in zip(said, text_of(kept.column(f"c{position}")).to_pylist(), strict=True):
                 found |= {} if text is None else {name: text}
@@ -283,7 +312,9 @@ def _said(line: str) -> dict[str, str]:
 
 def _members(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = record.get(name)
-    return found if isinstance(found, Mapping) else {}
+    if isinstance(found, Mapping):
+        return found
+    return {}
 
 
 def rows_with_ids(
@@ -304,11 +335,17 @@ def _with_ids(
     ids: frozenset[str], position: int | None, reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        if reason:
+            kept = batch.filter(pc.equal(batch.column(reason), 0))
+        else:
+            kept = batch
         if position is not None:
             own = text_of(kept.column(f"c{position}"))
         else:
-            lines = kept.column(LINE).to_pylist() if LINE in kept.schema.names else [""] * kept.num_rows
+            if LINE in kept.schema.names:
+                lines = kept.column(LINE).to_pylist()
+            else:
+                lines = [""] * kept.num_rows
             own = pa.array([_said(line).get("id") for line in lines], pa.string())
         wanted = pc.is_in(own, pa.array(sorted(ids), pa.string()))
         found = kept.filter(wanted)

@@ -55,7 +55,8 @@ BYTES_PER_VALUE = 110  # bounds of the counts by value: at most 4,096 values per
 STATES_ON_THE_DRIVER = 4096
 """The number of features times partitions up to which the driver adds states: 4,096 KLL sketches are about 180 MB."""
 
-STATES_PER_FOLD, MOST_FOLDS = 1250, 200
+STATES_PER_FOLD = 1250
+MOST_FOLDS = 200
 """The number of features times partitions whose states one task adds, at most 56 MB of KLL sketches; and the maximum
 number of such tasks."""
 
@@ -156,7 +157,10 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     features = len(source.names)
     at_most = source.partitions_at_most
     are_few = at_most is not None and features * at_most <= STATES_ON_THE_DRIVER
-    adders = 0 if are_few else folds(features, at_most or UNKNOWN_PARTITIONS)
+    if are_few:
+        adders = 0
+    else:
+        adders = folds(features, at_most or UNKNOWN_PARTITIONS)
     sums = _sums(partials.rows(adders=adders))
 
     # The states of the rows themselves
@@ -164,7 +168,9 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     rows = of_rows.get(RowCounts, RowCounts.zero(reasons=source.reasons, predicates=len(source.predicates)))
     requests = of_rows.get(Requests)
     rules = requested.rules
-    offences = of_rows.get(Offences, Offences.zero(len(rules.rules))) if rules is not None else None
+    offences = None
+    if rules is not None:
+        offences = of_rows.get(Offences, Offences.zero(len(rules.rules)))
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
     assert isinstance(offences, (Offences, type(None)))
@@ -238,7 +244,9 @@ def require_values(plan: ScanPlan) -> None:
 def _taken(states: list[State]) -> RowRuns:
     """The runs of rows, removed from a feature's states, since they are not part of its profile."""
     place = next((place for place, state in enumerate(states) if state.KIND in KINDS_OF_RUNS), None)
-    return RowRuns() if place is None else cast("RowRuns", states.pop(place))
+    if place is None:
+        return RowRuns()
+    return cast("RowRuns", states.pop(place))
 
 
 def _taken_of_segments(states: list[State]) -> Sequence[RowRuns]:
@@ -282,7 +290,9 @@ def typed_columns(
     """Functions for the plans of typed columns and for the states of a plan. predicates: empty, they need SQL."""
 
     def states(plan: ScanPlan) -> States:
-        line = plan.metadata.line if plan.metadata is not None else None
+        line = None
+        if plan.metadata is not None:
+            line = plan.metadata.line
         names = {*filter(None, (reason, cells, line)), *(f"c{column.position}" for column in plan.columns)}
         if plan.file_order is not None:
             names |= {FILE_KEY, BLOCK_START}

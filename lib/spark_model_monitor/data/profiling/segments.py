@@ -44,7 +44,9 @@ Counts = NDArray[np.int64]  # shape (segments, kinds of cells or values)
 
 AND = " & "  # separates the values of a combination
 
-SKETCH_SIZE, FEWEST_ITEMS, ITEMS_OF_ALL = 1024, 128, 2**22
+SKETCH_SIZE = 1024
+FEWEST_ITEMS = 128
+ITEMS_OF_ALL = 2**22
 """The size of a column's sketch in a segment, and the maximum items over all columns and segments: 32 MiB."""
 
 MOST_RUNS = 12  # runs of a segment in the first partition; each takes as long as a run of all rows
@@ -87,7 +89,10 @@ def cuts_of(
 
     Raises BadConfiguration for an absent column, and for bounds that are not ascending numbers.
     """
-    return [Cut(each, _parts(each, names), tuple((labels or {}).get(each, ()))) for each in dict.fromkeys(written)]
+    return [
+        Cut(fromkey, _parts(fromkey, names), tuple((labels or {}).get(fromkey, ())))
+        for fromkey in dict.fromkeys(written)
+    ]
 
 
 def _parts(written: str, names: Sequence[str]) -> tuple[Part, ...]:
@@ -145,8 +150,12 @@ class Segments:
     @once_a_block
     def runs(self, block: Block) -> RunsOfBlock:
         """The runs of neighbouring rows kept so far in each segment."""
-        ranks = None if self._time is not None else block.file_ranks(self._file_order)
-        in_order = None if ranks is None else np.argsort(ranks, kind="stable")
+        ranks = None
+        if self._time is None:
+            ranks = block.file_ranks(self._file_order)
+        in_order = None
+        if ranks is not None:
+            in_order = np.argsort(ranks, kind="stable")
         if self._time is not None:
             in_order = block.order_by(self._time).to_numpy().astype(np.int64)
         # The rows of each segment, in this order
@@ -167,7 +176,8 @@ class Segments:
         return found
 
     def _numbered(self, number: int, block: Block) -> Codes:
-        cut, known = self.cuts[number], self._numbers[number]
+        cut = self.cuts[number]
+        known = self._numbers[number]
         labels, codes = reduce(_combined, (self._of_part(part, block) for part in cut.parts))
         counts = np.bincount(codes, minlength=len(labels))
         there = np.flatnonzero(counts).tolist()
@@ -183,7 +193,8 @@ class Segments:
 
     def _of_part(self, part: Part, block: Block) -> tuple[list[str], NDArray[np.int64]]:
         """The names of a column's values or ranges, and the index of each row's."""
-        column, missing = self._columns[part.position], f"{part.name}={MISSING}"
+        column = self._columns[part.position]
+        missing = f"{part.name}={MISSING}"
         cells = block.cells(column)
         if part.cuts:
             numbers = _numbers(cells, column)
@@ -194,7 +205,8 @@ class Segments:
             numbers = _numbers(cells, column)
             cells = pa.array(numbers, mask=np.isnan(numbers))
         if column.is_text and (known := block.texts(column, self._accept_exponents)).codes is not None:
-            dictionary, of_present = known.dictionary, known.codes
+            dictionary = known.dictionary
+            of_present = known.codes
             codes = np.full(len(cells), len(dictionary))
             codes[cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else slice(None)] = of_present
             return [*(f"{part.name}={text}" for text in texts_of(dictionary)), missing], codes
@@ -215,7 +227,9 @@ def _combined(some: _Labelled, others: _Labelled) -> _Labelled:
 
 def _numbers(cells: pa.Array, column: ColumnPlan) -> NDArray[np.float64]:
     """The number of each row, NaN if missing."""
-    return parse_numbers(cells) if column.is_text else numbers_of(cells)
+    if column.is_text:
+        return parse_numbers(cells)
+    return numbers_of(cells)
 
 
 class SegmentsGatherer:
@@ -225,7 +239,9 @@ class SegmentsGatherer:
     """
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan, segments: Segments) -> None:
-        self._column, self._plan, self._segments = column, plan, segments
+        self._column = column
+        self._plan = plan
+        self._segments = segments
         self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # for a baseline
         self._runs: dict[tuple[int, int], list[Run]] = {}
         self._values: dict[str, int] | None = {}  # indices in the tables; None if there are too many values
@@ -235,7 +251,9 @@ class SegmentsGatherer:
 
     def update(self, block: Block) -> None:
         cells = block.cells(self._column)
-        valid = cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else None
+        valid = None
+        if cells.null_count:
+            valid = cells.is_valid().to_numpy(zero_copy_only=False)
         numbers = texts = None
         if self._column.is_text:
             texts = block.texts(self._column, self._plan.accept_exponents)
@@ -258,7 +276,10 @@ class SegmentsGatherer:
                 counts = _grown(np.zeros((0, 0), np.int64), (len(found), len(DataType)))
                 counts[:, DataType.TEXT] = present
             else:
-                of_rows = texts.kinds if texts.codes is None else texts.kinds[texts.codes]
+                if texts.codes is None:
+                    of_rows = texts.kinds
+                else:
+                    of_rows = texts.kinds[texts.codes]
                 counts = _counted(codes, len(found), of_rows, len(DataType))
                 if in_tables is not None and texts.codes is not None and self._values is not None:
                     table = _grown(self._tables[cut], (len(found), len(self._values)))
@@ -303,15 +324,15 @@ class SegmentsGatherer:
         if runs := self._runs.get((cut, number)):
             yield ranked(kept_of(runs, self._segments.places[cut, number].most))
         if self._column.is_text:
-            found = FrequenciesBuilder(MOST_VALUES)
+            frequencies_builder = FrequenciesBuilder(MOST_VALUES)
             if self._values is None:
-                found.give_up()
-                found.skip(sum(counts) - counts[DataType.MISSING])
+                frequencies_builder.give_up()
+                frequencies_builder.skip(sum(counts) - counts[DataType.MISSING])
             elif number < len(table := self._tables[cut]):
                 places = np.flatnonzero(table[number])
                 texts = [*self._values]
-                found.update([texts[place] for place in places], table[number, places])
-            yield found.state()
+                frequencies_builder.update([texts[place] for place in places], table[number, places])
+            yield frequencies_builder.state()
 
 
 def _counted(codes: Codes, segments: int, kinds: NDArray[np.integer[Any]], most: int) -> Counts:
@@ -348,14 +369,16 @@ def _take_numbers(numbers: Numbers, found: list[_InSegment], present: NDArray[np
     there = np.flatnonzero(present)
     if not len(there):
         return
-    rows, ends = present[there], np.cumsum(present[there])
+    rows = present[there]
+    ends = np.cumsum(present[there])
     starts = ends - rows
     with np.errstate(over="ignore", invalid="ignore"):
         sums = np.add.reduceat(numbers, starts)
         means = sums / rows
         apart = numbers - np.repeat(means, rows)
         squares = np.add.reduceat(apart * apart, starts)
-    low, high = np.minimum.reduceat(numbers, starts), np.maximum.reduceat(numbers, starts)
+    low = np.minimum.reduceat(numbers, starts)
+    high = np.maximum.reduceat(numbers, starts)
     moments = zip(*(each.tolist() for each in (rows, sums, means, squares, low, high)), strict=True)
     for number, start, end, (count, total, mean, m2, least, most) in zip(
         there.tolist(), starts.tolist(), ends.tolist(), moments, strict=True
@@ -383,7 +406,10 @@ class _InSegment:
     def take(self, numbers: Numbers) -> None:
         """Add sorted finite numbers; of many, the sketch gets every second one, or every fourth, …"""
         height = max(0, (len(numbers) // (self.size // 2)).bit_length() - 1)
-        rest = len(numbers) % (1 << height) if height else len(numbers)
+        if height:
+            rest = len(numbers) % (1 << height)
+        else:
+            rest = len(numbers)
         self.held[0].append(numbers[:rest].copy())
         if height:
             self.held.setdefault(height, []).append(numbers[rest + (1 << height) // 2 :: 1 << height].copy())
@@ -397,13 +423,15 @@ class _InSegment:
             return
         heights = range(max(self.held) + 1)
         levels = tuple(np.concatenate([np.empty(0), *self.held.get(height, ())]) for height in heights)
-        self.held, self.holds = {0: []}, 0
+        self.held = {0: []}
+        self.holds = 0
         self.sketch.merge(KllSketch(levels, (0,) * len(levels), (0,) * len(levels), self.size))
 
     def states(self, column: ColumnPlan, counts: list[int]) -> Iterator[State]:
         """The states, of the same kinds as the column's own. counts: number of cells by DataType, with numbers of a
         typed column as texts."""
-        missing, there = counts[DataType.MISSING], counts[DataType.TEXT]
+        missing = counts[DataType.MISSING]
+        there = counts[DataType.TEXT]
         if column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
             yield DataTypeCounts(missing=missing, unknown=there)
             return

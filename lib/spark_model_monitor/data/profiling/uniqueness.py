@@ -20,7 +20,8 @@ from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
 
-KEY_BYTES, PASS_BYTES = 16, 2**28
+KEY_BYTES = 16
+PASS_BYTES = 2**28
 
 SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa.int64())])
 
@@ -52,7 +53,10 @@ def keys_of_partition(
 ) -> Iterator[pa.RecordBatch]:
     """Keys that identify the present values of kept rows, for one part of all values."""
     for batch in batches:
-        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        if reason:
+            kept = batch.filter(pc.equal(batch.column(reason), 0))
+        else:
+            kept = batch
         for position in positions:
             first, second = _keys(kept.column(f"c{position}"))
             own = first % np.uint64(parts) == part
@@ -75,6 +79,7 @@ def _keys(cells: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
 
 def _repeated(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
     order = np.lexsort((second, first))
-    first, second = first[order], second[order]
+    first = first[order]
+    second = second[order]
     same = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
     return int(np.count_nonzero(np.append(same, False) | np.append(False, same)))

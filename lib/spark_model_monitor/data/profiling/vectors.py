@@ -53,7 +53,8 @@ class VectorGatherer:
 
 def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
     """Length, missing elements, NaN elements, Euclidean norm and elements of each vector; null for a missing vector."""
-    present, missing = cells.drop_null(), are_missing(cells)
+    present = cells.drop_null()
+    missing = are_missing(cells)
     elements = present.flatten()
     lengths = pc.list_value_length(present).to_numpy(zero_copy_only=False)
     first = np.concatenate([[0], np.cumsum(lengths)])
@@ -62,7 +63,8 @@ def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
     nan: NDArray[np.bool_] = np.zeros(len(elements), bool)
     if is_number:
         numbers = pc.fill_null(pc.cast(elements, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
-        nan = np.isnan(numbers) if pa.types.is_floating(elements.type) else nan
+        if pa.types.is_floating(elements.type):
+            nan = np.isnan(numbers)
         norms = np.sqrt(_sums(numbers * numbers, first[:-1], lengths))
     counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (are_missing(elements), nan)]
     of_each = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]

@@ -94,7 +94,9 @@ def list_captures(
 
 def no_captures(path: str, window: Window | None) -> NoData:
     """The error of captures that aren't there."""
-    hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
+    hours = ""
+    if window is not None:
+        hours = f" for {window.start.isoformat()} to {window.end.isoformat()}"
     return NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
 
 
@@ -130,7 +132,9 @@ def read_captures(
     Spark jobs: none; two for a script.
     Raises NoData if a script dropped every record.
     """
-    names, script, as_service = options.names, options.script, options.as_service
+    names = options.names
+    script = options.script
+    as_service = options.as_service
     reading = records_of(capture_format.index_names, options)
     reading = replace(reading, names=tuple(names or ()), flatten_json=options.flatten_json)
     reading = replace(reading, missing_values=options.missing_values)
@@ -148,7 +152,9 @@ def read_captures(
     reading = replace(
         reading, names=reading.names or first.keys, encoding=None if options.allow_mixed_encodings else encoding
     )
-    matched_by = _matching(names, reading.encoding) if names else None
+    matched_by = None
+    if names:
+        matched_by = _matching(names, reading.encoding)
     dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
     carries = _carries_metadata(engine, source)
     tells_times = reading.window is not None and not as_service
@@ -184,14 +190,19 @@ POSITION_OF_ARRAY = re.compile(r"\.\d+$")
 
 def _matching(names: Sequence[str], encoding: str | None) -> Matching:
     """How columns of records with this encoding are matched; None stands for CSV and JSON mixed (M11)."""
-    return Matching.POSITION if encoding == CSV or not carry_names(names) else Matching.NAME_ELSE_POSITION
+    if encoding == CSV or not carry_names(names):
+        return Matching.POSITION
+    return Matching.NAME_ELSE_POSITION
 
 
 def _dataset(
     engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
-    files = NO_FILES if reading.window is None else lines.files_by_key()
+    if reading.window is None:
+        files = NO_FILES
+    else:
+        files = lines.files_by_key()
     decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns), files))
     return Dataset(
         decoded,
@@ -210,7 +221,10 @@ def _reread(
 ) -> Dataset:
     """The captures as records of `columns` columns: the features, then the other members of an object of that width."""
     first = _first_record(engine, source, reading, columns)
-    others = [key for key in first[1].keys if key not in reading.names] if first else []
+    if first:
+        others = [key for key in first[1].keys if key not in reading.names]
+    else:
+        others = []
     if carry_names(reading.names) and len(reading.names) + len(others) == columns:
         reading = replace(reading, names=(*reading.names, *others))
     return replace(_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
@@ -223,7 +237,9 @@ def _dataset_of_script(
     runner = partial(run_capture_handler, script, reading)
     given = processed(lines, source, script, first_error_fails=as_service, runner=runner)
     rows, names = _in_order_of(reading.names, given.table, given.names, as_service=as_service)
-    matched_by = matching_of(given.names, names) if names == reading.names else None
+    matched_by = None
+    if names == reading.names:
+        matched_by = matching_of(given.names, names)
     return replace(given, rows=rows, names=names, matched_by=matched_by)
 
 
@@ -238,7 +254,8 @@ def _in_order_of(
         return rows, keys
     if set(baseline) != set(keys):
         return rows, baseline if as_service or set(baseline).isdisjoint(keys) else keys
-    cells, rest = [f"c{keys.index(name)}" for name in baseline], rows.columns[len(keys) :]
+    cells = [f"c{keys.index(name)}" for name in baseline]
+    rest = rows.columns[len(keys) :]
     called = [f"c{position}" for position in range(len(baseline))]
     return rows.selected([*cells, *rest], [*called, *rest]), baseline
 
@@ -281,7 +298,9 @@ def columns_of_inputs(engine: Engine, source: Listing, reading: Reading) -> tupl
     input can be read.
     """
     found = _first_record(engine, source, replace(reading, halves=(INPUT,)))
-    return () if found is None else names_of_columns(found[1].keys, found[1].cells)
+    if found is None:
+        return ()
+    return names_of_columns(found[1].keys, found[1].cells)
 
 
 def _carries_metadata(engine: Engine, source: Listing) -> bool:

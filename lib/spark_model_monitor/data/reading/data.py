@@ -205,18 +205,28 @@ def read_data(
         isinstance(data, (list, tuple)) and bool(data) and all(isinstance(each, (str, os.PathLike)) for each in data)
     )
     if not is_path and (dataset_format is not None or window is not None):
-        given = "dataset_format" if dataset_format is not None else "window"
+        if dataset_format is not None:
+            given = "dataset_format"
+        else:
+            given = "window"
         raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
     if type(data).__module__.startswith("pyspark."):  # by module name, which loads nothing of Spark
         return Dataset.of(cast("DataFrame", data))
     pandas = sys.modules.get("pandas")  # a user with a pandas frame has loaded pandas
     is_frame = pandas is not None and isinstance(data, pandas.DataFrame)
-    rows = table_of_pandas(cast("pd.DataFrame", data)) if is_frame else None if is_path else rows_of(data)
+    if is_frame:
+        rows = table_of_pandas(cast("pd.DataFrame", data))
+    elif is_path:
+        rows = None
+    else:
+        rows = rows_of(data)
     if rows is not None:
         size_bytes = rows.nbytes if isinstance(rows, pa.Table) else 0
         return read_arrow(engine_for(engine, spark, size_bytes=size_bytes), rows)
     if is_path:
-        data_format = None if dataset_format is None else format_named(dataset_format)
+        data_format = None
+        if dataset_format is not None:
+            data_format = format_named(dataset_format)
         path = _path_of(data)
         options = ReadOptions(None if names is None else tuple(names), window)
         return _read_files(engine_for(engine, spark, path, data_format, window=window), path, data_format, options)
@@ -235,7 +245,9 @@ def read_again(
     """
     options = ReadOptions.recorded(read_by, None if names is None else tuple(names))
     dataset_format = read_by.get("dataset_format")
-    data_format = None if dataset_format is None else format_named(dataset_format)
+    data_format = None
+    if dataset_format is not None:
+        data_format = format_named(dataset_format)
     files = _path_of(path)
     dataset = _read_files(engine_for("auto", spark, files, data_format, window=None), files, data_format, options)
     if names is None or not set(names) < set(dataset.names):
@@ -257,7 +269,9 @@ def _read_files(engine: Engine, path: Places, dataset_format: DatasetFormat | No
 
 def _type(thing: object) -> str:
     module = type(thing).__module__.partition(".")[0]
-    return type(thing).__name__ if module == "builtins" else f"{module}.{type(thing).__name__}"
+    if module == "builtins":
+        return type(thing).__name__
+    return f"{module}.{type(thing).__name__}"
 
 
 GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
@@ -322,7 +336,9 @@ def why_spark(
     if not is_table_here:
         require_own_library(dataset_format)
     if isinstance(dataset_format, TableFormat):
-        return None if is_table_here else "tables are Spark's"
+        if is_table_here:
+            return None
+        return "tables are Spark's"
     if is_table_here:
         dataset_format = None  # regardless of its folder
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
@@ -331,7 +347,9 @@ def why_spark(
         if elsewhere := [place for place in places_of(path) if not opens_here(place)]:
             require_opener(elsewhere[0])
             return f"{elsewhere[0]} is opened by it"
-        by_hours = window if isinstance(dataset_format, (CaptureFormat, MergedFormat, NoneType)) else None
+        by_hours = None
+        if isinstance(dataset_format, (CaptureFormat, MergedFormat, NoneType)):
+            by_hours = window
         listing = _listing(path, by_hours)
         if listing is None:
             return None
@@ -344,7 +362,9 @@ def why_spark(
             with suppress(MonitorError):  # the reader reports it
                 dataset_format = format_named(format_word_of(LocalEngine(), path))
     largest = LARGEST_OF.get(type(dataset_format), LARGEST_BYTES)
-    return f"there are {size_bytes:,} bytes, more than {largest:,}" if size_bytes > largest else None
+    if size_bytes > largest:
+        return f"there are {size_bytes:,} bytes, more than {largest:,}"
+    return None
 
 
 def require_opener(path: str) -> None:
@@ -393,7 +413,11 @@ def _listing(path: Places, window: Window | None) -> Listing | None:
     engine = LocalEngine()
     try:
         if window is not None:
-            path = tuple(found for each in places_of(path) for found in folders_of(engine.storage(each), each, window))
-        return list_dataset(engine, path) if path else None
+            path = tuple(
+                folder for each in places_of(path) for folder in folders_of(engine.storage(each), each, window)
+            )
+        if path:
+            return list_dataset(engine, path)
+        return None
     except MonitorError:  # the reader reports it
         return None

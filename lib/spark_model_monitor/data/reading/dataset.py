@@ -132,7 +132,9 @@ class Dataset:
     @cached_property
     def table(self) -> Partitions:
         """The rows in partitions; lines are decoded."""
-        return self.rows.rows if isinstance(self.rows, DecodedLines) else self.rows
+        if isinstance(self.rows, DecodedLines):
+            return self.rows.rows
+        return self.rows
 
     @property
     def table_with_lines(self) -> Partitions:
@@ -178,12 +180,16 @@ class Dataset:
     @property
     def lines(self) -> DecodedLines | None:
         """The lines that a scan may decode itself; None if the rows are not lines."""
-        return self.rows if isinstance(self.rows, DecodedLines) else None
+        if isinstance(self.rows, DecodedLines):
+            return self.rows
+        return None
 
     @property
     def cells(self) -> str | None:
         """The column with a captured record's number of cells, for `profiling.scan`; None for other data sets."""
-        return CELLS if self.record_cells is not None else None
+        if self.record_cells is not None:
+            return CELLS
+        return None
 
     @property
     def has_lines(self) -> bool:
@@ -195,7 +201,10 @@ class Dataset:
 
         Source: C11.4.
         """
-        expected = len(self.names) if self.record_cells is None else self.record_cells
+        if self.record_cells is None:
+            expected = len(self.names)
+        else:
+            expected = self.record_cells
         widths = dict(rows.widths) or {expected: 0}
         return min(widths, key=lambda cells: (-widths[cells], cells != expected, cells))
 
@@ -212,14 +221,20 @@ class Dataset:
             return self
         places = [self.names.index(name) for name in names]
         # columns added by a reader, such as predictions, are missing in the header
-        header = tuple(self.header[place] for place in places) if len(self.header) == len(self.names) else ()
+        if len(self.header) == len(self.names):
+            header = tuple(self.header[place] for place in places)
+        else:
+            header = ()
         left_out = {name for name in self.names if name not in names}
-        reread = partial(_reread_without, self.reread, left_out) if self.reread is not None else None
+        reread = None
+        if self.reread is not None:
+            reread = partial(_reread_without, self.reread, left_out)
         some = replace(self, names=tuple(names), header=header, reread=reread)
         if self.lines is not None:
             return replace(some, rows=self.lines.of_features(places))
         rest = self.table.columns[len(self.names) :]
-        kept, called = [f"c{place}" for place in places], [f"c{position}" for position in range(len(places))]
+        kept = [f"c{place}" for place in places]
+        called = [f"c{position}" for position in range(len(places))]
         return replace(some, rows=self.table.selected([*kept, *rest], [*called, *rest]))
 
     def matching(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
@@ -232,7 +247,9 @@ class Dataset:
         by_name = can_be_told(self.names, names) and not exact
         if by_name or len(names) != len(self.names):
             self._warn_of_other_columns(names, by_name=by_name)
-            return replace(self, matched_by=self.matched_by or Matching.NAME) if by_name else self
+            if by_name:
+                return replace(self, matched_by=self.matched_by or Matching.NAME)
+            return self
         found = self._called(names)
         if found is self and self.matched_by is not None:
             return self
@@ -250,7 +267,8 @@ class Dataset:
 
     def _warn_of_other_columns(self, names: Sequence[str], *, by_name: bool) -> None:
         """Log which columns are missing in the data or in the baseline, if they have names."""
-        own, wanted = {*self.names}, {*names}
+        own = {*self.names}
+        wanted = {*names}
         more = [name for name in self.names if name not in wanted]
         fewer = [name for name in names if name not in own]
         if not (more or fewer) or (len(more) == len(self.names) and not by_name):
@@ -285,9 +303,13 @@ class Dataset:
 
             raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))
         if _refused(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
-            file, first = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE), self.files[0].path
+            file = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
+            first = self.files[0].path
             is_first = file == uri_of(first)
-            what = "a line has the cells of its first line" if is_first else "its header line has the columns"
+            if is_first:
+                what = "a line has the cells of its first line"
+            else:
+                what = "its header line has the columns"
             raise BadInput(
                 f"{file or 'a file'}: {what} in another order than {first}; write all files with the same order of columns, "
                 "or --dataset-format csv-without-header if they have no header line"
@@ -302,7 +324,9 @@ class Dataset:
         schema = pa.schema([(PARTITION, pa.int32()), (column, pa.string())])
         found = self.table.numbered().mapped(partial(_first_with, int(reason), column), schema).batches()
         rows = [row for batch in found for row in batch.to_pylist()]
-        return str(min(rows, key=lambda row: row[PARTITION])[column]) if rows else ""
+        if rows:
+            return str(min(rows, key=lambda row: row[PARTITION])[column])
+        return ""
 
     def ledger(self, rows: RowCounts) -> Ledger:
         """The ledger of all records, from the counts of the scan. Reads nothing."""
@@ -311,7 +335,10 @@ class Dataset:
             refused[Refusal.TOO_LONG] = len(self.long_lines)
         if self.record_cells is not None:
             # a refused record is one row, whatever its content; a kept record is counted by its first row
-            kept = dict(rows.widths).get(self.record_cells, 0) if rows.widths else rows.kept
+            if rows.widths:
+                kept = dict(rows.widths).get(self.record_cells, 0)
+            else:
+                kept = rows.kept
             read = kept + sum(refused.values()) + self.dropped_by_script
             return replace(self._account(rows, read, kept, refused), rows=rows.kept)
         # the first header line of each file is not a record; further ones are repeated headers
@@ -389,12 +416,17 @@ def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> 
 
 def _refused(rows: RowCounts, reason: Refusal) -> int:
     """The number of records refused for a reason."""
-    return rows.refused[reason - 1] if rows.refused else 0
+    if rows.refused:
+        return rows.refused[reason - 1]
+    return 0
 
 
 def _listed(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
-    more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
+    if len(names) > NAMES_LISTED:
+        more = f" and {len(names) - NAMES_LISTED} more"
+    else:
+        more = ""
     return f"{', '.join(names[:NAMES_LISTED]) or 'none'}{more}"
 
 
@@ -438,7 +470,10 @@ class DecodedLines:
     @property
     def _schema(self) -> pa.Schema:
         features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.kept))]
-        counted = [REASON, CELLS] if self.decoding.decoder.counts_cells else [REASON]
+        if self.decoding.decoder.counts_cells:
+            counted = [REASON, CELLS]
+        else:
+            counted = [REASON]
         return pa.schema([*features, *(pa.field(name, pa.int32()) for name in counted), *PLACE_FIELDS])
 
     def of_features(self, positions: Sequence[int]) -> DecodedLines:

@@ -182,7 +182,9 @@ _AT_A_PATH = re.compile(r"(delta|iceberg|parquet)\.`(.+)`", re.IGNORECASE)
 def keeper_at(table: str) -> tuple[str, str] | None:
     """Kind and path of a table such as delta.`/data/orders`; None for a table of a catalog."""
     found = _AT_A_PATH.fullmatch(table)
-    return (found[1].lower(), found[2]) if found else None
+    if found:
+        return (found[1].lower(), found[2])
+    return None
 
 
 DELTA = SparkFormat("delta")  # a table at a path, which Spark's catalog turns into a name
@@ -265,7 +267,9 @@ def listed(text: str) -> tuple[str, ...]:
 
 def between_commas(text: str) -> list[str]:
     """What stands between commas that are not in double quotes, as it is written."""
-    return _BETWEEN_COMMAS.findall(text) if '"' in text else text.split(",")
+    if '"' in text:
+        return _BETWEEN_COMMAS.findall(text)
+    return text.split(",")
 
 
 def unquoted(word: str) -> str:
@@ -317,7 +321,10 @@ def parse_dataset_format(text: str) -> DatasetFormat:
         raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_choices()}")
     members = {str(key).lower(): value for key, value in members.items()}
     if others := [key for key in members if key not in known]:
-        allowed = f"it may hold {', '.join(known)}" if known else "it holds nothing"
+        if known:
+            allowed = f"it may hold {', '.join(known)}"
+        else:
+            allowed = "it holds nothing"
         raise BadConfiguration(f"has {format_name}.{others[0]}, which is unknown; {allowed}")
     return read(members)
 
@@ -345,7 +352,9 @@ def csv_text(csv_format: CsvFormat) -> str:
     """The `--dataset-format` value for a CSV format, as a short word if there is one."""
     default_format = CsvFormat(header=csv_format.header)
     if csv_format == default_format:
-        return "csv" if csv_format.header else "csv-without-header"
+        if csv_format.header:
+            return "csv"
+        return "csv-without-header"
     members: dict[str, str | bool] = {"header": csv_format.header}
     if (csv_format.separator, csv_format.decimal) != (default_format.separator, default_format.decimal):
         members.update(separator=csv_format.separator, decimal=csv_format.decimal)
@@ -359,7 +368,8 @@ def _json(members: Mapping[str, Any]) -> DatasetFormat:
 
 
 def _spark(members: Mapping[str, Any]) -> DatasetFormat:
-    reader, options = members.get("format"), members.get("options", {})
+    reader = members.get("format")
+    options = members.get("options", {})
     if not isinstance(reader, str) or not reader:
         raise BadConfiguration('has no spark.format; write {"spark": {"format": "orc", "options": {}}}')
     if not isinstance(options, dict):

@@ -107,7 +107,10 @@ def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
     if pa.types.is_timestamp(data_type):
         return pa.timestamp("us", data_type.tz)  # Spark's times have microseconds
     if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
-        made = pa.list_ if pa.types.is_list(data_type) else pa.large_list
+        if pa.types.is_list(data_type):
+            made = pa.list_
+        else:
+            made = pa.large_list
         return made(data_type.value_field.with_type(stored_type(name, data_type.value_type)))
     if pa.types.is_fixed_size_list(data_type) or str(data_type).partition("<")[0].endswith(VIEW):
         return pa.large_list(stored_type(name, data_type.value_type))
@@ -133,7 +136,7 @@ def stored(rows: Rows, most_bytes: int) -> Rows:
     schema = pa.schema([(f"c{place}", types[field.type]) for place, field in enumerate(rows.schema)])
     if isinstance(rows, pa.Table):
         return _cast(rows, schema)
-    batches = (batch for each in rows for batch in _cast(pa.Table.from_batches([each]), schema).to_batches())
+    batches = (batch for row in rows for batch in _cast(pa.Table.from_batches([row]), schema).to_batches())
     held: list[pa.RecordBatch] = []
     size_bytes = 0
     for batch in batches:
@@ -148,7 +151,7 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = []
     for name, column, field in zip(table.column_names, table.columns, schema, strict=True):
         if pa.types.is_dictionary(column.type):  # dictionaries can't be cast to views
-            plain = [each.dictionary.cast(field.type).take(each.indices) for each in column.chunks]
+            plain = [chunk.dictionary.cast(field.type).take(chunk.indices) for chunk in column.chunks]
             column = pa.chunked_array(plain, field.type)
         if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists with invalid offsets
             column = pa.chunked_array(map(_lists_of, column.chunks))

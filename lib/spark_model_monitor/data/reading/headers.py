@@ -280,7 +280,10 @@ def _marked(head: bytes, separator: str) -> CsvFormat | None:
         return None
     cells = {cell for row in rows for cell in row}
     has_points = any("." in cell and NUMBER.fullmatch(cell) for cell in cells)
-    decimal = "," if not has_points and any(re.fullmatch(DECIMAL_COMMA, cell) for cell in cells) else "."
+    if not has_points and any(re.fullmatch(DECIMAL_COMMA, cell) for cell in cells):
+        decimal = ","
+    else:
+        decimal = "."
     first, second = ([cell.replace(decimal, ".") for cell in row] for row in rows[:2])
     return CsvFormat(header=_names_columns(first, second), separator=separator, decimal=decimal)
 
@@ -288,7 +291,10 @@ def _marked(head: bytes, separator: str) -> CsvFormat | None:
 def _first_lines(head: bytes) -> list[str]:
     """The whole lines at the beginning of a file that aren't blank, up to `LINES_LOOKED_AT`, without Excel's own."""
     text = head.decode("utf-8", "replace")
-    whole = text if len(head) < HEAD_BYTES else text.rpartition("\n")[0]
+    if len(head) < HEAD_BYTES:
+        whole = text
+    else:
+        whole = text.rpartition("\n")[0]
     lines = (line for line in _lines(_below_separator_line(whole)) if line.strip())
     return [*islice(lines, LINES_LOOKED_AT)]
 
@@ -397,7 +403,10 @@ def _difference(written: Sequence[str], names: Sequence[str], first: StoredFile)
 
 
 def _list_some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    if len(names) > NAMED:
+        more = f" and {len(names) - NAMED} more"
+    else:
+        more = ""
     return ", ".join(names[:NAMED]) + more
 
 
@@ -443,11 +452,16 @@ def format_word_of(engine: Engine, path: Places) -> str:
         return _server_of_table(listing.files) or word
     if not words and word not in ("", "csv", "json", "jsonl"):
         return word
-    found = None if words else _word_by_beginning(engine, listing.files, word)
+    found = None
+    if not words:
+        found = _word_by_beginning(engine, listing.files, word)
     if found is None:
         ends = ", ".join(suffix or "nothing" for suffix in suffixes)
         tabs = csv_text(CsvFormat(header=True, separator="\t"))
-        instead = f"'{tabs}'" if suffixes == [".tsv"] else "'csv', 'jsonl', 'parquet' or 'capture'"
+        if suffixes == [".tsv"]:
+            instead = f"'{tabs}'"
+        else:
+            instead = "'csv', 'jsonl', 'parquet' or 'capture'"
         raise BadConfiguration(
             f"{path}: names of files end in {ends}, which doesn't tell their format; write --dataset-format (in Python "
             f"dataset_format=), such as {instead}"
@@ -479,7 +493,10 @@ def _suffix(path: str) -> str:
 def _word_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: str) -> str | None:
     """The format detected from contents. by_name: the text format of the file's suffix, or an empty text."""
     storage = engine.storage(files[0].path)
-    magic = b"" if by_name else storage.read(files[0].path, MAGIC_BYTES)
+    if by_name:
+        magic = b""
+    else:
+        magic = storage.read(files[0].path, MAGIC_BYTES)
     for beginning, _, written in FOREIGN_BEGINNINGS:
         if magic.startswith(beginning):
             return written
@@ -498,7 +515,10 @@ def _word_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: str
         if csv_format is not None:
             return csv_text(csv_format)
     header = _names_columns(first_cells(file, head), cells_of(second))
-    escape = SPARK_ESCAPE if escapes_by_backslash(head, ",") else RFC_4180_ESCAPE
+    if escapes_by_backslash(head, ","):
+        escape = SPARK_ESCAPE
+    else:
+        escape = RFC_4180_ESCAPE
     return csv_text(CsvFormat(header=header, escape=escape))
 
 
@@ -617,15 +637,21 @@ def _word_of_json(line: str, by_name: str) -> str:
     except (ValueError, RecursionError):
         record = None
     if isinstance(record, dict) and "captureData" in record:
-        return "merged" if "groundTruthData" in record else "capture"
-    event = record[0] if isinstance(record, list) and record else record
+        if "groundTruthData" in record:
+            return "merged"
+        return "capture"
+    event = record
+    if isinstance(record, list) and record:
+        event = record[0]
     if isinstance(event, dict):
         from spark_model_monitor.data.request_logs import recognize_server
 
         server = recognize_server(event, event.get("type"))
         if server is not None:
             return server
-    return "jsonl" if by_name == "jsonl" or isinstance(record, dict) else "json"
+    if by_name == "jsonl" or isinstance(record, dict):
+        return "jsonl"
+    return "json"
 
 
 def _names_columns(first: Sequence[str], second: Sequence[str | None]) -> bool:

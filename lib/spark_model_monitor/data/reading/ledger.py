@@ -50,7 +50,9 @@ class Coverage:
     @property
     def share(self) -> float:
         """The share of the captures that have a label of their own; 0 without captures."""
-        return self.labelled / self.captures if self.captures else 0.0
+        if self.captures:
+            return self.labelled / self.captures
+        return 0.0
 
     def __add__(self, other: Coverage) -> Coverage:
         return Coverage(self.captures + other.captures, self.labelled + other.labelled, self.absent + other.absent)
@@ -84,7 +86,9 @@ def coverage_of(storage: Storage, files: Iterable[StoredFile], places: Iterable[
     if not any(MERGED_PART.fullmatch(file.path.rpartition("/")[2]) for file in files):
         return None
     found = [coverage for place in places for coverage in _below(storage, place)]
-    return reduce(Coverage.__add__, found) if found else None
+    if found:
+        return reduce(Coverage.__add__, found)
+    return None
 
 
 def _below(storage: Storage, folder: str) -> list[Coverage]:
@@ -122,7 +126,9 @@ class Ledger:
 
     @property
     def kept_rows(self) -> int:
-        return self.kept if self.rows is None else self.rows
+        if self.rows is None:
+            return self.kept
+        return self.rows
 
     @property
     def quarantined(self) -> int:
@@ -130,7 +136,9 @@ class Ledger:
 
     @property
     def quarantined_share(self) -> float:
-        return self.quarantined / self.read if self.read else 0.0
+        if self.read:
+            return self.quarantined / self.read
+        return 0.0
 
     def to_json_dict(self) -> dict[str, Any]:
         """The content of `ledger.json`."""
@@ -196,7 +204,10 @@ def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[
     found = list(_rows(lines.mapped(partial(_numbered, refused), LINE_SCHEMA).batches()))
     whole = refused.keys() - {(row[FILE], row[LINE]) for row in found}
     found += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole]
-    others = [{**row, LINE: row[LINE].encode()} for row in _rows(also.batches())] if also is not None else []
+    if also is not None:
+        others = [{**row, LINE: row[LINE].encode()} for row in _rows(also.batches())]
+    else:
+        others = []
     for row in sorted([*found, *others], key=lambda row: (row[FILE], row[NUMBER])):
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
             if reason != Refusal.REPEATED_HEADER or row[NUMBER] > dataset.header_number:
@@ -314,7 +325,10 @@ def _of_long_line(line: LongLine) -> dict[str, Any]:
 
 
 def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    content = {"line": row["line"]} if row["line_base64"] is None else {"line_base64": row["line_base64"]}
+    if row["line_base64"] is None:
+        content = {"line": row["line"]}
+    else:
+        content = {"line_base64": row["line_base64"]}
     return {
         "reason": Refusal(row[REASON]).text,
         "file": row[FILE],

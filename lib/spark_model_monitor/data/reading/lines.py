@@ -101,8 +101,12 @@ class CsvLines:
         sizes = [len(name.encode()) for name in names]
         found = np.arange(len(cells.widths))
         for column in cells.columns:
-            left = column if len(found) == len(column) else column.take(pa.array(found))
-            left = pc.fill_null(left, "") if left.null_count else left
+            if len(found) == len(column):
+                left = column
+            else:
+                left = column.take(pa.array(found))
+            if left.null_count:
+                left = pc.fill_null(left, "")
             lengths = np.diff(starts_of(left))  # rule out most other rows
             fitting = np.flatnonzero((lengths >= min(sizes)) & (lengths <= max(sizes)))
             found = found[fitting][np.asarray(pc.is_in(left.take(pa.array(fitting)), pa.array(names)))]
@@ -114,7 +118,9 @@ class CsvLines:
         expected = self._written_names()
         if written == expected:
             return Refusal.REPEATED_HEADER
-        return Refusal.COLUMNS_IN_ANOTHER_ORDER if sorted(written) == sorted(expected) else 0
+        if sorted(written) == sorted(expected):
+            return Refusal.COLUMNS_IN_ANOTHER_ORDER
+        return 0
 
     def _written_names(self) -> list[str]:
         """The names in the header line; empty for columns that are named by position (`headers.names_of`)."""
@@ -142,11 +148,11 @@ def long_lines_of(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine
 
     Raises BadInput if a compressed file has a line that no reader can skip.
     """
-    most = engine.max_line_bytes  # one call of Spark for any number of files
-    candidates = [file for file in files if _may_hold(file, most)]
+    max_line_bytes = engine.max_line_bytes  # one call of Spark for any number of files
+    candidates = [file for file in files if _may_hold(file, max_line_bytes)]
     if not candidates:
         return ()
-    search = partial(_lines_of_file, engine, most)
+    search = partial(_lines_of_file, engine, max_line_bytes)
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
         return tuple(sorted(line for found in threads.map(search, candidates) for line in found))
 
@@ -169,7 +175,7 @@ def _lines_of_file(engine: Engine, most: int, file: StoredFile) -> list[LongLine
         return []
     if file.path.endswith(".gz") and _is_short(storage, file, most):
         return []
-    found = [LongLine(file.path, *place) for place in long_lines(text_pieces(storage, file, most), most)]
+    found = [LongLine(file.path, *long_line) for long_line in long_lines(text_pieces(storage, file, most), most)]
     for line in found if file.is_compressed else ():
         if line.size_bytes > MOST_COMPRESSED:
             raise BadInput(
@@ -185,13 +191,15 @@ def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, i
     pieces: the text in pieces, each at most one byte longer than `most`.
     """
     offset = begun = 0
-    number, after_return = 1, False
+    number = 1
+    after_return = False
     for piece in pieces:
         first = 0
         if not offset and piece.startswith(BYTE_ORDER_MARK):
             first = begun = len(BYTE_ORDER_MARK)
         elif after_return and piece.startswith(b"\n"):  # the rest of the previous line end
-            first, begun = 1, offset + 1
+            first = 1
+            begun = offset + 1
         end = _first_end(piece, first)
         if end >= 0:
             if offset + end - begun > most:
@@ -229,9 +237,16 @@ def _ends(storage: Storage, file: StoredFile, start: int, end: int, *, backwards
         piece = storage.read(file.path, size, end - size if backwards else start)
         if _first_end(piece) >= 0 or not piece:
             return True
-        start, end = (start, end - size) if backwards else (start + size, end)
+        if backwards:
+            start = start
+            end = end - size
+        else:
+            start = start + size
+            end = end
         size = min(PIECE_BYTES, 4 * size)
-    return start == 0 if backwards else end == file.size_bytes
+    if backwards:
+        return start == 0
+    return end == file.size_bytes
 
 
 def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
@@ -274,7 +289,10 @@ def _inflated(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
             if decompressor.eof:
                 decompressor = zlib.decompressobj(wbits=31)
             text = decompressor.decompress(rest, size)
-            rest = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
+            if decompressor.eof:
+                rest = decompressor.unused_data
+            else:
+                rest = decompressor.unconsumed_tail
             yield from _not_empty(text)
         while not decompressor.eof and (text := decompressor.decompress(b"", size)):
             yield text
@@ -288,7 +306,10 @@ def _of_bzip2(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
             if decompressor.eof:
                 decompressor = bz2.BZ2Decompressor()
             text = decompressor.decompress(rest, size)
-            rest = decompressor.unused_data if decompressor.eof else b""
+            if decompressor.eof:
+                rest = decompressor.unused_data
+            else:
+                rest = b""
             yield from _not_empty(text)
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy it again"
 
-YEAR, ABOVE_HOURS = re.compile(r"\d{4}"), re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
+YEAR = re.compile(r"\d{4}")
+ABOVE_HOURS = re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
 HOUR_NAME = "%Y/%m/%d/%H"
 Wanted: TypeAlias = Callable[[str], bool]
 """Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has requested hours."""
@@ -40,7 +41,9 @@ def record_folders(storage: Storage, path: str) -> list[str]:
     Raises BadInput if nothing exists at `path`.
     """
     beside = _beside(storage, path)
-    return [join(path, name) for name in storage.list_folders(path) if name not in beside] if beside else [path]
+    if beside:
+        return [join(path, name) for name in storage.list_folders(path) if name not in beside]
+    return [path]
 
 
 def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
@@ -48,7 +51,8 @@ def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -
 
     later: number of hours after the window to include. The cost depends on the existing folders, not on the window.
     """
-    first, end = next(window.hours()), window.end + later * HOUR
+    first = next(window.hours())
+    end = window.end + later * HOUR
     bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - timedelta(microseconds=1))]
 
     def is_wanted(name: str) -> bool:
@@ -77,7 +81,9 @@ def _wanted_below(storage: Storage, path: str, is_wanted: Wanted) -> list[str]:
 
 
 def _beside(storage: Storage, path: str) -> tuple[str, ...]:
-    return BESIDE_MERGED if storage.exists(join(path, PUBLISHED)) else ()
+    if storage.exists(join(path, PUBLISHED)):
+        return BESIDE_MERGED
+    return ()
 
 
 def _below(storage: Storage, path: str, is_wanted: Wanted, *, ignoring: tuple[str, ...] = ()) -> list[str]:
@@ -176,7 +182,9 @@ def list_dataset(engine: Engine, path: Places) -> Listing:
 
 def places_of(path: Places) -> tuple[str, ...]:
     """One path or several, as a tuple."""
-    return (path,) if isinstance(path, str) else path
+    if isinstance(path, str):
+        return (path,)
+    return path
 
 
 def _matching(place: str) -> list[str]:
@@ -258,7 +266,10 @@ def _told(changes: list[Change], listings: Iterable[Listing]) -> str:
     # A file that lost rows is reported before one that has only grown.
     file, size = min(changes, key=_has_only_grown)
     now = "is gone" if size is None else f"has {size:,} now"
-    others = f"; {len(changes)} of {len(list(_files(listings)))} files changed" if len(changes) > 1 else ""
+    if len(changes) > 1:
+        others = f"; {len(changes)} of {len(list(_files(listings)))} files changed"
+    else:
+        others = ""
     return (
         f"{file.path}: had {file.size_bytes:,} bytes when it was listed and {now}{others}; run again when nothing "
         "writes or deletes there"

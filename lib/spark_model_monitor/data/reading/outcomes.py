@@ -70,7 +70,9 @@ class Errors(Protocol):
     def __call__(self, columns: Mapping[str, pa.Array]) -> NDArray[np.float64]: ...
 
 
-LABEL_COLUMN, PREDICTION_COLUMN = "label", "predicted_label"  # names of these columns if no header names them
+# names of these columns if no header names them
+LABEL_COLUMN = "label"
+PREDICTION_COLUMN = "predicted_label"
 
 
 def read_labelled(
@@ -99,7 +101,10 @@ def read_labelled(
     lines = engine.lines(
         source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
     )
-    files = NO_FILES if reading.records.window is None else lines.files_by_key()
+    if reading.records.window is None:
+        files = NO_FILES
+    else:
+        files = lines.files_by_key()
     decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     long_lines = () if whole_files else long_lines_in(engine, source)
@@ -114,7 +119,10 @@ def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading
     if headers is None:
         return (*(f"column_{position}" for position in range(features)), *outcomes)
     if not features <= len(headers) <= features + len(outcomes):
-        more = f", or {features + len(outcomes)} with those of label and prediction" if outcomes else ""
+        if outcomes:
+            more = f", or {features + len(outcomes)} with those of label and prediction"
+        else:
+            more = ""
         raise BadConfiguration(
             f"analysis_config.json: headers has {len(headers)} names, and a record has {features} features; "
             f"write {features} names{more}"
@@ -136,7 +144,10 @@ def _features_of_the_first(
     for file in source.files[:FILES_LOOKED_AT]:
         lines = [storage.read(file.path)] if whole_files else first_lines(engine, file)
         for line in lines:
-            found = document_of(line, anything) if documents else record_of(line, file.path, anything)
+            if documents:
+                found = document_of(line, anything)
+            else:
+                found = record_of(line, file.path, anything)
             if found.reason is None:
                 widths[len(found.rows[0]) - OUTCOMES] += 1
             else:
@@ -182,7 +193,9 @@ class OutcomeMark:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return self.decoder.columns if self.columns is None else tuple(f"c{at}" for at, _ in self.columns.values())
+        if self.columns is None:
+            return self.decoder.columns
+        return tuple(f"c{at}" for at, _ in self.columns.values())
 
     @property
     def bins(self) -> int:
@@ -190,14 +203,20 @@ class OutcomeMark:
 
     def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
         """The bin of each row; missing for refused rows."""
-        block = rows if self.columns is None else next(_as_wanted(dict(self.columns), self.schema, [rows]))
+        if self.columns is None:
+            block = rows
+        else:
+            block = next(_as_wanted(dict(self.columns), self.schema, [rows]))
         outcomes = self.decoder(block)
         kept = outcomes.where(outcomes.kept)
         if self.plan.is_regression:
             off = np.abs(np.asarray(kept.labels, np.float64) - np.asarray(kept.predictions, np.float64))
             code = np.searchsorted(self.cuts, off, side="left")
         else:
-            answers = kept.predictions if self.plan.with_predictions else predicted(kept, self.plan.threshold)
+            if self.plan.with_predictions:
+                answers = kept.predictions
+            else:
+                answers = predicted(kept, self.plan.threshold)
             sides = (each.cast(pa.string()) for each in (kept.labels, answers) if each is not None)
             code = np.asarray(pc.not_equal(*sides))
         found = np.zeros(rows.num_rows, np.int16)
@@ -297,9 +316,13 @@ def outcomes(
     """
     dataset = read_data(data, dataset_format, spark=spark, engine=engine)
     if errors is not None:
-        dataset, label = _with_errors(dataset, errors, prediction), EXPECTED
+        dataset = _with_errors(dataset, errors, prediction)
+        label = EXPECTED
     reading = reading_of(plan, label, prediction, probability, with_label=label is not None)
-    asked = {} if label is None else {LABEL: ("ground_truth_attribute", label)}
+    if label is None:
+        asked = {}
+    else:
+        asked = {LABEL: ("ground_truth_attribute", label)}
     if reading.prediction is not None:
         asked[PREDICTION] = ("inference_attribute", prediction)
     if reading.probability is not None:
@@ -310,7 +333,8 @@ def outcomes(
         name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
         for name, (option, address) in asked.items()
     }
-    cuts, group = _cuts(plan, dataset.names), _group(plan, dataset.names)
+    cuts = _cuts(plan, dataset.names)
+    group = _group(plan, dataset.names)
     if group is not None:
         position = int(group.removeprefix(VALUE))
         if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
@@ -359,8 +383,10 @@ def _with_errors(dataset: Dataset, errors: Errors, prediction: str) -> Dataset:
             f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent[:NAMES_LISTED]))}, which the model of "
             "errors has learnt from; give the columns that were there then, or learn it anew"
         )
-    table, places = dataset.table, {name: f"c{dataset.names.index(name)}" for name in errors.names}
-    of_prediction, called = f"c{_position(dataset, 'inference_attribute', prediction)}", f"c{len(dataset.names)}"
+    table = dataset.table
+    places = {name: f"c{dataset.names.index(name)}" for name in errors.names}
+    of_prediction = f"c{_position(dataset, 'inference_attribute', prediction)}"
+    called = f"c{len(dataset.names)}"
     schema = table.schema.append(pa.field(called, pa.float64()))
     rows = table.mapped(partial(_off, errors, places, of_prediction, schema), schema)
     return replace(dataset, rows=rows, names=(*dataset.names, EXPECTED))
@@ -371,7 +397,10 @@ def _off(
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         predictions = double_of(without_nan(batch.column(of_prediction)))
-        off = errors({name: batch.column(place) for name, place in places.items()}) if batch.num_rows else np.zeros(0)
+        if batch.num_rows:
+            off = errors({name: batch.column(place) for name, place in places.items()})
+        else:
+            off = np.zeros(0)
         yield pa.RecordBatch.from_arrays([*batch.columns, pc.add(predictions, pa.array(off))], schema=schema)
 
 
@@ -435,7 +464,8 @@ def read_line_outcomes(
     features = decoder.reading.features
     found = _dataset(dataset, raw, placed, decoder, metrics)
     if cut_by is not None and features is not None:
-        cuts, group = _cuts(cut_by, features.names), _group(cut_by, features.names)
+        cuts = _cuts(cut_by, features.names)
+        group = _group(cut_by, features.names)
         found = replace(found, cuts=cuts, group=group, group_column=cut_by.group_column)
     return replace(found, source=OutcomeSource(dataset))
 
@@ -481,7 +511,9 @@ def _type_of(data_type: pa.DataType, as_number: bool) -> pa.DataType:
     wanted = pa.float64() if as_number else pa.string()
     if pa.types.is_list(data_type):
         return pa.list_(wanted)
-    return wanted if is_number(data_type) else pa.string()
+    if is_number(data_type):
+        return wanted
+    return pa.string()
 
 
 def _as_wanted(
@@ -500,4 +532,6 @@ def _cells(values: pa.Array, *, as_number: bool) -> pa.Array:
         elements = (double_of if as_number else text_of)(values.values)
         return pa.ListArray.from_arrays(values.offsets, elements, mask=values.is_null() if values.null_count else None)
     present = without_nan(values)
-    return double_of(present) if as_number and is_number(values.type) else text_of(present)
+    if as_number and is_number(values.type):
+        return double_of(present)
+    return text_of(present)

@@ -123,7 +123,8 @@ def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
 
 def _in_column_groups(dataset: Dataset) -> Dataset:
     """A table of column-oriented files, in partitions of more rows if it has many columns."""
-    engine, listing = dataset.engine, dataset.listing
+    engine = dataset.engine
+    listing = dataset.listing
     groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
     at_most = listing.partitions_at_most(engine, engine.partition_by_size(listing.size_bytes, groups))
     return replace(dataset, column_groups=groups, partitions_at_most=at_most)
@@ -139,7 +140,9 @@ def _line_bytes(dataset: Dataset) -> int:
 
 log = logging.getLogger(__name__)
 
-INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
+INFERENCE_ID = "SageMakerInferenceId"
+INFERENCE_TIME = "SageMakerInferenceTime"
+OUTPUT = "SageMakerOutput"
 MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
 
 MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
@@ -290,11 +293,15 @@ def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatc
     A row without a time belongs to its file's hour.
     """
     for batch in batches:
-        texts, files = pc.cast(batch.column(place), pa.string()).to_pylist(), batch.column(FILE).to_pylist()
+        texts = pc.cast(batch.column(place), pa.string()).to_pylist()
+        files = batch.column(FILE).to_pylist()
         of_file = {file: hour_of_path(file) for file in set(files)}
         reasons = batch.column(REASON).to_pylist()
         for row, (text, file) in enumerate(zip(texts, files, strict=True)):
-            time = of_file[file] if text is None else parse_time(text.strip(" "))
+            if text is None:
+                time = of_file[file]
+            else:
+                time = parse_time(text.strip(" "))
             if not reasons[row] and (time is None or time not in window):
                 reasons[row] = int(Refusal.UNREADABLE_TIME if time is None else Refusal.OUTSIDE_WINDOW)
         position = batch.schema.get_field_index(REASON)
@@ -310,4 +317,6 @@ def _called(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) 
     found = replace(dataset, matched_by=matching_of(dataset.names, names))
     if set(names) == set(dataset.names):
         return found.of_features(list(names))
-    return dataset if can_be_told(dataset.names, names) and not as_service else replace(found, names=tuple(names))
+    if can_be_told(dataset.names, names) and not as_service:
+        return dataset
+    return replace(found, names=tuple(names))

@@ -76,7 +76,10 @@ def read_dataset(
             dataset = _read_with_script(engine, listing, dataset_format, options.script, as_service=options.as_service)
             return replace(dataset, long_lines=long_lines_of(engine, listing.files))
         dataset = _read_as(engine, listing, dataset_format, options)
-    long_lines = long_lines_of(engine, listing.files) if dataset.has_lines else ()
+    if dataset.has_lines:
+        long_lines = long_lines_of(engine, listing.files)
+    else:
+        long_lines = ()
     return replace(dataset, listing=listing, partitions_at_most=at_most, long_lines=long_lines)
 
 
@@ -122,14 +125,20 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
     first, head = first_with_a_line(engine.storage(listing.path), listing.files)
     cells = first_cells(first, head, dataset_format.separator)
     if dataset_format.separator != ",":
-        mark = "comma" if dataset_format.decimal == "," else "point"
+        if dataset_format.decimal == ",":
+            mark = "comma"
+        else:
+            mark = "point"
         log.info("%s: %r separates cells, numbers have a decimal %s", listing.path, dataset_format.separator, mark)
     if dataset_format.header:
         names = names_of(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
     # How to decode the lines
-    escape = SPARK_ESCAPE if options.as_service else dataset_format.escape
+    if options.as_service:
+        escape = SPARK_ESCAPE
+    else:
+        escape = dataset_format.escape
     if escape == RFC_4180_ESCAPE and escapes_by_backslash(head, dataset_format.separator):
         instead = csv_text(replace(dataset_format, escape=SPARK_ESCAPE))
         raise BadInput(f"{first.path}: quotes within quotes follow a backslash; write --dataset-format '{instead}'")

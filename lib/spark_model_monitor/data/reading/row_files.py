@@ -35,17 +35,21 @@ MOST_OF_DICTIONARY = 1.6
 ENOUGH_OF_COLUMNS = 1.1  # bytes of columns relative to those of a file
 FIRST = 256  # first values, which usually show whether all differ
 
-STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # bytes of a column in a row group: two values, twice
+# bytes of a column in a row group: two values, twice
+STATISTICS_BYTES = 1024
+STATISTICS_OF_TEXTS = 1024 + 4 * 4096
 
 
 def column_groups_of(table: pa.Table) -> int | None:
     """The number of column groups in which a file of these rows would be read, or one with the same states, so states
     don't depend on the file; None if the file may have several partitions.
     """
-    most, columns = file_bytes_at_most(table), table.num_columns
+    most = file_bytes_at_most(table)
+    columns = table.num_columns
     if most > MOST_FILE_BYTES:
         return None
-    step, possible = FILE_BYTES_OF_A_GROUP, set[int]()
+    step = FILE_BYTES_OF_A_GROUP
+    possible = set[int]()
     for size in range(0, int(most), step):
         possible.add(groups := partitions.column_groups(columns, [size]))
         largest = min(int(most), size + step - 1)
@@ -76,13 +80,15 @@ def _file_bytes_at_least(table: pa.Table, enough: int) -> int:
     That file is smaller: it has some of the columns, no statistics, and no dictionaries of numbers that all differ,
     which would store each number and its index. Writing it takes a third of the time.
     """
-    differing, room = list[str](), ENOUGH_OF_COLUMNS * enough
+    differing = list[str]()
+    room = ENOUGH_OF_COLUMNS * enough
     for name, column in zip(table.column_names, table.columns, strict=True):
         if room > 0 and _all_differ(column):
             differing.append(name)
             room -= column.nbytes
     if room <= 0:
-        some, rows = table.select(differing), _rows_of_group(table)
+        some = table.select(differing)
+        rows = _rows_of_group(table)
         if (found := _written(some, enough, rows, use_dictionary=False, write_statistics=False)) >= enough:
             return found
     return _written(table, enough, _rows_of_group(table))
@@ -110,13 +116,17 @@ def _written(table: pa.Table, enough: int, group: int, **options: Any) -> int:
 
 def file_bytes_at_most(table: pa.Table) -> float:
     """An upper bound on the bytes of a Parquet file with these rows: numbers take 32 bits or more, lists any number."""
-    groups, found = table.nbytes // ROW_GROUP_BYTES + 2, 0.0
+    groups = table.nbytes // ROW_GROUP_BYTES + 2
+    found = 0.0
     for column in table.columns:
         kind = column.type
         if pa.types.is_nested(kind):
             return math.inf
         is_text = pa.types.is_string(kind) or pa.types.is_binary(kind)
-        size = 4 * table.num_rows if pa.types.is_integer(kind) and kind.bit_width < 32 else column.nbytes
+        if pa.types.is_integer(kind) and kind.bit_width < 32:
+            size = 4 * table.num_rows
+        else:
+            size = column.nbytes
         found += MOST_OF_DICTIONARY * size + groups * (STATISTICS_OF_TEXTS if is_text else STATISTICS_BYTES)
     return found
 

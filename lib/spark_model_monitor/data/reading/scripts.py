@@ -31,7 +31,9 @@ from spark_model_monitor.stopping import exits_refused, require_going_on
 
 HANDLER = "preprocess_handler"
 
-KEPT, DROPPED = 0, -1  # values of the column `outcome`; other values are `Refusal`s
+# values of the column `outcome`; other values are `Refusal`s
+KEPT = 0
+DROPPED = -1
 
 OUTCOME_SCHEMA = pa.schema(
     [
@@ -83,7 +85,7 @@ def takes_logger(handler: Callable[..., Any]) -> bool:
     """Whether a handler has a second positional parameter without a default, for the logger (C8a)."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(handler).parameters.values()
-    return sum(each.kind in kinds and each.default is each.empty for each in parameters) > 1
+    return sum(parameter.kind in kinds and parameter.default is parameter.empty for parameter in parameters) > 1
 
 
 def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[ScriptResult]:
@@ -115,7 +117,12 @@ def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> l
 
 def _results_of(answer: Any) -> list[ScriptResult]:
     # a table, empty or not, is not a row, and has no truth value
-    rows = answer if isinstance(answer, list) else [answer] if hasattr(answer, "shape") or answer else []
+    if isinstance(answer, list):
+        rows = answer
+    elif hasattr(answer, "shape") or answer:
+        rows = [answer]
+    else:
+        rows = []
     if not rows:
         return [ScriptResult(None, DROPPED)]
     outcomes = []
@@ -139,7 +146,10 @@ def _failed(problem: str) -> ScriptResult:
 def problem_of(fault: BaseException, script: Script) -> str:
     """Type and line of an exception within the script; its text is omitted, since it may contain a record's values."""
     lines = [frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == script.name]
-    place = f" (line {lines[-1]} of {script.name})" if lines else f" ({script.name})"
+    if lines:
+        place = f" (line {lines[-1]} of {script.name})"
+    else:
+        place = f" ({script.name})"
     return f"{type(fault).__name__}{place}"
 
 
@@ -215,7 +225,9 @@ def outcomes_of_line(
         return [] if answer is given else answer
 
     outcomes = outcomes_of(handle, record, script)
-    return _as_they_are(line, reading) if returned and returned[0] is record else outcomes
+    if returned and returned[0] is record:
+        return _as_they_are(line, reading)
+    return outcomes
 
 
 def _as_they_are(line: bytes, reading: Reading) -> list[ScriptResult]:
@@ -235,7 +247,10 @@ def _as_they_are(line: bytes, reading: Reading) -> list[ScriptResult]:
 def _names(found: Decoded, reading: Reading) -> tuple[str, ...]:
     if len(reading.names) == found.cells:
         return reading.names
-    keys = found.keys if len(found.keys) == found.cells else ()
+    if len(found.keys) == found.cells:
+        keys = found.keys
+    else:
+        keys = ()
     return keys or tuple(f"_c{position:05d}" for position in range(found.cells))
 
 
@@ -271,7 +286,10 @@ def read_script(path: str, engine: Engine) -> Script:
         require_going_on()
         if isinstance(fault, SystemExit) and not is_of_script(fault, script):
             raise  # the host process is told to end
-        problem = str(fault) if isinstance(fault, ValueError) and not fault.__cause__ else problem_of(fault, script)
+        if isinstance(fault, ValueError) and not fault.__cause__:
+            problem = str(fault)
+        else:
+            problem = problem_of(fault, script)
         raise ScriptFailed(f"{SCRIPT_FAILED} {script.name} can't be loaded: {problem}") from fault
     return script
 
@@ -292,7 +310,8 @@ def processed(
     records = Counter[int]()
     for row in found:
         records.update(dict(row["records"]))
-    failed, kept = records[int(Refusal.SCRIPT_ERROR)], records[KEPT]
+    failed = records[int(Refusal.SCRIPT_ERROR)]
+    kept = records[KEPT]
     problems = "; ".join([problem for row in found for problem in row["problems"]][:PROBLEMS])
     if failed and (first_error_fails or not kept):
         rows.release()
@@ -302,7 +321,10 @@ def processed(
     names = tuple(sorted({name for row in found for name in row["names"]}))
     if not names:
         rows.release()
-        told = "dropped all {:,} records" if runner is None else "gave no row for any of {:,} records"
+        if runner is None:
+            told = "dropped all {:,} records"
+        else:
+            told = "gave no row for any of {:,} records"
         raise NoData(f"{NO_DATA}: the preprocessor script {told.format(records.total())}")
     cells = [pa.field(f"c{position}", pa.string()) for position in range(len(names))]
     schema = pa.schema([*cells, *ACCOUNT, *PLACE_FIELDS])
@@ -326,9 +348,13 @@ def _of_bytes(runner: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Re
 
 def _tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The outcomes of a partition's records, their keys, and the exceptions and locations of the first failures."""
-    records, names, problems, partition = Counter[int](), set[str](), list[str](), 0
+    records = Counter[int]()
+    names = set[str]()
+    problems = list[str]()
+    partition = 0
     for batch in batches:
-        partition = batch.column(PARTITION)[0].as_py() if batch.num_rows else partition
+        if batch.num_rows:
+            partition = batch.column(PARTITION)[0].as_py()
         outcomes = batch.column("outcome")
         records.update(outcomes.filter(pc.equal(batch.column("part"), 0)).to_pylist())
         names.update(batch.column("row").filter(pc.equal(outcomes, KEPT)).keys.unique().to_pylist())

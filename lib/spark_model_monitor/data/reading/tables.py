@@ -53,7 +53,10 @@ def span_of(name: str, versions: Versions, as_of: Version | None, since: Version
 
     Raises BadConfiguration if a version doesn't exist, or if the two are in the wrong order.
     """
-    version = versions[0][0] if as_of is None else _version_at(as_of, versions, f"as_of: {name}")
+    if as_of is None:
+        version = versions[0][0]
+    else:
+        version = _version_at(as_of, versions, f"as_of: {name}")
     if since is None:
         return version, None
     start = _version_at(since, versions, f"since: {name}")
@@ -103,13 +106,16 @@ def commits_of(name: str) -> list[Commit]:
     Raises as `rows_of_catalog`.
     """
     table = _opened(name)
-    oldest_first, found = [*reversed(table.versions)], list[Commit]()
+    oldest_first = [*reversed(table.versions)]
+    found = list[Commit]()
     for place, (version, micros) in enumerate(oldest_first):
         time = datetime.fromtimestamp(micros // 1_000_000, timezone.utc)
         if found and time <= found[-1].time:
             time = found[-1].time + timedelta(seconds=1)
         if place or table.is_first(version):  # otherwise it is the rest of many commits that were cleaned up
-            since = None if table.is_whole(version) else oldest_first[place - 1][0]
+            since = None
+            if not table.is_whole(version):
+                since = oldest_first[place - 1][0]
             found.append(Commit(version, since, time))
     return found
 
@@ -144,7 +150,10 @@ def rows_of_catalog(
     if not table.versions:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
     version, start = span_of(name, table.versions, as_of, since)
-    found = table.rows_of(version) if start is None else table.appended(start, version)
+    if start is None:
+        found = table.rows_of(version)
+    else:
+        found = table.appended(start, version)
     if start is not None and not found.files:
         raise nothing_appended(name, start, version)
     rows = cast("LocalEngine", engine).rows_of_table(found, in_order=in_order)
@@ -161,7 +170,9 @@ def _opened(name: str) -> _Keeper:
         return _Iceberg(name, _table_of_catalog(name))
     if kind == "parquet":
         return _Files(name, path)
-    return _Delta(name, path) if kind == "delta" else _Iceberg(name, _table_at(path))
+    if kind == "delta":
+        return _Delta(name, path)
+    return _Iceberg(name, _table_at(path))
 
 
 @dataclass(frozen=True)
@@ -189,7 +200,9 @@ class _Delta:
         if pa.table(table.deletion_vectors()).num_rows:
             raise NeedsSpark(f"{self.name}: a table with deletion vectors")
         added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-        beginning, sizes, values = "partition.", {}, {}
+        beginning = "partition."
+        sizes = {}
+        values = {}
         for file in added:
             of_partition = (key for key in file if key.startswith(beginning))
             sizes[file["path"]] = file["size_bytes"]
@@ -212,10 +225,10 @@ class _Delta:
             actions = [json.loads(line) for line in storage_of(path).read(path).splitlines()]
         except BadInput as fault:
             raise BadConfiguration(f"since: {self.name} has lost the log of version {version} ({fault})") from fault
-        if changes := [each["cdc"] for each in actions if "cdc" in each]:
-            return [each for each in changes if self._inserts(each)]
-        added = [each["add"] for each in actions if each.get("add", {}).get("dataChange")]
-        if added and not recorded and any(each.get("remove", {}).get("dataChange") for each in actions):
+        if changes := [action["cdc"] for action in actions if "cdc" in action]:
+            return [change for change in changes if self._inserts(change)]
+        added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
+        if added and not recorded and any(action.get("remove", {}).get("dataChange") for action in actions):
             raise NotRecorded(f"since: {self.name}, version {version}: can't be told what was appended; {NOT_RECORDED}")
         if any(each.get("deletionVector") for each in added):  # rows were deleted, and the file is listed again
             raise NeedsSpark(f"{self.name}: what was appended beside deletion vectors, in version {version},")
@@ -241,7 +254,10 @@ class _Delta:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
-        path = str(local_path(self.path).absolute()) if is_local(self.path) else self.path
+        if is_local(self.path):
+            path = str(local_path(self.path).absolute())
+        else:
+            path = self.path
         try:
             return DeltaTable(path, version=version)
         except (DeltaError, OSError, ValueError) as fault:
@@ -292,7 +308,8 @@ class _Iceberg:
 
     def _ancestors(self, version: int | None = None) -> list[Any]:
         """A snapshot and its ancestors, newest first."""
-        found, newest = [], version if version is not None else self.table.metadata.current_snapshot_id
+        found = []
+        newest = version if version is not None else self.table.metadata.current_snapshot_id
         while newest is not None and (snapshot := self.table.metadata.snapshot_by_id(newest)) is not None:
             found.append(snapshot)
             newest = snapshot.parent_snapshot_id
@@ -366,7 +383,10 @@ class _Files:
             }
             for file in files
         }
-        told = schema_of(files[-1].path, "parquet") if files else pa.schema([])
+        if files:
+            told = schema_of(files[-1].path, "parquet")
+        else:
+            told = pa.schema([])
         own = [pa.field(each.name, each.type) for each in told]
         folders = [
             pa.field(name, _type_of([each.get(name) for each in values.values()]))
@@ -378,7 +398,9 @@ class _Files:
 
 def _type_of(texts: Sequence[str | None]) -> pa.DataType:
     """The type of a column whose values are in folder names."""
-    return pa.int64() if all(text is None or re.fullmatch(r"-?\d{1,18}", text) for text in texts) else pa.string()
+    if all(text is None or re.fullmatch(r"-?\d{1,18}", text) for text in texts):
+        return pa.int64()
+    return pa.string()
 
 
 def _table_of_catalog(name: str) -> Table:
@@ -401,7 +423,10 @@ def _table_at(path: str) -> Table:
     if not path.endswith(".metadata.json"):
         storage = storage_of(path)
         folder = join(path, "metadata")
-        known = [file.path for file in storage.list_files(folder)] if storage.exists(folder) else []
+        if storage.exists(folder):
+            known = [file.path for file in storage.list_files(folder)]
+        else:
+            known = []
         found = [(_number(each), each) for each in known if each.endswith(".metadata.json")]
         if not found:
             raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")

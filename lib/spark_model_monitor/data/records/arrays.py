@@ -34,7 +34,9 @@ def joined(parts: list[Rows]) -> Rows:
 
 def where(rows: Rows, wanted: NDArray[np.bool_]) -> Rows:
     """The wanted rows."""
-    return rows if wanted.all() else at(rows, np.flatnonzero(wanted))
+    if wanted.all():
+        return rows
+    return at(rows, np.flatnonzero(wanted))
 
 
 def at(rows: Rows, places: NDArray[np.int64]) -> Rows:
@@ -51,7 +53,9 @@ def _concatenated(column: list[Any]) -> Any:
         return tuple(_concatenated(inner.pop(0)) for _ in range(len(inner)))
     if column[0] is None:
         return None
-    return np.concatenate(column) if isinstance(column[0], np.ndarray) else pa.concat_arrays(column)
+    if isinstance(column[0], np.ndarray):
+        return np.concatenate(column)
+    return pa.concat_arrays(column)
 
 
 def _taken(column: Any, places: NDArray[np.int64]) -> Any:
@@ -59,7 +63,9 @@ def _taken(column: Any, places: NDArray[np.int64]) -> Any:
         return tuple(_taken(one, places) for one in column)
     if column is None:
         return None
-    return column[places] if isinstance(column, np.ndarray) else column.take(pa.array(places))
+    if isinstance(column, np.ndarray):
+        return column[places]
+    return column.take(pa.array(places))
 
 
 def are_missing(cells: pa.Array) -> Flags:
@@ -69,7 +75,9 @@ def are_missing(cells: pa.Array) -> Flags:
 
 def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
     """A table's column as one array."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return column.combine_chunks()
 
 
 Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
@@ -134,7 +142,9 @@ def places_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
         for letter in letters[1:]:
             are_there |= window == letter
         found.append(np.flatnonzero(are_there) + start if start else np.flatnonzero(are_there))
-    return found[1] if len(found) == 2 else np.concatenate(found)
+    if len(found) == 2:
+        return found[1]
+    return np.concatenate(found)
 
 
 def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
@@ -151,7 +161,9 @@ def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]
 def buffer_of(texts: pa.StringArray) -> pa.Buffer:
     """The bytes of all texts, concatenated."""
     first, last = buffers_of(texts)[0][[0, -1]].tolist()
-    return texts.buffers()[2].slice(first, last - first) if last > first else pa.py_buffer(b"")
+    if last > first:
+        return texts.buffers()[2].slice(first, last - first)
+    return pa.py_buffer(b"")
 
 
 def bytes_of(texts: pa.StringArray) -> Bytes:

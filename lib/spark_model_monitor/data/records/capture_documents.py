@@ -42,7 +42,9 @@ from spark_model_monitor.data.records.windows import Window, is_sampled
 
 NAMED = f'"{REQUEST_METADATA}"'
 
-STATUS, LATENCY, PERCENTAGE = "status", "latencyMs", "samplingPercentage"
+STATUS = "status"
+LATENCY = "latencyMs"
+PERCENTAGE = "samplingPercentage"
 
 TYPES = {STATUS: pa.int64(), LATENCY: pa.float64(), PERCENTAGE: pa.float64()}
 SCHEMA = pa.schema([(REQUEST_METADATA, pa.struct(list(TYPES.items())))])
@@ -73,8 +75,8 @@ def request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
     is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
     known = lines.filter(is_request).cast(pa.binary())
     known = known.filter(pc.match_substring(known, NAMED))
-    found = parts_of(0, len(known), lambda start, end: _metadata_of(known[start:end]), lambda *_: _empty())
-    statuses, latencies, percentages = (pa.concat_arrays(list(found)) if len(known) else _empty()).flatten()
+    parts = parts_of(0, len(known), lambda start, end: _metadata_of(known[start:end]), lambda *_: _empty())
+    statuses, latencies, percentages = (pa.concat_arrays(list(parts)) if len(known) else _empty()).flatten()
     return statuses, latencies, percentages
 
 
@@ -88,7 +90,9 @@ def _metadata_of(lines: pa.BinaryArray) -> pa.StructArray:
     table = table_of_json(b"\n".join(lines.to_pylist()), SCHEMA)
     if table is None:
         return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(REQUEST_METADATA).type)
-    return table.column(REQUEST_METADATA).combine_chunks() if table.num_rows else _empty()
+    if table.num_rows:
+        return table.column(REQUEST_METADATA).combine_chunks()
+    return _empty()
 
 
 def _empty() -> pa.StructArray:
@@ -103,7 +107,9 @@ def _member(line: bytes) -> dict[str, int | float] | None:
     except RecursionError:  # its limit includes the depth of the caller
         table = table_of_json(line, SCHEMA)
         return None if table is None else table.column(REQUEST_METADATA)[0].as_py()
-    member = record.get(REQUEST_METADATA) if isinstance(record, dict) else None
+    member = None
+    if isinstance(record, dict):
+        member = record.get(REQUEST_METADATA)
     if not isinstance(member, Mapping):
         return None
     numbers = {name: member.get(name) for name in TYPES}
@@ -122,7 +128,9 @@ FEW_DIGITS = 20
 
 def _whole(digits: str) -> int | float:
     """A number without a fraction; Python reads at most 4,300 digits of an integer."""
-    return int(digits) if len(digits) <= FEW_DIGITS else float(digits)
+    if len(digits) <= FEW_DIGITS:
+        return int(digits)
+    return float(digits)
 
 
 FEW_LINES = 16  # ranges with a line that Arrow rejects are halved down to this size, then count as unknown
@@ -149,7 +157,7 @@ class Payloads:
         """For each line, the first of these halves that was captured."""
         if len(halves) == 1:
             return halves[0]
-        return cls(pc.coalesce(*(one.data for one in halves)), pc.coalesce(*(one.encoding for one in halves)))
+        return cls(pc.coalesce(*(half.data for half in halves)), pc.coalesce(*(half.encoding for half in halves)))
 
     def are_plain_rows(self) -> Flags:
         """Whether each is CSV with non-empty rows, without quotes and lists."""
@@ -228,7 +236,9 @@ def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = 
     table = table_of(lines, _schema(reading, with_truth=with_truth))
     captured = member_of(table, "captureData")
     nothing = pa.nulls(len(lines), pa.string())
-    event = member_of(table, "eventMetadata") if _of_events(reading) else None
+    event = None
+    if _of_events(reading):
+        event = member_of(table, "eventMetadata")
     return Documents(
         captured.is_valid().to_numpy(zero_copy_only=False).copy(),
         {half: _payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
@@ -240,7 +250,8 @@ def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = 
 
 
 def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
-    data, encoding = pc.struct_field(half, ["data"]), pc.struct_field(half, ["encoding"])
+    data = pc.struct_field(half, ["data"])
+    encoding = pc.struct_field(half, ["encoding"])
     are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
     if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
         return Payloads(data, encoding)
@@ -271,7 +282,10 @@ def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
     looks_good = _look_like_objects(lines) & ~_are_deep(lines)
     looks_good &= ~many_names_flags(lines)
-    good = lines if looks_good.all() else lines.filter(pa.array(looks_good))
+    if looks_good.all():
+        good = lines
+    else:
+        good = lines.filter(pa.array(looks_good))
     stretches = list(_parsed(good, schema)) or [_unknown(schema, 0)]
     table = pa.concat_tables(stretches).combine_chunks()
     if len(good) < len(lines):
@@ -286,10 +300,10 @@ def member_of(table: pa.Table, name: str) -> pa.StructArray:
 
 def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
     """Whether each time is in the window, and whether it is valid."""
-    found = microseconds_of(times)
+    microseconds = microseconds_of(times)
     start, end = (pa.scalar(time, pa.timestamp("us", "UTC")).cast(pa.int64()) for time in (window.start, window.end))
-    within = pc.and_(pc.greater_equal(found, start), pc.less(found, end))
-    return np.asarray(within.fill_null(False)), np.asarray(found.is_valid())
+    within = pc.and_(pc.greater_equal(microseconds, start), pc.less(microseconds, end))
+    return np.asarray(within.fill_null(False)), np.asarray(microseconds.is_valid())
 
 
 def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
@@ -312,7 +326,9 @@ def _look_like_objects(lines: pa.StringArray) -> Flags:
     """Whether each line begins and ends like an object, without NUL, at which Arrow would stop."""
     good: Flags = np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~holding(lines, b"\0")
     is_text = utf_8_flags(lines)
-    return good if is_text is None else good & is_text
+    if is_text is None:
+        return good
+    return good & is_text
 
 
 def _are_deep(lines: pa.StringArray) -> Flags:

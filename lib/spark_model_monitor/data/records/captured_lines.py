@@ -64,7 +64,9 @@ def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags
 
 
 def _chosen(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:
-    return payloads if flags.all() else [payload.filter(pa.array(flags)) for payload in payloads]
+    if flags.all():
+        return payloads
+    return [payload.filter(pa.array(flags)) for payload in payloads]
 
 
 def _of_one_row(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
@@ -78,7 +80,8 @@ def _of_one_row(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], re
 def _of_several_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
     """The rows of records whose halves have equally many rows, all with the right number of cells."""
     columns = reading.columns or 0
-    parts, bad = [], []
+    parts = []
+    bad = []
     for sides, of_line in rows_of_halves(payloads, lines):
         found = parsed_rows(_side_by_side(sides), columns)
         nothing = np.zeros(len(of_line), np.int32)
@@ -105,7 +108,8 @@ def rows_of_halves(
         for pieces in _pieces_of([half.slice(number, 1) for half in halves]):
             pa.default_memory_pool().release_unused()  # temporary memory of the parser or the previous piece
             yield pieces, np.full(len(pieces[0]), records[number])
-    halves, records = _chosen(halves, ~are_long), records[~are_long]
+    halves = _chosen(halves, ~are_long)
+    records = records[~are_long]
     if not any(holding(half, b"\n").any() for half in halves):
         yield list(halves), records
         return
@@ -180,7 +184,8 @@ class CapturedLines:
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each line: one for each row of a payload, or one for a refused record."""
-        lines, paths = batch.column(LINE), self.files.behind(batch)
+        lines = batch.column(LINE)
+        paths = self.files.behind(batch)
         parts = chunks(lines, self.chunk_bytes)
         rows = DecodedRows.by_parts(parts, lambda part: _rows(lines[part], paths[part], self.reading), self.features)
         if not self.reading.missing_values:
@@ -277,4 +282,6 @@ def has_known_types(document: Mapping[str, Any]) -> bool:
 
 
 def _half(document: object) -> CapturedPart | None:
-    return CapturedPart(document) if isinstance(document, Mapping) else None
+    if isinstance(document, Mapping):
+        return CapturedPart(document)
+    return None

@@ -89,7 +89,9 @@ def _exchanged(texts: pa.StringArray, separator: str) -> pa.StringArray:
     exchanged = bytes_of(texts).tobytes().translate(bytes.maketrans(two, two[::-1]))
     offsets = pa.py_buffer(starts_of(texts).astype(np.int32))
     found = pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(exchanged))
-    return pc.if_else(texts.is_valid(), found, None) if texts.null_count else found
+    if texts.null_count:
+        return pc.if_else(texts.is_valid(), found, None)
+    return found
 
 
 def _with_points(cells: pa.StringArray) -> pa.StringArray:
@@ -139,7 +141,8 @@ def _quoted_cell(row: str, start: int, escape: str) -> tuple[str, int]:
         if at < place:  # escaped by the previous character
             continue
         content.append(row[place:at])
-        letter, following = row[at], row[at + 1 : at + 2]
+        letter = row[at]
+        following = row[at + 1 : at + 2]
         place = at
         if letter == escape and following and following in ('"', escape):
             content.append(following)
@@ -220,7 +223,8 @@ def _one_by_one(
 
 def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
     """Numbers of the rows that Arrow's parser can't be used for. lines: rows with their line ends."""
-    content, quotes = bytes_of(lines), places_of(lines, b'"')
+    content = bytes_of(lines)
+    quotes = places_of(lines, b'"')
     if not len(quotes):
         return np.zeros(0, np.int64)
     before_row = np.searchsorted(quotes, starts_of(lines))

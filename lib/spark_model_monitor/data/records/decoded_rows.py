@@ -35,7 +35,9 @@ class Matching(Enum):
 
 def matching_of(carried: Collection[str], baseline: Collection[str]) -> Matching:
     """How columns with these names are matched: by name if all baseline names exist and are not generated."""
-    return Matching.NAME if set(baseline) <= set(carried) and carry_names(baseline) else Matching.POSITION
+    if set(baseline) <= set(carried) and carry_names(baseline):
+        return Matching.NAME
+    return Matching.POSITION
 
 
 def can_be_told(carried: Collection[str], baseline: Collection[str]) -> bool:
@@ -112,12 +114,16 @@ class DecodedRows:
             return cls.refused(np.zeros(0, np.int64), np.zeros(0, np.int32), features)
         rows = joined(parts)
         is_in_order = not (rows.lines[1:] < rows.lines[:-1]).any()  # as they come from chunks
-        return rows if is_in_order else at(rows, np.argsort(rows.lines, kind="stable"))
+        if is_in_order:
+            return rows
+        return at(rows, np.argsort(rows.lines, kind="stable"))
 
 
 def with_reasons(schema: pa.Schema) -> pa.Schema:
     """The schema with the columns for refused rows added."""
-    return schema if REASON in schema.names else schema.append(pa.field(REASON, pa.int32()))
+    if REASON in schema.names:
+        return schema
+    return schema.append(pa.field(REASON, pa.int32()))
 
 
 def with_refused(
@@ -128,9 +134,17 @@ def with_refused(
     cells: the column that is 0 on all rows of a record but its first; None if each row is a record.
     """
     nothing = np.zeros(batch.num_rows, np.int32)
-    reasons = batch.column(REASON).to_numpy(zero_copy_only=False) if REASON in batch.schema.names else nothing
-    counted = None if cells is None else batch.column(cells).to_numpy(zero_copy_only=False)
-    is_first = np.ones(len(reasons), bool) if counted is None else (counted > 0) | (reasons > 0)
+    if REASON in batch.schema.names:
+        reasons = batch.column(REASON).to_numpy(zero_copy_only=False)
+    else:
+        reasons = nothing
+    counted = None
+    if cells is not None:
+        counted = batch.column(cells).to_numpy(zero_copy_only=False)
+    if counted is None:
+        is_first = np.ones(len(reasons), bool)
+    else:
+        is_first = (counted > 0) | (reasons > 0)
     record = np.cumsum(is_first)
     refused = np.isin(record, record[bad & (reasons == 0)])
     known = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
@@ -195,7 +209,10 @@ class Decoding:
 
     def _places(self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]) -> list[pa.Array]:
         numbers = pa.array(lines)
-        wanted = numbers if self.keeps_lines or self.decoder.keeps_lines else pa.array(lines, mask=reasons == 0)
+        if self.keeps_lines or self.decoder.keeps_lines:
+            wanted = numbers
+        else:
+            wanted = pa.array(lines, mask=reasons == 0)
         return [batch.column(name).take(wanted if name == LINE else numbers) for name in PLACES]
 
     def _batch(self, rows: DecodedRows) -> pa.RecordBatch:

@@ -29,7 +29,9 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.serving_protocols import rows_of_protocol
 from spark_model_monitor.data.records.windows import Window, hour_of_path, is_sampled, parse_time
 
-CSV, JSON, BASE64 = "CSV", "JSON", "BASE64"
+CSV = "CSV"
+JSON = "JSON"
+BASE64 = "BASE64"
 
 ENCODING_MISMATCH = (
     "Encoding mismatch: Encoding is {first} for endpointInput, but Encoding is {second} for endpointOutput. "
@@ -89,7 +91,9 @@ class Reading:
     @property
     def inputs(self) -> tuple[str, ...]:
         """The needed columns of lines; with a window also the file, since its folder may contain the hour."""
-        return (LINE,) if self.window is None else (LINE, FILE_KEY)
+        if self.window is None:
+            return (LINE,)
+        return (LINE, FILE_KEY)
 
     @property
     def ordered_halves(self) -> tuple[str, ...]:
@@ -115,7 +119,9 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
 def asked_of(line: bytes, reading: Reading, path: str, asked: Callable[[dict[str, Any]], Decoded]) -> Decoded:
     """The result of `asked` for the record of a line, or the reason for refusing it."""
     record = opened(line, reading, path)
-    return Decoded(record) if isinstance(record, Refusal) else found_in(record, line, asked)
+    if isinstance(record, Refusal):
+        return Decoded(record)
+    return found_in(record, line, asked)
 
 
 def found_in(record: Any, line: bytes, asked: Callable[[Any], Decoded]) -> Decoded:
@@ -130,7 +136,9 @@ def found_in(record: Any, line: bytes, asked: Callable[[Any], Decoded]) -> Decod
         return found
     texts = [text for row in (*found.rows, found.keys) for text in row if text is not None]
     is_damaged = any(REPLACED in text for text in texts) and not is_utf_8(line)
-    return Decoded(Refusal.NOT_UTF_8) if is_damaged or not all(map(is_writable, texts)) else found
+    if is_damaged or not all(map(is_writable, texts)):
+        return Decoded(Refusal.NOT_UTF_8)
+    return found
 
 
 def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Refusal:
@@ -185,11 +193,14 @@ def halves_of(
 def half_in(document: Any, name: str, *, opens_base64: bool) -> EncodedText | None:
     """A half of a record, None without data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
     members = _object_in(document, name) or {}
-    data, encoding = members.get("data"), members.get("encoding", CSV if name == GROUND_TRUTH else None)
+    data = members.get("data")
+    encoding = members.get("encoding", CSV if name == GROUND_TRUTH else None)
     if data is None:
         return None
     half = EncodedText(json_text(data), None if encoding is None else json_text(encoding).upper())
-    return opened_half(half, members.get("observedContentType")) if opens_base64 and half.encoding == BASE64 else half
+    if opens_base64 and half.encoding == BASE64:
+        return opened_half(half, members.get("observedContentType"))
+    return half
 
 
 def opened_half(half: EncodedText, content_type: object) -> EncodedText:
@@ -197,7 +208,9 @@ def opened_half(half: EncodedText, content_type: object) -> EncodedText:
     media_type = str(content_type).partition(";")[0].upper()
     encoding = next((each for each in (CSV, JSON) if each in media_type), None)
     try:
-        return half if encoding is None else EncodedText(_bytes_of(half.data).decode("utf-8"), encoding)
+        if encoding is None:
+            return half
+        return EncodedText(_bytes_of(half.data).decode("utf-8"), encoding)
     except ValueError:
         return half
 
@@ -222,7 +235,9 @@ def json_text(value: object) -> str:
 
 def text_or_none(value: object) -> str | None:
     """A JSON value as the text of a cell; None for null."""
-    return None if value is None else json_text(value)
+    if value is None:
+        return None
+    return json_text(value)
 
 
 def mismatch_of(line: str) -> str:
@@ -259,7 +274,10 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
     if has_many_names(data):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
     is_array = LEADING_BRACKET.match(data) is not None
-    text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
+    if is_array:
+        text = data
+    else:
+        text = f"[{BETWEEN_LINES.sub('},{', data)}]"
     try:
         objects = json.loads(text, object_pairs_hook=JsonObject)
     except (ValueError, RecursionError):
@@ -302,7 +320,10 @@ def _opened_rows(item: Any) -> list[Any]:
 
 def _nameless(values: list[Any]) -> list[Any]:
     """An array of arrays as one row each, any other array as one row."""
-    rows = values if all(type(value) is list for value in values) else [values]
+    if all(type(value) is list for value in values):
+        rows = values
+    else:
+        rows = [values]
     return [JsonObject(("", value) for value in row) for row in rows]
 
 
@@ -339,7 +360,9 @@ def _plain(value: Any) -> Any:
     """A JSON value with its objects converted to dicts."""
     if isinstance(value, JsonObject):
         return {key: _plain(inner) for key, inner in value}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
 
 
 def _require_time_and_sample(document: Any, reading: Reading, path: str, line: bytes) -> None:
@@ -350,7 +373,10 @@ def _require_time_and_sample(document: Any, reading: Reading, path: str, line: b
         raise RecordRefused(Refusal.SAMPLED_OUT)
     if reading.window is not None:
         text = metadata.get("inferenceTime")
-        time = hour_of_path(path) if text is None else parse_time(json_text(text))
+        if text is None:
+            time = hour_of_path(path)
+        else:
+            time = parse_time(json_text(text))
         if time is None:
             raise RecordRefused(Refusal.UNREADABLE_TIME)
         if time not in reading.window:
@@ -410,7 +436,9 @@ def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
     halves = halves_of(document, reading.ordered_halves, opens_base64=reading.opens_base64)
     _require_data(document, halves)
     _require_encodings([*halves.values()], reading)
-    return _from_csv(halves, reading) if reading.encoding == CSV else _from_entries(halves, reading)
+    if reading.encoding == CSV:
+        return _from_csv(halves, reading)
+    return _from_entries(halves, reading)
 
 
 def _from_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
@@ -463,7 +491,10 @@ def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decode
         sides = _with_an_answer_each(halves, sides, lambda row: [[entry] for entry in row])
     found = [_arranged([entry for part in parts for entry in part], reading) for parts in _zipped(sides)]
     first = [key for part in sides for key, _ in part[0]]
-    keys = tuple(dict.fromkeys(key or f"_c{place}" for place, key in enumerate(first))) if any(first) else ()
+    if any(first):
+        keys = tuple(dict.fromkeys(key or f"_c{place}" for place, key in enumerate(first)))
+    else:
+        keys = ()
     return _decoded([cells for cells, _ in found], [width for _, width in found], reading, keys)
 
 
@@ -522,7 +553,10 @@ def _once(entries: Iterable[tuple[str, str | None]]) -> Entries:
 
 def _decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
     width = widths[0] if len(set(widths)) == 1 else 0
-    wanted = width if reading.columns is None else reading.columns
-    if any(found != wanted for found in widths) or width == 0:
+    if reading.columns is None:
+        wanted = width
+    else:
+        wanted = reading.columns
+    if any(width != wanted for width in widths) or width == 0:
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
     return Decoded(None, tuple(rows), width, keys)

@@ -14,7 +14,8 @@ _WITH_ZONE = r"[+-]\d\d:\d\d$"
 
 LAST_BYTES = 192  # of a captured line, usually its metadata; otherwise the whole line is searched
 
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=timezone.utc), timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def times_of_lines(lines: pa.Array) -> pa.StringArray:
@@ -34,7 +35,9 @@ def newest_time(texts: pa.Array) -> int:
     else:
         last = pc.max(texts).as_py()
         times = [time for time in [last and parse_time(last)] if time]
-    return max(0, (max(times) - _EPOCH) // _MICROSECOND) if times else 0
+    if times:
+        return max(0, (max(times) - _EPOCH) // _MICROSECOND)
+    return 0
 
 
 def microseconds_of(texts: pa.StringArray) -> pa.Int64Array:

@@ -26,7 +26,8 @@ LONGEST_UNCOUNTED = MOST_COLUMNS * MEMBER_BYTES  # bytes of a record that can't 
 STRETCH_BYTES = 2**18  # examined at once: many for each call of numpy, and few enough to stop early
 
 QUOTE, BACKSLASH, COLON, COMMA = b'"\\:,'
-OPENINGS, CLOSINGS = b"{[", b"}]"
+OPENINGS = b"{["
+CLOSINGS = b"}]"
 IS_SIGN = np.isin(np.arange(256), [QUOTE, BACKSLASH, COLON, COMMA, *OPENINGS, *CLOSINGS])
 NESTING_STEP = np.isin(np.arange(256), list(OPENINGS)).astype(np.int64) - np.isin(np.arange(256), list(CLOSINGS))
 
@@ -166,7 +167,10 @@ def has_many_names(text: bytes | str) -> bool:
     """Whether a record has more names than are accepted; stops reading at the first one beyond."""
     if len(text) <= LONGEST_UNCOUNTED:
         return False
-    content = text.encode(errors="replace") if isinstance(text, str) else text
+    if isinstance(text, str):
+        content = text.encode(errors="replace")
+    else:
+        content = text
     if content.count(b":") <= MOST_COLUMNS:
         return False
     names = NameCounter(content)
@@ -184,7 +188,9 @@ def find_excess(content: bytes) -> Refusal | None:
     """The reason for refusing a record that is nested too deep or has too many names; None if there is none."""
     if is_deep(content):
         return Refusal.TOO_DEEP
-    return Refusal.TOO_MANY_NAMES if has_many_names(content) else None
+    if has_many_names(content):
+        return Refusal.TOO_MANY_NAMES
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Two passes: the first infers the features, with Spark's types; the second decodes the records. A record with a member of
 another shape than in most records (an object instead of a number) is refused, and does not affect the features.
-Source: JsonInferSchema and JacksonParser of Spark 3.5; docs/decisions/0068-one-reader-of-json.md.
+Source: JsonInferSchema and JacksonParser of Spark 3.5.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import java_double
 from spark_model_monitor.errors import BadInput
 
-LONG, DIGITS, DOUBLE, TEXT, BOOLEAN = "long", "digits", "double", "text", "boolean"
+LONG = "long"
+DIGITS = "digits"
+DOUBLE = "double"
+TEXT = "text"
+BOOLEAN = "boolean"
 NOTHING = None
 """Kinds of values; a null has no kind. An array is a tuple with the kind of its elements, an object a dict by name."""
 
@@ -39,7 +43,9 @@ DIGITS_TYPE = pa.decimal128(38, 0)  # integers of more than 64 bits
 ARROW = {LONG: pa.int64(), DIGITS: DIGITS_TYPE, DOUBLE: pa.float64(), TEXT: pa.string(), BOOLEAN: pa.bool_()}
 NUMBERS = (LONG, DIGITS, DOUBLE)  # from narrow to wide
 
-FEW_RECORDS, RARE_SHARE, MOST_RARE = 3, 0.01, 100
+FEW_RECORDS = 3
+RARE_SHARE = 0.01
+MOST_RARE = 100
 """Members of at most so many records, and at most such a share of them, are rare. They are features, but if there are
 more than `MOST_RARE` rare members, their records are refused."""
 
@@ -120,11 +126,15 @@ def infer(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
             for value, reason in _records(batch, whole_files):
                 if not reason:
                     nested = tuple((name, type(each) is dict) for name, each in value.items() if type(each) in NESTED)
-                    layout = nested if nested in layouts or len(layouts) < MOST_LAYOUTS else ()
+                    if nested in layouts or len(layouts) < MOST_LAYOUTS:
+                        layout = nested
+                    else:
+                        layout = ()
                     layouts.setdefault(layout, Seen()).take(value)
             layouts = _bounded(layouts)
     except BadInput as error:  # Spark would wrap the exception
-        layouts, fault = {}, str(error)
+        layouts = {}
+        fault = str(error)
     yield pa.RecordBatch.from_pylist([{"layouts": pickle.dumps(layouts), "fault": fault}], INFERRED)
 
 
@@ -144,7 +154,8 @@ def _seen_of(records: pa.Table | None) -> Seen | None:
     for name, cells in zip(records.column_names, records.columns, strict=True):
         if cells.type not in KINDS:
             return None
-        present, kind = len(cells) - cells.null_count, KINDS[cells.type]
+        present = len(cells) - cells.null_count
+        kind = KINDS[cells.type]
         if cells.type == pa.string():
             present -= pc.sum(pc.equal(cells, "")).as_py() or 0
         elif kind == DOUBLE and pc.any(pc.greater_equal(pc.abs(cells), LARGEST_LONG)).as_py():
@@ -275,9 +286,13 @@ def rows_of(
     """The records as columns, then the reason for refusing a record, and their locations; of documents the FILE_KEY."""
     if whole_files:
         batches = _one_by_one(batches)
-    flat = _flat_schema(features) if not whole_files else None
+    flat = None
+    if not whole_files:
+        flat = _flat_schema(features)
     for batch in batches:
-        table = columns_of(batch.column(0), flat) if flat is not None else None
+        table = None
+        if flat is not None:
+            table = columns_of(batch.column(0), flat)
         if table is not None:
             reasons = pa.array(np.zeros(len(table), np.int32))
             cells = [column.combine_chunks() for column in table.columns]
@@ -360,10 +375,16 @@ def _cell(value: Any, kind: Kind) -> Any:
         return [_cell(each, kind[0]) for each in value]
     if kind in (TEXT, NOTHING):
         # half a surrogate pair becomes a question mark, as in Spark
-        return value.encode(errors="replace") if isinstance(value, str) else _text(value)
+        if isinstance(value, str):
+            return value.encode(errors="replace")
+        return _text(value)
     if value == "":
         return None
-    return _double(value) if kind == DOUBLE else Decimal(value) if kind == DIGITS else value
+    if kind == DOUBLE:
+        return _double(value)
+    if kind == DIGITS:
+        return Decimal(value)
+    return value
 
 
 def _double(value: float) -> float:
@@ -377,7 +398,9 @@ def _text(value: Any) -> str:
     """A number or boolean as Spark writes it into a feature that also has texts."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int) else java_double(value)
+    if isinstance(value, int):
+        return str(value)
+    return java_double(value)
 
 
 def _records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[dict[str, Any], int]]:
@@ -417,7 +440,10 @@ def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], in
             f"{file}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
         ) from None
     has_escapes = "\\u" in text
-    records = document if isinstance(document, list) else [document]
+    if isinstance(document, list):
+        records = document
+    else:
+        records = [document]
     for index, record in enumerate(records):
         if index in oversized:
             yield {}, oversized[index].reason
@@ -446,7 +472,11 @@ def _kind_of(value: Any) -> Kind:
     if isinstance(value, bool):
         return BOOLEAN
     if isinstance(value, int):
-        return LONG if -(2**63) <= value < 2**63 else DIGITS if abs(value) < 10**38 else DOUBLE
+        if -(2**63) <= value < 2**63:
+            return LONG
+        if abs(value) < 10**38:
+            return DIGITS
+        return DOUBLE
     if isinstance(value, float):
         return DOUBLE
     return TEXT if value else NOTHING  # Spark reads an empty text as null here
@@ -458,4 +488,6 @@ def _merged(one: Kind, other: Kind) -> Kind:
     if one is NOTHING:
         return other
     are_numbers = one in NUMBERS and other in NUMBERS
-    return max(one, other, key=NUMBERS.index) if are_numbers else TEXT
+    if are_numbers:
+        return max(one, other, key=NUMBERS.index)
+    return TEXT

@@ -83,7 +83,8 @@ ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # integers have no negative zero
 NAME = re.compile(rb'"([^"\\]*)"\s*:')
 MOST_CELLS = 20_000_000
 """The maximum cells of a table, including absent members: lines with few absent members have fewer."""
-LONGEST_LINES, LINES_OF_ALL = 16, 256
+LONGEST_LINES = 16
+LINES_OF_ALL = 256
 
 
 def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | None:
@@ -100,7 +101,8 @@ def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | N
         return None
     if many_names_flags(lines).any():
         return None
-    texts, content = lines.view(pa.string()), letters.tobytes()
+    texts = lines.view(pa.string())
+    content = letters.tobytes()
     if content.count(b"{") + content.count(b"[") > len(lines):
         opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
         if np.diff(np.searchsorted(opened, ends)).max() > MOST_OPENED:
@@ -113,7 +115,9 @@ def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | N
         return None
     document = buffer_of(pc.binary_join_element_wise(texts, "", "\n"))
     table = table_of_json(document, schema, "error" if schema else "infer")
-    return table if table is not None and len(table) == len(lines) else None
+    if table is not None and len(table) == len(lines):
+        return table
+    return None
 
 
 def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
@@ -204,7 +208,8 @@ class Skeleton:
         """Whether all these members are absent, null, or have the fields' types: texts, or structs of texts."""
         for field in fields:
             path = (*above, field.name)
-            found, is_struct = self.members.get(path, Member.NULL), pa.types.is_struct(field.type)
+            found = self.members.get(path, Member.NULL)
+            is_struct = pa.types.is_struct(field.type)
             if found is Member.OTHER or (found is not Member.NULL and is_struct != (found is Member.OBJECT)):
                 return False
             if is_struct and not self.serves(list(field.type), path):
@@ -218,7 +223,8 @@ def skeleton_of(lines: Sequence[bytes]) -> Skeleton | None:
     None if the first line is not a JSON object, or is empty, or has a duplicate member.
     """
     split = [line.split(b'"') for line in lines]
-    pieces, differs = split[0], [len(set(same)) > 1 for same in zip(*split, strict=True)]
+    pieces = split[0]
+    differs = [len(set(same)) > 1 for same in zip(*split, strict=True)]
     if not pieces[0].startswith(b"{") or len(pieces) % 2 == 0:
         return None
     # replace every text by the index of its opening quote, so that the parser identifies each text
@@ -232,11 +238,14 @@ def skeleton_of(lines: Sequence[bytes]) -> Skeleton | None:
         }
     except (ValueError, RecursionError):
         return None
-    openings = sorted(what for what in members.values() if isinstance(what, int))
-    begins, ends = [0, *(opening + 2 for opening in openings)], [*(opening + 1 for opening in openings), len(pieces)]
+    openings = sorted(member for member in members.values() if isinstance(member, int))
+    begins = [0, *(opening + 2 for opening in openings)]
+    ends = [*(opening + 1 for opening in openings), len(pieces)]
     between = [b'"'.join(pieces[begin:end]) for begin, end in zip(begins, ends, strict=True)]
     stretches = b'"\n"'.join(between).split(b"\n")  # no piece contains a line end
-    return Skeleton(len(pieces) - 1, tuple(stretches), tuple(openings), members) if members else None
+    if members:
+        return Skeleton(len(pieces) - 1, tuple(stretches), tuple(openings), members)
+    return None
 
 
 def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
@@ -244,13 +253,16 @@ def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Tab
 
     schema: texts, and structs of texts. None if too few lines are alike.
     """
-    flags, tables = np.zeros(len(lines), dtype=np.bool_), []
+    flags = np.zeros(len(lines), dtype=np.bool_)
+    tables = []
     for start, end in chunks(lines, CHUNK_BYTES):
         found = _alike_of_chunk(lines.slice(start, end - start), schema)
         if found is not None:
             flags[start:end], table = found
             tables.append(table)
-    return (flags, pa.concat_tables(tables)) if tables else None
+    if tables:
+        return (flags, pa.concat_tables(tables))
+    return None
 
 
 _seen: dict[tuple[str, ...], Skeleton] = {}
@@ -259,7 +271,8 @@ _seen: dict[tuple[str, ...], Skeleton] = {}
 
 def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
     """The lines that match the previous skeleton, or else that of a line with the most frequent number of quotes."""
-    content, starts = bytes_of(lines), starts_of(lines)
+    content = bytes_of(lines)
+    starts = starts_of(lines)
     if len(content) > CHUNK_BYTES:  # a single long line, for which a parser is as fast
         return None
     quotes = places_of(lines, b'"')
@@ -272,7 +285,9 @@ def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa
     if not alike.all():
         quotes = quotes[np.repeat(alike, counts)]
     numbers = np.flatnonzero(alike)
-    quotes, begins, ends = quotes.reshape(len(numbers), most), starts[:-1][numbers], starts[1:][numbers]
+    quotes = quotes.reshape(len(numbers), most)
+    begins = starts[:-1][numbers]
+    ends = starts[1:][numbers]
     seen = _seen.get(tuple(schema.names))
     for skeleton in _skeletons(content, begins, ends, seen):
         if not skeleton.serves(list(schema)) or skeleton.quotes != most:
@@ -322,7 +337,8 @@ def _fit(
 ) -> Flags:
     """Flags of lines that have these stretches before, between and after their values."""
     fits = np.ones(len(line_starts), dtype=np.bool_)
-    begins, ends = [line_starts, *(end for _, end in values)], [*(begin for begin, _ in values), line_ends]
+    begins = [line_starts, *(end for _, end in values)]
+    ends = [*(begin for begin, _ in values), line_ends]
     for stretch, begin, end in zip(stretches, begins, ends, strict=True):
         fits &= end - begin == len(stretch)
         fits[fits] = _are_at(content, begin[fits], stretch)
@@ -376,7 +392,9 @@ def _column(
     if found is Member.OBJECT:
         inner = [_column(member, path, members, lines, values, rows) for member in field.type]
         return pa.StructArray.from_arrays(inner, fields=list(field.type))
-    return _cut(lines, *values[found]) if isinstance(found, int) else pa.nulls(rows, field.type)
+    if isinstance(found, int):
+        return _cut(lines, *values[found])
+    return pa.nulls(rows, field.type)
 
 
 def _members(value: Any, path: Path, texts: Mapping[int, str]) -> Iterator[tuple[Path, int | Member]]:

@@ -49,7 +49,8 @@ class Predicted:
     @property
     def is_of_classes(self) -> bool:
         """Whether these are all classes of one row with their probabilities: distinct classes, and a sum of 1."""
-        labels, shares = self.labels or (), self.probabilities or ()
+        labels = self.labels or ()
+        shares = self.probabilities or ()
         if not 1 < len(labels) == len(shares) or any(isinstance(each, list) for each in (*labels, *shares)):
             return False
         numbers = [share for share in shares if isinstance(share, (int, float))]
@@ -67,7 +68,10 @@ def outcomes_of(
         raise RecordRefused(Refusal.NO_LABEL)
     if output is None and reading.with_prediction:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    labels = labels_of(truth, reading) if truth and reading.with_label else [None] * (rows or 0)
+    if truth and reading.with_label:
+        labels = labels_of(truth, reading)
+    else:
+        labels = [None] * (rows or 0)
     predicted = Predicted(None, None)
     if output and reading.with_prediction:
         predicted = predicted_of(output, reading, rows=len(labels))
@@ -91,7 +95,9 @@ def _unlabelled(predicted: Predicted, reading: OutcomeReading) -> list[Outcome]:
 
 def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
     """The outcomes of a JSON document with labels and predictions. Raises RecordRefused as `outcomes_of` does."""
-    found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
+    found = None
+    if reading.label is not None and reading.with_label:
+        found = found_at(reading.label, document)
     if not reading.with_label and rows is None:
         return _unlabelled(_predicted_in([document], reading, 0), reading)
     if found is None and not reading.keeps_missing:
@@ -128,7 +134,10 @@ def labels_of(truth: EncodedText, reading: OutcomeReading) -> list[str | None]:
         documents = documents_in(truth.data)
         if reading.label is None and any(isinstance(item, dict) for item in _flat(documents)):
             raise RecordRefused(Refusal.LABEL_WITHOUT_PATH)
-        found = documents if reading.label is None else [found_at(reading.label, each) for each in documents]
+        if reading.label is None:
+            found = documents
+        else:
+            found = [found_at(reading.label, document) for document in documents]
         labels = [text_or_none(value) for value in _flat(found)]
     if not labels:
         raise RecordRefused(Refusal.NO_LABEL)
@@ -175,7 +184,9 @@ def list_in(cell: str | None) -> Any:
             found = parse(cell.strip())
         except (ValueError, TypeError, RecursionError):
             continue
-        return found if isinstance(found, list) else cell
+        if isinstance(found, list):
+            return found
+        return cell
     return cell
 
 
@@ -188,7 +199,9 @@ def _literal(text: str) -> Any:
 
 def index_of(address: str | None) -> int | None:
     """The index in an address; None if the address is a name or a path."""
-    matched = INDEX.fullmatch(address.strip()) if address is not None else None
+    matched = None
+    if address is not None:
+        matched = INDEX.fullmatch(address.strip())
     return int(matched[1]) if matched else None
 
 
@@ -227,7 +240,9 @@ def _of_cells(cells: Sequence[Sequence[str | None]], address: str | None, readin
         return None
     index = index_of(address)
     values = [None if index is None else _cell(row, index) for row in cells]
-    return values if reading.numeric else [list_in(value) for value in values]
+    if reading.numeric:
+        return values
+    return [list_in(value) for value in values]
 
 
 def _predicted_in(documents: Sequence[Any], reading: OutcomeReading, rows: int) -> Predicted:
@@ -246,7 +261,9 @@ def _of_documents(
     if len(found) != 1 or not isinstance(found[0], list):
         return found
     values: list[Any] = found[0]
-    return [values] if rows == 1 and len(values) != 1 else values
+    if rows == 1 and len(values) != 1:
+        return [values]
+    return values
 
 
 def documents_in(data: str) -> list[Any]:
@@ -329,8 +346,14 @@ def features_in(document: Any, reading: FeatureReading) -> list[Row]:
 
     Raises RecordRefused if there are none, or if their number is wrong.
     """
-    found = document if reading.path is None else found_at(reading.path, document)
-    rows = found if isinstance(found, list) and _are_rows(found) else [found]
+    if reading.path is None:
+        found = document
+    else:
+        found = found_at(reading.path, document)
+    if isinstance(found, list) and _are_rows(found):
+        rows = found
+    else:
+        rows = [found]
     if not all(isinstance(row, (list, Mapping)) for row in rows):
         is_absent = found is None and reading.path is not None
         raise RecordRefused(Refusal.NO_PAYLOAD if is_absent else Refusal.PAYLOAD_NOT_JSON)
@@ -345,7 +368,10 @@ def _are_rows(found: list[Any]) -> bool:
 
 def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:
     """The cells of a row: by name if it has some of the names."""
-    values = row if isinstance(row, list) else list(row.values())
+    if isinstance(row, list):
+        values = row
+    else:
+        values = list(row.values())
     if isinstance(row, Mapping) and not row.keys().isdisjoint(names):
         values = [row.get(name) for name in names]
     return tuple(text_or_none(value) for value in values)
@@ -354,7 +380,10 @@ def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:
 def _of_so_many(rows: list[Row], reading: FeatureReading) -> list[Row]:
     if not rows:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    columns = len(rows[0]) if reading.columns is None else reading.columns
+    if reading.columns is None:
+        columns = len(rows[0])
+    else:
+        columns = reading.columns
     if any(len(row) != columns for row in rows):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
     return rows

@@ -70,7 +70,9 @@ def document_of(line: bytes, reading: OutcomeReading) -> Decoded:
 
 
 def _of_document(document: Any, reading: OutcomeReading) -> Decoded:
-    features = None if reading.features is None else features_in(document, reading.features)
+    features = None
+    if reading.features is not None:
+        features = features_in(document, reading.features)
     return _rows(outcomes_of_document(document, reading, None if features is None else len(features)), features)
 
 
@@ -86,7 +88,9 @@ def _of_record(document: Mapping[str, Any], reading: OutcomeReading) -> Decoded:
     features = None
     if reading.features is not None:
         features = features_of(halves.get(INPUT), output, reading.features, reading.records.escape)
-    truth = half_named(document, GROUND_TRUTH) if reading.with_label else None
+    truth = None
+    if reading.with_label:
+        truth = half_named(document, GROUND_TRUTH)
     return _rows(outcomes_of(truth, output, reading, None if features is None else len(features)), features)
 
 
@@ -111,7 +115,9 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
         plain = plain & payloads.are_plain_rows()
     halves = [where(one, plain).chomped() for one in asked]
     del documents, asked  # so that a long line is not held twice
-    of_plain, misfits, fits = [], [], np.zeros(len(plain), dtype=np.bool_)
+    of_plain = []
+    misfits = []
+    fits = np.zeros(len(plain), dtype=np.bool_)
     for sides, sources in rows_of_halves(halves, np.flatnonzero(plain)):
         rows, fit = _of_plain(sides, sources, left_out[sources], reading)
         of_plain.append(rows)
@@ -138,11 +144,16 @@ def _of_plain(
     truth = left.pop(0) if reading.with_label else None
     output = left.pop(0) if reading.with_prediction else None
     nothing = pa.nulls(len(sources), pa.string())
-    fit, features = np.ones(len(sources), np.bool_), ()
+    fit = np.ones(len(sources), np.bool_)
+    features = ()
     if left:
         found = parsed_rows(left[0], reading.columns, escape=reading.records.escape)
-        fit, features = found.widths == reading.columns, found.columns
-    label = nothing if truth is None else cell_of_rows(truth, index_of(reading.label) or 0)
+        fit = found.widths == reading.columns
+        features = found.columns
+    if truth is None:
+        label = nothing
+    else:
+        label = cell_of_rows(truth, index_of(reading.label) or 0)
     prediction, probability = (
         nothing if address is None else cell_of_rows(output, index_of(address))
         for address in (reading.prediction, reading.probability)
@@ -153,7 +164,8 @@ def _of_plain(
 
 def _of_lines(which: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
     chosen = pa.array(np.flatnonzero(which))
-    texts, paths = lines.cast(pa.binary()).take(chosen).to_pylist(), files.take(chosen).to_pylist()
+    texts = lines.cast(pa.binary()).take(chosen).to_pylist()
+    paths = files.take(chosen).to_pylist()
     found = [record_of(line, path, reading) for line, path in zip(texts, paths, strict=True)]
     return rows_of(found, chosen.to_numpy(), reading)
 
@@ -163,7 +175,10 @@ def rows_of(found: Sequence[Decoded], sources: Indices, reading: OutcomeReading)
     return DecodedRows.one_by_one(found, sources, OUTCOMES + reading.columns)
 
 
-LABEL, PREDICTION, PROBABILITY = "label", "prediction", "probability"  # the columns of a frame of outcomes
+# the columns of a frame of outcomes
+LABEL = "label"
+PREDICTION = "prediction"
+PROBABILITY = "probability"
 IDENTITY = "id"  # an additional column that identifies rows
 
 
@@ -173,9 +188,18 @@ def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outco
     Columns are texts or numbers; prediction and probability may be lists of all classes, or texts that look like lists.
     """
     nothing = pa.nulls(block.num_rows, pa.string())
-    labels = block.column(LABEL) if reading.with_label else nothing
-    predictions = nothing if reading.prediction is None else block.column(PREDICTION)
-    probabilities = nothing if reading.probability is None else block.column(PROBABILITY)
+    if reading.with_label:
+        labels = block.column(LABEL)
+    else:
+        labels = nothing
+    if reading.prediction is None:
+        predictions = nothing
+    else:
+        predictions = block.column(PREDICTION)
+    if reading.probability is None:
+        probabilities = nothing
+    else:
+        probabilities = block.column(PROBABILITY)
     reasons = block.column(REASON).to_numpy(zero_copy_only=False).astype(np.int32)
     if not reading.numeric and _has_lists(predictions):
         predictions, probabilities, faults = _of_all_classes(predictions, probabilities, reading)
@@ -189,7 +213,9 @@ def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outco
 
 def _no_lists(column: pa.Array) -> pa.Array:
     """Cells that should be single numbers: a list, such as all of a model's outputs, becomes a non-numeric text."""
-    return pc.if_else(column.is_valid(), "[]", None) if pa.types.is_list(column.type) else column
+    if pa.types.is_list(column.type):
+        return pc.if_else(column.is_valid(), "[]", None)
+    return column
 
 
 def _has_lists(column: pa.Array) -> bool:
@@ -216,7 +242,9 @@ def _of_all_classes(predictions: pa.Array, probabilities: pa.Array, reading: Out
 
 
 def _listed(value: Any) -> Any:
-    return list_in(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return list_in(value)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +261,8 @@ class LineDecoder:
         return self.reading.records.inputs
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
-        lines, files = block.column(LINE), self.files.behind(block)
+        lines = block.column(LINE)
+        files = self.files.behind(block)
         parts = chunks(lines, self.chunk_bytes)
         return _by_parts(parts, lambda part: outcomes_of_lines(lines[part], files[part], self.reading), self.reading)
 
@@ -303,7 +332,10 @@ def rows_of_blocks(
         rows = decoder(batch)
         texts = (None if column is None else column.cast(pa.string()) for column in (rows.labels, rows.predictions))
         columns = [pa.nulls(len(rows.sources), pa.string()) if column is None else column for column in texts]
-        scores = pa.nulls(len(rows.sources), pa.float64()) if rows.scores is None else pa.array(rows.scores)
+        if rows.scores is None:
+            scores = pa.nulls(len(rows.sources), pa.float64())
+        else:
+            scores = pa.array(rows.scores)
         counted = pa.array((rows.kept & rows.is_first).astype("int32"))
         columns += [scores, pa.array(rows.reasons), counted]
         columns += [batch.column(name).take(pa.array(rows.sources)) for name in places]
@@ -352,4 +384,6 @@ def predicted(rows: OutcomeRows, threshold: float) -> pa.StringArray:
         return rows.predictions
     is_missing = pa.array(np.isnan(rows.scores))
     by_threshold = pc.if_else(is_missing, None, pc.if_else(pa.array(rows.scores > threshold), "1", "0"))
-    return by_threshold if rows.predictions is None else pc.coalesce(rows.predictions, by_threshold)
+    if rows.predictions is None:
+        return by_threshold
+    return pc.coalesce(rows.predictions, by_threshold)

@@ -87,7 +87,9 @@ class OutcomeReading:
     @property
     def columns(self) -> int:
         """The number of requested features."""
-        return 0 if self.features is None else self.features.columns or 0
+        if self.features is None:
+            return 0
+        return self.features.columns or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,13 @@ def _judged(
     scores = of_classes = None
     if reading.numeric:
         numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
-        labels, reasons = pa.array(numbers), _first(reasons, faults) if reading.with_label else reasons
+        labels = pa.array(numbers)
+        if reading.with_label:
+            reasons = _first(reasons, faults)
         if reading.prediction is not None:
             numbers, faults = _numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
-            predictions, reasons = pa.array(numbers), _first(reasons, faults)
+            predictions = pa.array(numbers)
+            reasons = _first(reasons, faults)
     else:
         may_lack_label = reading.keeps_missing or not reading.with_label
         labels, faults = _texts(labels, Refusal.NO_LABEL, keeps_missing=may_lack_label)
@@ -174,11 +179,14 @@ def _judged(
         scores, faults = _numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
         if reading.keeps_missing:
             is_missing = faults == Refusal.NO_PROBABILITY
-            scores, faults = np.where(is_missing, np.nan, scores), np.where(is_missing, np.int32(0), faults)
+            scores = np.where(is_missing, np.nan, scores)
+            faults = np.where(is_missing, np.int32(0), faults)
         reasons = _first(reasons, faults)
         outside = (scores < 0) | (scores > 1)
         reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
-    told = None if reading.prediction is None else predictions
+    told = None
+    if reading.prediction is not None:
+        told = predictions
     return OutcomeRows(labels, told, scores, sources, reasons, of_classes=of_classes)
 
 
@@ -190,7 +198,8 @@ def _of_classes(column: pa.Array, predictions: pa.Array) -> tuple[pa.Array, pa.L
     nothing = pa.nulls(len(column), OF_CLASSES)
     if pa.types.is_floating(column.type) or not pc.any(pc.starts_with(column, "{"), min_count=0).as_py():
         return column, nothing
-    texts, found = column.to_pylist(), nothing.to_pylist()
+    texts = column.to_pylist()
+    found = nothing.to_pylist()
     for row, (text, prediction) in enumerate(zip(texts, predictions.to_pylist(), strict=True)):
         if text is None or not text.startswith("{"):
             continue
@@ -199,7 +208,10 @@ def _of_classes(column: pa.Array, predictions: pa.Array) -> tuple[pa.Array, pa.L
         except (ValueError, TypeError, RecursionError, OverflowError):
             continue
         wrong = [share for share in shares.values() if not 0 <= share <= 1]
-        told = wrong[0] if wrong else shares.get(prediction or "", max(shares.values(), default=math.nan))
+        if wrong:
+            told = wrong[0]
+        else:
+            told = shares.get(prediction or "", max(shares.values(), default=math.nan))
         texts[row] = repr(told)
         found[row] = None if wrong else [{"name": name, "share": share} for name, share in shares.items()]
     return pa.array(texts, pa.string()), pa.array(found, OF_CLASSES)

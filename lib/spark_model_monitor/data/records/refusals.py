@@ -26,7 +26,8 @@ class Refusal(IntEnum):
 
     def __new__(cls, number: int, text: str = "") -> Refusal:
         reason = int.__new__(cls, number)
-        reason._value_, reason.text = number, text
+        reason._value_ = number
+        reason.text = text
         return reason
 
     WRONG_NUMBER_OF_CELLS = 1, "wrong number of cells"

@@ -111,7 +111,10 @@ def _are_tensors(values: JsonValue) -> bool:
     if type(values) is not list or not values:
         return False
     for value in values:
-        members = dict(value) if isinstance(value, JsonObject) else {}
+        if isinstance(value, JsonObject):
+            members = dict(value)
+        else:
+            members = {}
         if not isinstance(members.get("name"), str) or type(members.get("data")) is not list or "shape" not in members:
             return False
     return True
@@ -136,7 +139,9 @@ def _reshaped(data: JsonValue, shape: JsonValue) -> list[JsonValue]:
         raise ValueError("a tensor has another number of values than its shape says")
     if width == 1:
         return values
-    return [values[start : start + width] for start in range(0, len(values), width)] if width else []
+    if width:
+        return [values[start : start + width] for start in range(0, len(values), width)]
+    return []
 
 
 def _flattened(values: list[JsonValue]) -> list[JsonValue]:

@@ -85,7 +85,9 @@ def parse_time(text: str) -> datetime | None:
 def duration(span: timedelta) -> str:
     """A time span in ISO 8601: `PT3600S`."""
     seconds = round(span.total_seconds())
-    return f"-PT{-seconds}S" if seconds < 0 else f"PT{seconds}S"
+    if seconds < 0:
+        return f"-PT{-seconds}S"
+    return f"PT{seconds}S"
 
 
 def _zone(text: str | None) -> timezone:

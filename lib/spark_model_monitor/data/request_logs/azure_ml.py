@@ -2,7 +2,7 @@
 
 Each line of a file is a CloudEvent. A payload above 256 KB, or a binary one, is kept elsewhere: `data` is its address.
 
-Source: https://learn.microsoft.com/azure/machine-learning/how-to-collect-production-data
+Source: Azure Machine Learning, "Collect production data from models deployed for real-time inferencing".
 """
 
 from __future__ import annotations

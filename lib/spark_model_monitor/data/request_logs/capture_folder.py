@@ -99,7 +99,8 @@ def convert_log(
     if isinstance(top, Path):
         top = top.as_uri()
     # Convert, then give each hour its folder
-    written, captures = join(top, "converted"), join(top, "captures")
+    written = join(top, "converted")
+    captures = join(top, "captures")
     with faulty_files_named(engine, source):
         events = _read_events(engine, source, reader, hours)
         _write_captures(events, reader, source, written)
@@ -195,7 +196,8 @@ def _read_table(engine: Engine, source: Listing, task: ConvertedLog, *, is_delta
         from spark_model_monitor.data.reading.readers import read_table
 
         dataset = read_table(engine, TableFormat(f"delta.`{source.path}`"))
-        names, rows = dataset.names, dataset.table
+        names = dataset.names
+        rows = dataset.table
     else:
         names, rows = engine.table(source.places, "parquet", {})
     used = [name for name in names if name in task.reader.columns]

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from spark_model_monitor.data.records import INPUT, REQUEST_LOG, REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import is_utf_8
+from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.decoding import RecordRefused, document_of
 from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.refusals import Refusal
@@ -42,7 +42,14 @@ OUTPUT = "endpointOutput"
 MICROSECONDS_OF_AN_HOUR = 3_600_000_000
 NO_HOUR = -(2**62)  # of records that have no time and no folder of an hour, in a run without a window
 
-KEY, ROLE, TIME, HOUR, HALF, LOG, ENDING, TEXT = "key", "role", "time", "hour", "half", "log", "ending", "text"
+KEY = "key"
+ROLE = "role"
+TIME = "time"
+HOUR = "hour"
+HALF = "half"
+LOG = "log"
+ENDING = "ending"
+TEXT = "text"
 
 EVENTS = pa.schema(
     [
@@ -142,6 +149,8 @@ class ConvertedLog:
             return self._put_aside(unreadable_document(document, Refusal.NOT_A_CAPTURE), file)
         if event.key is None and event.role is not EventRole.EXCHANGE:
             return self._put_aside(unreadable_document(document, Refusal.NO_ID), file)
+        if event.key is not None and not is_writable(event.key):
+            return self._put_aside(unreadable_document(document, Refusal.NOT_UTF_8), file)
         # Its time, or that of its file
         time = event.time
         if time is None and file in self.file_times:
@@ -239,7 +248,10 @@ def documents_in(content: bytes) -> Iterator[Document | UnreadableRecord]:
         for line in filter(None, map(bytes.strip, lines[1:] and lines)):
             yield from documents_in(line)
         return
-    for document in parsed if isinstance(parsed, list) else [parsed]:
+    documents = [parsed]
+    if isinstance(parsed, list) and parsed:
+        documents = parsed
+    for document in documents:
         if isinstance(document, dict):
             yield document
         else:

@@ -121,8 +121,15 @@ def parse_moment(value: LogValue) -> int | None:
         return (value - EPOCH) // MICROSECOND
     if isinstance(value, str):
         text = value.strip().upper().replace(" UTC", "Z").removesuffix("+0000")
-        seconds, fraction, is_usual = text[:19], text[20:-1], text[19:20] == "." and text.endswith("Z")
-        if is_usual and fraction.isdecimal() and fraction.isascii() and len(fraction) <= 9:
+        seconds = text[:19]
+        fraction = text[20:-1]
+        if (
+            text[19:20] == "."
+            and text.endswith("Z")
+            and fraction.isdecimal()
+            and fraction.isascii()
+            and len(fraction) <= 9
+        ):
             # Most have a fraction of their own: the second before it is looked up
             start = _parse_second(f"{seconds}Z")
             if start is not None:

@@ -17,7 +17,7 @@ LINE_IN_LOG = 0  # the number of a line that isn't counted
 def trace_to_log(record: QuarantinedRecord) -> QuarantinedRecord:
     """A refused capture that was made of a request log, with the log's file, and the text of a record that couldn't be read."""
     try:
-        request_log = json.loads(record["line"])[REQUEST_LOG]
+        request_log = json.loads(str(record["line"]))[REQUEST_LOG]
         logged = {**record, "file": request_log["file"], "line_number": LINE_IN_LOG, "block_start": 0}
     except (ValueError, KeyError, TypeError, RecursionError):
         return record  # a label, beside captures that are merged

@@ -33,7 +33,8 @@ FEATURES = (
     "satisfaction",
     "monthly_charge_eur",
 )
-PREDICTION, PROBABILITY = "prediction", "probability"
+PREDICTION = "prediction"
+PROBABILITY = "probability"
 DECISION_THRESHOLD = 0.5
 
 PLANS = {"basic": 0.34, "prepaid": 0.22, "plus": 0.20, "family": 0.16, "business": 0.08}  # shares of the customers

@@ -24,8 +24,11 @@ from spark_model_monitor.storage import LocalStorage
 MODELS = 20
 BROKEN = ("shop-07", "shop-13")
 OWNERS = ("anna", "ben", "chi")
-HOURS, FAULTY = 4, 3  # of traffic, and the one in which the fault begins
-PAGE, FLEET = "index.html", "demo.fleet.json"
+# of traffic, and the one in which the fault begins
+HOURS = 4
+FAULTY = 3
+PAGE = "index.html"
+FLEET = "demo.fleet.json"
 
 
 TRAFFIC = Traffic(hours=HOURS)
@@ -37,7 +40,9 @@ def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, tr
     run_baseline(rows, DataQualityMonitor(), engine="local").write(folder / "baseline")
     for number in range(models):
         name = f"shop-{number:02}"
-        fault = replace(FAULT, first_hour=FAULTY) if name in BROKEN else None
+        fault = None
+        if name in BROKEN:
+            fault = replace(FAULT, first_hour=FAULTY)
         for path, text in captures(replace(traffic, seed=number, fault=fault)).items():
             LocalStorage().write(str(folder / "captures" / name / path.partition("/")[2]), text.encode())
     entries = [

@@ -91,7 +91,8 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
     for hour in range(traffic.hours):
         start = traffic.start + timedelta(hours=hour)
         end = start + timedelta(hours=1)
-        window, path = Window(start, end), str(output / CAPTURES)
+        window = Window(start, end)
+        path = str(output / CAPTURES)
         with read_data(path, CaptureFormat(), names=known.names, window=window, engine="local") as data:
             context = RunContext(start, end, model=DAY_MODEL)
             for folder, monitor, against, place in watched:
@@ -100,8 +101,8 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
                 reference = baselines.to_run(str(place), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
         if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
-            asked = command.Request([str(output / HOURS), str(output / EXPLAINED)])
-            command.main(asked, str(output / DAY_PAGE), io.StringIO())
+            request = command.Request([str(output / HOURS), str(output / EXPLAINED)])
+            command.main(request, str(output / DAY_PAGE), io.StringIO())
     return output / DAY_PAGE
 
 
@@ -139,7 +140,9 @@ def expected(found: EstimatedQuality, before: Metrics) -> str:
     )
 
 
-QUALITY, ESTIMATED = "quality", "estimated"  # the baseline of the model's quality, and the hour without labels
+# the baseline of the model's quality, and the hour without labels
+QUALITY = "quality"
+ESTIMATED = "estimated"
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
 ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
@@ -265,12 +268,12 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
 
     before = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
-    said = headline_of(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
+    headline = headline_of(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
     folders = (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}")
     moving = moved(*(_read(output / folder, AttributionReport) for folder in folders))
     estimate = expected(_read(output / ESTIMATED, EstimatedQuality), _read(output / QUALITY, Metrics))
     day_page = f"See the day: {day.resolve().as_uri()}"
-    out.write(f"\n{_found(before)}\n{_places(output)}\n{day_page}\n{estimate}\n{said}\n{moving}\n")
+    out.write(f"\n{_found(before)}\n{_places(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n")
     return 0
 
 
@@ -287,7 +290,8 @@ def _found(statistics: Statistics) -> str:
 
 
 def _places(output: Path) -> str:
-    results, report = output / RESULTS, output / REPORT
+    results = output / RESULTS
+    report = output / REPORT
     places = [
         [str(output / BASELINE), "the data set that was baselined"],
         [str(results / Statistics.FILE_NAME), "what was found in it, for every feature"],

@@ -69,7 +69,9 @@ class Traffic:
     @property
     def sound_hours(self) -> int:
         """The number of hours before the fault begins."""
-        return self.hours if self.fault is None else min(self.fault.first_hour, self.hours)
+        if self.fault is None:
+            return self.hours
+        return min(self.fault.first_hour, self.hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +120,15 @@ def _event_lines(hour: _Hour) -> Iterator[str]:
             ("response", {"predictions": [answer]}, ANSWER_MILLISECONDS),
         )
         for kind, data, delay in payloads:
-            event = {
-                "specversion": "1.0",
-                "type": f"org.kubeflow.serving.inference.{kind}",
-                "source": "http://localhost:9081/",
-                "id": str(hour.event_ids[row]),
-                "time": (moment + timedelta(milliseconds=delay)).isoformat(),
-                "datacontenttype": "application/json",
-                "inferenceservicename": ENDPOINT,
-                "data": data,
-            }
-            yield _json_line(event)
+            event = dict(EVENT)
+            event["type"] = f"org.kubeflow.serving.inference.{kind}"
+            event["id"] = str(hour.event_ids[row])
+            event["time"] = (moment + timedelta(milliseconds=delay)).isoformat()
+            yield _json_line({**event, "data": data})
 
 
 ANSWER_MILLISECONDS = 12
+EVENT = {"specversion": "1.0", "source": "http://localhost:9081/", "datacontenttype": "application/json"}
 
 
 def ground_truth(traffic: Traffic) -> dict[str, str]:
@@ -166,7 +163,9 @@ def planted(traffic: Traffic) -> dict[str, object]:
 
     `fault` is null if there is none, or the traffic ends before it begins.
     """
-    fault = traffic.fault if traffic.sound_hours < traffic.hours else None
+    fault = None
+    if traffic.sound_hours < traffic.hours:
+        fault = traffic.fault
     return {
         "traffic": {
             "start": _timestamp(traffic.start),
@@ -301,13 +300,15 @@ def _timestamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-BASELINE, VALIDATION = "baseline.csv", "validation.csv"
+BASELINE = "baseline.csv"
+VALIDATION = "validation.csv"
 CAPTURES = "captures"
 KSERVE = "kserve"
 GROUND_TRUTH = "ground-truth"
 FAULT_HOUR = "fault.json"
 ANALYSIS = "analysis_config.json"
-HOURS, EXPLAINED = "hours", "explained"
+HOURS = "hours"
+EXPLAINED = "explained"
 """Later results on each hour: on its data, and on what moves the model."""
 
 
@@ -330,13 +331,15 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic, server: str 
     _refuse_others(directory, files)
     try:
         for path, text in files.items():
-            target, content = directory / path, text.encode("utf-8")
+            target = directory / path
+            content = text.encode("utf-8")
             target.parent.mkdir(parents=True, exist_ok=True)
             # A job's ledger has its inputs' modification times: a file that is already correct keeps its own.
             if not target.is_file() or target.read_bytes() != content:
                 target.write_bytes(content)
     except OSError as error:
-        place, reason = error.filename or directory, error.strerror or type(error).__name__
+        place = error.filename or directory
+        reason = error.strerror or type(error).__name__
         raise OutputFailed(
             f"{place} can't be written ({reason}); give a directory of your own with --output"
         ) from error

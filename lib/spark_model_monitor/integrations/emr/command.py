@@ -66,9 +66,13 @@ def run(
     driver = layout.job_file(request.job, working_directory)
     package = provide_zip(layout.package, cache_directory(environment))
     remarks = [*_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
-    jar = _jar(request, target, environment, remarks) if layout.needs_deequ(driver) else None
+    jar = None
+    if layout.needs_deequ(driver):
+        jar = _jar(request, target, environment, remarks)
     shipment = Shipment.of(target, driver, package, jar)
-    settings, name, token = _settings(layout, request, remarks), f"spark-model-monitor {driver.stem}", str(uuid.uuid4())
+    settings = _settings(layout, request, remarks)
+    name = f"spark-model-monitor {driver.stem}"
+    token = str(uuid.uuid4())
     asked = request_of(target, shipment, settings, request.options, request.job_arguments, name=name, token=token)
     for remark in remarks:
         sys.stderr.write(f"{remark}\n")
@@ -105,7 +109,8 @@ def _run(
 ) -> int:
     import boto3
 
-    s3, service = boto3.client("s3"), boto3.client(target.kind.value)
+    s3 = boto3.client("s3")
+    service = boto3.client(target.kind.value)
     for parcel in shipment.upload(s3, encryption):
         log.info("put %s to %s, %s bytes", parcel.path.name, parcel.uri, f"{parcel.path.stat().st_size:,}")
     since = datetime.now(timezone.utc) - CLOCKS_APART

@@ -58,8 +58,12 @@ def error_sentences(target: Target) -> Iterator[None]:
 
 
 def _of_code(answer: dict[str, str], operation: str, target: Target) -> MonitorError:
-    code, said = answer.get("Code", "an unknown error"), answer.get("Message", "")
-    where = f"s3://{target.package.name}" if operation in ("HeadObject", "PutObject", "GetObject") else _noun(target)
+    code = answer.get("Code", "an unknown error")
+    said = answer.get("Message", "")
+    if operation in ("HeadObject", "PutObject", "GetObject"):
+        where = f"s3://{target.package.name}"
+    else:
+        where = _noun(target)
     if code in ("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"):
         return AwsRefused(
             f"{operation} on {where} is not allowed ({code}); docs/emr.md lists the permissions that are needed"
@@ -77,13 +81,19 @@ def _of_code(answer: dict[str, str], operation: str, target: Target) -> MonitorE
             f"there is no {_noun(target)} in this region and account; look at the identifier and region"
         )
     if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
-        flag = "--cluster-id" if target.kind is Kind.EMR else "--application-id"
+        if target.kind is Kind.EMR:
+            flag = "--cluster-id"
+        else:
+            flag = "--application-id"
         return AwsRefused(f"the {_noun(target)} takes no job now ({said or code}); start it, or name another by {flag}")
     return AwsRefused(f"{operation} on {where} failed ({code}: {said})")
 
 
 def _noun(target: Target) -> str:
-    kind = "EMR cluster" if target.kind is Kind.EMR else "EMR Serverless application"
+    if target.kind is Kind.EMR:
+        kind = "EMR cluster"
+    else:
+        kind = "EMR Serverless application"
     return f"{kind} {target.identifier}"
 
 
@@ -99,7 +109,9 @@ def exit_status_of(message: str, state: State, run: Run) -> int:
     if is_completed(message) and not well:
         return ExitStatus.CANNOT_TELL
     if message.startswith(COMPLETED.partition(":")[0]):  # with violations, too
-        return ExitStatus.COMPLETED if well else ExitStatus.VIOLATIONS
+        if well:
+            return ExitStatus.COMPLETED
+        return ExitStatus.VIOLATIONS
     if well:
         return ExitStatus.FAILED  # the message is an error's: another process wrote there after the job
     return status_of(message)
@@ -160,5 +172,9 @@ def _secret_in(argument: str, name: str, following: str) -> str | None:
         return "the address of a webhook"
     if following and _SECRET_NAME.search(name) and not _PROVIDERS.search(name):
         return name
-    password = urlsplit(argument.partition("=")[2] or argument).password if "://" in argument else None
-    return "a password in a URL" if password else None
+    password = None
+    if "://" in argument:
+        password = urlsplit(argument.partition("=")[2] or argument).password
+    if password:
+        return "a password in a URL"
+    return None

@@ -17,7 +17,7 @@ from typing import Any
 from tenacity import Retrying, retry_if_result, wait_fixed
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.running.layout import sha256_of
+from spark_model_monitor.running.layout import hash_file
 from spark_model_monitor.spark.launch import package_zip
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from spark_model_monitor.spark.launch.java import SparkLine, line_of
@@ -38,7 +38,7 @@ class Parcel:
     def of(cls, path: Path, bucket: Bucket) -> Parcel:
         """The parcel of a file below `bucket`. Raises BadConfiguration if it can't be read."""
         try:
-            name = f"{sha256_of(path)[:16]}/{path.name}"
+            name = f"{hash_file(path)[:16]}/{path.name}"
         except OSError as error:
             raise BadConfiguration(
                 f"{path} can't be read ({error.strerror}); it is to be put on S3 for the job"
@@ -71,7 +71,9 @@ class Shipment:
 
     @property
     def environment_uri(self) -> str | None:
-        return self.environment.uri if isinstance(self.environment, Parcel) else self.environment
+        if isinstance(self.environment, Parcel):
+            return self.environment.uri
+        return self.environment
 
     def parcels(self) -> Iterator[Parcel]:
         """The files to upload."""
@@ -130,7 +132,9 @@ def _label_of(target: Target, service: Any) -> str:
 
 def jar_for(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
     """Deequ's JAR for a line of Spark; None where there is none, and jobs do without it."""
-    return provide_jar(environment) if is_had(environment, line) else None
+    if is_had(environment, line):
+        return provide_jar(environment)
+    return None
 
 
 LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
@@ -195,8 +199,8 @@ def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOpti
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
     if shipment.environment_uri:
         return dict.fromkeys(names, package_zip.PYTHON)
-    given = settings_of(options)
-    if "spark.pyspark.python" in given or any(name in given for name in names):
+    settings = settings_of(options)
+    if "spark.pyspark.python" in settings or any(name in settings for name in names):
         return {}
     return dict.fromkeys(names, PYTHON)
 

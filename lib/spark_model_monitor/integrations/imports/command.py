@@ -134,11 +134,11 @@ def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str
 
     Raises BadConfiguration if a schedule's job definition is not among them.
     """
-    schedules = [schedule_of(each.content) for each in answers if each.operation == "DescribeMonitoringSchedule"]
-    defined = (definition_of(each.content) for each in answers if each.operation.endswith("JobDefinition"))
+    schedules = [schedule_of(answer.content) for answer in answers if answer.operation == "DescribeMonitoringSchedule"]
+    defined = (definition_of(answer.content) for answer in answers if answer.operation.endswith("JobDefinition"))
     definitions = {definition.name: definition for definition in defined}
-    prefixes = dict(capture_prefix_of(each.content) for each in answers if each.operation == "DescribeEndpoint")
-    unknown = [f"not known to botocore, left out: {path}" for each in answers for path in each.unknown]
+    prefixes = dict(capture_prefix_of(answer.content) for answer in answers if answer.operation == "DescribeEndpoint")
+    unknown = [f"not known to botocore, left out: {path}" for answer in answers for path in answer.unknown]
     moved = []
     for schedule in schedules:
         definition = schedule.inline or _named(definitions, schedule)

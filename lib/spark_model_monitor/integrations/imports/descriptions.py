@@ -155,7 +155,8 @@ ATTRIBUTES = {
 
 
 def _source(job_input: Mapping[str, Any]) -> Source:
-    endpoint, transform = job_input.get("EndpointInput"), job_input.get("BatchTransformInput")
+    endpoint = job_input.get("EndpointInput")
+    transform = job_input.get("BatchTransformInput")
     members = endpoint or transform or {}
     return Source(
         endpoint=members.get("EndpointName"),

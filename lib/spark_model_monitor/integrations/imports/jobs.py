@@ -73,16 +73,24 @@ def jobs_of(
     Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
     source = definition.source
-    common = {"s3_encryption": "SSE-KMS", "s3_kms_key": definition.kms_key} if definition.kms_key else {}
+    if definition.kms_key:
+        common = {"s3_encryption": "SSE-KMS", "s3_kms_key": definition.kms_key}
+    else:
+        common = {}
     if window is not None:
         common |= {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
-    place = f"{source.endpoint}/{schedule}" if source.endpoint else schedule
+    if source.endpoint:
+        place = f"{source.endpoint}/{schedule}"
+    else:
+        place = schedule
     missing: dict[str, str] = {}
     if source.transform_prefix:
-        read, dataset_format = f"{source.transform_prefix.rstrip('/')}/output", json.dumps(source.transform_format)
+        read = f"{source.transform_prefix.rstrip('/')}/output"
+        dataset_format = json.dumps(source.transform_format)
         common["manifest_root"] = _folder_of_outputs(source.transform_prefix)
     else:
-        read, dataset_format = "", json.dumps({"sagemakerCaptureJson": {}})
+        read = ""
+        dataset_format = json.dumps({"sagemakerCaptureJson": {}})
         if captures and source.endpoint:
             read = f"{captures.rstrip('/')}/{source.endpoint}"
         else:
@@ -107,7 +115,10 @@ def jobs_of(
     if definition.monitoring_type not in _WITH_GROUND_TRUTH:
         return (_job("monitor", monitoring, missing, definition),)
     merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
-    halves = [_TRANSFORM_OUTPUT] if source.transform_prefix else _HALVES[definition.monitoring_type]
+    if source.transform_prefix:
+        halves = [_TRANSFORM_OUTPUT]
+    else:
+        halves = _HALVES[definition.monitoring_type]
     labels = definition.ground_truth or ""
     merging = {"dataset_source": read, "ground_truth_source": labels, "output_path": merged, **common}
     monitoring |= {
@@ -194,7 +205,9 @@ def window_of(schedule: ScheduleDescription, definition: Definition) -> Schedule
 
 def recurrence_of(schedule: ScheduleDescription) -> Recurrence | None:
     """When it runs; None for once, at once."""
-    return _ANY_HOUR if schedule.expression is None else Recurrence.of(schedule.expression)
+    if schedule.expression is None:
+        return _ANY_HOUR
+    return Recurrence.of(schedule.expression)
 
 
 OPERATORS = {"merge": "MergeOperator", "monitor": "MonitorOperator"}

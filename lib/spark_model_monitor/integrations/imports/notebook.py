@@ -64,7 +64,8 @@ def changes_of(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Ch
     for number, cell in enumerate(code_cells(notebook)):
         text = "".join(cell["source"])
         for node in _imports(text):
-            first, last = node.lineno, node.end_lineno or node.lineno
+            first = node.lineno
+            last = node.end_lineno or node.lineno
             lines = text.splitlines()[first - 1 : last]
             start = len(lines[0].encode()[: node.col_offset].decode())
             end = len(lines[-1].encode()[: node.end_col_offset].decode())
@@ -82,9 +83,13 @@ def changed(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
     for change in sorted(changes, key=lambda each: (each.first, each.start), reverse=True):
         if change.after is not None:
             lines = "".join(cells[change.cell]["source"]).splitlines()
-            before, behind = lines[change.first - 1][: change.start], lines[change.last - 1][change.end :]
+            before = lines[change.first - 1][: change.start]
+            behind = lines[change.last - 1][change.end :]
             is_alone = not before.strip() and behind.lstrip()[:1] in ("", "#")
-            after = change.after.splitlines() if is_alone else [change.after.replace("\n", "; ")]
+            if is_alone:
+                after = change.after.splitlines()
+            else:
+                after = [change.after.replace("\n", "; ")]
             after = [before + line for line in after]
             lines[change.first - 1 : change.last] = [*after[:-1], after[-1] + behind]
             cells[change.cell]["source"] = [f"{line}\n" for line in lines[:-1]] + lines[-1:]
@@ -105,9 +110,16 @@ def read_notebook(path: str) -> dict[str, Any]:
 
 def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
     """The imports of the SDK in a cell. IPython's own lines (`!pip`, `%matplotlib`, `files = !ls`) are skipped."""
-    lines = _MAGIC.sub("pass", text).splitlines() if SDK in text else []  # a page of HTML takes a try for each line
+    # a page of HTML takes a try for each line
+    if SDK in text:
+        lines = _MAGIC.sub("pass", text).splitlines()
+    else:
+        lines = []
     for node in ast.walk(_parsed(lines)):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            names = []
         names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
         if isinstance(node, ast.Import | ast.ImportFrom) and any(name.split(".")[0] == SDK for name in names):
             yield node
@@ -130,7 +142,10 @@ def _changed(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -> tupl
         return "\n".join(map(_import_line, node.names)), ""
     here = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
     there = [alias for alias in node.names if alias not in here]
-    reason = _NOT_HERE.format(names=", ".join(alias.name for alias in there)) if there else ""
+    if there:
+        reason = _NOT_HERE.format(names=", ".join(alias.name for alias in there))
+    else:
+        reason = ""
     if not here:
         return None, reason
     lines = [_from(OURS, here), *([_from(str(node.module), there)] if there else [])]
@@ -154,5 +169,5 @@ def _is_here(module: str, name: str, offered: frozenset[str]) -> bool:
 
 
 def _from(module: str, names: list[ast.alias]) -> str:
-    listed = ", ".join(f"{each.name} as {each.asname}" if each.asname else each.name for each in names)
+    listed = ", ".join(f"{name.name} as {name.asname}" if name.asname else name.name for name in names)
     return f"from {module} import {listed}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from spark_model_monitor.documents.clarify import BiasMetric
 from spark_model_monitor.monitors.bias import choices
-from spark_model_monitor.monitors.bias.choices import Choice, groups_of, positives_of
+from spark_model_monitor.monitors.bias.choices import Choice, choose_groups_of_facet, choose_positives
 from spark_model_monitor.monitors.bias.metrics import (
     POST_TRAINING,
     PRE_TRAINING,
@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.bias.metrics import (
     Metric,
     Outcomes,
     Undefined,
-    quotient,
+    divide,
 )
 from spark_model_monitor.registry import Entry, Registry
 from spark_model_monitor.statistics.states.blocks import BLOCKS
@@ -58,21 +58,21 @@ PERFORMANCE = {
 """Names and descriptions of the service's model performance report, in its order."""
 
 
-def performance_of(outcomes: Outcomes) -> dict[str, float]:
+def compute_performance(outcomes: Outcomes) -> dict[str, float]:
     """The metrics of the service's model performance report, by name; 0 for 0/0, infinite for any other x/0."""
-    precision = quotient(outcomes.true_positives, outcomes.predicted_positives)
-    recall = quotient(outcomes.true_positives, outcomes.positives)
+    precision = divide(outcomes.true_positives, outcomes.predicted_positives)
+    recall = divide(outcomes.true_positives, outcomes.positives)
     values: tuple[Counts, ...] = (
-        quotient(outcomes.true_positives + outcomes.true_negatives, outcomes.rows),
-        quotient(outcomes.predicted_positives, outcomes.rows),
-        quotient(outcomes.predicted_negatives, outcomes.rows),
+        divide(outcomes.true_positives + outcomes.true_negatives, outcomes.rows),
+        divide(outcomes.predicted_positives, outcomes.rows),
+        divide(outcomes.predicted_negatives, outcomes.rows),
         recall,
-        quotient(outcomes.true_negatives, outcomes.negatives),
+        divide(outcomes.true_negatives, outcomes.negatives),
         precision,
-        quotient(outcomes.true_negatives, outcomes.predicted_negatives),
-        quotient(outcomes.positives, outcomes.predicted_positives),
-        quotient(outcomes.negatives, outcomes.predicted_negatives),
-        np.asarray(2 * quotient(precision * recall, precision + recall)),
+        divide(outcomes.true_negatives, outcomes.predicted_negatives),
+        divide(outcomes.positives, outcomes.predicted_positives),
+        divide(outcomes.negatives, outcomes.predicted_negatives),
+        np.asarray(2 * divide(precision * recall, precision + recall)),
     )
     return dict(zip(PERFORMANCE, map(float, values), strict=True))
 
@@ -122,12 +122,12 @@ class GroupAnalysis(MetricsOfRows):
     segments: tuple[SegmentAnalysis, ...] = ()
 
 
-def rows_in_segments(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int]]:
+def count_segment_rows(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int]]:
     """The number of rows by cut and segment; empty without groups."""
-    found: dict[str, dict[str, int]] = {}
-    for each in groups[0].segments if groups else ():
-        found.setdefault(each.segmentation, {})[each.name] = int(each.counts.all.rows)
-    return found
+    rows: dict[str, dict[str, int]] = {}
+    for segment in groups[0].segments if groups else ():
+        rows.setdefault(segment.segmentation, {})[segment.name] = int(segment.counts.all.rows)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,9 @@ class Chosen:
             return choices.LABEL_TYPES_DIFFER
         if self.predicted.error:
             return self.predicted.error
-        return None if self.predicted.keys else choices.NO_POSITIVE_PREDICTION
+        if self.predicted.keys:
+            return None
+        return choices.NO_POSITIVE_PREDICTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,38 +182,44 @@ class LabelTable:
     def of(cls, cells: Mapping[Cell, int], chosen: Chosen, plan: ContingencyPlan) -> LabelTable:
         keys = places_of(cells, FACET)
         subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
-        places: dict[Key, int] = {subgroup: place for place, subgroup in enumerate(subgroups)}
-        predicted = chosen.predicted.keys if chosen.predicted else frozenset()
+        subgroup_indexes: dict[Key, int] = {subgroup: index for index, subgroup in enumerate(subgroups)}
+        if chosen.predicted:
+            predicted = chosen.predicted.keys
+        else:
+            predicted = frozenset()
         rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
-        blocks = None if plan.group_column is None else np.zeros((len(keys), BLOCKS + 1, 2, 2, 2))
+        blocks = None
+        if plan.group_column is not None:
+            blocks = np.zeros((len(keys), BLOCKS + 1, 2, 2, 2))
         for cell, count in cells.items():
-            observed, prediction = cell[LABEL] in chosen.positives.keys, cell[PREDICTION] in predicted
-            rows[keys[cell[FACET]], int(observed), int(prediction), places.get(cell[GROUP], -1)] += count
+            observed = cell[LABEL] in chosen.positives.keys
+            prediction = cell[PREDICTION] in predicted
+            rows[keys[cell[FACET]], int(observed), int(prediction), subgroup_indexes.get(cell[GROUP], -1)] += count
             if blocks is not None:
                 block = BLOCKS if cell[-1] is None else int(cell[-1])
                 blocks[keys[cell[FACET]], block, int(observed), int(prediction), int(cell[GROUP] is None)] += count
         return cls(tuple(keys), rows, cells, chosen, plan, blocks)
 
-    def counts_of(self, choice: Choice) -> FacetCounts:
+    def count_facet(self, choice: Choice) -> FacetCounts:
         """The counts of a sensitive group and of the rest."""
         is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
-        sides = (~is_sensitive, is_sensitive)
-        cells = np.stack([self.rows[side].sum(axis=0) for side in sides])
+        groups = (~is_sensitive, is_sensitive)
+        cells = np.stack([self.rows[is_in_group].sum(axis=0) for is_in_group in groups])
         blocks = None
         if self.blocks is not None:
-            blocks = np.stack([self.blocks[side].sum(axis=0) for side in sides], axis=1)
+            blocks = np.stack([self.blocks[is_in_group].sum(axis=0) for is_in_group in groups], axis=1)
         return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks)
 
     def segments(self) -> Iterator[tuple[str, str, LabelTable]]:
         """The segmentation, the name and the rows of each segment; segments by value are those with most rows."""
-        for place, segmentation in enumerate(self.plan.segmentations, SEGMENTS):
+        for position, segmentation in enumerate(self.plan.segmentations, SEGMENTS):
             cells: dict[Key, dict[Cell, int]] = {}
             for cell, count in self.cells.items():
-                cells.setdefault(cell[place], {})[cell] = count
+                cells.setdefault(cell[position], {})[cell] = count
             names: Mapping[Key, str] = dict(enumerate(segmentation.names))
             if not names:
-                most = sorted(cells, key=lambda key: (-sum(cells[key].values()), str(key)))[:MOST_SEGMENTS]
-                names = {key: MISSING if key is None else str(key) for key in sorted(most, key=str)}
+                largest = sorted(cells, key=lambda key: (-sum(cells[key].values()), str(key)))[:MOST_SEGMENTS]
+                names = {key: MISSING if key is None else str(key) for key in sorted(largest, key=str)}
             for key, name in names.items():
                 yield segmentation.title, name, LabelTable.of(cells.get(key, {}), self.chosen, self.plan)
 
@@ -219,7 +227,7 @@ class LabelTable:
 Flips = Callable[[int, int], FlipTest | str]  # the flip test of a facet's group, both by index, or why there is none
 
 
-def analysis_of(
+def analyse_contingency(
     state: Contingency,
     plan: ContingencyPlan,
     methods: Methods = ALL_METHODS,
@@ -229,39 +237,42 @@ def analysis_of(
 ) -> BiasAnalysis:
     """The analysis of counts that were made with `plan`.
 
-    flips: None if the rows are no longer available, as in merged runs. chosen: the result of `chosen_of`, if known.
+    flips: None if the rows are no longer available, as in merged runs. chosen: the result of `choose_groups`, if known.
 
     Raises BadInput if merged counts don't show the kind of a column.
     """
-    chosen = chosen or chosen_of(state, plan)
-    made = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
+    chosen = chosen or choose_groups(state, plan)
+    flip_test_of_group = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
     groups: list[GroupAnalysis] = []
     for facet, (cells, of_facet) in enumerate(zip(state.tables, chosen.groups, strict=True)):
         table = LabelTable.of(cells, chosen, plan)
         segments = list(table.segments())
-        groups += [_group(methods, table, segments, made, facet, group) for group in range(len(of_facet))]
+        groups += [
+            _analyse_group(methods, table, segments, flip_test_of_group, facet, group) for group in range(len(of_facet))
+        ]
     return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows, methods)
 
 
-def chosen_of(state: Contingency, plan: ContingencyPlan) -> Chosen:
+def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
     """The positive labels and the sensitive groups, determined from all rows."""
     facts = dict(zip(range(len(plan.valued)), state.facts, strict=True))
     label = facts[len(plan.facets)]
     groups = tuple(
-        groups_of(facet, facts[index], _keys(state.tables[index], FACET)) for index, facet in enumerate(plan.facets)
+        choose_groups_of_facet(facet, facts[index], _keys_at(state.tables[index], FACET))
+        for index, facet in enumerate(plan.facets)
     )
-    positives = positives_of(plan.label, label, _keys(state.tables[0], LABEL))
+    positives = choose_positives(plan.label, label, _keys_at(state.tables[0], LABEL))
     predicted = None
     if plan.prediction is not None:
         of_prediction: ColumnMetadata = facts[len(plan.facets) + 1]
-        predicted = positives_of(plan.prediction, of_prediction, _keys(state.tables[0], PREDICTION))
+        predicted = choose_positives(plan.prediction, of_prediction, _keys_at(state.tables[0], PREDICTION))
     return Chosen(positives, predicted, groups)
 
 
 def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
     """How facets, label and prediction were treated, by column."""
     plan = ContingencyPlan.from_text(state.plan)
-    chosen = chosen_of(state, plan)
+    chosen = choose_groups(state, plan)
     kinds = {facet.name: choices[0].kind for facet, choices in zip(plan.facets, chosen.groups, strict=True) if choices}
     kinds[plan.label.name] = chosen.positives.kind
     if plan.prediction is not None and chosen.predicted is not None:
@@ -269,11 +280,11 @@ def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
     return kinds
 
 
-def _keys(table: Mapping[Cell, int], place: int) -> set[Key]:
-    return {cell[place] for cell in table}
+def _keys_at(table: Mapping[Cell, int], position: int) -> set[Key]:
+    return {cell[position] for cell in table}
 
 
-def _group(
+def _analyse_group(
     methods: Methods,
     table: LabelTable,
     segments: Sequence[tuple[str, str, LabelTable]],
@@ -281,47 +292,58 @@ def _group(
     facet: int,
     group: int,
 ) -> GroupAnalysis:
-    chosen, choice = table.chosen, table.chosen.groups[facet][group]
-    counts = table.counts_of(choice)
+    chosen = table.chosen
+    choice = table.chosen.groups[facet][group]
+    counts = table.count_facet(choice)
     if tests_flips(methods, chosen) and not choice.error:
-        made = flips(facet, group)
-        counts = replace(counts, flips=made) if isinstance(made, FlipTest) else replace(counts, no_flips=made)
-    parts = _parts(methods, chosen, choice, counts)
-    within = tuple(_segment(methods, rows, choice, *named) for *named, rows in segments)
+        flip_test = flips(facet, group)
+        if isinstance(flip_test, FlipTest):
+            counts = replace(counts, flips=flip_test)
+        else:
+            counts = replace(counts, no_flips=flip_test)
+    parts = _compute_parts(methods, chosen, choice, counts)
+    within = tuple(_analyse_segment(methods, rows, choice, *named) for *named, rows in segments)
     return GroupAnalysis(counts, *parts, facet=table.plan.facets[facet].name, choice=choice, segments=within)
 
 
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
     """Whether a flip test is requested, and predictions allow one."""
-    asked = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
-    return asked and not (chosen.positives.error or chosen.error_of_predictions)
+    is_requested = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
+    return is_requested and not (chosen.positives.error or chosen.error_of_predictions)
 
 
-def _parts(
+def _compute_parts(
     methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts
 ) -> tuple[tuple[BiasMetric, ...] | None, tuple[BiasMetric, ...] | None]:
     """The metrics of both parts, pre-training first; None for a part that was not requested, or lacks predictions."""
     error = choice.error or chosen.positives.error
-    pre = _values(PRE_TRAINING, methods.pre_training, counts, error)
+    pre = _compute_metrics(PRE_TRAINING, methods.pre_training, counts, error)
     if chosen.predicted is None:
         return pre, None
-    return pre, _values(POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions)
+    return pre, _compute_metrics(POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions)
 
 
-def _segment(methods: Methods, rows: LabelTable, choice: Choice, segmentation: str, name: str) -> SegmentAnalysis:
-    counts = replace(rows.counts_of(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
-    return SegmentAnalysis(counts, *_parts(methods, rows.chosen, choice, counts), segmentation=segmentation, name=name)
+def _analyse_segment(
+    methods: Methods, rows: LabelTable, choice: Choice, segmentation: str, name: str
+) -> SegmentAnalysis:
+    counts = replace(rows.count_facet(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
+    return SegmentAnalysis(
+        counts, *_compute_parts(methods, rows.chosen, choice, counts), segmentation=segmentation, name=name
+    )
 
 
-def _values(
+def _compute_metrics(
     registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, error: str | None
 ) -> tuple[BiasMetric, ...] | None:
-    return None if names is None else tuple(_value(registry.get(name), counts, error) for name in names)
+    if names is None:
+        return None
+    return tuple(_compute_metric(registry.get(name), counts, error) for name in names)
 
 
-def _value(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
+def _compute_metric(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
-    error, value = error or next(unmet, None), None
+    error = error or next(unmet, None)
+    value = None
     try:
         value = float(metric(counts)) if error is None else None
     except Undefined as undefined:

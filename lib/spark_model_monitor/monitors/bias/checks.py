@@ -50,37 +50,54 @@ def drift(metric: MetricComparison) -> Finding | None:
     """
     if metric.baseline is None and metric.reason_empty is None:
         return Finding.not_judged(None, UNDEFINED if metric.in_baseline else NO_GROUP)
-    value, unjudged = metric.current.value, _unjudged(metric, metric.baseline)
+    value = metric.current.value
+    unjudged = _explain_unjudged(metric, metric.baseline)
     if unjudged is not None or value is None or metric.baseline is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
-    p = metric.chance if metric.allows_for_chance else None
+    p = None
+    if metric.allows_for_chance:
+        p = metric.chance
     finding = Finding(CheckStatus.VIOLATED, metric.baseline, p=p, formula=f"{measured} against that of the baseline")
-    beyond, within = metric.beyond_noise, metric.interval
-    allowed, neutral = abs(metric.baseline - metric.neutral), metric.neutral
+    beyond = metric.beyond_noise
+    within = metric.interval
+    allowed = abs(metric.baseline - metric.neutral)
+    neutral = metric.neutral
     if not metric.allows_for_chance:
         beyond = within = value, value
         finding = finding.but(decided_by=LIMITS, limits=(neutral - allowed, neutral + allowed))
     else:
-        score = metric.score if metric.score is not None and math.isfinite(metric.score) else None
+        score = None
+        if metric.score is not None and math.isfinite(metric.score):
+            score = metric.score
         finding = finding.but(decided_by=STUDENT, statistic=score, level=metric.level)
-    groups = IN_GROUPS.format(rows=metric.likeness) if round(metric.likeness) > 1 else ""
+    if round(metric.likeness) > 1:
+        groups = IN_GROUPS.format(rows=metric.likeness)
+    else:
+        groups = ""
     passed = finding.but(status=CheckStatus.PASSED)
     if beyond is None or within is None:
         return passed.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     from_neutral = [(low - neutral, high - neutral) for low, high in (beyond, within)]
-    status = _beside((-allowed, allowed), *from_neutral)
+    status = _compare_intervals((-allowed, allowed), *from_neutral)
     if status is CheckStatus.VIOLATED:
-        return finding.but(description=DRIFT.format(current=number(value), baseline=number(metric.baseline)))
+        return finding.but(
+            description=DRIFT.format(current=format_number(value), baseline=format_number(metric.baseline))
+        )
     if status is CheckStatus.PASSED or not metric.allows_for_chance:
         return passed
-    size = RATIO_CHANGE if metric.current.name in UNBOUNDED else METRIC_CHANGE
+    if metric.current.name in UNBOUNDED:
+        size = RATIO_CHANGE
+    else:
+        size = METRIC_CHANGE
     farther = abs(value - neutral) - allowed
     if farther > size:
         return passed.unsure(MUCH_FARTHER + groups, LONGER_WINDOWS, is_change_seen=True)
     if (within[1] - within[0]) / 2 > size:
         return passed.unsure(TOO_WIDE.format(size=size) + groups, LONGER_WINDOWS)
-    return passed.but(reason=MAY_BE_CHANCE + groups) if farther > 0 else passed
+    if farther > 0:
+        return passed.but(reason=MAY_BE_CHANCE + groups)
+    return passed
 
 
 @CHECKS.register("bias_range_check")
@@ -93,20 +110,21 @@ def within_range(metric: MetricComparison) -> Finding | None:
     allowed = metric.tolerances.ranges.get(metric.current.name)
     if allowed is None:
         return None
-    value, unjudged = metric.current.value, _unjudged(metric, None)
+    value = metric.current.value
+    unjudged = _explain_unjudged(metric, None)
     if unjudged is not None or value is None:
         return unjudged
-    low, high = map(number, allowed)
+    low, high = map(format_number, allowed)
     formula = f"{low} <= value <= {high}"
     minimum, maximum = (end if math.isfinite(end) else None for end in allowed)
     passed = Finding(CheckStatus.PASSED, None, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
     if allowed[0] <= value <= allowed[1]:
         return passed
-    description = OUT_OF_RANGE.format(current=number(value), low=low, high=high)
+    description = OUT_OF_RANGE.format(current=format_number(value), low=low, high=high)
     return passed.but(status=CheckStatus.VIOLATED, description=description)
 
 
-def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
+def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
     """The verdict on a metric without a value, or from too few rows; None if it can be judged."""
     is_undefined = metric.current.value is None
     reason_empty = metric.reason_empty
@@ -114,28 +132,34 @@ def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | No
         # The group or the label itself is gone, which no longer window mends
         unjudged = Finding.not_judged(threshold, reason_empty)
         is_compared = metric.baseline is not None or metric.tolerances.with_intervals
-        return unjudged.unsure(reason_empty, CHECK_VALUES) if is_compared else unjudged
+        if is_compared:
+            return unjudged.unsure(reason_empty, CHECK_VALUES)
+        return unjudged
     if is_undefined:
         unjudged = Finding.not_judged(threshold, metric.current.error)
         is_defined_before = metric.tolerances.with_intervals and metric.baseline is not None
-        return unjudged.unsure(metric.current.error or NO_INTERVAL, LONGER_WINDOWS) if is_defined_before else unjudged
-    least = metric.tolerances.min_rows
-    if min(metric.rows) < least:
-        found = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
-        reason = f"{found}; at least {least:,} of each are asked for"
+        if is_defined_before:
+            return unjudged.unsure(metric.current.error or NO_INTERVAL, LONGER_WINDOWS)
+        return unjudged
+    min_rows = metric.tolerances.min_rows
+    if min(metric.rows) < min_rows:
+        rows_in_words = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
+        reason = f"{rows_in_words}; at least {min_rows:,} of each are asked for"
         return Finding(CheckStatus.PASSED, threshold).unsure(reason, LONGER_WINDOWS)
     return None
 
 
-def _beside(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatus:
+def _compare_intervals(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatus:
     """Violated if `beyond` lies wholly outside the allowed interval, passed if `within` lies inside it."""
     if beyond[0] > allowed[1] or beyond[1] < allowed[0]:
         return CheckStatus.VIOLATED
     inside = allowed[0] <= within[0] and within[1] <= allowed[1]
-    return CheckStatus.PASSED if inside else CheckStatus.CANNOT_TELL
+    if inside:
+        return CheckStatus.PASSED
+    return CheckStatus.CANNOT_TELL
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number as Python prints it; infinities as the service writes them."""
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"

@@ -56,17 +56,19 @@ class ValueType(Enum):
 
 def value_type(facts: ColumnMetadata) -> ValueType:
     """The type of a column's values; integers with a missing value are floating, and so is a column without values."""
-    found = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
-    if found == {CellKind.INTEGRAL} and not facts.missing:
+    kinds = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
+    if kinds == {CellKind.INTEGRAL} and not facts.missing:
         return ValueType.INTEGER
-    if found <= {CellKind.INTEGRAL, CellKind.FRACTIONAL}:
+    if kinds <= {CellKind.INTEGRAL, CellKind.FRACTIONAL}:
         return ValueType.FLOATING
-    if found == {CellKind.BOOLEAN}:
+    if kinds == {CellKind.BOOLEAN}:
         return ValueType.BOOLEAN
-    return ValueType.OTHER if found == {CellKind.OTHER} else ValueType.TEXT
+    if kinds == {CellKind.OTHER}:
+        return ValueType.OTHER
+    return ValueType.TEXT
 
 
-def taken_as(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
+def choose_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
     """Whether the column's values are categories or continuous numbers.
 
     Raises BadInput if that depends on the number of distinct values and only bounds of it are known, as in
@@ -82,7 +84,7 @@ def taken_as(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
     return at_least
 
 
-def hangs_on_distinct_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
+def depends_on_distinct_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
     """Whether the kind of the column is unknown before its distinct values are counted."""
     at_least, at_most = _kind_bounds(column, facts)
     return at_least is not at_most
@@ -99,7 +101,7 @@ def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind
         shares = (1.0, 1.0)
     elif len(column.values) <= 1 and are_integers:
         shares = _share_bounds(facts)
-    low, high = (ValueKind.CONTINUOUS if each >= CONTINUOUS_FROM else ValueKind.CATEGORICAL for each in shares)
+    low, high = (ValueKind.CONTINUOUS if share >= CONTINUOUS_FROM else ValueKind.CATEGORICAL for share in shares)
     return low, high
 
 
@@ -115,10 +117,10 @@ def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
     present = facts.present
     if not present:
         return 0.0, 0.0
-    most = min(present, present if facts.at_most is None else facts.at_most)
+    upper_bound = min(present, present if facts.at_most is None else facts.at_most)
     if _kinds(facts) == {CellKind.INTEGRAL} and facts.minimum is not None and facts.maximum is not None:
-        most = min(most, int(facts.maximum) - int(facts.minimum) + 1)
-    return facts.at_least / present, max(most, facts.at_least) / present
+        upper_bound = min(upper_bound, int(facts.maximum) - int(facts.minimum) + 1)
+    return facts.at_least / present, max(upper_bound, facts.at_least) / present
 
 
 # Which cells of a column are chosen: the positive labels, the sensitive groups of a facet.
@@ -144,54 +146,59 @@ class Choice:
     reason_empty: str | None = None
 
 
-def positives_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
+def choose_positives(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     """The positive cells of a label or prediction. keys: the keys of the column's counts."""
-    is_categorical = taken_as(column, facts) is ValueKind.CATEGORICAL
-    return (_of_values if is_categorical else _of_threshold)(column, facts, keys)
+    is_categorical = choose_kind(column, facts) is ValueKind.CATEGORICAL
+    return (_choose_values if is_categorical else _choose_threshold)(column, facts, keys)
 
 
-def groups_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
+def choose_groups_of_facet(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
     """The sensitive groups of a facet: one for configured values or a threshold, otherwise one per value, by value."""
-    if column.values or taken_as(column, facts) is ValueKind.CONTINUOUS:
-        return (positives_of(column, facts, keys),)
-    return _one_versus_rest(facts, keys)
+    if column.values or choose_kind(column, facts) is ValueKind.CONTINUOUS:
+        return (choose_positives(column, facts, keys),)
+    return _choose_each_value(facts, keys)
 
 
-def _of_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
+def _choose_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     as_text = value_type(facts) in (ValueType.TEXT, ValueType.OTHER)
     # `01` is a code that stands among the integers of a CSV file by its text alone
-    wanted = Standing.SAME_TEXT if as_text else Standing.SAME_NUMBER | Standing.SAME_TEXT
+    if as_text:
+        standing = Standing.SAME_TEXT
+    else:
+        standing = Standing.SAME_NUMBER | Standing.SAME_TEXT
     shown = texts_of(column.values)
-    return Choice(shown, shown, _with(wanted, keys), ValueKind.CATEGORICAL)
+    return Choice(shown, shown, _with(standing, keys), ValueKind.CATEGORICAL)
 
 
-def _of_threshold(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
+def _choose_threshold(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     configured = texts_of(column.values)
     threshold = column.threshold
     if threshold is None:
         error = NOT_A_THRESHOLD if column.values else NO_THRESHOLD
         return Choice(configured, configured, frozenset(), ValueKind.CONTINUOUS, error)
-    return Choice(_interval(column, facts, threshold), configured, _with(Standing.ABOVE, keys), ValueKind.CONTINUOUS)
+    return Choice(
+        _format_interval(column, facts, threshold), configured, _with(Standing.ABOVE, keys), ValueKind.CONTINUOUS
+    )
 
 
 def _with(standing: Standing, keys: Collection[Key]) -> frozenset[Key]:
     return frozenset(key for key in keys if isinstance(key, int) and key & standing)
 
 
-def _interval(column: ValuedColumn, facts: ColumnMetadata, threshold: float) -> str:
+def _format_interval(column: ValuedColumn, facts: ColumnMetadata, threshold: float) -> str:
     """`(40, 80]` from the threshold to the maximum; reversed for a threshold above it, empty for one at it."""
     if facts.maximum is None:
         return f"({column.values[0]}, {MISSING_SHOWN}]"
     if threshold == facts.maximum:
         return ""
     numbers = column.values[0], facts.maximum
-    whole = value_type(facts) is not ValueType.FLOATING and all(isinstance(number, int) for number in numbers)
-    as_written: Callable[[float], int | float] = int if whole else float
+    are_integers = value_type(facts) is not ValueType.FLOATING and all(isinstance(number, int) for number in numbers)
+    as_written: Callable[[float], int | float] = int if are_integers else float
     low, high = sorted((as_written(threshold), as_written(facts.maximum)))
     return f"({low}, {high}]"
 
 
-def _one_versus_rest(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
+def _choose_each_value(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
     """Texts of one value (`1` and `01` for integers) are one group; missing values are no group, and marked as such."""
     kind = value_type(facts)
     values: dict[str, set[Key]] = {}
@@ -211,7 +218,9 @@ def _canonical(text: str, kind: ValueType) -> str:
         return str(int(text))
     if kind is ValueType.FLOATING:
         return str(float(text))
-    return str(text.lower() == "true") if kind is ValueType.BOOLEAN else text
+    if kind is ValueType.BOOLEAN:
+        return str(text.lower() == "true")
+    return text
 
 
 def _by_value(text: str) -> tuple[bool, float, str]:

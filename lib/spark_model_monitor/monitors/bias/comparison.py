@@ -19,12 +19,12 @@ from spark_model_monitor.monitors.bias.intervals import (
     ROOTS,
     Interval,
     Spread,
+    compute_intervals,
+    estimate_design_effects,
+    estimate_spreads,
     fewest_groups,
     from_even_scale,
-    intervals_of,
-    likeness_of,
-    on_even_scale,
-    spreads_of,
+    to_even_scale,
 )
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.drift.special_functions import student_above, student_quantile
@@ -57,14 +57,14 @@ class BiasBaseline(StoredBaseline):
         return replace(self, source=source)
 
     def without(self, excluded: Collection[str]) -> BiasBaseline:
-        kept = {
+        remaining_constraints = {
             f"{stage}_bias_metrics": part.model_copy(
                 update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
             )
             for stage in STAGES
             if (part := getattr(self.constraints, f"{stage}_bias_metrics")) is not None
         }
-        return replace(self, constraints=self.constraints.model_copy(update=kept))
+        return replace(self, constraints=self.constraints.model_copy(update=remaining_constraints))
 
     def values(
         self, part: BiasPart | None, facet: str, choice: Choice, segment: Segment | None = None
@@ -73,18 +73,26 @@ class BiasBaseline(StoredBaseline):
         the segment, or has a value for what is a threshold here.
         """
         kinds = {
-            each.choice.kind
-            for each in self.groups
-            if (each.facet, each.choice.configured) == (facet, choice.configured)
+            group.choice.kind
+            for group in self.groups
+            if (group.facet, group.choice.configured) == (facet, choice.configured)
         }
         if kinds and choice.kind not in kinds:
             return None
-        group = _same(part.facets.get(facet, ()), choice) if part else None
-        found: GroupMetrics | SegmentMetrics | None = group
+        group = None
+        if part:
+            group = _find_same_group(part.facets.get(facet, ()), choice)
+        measured: GroupMetrics | SegmentMetrics | None = group
         if group is not None and segment is not None:
-            of = (each for each in group.segments or () if (each.segmentation, each.segment) == segment)
-            found = next(of, None)
-        return None if found is None else {metric.name: metric.value for metric in found.metrics}
+            matching_segments = (
+                segment_metrics
+                for segment_metrics in group.segments or ()
+                if (segment_metrics.segmentation, segment_metrics.segment) == segment
+            )
+            measured = next(matching_segments, None)
+        if measured is None:
+            return None
+        return {metric.name: metric.value for metric in measured.metrics}
 
     def requested_metrics(
         self, limits: Mapping[str, float | None], *suggestions: Mapping[str, float | None]
@@ -102,7 +110,7 @@ class BiasBaseline(StoredBaseline):
         return frozenset(requested)
 
 
-def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
+def _find_same_group(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
     """The group with the same configured values. For intervals the threshold counts: the other end moves with the data.
 
     A number that is a single value here, because every value has many rows, doesn't match the interval above it.
@@ -111,7 +119,9 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
     for group in groups:
         if group.value_or_threshold in (choice.shown, choice.configured):
             return group
-    threshold = number_of(normalize_code(choice.configured)) if choice.kind is ValueKind.CONTINUOUS else None
+    threshold = None
+    if choice.kind is ValueKind.CONTINUOUS:
+        threshold = number_of(normalize_code(choice.configured))
     for group in groups:
         if threshold is not None and threshold in map(number_of, _interval_ends(group.value_or_threshold)):
             return group
@@ -128,10 +138,12 @@ def _interval_ends(text: str) -> tuple[str, ...]:
     return low, high
 
 
-def segment_label(cut: str, name: str) -> str:
+def format_segment_label(cut: str, name: str) -> str:
     """The name of a segment in results: `plan=business`, `30<=age<50`."""
     column, _, bounds = cut.partition(":")
-    return name if bounds and name != MISSING else f"{column}={name}"
+    if bounds and name != MISSING:
+        return name
+    return f"{column}={name}"
 
 
 STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
@@ -227,24 +239,29 @@ class MetricComparison:
     @property
     def score(self) -> float | None:
         """How far the value is beyond the baseline's distance, in standard errors; None if unknown. Source: B5.3."""
-        name, value = self.current.name, self.current.value
+        name = self.current.name
+        value = self.current.value
         if value is None or self.spread is None or self.baseline is None or math.isinf(value):
             return None
-        value = value or self.spread.value if name in RATIOS else value
+        if name in RATIOS:
+            value = value or self.spread.value
         allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
-        highest, lowest = self.neutral + allowed, self.neutral - allowed
+        highest = self.neutral + allowed
+        lowest = self.neutral - allowed
         ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
-        here = on_even_scale(name, value)
-        far = [(here - on_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
+        position = to_even_scale(name, value)
+        far = [(position - to_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
-            far.append((on_even_scale(name, lowest) - here) / max(above, LEAST))
+            far.append((to_even_scale(name, lowest) - position) / max(above, LEAST))
         return max(far) * NORMAL
 
     @property
     def chance(self) -> float | None:
         """Probability that noise takes the value so far beyond the baseline's; None if unknown. Source: B5.3."""
         score = self.score
-        return None if score is None else min(1.0, 2 * student_above(score, self.freedom))
+        if score is None:
+            return None
+        return min(1.0, 2 * student_above(score, self.freedom))
 
     @property
     def beyond_noise(self) -> Interval | None:
@@ -258,10 +275,10 @@ class MetricComparison:
         if math.isinf(value):  # it could have been arbitrarily large
             return -math.inf, math.inf
         wider = -student_quantile(self.freedom, self.level / 2) / NORMAL
-        below, above = (wider * side for side in self.errors)
+        below, above = (wider * error for error in self.errors)
         name = self.current.name
-        here = on_even_scale(name, value or self.spread.value if name in RATIOS else value)
-        return from_even_scale(name, here - below), from_even_scale(name, here + above)
+        position = to_even_scale(name, value or self.spread.value if name in RATIOS else value)
+        return from_even_scale(name, position - below), from_even_scale(name, position + above)
 
     @property
     def freedom(self) -> int:
@@ -300,7 +317,10 @@ def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) 
     configured = analysis.positives.configured
     if rows and not positives:
         return f"no label of the baseline is positive, by the configured value {configured!r}"
-    chance = (1 - positives / rows) ** analysis.rows if rows else 1.0
+    if rows:
+        chance = (1 - positives / rows) ** analysis.rows
+    else:
+        chance = 1.0
     if not analysis.positives.keys and chance <= RARELY:
         return f"no label of the window is positive, by the configured value {configured!r}"
     return None
@@ -325,43 +345,58 @@ def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnaly
 _Place = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
 
 
-def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> Iterator[MetricComparison]:
+def compare_with_baseline(
+    analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
+) -> Iterator[MetricComparison]:
     """Every metric of the window, post-training ones first, by facet, group and name; then those of segments likewise.
 
     If rows are divided, all rows have half of the budget, and their segments the other half.
     Source: D4.6.
     """
     with_intervals = tolerances.with_intervals
-    before = dict(_rows_of(known.groups)) if with_intervals else {}
+    if with_intervals:
+        before = dict(_iterate_measured_rows(baseline.groups))
+    else:
+        before = {}
     choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
-    found: list[MetricComparison] = []
-    for place, of in dict(_rows_of(analysis.groups)).items():
-        facet, configured, segment = place
+    comparisons: list[MetricComparison] = []
+    for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
+        facet, configured, segment = rows_key
         if segment is not None and not with_intervals:
             continue
-        neighbours = known.likeness.get(facet)
-        past = before.get(place)
+        neighbours = baseline.likeness.get(facet)
+        past = before.get(rows_key)
         likeness = dict[str, float]()
-        own_values = {} if past is None else {metric.name: metric.value for metric in past.metrics}
+        if past is None:
+            own_values = {}
+        else:
+            own_values = {metric.name: metric.value for metric in past.metrics}
         if with_intervals:
-            likeness = likeness_of(_named(of, past).counts, _defined(of), neighbours)
-        intervals, spreads = intervals_of(of.counts, likeness), spreads_of(of.counts, likeness)
+            likeness = estimate_design_effects(
+                _choose_named_rows(window_rows, past).counts, _defined_metrics(window_rows), neighbours
+            )
+        intervals = compute_intervals(window_rows.counts, likeness)
+        spreads = estimate_spreads(window_rows.counts, likeness)
         of_baseline: Mapping[str, Spread | None] = {}
         if past is not None:
-            of_baseline = spreads_of(past.counts, likeness_of(past.counts, _defined(past), neighbours))
-        rows = int(of.counts.d.rows), int(of.counts.a.rows)
+            of_baseline = estimate_spreads(
+                past.counts, estimate_design_effects(past.counts, _defined_metrics(past), neighbours)
+            )
+        rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
         choice = choices[facet, configured]
         all_rows_past = before.get((facet, configured, None))
         reason_empty = find_reason_empty(choice, all_rows_past)
         reason_no_positive = find_reason_no_positive(analysis, all_rows_past)
-        groups = min(fewest_groups(side.counts) for side in (of, past) if side is not None)
+        groups = min(
+            fewest_groups(measured_rows.counts) for measured_rows in (window_rows, past) if measured_rows is not None
+        )
         for stage in STAGES:
-            part = getattr(known.constraints, f"{stage}_bias_metrics")
-            part_of_copy = getattr(known.copy, f"{stage}_bias_metrics", None)
-            limits = known.values(part, facet, choice, segment) or {}
-            copied_values = known.values(part_of_copy, facet, choice, segment) or {}
-            requested = known.requested_metrics(limits, own_values, copied_values)
-            found += [
+            part = getattr(baseline.constraints, f"{stage}_bias_metrics")
+            part_of_copy = getattr(baseline.copy, f"{stage}_bias_metrics", None)
+            limits = baseline.values(part, facet, choice, segment) or {}
+            copied_values = baseline.values(part_of_copy, facet, choice, segment) or {}
+            requested = baseline.requested_metrics(limits, own_values, copied_values)
+            comparisons += [
                 MetricComparison(
                     *(stage, facet, configured, metric),
                     baseline=limits.get(metric.name),
@@ -379,28 +414,40 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
                     reason_empty=reason_empty or (reason_no_positive if metric.name not in WITHOUT_LABELS else None),
                     is_label_unknown=reason_no_positive is not None and metric.name not in WITHOUT_LABELS,
                 )
-                for metric in getattr(of, stage) or ()
+                for metric in getattr(window_rows, stage) or ()
             ]
-    families = [[each for each in found if (each.segment is None) is whole] for whole in (True, False)]
-    share = 2 if any(each.interval is not None and each.in_baseline for each in families[1]) else 1
+    families = [
+        [comparison for comparison in comparisons if (comparison.segment is None) is is_of_all_rows]
+        for is_of_all_rows in (True, False)
+    ]
+    if any(comparison.interval is not None and comparison.in_baseline for comparison in families[1]):
+        share = 2
+    else:
+        share = 1
     for family in families:
-        tests = share * max(1, sum(each.interval is not None and not each.is_requested for each in family))
-        yield from (replace(each, tests=tests) for stage in STAGES for each in family if each.stage == stage)
+        tests = share * max(
+            1, sum(comparison.interval is not None and not comparison.is_requested for comparison in family)
+        )
+        yield from (
+            replace(comparison, tests=tests) for stage in STAGES for comparison in family if comparison.stage == stage
+        )
 
 
-def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsOfRows]]:
+def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsOfRows]]:
     for group in groups:
         yield (group.facet, group.choice.configured, None), group
-        for each in group.segments:
-            yield (group.facet, group.choice.configured, (each.segmentation, each.name)), each
+        for segment in group.segments:
+            yield (group.facet, group.choice.configured, (segment.segmentation, segment.name)), segment
 
 
-def _named(of: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
+def _choose_named_rows(window_rows: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
     """Whose rows show how many count as one: the baseline's if no row of the window has the name of a group."""
-    nameless = of.counts.blocks is not None and not of.counts.blocks[:-1].any()
-    return before if nameless and before is not None else of
+    nameless = window_rows.counts.blocks is not None and not window_rows.counts.blocks[:-1].any()
+    if nameless and before is not None:
+        return before
+    return window_rows
 
 
-def _defined(of: MetricsOfRows) -> list[str]:
+def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:
     """The metrics with a value."""
-    return [metric.name for metric in of.metrics if metric.value is not None]
+    return [metric.name for metric in measured_rows.metrics if metric.value is not None]

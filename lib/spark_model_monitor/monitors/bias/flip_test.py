@@ -26,9 +26,15 @@ from spark_model_monitor.monitors.bias.metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chained_hashes
 
-FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"
+FEATURES = "features"
+POSITIVE = "positive"
+SENSITIVE = "sensitive"
+DRAW = "draw"
+TEXTS = "texts"
 
-NEIGHBOURS, NEIGHBOURS_OF_FEW, FEW = 5, 1, 9
+NEIGHBOURS = 5
+NEIGHBOURS_OF_FEW = 1
+FEW = 9
 """The service uses 5 neighbours, or 1 if the rest has at most 9 rows (B2.3)."""
 
 ROWS_AT_ONCE = 4096
@@ -90,8 +96,10 @@ class FlipRows:
             batch.column(DRAW).to_numpy(zero_copy_only=False),
         )
 
-    def where(self, wanted: NDArray[np.bool_]) -> FlipRows:
-        return FlipRows(self.features[wanted], self.positive[wanted], self.sensitive[wanted], self.draw[wanted])
+    def where(self, selection: NDArray[np.bool_]) -> FlipRows:
+        return FlipRows(
+            self.features[selection], self.positive[selection], self.sensitive[selection], self.draw[selection]
+        )
 
     def packed(self) -> bytes:
         """The rows as doubles, concatenated: features, positive, sensitive, draw."""
@@ -116,9 +124,10 @@ def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) 
             continue
         rows = FlipRows.of(batch, len(groups))
         shares = np.array([group.neighbours for group in groups])
-        wanted = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
-        texts, missing = int(batch.column(TEXTS).to_numpy().sum()), int(np.isnan(rows.features).sum())
-        values = (batch.column(PARTITION)[0].as_py(), texts, missing, rows.where(wanted).packed())
+        may_be_neighbour = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
+        texts = int(batch.column(TEXTS).to_numpy().sum())
+        missing = int(np.isnan(rows.features).sum())
+        values = (batch.column(PARTITION)[0].as_py(), texts, missing, rows.where(may_be_neighbour).packed())
         yield pa.RecordBatch.from_arrays(
             [pa.array([value], field.type) for value, field in zip(values, ROW_SCHEMA, strict=True)], schema=ROW_SCHEMA
         )
@@ -128,34 +137,38 @@ def count_flips(
     groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """How many rows of one partition are classified differently by their neighbours, by group."""
-    counts, known = np.zeros((3, len(groups)), np.int64), neighbours.value
+    counts = np.zeros((3, len(groups)), np.int64)
+    neighbour_rows = neighbours.value
     learnt: dict[int, Any] = {}  # for groups with rows here
     for batch in batches:
         if not batch.num_rows:
             continue
         rows = FlipRows.of(batch, len(groups))
-        for place, group in enumerate(groups):
-            tested = rows.where(rows.sensitive[:, place] & (rows.draw < group.tested))
+        for group_index, group in enumerate(groups):
+            tested = rows.where(rows.sensitive[:, group_index] & (rows.draw < group.tested))
             for start in range(0, len(tested.positive), ROWS_AT_ONCE):
-                if place not in learnt:
-                    learnt[place] = _learnt(group, place, known)
+                if group_index not in learnt:
+                    learnt[group_index] = _fit_classifier(group, group_index, neighbour_rows)
                 part = slice(start, start + ROWS_AT_ONCE)
                 positive = tested.positive[part]
-                decided = learnt[place].predict(tested.features[part][:, list(group.features)])
-                counts[:, place] += (positive & ~decided).sum(), (~positive & decided).sum(), len(positive)
+                decided = learnt[group_index].predict(tested.features[part][:, list(group.features)])
+                counts[:, group_index] += (positive & ~decided).sum(), (~positive & decided).sum(), len(positive)
     columns = (np.arange(len(groups)), *counts)
     yield pa.RecordBatch.from_arrays(
         [pa.array(values, field.type) for values, field in zip(columns, FLIP_SCHEMA, strict=True)], schema=FLIP_SCHEMA
     )
 
 
-def _learnt(group: FlipGroup, place: int, neighbours: FlipRows) -> Any:
+def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) -> Any:
     """A classifier that predicts what the neighbours predict."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    rows = neighbours.where(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours))
-    asked = NEIGHBOURS if len(rows.positive) > FEW else NEIGHBOURS_OF_FEW
-    return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(group.features)], rows.positive)
+    rows = neighbours.where(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
+    if len(rows.positive) > FEW:
+        neighbour_count = NEIGHBOURS
+    else:
+        neighbour_count = NEIGHBOURS_OF_FEW
+    return KNeighborsClassifier(n_neighbors=neighbour_count).fit(rows.features[:, list(group.features)], rows.positive)
 
 
 # The rows of a flip test, prepared from typed Arrow batches; `spark/engine/contingency.py` does the same in SQL.
@@ -173,7 +186,7 @@ SCHEMA = pa.schema(
 )
 
 
-def flip_rows(
+def prepare_flip_rows(
     table: Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,
@@ -187,7 +200,9 @@ def flip_rows(
     schema = table.schema
     cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
     is_number = [cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells]
-    return table.numbered().mapped(task, SCHEMA) if cells and all(is_number) else None
+    if cells and all(is_number):
+        return table.numbered().mapped(task, SCHEMA)
+    return None
 
 
 @dataclass(frozen=True)
@@ -213,17 +228,17 @@ class FlipTask:
             np.zeros(len(cell)) if cell.number is None else np.where(cell.has_number, cell.number, 0.0)
             for cell in cells
         ]
-        known = [cell.has_number for cell in cells]
-        draw = (chained_hashes(numbers, known).view(np.int64) % DRAWS) / float(DRAWS)
+        has_number = [cell.has_number for cell in cells]
+        draw = (chained_hashes(numbers, has_number).view(np.int64) % DRAWS) / float(DRAWS)
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
         )
         is_sensitive = np.array([self.among(batch, group) for group in self.sensitive]).T
         columns = [
             batch.column(PARTITION),
-            _lists(np.array(numbers).T, ~np.array(known).T),
+            _pack_lists(np.array(numbers).T, ~np.array(has_number).T),
             pa.array(self.among(batch, self.positive)),
-            _lists(is_sensitive),
+            _pack_lists(is_sensitive),
             pa.array(draw),
             pa.array(texts, pa.int64()),
         ]
@@ -231,9 +246,9 @@ class FlipTask:
 
     def among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
         keys = key_of(self.count.typed(batch, rows.column.name), rows.column)
-        wanted = pa.array([key for key in rows.keys if key is not None], keys.type)
-        found: NDArray[np.bool_] = pc.is_in(keys, wanted).to_numpy(zero_copy_only=False)
-        return found
+        wanted_keys = pa.array([key for key in rows.keys if key is not None], keys.type)
+        is_member: NDArray[np.bool_] = pc.is_in(keys, wanted_keys).to_numpy(zero_copy_only=False)
+        return is_member
 
 
 @dataclass(frozen=True)
@@ -252,12 +267,12 @@ class Positive:
         return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
 
     def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
-        group, first, *second = (self.task.among(rows, each) for each in self.task.sensitive)
-        found = first != second[0] if second else first
-        return np.where(group == self.in_group, 2 + found, MISSING).astype(np.int16)
+        group, first, *second = (self.task.among(rows, rows_of_keys) for rows_of_keys in self.task.sensitive)
+        is_positive = first != second[0] if second else first
+        return np.where(group == self.in_group, 2 + is_positive, MISSING).astype(np.int16)
 
 
-def _lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None) -> pa.ListArray:
+def _pack_lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None) -> pa.ListArray:
     """One list for each row. cells: shape (rows, elements)."""
     rows, elements = cells.shape
     flat = pa.array(cells.ravel(), mask=None if missing is None else missing.ravel())
@@ -303,7 +318,7 @@ def flip_test(
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
         return NO_LIBRARY
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
-    prepared = table.engine.way(flip_rows)(
+    prepared = table.engine.way(prepare_flip_rows)(
         table, names, plan, features, positive, [group.sensitive for group in groups], reason
     )
     if prepared is None:
@@ -318,17 +333,19 @@ def flip_test(
         )
         for group in groups
     )
-    neighbours = _collected(prepared, tested, len(features))
+    neighbours = _collect_neighbours(prepared, tested, len(features))
     if isinstance(neighbours, str):
         return neighbours
-    found = _tested(prepared, tested, neighbours, groups)
+    flip_tests = _count_tested_flips(prepared, tested, neighbours, groups)
     log.info(
-        "tested %s rows for flips, %.1f s", f"{sum(counts.tested for counts in found):,}", time.monotonic() - started
+        "tested %s rows for flips, %.1f s",
+        f"{sum(counts.tested for counts in flip_tests):,}",
+        time.monotonic() - started,
     )
-    return found
+    return flip_tests
 
 
-def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:
+def _collect_neighbours(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:
     """The rows to search for neighbours: at most `rows` for each group, in the order of partitions."""
     packed = _rows(prepared.mapped(partial(pack_rows, plan), ROW_SCHEMA))
     if any(part["texts"] for part in packed):
@@ -339,7 +356,7 @@ def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int)
     return FlipRows.unpacked(in_order, features, len(plan))
 
 
-def _tested(
+def _count_tested_flips(
     prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
 ) -> list[FlipTest]:
     with prepared.sent(neighbours) as sent:
@@ -347,12 +364,16 @@ def _tested(
     sums = np.zeros((len(plan), len(SUMMED)), np.int64)
     for row in counted:
         sums[row["group"]] += [row[name] for name in SUMMED]
-    found = []
-    for place, group in enumerate(plan):
-        looked_among = int(np.count_nonzero(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours)))
-        flips = sums[place].astype(np.float64)
-        found.append(FlipTest(flips[0], flips[1], int(sums[place, 2]), looked_among, groups[place].rest))
-    return found
+    flip_tests = []
+    for group_index, group in enumerate(plan):
+        looked_among = int(
+            np.count_nonzero(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
+        )
+        flips = sums[group_index].astype(np.float64)
+        flip_tests.append(
+            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest)
+        )
+    return flip_tests
 
 
 def _rows(partitions: Partitions) -> list[dict[str, Any]]:

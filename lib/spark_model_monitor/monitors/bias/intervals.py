@@ -48,17 +48,23 @@ ROOTS = frozenset({"JS", "KL"})
 Interval = tuple[float, float]
 
 
-def on_even_scale(name: str, value: float) -> float:
+def to_even_scale(name: str, value: float) -> float:
     """The value on the scale on which noise is symmetric."""
     if name in ROOTS:
         return math.sqrt(max(value, 0.0))
-    return float(np.log(value)) if name in RATIOS else value
+    if name in RATIOS:
+        return float(np.log(value))
+    return value
 
 
 def from_even_scale(name: str, value: float) -> float:
     """The value at this position of the even scale."""
     with np.errstate(over="ignore"):
-        return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
+        if name in ROOTS:
+            return max(value, 0.0) ** 2
+        if name in RATIOS:
+            return float(np.exp(value))
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +77,26 @@ class Spread:
     above: float
 
 
-def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[str, Spread | None]:
+def estimate_spreads(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[str, Spread | None]:
     """The spread of each metric; allows for cells with few rows, and for neighbours that count for many rows. None if
     the metric has no interval. likeness: by metric, how many rows count as one.
 
     Source: B5.3.
     """
-    found: dict[str, Spread | None] = dict.fromkeys(likeness)
-    for fewer, of_these in _as_they_count(counts, likeness):
-        cautious = _cautious(fewer)
+    spreads: dict[str, Spread | None] = dict.fromkeys(likeness)
+    for fewer, of_these in _group_by_design_effect(counts, likeness):
+        cautious = _add_prior(fewer)
         of_one = replace(cautious, cells=cautious.cells[None])
-        for name, interval in intervals_of(cautious, dict.fromkeys(of_these, 1.0)).items():
-            value = float(_values(_metric(name), of_one)[0])
+        for name, interval in compute_intervals(cautious, dict.fromkeys(of_these, 1.0)).items():
+            value = float(_compute_values(_metric(name), of_one)[0])
             if interval is not None and np.isfinite(value):
                 with np.errstate(divide="ignore"):
-                    low, middle, high = (on_even_scale(name, each) for each in (interval[0], value, interval[1]))
-                found[name] = Spread(value, middle - low, high - middle)
-    return found
+                    low, middle, high = (to_even_scale(name, end) for end in (interval[0], value, interval[1]))
+                spreads[name] = Spread(value, middle - low, high - middle)
+    return spreads
 
 
-def likeness_of(
+def estimate_design_effects(
     counts: FacetCounts, names: Sequence[str], of_neighbours: Mapping[str, float] | None = None
 ) -> dict[str, float]:
     """How many rows count as one, by metric: estimated from neighbours if no column says which rows belong together.
@@ -102,15 +108,18 @@ def likeness_of(
     if counts.blocks is None:
         return {name: (of_neighbours or {}).get(name, 1.0) for name in names}
     blocks = counts.blocks.reshape(len(counts.blocks), -1)
-    told, scores = _scores_of(counts, counts.blocks.sum(axis=0), names)
-    rows, alone = blocks.sum(axis=0), blocks[-1]
-    found = design_effect_in_blocks(
+    defined_names, scores = _score_kinds(counts, counts.blocks.sum(axis=0), names)
+    rows = blocks.sum(axis=0)
+    alone = blocks[-1]
+    design_effects = design_effect_in_blocks(
         scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
     )
-    return _of_each(told, found, names)
+    return _spread_over_metrics(defined_names, design_effects, names)
 
 
-def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArray[np.int64]) -> dict[str, float]:
+def estimate_design_effects_of_runs(
+    counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> dict[str, float]:
     """The same for every metric, estimated from neighbours. kinds: of some rows, run after run: indexes into the cells
     of all rows, with those without a subgroup separate. sizes: of the runs.
 
@@ -118,33 +127,36 @@ def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArr
     """
     names = [*PRE_TRAINING, *POST_TRAINING]
     by_kind = np.stack([counts.cells[..., :-1].sum(axis=-1), counts.cells[..., -1]], axis=-1)
-    told, scores = _scores_of(counts, by_kind, names)
-    if not told:
-        return _of_each(told, np.zeros(0), names)
+    defined_names, scores = _score_kinds(counts, by_kind, names)
+    if not defined_names:
+        return _spread_over_metrics(defined_names, np.zeros(0), names)
     by_row = scores[:, kinds]
     by_row -= by_row.mean(axis=1, keepdims=True)
-    rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(told)))])
-    return _of_each(told, np.maximum(MARGIN * rows_as_one, 1.0), names)
+    rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(defined_names)))])
+    return _spread_over_metrics(defined_names, np.maximum(MARGIN * rows_as_one, 1.0), names)
 
 
-def _scores_of(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
+def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
     """The metrics that one more row of some kind changes, and each kind's effect, minus the mean of all rows."""
-    rows, kinds = by_kind.ravel(), by_kind.size
+    rows = by_kind.ravel()
+    kinds = by_kind.size
     one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
     varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
-    asked = sorted({SAME_AS.get(name, name) for name in names})
-    values = np.array([_values(_metric(name), varied) for name in asked])
-    told = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
-    scores = values[told, 1:] - values[told, :1]
+    distinct_names = sorted({SAME_AS.get(name, name) for name in names})
+    values = np.array([_compute_values(_metric(name), varied) for name in distinct_names])
+    is_defined = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
+    scores = values[is_defined, 1:] - values[is_defined, :1]
     scores -= (scores @ rows)[:, None] / max(rows.sum(), 1)
-    return [*itertools.compress(asked, told)], scores
+    return [*itertools.compress(distinct_names, is_defined)], scores
 
 
-def _of_each(told: Sequence[str], found: Counts, names: Sequence[str]) -> dict[str, float]:
-    found = STEP ** np.rint(np.log(found) / math.log(STEP))  # so that metrics share resamples
-    known = dict(zip(told, found.tolist(), strict=True))
-    most = max(known.values(), default=1.0)
-    return {name: known.get(SAME_AS.get(name, name), most) for name in names}
+def _spread_over_metrics(
+    defined_names: Sequence[str], design_effects: Counts, names: Sequence[str]
+) -> dict[str, float]:
+    design_effects = STEP ** np.rint(np.log(design_effects) / math.log(STEP))  # so that metrics share resamples
+    effect_by_name = dict(zip(defined_names, design_effects.tolist(), strict=True))
+    largest = max(effect_by_name.values(), default=1.0)
+    return {name: effect_by_name.get(SAME_AS.get(name, name), largest) for name in names}
 
 
 def fewest_groups(counts: FacetCounts) -> float:
@@ -155,23 +167,28 @@ def fewest_groups(counts: FacetCounts) -> float:
     return float((np.count_nonzero(of_sides[:-1], axis=0) + of_sides[-1]).min())
 
 
-def _as_they_count(counts: FacetCounts, likeness: Mapping[str, float]) -> Iterator[tuple[FacetCounts, list[str]]]:
+def _group_by_design_effect(
+    counts: FacetCounts, likeness: Mapping[str, float]
+) -> Iterator[tuple[FacetCounts, list[str]]]:
     """The counts divided by how many rows count as one, each time with the metrics that share that number."""
     for rows in sorted(set(likeness.values())):
-        yield _divided(counts, rows) if rows > 1 else counts, [name for name in likeness if likeness[name] == rows]
+        yield (
+            _divide_counts(counts, rows) if rows > 1 else counts,
+            [name for name in likeness if likeness[name] == rows],
+        )
 
 
-def _divided(counts: FacetCounts, rows: float) -> FacetCounts:
+def _divide_counts(counts: FacetCounts, rows: float) -> FacetCounts:
     rows = min(rows, float(counts.cells.sum()))  # at least one remains
     flips = counts.flips
     if flips is not None:
-        tested, neighbours = (max(round(of / rows), 1) for of in (flips.tested, flips.neighbours))
-        to_negative, to_positive = (of * tested / flips.tested for of in (flips.to_negative, flips.to_positive))
+        tested, neighbours = (max(round(count / rows), 1) for count in (flips.tested, flips.neighbours))
+        to_negative, to_positive = (count * tested / flips.tested for count in (flips.to_negative, flips.to_positive))
         flips = FlipTest(to_negative, to_positive, tested, neighbours, flips.of)
     return replace(counts, cells=counts.cells / rows, flips=flips)
 
 
-def _cautious(counts: FacetCounts) -> FacetCounts:
+def _add_prior(counts: FacetCounts) -> FacetCounts:
     """The counts with `PRIOR` more rows in each cell of side, label and prediction, divided among subgroups like all
     rows; and with at most as many rows in the flip test as there are neighbours."""
     of_subgroups = counts.cells.sum(axis=(0, 1, 2))
@@ -188,25 +205,25 @@ def _cautious(counts: FacetCounts) -> FacetCounts:
     return replace(counts, cells=cells, flips=flips)
 
 
-def intervals_of(
+def compute_intervals(
     counts: FacetCounts, likeness: Mapping[str, float], *, resamples: int = RESAMPLES
 ) -> Mapping[str, Interval | None]:
     """The percentile interval of each metric; its ends may be infinite. None if it is undefined in too many resamples.
     likeness: by metric, how many rows count as one.
     """
-    found: dict[str, list[Counts]] = {name: [] for name in likeness}
-    for fewer, of_these in _as_they_count(counts, likeness):
-        for resampled in _resamples(fewer, resamples):
+    resampled_values: dict[str, list[Counts]] = {name: [] for name in likeness}
+    for fewer, of_these in _group_by_design_effect(counts, likeness):
+        for resampled in _resample_counts(fewer, resamples):
             for name in of_these:
-                found[name].append(_values(_metric(name), resampled))
-    return {name: _interval(np.concatenate(parts)) for name, parts in found.items()}
+                resampled_values[name].append(_compute_values(_metric(name), resampled))
+    return {name: _percentile_interval(np.concatenate(parts)) for name, parts in resampled_values.items()}
 
 
 def _metric(name: str) -> Entry[Metric]:
     return (PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING).get(name)
 
 
-def _resamples(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
+def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
     """The counts of resamples, in batches."""
     rng = np.random.default_rng(SEED)
     rows = round(float(counts.cells.sum()))
@@ -215,18 +232,20 @@ def _resamples(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
     for start in range(0, resamples if rows else 0, chunk):
         size = min(chunk, resamples - start)
         cells = rng.multinomial(rows, shares, size=size).reshape(size, *counts.cells.shape).astype(np.float64)
-        flips = _flips(counts.flips, rng, size) if counts.flips else None
+        flips = None
+        if counts.flips:
+            flips = _resample_flips(counts.flips, rng, size)
         yield replace(counts, cells=cells, flips=flips)
 
 
-def _flips(flips: FlipTest, rng: np.random.Generator, size: int) -> FlipTest:
+def _resample_flips(flips: FlipTest, rng: np.random.Generator, size: int) -> FlipTest:
     outcomes = np.array([float(flips.to_negative), float(flips.to_positive), 0.0])
     outcomes[2] = flips.tested - outcomes.sum()
     drawn = rng.multinomial(flips.tested, outcomes / max(flips.tested, 1), size=size).astype(np.float64)
     return replace(flips, to_negative=drawn[:, 0], to_positive=drawn[:, 1])
 
 
-def _values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
+def _compute_values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
     """The values of a metric; NaN where it is undefined."""
     size = len(counts.cells)
     defined = np.ones(size, dtype=bool)
@@ -241,7 +260,7 @@ def _values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
     return undefined
 
 
-def _interval(values: NDArray[np.float64]) -> Interval | None:
+def _percentile_interval(values: NDArray[np.float64]) -> Interval | None:
     defined = values[~np.isnan(values)]
     if len(defined) < LEAST_DEFINED * len(values) or not len(values):
         return None

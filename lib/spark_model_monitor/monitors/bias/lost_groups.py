@@ -24,7 +24,10 @@ def find_lost_groups(analysis: BiasAnalysis, baseline: BiasBaseline) -> Iterator
         if is_in_window or group.facet not in window_facets or not group.choice.keys:
             continue
         all_rows = float(group.counts.all.rows)
-        share = float(group.counts.d.rows) / all_rows if all_rows else 0.0
+        if all_rows:
+            share = float(group.counts.d.rows) / all_rows
+        else:
+            share = 0.0
         # The probability that none of the window's rows is of a group with this share
         chance = (1 - share) ** analysis.rows
         if chance <= RARELY:

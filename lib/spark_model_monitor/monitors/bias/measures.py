@@ -21,7 +21,7 @@ from spark_model_monitor.documents.analysis_config import (
 from spark_model_monitor.errors import BadConfiguration, no_group_column
 from spark_model_monitor.monitors.bias.analysis import ALL_METHODS, Methods
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import model_of
+from spark_model_monitor.monitors.predictors.loading import resolve_model
 from spark_model_monitor.statistics.states.contingency import (
     ContingencyPlan,
     Interval,
@@ -36,20 +36,24 @@ from spark_model_monitor.statistics.states.segments import MISSING
 ALL = "all"
 
 
-def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
+def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
     """The requested metrics; for a monitor's file, which has no `methods`, all that the data allows.
 
     has_predictions: whether the data has predictions, or a model can make them. where: the file's name in errors.
 
     Raises BadConfiguration with a line for each error, including requests outside the scope of this package.
     """
-    faults, asked = [*_faults(config)], config.methods
-    pre, post = ALL_METHODS.pre_training, ALL_METHODS.post_training if has_predictions else None
-    if asked is not None:
-        if asked.pre_training_bias is None and asked.post_training_bias is None:
+    faults = [*_find_faults(config)]
+    methods = config.methods
+    pre = ALL_METHODS.pre_training
+    post = None
+    if has_predictions:
+        post = ALL_METHODS.post_training
+    if methods is not None:
+        if methods.pre_training_bias is None and methods.post_training_bias is None:
             faults.append('methods asks for no bias metric; write "pre_training_bias": {"methods": "all"}')
-        pre = _listed("pre_training_bias", asked.pre_training_bias, ALL_METHODS.pre_training, faults)
-        post = _listed("post_training_bias", asked.post_training_bias, ALL_METHODS.post_training, faults)
+        pre = _requested_metrics("pre_training_bias", methods.pre_training_bias, ALL_METHODS.pre_training, faults)
+        post = _requested_metrics("post_training_bias", methods.post_training_bias, ALL_METHODS.post_training, faults)
         if post is not None and not has_predictions:
             faults.append(f"methods.post_training_bias needs the model's predictions; {_remedy(config)}")
     if faults:
@@ -66,20 +70,23 @@ def _remedy(config: AnalysisConfig) -> str:
     )
 
 
-def _listed(
-    part: str, asked: BiasMethods | None, known: tuple[str, ...] | None, faults: list[str]
+def _requested_metrics(
+    part: str, requested: BiasMethods | None, known_names: tuple[str, ...] | None, faults: list[str]
 ) -> tuple[str, ...] | None:
-    names = known or ()
-    if asked is None or asked.methods == (ALL,):
-        return None if asked is None else names
-    unknown = [name for name in asked.methods if name not in names]
-    if unknown or not asked.methods:
-        found = f"names {unknown[0]!r}, which is no such metric" if unknown else "is empty"
-        faults.append(f"methods.{part}.methods {found}; write all, or some of {', '.join(names)}")
-    return tuple(sorted(set(asked.methods)))
+    names = known_names or ()
+    if requested is None or requested.methods == (ALL,):
+        return None if requested is None else names
+    unknown = [name for name in requested.methods if name not in names]
+    if unknown or not requested.methods:
+        if unknown:
+            problem = f"names {unknown[0]!r}, which is no such metric"
+        else:
+            problem = "is empty"
+        faults.append(f"methods.{part}.methods {problem}; write all, or some of {', '.join(names)}")
+    return tuple(sorted(set(requested.methods)))
 
 
-def _faults(config: AnalysisConfig) -> Iterator[str]:
+def _find_faults(config: AnalysisConfig) -> Iterator[str]:
     if not config.facet:
         yield 'facet is missing; name a column with a sensitive group: [{"name_or_index": "Sex", "value_or_threshold": [0]}]'
     if not config.label_values_or_threshold:
@@ -87,11 +94,12 @@ def _faults(config: AnalysisConfig) -> Iterator[str]:
             "label_values_or_threshold is missing; list the positive outcomes of the label, such as [1], "
             "or one threshold that positive outcomes lie above"
         )
-    for place, segment in enumerate(config.segment_config or ()):
-        aliases, segments = segment.display_aliases, len(segment.segments)
+    for position, segment in enumerate(config.segment_config or ()):
+        aliases = segment.display_aliases
+        segments = len(segment.segments)
         if aliases is not None and len(aliases) not in (segments, segments + 1):
             yield (
-                f"segment_config[{place}].display_aliases has {len(aliases)} names; "
+                f"segment_config[{position}].display_aliases has {len(aliases)} names; "
                 f"write {segments}, or {segments + 1} with one for the rest"
             )
     if config.dataset_type is DatasetType.IMAGE:
@@ -187,17 +195,20 @@ class BiasMeasures:
                     f"{config.FILE_NAME}: {member} is read by the command alone; join the frames first"
                 )
         predicts = config.predicted_label is not None or model is not None
-        methods = methods_of(config, has_predictions=predicts, where=config.FILE_NAME)
+        methods = resolve_methods(config, has_predictions=predicts, where=config.FILE_NAME)
         if config.label is None:
             raise BadConfiguration(f"{config.FILE_NAME}: label is missing; name the label's column")
-        asked = None
+        resolved_model = None
         if model is not None and config.predicted_label is None and methods.post_training is not None:
-            asked = model_of(model, {} if config.predictor is None else config.predictor.plain())
-        threshold = cls.threshold if config.probability_threshold is None else config.probability_threshold
-        return cls(config, config.label, config.predicted_label, methods, model=asked, threshold=threshold)
+            resolved_model = resolve_model(model, {} if config.predictor is None else config.predictor.plain())
+        if config.probability_threshold is None:
+            threshold = cls.threshold
+        else:
+            threshold = config.probability_threshold
+        return cls(config, config.label, config.predicted_label, methods, model=resolved_model, threshold=threshold)
 
 
-def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
+def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     """The plan for a data set with these columns.
 
     Raises BadConfiguration with one line for each absent column, each with the nearest names.
@@ -207,21 +218,26 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     columns = NamedColumns(tuple(names), measures.where)
     config = measures.config
     label = columns.named("label", measures.label)
-    prediction = None if measures.prediction is None else columns.named("predicted_label", measures.prediction)
+    prediction = None
+    if measures.prediction is not None:
+        prediction = columns.named("predicted_label", measures.prediction)
     facets = [
         ValuedColumn(
-            columns.named(f"facet[{place}].name_or_index", facet.name_or_index), facet.value_or_threshold or ()
+            columns.named(f"facet[{position}].name_or_index", facet.name_or_index), facet.value_or_threshold or ()
         )
-        for place, facet in enumerate(config.facet or ())
+        for position, facet in enumerate(config.facet or ())
     ]
-    group = None if config.group_variable is None else columns.named("group_variable", config.group_variable)
+    group = None
+    if config.group_variable is not None:
+        group = columns.named("group_variable", config.group_variable)
     segmentations = tuple(
-        _segmentation(segment, columns.named(f"segment_config[{place}].name_or_index", segment.name_or_index))
-        for place, segment in enumerate(config.segment_config or ())
+        _read_segmentation(segment, columns.named(f"segment_config[{position}].name_or_index", segment.name_or_index))
+        for position, segment in enumerate(config.segment_config or ())
     )
-    segmentations += tuple(map(_segmentation_of, cuts_of(measures.segments, names)))
+    segmentations += tuple(map(_segmentation_from_cut, cuts_of(measures.segments, names)))
     excluded = [
-        columns.named(f"excluded_columns[{place}]", name) for place, name in enumerate(config.excluded_columns or ())
+        columns.named(f"excluded_columns[{position}]", name)
+        for position, name in enumerate(config.excluded_columns or ())
     ]
     if config.facet_dataset_uri is not None:  # the model doesn't know its columns
         excluded += [name for name in config.facet_headers or () if name in names]
@@ -254,27 +270,32 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     return plan
 
 
-def _segmentation(config: SegmentConfig, column: str) -> Segmentation:
+def _read_segmentation(config: SegmentConfig, column: str) -> Segmentation:
     segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
     names = [texts_of(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())
-    names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])] if segments else []
+    if segments:
+        names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]
+    else:
+        names = []
     return Segmentation(config.config_name or column, column, segments, tuple(names))
 
 
-def _segmentation_of(cut: Cut) -> Segmentation:
+def _segmentation_from_cut(cut: Cut) -> Segmentation:
     if len(cut.parts) > 1:
         raise BadConfiguration(f"segments: {cut.name!r} has several columns; of bias rows are cut by one column each")
     [part] = cut.parts
     if not part.cuts:
         return Segmentation(cut.name, part.name, (), ())
     ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *part.cuts, math.inf)))
-    return Segmentation(cut.name, part.name, tuple((each,) for each in ranges), (*part.ranges(), MISSING))
+    return Segmentation(cut.name, part.name, tuple((interval,) for interval in ranges), (*part.ranges(), MISSING))
 
 
 def _interval_or_value(value: Scalar) -> Scalar | Interval:
     """`[1, 4]`, `(2, 5]`, `(-inf, 0)` as intervals, anything else unchanged."""
-    matched = _INTERVAL.fullmatch(value) if isinstance(value, str) else None
+    matched = None
+    if isinstance(value, str):
+        matched = _INTERVAL.fullmatch(value)
     if matched is None:
         return value
     opening, low, high, closing = matched.groups()
@@ -282,4 +303,6 @@ def _interval_or_value(value: Scalar) -> Scalar | Interval:
         ends = float(low), float(high)
     except ValueError:
         return value
-    return value if any(map(math.isnan, ends)) else Interval(*ends, opening == "[", closing == "]")
+    if any(map(math.isnan, ends)):
+        return value
+    return Interval(*ends, opening == "[", closing == "]")

@@ -22,7 +22,8 @@ from spark_model_monitor.registry import Registry
 Counts: TypeAlias = NDArray[np.float64]
 """Shape (): one data set; (resamples,): each of its resamples. Not negative."""
 
-REST, SENSITIVE = 0, 1
+REST = 0
+SENSITIVE = 1
 """Indexes on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
 
 SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
@@ -93,16 +94,16 @@ class FacetCounts:
     @property
     def a(self) -> Outcomes:
         """The rest."""
-        return _outcomes(self.cells[..., REST, :, :, :])
+        return _count_outcomes(self.cells[..., REST, :, :, :])
 
     @property
     def d(self) -> Outcomes:
         """The sensitive group."""
-        return _outcomes(self.cells[..., SENSITIVE, :, :, :])
+        return _count_outcomes(self.cells[..., SENSITIVE, :, :, :])
 
     @property
     def all(self) -> Outcomes:
-        return _outcomes(self.cells.sum(axis=-4))
+        return _count_outcomes(self.cells.sum(axis=-4))
 
     def by_label(self, *, predicted: bool) -> Counts:
         """Shape (…, 2, 2, subgroups): rows by side and by observed or predicted label, if they have a subgroup."""
@@ -110,7 +111,7 @@ class FacetCounts:
         return counts
 
 
-def _outcomes(cells: Counts) -> Outcomes:
+def _count_outcomes(cells: Counts) -> Outcomes:
     """cells: shape (…, label, prediction, subgroup)."""
     rows = cells.sum(axis=-1)
     return Outcomes(rows[..., 1, 1], rows[..., 0, 1], rows[..., 1, 0], rows[..., 0, 0])
@@ -140,18 +141,18 @@ def both_sides(prefix: str = "", *, negated: str = "Negated Facet set is empty",
     return {f"{prefix}Facet set is empty{end}": some_in_d, f"{prefix}{negated}{end}": some_in_a}
 
 
-def quotient(x: Counts, y: Counts) -> Counts:
+def divide(x: Counts, y: Counts) -> Counts:
     """x / y; 0 for 0/0, infinite with the sign of x for any other x/0."""
     infinite = np.where(x == 0, 0.0, np.copysign(np.inf, x))
     result: Counts = np.where(y == 0, infinite, x / np.where(y == 0, 1.0, y))
     return result
 
 
-def difference(x: Counts, y: Counts) -> Counts:
+def subtract(x: Counts, y: Counts) -> Counts:
     """x - y; 0 where both are infinite."""
-    both = np.isposinf(x) & np.isposinf(y)
-    result: Counts = np.where(both, 0.0, x) - np.where(both, 0.0, y)
-    return result
+    both_infinite = np.isposinf(x) & np.isposinf(y)
+    differences: Counts = np.where(both_infinite, 0.0, x) - np.where(both_infinite, 0.0, y)
+    return differences
 
 
 # How the model's acceptances and rejections compare with the observed labels, on either side.
@@ -163,8 +164,9 @@ def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
 
     Infinite if one side has no positive prediction, 0 if both have none.
     """
-    a, d = counts.a, counts.d
-    return difference(quotient(a.positives, a.predicted_positives), quotient(d.positives, d.predicted_positives))
+    a = counts.a
+    d = counts.d
+    return subtract(divide(a.positives, a.predicted_positives), divide(d.positives, d.predicted_positives))
 
 
 @POST_TRAINING.register("DCR", description="Difference in Conditional Rejection (DCR)", requires=both_sides("DCO: "))
@@ -173,22 +175,25 @@ def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
 
     Infinite if one side has no negative prediction, 0 if both have none.
     """
-    a, d = counts.a, counts.d
-    return difference(quotient(d.negatives, d.predicted_negatives), quotient(a.negatives, a.predicted_negatives))
+    a = counts.a
+    d = counts.d
+    return subtract(divide(d.negatives, d.predicted_negatives), divide(a.negatives, a.predicted_negatives))
 
 
 @POST_TRAINING.register("DAR", description="Difference in Acceptance Rates (DAR)", requires=both_sides("DLR: "))
 def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
     """Precision in the rest minus precision in the sensitive group, -1 to 1."""
-    a, d = counts.a, counts.d
-    return quotient(a.true_positives, a.predicted_positives) - quotient(d.true_positives, d.predicted_positives)
+    a = counts.a
+    d = counts.d
+    return divide(a.true_positives, a.predicted_positives) - divide(d.true_positives, d.predicted_positives)
 
 
 @POST_TRAINING.register("DRR", description="Difference in Rejection Rates (DRR)", requires=both_sides("DLR: "))
 def difference_in_rejection_rates(counts: FacetCounts) -> Counts:
     """Share of negative predictions that are right: the sensitive group's minus the rest's, -1 to 1."""
-    a, d = counts.a, counts.d
-    return quotient(d.true_negatives, d.predicted_negatives) - quotient(a.true_negatives, a.predicted_negatives)
+    a = counts.a
+    d = counts.d
+    return divide(d.true_negatives, d.predicted_negatives) - divide(a.true_negatives, a.predicted_negatives)
 
 
 # Whether the sensitive group has more of the rejections than of the acceptances, subgroup by subgroup. Rows without a
@@ -213,7 +218,7 @@ def disparity_in_labels(counts: FacetCounts) -> Counts:
 
     A subgroup without negative (positive) labels has a share of 0 there.
     """
-    return _disparity(counts.by_label(predicted=False))
+    return _conditional_disparity(counts.by_label(predicted=False))
 
 
 @POST_TRAINING.register(
@@ -227,15 +232,15 @@ def disparity_in_labels(counts: FacetCounts) -> Counts:
 )
 def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
     """CDDL with predicted labels instead of observed labels."""
-    return _disparity(counts.by_label(predicted=True))
+    return _conditional_disparity(counts.by_label(predicted=True))
 
 
-def _disparity(rows: Counts) -> Counts:
+def _conditional_disparity(rows: Counts) -> Counts:
     """rows: shape (…, side, label, subgroup)."""
     of_both = rows.sum(axis=-3)
-    shares = quotient(rows[..., SENSITIVE, :, :], of_both)
+    shares = divide(rows[..., SENSITIVE, :, :], of_both)
     sizes = of_both.sum(axis=-2)
-    return quotient((sizes * (shares[..., 0, :] - shares[..., 1, :])).sum(axis=-1), np.asarray(sizes.sum(axis=-1)))
+    return divide((sizes * (shares[..., 0, :] - shares[..., 1, :])).sum(axis=-1), np.asarray(sizes.sum(axis=-1)))
 
 
 # How often, and in which direction, the model is wrong on either side.
@@ -244,21 +249,24 @@ def _disparity(rows: Counts) -> Counts:
 @POST_TRAINING.register("RD", description="Recall Difference (RD)", requires=both_sides("DLA: "))
 def recall_difference(counts: FacetCounts) -> Counts:
     """Recall in the rest minus recall in the sensitive group, -1 to 1."""
-    a, d = counts.a, counts.d
-    return quotient(a.true_positives, a.positives) - quotient(d.true_positives, d.positives)
+    a = counts.a
+    d = counts.d
+    return divide(a.true_positives, a.positives) - divide(d.true_positives, d.positives)
 
 
 @POST_TRAINING.register("SD", description="Specificity Difference (SD)", requires=both_sides("DLA: "))
 def specificity_difference(counts: FacetCounts) -> Counts:
     """Specificity in the sensitive group minus specificity in the rest, -1 to 1."""
-    a, d = counts.a, counts.d
-    return quotient(d.true_negatives, d.negatives) - quotient(a.true_negatives, a.negatives)
+    a = counts.a
+    d = counts.d
+    return divide(d.true_negatives, d.negatives) - divide(a.true_negatives, a.negatives)
 
 
 @POST_TRAINING.register("AD", description="Accuracy Difference (AD)", requires=both_sides())
 def accuracy_difference(counts: FacetCounts) -> Counts:
     """Accuracy in the rest minus accuracy in the sensitive group, -1 to 1."""
-    a, d = counts.a, counts.d
+    a = counts.a
+    d = counts.d
     return (a.true_positives + a.true_negatives) / a.rows - (d.true_positives + d.true_negatives) / d.rows
 
 
@@ -268,8 +276,9 @@ def treatment_equality(counts: FacetCounts) -> Counts:
 
     Infinite if one side has no false positive, which is common in small windows; 0 if both have none.
     """
-    a, d = counts.a, counts.d
-    return difference(quotient(d.false_negatives, d.false_positives), quotient(a.false_negatives, a.false_positives))
+    a = counts.a
+    d = counts.d
+    return subtract(divide(d.false_negatives, d.false_positives), divide(a.false_negatives, a.false_positives))
 
 
 @POST_TRAINING.register("FT", description="Flip Test (FT)", requires=both_sides())
@@ -296,7 +305,9 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
     The metric doesn't depend on the facet.
     """
     everyone = counts.all
-    rows, more, less = everyone.rows, everyone.false_positives, everyone.false_negatives
+    rows = everyone.rows
+    more = everyone.false_positives
+    less = everyone.false_negatives
     mean = 1 + (more - less) / rows
     # benefits are 2, 1 and 0; summed in this order, the last digits match the service's
     squares = more * ((2 / mean) ** 2 - 1) + (rows - more - less) * ((1 / mean) ** 2 - 1) - less
@@ -307,18 +318,18 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
 # values on both sides TVD and KS are |DPL|, and LP is √2 times it.
 
 
-def _labels(counts: FacetCounts) -> tuple[Counts, Counts, NDArray[np.bool_]]:
+def _label_shares(counts: FacetCounts) -> tuple[Counts, Counts, NDArray[np.bool_]]:
     """Shares of negative and positive labels in the rest and in the sensitive group, shape (…, 2), and which values
     both sides have: the others are set to 1 on both sides, and so add no distance.
     """
-    labels = np.array([[side.negatives, side.positives] for side in (counts.a, counts.d)])
+    labels = np.array([[outcomes.negatives, outcomes.positives] for outcomes in (counts.a, counts.d)])
     rows = labels.sum(axis=1, keepdims=True)
     a, d = np.moveaxis(labels / np.where(rows == 0, 1.0, rows), 1, -1)
     common = (a > 0) & (d > 0)
     return np.where(common, a, 1.0), np.where(common, d, 1.0), common
 
 
-_REQUIRES = {choices.NO_COMMON_LABEL: lambda counts: _labels(counts)[2].any(axis=-1)}
+_REQUIRES = {choices.NO_COMMON_LABEL: lambda counts: _label_shares(counts)[2].any(axis=-1)}
 
 
 @PRE_TRAINING.register("KL", description="Kullback-Liebler Divergence (KL)", requires=_REQUIRES)
@@ -327,7 +338,7 @@ def kullback_leibler(counts: FacetCounts) -> Counts:
 
     The divergence can be negative if a label value is left out.
     """
-    a, d, _ = _labels(counts)
+    a, d, _ = _label_shares(counts)
     return np.asarray((a * np.log(a / d)).sum(axis=-1))
 
 
@@ -337,7 +348,7 @@ def jensen_shannon(counts: FacetCounts) -> Counts:
 
     Reports from 2021 use a different formula (G21).
     """
-    a, d, _ = _labels(counts)
+    a, d, _ = _label_shares(counts)
     middle = (a + d) / 2
     return np.asarray((a * np.log(a / middle) + d * np.log(d / middle)).sum(axis=-1) / 2)
 
@@ -345,21 +356,21 @@ def jensen_shannon(counts: FacetCounts) -> Counts:
 @PRE_TRAINING.register("LP", description="L-p Norm (LP)", requires=_REQUIRES)
 def euclidean(counts: FacetCounts) -> Counts:
     """Euclidean distance between the two sides' label shares, 0 to √2."""
-    a, d, _ = _labels(counts)
+    a, d, _ = _label_shares(counts)
     return np.asarray(np.sqrt(((a - d) ** 2).sum(axis=-1)))
 
 
 @PRE_TRAINING.register("TVD", description="Total Variation Distance (TVD)", requires=_REQUIRES)
 def total_variation(counts: FacetCounts) -> Counts:
     """Half the sum of the absolute differences between the two sides' label shares, 0 to 1."""
-    a, d, _ = _labels(counts)
+    a, d, _ = _label_shares(counts)
     return np.asarray(np.abs(a - d).sum(axis=-1) / 2)
 
 
 @PRE_TRAINING.register("KS", description="Kolmogorov-Smirnov Distance (KS)", requires=_REQUIRES)
 def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
     """Largest difference between the two sides' label shares, 0 to 1."""
-    a, d, _ = _labels(counts)
+    a, d, _ = _label_shares(counts)
     return np.asarray(np.abs(a - d).max(axis=-1))
 
 
@@ -376,7 +387,8 @@ def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
 )
 def class_imbalance(counts: FacetCounts) -> Counts:
     """Difference in size between the rest and the sensitive group: (n_a - n_d) / (n_a + n_d), -1 to 1."""
-    a, d = counts.a.rows, counts.d.rows
+    a = counts.a.rows
+    d = counts.d.rows
     return (a - d) / (a + d)
 
 
@@ -411,4 +423,4 @@ def disparate_impact(counts: FacetCounts) -> Counts:
 
     0 if neither side has a positive prediction, infinite if only the rest has none.
     """
-    return quotient(counts.d.predicted_positives / counts.d.rows, counts.a.predicted_positives / counts.a.rows)
+    return divide(counts.d.predicted_positives / counts.d.rows, counts.a.predicted_positives / counts.a.rows)

@@ -42,10 +42,10 @@ from spark_model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
     BiasAnalysis,
     LabelTable,
-    analysis_of,
-    chosen_of,
+    analyse_contingency,
+    choose_groups,
+    count_segment_rows,
     kinds_of_columns,
-    rows_in_segments,
 )
 from spark_model_monitor.monitors.bias.checks import CHECKS, drift
 from spark_model_monitor.monitors.bias.comparison import (
@@ -55,14 +55,14 @@ from spark_model_monitor.monitors.bias.comparison import (
     MetricComparison,
     Tolerances,
     adopt_spellings,
-    comparisons_of,
-    segment_label,
+    compare_with_baseline,
+    format_segment_label,
 )
-from spark_model_monitor.monitors.bias.intervals import likeness_of_runs
+from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
 from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.metrics import SAME_AS
-from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
+from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, create_page
 from spark_model_monitor.monitors.protocol import (
     Finding,
     Judgement,
@@ -100,14 +100,16 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
 log = logging.getLogger(__name__)
 
 
-def metric_of(result: CheckResult) -> tuple[str, ...]:
+def metric_key(result: CheckResult) -> tuple[str, ...]:
     """The subject of a result, whatever its rows are: check, stage, facet, facet value and metric."""
     members = result.model_extra or {}
     return result.check, members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
 
 
-def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
-    ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
+def _build_result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
+    ends = None
+    if metric.interval and all(map(math.isfinite, metric.interval)):
+        ends = metric.interval
     value = metric.current.value
     n, m = metric.rows
     finding = finding.but(observed=value, interval=ends, n=n, m=m)
@@ -120,10 +122,12 @@ def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResu
     return finding.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
 
 
-def _are_of(keys: Collection[Key], places: Values, cells: Mapping[Cell, int], side: int) -> NDArray[np.int64]:
-    """For each row, whether its key is one of these. places: as in `first_runs`."""
-    among = np.array([key in keys for key in places_of(cells, side)], np.int64)
-    return among[places.astype(np.int64)]
+def _is_key_of_row(
+    keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
+) -> NDArray[np.int64]:
+    """For each row, whether its key is one of these. key_indexes: as in `first_runs`."""
+    among = np.array([key in keys for key in places_of(cells, position)], np.int64)
+    return among[key_indexes.astype(np.int64)]
 
 
 LARGEST_VALUE = 2.0**360
@@ -143,56 +147,61 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
             }
             for metric in getattr(group, part) or ():
                 if (value := metric.value) is not None:
-                    value = math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
+                    if math.isinf(value):
+                        value = math.copysign(LARGEST_VALUE, value)
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
     yield violation_count(results)
 
 
-def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
+def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
     if all(getattr(group, part) is None for group in analysis.groups):
         return None
     facets: dict[str, tuple[GroupMetrics, ...]] = {}
     for group in analysis.groups:
         segments = tuple(
-            SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=getattr(each, part))
-            for each in group.segments
+            SegmentMetrics(segmentation=segment.segmentation, segment=segment.name, metrics=getattr(segment, part))
+            for segment in group.segments
         )
-        metrics, shown = getattr(group, part), group.choice.shown
-        found = GroupMetrics(value_or_threshold=shown, metrics=metrics, segments=segments or None)
-        facets[group.facet] = (*facets.get(group.facet, ()), found)
+        metrics = getattr(group, part)
+        shown = group.choice.shown
+        group_metrics = GroupMetrics(value_or_threshold=shown, metrics=metrics, segments=segments or None)
+        facets[group.facet] = (*facets.get(group.facet, ()), group_metrics)
     return BiasPart(label=analysis.label, facets=facets, label_value_or_threshold=analysis.positives.shown)
 
 
 def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, BiasAnalysis]) -> BiasBaseline:
     """The baseline with how many of the sample's rows count as one, by facet and metric."""
-    counts, runs = sample.state, sample.runs
+    counts = sample.state
+    runs = sample.runs
     if not runs:
         return baseline
     plan = ContingencyPlan.from_text(counts.plan)
     likeness = {}
-    columns, chosen = [values_of(each.runs, numeric=True) for each in runs], chosen_of(counts, plan)
+    columns = [values_of(run.runs, numeric=True) for run in runs]
+    chosen = choose_groups(counts, plan)
     label, *prediction = columns[len(plan.facets) :]
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
     outcomes = [
-        _are_of(chosen.positives.keys, label[0], counts.tables[0], LABEL),
+        _is_key_of_row(chosen.positives.keys, label[0], counts.tables[0], LABEL),
         np.zeros(len(label[0]), np.int64),
     ]
     if chosen.predicted is not None:
-        outcomes[1] = _are_of(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
+        outcomes[1] = _is_key_of_row(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         looked_at = [values for values, _ in (column, label, *answers)]
         if any(is_constant_in_runs(values) for values in looked_at):
             continue
         if neighbours_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
             continue
-        table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
-        found: dict[str, float] = {}
+        table = LabelTable.of(cells, chosen, plan)
+        last = int(plan.group is None)
+        effect_by_metric: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which have little evidence
-            side = _are_of(choice.keys, column[0], cells, FACET)
-            kinds = ((side * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
-            of_choice = likeness_of_runs(table.counts_of(choice), kinds, column[1])
-            found |= {name: max(rows, found.get(name, 1.0)) for name, rows in of_choice.items()}
-        likeness[facet.name] = found
+            are = _is_key_of_row(choice.keys, column[0], cells, FACET)
+            kinds = ((are * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
+            of_choice = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
+            effect_by_metric |= {name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in of_choice.items()}
+        likeness[facet.name] = effect_by_metric
     return replace(baseline, likeness=likeness)
 
 
@@ -211,36 +220,41 @@ class BiasJudgement(Judgement[BiasBaseline]):
         if self.baseline is None:
             return ()
         analysis = adopt_spellings(self.sample.metrics, self.baseline)
-        compared = list(comparisons_of(analysis, self.baseline, self.monitor.tolerances))
+        compared = list(compare_with_baseline(analysis, self.baseline, self.monitor.tolerances))
         compared.extend(compare_lost_groups(analysis, self.baseline, self.monitor.tolerances))
-        found = [
+        findings = [
             (check.name, metric, finding)
             for metric in compared
             for check in CHECKS.values()
             if metric.segment is None and (finding := check(metric)) is not None
         ]
-        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
+        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in findings)
         if unjudged:
-            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
+            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(findings))
         # A segment's own result tells where the change is
         by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
         for metric in compared:
             if metric.segment is not None and (finding := drift(metric)) is not None:
                 cut, name = metric.segment
-                result = _result(DRIFT_CHECK, metric, finding)
-                told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
-                by_segment.setdefault(metric_of(result), {})[cut, name] = told
-        return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
+                drift_result = _build_result(DRIFT_CHECK, metric, finding)
+                segment_result = told_in(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
+                by_segment.setdefault(metric_key(drift_result), {})[cut, name] = segment_result
+        return tuple(with_segments([_build_result(*arguments) for arguments in findings], by_segment, metric_key))
 
     @property
     def hints(self) -> tuple[Hint, ...]:
-        before = rows_in_segments(self.baseline.groups) if self.baseline is not None else {}
-        return tuple(hints_of_segments(before, rows_in_segments(self.sample.metrics.groups))) if before else ()
+        if self.baseline is not None:
+            before = count_segment_rows(self.baseline.groups)
+        else:
+            before = {}
+        if before:
+            return tuple(hints_of_segments(before, count_segment_rows(self.sample.metrics.groups)))
+        return ()
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
     ) -> tuple[CheckResult, ...]:
-        is_wanted = self.monitor.find_causes and any(each.is_violation for each in results)
+        is_wanted = self.monitor.find_causes and any(check_result.is_violation for check_result in results)
         measures = self.monitor.wanted if is_wanted else None
         # A model is not called again
         if self.baseline is None or measures is None or measures.as_service or measures.model is not None:
@@ -251,10 +265,14 @@ class BiasJudgement(Judgement[BiasBaseline]):
         return find_causes(results, self.sample.state, self.baseline, dataset, budget)
 
     def page(self, results: tuple[CheckResult, ...]) -> Page:
-        page = page_of(self.sample.metrics, results)
-        methods = self.monitor.wanted.config.methods if self.monitor.wanted else None
+        page = create_page(self.sample.metrics, results)
+        methods = None
+        if self.monitor.wanted:
+            methods = self.monitor.wanted.config.methods
         report = methods.report if methods else None
-        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
+        if report is None:
+            return page
+        return replace(page, name=report.name, title=report.title or page.title)
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.metrics, results))
@@ -263,9 +281,14 @@ class BiasJudgement(Judgement[BiasBaseline]):
         rows = []
         for group in self.sample.metrics.groups:
             whose = part_of(group.facet, group.choice.configured)
-            parts = {f"{whose} in {segment_label(each.segmentation, each.name)}": each for each in group.segments}
+            parts = {
+                f"{whose} in {format_segment_label(segment.segmentation, segment.name)}": segment
+                for segment in group.segments
+            }
             for part, metrics_of_part in {whose: group, **parts}.items():
-                rows += [SummaryRow(each.name, part, "bias", value=each.value) for each in metrics_of_part.metrics]
+                rows += [
+                    SummaryRow(metric.name, part, "bias", value=metric.value) for metric in metrics_of_part.metrics
+                ]
         return Summary(tuple(rows))
 
 
@@ -319,7 +342,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             return measures
         configured = {part.config_name or part.name_or_index for part in measures.config.segment_config or ()}
         cuts = []
-        for cut in rows_in_segments(baseline.groups):
+        for cut in count_segment_rows(baseline.groups):
             if cut not in configured and fits(cut, request.dataset.names):
                 cuts.append(cut)
         # Neighbours show how alike rows are, unless a column names their groups
@@ -333,9 +356,9 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         )
 
     def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        from spark_model_monitor.monitors.bias.scan import scanned
+        from spark_model_monitor.monitors.bias.scan import scan_rows
 
-        return scanned(measures, dataset, checks)
+        return scan_rows(measures, dataset, checks)
 
     def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""
@@ -345,19 +368,24 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)
         rows = without_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)
-        return None if rows is None else replace(dataset, rows=rows, refusable=True)
+        if rows is None:
+            return None
+        return replace(dataset, rows=rows, refusable=True)
 
     def metrics(self, counts: Contingency) -> BiasAnalysis:
-        methods = self.wanted.methods if self.wanted else ALL_METHODS
+        if self.wanted:
+            methods = self.wanted.methods
+        else:
+            methods = ALL_METHODS
         plan = ContingencyPlan.from_text(counts.plan)
         counts.require_of(plan)
-        return analysis_of(counts, plan, methods)
+        return analyse_contingency(counts, plan, methods)
 
     def documents(
         self, counts: Contingency, analysis: BiasAnalysis, context: RunContext = NOBODY_SAID
     ) -> tuple[BiasReport]:
         """analysis.json, without parts that were not requested. Source: B3."""
-        parts: dict[str, Any] = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
+        parts: dict[str, Any] = {f"{part}_bias_metrics": _build_part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
     def stored_baseline(
@@ -379,7 +407,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         return BiasJudgement(self, sample.without_runs(), baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
-        found = (
+        bias_violations = (
             BiasViolation(
                 facet=result.feature or "",
                 facet_value=(result.model_extra or {})[FACET_VALUE],
@@ -389,7 +417,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             )
             for result in violated(results)
         )
-        return BiasViolations(version="1.0", violations=tuple(found))
+        return BiasViolations(version="1.0", violations=tuple(bias_violations))
 
     def table(self, documents: tuple[BiasReport]) -> Table:
         """One row for each metric of each group, in the document's order."""

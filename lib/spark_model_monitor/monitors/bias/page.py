@@ -29,11 +29,13 @@ from spark_model_monitor.documents.page import (
     number_text,
     table_of,
 )
-from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, performance_of
-from spark_model_monitor.monitors.bias.comparison import STAGE, segment_label
+from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, compute_performance
+from spark_model_monitor.monitors.bias.comparison import STAGE, format_segment_label
 from spark_model_monitor.monitors.causes import causes_table
 
-TITLE, NAME = "Analysis Report", "report"  # the service's SDK's names for the report and its files
+# the service's SDK's names for the report and its files
+TITLE = "Analysis Report"
+NAME = "report"
 MOST_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of values has tables only
 
 DRIFT_CHECK = "bias_drift_check"
@@ -51,29 +53,33 @@ Verdicts = Mapping[tuple[str, ...], CheckResult]
 """The drift check's results by stage, facet, facet value, metric and segment, which is empty for all rows."""
 
 
-def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
+def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     """The report of an analysis. results: of its checks, none for a baseline."""
-    verdicts = {_place(result): result for result in results if result.check == DRIFT_CHECK}
+    verdicts = {_verdict_key(result): result for result in results if result.check == DRIFT_CHECK}
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
     metrics = sum(len(group.metrics) for group in analysis.groups)
-    said = f"{metrics:,} bias metrics of {facets}: later data is checked against them."
-    headline = None if results else Headline(said, f"{count_text(analysis.rows)} rows.")
-    return Page(NAME, TITLE, facts, tuple(_sections(analysis, results, verdicts)), headline)
+    sentence = f"{metrics:,} bias metrics of {facets}: later data is checked against them."
+    headline = None
+    if not results:
+        headline = Headline(sentence, f"{count_text(analysis.rows)} rows.")
+    return Page(NAME, TITLE, facts, tuple(_draw_sections(analysis, results, verdicts)), headline)
 
 
-def _place(result: CheckResult) -> tuple[str, ...]:
+def _verdict_key(result: CheckResult) -> tuple[str, ...]:
     members = result.model_extra or {}
-    segment = result.segment if result.is_of_one_segment else None
+    segment = None
+    if result.is_of_one_segment:
+        segment = result.segment
     return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or "", segment or ""
 
 
-def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
-    if cards := tuple(_cards(analysis, results)):
+def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
+    if cards := tuple(_draw_cards(analysis, results)):
         yield PageSection("Changed", (Cards(cards),), note="the largest first")
-    shares = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _of_both(group))
+    shares = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _group_rate_points(group))
     rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
-    yield PageSection("Groups", (rates, _sizes(analysis)))
+    yield PageSection("Groups", (rates, _draw_sizes(analysis)))
     charts = iter(range(MOST_CHARTS))
     for stage, heading, about in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
@@ -83,13 +89,13 @@ def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: 
         yield PageSection(heading, (f"This is {about}. {label}",))
         for group in groups:
             with_chart = next(charts, None) is not None
-            yield _group(stage, group, verdicts, with_chart=with_chart)
+            yield _draw_group(stage, group, verdicts, with_chart=with_chart)
     if analysis.groups and analysis.groups[0].post_training is not None:
-        yield _performance(analysis.groups[0])
-    yield PageSection("How to read this", tuple(_reading(analysis)), folded=True)
+        yield _draw_performance(analysis.groups[0])
+    yield PageSection("How to read this", tuple(_explain_reading(analysis)), folded=True)
 
 
-def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
+def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
     """A card for each changed metric: its value and the baseline's, and the rates of both groups."""
     groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
     for result, *twins in by_cause(results):
@@ -97,41 +103,44 @@ def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[C
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
         numbers = [each for each in (result.observed, result.threshold, *(result.interval or ())) if each is not None]
-        reach = max((abs(each) for each in numbers if math.isfinite(each)), default=1.0)
+        reach = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
         point = Point("this run", result.observed, result.threshold, result.interval, Mark.BAD)
-        points = (point, *(_of_both(group) if group else ()))
+        points = (point, *(_group_rate_points(group) if group else ()))
         top = max(reach, 1.0)
         picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
-        said = f"{number_text(result.threshold)} → {number_text(result.observed)}"
-        evidence = f"95 % interval {_interval(result)}" if result.interval else ""
+        change = f"{number_text(result.threshold)} → {number_text(result.observed)}"
+        if result.interval:
+            evidence = f"95 % interval {_format_interval(result)}"
+        else:
+            evidence = ""
         metrics = group.metrics if group else ()
-        about = next((each.description for each in metrics if each.name == result.metric), "")
+        about = next((metric.description for metric in metrics if metric.name == result.metric), "")
         hints = tuple(filter(None, (place_of(result), about)))
-        hints += (f"the same in other units: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
+        hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
         more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
-        yield Card(name, said, "", result.since or "", picture, hints, None, evidence, more, of=name_of(result))
+        yield Card(name, change, "", result.since or "", picture, hints, None, evidence, more, of=name_of(result))
 
 
-def _of_both(group: GroupAnalysis) -> Iterator[Point]:
+def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
     """The shares of positive labels and predictions, in the group and in the rest."""
-    for what, of in (("labels", "positives"), ("predicted", "predicted_positives")):
-        if what == "predicted" and group.post_training is None:
+    for title, member in (("labels", "positives"), ("predicted", "predicted_positives")):
+        if title == "predicted" and group.post_training is None:
             continue
-        for who, side in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
-            rows = float(side.rows)
-            yield Point(f"{what}, {who}", float(getattr(side, of)) / rows if rows else None)
+        for who, outcomes in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
+            rows = float(outcomes.rows)
+            yield Point(f"{title}, {who}", float(getattr(outcomes, member)) / rows if rows else None)
 
 
-def _sizes(analysis: BiasAnalysis) -> PageTable:
+def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
     titles = ("facet", "value(s) or threshold", "rows", "share of rows", "positive labels", "… of the rest")
     rows = [
         (
             group.facet,
             group.choice.shown,
             count_text(float(d.rows)),
-            _share(float(d.rows), float(d.rows + a.rows)),
-            _share(float(d.positives), float(d.rows)),
-            _share(float(a.positives), float(a.rows)),
+            _format_share(float(d.rows), float(d.rows + a.rows)),
+            _format_share(float(d.positives), float(d.rows)),
+            _format_share(float(a.positives), float(a.rows)),
         )
         for group in analysis.groups
         for d, a in [(group.counts.d, group.counts.a)]
@@ -139,11 +148,12 @@ def _sizes(analysis: BiasAnalysis) -> PageTable:
     return table_of(titles, rows, numbers=titles[2:])
 
 
-def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
+def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
     metrics: tuple[BiasMetric, ...] = getattr(group, stage)
-    place = stage, group.facet, group.choice.configured
-    found = [verdicts.get((*place, metric.name, "")) for metric in metrics]
-    d, a = group.counts.d, group.counts.a
+    group_key = stage, group.facet, group.choice.configured
+    metric_results = [verdicts.get((*group_key, metric.name, "")) for metric in metrics]
+    d = group.counts.d
+    a = group.counts.a
     about = (
         f"Value(s)/Threshold: {group.choice.shown}. "
         f"{count_text(float(d.rows))} rows in the group, {count_text(float(a.rows))} in the rest."
@@ -156,19 +166,21 @@ def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: 
             f"{count_text(flips.neighbours)} of {count_text(flips.of)} others."
         )
     if with_chart and any(metric.value is not None for metric in metrics):
-        blocks.append(_chart(group, metrics, found))
-    blocks.append(_metrics(metrics, found))
+        blocks.append(_draw_chart(group, metrics, metric_results))
+    blocks.append(_draw_metrics(metrics, metric_results))
     for segment in group.segments:
         if (measured := getattr(segment, stage)) is not None:
-            label = segment_label(segment.segmentation, segment.name)
-            table = _metrics(measured, [verdicts.get((*place, metric.name, label)) for metric in measured])
+            label = format_segment_label(segment.segmentation, segment.name)
+            table = _draw_metrics(measured, [verdicts.get((*group_key, metric.name, label)) for metric in measured])
             rows = count_text(float(segment.counts.all.rows))
             caption = f"Segment {segment.name} of {segment.segmentation}, {rows} rows"
             blocks.append(PageTable(table.columns, table.lines, caption))
     return PageSection(f"Facet: {group.facet}", tuple(blocks), level=3)
 
 
-def _chart(group: GroupAnalysis, metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None]) -> PointChart:
+def _draw_chart(
+    group: GroupAnalysis, metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]
+) -> PointChart:
     points = tuple(
         Point(
             metric.name,
@@ -177,14 +189,14 @@ def _chart(group: GroupAnalysis, metrics: Sequence[BiasMetric], found: Sequence[
             None if result is None else result.interval,
             Mark.NONE if result is None else VERDICTS[result.status][0],
         )
-        for metric, result in zip(metrics, found, strict=True)
+        for metric, result in zip(metrics, metric_results, strict=True)
     )
     return PointChart(f"{group.facet}: {group.choice.shown}", points)
 
 
-def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None]) -> PageTable:
-    judged = any(result is not None for result in found)
-    with_interval = any(result is not None and result.interval is not None for result in found)
+def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]) -> PageTable:
+    judged = any(result is not None for result in metric_results)
+    with_interval = any(result is not None and result.interval is not None for result in metric_results)
     columns = [Column("metric"), Column("description", is_name=True), Column("value", is_number=True)]
     if judged:
         columns += [Column("baseline", is_number=True)]
@@ -192,28 +204,33 @@ def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None])
         columns += [Column("verdict")]
     columns.append(Column("remark"))
     lines = []
-    for metric, result in zip(metrics, found, strict=True):
+    for metric, result in zip(metrics, metric_results, strict=True):
         cells = [metric.name, metric.description or "", number_text(metric.value)]
         if judged:
             cells.append(number_text(result.threshold if result else None))
             if with_interval:
-                cells.append(_interval(result))
+                cells.append(_format_interval(result))
             cells.append(VERDICTS[result.status][1] if result else "")
         cells.append(metric.error or (result.reason if result else None) or "")
-        mark, of = (VERDICTS[result.status][0], name_of(result)) if result else (Mark.NONE, "")
-        lines.append(Line(tuple(cells), mark, of))
+        if result:
+            mark = VERDICTS[result.status][0]
+            name = name_of(result)
+        else:
+            mark = Mark.NONE
+            name = ""
+        lines.append(Line(tuple(cells), mark, name))
     return PageTable(tuple(columns), tuple(lines))
 
 
-def _interval(result: CheckResult | None) -> str:
+def _format_interval(result: CheckResult | None) -> str:
     if result is None or result.interval is None:
         return "–"
     return " to ".join(number_text(end, 3) for end in result.interval)
 
 
-def _performance(group: GroupAnalysis) -> PageSection:
+def _draw_performance(group: GroupAnalysis) -> PageSection:
     everyone = group.counts.all
-    rows = [(name, PERFORMANCE[name], number_text(value)) for name, value in performance_of(everyone).items()]
+    rows = [(name, PERFORMANCE[name], number_text(value)) for name, value in compute_performance(everyone).items()]
     metrics = table_of(("metric", "description", "value"), rows, numbers=("value",))
     counts = (
         ("observed positive", everyone.true_positives, everyone.false_negatives),
@@ -221,13 +238,15 @@ def _performance(group: GroupAnalysis) -> PageSection:
     )
     titles = ("", "predicted positive", "predicted negative")
     confusion = table_of(
-        titles, [(name, *(count_text(float(count)) for count in found)) for name, *found in counts], numbers=titles[1:]
+        titles,
+        [(name, *(count_text(float(count)) for count in row_counts)) for name, *row_counts in counts],
+        numbers=titles[1:],
     )
     shades = tuple(tuple(float(count) / (float(sum(row)) or 1.0) for count in row) for _, *row in counts)
     return PageSection("Model performance", (metrics, replace(confusion, shades=shades)))
 
 
-def _reading(analysis: BiasAnalysis) -> Iterator[str]:
+def _explain_reading(analysis: BiasAnalysis) -> Iterator[str]:
     yield (
         "Every metric compares one sensitive group with all other rows; 0 is no difference, and for DI, a ratio, 1 is. With both "
         "label values in both groups TVD and KS are the size of DPL, and LP is √2 times it. GE does not depend on the facet."
@@ -240,5 +259,7 @@ def _reading(analysis: BiasAnalysis) -> Iterator[str]:
         yield "The flip test (FT) is positive where the group is favoured: the service's sign."
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else "–"
+def _format_share(part: float, total: float) -> str:
+    if total:
+        return f"{part / total:.1%}"
+    return "–"

@@ -30,14 +30,14 @@ from spark_model_monitor.monitors.bias.analysis import (
     BiasAnalysis,
     Chosen,
     Methods,
-    analysis_of,
-    chosen_of,
+    analyse_contingency,
+    choose_groups,
     tests_flips,
 )
-from spark_model_monitor.monitors.bias.choices import Choice, hangs_on_distinct_values, taken_as
+from spark_model_monitor.monitors.bias.choices import Choice, choose_kind, depends_on_distinct_values
 from spark_model_monitor.monitors.bias.comparison import BiasBaseline
 from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys, SensitiveGroup, flip_test
-from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from spark_model_monitor.monitors.bias.measures import BiasMeasures, build_plan
 from spark_model_monitor.monitors.bias.metrics import PRE_TRAINING, FlipTest
 from spark_model_monitor.monitors.bias.unmatched_values import UnmatchedValue, find_unmatched
 from spark_model_monitor.monitors.causes import Marked, with_causes
@@ -61,48 +61,53 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The rows by kind. The flip test reads rows again, so the metrics are computed here.
 
     If a model makes the predictions, they are made once for all passes, and released with the metrics.
     """
-    plan, opened = plan_of(measures, dataset.names), ExitStack()
+    plan = build_plan(measures, dataset.names)
+    opened = ExitStack()
     with opened:
         if measures.model is not None:
-            dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
+            dataset, plan = opened.enter_context(_add_predictions(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
         plan_of_window = with_kinds_of_baseline(plan, state, measures.baseline_kinds)
         if plan_of_window != plan:
             plan = plan_of_window
             state, rows = scan_contingency(dataset, plan)
-        counted = _counted(dataset, plan)
-        asked = measures.with_runs
-        runs = first_runs(counted.table, counted.names, plan, dataset.reason, state) if asked else ()
-        held = opened.pop_all()
-    return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods), runs=runs)
+        counted = _select_counted_columns(dataset, plan)
+        with_runs = measures.with_runs
+        if with_runs:
+            runs = first_runs(counted.table, counted.names, plan, dataset.reason, state)
+        else:
+            runs = ()
+        resources = opened.pop_all()
+    return Scanned(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
 
 
 @contextmanager
-def _predicted(
+def _add_predictions(
     measures: BiasMeasures, dataset: Dataset, plan: ContingencyPlan, model: Model
 ) -> Iterator[tuple[Dataset, ContingencyPlan]]:
     """The data set with the model's predictions as its last feature, and the plan for it.
 
     Source: B1.1.
     """
-    names, label = dataset.names, plan.label.name
+    names = dataset.names
+    label = plan.label.name
     features = [name for name in names if name not in (label, *plan.not_features)]
     predictor = measures.config.predictor
     how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
     model = replace(model, labels=model.tells_labels)
     extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
-    columns = [*(f"c{place}" for place in range(len(names))), *extra]
+    columns = [*(f"c{position}" for position in range(len(names))), *extra]
     table = dataset.table.selected(columns, columns)
-    asked = replace(measures, label=label, prediction=len(names))
+    measures_with_prediction = replace(measures, label=label, prediction=len(names))
     with with_predictions(table, names, features, label, model, how, dataset.reason) as rows:
         yield (
             replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
-            plan_of(asked, (*names, PREDICTION_COLUMN)),
+            build_plan(measures_with_prediction, (*names, PREDICTION_COLUMN)),
         )
 
 
@@ -111,7 +116,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
 
     Raises BadInput if there are too many kinds of rows.
     """
-    dataset = _counted(dataset, plan)
+    dataset = _select_counted_columns(dataset, plan)
     state, rows = count_rows(
         dataset.table,
         dataset.names,
@@ -121,15 +126,15 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         cells=dataset.cells,
     )
     hanging = [
-        place
-        for place, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
-        if hangs_on_distinct_values(column, facts)
+        position
+        for position, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
+        if depends_on_distinct_values(column, facts)
     ]
     if hanging:
         counted = count_distinct(dataset.table, dataset.names, plan, hanging, dataset.reason)
         facts = tuple(
-            replace(fact, at_least=counted[place], at_most=counted[place]) if place in counted else fact
-            for place, fact in enumerate(state.facts)
+            replace(fact, at_least=counted[position], at_most=counted[position]) if position in counted else fact
+            for position, fact in enumerate(state.facts)
         )
         state = replace(state, facts=facts)
     return state, rows
@@ -144,7 +149,7 @@ def with_kinds_of_baseline(
 
     def with_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValuedColumn:
         kind = baseline_kinds.get(column.name)
-        if kind is None or not facts.present or strays_of(column, facts) or taken_as(column, facts) is kind:
+        if kind is None or not facts.present or strays_of(column, facts) or choose_kind(column, facts) is kind:
             return column
         log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
         return replace(column, taken_as=kind)
@@ -156,21 +161,28 @@ def with_kinds_of_baseline(
     return replace(plan, facets=facets, label=label, prediction=prediction)
 
 
-def _counted(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
+def _select_counted_columns(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
     return dataset.of_features([name for name in dataset.names if name in plan.columns])
 
 
-def _analysed(
-    held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
+def _analyse_scan(
+    resources: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
 ) -> BiasAnalysis:
-    """The analysis of counted rows, with the flip test. No Spark job, or two. held: resources, released at the end."""
-    with held:
-        chosen = _explain_empty_groups(dataset, plan, chosen_of(state, plan))
+    """The analysis of counted rows, with the flip test. No Spark job, or two. resources: resources, released at the end."""
+    with resources:
+        chosen = _explain_empty_groups(dataset, plan, choose_groups(state, plan))
         _log_choices(plan, chosen)
-        asked = plan.with_flip_test and tests_flips(methods, chosen)
-        tests = _flip_tests(dataset, plan, state, chosen) if asked else None
-    flips = None if tests is None else lambda facet, group: tests.get((facet, group), "")
-    return analysis_of(state, plan, methods, flips, chosen=chosen)
+        is_requested = plan.with_flip_test and tests_flips(methods, chosen)
+        tests = None
+        if is_requested:
+            tests = _flip_tests(dataset, plan, state, chosen)
+    flips = None
+    if tests is not None:
+
+        def flips(facet: int, group: int) -> FlipTest | str:
+            return tests.get((facet, group), "")
+
+    return analyse_contingency(state, plan, methods, flips, chosen=chosen)
 
 
 def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chosen) -> Chosen:
@@ -210,7 +222,7 @@ def _unmatched_values(
     """
     every_value = replace(facet, values=(), taken_as=ValueKind.CATEGORICAL)
     values_alone = ContingencyPlan((every_value,), plan.label, untyped_texts=plan.untyped_texts)
-    columns = _counted(dataset, values_alone)
+    columns = _select_counted_columns(dataset, values_alone)
     try:
         counts, _ = count_rows(columns.table, columns.names, values_alone, reason=columns.reason)
     except BadInput:
@@ -224,7 +236,8 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
         f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
     ]
-    label, kind = plan.label.name, chosen.positives.kind.value
+    label = plan.label.name
+    kind = chosen.positives.kind.value
     log.info("label %r taken as %s; %s", label, kind, "; ".join(groups))
     otherwise = "--column-types COLUMN=categorical, or continuous, says otherwise"
     if not chosen.positives.keys:
@@ -234,8 +247,8 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
             *(label, kind, otherwise),
         )
     if plan.prediction is not None and chosen.predicted is not None and chosen.error_of_predictions:
-        of = plan.prediction.name, chosen.predicted.kind.value, otherwise, chosen.error_of_predictions
-        log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *of)
+        arguments = plan.prediction.name, chosen.predicted.kind.value, otherwise, chosen.error_of_predictions
+        log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *arguments)
 
 
 def _flip_tests(
@@ -243,34 +256,34 @@ def _flip_tests(
 ) -> Mapping[tuple[int, int], FlipTest | str]:
     """The flip test of every group with rows on both sides, by the indexes of facet and group."""
     tested = {
-        (facet, place): _sensitive(dataset, plan, plan.facets[facet], choice, state.tables[facet])
+        (facet, group_index): _describe_sensitive_group(dataset, plan, plan.facets[facet], choice, state.tables[facet])
         for facet, choices in enumerate(chosen.groups)
-        for place, choice in enumerate(choices)
+        for group_index, choice in enumerate(choices)
     }
-    tested = {place: group for place, group in tested.items() if group.size and group.rest}
+    tested = {group_index: group for group_index, group in tested.items() if group.size and group.rest}
     if not tested or plan.prediction is None or chosen.predicted is None:
         return {}
-    found = flip_test(
+    flip_tests = flip_test(
         dataset.table,
         dataset.names,
         plan,
-        _rows_of(plan.prediction, chosen.predicted),
+        _select_rows(plan.prediction, chosen.predicted),
         list(tested.values()),
         reason=dataset.reason,
     )
-    if isinstance(found, str):
-        return dict.fromkeys(tested, found)
-    for (facet, _), group, flips in zip(tested, tested.values(), found, strict=True):
+    if isinstance(flip_tests, str):
+        return dict.fromkeys(tested, flip_tests)
+    for (facet, _), group, flips in zip(tested, tested.values(), flip_tests, strict=True):
         if flips.tested < group.size or flips.neighbours < group.rest:
             looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
             log.warning(
                 "flip test of facet %r by sample: %s of %s rows beside %s of %s others",
                 *(plan.facets[facet].name, *(f"{rows:,}" for rows in looked_at)),
             )
-    return dict(zip(tested, found, strict=True))
+    return dict(zip(tested, flip_tests, strict=True))
 
 
-def _sensitive(
+def _describe_sensitive_group(
     dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
 ) -> SensitiveGroup:
     size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
@@ -278,10 +291,10 @@ def _sensitive(
     left_out |= {plan.prediction.name} if plan.prediction is not None else set()
     left_out |= {plan.group_column} if plan.group_column is not None else set()
     features = tuple(name for name in dataset.names if name not in left_out)
-    return SensitiveGroup(_rows_of(facet, choice), features, size, sum(table.values()) - size)
+    return SensitiveGroup(_select_rows(facet, choice), features, size, sum(table.values()) - size)
 
 
-def _rows_of(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
+def _select_rows(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
     """The rows whose key in a column is chosen."""
     return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))
 
@@ -296,39 +309,40 @@ Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or th
 
 
 def find_causes(
-    results: tuple[CheckResult, ...], state: Contingency, known: BiasBaseline, data: Dataset, level: float
+    results: tuple[CheckResult, ...], state: Contingency, baseline: BiasBaseline, data: Dataset, level: float
 ) -> tuple[CheckResult, ...]:
     """The results; violations with the segment and the origin of the change, if it has one. Source: D4.19."""
-    if (source := known.source) is None:
+    if (source := baseline.source) is None:
         return results
     plan = ContingencyPlan.from_text(state.plan)
-    chosen = chosen_of(state, plan)
+    chosen = choose_groups(state, plan)
     groups = {
-        (facet.name, choice.configured): _rows_of(facet, choice)
+        (facet.name, choice.configured): _select_rows(facet, choice)
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
         for choice in choices
     }
     positive = {False: RowsOfKeys(plan.label, tuple(chosen.positives.keys))}
     if plan.prediction is not None and chosen.predicted is not None:
         positive[True] = RowsOfKeys(plan.prediction, tuple(chosen.predicted.keys))
-    outcomes = frozenset(each.column.name for each in positive.values())
+    outcomes = frozenset(rows_of_keys.column.name for rows_of_keys in positive.values())
 
     def about(result: CheckResult) -> Iterator[Part]:
-        facet, value = result.feature or "", (result.model_extra or {}).get(FACET_VALUE, "")
+        facet = result.feature or ""
+        value = (result.model_extra or {}).get(FACET_VALUE, "")
         of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
         for in_group in (True, False):
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
-    def opened(part: Part, held: ExitStack) -> tuple[Marked, Marked]:
+    def opened(part: Part, resources: ExitStack) -> tuple[Marked, Marked]:
         facet, value, in_group, of_predictions, of_errors = part
-        wanted = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
+        rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
 
         def marked(dataset: Dataset, rows: int) -> Marked:
-            task = FlipTask(CountTask(plan, dataset.names, None, None), (), wanted[1], tuple(wanted))
+            task = FlipTask(CountTask(plan, dataset.names, None, None), (), rows_of_part[1], tuple(rows_of_part))
             return Marked(dataset, Positive(task, in_group), rows, outcomes | {facet})
 
         rows = sum(state.tables[0].values())
-        return marked(data, rows), marked(held.enter_context(source()), rows)
+        return marked(data, rows), marked(resources.enter_context(source()), rows)
 
     parts = {part for result in violated(results) for part in about(result) if part[:2] in groups}
     return with_causes(

@@ -62,7 +62,9 @@ def _request_references(comparison: Comparison, feature: FeatureComparison) -> d
     for reference in known.judged_references:
         grows = reference == BASELINE and known.growth is not None
         past = None if grows else known.past(reference)
-        unfit = history[reference].why_unfit(feature.name) if reference in history else None
+        unfit = None
+        if reference in history:
+            unfit = history[reference].why_unfit(feature.name)
         requests[reference, feature.name] = ColumnRequest(
             *feature.sides(reference),
             feature.groups,

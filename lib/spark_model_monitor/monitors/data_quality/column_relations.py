@@ -34,14 +34,20 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import FEWE
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 
-MOST_COLUMNS, MOST_PAIRS, STRONGEST = 200, 300, 3  # examined; kept; per column
+# examined; kept; per column
+MOST_COLUMNS = 200
+MOST_PAIRS = 300
+STRONGEST = 3
 FEWEST_ROWS = 200  # of the sample, and of those that a relation is about
 WEAKEST = 0.15  # association that is kept
 LEAST_CHANGE = 0.1  # of an association, to be relevant
-CUTS, TOP = (0.25, 0.5, 0.75), 4  # of numbers; and the number of texts with a cell of their own
+# of numbers; and the number of texts with a cell of their own
+CUTS = (0.25, 0.5, 0.75)
+TOP = 4
 LEAST_SHARE = 0.02
 """Of a text that has a cell, and of rows that break an order between unrelated columns."""
-MOST_KEYS, FEWEST_OF_KEY = 64, 5
+MOST_KEYS = 64
+FEWEST_OF_KEY = 5
 MOST_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
 TRIED = 12  # rows that distinguish most sums and products
 
@@ -71,28 +77,30 @@ def with_pairs(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     rows = int(sizes.sum())
     if rows < FEWEST_ROWS or len(columns) < 2:
         return profile
-    relations = [*_keys(columns), *_find_numeric_relations([each for each in columns if each.numeric])][:MOST_PAIRS]
-    same = {each["columns"][1] for each in relations if each["kind"] == "equal" or "back" in each}
-    associations = _associations([each for each in columns if each.name not in same], sizes)
+    relations = [*_keys(columns), *_find_numeric_relations([column for column in columns if column.numeric])][
+        :MOST_PAIRS
+    ]
+    same = {relation["columns"][1] for relation in relations if relation["kind"] == "equal" or "back" in relation}
+    associations = _associations([column for column in columns if column.name not in same], sizes)
     kept = [*relations, *itertools.islice(associations, MOST_PAIRS - len(relations))]
-    values = {each.name: each.values for each in columns}
+    values = {column.name: column.values for column in columns}
     found: dict[str, dict[str, tuple[int, ...]]] = {}
     for what in kept:
         counts = counts_of(what, [values[name] for name in what["columns"]])
         what["numeric"] = [values[name].dtype != np.uint64 for name in what["columns"]]
         found.setdefault(what["columns"][0], {})[json.dumps(what, sort_keys=True)] = counts
     features = (
-        replace(each, states=dict(sorted({**each.states, Pairs.KIND: Pairs.of(found[each.name])}.items())))
-        if each.name in found
-        else each
-        for each in profile.features
+        replace(feature, states=dict(sorted({**feature.states, Pairs.KIND: Pairs.of(found[feature.name])}.items())))
+        if feature.name in found
+        else feature
+        for feature in profile.features
     )
     return replace(profile, features=tuple(features))
 
 
 def _sample(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], NDArray[np.int64]]:
     """The columns of the rows that all runs have, and the number of rows in each run."""
-    of_each = [kept.runs for kept in runs[: len(profile.features)]]
+    of_each = [run.runs for run in runs[: len(profile.features)]]
     usual = max((tuple((run.lot, run.rows) for run in kept) for kept in of_each), key=len, default=())
     if not usual:
         return [], np.empty(0, np.int64)
@@ -113,7 +121,10 @@ def _values(runs: Sequence[Run], feature: FeatureProfile) -> Values | None:
     cells = np.frombuffer(kept, np.float64 if numeric else np.uint64)
     if len(cells) != np.count_nonzero(present):
         return None
-    values = np.full(len(present), np.nan) if numeric else np.zeros(len(present), np.uint64)
+    if numeric:
+        values = np.full(len(present), np.nan)
+    else:
+        values = np.zeros(len(present), np.uint64)
     values[present] = cells
     return values
 
@@ -132,9 +143,10 @@ def _keys(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
         if len(known) <= MOST_KEYS and 0 < counts.max() <= MOST_ALIKE * counts.sum():
             few.append((column, known, codes))
     for mine, theirs in itertools.combinations(few, 2):
-        there, back = _list_determined_values(mine, theirs), _list_determined_values(theirs, mine)
-        if there:
-            key = {"kind": "key", "columns": [mine[0].name, theirs[0].name], "known": there}
+        determined_values = _list_determined_values(mine, theirs)
+        back = _list_determined_values(theirs, mine)
+        if determined_values:
+            key = {"kind": "key", "columns": [mine[0].name, theirs[0].name], "known": determined_values}
             yield key | ({"back": 1} if back else {})
         elif back:
             yield {"kind": "key", "columns": [theirs[0].name, mine[0].name], "known": back}
@@ -158,11 +170,13 @@ def _list_determined_values(mine: _Few, theirs: _Few) -> list[list[int]]:
 
 def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
     """Equal numbers, sums, products, and orders that unrelated columns would not keep."""
-    names, table = [each.name for each in columns], np.array([each.values for each in columns])
+    names = [column.name for column in columns]
+    table = np.array([column.values for column in columns])
     if len(columns) < 2:
         return
     spread = np.random.default_rng(0).permutation(table.shape[1])
-    same, told = set[frozenset[int]](), set[frozenset[int]]()
+    same = set[frozenset[int]]()
+    told = set[frozenset[int]]()
     orders = []
     few = table[:, : TRIED**2]
     may_be = ~(few[:, None] > few).any(axis=2)
@@ -170,7 +184,8 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[dict[str, An
         both = ~np.isnan(table[first] + table[second])
         if np.count_nonzero(both) < FEWEST_ROWS:
             continue
-        a, b = table[first][both], table[second][both]
+        a = table[first][both]
+        b = table[second][both]
         if not (a <= b).all():
             continue
         if (a == b).all():
@@ -192,7 +207,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[dict[str, An
                 for relation in _if_it_holds(what, [table[at] for at in (first, second, third)], rounded):
                     told |= {frozenset((first, third)), frozenset((second, third))}
                     yield relation
-    orders = [each for each in orders if frozenset(each[1:]) not in told and not copies & {*each[1:]}]
+    orders = [order for order in orders if frozenset(order[1:]) not in told and not copies & {*order[1:]}]
     for _, first, second in sorted(orders, key=lambda order: -order[0])[: MOST_PAIRS // 3]:
         yield {"kind": "order", "columns": [names[first], names[second]], "within": 0.0}
 
@@ -258,14 +273,18 @@ def _cells(values: Values) -> dict[str, list[Any]] | None:
         numbers = values[~np.isnan(values)]
         different = np.unique(numbers)
         if len(different) <= len(CUTS) + 1:
-            return {"cuts": different[1:].tolist()} if len(different) > 1 else None
+            if len(different) > 1:
+                return {"cuts": different[1:].tolist()}
+            return None
         least = numbers[numbers > different[0]]
         few = np.quantile(numbers, CUTS, method="higher"), np.quantile(least, (0.0, 0.5), method="higher")
         cuts = np.unique(few[0][few[0] > different[0]])
         return {"cuts": (cuts if len(cuts) > 1 else np.unique(few[1])).tolist()}
     known, counts = np.unique(values[values > 0], return_counts=True)
     top = np.sort(known[np.argsort(-counts, kind="stable")[:TOP]][np.sort(-counts)[:TOP] <= -LEAST_SHARE * len(values)])
-    return {"values": [int(each) for each in top]} if len(top) else None
+    if len(top):
+        return {"values": [int(each) for each in top]}
+    return None
 
 
 # Verdicts on a window.
@@ -280,11 +299,13 @@ def _scores(table: Table) -> tuple[float, Table, Table]:
     Source: the first canonical correlation of a table, Fisher 1940, "The precision of discriminant functions".
     """
     total = table.sum()
-    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    rows = table.sum(axis=1)
+    columns = table.sum(axis=0)
     there = np.where(rows > 0, rows, np.inf), np.where(columns > 0, columns, np.inf)
     apart = (table - np.outer(rows, columns) / max(total, 1)) / np.sqrt(np.outer(*there))
     left, strength, right = np.linalg.svd(apart)
-    mine, theirs = left[:, 0] * np.sqrt(total / there[0]), right[0] * np.sqrt(total / there[1])
+    mine = left[:, 0] * np.sqrt(total / there[0])
+    theirs = right[0] * np.sqrt(total / there[1])
     return float(strength[0]), mine, theirs
 
 
@@ -323,7 +344,9 @@ def _phi(tables: Table) -> float:
     now, before, variance = _change(tables.sum(axis=0), tables)
     known = variance > 1e-9
     squares = (now - before)[known] ** 2 / variance[known] * tables.sum(axis=(1, 2))[known]
-    return max(1.0, float(squares.mean())) if known.sum() >= FEWEST_WINDOWS else 0.0
+    if known.sum() >= FEWEST_WINDOWS:
+        return max(1.0, float(squares.mean()))
+    return 0.0
 
 
 def relation_results(
@@ -342,7 +365,8 @@ def relation_results(
         else:
             finding = _association(what, before, now, calibration)
             why = next((unfit[name] for name in what["columns"] if name in unfit), None)
-            finding = finding.unjudged(why) if why is not None else finding
+            if why is not None:
+                finding = finding.unjudged(why)
         order = what["kind"] in ("association", "order"), math.inf if finding.p is None else finding.p
         found.append((*order, check, what["columns"], finding))
     linked: dict[str, set[str]] = {}
@@ -378,10 +402,14 @@ def _association(
     shape = [size_of(cells) for cells in what["cells"]]
     table, window = (np.array(counts, float).reshape(shape) for counts in (before, now))
     found, expected, variance = (float(each) for each in _change(table, window))
-    n, m = int(table.sum()), int(window.sum())
+    n = int(table.sum())
+    m = int(window.sum())
     formula = "how strongly both go together, from 0 to 1"
     finding = Finding(CheckStatus.PASSED, expected, found, n=n, m=m, formula=formula)
-    phi = 1.0 if calibration.rows_are_independent else 1 + max(0.0, what["phi"] - 1) * max(1.0, m / what["rows"])
+    if calibration.rows_are_independent:
+        phi = 1.0
+    else:
+        phi = 1 + max(0.0, what["phi"] - 1) * max(1.0, m / what["rows"])
     if not calibration.rows_are_independent and (what["runs"] < FEWEST_WINDOWS or not what["phi"]):
         return finding.unjudged(NO_HISTORY)
     if variance < 1e-9:

@@ -119,9 +119,9 @@ class FeatureComparison:
         """A reference and the window; both without values new to the baseline, if these grow in number."""
         before = self.known.references.get(reference, self.baseline)
         grows = self.known.growth and reference == PREVIOUS
-        return (
-            (restrict_to(before, self.baseline), restrict_to(self.now, self.baseline)) if grows else (before, self.now)
-        )
+        if grows:
+            return (restrict_to(before, self.baseline), restrict_to(self.now, self.baseline))
+        return (before, self.now)
 
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
@@ -151,9 +151,15 @@ class FeatureComparison:
     @cached_property
     def dates(self) -> tuple[DateColumn, DateColumn] | None:
         """The dates of the baseline and of the window; None if it isn't a column of dates, or if its values are unknown."""
-        baseline = recognise_dates(self.before) if self.before is not None else None
-        window = read_window(self.current, baseline) if baseline is not None else None
-        return None if baseline is None or window is None else (baseline, window)
+        baseline = None
+        if self.before is not None:
+            baseline = recognise_dates(self.before)
+        window = None
+        if baseline is not None:
+            window = read_window(self.current, baseline)
+        if baseline is None or window is None:
+            return None
+        return (baseline, window)
 
     @property
     def has_independent_rows(self) -> bool:
@@ -173,20 +179,30 @@ class FeatureComparison:
     def new_design_effect(self) -> float:
         """How many rows of the window count as one, if baseline parts and earlier windows don't show it; else 1."""
         of_values = self.window_design_effect.of_values
-        past = 1.0 if math.isnan(self.known.past_design_effect) else self.known.past_design_effect
-        return of_values if of_values > LARGEST_GROWTH * past else 1.0
+        if math.isnan(self.known.past_design_effect):
+            past = 1.0
+        else:
+            past = self.known.past_design_effect
+        if of_values > LARGEST_GROWTH * past:
+            return of_values
+        return 1.0
 
     @property
     def design_effect(self) -> float:
         """How many rows count as one, according to all the evidence."""
-        past = 1.0 if math.isnan(self.known.past_design_effect) else self.known.past_design_effect
+        if math.isnan(self.known.past_design_effect):
+            past = 1.0
+        else:
+            past = self.known.past_design_effect
         return max(self.new_design_effect, past)
 
     @property
     def suspected_group_column(self) -> str | None:
         """The column that explains why this feature's rows are alike, if nobody named it."""
         is_alike = self.window_design_effect != INDEPENDENT_ROWS
-        return self.whole.design_effects.group_column if is_alike else None
+        if is_alike:
+            return self.whole.design_effects.group_column
+        return None
 
     @cached_property
     def groups(self) -> Groups:
@@ -199,7 +215,8 @@ class FeatureComparison:
     @cached_property
     def chance_of_missing(self) -> float:
         """The p-value of this many missing values, as windows vary or rows form groups; 0 for independent rows."""
-        past, now = self.known.past(BASELINE), score_window(self.baseline, self.now)
+        past = self.known.past(BASELINE)
+        now = score_window(self.baseline, self.now)
         if past is None or now is None:
             return 0.0
         lacking = (side.rows - side.present for side in (self.baseline, self.now))
@@ -215,7 +232,8 @@ class FeatureComparison:
     @property
     def phi_of_missing(self) -> float:
         """By what factor the number of missing values varies at least, relative to independent rows."""
-        past, now = self.known.past(BASELINE), score_window(self.baseline, self.now)
+        past = self.known.past(BASELINE)
+        now = score_window(self.baseline, self.now)
         if past is None or now is None:
             return max(1.0, self.groups.of_missing)
         other_columns = self.whole.others_of_baseline
@@ -257,7 +275,9 @@ class Comparison:
 
     @property
     def num_current_columns(self) -> int:
-        return len(self.current.features) if self.current_columns is None else self.current_columns
+        if self.current_columns is None:
+            return len(self.current.features)
+        return self.current_columns
 
     @property
     def num_baseline_columns(self) -> int:
@@ -280,8 +300,8 @@ class Comparison:
 
     def others(self, reference: str) -> PooledVariance:
         """How much all columns vary from a reference."""
-        names = tuple(each.name for each in self.features if each.known.past(reference) is not None)
-        rows = [[side.rows for side in each.sides(reference)] for each in self.features]
+        names = tuple(feature.name for feature in self.features if feature.known.past(reference) is not None)
+        rows = [[side.rows for side in feature.sides(reference)] for feature in self.features]
         n, m = (max(each) for each in zip(*rows, strict=True))
         variation = self.baseline.history.get(CLOCK_DAY if reference in CLOCK else reference, Variation())
         return variation.others(names, n * m / max(n + m, 1))
@@ -295,17 +315,20 @@ class Comparison:
     def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
         """The relations of columns counted on both sides: check, relation, counts of baseline and window."""
         before = self.baseline.profile
-        is_counted = before is not None and any(PAIRS in each.states for each in before.features)
-        return tuple(self._pairs()) if is_counted and self.monitoring.is_calibrated else ()
+        is_counted = before is not None and any(PAIRS in feature.states for feature in before.features)
+        if is_counted and self.monitoring.is_calibrated:
+            return tuple(self._pairs())
+        return ()
 
     def _pairs(self) -> Iterator[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
         from spark_model_monitor.statistics.states.pairs import Pairs
 
-        compared = {each.name for each in self.features if each.known.is_compared}
-        now = {each.name: each.state(Pairs) for each in self.current.features}
+        compared = {feature.name for feature in self.features if feature.known.is_compared}
+        now = {feature.name: feature.state(Pairs) for feature in self.current.features}
         before = self.baseline.profile
         for feature in before.features if before is not None else ():
-            mine, theirs = feature.state(Pairs), now.get(feature.name)
+            mine = feature.state(Pairs)
+            theirs = now.get(feature.name)
             for text, counts in mine.counts.items() if mine is not None and theirs is not None else ():
                 what: dict[str, Any] = json.loads(text)
                 current: tuple[int, ...] = theirs.counts.get(text, ()) if theirs is not None else ()
@@ -324,7 +347,9 @@ class Comparison:
     def _unmatched(self, is_there: bool) -> str | None:
         if not self.is_matched and self.num_current_columns != self.num_baseline_columns:
             return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
-        return None if is_there else NOT_IN_CURRENT_DATA
+        if is_there:
+            return None
+        return NOT_IN_CURRENT_DATA
 
 
 def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:

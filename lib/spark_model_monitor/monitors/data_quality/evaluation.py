@@ -42,7 +42,9 @@ import_all(guard)
 
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
-DRIFT_CHECK, ROW_COUNT, FRESHNESS = "baseline_drift_check", "row_count_check", "freshness_check"
+DRIFT_CHECK = "baseline_drift_check"
+ROW_COUNT = "row_count_check"
+FRESHNESS = "freshness_check"
 NO_TIME = "no row tells when it came"
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "distinct_share_check", "single_date_check")
 MOSTLY = 0.5  # of a window's rows
@@ -128,7 +130,9 @@ def _relation_results(comparison: Comparison, of_features: Iterable[CheckResult]
 
 def _repeated_row_results(comparison: Comparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
-    evidence = repeated_rows(comparison) if calibration is not None else None
+    evidence = None
+    if calibration is not None:
+        evidence = repeated_rows(comparison)
     if calibration is None or evidence is None:
         return
     finding = _if_switched_on(evidence.judged(calibration), comparison.monitoring)
@@ -153,7 +157,8 @@ def _judge_row_count(rows: float, volume: RowCountHistory) -> tuple[Finding, str
     """The finding on the number of rows, and its description in case of an alarm."""
     if (usual := volume.expected_row_count) is None:
         return None
-    p, formula = volume.p_value(rows, usual), "rows beside those of n windows"
+    p = volume.p_value(rows, usual)
+    formula = "rows beside those of n windows"
     finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
     change = usual.change_to(rows)
     finding = finding.but(statistic=change / usual.deviation, effect=change, least_effect=LEAST_CHANGE)
@@ -164,10 +169,12 @@ def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, st
     """The finding on the age of the newest row, and its description in case of an alarm."""
     if (usual := volume.expected_freshness) is None:
         return None
-    expected, gap = usual.minutes, volume.gap
+    expected = usual.minutes
+    gap = volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p, formula = usual.p_value(gap, volume.rows_of_all(rows)), "minutes beside those of n windows"
+    p = usual.p_value(gap, volume.rows_of_all(rows))
+    formula = "minutes beside those of n windows"
     finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
     finding = finding.but(effect=gap - expected, least_effect=usual.least_delay)
     return finding, messages.stale(gap, expected)
@@ -299,4 +306,6 @@ def _unless_reported(drift: Finding, others: Mapping[str, Finding]) -> Finding:
 
 
 def _if_switched_on(finding: Finding, settings: MonitoringSettings) -> Finding:
-    return finding if settings.evaluate_constraints else finding.unjudged(SWITCHED_OFF)
+    if settings.evaluate_constraints:
+        return finding
+    return finding.unjudged(SWITCHED_OFF)

@@ -139,7 +139,8 @@ def planned(
     if faults:
         raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
     of_rows = (name for each in asked if each.things == "rows" for name in each.rule.operand[1])
-    of_rules, closed = {*expectations.features, *of_rows}, expectations.columns is Columns.CLOSED
+    of_rules = {*expectations.features, *of_rows}
+    closed = expectations.columns is Columns.CLOSED
     extra = tuple(name for name in dataset.names if closed and name not in of_rules)
     return Plan(expectations, tuple(asked), tuple(lacking.items()), extra, positions.get(INFERENCE_ID))
 
@@ -152,7 +153,8 @@ def _types(dataset: Dataset) -> Mapping[str, ColumnType]:
     return {name: column_type(schema.field(f"c{place}").type) for place, name in enumerate(dataset.names)}
 
 
-_NUMBERS, _UNJUDGED = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL), (ColumnType.VECTOR, ColumnType.NESTED)
+_NUMBERS = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)
+_UNJUDGED = (ColumnType.VECTOR, ColumnType.NESTED)
 
 
 def _unfit(name: str, found: ColumnType | None, asked: Sequence[Requested]) -> Iterator[str]:
@@ -171,10 +173,14 @@ def _plan_column(
         return Requested(name, label, fault, Rule(kind, (position,), operand), rest, rules.level)
 
     if rules.min is not None or rules.max is not None:
-        low, high = (-math.inf if rules.min is None else rules.min), (math.inf if rules.max is None else rules.max)
+        low = -math.inf if rules.min is None else rules.min
+        high = math.inf if rules.max is None else rules.max
         bounds = [f"{word} {bound:g}" for word, bound in (("min", low), ("max", high)) if math.isfinite(bound)]
         wanted = {"min": f"{low:g} or more", "max": f"{high:g} or less"}.get(bounds[0][:3], "")
-        within = wanted if len(bounds) == 1 else f"from {low:g} to {high:g}"
+        if len(bounds) == 1:
+            within = wanted
+        else:
+            within = f"from {low:g} to {high:g}"
         yield asks("range", (low, high), ", ".join(bounds), f"not {within}")
     if rules.domain is not None:
         size = len(rules.domain)
@@ -184,8 +190,17 @@ def _plan_column(
     if rules.type is not None:
         yield asks("type", rules.type.value, f"type {rules.type.value}", f"not {rules.type.value}")
     if rules.length is not None:
-        least, most = rules.length.min or 0, math.inf if rules.length.max is None else rules.length.max
-        wanted = f"{least}" if least == most else f"{least} or more" if math.isinf(most) else f"{least} to {most:g}"
+        least = rules.length.min or 0
+        if rules.length.max is None:
+            most = math.inf
+        else:
+            most = rules.length.max
+        if least == most:
+            wanted = f"{least}"
+        elif math.isinf(most):
+            wanted = f"{least} or more"
+        else:
+            wanted = f"{least} to {most:g}"
         yield asks("length", (least, most), f"length {wanted}", f"not of {wanted} characters")
     if rules.not_null is not None:
         yield asks("not_null", None, f"not_null {rules.not_null:g}", "missing", _rest(rules.not_null))
@@ -208,12 +223,16 @@ def _plan_column(
 
 def _rest(share: float | None) -> float:
     """The share that may offend, given the share that must meet a rule."""
-    return 0.0 if share is None else round(1 - share, 12)
+    if share is None:
+        return 0.0
+    return round(1 - share, 12)
 
 
 def _moment(text: str, end: datetime | None) -> datetime | None:
     if text.startswith("P"):
-        return None if end is None else end - time_span(text)
+        if end is None:
+            return None
+        return end - time_span(text)
     return parse_time(text if "T" in text or " " in text else f"{text}T00:00:00Z")
 
 
@@ -253,7 +272,10 @@ def expectation_results(
         if each.level is Severity.ERROR:
             results.append(finding.result(EXPECTATION, feature=each.name).model_copy(update={"ids": ids or None}))
         elif finding.status is CheckStatus.VIOLATED:
-            names = (each.name,) if each.things == "values" else each.rule.operand[1]
+            if each.things == "values":
+                names = (each.name,)
+            else:
+                names = each.rule.operand[1]
             hints.append(Hint(hint="expectation", features=names, description=f"{each.name}: {finding.reason}"))
     return Judged(tuple(results), tuple(hints), plan.expectations.digest)
 
@@ -261,7 +283,8 @@ def expectation_results(
 def _judge_offences(asked: Requested, offending: int, total: int) -> Finding:
     if not total:
         return Finding(CheckStatus.NOT_JUDGED, asked.allowed, component=asked.label, reason=NO_VALUES)
-    share, formula = offending / total, "offending / judged"
+    share = offending / total
+    formula = "offending / judged"
     finding = Finding(CheckStatus.PASSED, asked.allowed, share, m=total, formula=formula, component=asked.label)
     finding = finding.but(decided_by=UPPER_LIMIT, limit=asked.allowed)
     if share > asked.allowed:
@@ -282,12 +305,16 @@ def _violated(finding: Finding, reason: str) -> Finding:
 def _data_set_results(plan: Plan, rows: int) -> Iterator[CheckResult]:
     bounds = plan.expectations.rows
     if bounds is not None:
-        low, high = bounds.min or 0, math.inf if bounds.max is None else bounds.max
+        low = bounds.min or 0
+        high = math.inf if bounds.max is None else bounds.max
         bound = float(low if rows < low or math.isinf(high) else high)
         limits = float(low), None if math.isinf(high) else float(high)
         finding = Finding(CheckStatus.PASSED, bound, float(rows), decided_by=LIMITS, limits=limits, component="rows")
         if not low <= rows <= high:
-            most = "" if math.isinf(high) else f" and at most {high:,}"
+            if math.isinf(high):
+                most = ""
+            else:
+                most = f" and at most {high:,}"
             finding = _violated(finding, f"{rows:,}, expected are {low:,} or more{most}")
         yield finding.result(EXPECTATION, feature=NUMBER_OF_ROWS)
     for name, level in plan.lacking:
@@ -295,7 +322,10 @@ def _data_set_results(plan: Plan, rows: int) -> Iterator[CheckResult]:
             finding = Finding(CheckStatus.PASSED, None, decided_by=PRESENCE, component="column")
             yield _violated(finding, "not in the data").result(EXPECTATION, feature=name)
     if plan.extra:
-        more = f" and {len(plan.extra) - NAMED} more" if len(plan.extra) > NAMED else ""
+        if len(plan.extra) > NAMED:
+            more = f" and {len(plan.extra) - NAMED} more"
+        else:
+            more = ""
         named = ", ".join(map(repr, plan.extra[:NAMED])) + more
         finding = Finding(CheckStatus.PASSED, 0.0, float(len(plan.extra)), component="columns")
         finding = finding.but(decided_by=UPPER_LIMIT, limit=0.0)

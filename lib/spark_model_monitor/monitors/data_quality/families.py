@@ -10,10 +10,14 @@ from spark_model_monitor.documents.constraints import (
     Role,
 )
 
-DRIFT, PREDICTIONS = "drift", "prediction drift"
-COMPLETENESS, CONTENTS = "completeness", "contents"
+DRIFT = "drift"
+PREDICTIONS = "prediction drift"
+COMPLETENESS = "completeness"
+CONTENTS = "contents"
 NEW_KINDS = "new kinds"  # of values that the baseline never had
-VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
+VOLUME = "volume"
+SEGMENTS = "segments"
+BETWEEN = "between columns"
 
 
 def budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:

@@ -100,8 +100,12 @@ def comparator_high(
 ) -> str:
     """A comparator's distance is above its threshold, in TFDV's words. value: the most different text. Source: D3.6."""
     text = COMPARATOR.format(distance=distance, found=found, threshold=threshold, sides=SIDES[_control(reference)])
-    return text if value is None else text + COMPARATOR_VALUE.format(value=value)
+    if value is None:
+        return text
+    return text + COMPARATOR_VALUE.format(value=value)
 
 
 def _control(reference: str) -> str:
-    return "training" if reference == "baseline" else "previous"
+    if reference == "baseline":
+        return "training"
+    return "previous"

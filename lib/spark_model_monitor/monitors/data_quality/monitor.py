@@ -80,10 +80,12 @@ def _with_pairs(measures: Measures, known: Profile, outputs: Collection[str]) ->
     """The measures, with the relations between columns that a baseline counted, except those of model outputs: a
     baseline may hold labels there, whose relation to a score differs from that of predictions.
     """
-    states = (each.states.get(PAIRS) for each in known.features)
+    states = (feature.states.get(PAIRS) for feature in known.features)
     counted = (what for state in states if state is not None for what in getattr(state, "counts", ()))
     found = tuple(what for what in counted if not {*outputs} & {*json.loads(what)["columns"]})
-    return replace(measures, pairs=found) if found else measures
+    if found:
+        return replace(measures, pairs=found)
+    return measures
 
 
 def published_metrics(
@@ -113,7 +115,9 @@ def published_metrics(
 
 
 def _feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
-    name, types, moments = feature.name, feature.data_types, feature.moments
+    name = feature.name
+    types = feature.data_types
+    moments = feature.moments
     if feature.is_numeric and moments is not None and moments.count:
         numbers = (moments.sum, moments.minimum, moments.maximum)
         if all(map(_is_taken, numbers)):
@@ -160,7 +164,9 @@ def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None)
     moments = feature.moments if feature.is_numeric else None
     has_numbers = moments is not None and moments.count > 0
     shares = bins.shares(found) if bins is not None else None
-    cdf = found.numbers.step_cdf() if found.numbers is not None else None
+    cdf = None
+    if found.numbers is not None:
+        cdf = found.numbers.step_cdf()
     return SummaryRow(
         feature.name,
         kind="number" if feature.is_numeric else "category",
@@ -184,7 +190,9 @@ def _list_bin_names(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
 
 
 def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None
+    if math.isfinite(number):
+        return number
+    return None
 
 
 # The data-quality monitor: what it measures, judges and suggests.
@@ -212,9 +220,15 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     ) -> DataQualityJudgement:
         if baseline is None:
             return cls(monitor, sample.without_runs(), None, None)
-        unfit_features = baseline.history[BASELINE].unfit if BASELINE in baseline.history else {}
+        if BASELINE in baseline.history:
+            unfit_features = baseline.history[BASELINE].unfit
+        else:
+            unfit_features = {}
         effects = window_design_effects(sample.state, sample.runs, baseline.profile, unfit_features)
-        profile = sample.state if monitor.as_service else baseline.required_numbers.read(sample.state)
+        if monitor.as_service:
+            profile = sample.state
+        else:
+            profile = baseline.required_numbers.read(sample.state)
         comparison = Comparison(
             baseline,
             profile,
@@ -243,21 +257,31 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     @cached_property
     def _own_rules(self) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
         """The results and hints of the user's own rules and Deequ checks."""
-        rules, checks = self.sample.rules, self.sample.checks
+        rules = self.sample.rules
+        checks = self.sample.checks
         if self.monitor.as_service:
             return (), ()
-        rule_results, rule_hints = (rules.results, rules.hints) if rules is not None else ((), ())
+        if rules is not None:
+            rule_results = rules.results
+            rule_hints = rules.hints
+        else:
+            rule_results = ()
+            rule_hints = ()
         if checks is None:
             return rule_results, rule_hints
-        from spark_model_monitor.monitors.user_checks.suite import answers_of
+        from spark_model_monitor.monitors.user_checks.suite import convert_to_results
 
-        deequ_results, deequ_hints = answers_of(checks)
+        deequ_results, deequ_hints = convert_to_results(checks)
         return (*rule_results, *deequ_results), (*rule_hints, *deequ_hints)
 
     @property
     def budget(self) -> BudgetLedger | None:
-        calibration = self.comparison.calibration if self.comparison is not None else None
-        return calibration.ledger if calibration is not None else None
+        calibration = None
+        if self.comparison is not None:
+            calibration = self.comparison.calibration
+        if calibration is not None:
+            return calibration.ledger
+        return None
 
     @cached_property
     def hints(self) -> tuple[Hint, ...]:
@@ -274,7 +298,8 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     def write_sentences(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return results
-        size, hide = self.monitor.max_domain_size, self.monitor.hide_values
+        size = self.monitor.max_domain_size
+        hide = self.monitor.hide_values
         return with_words(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
 
     def find_causes(
@@ -292,11 +317,14 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         examples = None
         if output_path is not None:
             examples = Examples(output_path, monitor.keep_examples, monitor.id_column)
-        profile, time, hide = self.sample.state, monitor.time_column, monitor.hide_values
+        profile = self.sample.state
+        time = monitor.time_column
+        hide = monitor.hide_values
         return find_causes(results, profile, self.baseline, dataset, examples, time, hide_values=hide)
 
     def page(self, results: tuple[CheckResult, ...]) -> Page:
-        size, hide = self.monitor.max_domain_size, self.monitor.hide_values
+        size = self.monitor.max_domain_size
+        hide = self.monitor.hide_values
         return create_page(self.sample.state, results, self.baseline, max_domain_size=size, hide_values=hide)
 
     def published_metrics(
@@ -305,8 +333,13 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         return tuple(published_metrics(self.sample.state, results, constraints))
 
     def summary(self) -> Summary:
-        size = 0 if self.monitor.hide_values else self.monitor.max_domain_size
-        distributions = self.baseline.distributions if self.baseline is not None else None
+        if self.monitor.hide_values:
+            size = 0
+        else:
+            size = self.monitor.max_domain_size
+        distributions = None
+        if self.baseline is not None:
+            distributions = self.baseline.distributions
         return summarise(self.sample.state, distributions, size)
 
 
@@ -424,7 +457,10 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         baseline = request.baseline
         if baseline is not None:
             measures = self._plan_comparison(measures, baseline, names)
-        rules = baseline.constraints.all_expectations if baseline is not None else Expectations()
+        if baseline is not None:
+            rules = baseline.constraints.all_expectations
+        else:
+            rules = Expectations()
         if request.rules is not None:
             rules = rules.beside(request.rules)
         if rules.is_empty:
@@ -487,19 +523,27 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
         few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
-        with_sketches = few if self.with_sketches is None else self.with_sketches
-        found = create_statistics(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        if self.with_sketches is None:
+            with_sketches = few
+        else:
+            with_sketches = self.with_sketches
+        statistics = create_statistics(
+            profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size
+        )
         if not self.as_service:
-            return found
+            return statistics
         from spark_model_monitor.monitors.data_quality.report.service_format import (
             close_buckets_as_service,
             listed_as_service,
         )
 
-        return close_buckets_as_service(listed_as_service(found), profile)
+        return close_buckets_as_service(listed_as_service(statistics), profile)
 
     def constraints(self, profile: Profile) -> Constraints:
-        settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
+        if self.as_service:
+            settings = replace(self.settings, verdicts=Verdicts.NONE)
+        else:
+            settings = self.settings
         constraints = suggest(profile, settings, max_domain_size=self.max_domain_size, predictions=self.predictions)
         if not self.as_service:
             return constraints

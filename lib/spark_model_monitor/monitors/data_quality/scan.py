@@ -32,15 +32,20 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
 
     # A window may lack the columns that order or group the baseline's rows
     is_baseline = measures.run_rows == FEWEST_ROWS
-    time = measures.time_column if is_baseline or measures.time_column in dataset.names else None
+    time = None
+    if is_baseline or measures.time_column in dataset.names:
+        time = measures.time_column
     group = measures.group_column
     if is_baseline and group is not None and group not in dataset.names:
         raise no_group_column(group, dataset.names)
-    group = None if is_baseline or not measures.run_rows else group
+    if is_baseline or not measures.run_rows:
+        group = None
 
     # Lines are decoded on the executors, unless conditions in SQL need columns
     lines = None if asked else dataset.lines
-    file_order = FileOrder.from_files(dataset.files) if measures.run_rows and dataset.tells_files else None
+    file_order = None
+    if measures.run_rows and dataset.tells_files:
+        file_order = FileOrder.from_files(dataset.files)
     rows: Partitions = lines.raw if lines else dataset.table
     if lines and file_order is not None:
         rows = lines.raw_with_files
@@ -49,8 +54,14 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         rows, predicates = engine.way(with_conditions)(dataset, asked)
 
     # What is read, and what is computed from it
-    cuts = _cuts(measures, dataset.names) if measures.segments else ()
-    pairs = _pairs(measures, dataset.names) if measures.pairs else ()
+    if measures.segments:
+        cuts = _cuts(measures, dataset.names)
+    else:
+        cuts = ()
+    if measures.pairs:
+        pairs = _pairs(measures, dataset.names)
+    else:
+        pairs = ()
     source = RowSource(
         rows,
         dataset.names,
@@ -95,7 +106,9 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         from spark_model_monitor.monitors.user_checks.suite import checked
 
         results = partial(engine.way(checked), checks, dataset, profile_of_deequ, scan_result.matches)
-    judge = partial(_judged, measures.expected, dataset, scan_result) if measures.expected else None
+    judge = None
+    if measures.expected:
+        judge = partial(_judged, measures.expected, dataset, scan_result)
     return Scanned(scan_result.profile, counts, metrics, results, scan_result.requests, scan_result.runs, deequ, judge)
 
 
@@ -117,7 +130,8 @@ def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
     from spark_model_monitor.monitors.data_quality.expectations import expectation_results
 
     assert found.offences is not None  # rules were counted
-    rows, present = found.profile.item_count, {at: found.profile.features[at].num_present for at in plan.unique}
+    rows = found.profile.item_count
+    present = {at: found.profile.features[at].num_present for at in plan.unique}
     return expectation_results(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
 
 

@@ -62,19 +62,22 @@ class AttributionAnalysis:
 
     def largest(self, count: int) -> tuple[str, ...]:
         """The features with the largest global values, on average over the outputs."""
-        names = list(self.outputs[0].values) if self.outputs else []
+        if self.outputs:
+            names = list(self.outputs[0].values)
+        else:
+            names = []
         totals = {name: sum(abs(output.values[name]) for output in self.outputs) for name in names}
         return tuple(sorted(names, key=lambda name: -totals[name])[:count])
 
 
-def analysis_of(state: Attributions) -> AttributionAnalysis:
+def analyse_attributions(state: Attributions) -> AttributionAnalysis:
     """The analysis of summed attributions."""
     aggregation = Aggregation(state.aggregation or Aggregation.MEAN_ABS.value)
-    outputs = tuple(_output(state, place) for place in range(len(state.outputs)))
+    outputs = tuple(_analyse_output(state, output_index) for output_index in range(len(state.outputs)))
     return AttributionAnalysis(state.count, state.exact, aggregation, outputs)
 
 
-def aggregated(state: Attributions, output: int, weights: Numbers | None = None) -> Numbers | None:
+def aggregate_values(state: Attributions, output: int, weights: Numbers | None = None) -> Numbers | None:
     """Global values of the features for an output, with each block weighted; None for medians.
 
     weights: shape (blocks,) or (draws, blocks). Returns shape (features,) or (draws, features).
@@ -83,19 +86,23 @@ def aggregated(state: Attributions, output: int, weights: Numbers | None = None)
         return None
     sums = state.sums[SQUARED if state.aggregation == Aggregation.MEAN_SQ.value else ABSOLUTE, output]
     taken = np.ones(len(state.rows)) if weights is None else weights
-    found: Numbers = (taken @ sums.T) / np.maximum(taken @ state.rows, 1)[..., None]
-    return found
+    global_values: Numbers = (taken @ sums.T) / np.maximum(taken @ state.rows, 1)[..., None]
+    return global_values
 
 
-def _output(state: Attributions, place: int) -> OutputAnalysis:
-    values, errors = aggregated(state, place), errors_of(state, place)
+def _analyse_output(state: Attributions, output_index: int) -> OutputAnalysis:
+    values = aggregate_values(state, output_index)
+    errors = estimate_errors(state, output_index)
     if values is None:
-        sketches = state.sketches[place * len(state.features) : (place + 1) * len(state.features)]
+        sketches = state.sketches[output_index * len(state.features) : (output_index + 1) * len(state.features)]
         values = np.array([_median(sketch) for sketch in sketches])
-    means = state.sums[SIGNED, place].sum(axis=1) / max(1, state.count)
-    expected = float(state.expected[place]) if len(state.expected) else 0.0
-    by_name = [dict(zip(state.features, found.tolist(), strict=True)) for found in (values, means)]
-    return OutputAnalysis(state.outputs[place], expected, by_name[0], errors, by_name[1])
+    means = state.sums[SIGNED, output_index].sum(axis=1) / max(1, state.count)
+    if len(state.expected):
+        expected = float(state.expected[output_index])
+    else:
+        expected = 0.0
+    by_name = [dict(zip(state.features, feature_values.tolist(), strict=True)) for feature_values in (values, means)]
+    return OutputAnalysis(state.outputs[output_index], expected, by_name[0], errors, by_name[1])
 
 
 def _median(sketch: KllSketch) -> float:
@@ -107,13 +114,13 @@ def _median(sketch: KllSketch) -> float:
     return float(values[np.searchsorted(cumulative, middle)].mean())
 
 
-def errors_of(state: Attributions, place: int) -> Mapping[str, float | None]:
+def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, float | None]:
     """Standard errors of an output's global values, from leaving out one block at a time.
 
     Source: P17; Efron and Tibshirani 1993, "An introduction to the bootstrap".
     """
     filled = np.flatnonzero(state.rows)
-    without = aggregated(state, place, 1 - np.eye(len(state.rows))[filled])
+    without = aggregate_values(state, output_index, 1 - np.eye(len(state.rows))[filled])
     if without is None or len(filled) < 2:
         return dict.fromkeys(state.features)
     spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0) * (len(filled) - 1) / len(filled)
@@ -130,14 +137,16 @@ def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
     names = list(dict.fromkeys([*baseline, *live]))
     gains = np.abs([baseline.get(name, 0.0) for name in names])
     ranked_by = np.array([abs(live[name]) if name in live else -1.0 for name in names])
-    best = _discounted(gains, gains)
-    return _discounted(gains, ranked_by) / best if best else 1.0
+    best = _discounted_gain(gains, gains)
+    if best:
+        return _discounted_gain(gains, ranked_by) / best
+    return 1.0
 
 
-def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
+def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
     """The gains, ranked by some values, each divided by the logarithm of its position; equal values share positions."""
-    _, place, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
-    shared = np.bincount(place, gains) / counts
+    _, ranks, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
+    shared = np.bincount(ranks, gains) / counts
     discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
     ends = np.cumsum(counts)
     return float((shared * (discounts[ends] - discounts[ends - counts])).sum())
@@ -153,7 +162,7 @@ class AttributionBaseline(StoredBaseline):
     likeness: Numbers | None = None
 
     def without(self, excluded: Collection[str]) -> AttributionBaseline:
-        kept = {
+        remaining_attributions = {
             output: attributions.model_copy(
                 update={
                     "global_shap_values": {
@@ -163,7 +172,7 @@ class AttributionBaseline(StoredBaseline):
             )
             for output, attributions in (self.constraints.explanations.kernel_shap or {}).items()
         }
-        explanations = self.constraints.explanations.model_copy(update={"kernel_shap": kept})
+        explanations = self.constraints.explanations.model_copy(update={"kernel_shap": remaining_attributions})
         return replace(self, constraints=self.constraints.model_copy(update={"explanations": explanations}))
 
 
@@ -212,29 +221,36 @@ class OutputComparison:
         """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
         if not self.state.group_column and self.neighbours is None:
             return 1.0
-        found, squares = _in_blocks(self.state, self.place)
-        found = found if self.neighbours is None else self.neighbours
-        return float(np.average(found, weights=squares) if squares.any() else found.max(initial=1.0))
+        design_effects, squares = _design_effects_in_blocks(self.state, self.place)
+        if self.neighbours is not None:
+            design_effects = self.neighbours
+        return float(np.average(design_effects, weights=squares) if squares.any() else design_effects.max(initial=1.0))
 
-    def _wider(self, state: Attributions, place: int) -> Mapping[str, float]:
+    def _widening_factors(self, state: Attributions, output_index: int) -> Mapping[str, float]:
         """By feature, how much larger similar neighbours make errors than equal blocks of rows show. Source: E6.6."""
         if self.neighbours is None:
             return dict.fromkeys(state.features, 1.0)
-        found, _ = _in_blocks(state, place)
-        return dict(zip(state.features, np.sqrt(np.maximum(self.neighbours / found, 1)).tolist(), strict=True))
+        design_effects, _ = _design_effects_in_blocks(state, output_index)
+        return dict(zip(state.features, np.sqrt(np.maximum(self.neighbours / design_effects, 1)).tolist(), strict=True))
 
     @cached_property
-    def _sides(self) -> list[tuple[Attributions, int]]:
+    def _states(self) -> list[tuple[Attributions, int]]:
         """The states and the output's index in each: of the window, and of a baseline with both it and the features."""
-        sides, known, name = [(self.state, self.place)], self.known, self.current.name
-        if known is not None and name in known.outputs and known.features == self.state.features:
-            sides.append((known, known.outputs.index(name)))
-        return sides
+        states = [(self.state, self.place)]
+        baseline_state = self.known
+        name = self.current.name
+        if (
+            baseline_state is not None
+            and name in baseline_state.outputs
+            and baseline_state.features == self.state.features
+        ):
+            states.append((baseline_state, baseline_state.outputs.index(name)))
+        return states
 
     @property
     def freedom(self) -> int:
         """Degrees of freedom of the errors: blocks less one; with groups, only non-empty blocks count."""
-        return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._sides) - 1
+        return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._states) - 1
 
     @cached_property
     def before(self) -> Mapping[str, float]:
@@ -248,16 +264,18 @@ class OutputComparison:
     @cached_property
     def ndcg_interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the gain, from resamples of the blocks of baseline and window; None for medians."""
-        names, random = self.state.features, np.random.default_rng(0)
-        drawn = [self._drawn(random, *side) for side in self._sides]
-        now, before = drawn[0], drawn[1] if len(drawn) > 1 else None
+        names = self.state.features
+        random = np.random.default_rng(0)
+        drawn = [self._resample_values(random, *state) for state in self._states]
+        now = drawn[0]
+        before = drawn[1] if len(drawn) > 1 else None
         if now is None:
             return None
         if before is None:
             before = np.tile([self.before.get(name, 0.0) for name in names], (RESAMPLES, 1))
         gains = [
-            ndcg(*(dict(zip(names, side.tolist(), strict=True)) for side in sides))
-            for sides in zip(before, now, strict=True)
+            ndcg(*(dict(zip(names, state.tolist(), strict=True)) for state in value_pairs))
+            for value_pairs in zip(before, now, strict=True)
         ]
         low, high = np.percentile(gains, LEVEL)
         return float(low), float(high)
@@ -268,44 +286,49 @@ class OutputComparison:
 
         Source: E6.2; Dunn 1961, "Multiple comparisons among means".
         """
-        errors = [errors_of(*side) for side in self._sides]
+        errors = [estimate_errors(*state) for state in self._states]
         if any(error is None for by_name in errors for error in by_name.values()):
             return None
         tests = len(self.state.outputs) * len(self.state.features)
         reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
-        wider = [self._wider(*side) for side in self._sides]
-        found = {}
+        wider = [self._widening_factors(*state) for state in self._states]
+        intervals = {}
         for name in self.state.features:
             change = self.current.values[name] - self.before.get(name, 0.0)
-            apart = (by_name[name] or 0.0 for by_name in errors)
-            slack = reach * math.hypot(*(error * by[name] for error, by in zip(apart, wider, strict=True)))
-            found[name] = (change - slack, change + slack)
-        return found
+            standard_errors = (by_name[name] or 0.0 for by_name in errors)
+            slack = reach * math.hypot(*(error * by[name] for error, by in zip(standard_errors, wider, strict=True)))
+            intervals[name] = (change - slack, change + slack)
+        return intervals
 
-    def _drawn(self, random: np.random.Generator, state: Attributions, place: int) -> Numbers | None:
+    def _resample_values(self, random: np.random.Generator, state: Attributions, output_index: int) -> Numbers | None:
         """Values in resamples of the state's blocks, shape (RESAMPLES, features); None for medians."""
         weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(float)
-        found = aggregated(state, place, weights)
-        if found is None or self.neighbours is None:
-            return found
-        middle, wider = found.mean(axis=0), np.array([*self._wider(state, place).values()])
-        widened: Numbers = middle + (found - middle) * wider
+        resampled_values = aggregate_values(state, output_index, weights)
+        if resampled_values is None or self.neighbours is None:
+            return resampled_values
+        middle = resampled_values.mean(axis=0)
+        wider = np.array([*self._widening_factors(state, output_index).values()])
+        widened: Numbers = middle + (resampled_values - middle) * wider
         return widened
 
 
-def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:
+def _design_effects_in_blocks(state: Attributions, output_index: int) -> tuple[Numbers, Numbers]:
     """How many rows count as one, by feature, estimated from blocks; and the sums of the amounts' squares."""
-    rows, sums, squares = max(state.count, 1), state.sums[ABSOLUTE, place], state.sums[SQUARED, place].sum(axis=1)
+    rows = max(state.count, 1)
+    sums = state.sums[ABSOLUTE, output_index]
+    squares = state.sums[SQUARED, output_index].sum(axis=1)
     means = sums.sum(axis=1, keepdims=True) / rows
     squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
     return design_effect_in_blocks(sums - means * state.rows, squares, state.rows), squares
 
 
-def comparisons_of(
-    state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, tolerances: Tolerances
+def compare_outputs(
+    state: Attributions, analysis: AttributionAnalysis, baseline: AttributionBaseline, tolerances: Tolerances
 ) -> Iterator[OutputComparison]:
     """Every output of a window with its baseline."""
-    for place, output in enumerate(analysis.outputs):
-        values = known.constraints.values.get(output.name)
-        neighbours = None if known.likeness is None else known.likeness[place]
-        yield OutputComparison(output, values, tolerances, state, place, known.state, neighbours)
+    for output_index, output in enumerate(analysis.outputs):
+        values = baseline.constraints.values.get(output.name)
+        neighbours = None
+        if baseline.likeness is not None:
+            neighbours = baseline.likeness[output_index]
+        yield OutputComparison(output, values, tolerances, state, output_index, baseline.state, neighbours)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.monitors.explainability.kernel import Cells
 from spark_model_monitor.monitors.explainability.measures import MOST_BASELINE_ROWS
-from spark_model_monitor.monitors.predictors.loading import texts_of
+from spark_model_monitor.monitors.predictors.loading import convert_to_texts
 
 MOST_CLUSTERS = 12
 ROWS_OF_SILHOUETTE = 2_000
@@ -27,74 +27,86 @@ ROUNDS = 100
 STARTS = 10
 
 
-def baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int | None, seed: int) -> Cells:
+def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int | None, seed: int) -> Cells:
     """One row for each cluster of some rows; each of its cells is a value that the model may meet.
 
     clusters: their number; None for the number with the best silhouette.
     """
     is_number = np.array(numeric)
     numbers = cells[:, is_number].astype(np.float64)
-    known = np.isfinite(numbers)
-    middles = np.divide(np.where(known, numbers, 0).sum(axis=0), np.maximum(known.sum(axis=0), 1))
-    filled = np.where(known, numbers, middles)
+    is_finite = np.isfinite(numbers)
+    middles = np.divide(np.where(is_finite, numbers, 0).sum(axis=0), np.maximum(is_finite.sum(axis=0), 1))
+    filled = np.where(is_finite, numbers, middles)
     spread = filled.std(axis=0)
     points = (filled - filled.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    codes = _codes(cells[:, ~is_number])
+    codes = _encode_texts(cells[:, ~is_number])
     distinct = len(np.unique(np.hstack([points, codes]), axis=0))
     if clusters is None:
-        clusters = _best(points, codes, min(MOST_CLUSTERS, distinct - 1), seed)
-    places = _clustered(points, codes, min(clusters, distinct), seed)
-    return np.array([_middle(cells[places == place], is_number) for place in np.unique(places)], dtype=cells.dtype)
+        clusters = _choose_cluster_count(points, codes, min(MOST_CLUSTERS, distinct - 1), seed)
+    cluster_of_row = _cluster_rows(points, codes, min(clusters, distinct), seed)
+    return np.array(
+        [_cluster_center(cells[cluster_of_row == cluster], is_number) for cluster in np.unique(cluster_of_row)],
+        dtype=cells.dtype,
+    )
 
 
-def _best(points: NDArray[np.float64], codes: NDArray[np.int64], most: int, seed: int) -> int:
+def _choose_cluster_count(points: NDArray[np.float64], codes: NDArray[np.int64], most_clusters: int, seed: int) -> int:
     some = np.random.default_rng(seed).permutation(len(points))[:ROWS_OF_SILHOUETTE]
-    found = {}
-    for clusters in range(2, most + 1):
-        places = _clustered(points[some], codes[some], clusters, seed)
-        if 1 < len(np.unique(places)) < len(some):
-            at = np.hstack([points[some], _one_hot(codes[some])])
-            found[clusters] = float(_library("sklearn.metrics").silhouette_score(at, places))
-    return max(found, key=lambda clusters: (found[clusters], -clusters)) if found else 1
+    silhouettes = {}
+    for clusters in range(2, most_clusters + 1):
+        cluster_of_row = _cluster_rows(points[some], codes[some], clusters, seed)
+        if 1 < len(np.unique(cluster_of_row)) < len(some):
+            coordinates = np.hstack([points[some], _one_hot(codes[some])])
+            silhouettes[clusters] = float(
+                _import_library("sklearn.metrics").silhouette_score(coordinates, cluster_of_row)
+            )
+    if silhouettes:
+        return max(silhouettes, key=lambda clusters: (silhouettes[clusters], -clusters))
+    return 1
 
 
-def _clustered(points: NDArray[np.float64], codes: NDArray[np.int64], clusters: int, seed: int) -> NDArray[np.int64]:
+def _cluster_rows(points: NDArray[np.float64], codes: NDArray[np.int64], clusters: int, seed: int) -> NDArray[np.int64]:
     """The cluster of each row: k-means if all columns are numbers, otherwise k-prototypes."""
     if not codes.shape[1]:
-        means = _library("sklearn.cluster").KMeans(clusters, n_init=STARTS, random_state=seed)
-        found: NDArray[np.int64] = means.fit(points).labels_
-        return found
-    weight = 0.5 * points.std(axis=0).mean() if points.shape[1] else 1.0
+        means = _import_library("sklearn.cluster").KMeans(clusters, n_init=STARTS, random_state=seed)
+        clustering: NDArray[np.int64] = means.fit(points).labels_
+        return clustering
+    if points.shape[1]:
+        weight = 0.5 * points.std(axis=0).mean()
+    else:
+        weight = 1.0
     random = np.random.default_rng(seed)
-    tries = [_prototypes(points, codes, clusters, weight, random) for _ in range(STARTS)]
-    return min(tries, key=lambda found: found[1])[0]
+    tries = [_run_k_prototypes(points, codes, clusters, weight, random) for _ in range(STARTS)]
+    return min(tries, key=lambda clustering: clustering[1])[0]
 
 
-def _prototypes(
+def _run_k_prototypes(
     points: NDArray[np.float64], codes: NDArray[np.int64], clusters: int, weight: float, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], float]:
     """One run of k-prototypes from randomly drawn rows: the cluster of each row, and the sum of the distances."""
     start = random.choice(len(points), clusters, replace=False)
-    middles, modes = points[start], codes[start]
-    places = np.full(len(points), -1)
+    middles = points[start]
+    modes = codes[start]
+    cluster_of_row = np.full(len(points), -1)
     for _ in range(ROUNDS):
-        apart = np.stack(
+        distances = np.stack(
             [
                 ((points - middle) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1)
                 for middle, mode in zip(middles, modes, strict=True)
             ],
             axis=1,
         )
-        before, places = places, apart.argmin(axis=1)
-        if (places == before).all():
+        before = cluster_of_row
+        cluster_of_row = distances.argmin(axis=1)
+        if (cluster_of_row == before).all():
             break
-        for place in np.unique(places):
-            middles[place] = points[places == place].mean(axis=0)
-            modes[place] = [np.bincount(column).argmax() for column in codes[places == place].T]
-    return places, float(apart.min(axis=1).sum())
+        for cluster in np.unique(cluster_of_row):
+            middles[cluster] = points[cluster_of_row == cluster].mean(axis=0)
+            modes[cluster] = [np.bincount(column).argmax() for column in codes[cluster_of_row == cluster].T]
+    return cluster_of_row, float(distances.min(axis=1).sum())
 
 
-def _middle(rows: Cells, is_number: NDArray[np.bool_]) -> list[Any]:
+def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Any]:
     """For each feature the mean, for integers the value next to it, for texts the most frequent one."""
     cells: list[Any] = []
     for column, numeric in zip(rows.T, is_number, strict=True):
@@ -108,22 +120,24 @@ def _middle(rows: Cells, is_number: NDArray[np.bool_]) -> list[Any]:
             cells.append(np.nan if rows.dtype == np.float64 else None)
             continue
         mean = float(numbers.mean())
-        whole = (numbers == np.rint(numbers)).all()
-        cells.append(float(numbers[np.abs(numbers - mean).argmin()]) if whole else mean)
+        are_integers = (numbers == np.rint(numbers)).all()
+        cells.append(float(numbers[np.abs(numbers - mean).argmin()]) if are_integers else mean)
     return cells
 
 
-def _codes(texts: Cells) -> NDArray[np.int64]:
+def _encode_texts(texts: Cells) -> NDArray[np.int64]:
     columns = [np.unique([str(cell) for cell in column], return_inverse=True)[1] for column in texts.T]
-    return np.column_stack(columns).astype(np.int64) if columns else np.zeros((len(texts), 0), np.int64)
+    if columns:
+        return np.column_stack(columns).astype(np.int64)
+    return np.zeros((len(texts), 0), np.int64)
 
 
 def _one_hot(codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    columns = [codes[:, [place]] == np.unique(codes[:, place]) for place in range(codes.shape[1])]
+    columns = [codes[:, [column_index]] == np.unique(codes[:, column_index]) for column_index in range(codes.shape[1])]
     return np.hstack([np.zeros((len(codes), 0)), *columns]).astype(np.float64)
 
 
-def _library(name: str) -> Any:
+def _import_library(name: str) -> Any:
     with needing(
         "baseline rows are made by clustering, which needs scikit-learn; install spark-model-monitor[sklearn], or give "
         "methods.shap.baseline"
@@ -140,24 +154,27 @@ LOCAL = "explanations_shap/out.csv"
 Column = Sequence[Any]
 
 
-def rows_given(given: Any, names: Sequence[str], features: str | None) -> list[list[Any]]:
+def parse_baseline_rows(configured: Any, names: Sequence[str], features: str | None) -> list[list[Any]]:
     """The rows of the configuration's member `baseline`, cells in the order of `names`. features: its JMESPath.
 
     Raises BadConfiguration if they aren't rows, or have other columns.
     """
-    if hasattr(given, "to_dict"):
-        given = given.astype(object).where(given.notna(), None).to_dict("records")
-    found = jmespath.search(features, given) if features and isinstance(given, dict) else given
-    if isinstance(found, dict):
-        found = [found]
-    if not isinstance(found, list) or not found:
-        raise _error("holds no rows; write a list of rows with the features' values, or the path of a file")
-    if not isinstance(found[0], list | dict):
-        found = [found]
-    return _aligned([_row(record, features) for record in found], names)
+    if hasattr(configured, "to_dict"):
+        configured = configured.astype(object).where(configured.notna(), None).to_dict("records")
+    if features and isinstance(configured, dict):
+        records = jmespath.search(features, configured)
+    else:
+        records = configured
+    if isinstance(records, dict):
+        records = [records]
+    if not isinstance(records, list) or not records:
+        raise _baseline_error("holds no rows; write a list of rows with the features' values, or the path of a file")
+    if not isinstance(records[0], list | dict):
+        records = [records]
+    return _align_rows([_extract_features(record, features) for record in records], names)
 
 
-def rows_in(content: bytes, path: str, names: Sequence[str], features: str | None) -> list[list[Any]]:
+def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features: str | None) -> list[list[Any]]:
     """The rows of a file: Parquet, JSON, JSON Lines, else CSV with or without a header.
 
     Raises BadConfiguration if there are none, or they have other columns.
@@ -165,26 +182,30 @@ def rows_in(content: bytes, path: str, names: Sequence[str], features: str | Non
     ending = PurePosixPath(path).suffix.lower()
     try:
         if ending == ".parquet":
-            return rows_given(pq.read_table(io.BytesIO(content)).to_pylist(), names, None)
+            return parse_baseline_rows(pq.read_table(io.BytesIO(content)).to_pylist(), names, None)
         text = content.decode("utf-8-sig")
         if ending == ".json":
-            return rows_given(json.loads(text), names, features)
+            return parse_baseline_rows(json.loads(text), names, features)
         if ending == ".jsonl" or text.lstrip().startswith("{"):
-            return rows_given([json.loads(line) for line in text.splitlines() if line.strip()], names, features)
+            return parse_baseline_rows(
+                [json.loads(line) for line in text.splitlines() if line.strip()], names, features
+            )
     except (ValueError, RecursionError, OSError, pa.ArrowException) as error:
-        raise _error(f"names {path}, which can't be read as its name says ({type(error).__name__})") from None
+        raise _baseline_error(f"names {path}, which can't be read as its name says ({type(error).__name__})") from None
     rows: list[list[Any]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
     if rows and (set(rows[0]) >= set(names) or set(rows[0]) <= set(names)):
         rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]  # type: ignore[misc]
     elif rows and _is_header(*rows):
-        found = [cell or "" for cell in rows[0]]
-        raise _error(f"names {path}, whose first line has {_listed(found)}; the features are {_listed(names)}")
+        header = [cell or "" for cell in rows[0]]
+        raise _baseline_error(
+            f"names {path}, whose first line has {_list_names(header)}; the features are {_list_names(names)}"
+        )
     if not rows:
-        raise _error(f"names {path}, which has no rows")
-    return _aligned(rows, names)
+        raise _baseline_error(f"names {path}, which has no rows")
+    return _align_rows(rows, names)
 
 
-def columns_of(rows: Sequence[Sequence[Any]]) -> list[pa.Array]:
+def convert_to_columns(rows: Sequence[Sequence[Any]]) -> list[pa.Array]:
     """Rows as columns: numbers if all present cells are numbers, otherwise texts."""
     columns = []
     for cells in zip(*rows, strict=True):
@@ -199,42 +220,46 @@ def to_csv(names: Sequence[str], cells: Cells) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(names)
-    writer.writerows(texts_of(row) for row in cells)
+    writer.writerows(convert_to_texts(row) for row in cells)
     return text.getvalue()
 
 
-def _row(record: Any, features: str | None) -> Any:
+def _extract_features(record: Any, features: str | None) -> Any:
     if isinstance(record, dict) and features:
-        found = jmespath.search(features.rpartition("[*].")[2] or features, record)
-        return record if found is None else found
+        features_of_record = jmespath.search(features.rpartition("[*].")[2] or features, record)
+        return record if features_of_record is None else features_of_record
     return record
 
 
-def _aligned(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
+def _align_rows(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
     if len(rows) > MOST_BASELINE_ROWS:
-        raise _error(
+        raise _baseline_error(
             f"has {len(rows):,} rows, and the model is called samples × rows times for each row of the data; give at most "
             f"{MOST_BASELINE_ROWS:,}, or num_clusters"
         )
-    found = []
-    for place, row in enumerate(rows):
+    aligned_rows = []
+    for row_index, row in enumerate(rows):
         if isinstance(row, dict):
             missing = [name for name in names if name not in row]
             if missing:
-                raise _error(f"row {place + 1} lacks the features {_listed(missing)}; it has {_listed(list(row))}")
+                raise _baseline_error(
+                    f"row {row_index + 1} lacks the features {_list_names(missing)}; it has {_list_names(list(row))}"
+                )
             row = [row[name] for name in names]
         if not isinstance(row, list) or len(row) != len(names):
             cells = len(row) if isinstance(row, list) else 1
-            raise _error(f"row {place + 1} has {cells} values, and there are {len(names)} features: {_listed(names)}")
+            raise _baseline_error(
+                f"row {row_index + 1} has {cells} values, and there are {len(names)} features: {_list_names(names)}"
+            )
         if not all(cell is None or isinstance(cell, str | int | float) for cell in row):
-            raise _error(f"row {place + 1} has a value that is neither a number nor a text")
-        found.append(row)
-    return found
+            raise _baseline_error(f"row {row_index + 1} has a value that is neither a number nor a text")
+        aligned_rows.append(row)
+    return aligned_rows
 
 
-def _is_header(first: Sequence[Any], *others: Sequence[Any]) -> bool:
+def _is_header(first: Sequence[Any], *other_rows: Sequence[Any]) -> bool:
     """Whether a row has no numbers, and a text above numbers: a missing cell there may be one of data."""
-    columns = zip(first, *others, strict=False) if others and not any(map(_is_number, first)) else ()
+    columns = zip(first, *other_rows, strict=False) if other_rows and not any(map(_is_number, first)) else ()
     return any(name is not None and all(map(_is_number, cells)) for name, *cells in columns)
 
 
@@ -246,9 +271,9 @@ def _is_number(cell: Any) -> bool:
     return True
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     return f"{', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
 
 
-def _error(what: str) -> BadConfiguration:
-    return BadConfiguration(f"methods.shap.baseline {what}")
+def _baseline_error(problem: str) -> BadConfiguration:
+    return BadConfiguration(f"methods.shap.baseline {problem}")

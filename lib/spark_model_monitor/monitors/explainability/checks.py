@@ -35,7 +35,7 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     Source: E6.1.
     """
     threshold = output.tolerances.threshold
-    unjudged = _unjudged(output, threshold)
+    unjudged = _explain_unjudged(output, threshold)
     if unjudged is None and len(output.before) < 2:
         unjudged = Finding.not_judged(threshold, "one feature alone has no ranking")
     if unjudged is not None:
@@ -63,10 +63,13 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
     tolerances = output.tolerances
     if not tolerances.with_changes:
         return
-    unjudged = _unjudged(output, None)
+    unjudged = _explain_unjudged(output, None)
     if unjudged is None and output.changes is None:
         of_one = bool(output.state.group_column) and not output.freedom
-        why = "one group of rows alone has no interval" if of_one else "medians have no intervals"
+        if of_one:
+            why = "one group of rows alone has no interval"
+        else:
+            why = "medians have no intervals"
         unjudged = Finding.not_judged(None, why)
     total = sum(map(abs, output.before.values()))
     formula = LIMIT.format(relative=tolerances.relative, absolute=tolerances.absolute)
@@ -74,14 +77,15 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         if unjudged is not None:
             yield name, unjudged
             continue
-        now, before = output.current.values[name], output.before.get(name, 0.0)
+        now = output.current.values[name]
+        before = output.before.get(name, 0.0)
         (low, high), (n, m) = (output.changes or {})[name], output.rows
         limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
         finding = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
         finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
         if low > limit or high < -limit:
             text = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
-            change = _in_words(output.current.name, now, before)
+            change = _describe_change(output.current.name, now, before)
             finding = finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
         elif (high - low) / 2 > limit:
             finding = finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
@@ -90,21 +94,27 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         yield name, finding
 
 
-def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
+def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
     """The verdict on an output that the baseline lacks, or that has too few rows; None if it can be judged."""
     if output.baseline is None:
         return Finding.not_judged(threshold, "the baseline does not have this output")
     if output.known is not None and output.known.baseline != output.state.baseline:
         return Finding.not_judged(threshold, None).unsure(OTHER_BASELINE_ROWS, "make the baseline again")
-    least, (_, rows) = output.tolerances.min_rows, output.rows
-    if rows < least * output.likeness:
-        alike = f", which say as much as {rows / output.likeness:,.0f} by themselves" if output.likeness > 1 else ""
-        reason = f"{rows:,} rows{alike}; at least {least:,} are asked for"
+    min_rows, (_, rows) = output.tolerances.min_rows, output.rows
+    if rows < min_rows * output.likeness:
+        if output.likeness > 1:
+            note_on_groups = f", which say as much as {rows / output.likeness:,.0f} by themselves"
+        else:
+            note_on_groups = ""
+        reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
         return Finding(CheckStatus.PASSED, threshold, m=rows).unsure(reason, MORE_ROWS)
     return None
 
 
-def _in_words(output: str, now: float, before: float) -> str:
+def _describe_change(output: str, now: float, before: float) -> str:
     """The change as text, to follow the feature's name."""
-    times = f" {abs(now / before):.2g} times as much:" if before else ""
+    if before:
+        times = f" {abs(now / before):.2g} times as much:"
+    else:
+        times = ""
     return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"

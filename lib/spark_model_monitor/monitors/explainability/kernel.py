@@ -47,52 +47,58 @@ class Design:
         return self.masks.nbytes + self.of_coalitions.nbytes
 
 
-def samples_of(asked: int | None, features: int) -> int:
+def count_samples(requested: int | None, features: int) -> int:
     """Number of coalitions for a row, for all features of a data set.
 
     Source: E3.1.
     """
     everything: int = 2**features - 2
-    return max(0, min(everything, asked or 2 * features + DEFAULT_SAMPLES))
+    return max(0, min(everything, requested or 2 * features + DEFAULT_SAMPLES))
 
 
-def design_of(players: int, samples: int, seed: int) -> Design:
+def build_design(players: int, samples: int, seed: int) -> Design:
     """The design for some players, with at most this many coalitions; deterministic.
 
     Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
     """
     is_exact = players < 2 or 2**players - 2 <= samples
-    masks, weights = _everything(players) if is_exact else _outside_in(players, samples, seed)
-    return _projected(masks, weights, is_exact=is_exact)
+    if is_exact:
+        masks, weights = _enumerate_coalitions(players)
+    else:
+        masks, weights = _sample_coalitions(players, samples, seed)
+    return _solve_least_squares(masks, weights, is_exact=is_exact)
 
 
-def _projected(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
+def _solve_least_squares(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
     """Weighted least squares with values that add up to the total: the last player gets the remainder."""
     coalitions, players = masks.shape
-    last = masks[:, -1:].astype(np.float64) if players else np.zeros((coalitions, 0))
-    apart = masks[:, :-1] - last
-    weighted = apart.T * weights
-    values, vectors = np.linalg.eigh(weighted @ apart)
-    seen = values > 1e-12 * max(1.0, values.max(initial=0.0))
-    solved = (vectors[:, seen] / values[seen]) @ (vectors[:, seen].T @ weighted)
+    if players:
+        last = masks[:, -1:].astype(np.float64)
+    else:
+        last = np.zeros((coalitions, 0))
+    differences = masks[:, :-1] - last
+    weighted = differences.T * weights
+    values, vectors = np.linalg.eigh(weighted @ differences)
+    is_determined = values > 1e-12 * max(1.0, values.max(initial=0.0))
+    solved = (vectors[:, is_determined] / values[is_determined]) @ (vectors[:, is_determined].T @ weighted)
     shares = -solved @ last
     return Design(
         masks,
         np.vstack([solved, -solved.sum(axis=0, keepdims=True)])[:players],
         np.vstack([shares, 1 - shares.sum(axis=0, keepdims=True)])[:players].reshape(-1),
         is_exact,
-        not bool(seen.all()),
+        not bool(is_determined.all()),
     )
 
 
-def _everything(players: int) -> tuple[Masks, Weights]:
+def _enumerate_coalitions(players: int) -> tuple[Masks, Weights]:
     sizes = range(1, players)
     masks = [_all_of_size(players, size) for size in sizes]
     weights = [np.full(comb(players, size), _weight(players, size) / comb(players, size)) for size in sizes]
     return np.vstack([np.zeros((0, players), bool), *masks]), np.concatenate([np.zeros(0), *weights])
 
 
-def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
+def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
     """Whole sizes while they fit, smallest and largest first; then draws from other sizes, in complementary pairs.
 
     Source: E3.2.
@@ -100,7 +106,9 @@ def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
     sizes = list(range(1, players // 2 + 1))
     shares = np.array([_weight(players, size) * (1 if 2 * size == players else 2) for size in sizes])
     shares /= shares.sum()
-    masks, weights, left = [], [], samples
+    masks = []
+    weights = []
+    left = samples
     while sizes:
         both = 1 if 2 * sizes[0] == players else 2
         whole = both * comb(players, sizes[0])
@@ -110,7 +118,8 @@ def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
         masks.append(np.vstack([some, ~some][:both]))
         weights.append(np.full(whole, shares[0] / whole))
         left -= whole
-        sizes, shares = sizes[1:], shares[1:]
+        sizes = sizes[1:]
+        shares = shares[1:]
     if sizes and left > 0:
         drawn, counts = _drawn(players, sizes, shares / shares.sum(), left, seed)
         masks.append(drawn)
@@ -126,7 +135,10 @@ def _drawn(players: int, sizes: list[int], shares: Weights, wanted: int, seed: i
     drawn = random.random((len(size), players)).argsort(axis=1).argsort(axis=1) < size[:, None]
     alike = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
     _, first, place = np.unique(alike, axis=0, return_index=True, return_inverse=True)
-    end = np.sort(first)[pairs] if len(first) > pairs else len(size)
+    if len(first) > pairs:
+        end = np.sort(first)[pairs]
+    else:
+        end = len(size)
     counts = np.bincount(place.reshape(-1)[:end], minlength=len(first))
     order = np.sort(first[first < end])
     kept = drawn[order]
@@ -157,7 +169,7 @@ class Designs:
         self._made: dict[int, Design] = {}
 
     def of(self, players: int) -> Design:
-        design = self._made.pop(players, None) or design_of(players, self._samples, self._seed)
+        design = self._made.pop(players, None) or build_design(players, self._samples, self._seed)
         self._made[players] = design
         while len(self._made) > 1 and sum(made.nbytes for made in self) > self.LIMIT:
             del self._made[next(iter(self._made))]
@@ -222,14 +234,16 @@ class Kernel:
         for piece in self._pieces(differs):
             if size + piece.size(self.baseline) > self._room and waiting:
                 self._play(rows, waiting, values)
-                waiting, size = [], 0
+                waiting = []
+                size = 0
             waiting.append(piece)
             size += piece.size(self.baseline)
         self._play(rows, waiting, values)
         players = differs.sum(axis=1)
         exact = int((players == 0).sum())
         for count in np.unique(players[players > 0]):
-            design, alike = self.designs.of(int(count)), np.flatnonzero(players == count)
+            design = self.designs.of(int(count))
+            alike = np.flatnonzero(players == count)
             places = np.nonzero(differs[alike])[1].reshape(len(alike), -1)
             shares = totals[alike][:, :, None] * design.of_all
             values[alike[:, None], :, places] += shares.transpose(0, 2, 1)
@@ -279,7 +293,8 @@ class Kernel:
             return
         end = 0
         for piece in pieces:
-            start, end = end, end + piece.size(self.baseline)
+            start = end
+            end = end + piece.size(self.baseline)
             piece.fill(self._buffer[start:end], rows, self.baseline)
         answers = self.predict(self._buffer[:end])
         answers = answers.reshape(-1, len(self.baseline), answers.shape[1]).mean(axis=1)
@@ -319,10 +334,12 @@ class _Piece:
 
         A row's own cells and all of the baseline's are put side by side, and taken by index.
         """
-        width, count = rows.shape[1], len(self.rows)
+        width = rows.shape[1]
+        count = len(self.rows)
         absent = np.zeros((self.stop - self.start, 1, width), bool)
         absent[:, 0, self.columns] = ~self.design.masks[self.start : self.stop]
-        own, of_others = np.arange(width), np.arange(width, width + baseline.size).reshape(baseline.shape)
+        own = np.arange(width)
+        of_others = np.arange(width, width + baseline.size).reshape(baseline.shape)
         places = np.where(absent, of_others, own)
         others = np.broadcast_to(baseline.reshape(-1), (count, baseline.size))
         cells = np.hstack([rows[self.rows], others]).astype(synthetic.dtype, copy=False)

@@ -19,15 +19,16 @@ from spark_model_monitor.documents.analysis_config import (
     ShapMethod,
 )
 from spark_model_monitor.errors import BadConfiguration, no_group_column
-from spark_model_monitor.monitors.explainability.kernel import samples_of
+from spark_model_monitor.monitors.explainability.kernel import count_samples
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import model_of
+from spark_model_monitor.monitors.predictors.loading import resolve_model
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 
 SAMPLED_ROWS = 10_000  # rows for computing baseline rows, and for partial dependence
 
 MOST_BASELINE_ROWS = 1_000
-RESOLUTION, TOP_FEATURES = 15, 10
+RESOLUTION = 15
+TOP_FEATURES = 10
 
 DEFAULT_SHAP = ShapMethod()
 
@@ -86,8 +87,11 @@ class AttributionMeasures:
         """
         require_in_scope(config, config.FILE_NAME)
         named = (config.label, config.predicted_label)
-        request = {} if config.predictor is None else config.predictor.plain()
-        return cls(config, model_of(model, request), tuple(name for name in named if name is not None), baseline)
+        if config.predictor is None:
+            request = {}
+        else:
+            request = config.predictor.plain()
+        return cls(config, resolve_model(model, request), tuple(name for name in named if name is not None), baseline)
 
     @property
     def shap(self) -> ShapMethod:
@@ -102,12 +106,16 @@ class AttributionMeasures:
 
     @property
     def pdp(self) -> PdpMethod | None:
-        return self.config.methods.pdp if self.config.methods else None
+        if self.config.methods:
+            return self.config.methods.pdp
+        return None
 
     @property
     def aggregation(self) -> Aggregation:
-        asked = self.shap.agg_method
-        return Aggregation.MEAN_ABS if asked in (None, Aggregation.MEAN) else asked
+        agg_method = self.shap.agg_method
+        if agg_method in (None, Aggregation.MEAN):
+            return Aggregation.MEAN_ABS
+        return agg_method
 
 
 def require_in_scope(config: AnalysisConfig, where: str) -> None:
@@ -146,7 +154,8 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
     """
     if measures.group_column is not None and measures.group_column not in names:
         raise no_group_column(measures.group_column, names)
-    config, columns = measures.config, NamedColumns(tuple(names), measures.where)
+    config = measures.config
+    columns = NamedColumns(tuple(names), measures.where)
     left_out = {
         columns.named("label", other) for other in measures.others if not isinstance(other, str) or other in names
     }
@@ -164,17 +173,27 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
         found = {of_features.named(f"{member}[{place}]", name) for place, name in enumerate(asked)}
         return tuple(name for name in features if name in found)
 
-    explained = measures.shap.features_to_explain if measures.attributes else ()
-    written = features if explained is None else chosen("methods.shap.features_to_explain", explained)
-    wanted = None if measures.pdp is None else measures.pdp.features
-    dependent = None if wanted is None else chosen("methods.pdp.features", wanted)
+    if measures.attributes:
+        explained = measures.shap.features_to_explain
+    else:
+        explained = ()
+    if explained is None:
+        written = features
+    else:
+        written = chosen("methods.shap.features_to_explain", explained)
+    wanted = None
+    if measures.pdp is not None:
+        wanted = measures.pdp.features
+    dependent = None
+    if wanted is not None:
+        dependent = chosen("methods.pdp.features", wanted)
     columns.require_all_found()
     of_features.require_all_found()
     if not features:
         raise BadConfiguration(
             f"{measures.where}: no column is left that is a feature; the columns are {', '.join(names)}"
         )
-    samples = samples_of(measures.shap.num_samples, len(features))
+    samples = count_samples(measures.shap.num_samples, len(features))
     return AttributionPlan(features, written, samples, join, dependent, measures.group_column)
 
 

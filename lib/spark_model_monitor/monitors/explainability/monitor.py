@@ -38,8 +38,8 @@ from spark_model_monitor.monitors.explainability.analysis import (
     AttributionBaseline,
     Dependent,
     Tolerances,
-    analysis_of,
-    comparisons_of,
+    analyse_attributions,
+    compare_outputs,
 )
 from spark_model_monitor.monitors.explainability.checks import CHECKS
 from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
@@ -69,7 +69,9 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
 log = logging.getLogger(__name__)
 
 ATTRIBUTIONS = "attributions"
-METRIC, NDCG = "shap", "ndcg"  # the name in the service's violations, and the check of all features together
+# the name in the service's violations, and the check of all features together
+METRIC = "shap"
+NDCG = "ndcg"
 METHOD = "KernelShap"  # the name in the service's metrics
 
 
@@ -122,12 +124,13 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         """The result of every check of every output."""
         if self.baseline is None:
             return ()
-        state, analysis = self.sample.state, self.sample.metrics
+        state = self.sample.state
+        analysis = self.sample.metrics
         results = tuple(
             finding.result(
                 check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name}
             )
-            for output in comparisons_of(state, analysis, self.baseline, self.monitor.tolerances)
+            for output in compare_outputs(state, analysis, self.baseline, self.monitor.tolerances)
             for check in CHECKS.values()
             for feature, finding in check(output)
         )
@@ -149,9 +152,13 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
 
     def page(self, results: tuple[CheckResult, ...]) -> Page:
         page = page_of(self.sample.metrics, results, self.baseline)
-        methods = self.monitor.wanted.config.methods if self.monitor.wanted else None
+        methods = None
+        if self.monitor.wanted:
+            methods = self.monitor.wanted.config.methods
         report = methods.report if methods else None
-        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
+        if report is None:
+            return page
+        return replace(page, name=report.name, title=report.title or page.title)
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
@@ -222,16 +229,18 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         """The measures with the baseline's groups of rows."""
         refuse_rules(self, request.rules)
         measures = self.measures()
-        state = request.baseline.state if request.baseline is not None else None
+        state = None
+        if request.baseline is not None:
+            state = request.baseline.state
         if state is None or not self.tolerances.with_changes:
             return measures
         group_column = state.group_column or None
         return replace(measures, group_column=group_column, with_runs=group_column is None)
 
     def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        from spark_model_monitor.monitors.explainability.scan import scanned
+        from spark_model_monitor.monitors.explainability.scan import scan_attributions
 
-        return scanned(measures, dataset, checks)
+        return scan_attributions(measures, dataset, checks)
 
     def reject_unusable(
         self, scanned: Scanned, dataset: Dataset, baseline: AttributionBaseline | None
@@ -240,12 +249,12 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         refused = scanned.rows.refused
         if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
             return None
-        from spark_model_monitor.monitors.explainability.scan import answered
+        from spark_model_monitor.monitors.explainability.scan import quarantine_unanswered
 
-        return answered(self.measures(), dataset)
+        return quarantine_unanswered(self.measures(), dataset)
 
     def metrics(self, state: Attributions) -> AttributionAnalysis:
-        return analysis_of(state)
+        return analyse_attributions(state)
 
     def documents(
         self, state: Attributions, analysis: AttributionAnalysis, context: RunContext = NOBODY_SAID

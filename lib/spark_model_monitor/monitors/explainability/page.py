@@ -35,7 +35,9 @@ from spark_model_monitor.monitors.explainability.analysis import (
     OutputAnalysis,
 )
 
-TITLE, NAME = "Analysis Report", "report"  # the service's SDK's names for the report and its files
+# the service's SDK's names for the report and its files
+TITLE = "Analysis Report"
+NAME = "report"
 MOST_FEATURES = 20  # features in a chart; the table has all of them
 
 HOW_TO_READ = (
@@ -57,7 +59,10 @@ def _of_baseline(analysis: AttributionAnalysis) -> Headline:
     largest = [
         max((abs(value), name) for name, value in each.values.items())[1] for each in analysis.outputs if each.values
     ]
-    said = f"{largest[0]} moves {analysis.outputs[0].name} most: later data is checked against that." if largest else ""
+    if largest:
+        said = f"{largest[0]} moves {analysis.outputs[0].name} most: later data is checked against that."
+    else:
+        said = ""
     return Headline(said or "There is nothing to be checked.", f"{count_text(analysis.rows)} rows were looked at.")
 
 
@@ -93,25 +98,31 @@ def _sections(
 
 
 def _before(known: AttributionBaseline | None, output: str) -> Mapping[str, float]:
-    return known.constraints.values.get(output, {}) if known else {}
+    if known:
+        return known.constraints.values.get(output, {})
+    return {}
 
 
 def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaseline | None) -> Card:
     """A feature's present and previous effect on an output."""
-    name, limit = result.feature or "", number_text(result.threshold, 3)
-    now, before = output.values[name], _before(known, output.name).get(name, 0.0)
+    name = result.feature or ""
+    limit = number_text(result.threshold, 3)
+    now = output.values[name]
+    before = _before(known, output.name).get(name, 0.0)
     chart = _chart(output, {name: before}, {name}, [name])
     points = (replace(chart.points[0], name="this run"), Point("baseline", before))
     said = f"moves {output.name} by {number_text(before, 3)} → {number_text(now, 3)} on average"
     ends = f"the change is {' to '.join(number_text(end, 3) for end in result.interval or ())}, limit {limit}"
     hint = "see in the page of data quality whether its values changed"
     more = (EXPLAIN.format(name=quote(name)),)
-    by, of = moved_by(before, now)[1], f"{name} ({output.name})"
+    by = moved_by(before, now)[1]
+    of = f"{name} ({output.name})"
     return Card(name, said, by, result.since or "", replace(chart, points=points), (hint,), None, ends, more, of=of)
 
 
 def _ranking(result: CheckResult) -> str:
-    found, asked = number_text(result.observed), number_text(result.threshold)
+    found = number_text(result.observed)
+    asked = number_text(result.threshold)
     return f"The features' ranking: {result.metric} {found} where at least {asked} is asked for; 1 is that of the baseline."
 
 
@@ -123,7 +134,10 @@ def _chart(
     # infinite if a value is too large to be squared
     errors = {name: error for name in names if (error := output.errors[name]) is not None and isfinite(error)}
     top = max(values, default=0.0) + max((2 * error for error in errors.values()), default=0.0) or 1.0
-    least = -top if min((output.values[name] for name in names), default=0.0) < 0 else 0.0
+    if min((output.values[name] for name in names), default=0.0) < 0:
+        least = -top
+    else:
+        least = 0.0
     ends = {
         name: (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error) for name, error in errors.items()
     }
@@ -144,11 +158,10 @@ def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[
         numbers = map(number_text, (output.means[name], known.get(name), value))
         result = results.get(name)
         is_bad = result is not None and result.status is CheckStatus.VIOLATED
-        told = (
-            (number_text(result.threshold, 3), "changed" if is_bad else no_more_than([result]))
-            if result
-            else ("–", "–")
-        )
+        if result:
+            told = (number_text(result.threshold, 3), "changed" if is_bad else no_more_than([result]))
+        else:
+            told = ("–", "–")
         cells = (name, f"{abs(value) / total:.1%}", *numbers, *(told if results else ()))
         lines.append(Line(cells, Mark.BAD if is_bad else Mark.NONE, f"{name} ({output.name})"))
     return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {number_text(output.expected)}.")

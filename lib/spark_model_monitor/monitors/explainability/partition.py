@@ -26,7 +26,7 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
 from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import Caller, cells_of, plain
+from spark_model_monitor.monitors.predictors.loading import Caller, convert_to_cells, simplify_type
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
@@ -47,7 +47,7 @@ class Grid:
     left_out: int = 0
 
 
-def grid_of(cells: NDArray[Any], resolution: int) -> Grid:
+def build_grid(cells: NDArray[Any], resolution: int) -> Grid:
     """The grid of a feature from its cells, doubles or texts; missing cells are left out.
 
     Numbers that are fractional or have more values than the resolution are put in buckets of equal width, each
@@ -55,18 +55,26 @@ def grid_of(cells: NDArray[Any], resolution: int) -> Grid:
     Source: E5.
     """
     is_number = cells.dtype == np.float64
-    present = cells[np.isfinite(cells)] if is_number else np.array([cell for cell in cells if cell is not None], object)
+    if is_number:
+        present = cells[np.isfinite(cells)]
+    else:
+        present = np.array([cell for cell in cells if cell is not None], object)
     values, counts = np.unique(present, return_counts=True)
     if is_number and len(values) and (len(values) > resolution or (values != np.rint(values)).any()):
         counts, edges = np.histogram(present, bins=resolution)
         return Grid(True, tuple((edges[:-1] + edges[1:]) / 2), tuple(counts / len(present)))
-    most = np.sort(np.argsort(-counts, kind="stable")[:MOST_CATEGORIES])
+    largest = np.sort(np.argsort(-counts, kind="stable")[:MOST_CATEGORIES])
     return Grid(
-        False, tuple(values[most].tolist()), tuple(counts[most] / max(1, len(present))), len(values) - len(most)
+        False,
+        tuple(values[largest].tolist()),
+        tuple(counts[largest] / max(1, len(present))),
+        len(values) - len(largest),
     )
 
 
-def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Any, ...]) -> Answers:
+def sum_answers_over_grid(
+    predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Any, ...]
+) -> Answers:
     """The sums of the model's answers over all rows for each value of a column, shape (values, outputs)."""
     at_once = max(1, BUFFER_ROWS // max(1, len(rows)))
     sums = []
@@ -79,7 +87,11 @@ def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, 
     return np.concatenate(sums)
 
 
-REASON, CELLS, JOIN, GROUP, FEATURE = "reason", "cells", "join", "group", "f{}"
+REASON = "reason"
+CELLS = "cells"
+JOIN = "join"
+GROUP = "group"
+FEATURE = "f{}"
 """Columns: why a row is refused (0: it isn't), its number of cells, its identity, its group, the cells of a feature."""
 
 KEY = "key"  # sort key for drawing rows
@@ -122,13 +134,13 @@ class Explained:
 
     def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
         """The cells of the features, from these columns."""
-        return cells_of([plain(rows.column(name)) for name in columns], self.names, self.numeric)
+        return convert_to_cells([simplify_type(rows.column(name)) for name in columns], self.names, self.numeric)
 
     def kernel(self, *, says_why: bool = False) -> Kernel:
         caller = self.caller(says_why=says_why)
-        exactly = (
-            caller.exactly(self.baseline, with_logit=self.with_logit) if self.algorithm is Algorithm.AUTO else None
-        )
+        exactly = None
+        if self.algorithm is Algorithm.AUTO:
+            exactly = caller.exactly(self.baseline, with_logit=self.with_logit)
         return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
 
 
@@ -148,102 +160,121 @@ class AttributionTask:
     with_runs: bool = False
 
 
-def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
     """The state of one partition's attributions, its local values if requested, and the account of its rows."""
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     builder: AttributionsBuilder | None = None
     partition = chunk = 0
-    kernel, columns = task.explained.kernel(), [*map(FEATURE.format, range(len(task.explained.names)))]
-    outputs, group_column = task.nothing.outputs, task.nothing.group_column
+    kernel = task.explained.kernel()
+    columns = [*map(FEATURE.format, range(len(task.explained.names)))]
+    outputs = task.nothing.outputs
+    group_column = task.nothing.group_column
     first: list[NDArray[np.float64]] = []
-    most = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
+    most_amounts = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
     for block in blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
-        kept = kept_of(block)
+        accepted_rows = select_accepted(block)
         try:
-            cells = task.explained.cells(kept, columns) if kept.num_rows else None
-            found = kernel.explained(cells) if cells is not None and task.written else None
+            cells = None
+            if accepted_rows.num_rows:
+                cells = task.explained.cells(accepted_rows, columns)
+            explained = None
+            if cells is not None and task.written:
+                explained = kernel.explained(cells)
         except UnansweredRows:  # a later reading of the rows finds out which (`AnswerTask`)
-            counted += _counts(block, task.reasons, Refusal.NOT_EXPLAINED)
+            counted += _count_records(block, task.reasons, Refusal.NOT_EXPLAINED)
             continue
-        counted += _counts(block, task.reasons)
+        counted += _count_records(block, task.reasons)
         if cells is None:
             continue
-        keys = keys_by_group(keys_of(cells), kept.column(GROUP)) if group_column else keys_of(cells)
-        if found is None:  # only partial dependence is requested
+        if group_column:
+            keys = keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
+        else:
+            keys = hash_rows(cells)
+        if explained is None:  # only partial dependence is requested
             builder.update(np.zeros((len(cells), len(outputs), 0)), keys, 0)
             continue
-        values = found.values[:, :, list(task.written)]
-        builder.update(values, keys, found.exact)
-        if task.with_runs and (wanted := most - sum(map(len, first))) > 0:
-            first.append(np.abs(values[:wanted]))
+        values = explained.values[:, :, list(task.written)]
+        builder.update(values, keys, explained.exact)
+        if task.with_runs and (rows_wanted := most_amounts - sum(map(len, first))) > 0:
+            first.append(np.abs(values[:rows_wanted]))
         if task.with_local:
-            yield StateRow(chunk, LOCAL_VALUES, partition, _lines(values, kept))
+            yield StateRow(chunk, LOCAL_VALUES, partition, _format_lines(values, accepted_rows))
             chunk += 1
     if builder is None:
         return
     state = builder.state()
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
-    for place, amounts in enumerate(np.concatenate(first).reshape(sum(map(len, first)), -1).T if first else ()):
-        yield StateRow(place, RowRuns.KIND, partition, first_runs_of(amounts, partition))
+    for feature_index, amounts in enumerate(np.concatenate(first).reshape(sum(map(len, first)), -1).T if first else ()):
+        yield StateRow(feature_index, RowRuns.KIND, partition, first_runs_of(amounts, partition))
 
 
-def sample_of_partition(
+def sample_partition(
     features: int, rows: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
-    held: pa.Table | None = None
+    smallest: pa.Table | None = None
     for block in blocks(batches, MOST_BLOCK_ROWS):
-        kept = kept_of(block)
-        columns = [plain(kept.column(FEATURE.format(place))) for place in range(features)]
+        accepted_rows = select_accepted(block)
+        columns = [simplify_type(accepted_rows.column(FEATURE.format(index))) for index in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]
-        keys = keys_of(cells_of(columns, [""] * features, numeric)) if kept.num_rows else np.zeros(0, np.uint64)
-        found = pa.Table.from_arrays([pa.array(keys.view(np.int64), pa.int64()), *columns], schema=schema)
-        held = pa.concat_tables([held, found]) if held is not None else found
-        held = held.take(pc.sort_indices(held, [(KEY, "ascending")])[:rows])
-    if held is not None:
-        yield from held.combine_chunks().to_batches()
+        if accepted_rows.num_rows:
+            keys = hash_rows(convert_to_cells(columns, [""] * features, numeric))
+        else:
+            keys = np.zeros(0, np.uint64)
+        block_rows = pa.Table.from_arrays([pa.array(keys.view(np.int64), pa.int64()), *columns], schema=schema)
+        if smallest is not None:
+            smallest = pa.concat_tables([smallest, block_rows])
+        else:
+            smallest = block_rows
+        smallest = smallest.take(pc.sort_indices(smallest, [(KEY, "ascending")])[:rows])
+    if smallest is not None:
+        yield from smallest.combine_chunks().to_batches()
 
 
 def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The model's answers to the baseline rows, and its speed; called twice to see whether the answers are the same."""
     for _ in batches:
-        kernel, times = explained.kernel(says_why=says_why), max(1, 1000 // len(explained.baseline))
-        expected, rows = kernel.expected, np.repeat(explained.baseline, times, axis=0)
+        kernel = explained.kernel(says_why=says_why)
+        times = max(1, 1000 // len(explained.baseline))
+        expected = kernel.expected
+        rows = np.repeat(explained.baseline, times, axis=0)
         began = time.monotonic()
-        again = explained.caller(says_why=says_why)(rows)
+        answers = explained.caller(says_why=says_why)(rows)
         seconds = (time.monotonic() - began) / len(rows)
-        found = {
+        answered = {
             "expected": expected.tolist(),
             "seconds": seconds,
-            "is_deterministic": bool((kernel.predict(explained.baseline) == again[::times]).all()),
+            "is_deterministic": bool((kernel.predict(explained.baseline) == answers[::times]).all()),
             "exact": kernel.exactly is not None or not kernel.designs.of(len(explained.names)).is_singular,
             "sums": kernel.exactly is not None,
         }
-        yield pa.RecordBatch.from_pylist([found], PROBE_SCHEMA)
+        yield pa.RecordBatch.from_pylist([answered], PROBE_SCHEMA)
 
 
-def dependence_of_features(
+def compute_dependence(
     explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Broadcast[Cells], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The sums of the model's answers over each feature's grid. batches: the indexes in `grids` of those to compute."""
     for batch in batches:
-        for place in batch.column(0).to_pylist():
-            feature, grid = grids[place]
-            sums = answers_over(explained.caller(), rows.value, feature, grid.values)
+        for grid_index in batch.column(0).to_pylist():
+            feature, grid = grids[grid_index]
+            sums = sum_answers_over_grid(explained.caller(), rows.value, feature, grid.values)
             yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
 
 
-def kept_of(block: pa.RecordBatch) -> pa.RecordBatch:
+def select_accepted(block: pa.RecordBatch) -> pa.RecordBatch:
     """The rows that are not refused."""
-    return block.filter(pc.equal(block.column(REASON), 0)) if REASON in block.schema.names else block
+    if REASON in block.schema.names:
+        return block.filter(pc.equal(block.column(REASON), 0))
+    return block
 
 
-def keys_of(cells: Cells) -> NDArray[np.uint64]:
+def hash_rows(cells: Cells) -> NDArray[np.uint64]:
     """A hash of each row, for drawing it and for its block; independent of where the row is stored."""
     if cells.dtype == np.float64:
         return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
@@ -251,12 +282,12 @@ def keys_of(cells: Cells) -> NDArray[np.uint64]:
     return xxhash64_of_texts(pa.array(rows, pa.string()))
 
 
-def _counts(block: pa.RecordBatch, known: int, of_kept: int = 0) -> RowCounts:
+def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) -> RowCounts:
     """The account of a block; its accepted rows get the reason `of_kept`."""
     reasons = np.zeros(block.num_rows, np.int32)
     if REASON in block.schema.names:
         reasons = block.column(REASON).to_numpy(zero_copy_only=False)
-    counts = np.bincount(np.where(reasons == 0, of_kept, reasons), minlength=known + 1)
+    counts = np.bincount(np.where(reasons == 0, of_kept, reasons), minlength=reasons_known + 1)
     widths: tuple[tuple[int, int], ...] = ()
     if CELLS in block.schema.names and not of_kept:
         cells, records = np.unique(block.column(CELLS).to_numpy(zero_copy_only=False), return_counts=True)
@@ -279,36 +310,41 @@ class AnswerTask:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         caller = self.explained.caller()
         for batch in batches:
-            kept = np.ones(batch.num_rows, bool)
+            is_accepted = np.ones(batch.num_rows, bool)
             if REASON_OF_ROW in batch.schema.names:
-                kept = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
-            places = np.flatnonzero(kept)
-            found = self._unanswered(caller, batch.take(pa.array(places))) if len(places) else []
-            if len(found) > max(FEW_ROWS, len(places) * MOST_UNANSWERED):
-                self._ask(caller, batch.take(pa.array(places)))
+                is_accepted = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
+            accepted_indexes = np.flatnonzero(is_accepted)
+            if len(accepted_indexes):
+                unanswered = self._find_unanswered(caller, batch.take(pa.array(accepted_indexes)))
+            else:
+                unanswered = []
+            if len(unanswered) > max(FEW_ROWS, len(accepted_indexes) * MOST_UNANSWERED):
+                self._ask(caller, batch.take(pa.array(accepted_indexes)))
             bad = np.zeros(batch.num_rows, bool)
-            bad[places[found]] = True
+            bad[accepted_indexes[unanswered]] = True
             yield with_refused(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
 
-    def _unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
+    def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
         try:
             self._ask(caller, rows)
         except UnansweredRows:
             half = rows.num_rows // 2
             if not half:
                 return [first]
-            before = self._unanswered(caller, rows.slice(0, half), first)
-            return before + self._unanswered(caller, rows.slice(half), first + half)
+            before = self._find_unanswered(caller, rows.slice(0, half), first)
+            return before + self._find_unanswered(caller, rows.slice(half), first + half)
         return []
 
     def _ask(self, caller: Caller, rows: pa.RecordBatch) -> None:
         caller(self.explained.cells(rows, self.columns))
 
 
-FEW_ROWS, MOST_UNANSWERED = 8, 0.125  # of a batch: for so few, or up to this share of it, the model is not at fault
+# of a batch: for so few, or up to this share of it, the model is not at fault
+FEW_ROWS = 8
+MOST_UNANSWERED = 0.125
 
 
-def _lines(values: Any, block: pa.RecordBatch) -> bytes:
+def _format_lines(values: Any, block: pa.RecordBatch) -> bytes:
     """Local values as lines of CSV: first the row's identity, then values by output and feature."""
     flat = values.reshape(len(values), -1).tolist()
     text = io.StringIO()

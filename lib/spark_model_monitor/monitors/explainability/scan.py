@@ -28,14 +28,14 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.decoded_rows import with_reasons
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadConfiguration, NoData
-from spark_model_monitor.monitors.explainability.analysis import Dependent, analysis_of
+from spark_model_monitor.monitors.explainability.analysis import Dependent, analyse_attributions
 from spark_model_monitor.monitors.explainability.baseline_rows import (
     FILE,
     LOCAL,
-    baseline_rows,
-    columns_of,
-    rows_given,
-    rows_in,
+    cluster_baseline_rows,
+    convert_to_columns,
+    parse_baseline_rows,
+    read_baseline_rows,
     to_csv,
 )
 from spark_model_monitor.monitors.explainability.kernel import Cells
@@ -54,19 +54,19 @@ from spark_model_monitor.monitors.explainability.partition import (
     AttributionTask,
     Explained,
     Grid,
-    attributions_of_partition,
-    dependence_of_features,
-    grid_of,
+    attribute_partition,
+    build_grid,
+    compute_dependence,
     probe,
-    sample_of_partition,
+    sample_partition,
 )
 from spark_model_monitor.monitors.predictors.loading import (
     are_numbers,
-    cells_of,
-    content_of,
+    convert_to_cells,
     number_flags,
-    plain,
-    shipped,
+    read_content,
+    simplify_type,
+    without_path,
 )
 from spark_model_monitor.monitors.protocol import Scanned
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -83,43 +83,52 @@ SHARES_OF_SAMPLE = 8
 """Rows that a partition returns, as a multiple of its share of the sample, so that uneven partitions balance out."""
 
 
-def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The attributions of a data set. Partial dependence reads rows again, once enough rows are accepted."""
-    rows, baseline = _Rows(measures, dataset), measures.shap.baseline
-    with _asking(rows) as explained:
-        names, plan = explained.names, rows.plan
-        expected = _probed(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
+    rows = _Rows(measures, dataset)
+    baseline = measures.shap.baseline
+    with _prepare_explained(rows) as explained:
+        names = explained.names
+        plan = rows.plan
+        expected = _probe_model(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
         written = tuple(names.index(name) for name in plan.written)
         nothing = Attributions(
-            tuple(names[place] for place in written),
-            _outputs(measures, len(expected)),
+            tuple(names[index] for index in written),
+            _name_outputs(measures, len(expected)),
             measures.aggregation.value,
             to_csv(names, explained.baseline),
             group_column=plan.group or "",
         )
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
         task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
-        state, counted, local, runs = _explained(rows, task)
-        dependence = _dependence(rows, explained, state) if state.count else ()
+        state, counted, local, runs = _explain_rows(rows, task)
+        if state.count:
+            dependence = _compute_dependence(rows, explained, state)
+        else:
+            dependence = ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
-    return Scanned(state, counted, lambda: replace(analysis_of(state), dependence=dependence, files=files), runs=runs)
+    return Scanned(
+        state, counted, lambda: replace(analyse_attributions(state), dependence=dependence, files=files), runs=runs
+    )
 
 
 @contextmanager
-def _asking(rows: _Rows) -> Iterator[Explained]:
+def _prepare_explained(rows: _Rows) -> Iterator[Explained]:
     """The model with its baseline rows, while it is in use."""
-    numeric, cells = _baseline(rows)
-    measures, shap = rows.measures, rows.measures.shap
-    with rows.partitions.sent(content_of(measures.model, rows.dataset.engine.storage)) as content:
+    numeric, cells = _choose_baseline_rows(rows)
+    measures = rows.measures
+    shap = rows.measures.shap
+    with rows.partitions.sent(read_content(measures.model, rows.dataset.engine.storage)) as content:
         how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
-        yield Explained(rows.plan.features, numeric, shipped(measures.model), content, cells, *how)
+        yield Explained(rows.plan.features, numeric, without_path(measures.model), content, cells, *how)
 
 
-def answered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
+def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
     """The data set, refusing records for which the model has no finite answer; it is called when rows are read."""
-    rows, table = _Rows(measures, dataset), dataset.table_with_lines
+    rows = _Rows(measures, dataset)
+    table = dataset.table_with_lines
     columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
-    with _asking(rows) as explained:
+    with _prepare_explained(rows) as explained:
         task = AnswerTask(explained, columns, dataset.cells, with_reasons(table.schema))
     return replace(dataset, rows=table.mapped(task, task.schema), refusable=True)
 
@@ -131,22 +140,25 @@ class _Rows:
         self.measures, self.dataset, self.plan = measures, dataset, plan_of(measures, dataset.names)
         absent = [name for name in measures.others if isinstance(name, str) and name not in dataset.names]
         if absent and measures.baseline is None:  # a window has no labels
-            there = ", ".join(dataset.names)
+            present_names = ", ".join(dataset.names)
             log.warning(
-                "%s is no column of the data, so that no other one is left out for it: %s", ", ".join(absent), there
+                "%s is no column of the data, so that no other one is left out for it: %s",
+                ", ".join(absent),
+                present_names,
             )
-        table, places = dataset.table, {name: f"c{place}" for place, name in enumerate(dataset.names)}
-        types = {name: table.schema.field(places[name]).type for name in self.plan.features}
+        table = dataset.table
+        column_of_feature = {name: f"c{index}" for index, name in enumerate(dataset.names)}
+        types = {name: table.schema.field(column_of_feature[name]).type for name in self.plan.features}
         for name, kind in types.items():
             if pa.types.is_nested(kind) or pa.types.is_binary(kind):
                 raise BadConfiguration(
                     f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
                 )
-        self.are_texts = [pa.types.is_string(plain(pa.array([], kind)).type) for kind in types.values()]
-        chosen = [(places[name], FEATURE.format(place)) for place, name in enumerate(types)]
+        self.are_texts = [pa.types.is_string(simplify_type(pa.array([], kind)).type) for kind in types.values()]
+        chosen = [(column_of_feature[name], FEATURE.format(index)) for index, name in enumerate(types)]
         chosen += [(column, called) for column, called in ((dataset.reason, REASON), (dataset.cells, CELLS)) if column]
         further = ((self.plan.join, JOIN), (self.plan.group, GROUP))
-        chosen += [(places[name], called) for name, called in further if name]
+        chosen += [(column_of_feature[name], called) for name, called in further if name]
         self.partitions = table.selected(*map(list, zip(*chosen, strict=True)))
 
     @cached_property
@@ -155,80 +167,105 @@ class _Rows:
         measures = self.measures
         if measures.pdp is None and not (measures.baseline is None and measures.shap.baseline is None):
             return None
-        rows, kinds = measures.sampled_rows, [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
-        features = [pa.field(FEATURE.format(place), kind) for place, kind in enumerate(kinds)]
+        rows = measures.sampled_rows
+        kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
+        features = [pa.field(FEATURE.format(index), kind) for index, kind in enumerate(kinds)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
         quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // (self.dataset.partitions_at_most or 1)))
-        task = partial(sample_of_partition, len(features), quota, schema)
-        found = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
+        task = partial(sample_partition, len(features), quota, schema)
+        sampled = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
         for field, is_text in zip(features, self.are_texts, strict=True):
-            are_numbers_there = number_flags(found[field.name].combine_chunks()) if is_text else np.ones(1, bool)
-            if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * found.num_rows:  # too few to be a feature of texts
-                found = found.filter(pa.array(are_numbers_there))
-        if not found.num_rows:
+            if is_text:
+                are_numbers_there = number_flags(sampled[field.name].combine_chunks())
+            else:
+                are_numbers_there = np.ones(1, bool)
+            if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
+                sampled = sampled.filter(pa.array(are_numbers_there))
+        if not sampled.num_rows:
             raise NoData("no row is left to make baseline rows of")
-        found = found.take(pc.sort_indices(found, [(field.name, "ascending") for field in schema])[:rows])
-        return [column.combine_chunks() for column in found.columns[1:]]
+        sampled = sampled.take(pc.sort_indices(sampled, [(field.name, "ascending") for field in schema])[:rows])
+        return [column.combine_chunks() for column in sampled.columns[1:]]
 
-    def tasks(self, count: int) -> Partitions:
+    def split_tasks(self, count: int) -> Partitions:
         """Partitions of one row each, its number, for work that isn't on the data's rows."""
         engine: Engine = self.dataset.engine
         return engine.way(numbers)(engine, count)
 
 
-def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
+def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
     """Which features are numbers, and the baseline rows."""
-    names, sample = rows.plan.features, rows.sample
-    given = _given(rows.measures, rows.dataset, names)
-    known = [columns for columns in (given, sample) if columns is not None]
+    names = rows.plan.features
+    sample = rows.sample
+    given_columns = _read_given_rows(rows.measures, rows.dataset, names)
+    column_sets = [columns for columns in (given_columns, sample) if columns is not None]
     numeric = tuple(
-        not is_text or all(are_numbers(columns[place]) for columns in known)
-        for place, is_text in enumerate(rows.are_texts)
+        not is_text or all(are_numbers(columns[index]) for columns in column_sets)
+        for index, is_text in enumerate(rows.are_texts)
     )
-    if given is not None:
-        return numeric, cells_of(given, names, numeric)
+    if given_columns is not None:
+        return numeric, convert_to_cells(given_columns, names, numeric)
     assert sample is not None  # a sample is taken unless rows are given
-    began, shap = time.monotonic(), rows.measures.shap
-    found = baseline_rows(cells_of(sample, names, numeric), numeric, shap.num_clusters, shap.seed or 0)
-    log.info("made %d baseline rows of %s, %.1f s", len(found), f"{len(sample[0]):,}", time.monotonic() - began)
-    return numeric, found
+    began = time.monotonic()
+    shap = rows.measures.shap
+    rows_made = cluster_baseline_rows(
+        convert_to_cells(sample, names, numeric), numeric, shap.num_clusters, shap.seed or 0
+    )
+    log.info("made %d baseline rows of %s, %.1f s", len(rows_made), f"{len(sample[0]):,}", time.monotonic() - began)
+    return numeric, rows_made
 
 
-def _given(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
+def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
     """The columns of given baseline rows: those of an earlier run, or else the configuration's."""
-    asked, earlier, features = measures.shap.baseline, measures.baseline, measures.config.features
+    baseline = measures.shap.baseline
+    earlier = measures.baseline
+    features = measures.config.features
     if isinstance(earlier, str):
-        place = join(earlier, FILE)
-        storage = dataset.engine.storage(place)
-        if storage.exists(place):
-            found = columns_of(rows_in(storage.read(place), place, names, None))
-            if asked is not None:
-                _require_same(found, _asked(asked, dataset, names, features), names, place)
-            return found
+        path = join(earlier, FILE)
+        storage = dataset.engine.storage(path)
+        if storage.exists(path):
+            columns = convert_to_columns(read_baseline_rows(storage.read(path), path, names, None))
+            if baseline is not None:
+                _require_same(columns, _read_configured_rows(baseline, dataset, names, features), names, path)
+            return columns
     elif earlier is not None:
-        return columns_of(rows_given(earlier, names, features))
-    return None if asked is None else _asked(asked, dataset, names, features)
+        return convert_to_columns(parse_baseline_rows(earlier, names, features))
+    if baseline is None:
+        return None
+    return _read_configured_rows(baseline, dataset, names, features)
 
 
-def _asked(asked: Any, dataset: Dataset, names: Sequence[str], features: str | None) -> list[pa.Array]:
-    if isinstance(asked, str):
-        place = standing_in(asked)
-        return columns_of(rows_in(dataset.engine.storage(place).read(place), asked, names, features))
-    return columns_of(rows_given(asked, names, features))
+def _read_configured_rows(
+    configured: Any, dataset: Dataset, names: Sequence[str], features: str | None
+) -> list[pa.Array]:
+    if isinstance(configured, str):
+        path = standing_in(configured)
+        return convert_to_columns(
+            read_baseline_rows(dataset.engine.storage(path).read(path), configured, names, features)
+        )
+    return convert_to_columns(parse_baseline_rows(configured, names, features))
 
 
-def _require_same(found: list[pa.Array], asked: list[pa.Array], names: Sequence[str], place: str) -> None:
-    numeric = [are_numbers(one) and are_numbers(other) for one, other in zip(found, asked, strict=True)]
-    if to_csv(names, cells_of(found, names, numeric)) != to_csv(names, cells_of(asked, names, numeric)):
+def _require_same(
+    earlier_columns: list[pa.Array], configured_columns: list[pa.Array], names: Sequence[str], path: str
+) -> None:
+    numeric = [
+        are_numbers(earlier) and are_numbers(configured)
+        for earlier, configured in zip(earlier_columns, configured_columns, strict=True)
+    ]
+    if to_csv(names, convert_to_cells(earlier_columns, names, numeric)) != to_csv(
+        names, convert_to_cells(configured_columns, names, numeric)
+    ):
         raise BadConfiguration(
-            f"methods.shap.baseline has other rows than {place}, so attributions could not be compared; leave it out, or make "
+            f"methods.shap.baseline has other rows than {path}, so attributions could not be compared; leave it out, or make "
             "the baseline again"
         )
 
 
-def _outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
+def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
     predictor = measures.config.predictor
-    headers = predictor.label_headers if predictor is not None else None
+    headers = None
+    if predictor is not None:
+        headers = predictor.label_headers
     if headers is not None and len(headers) == count:
         return tuple(map(str, headers))
     if headers is not None:
@@ -237,84 +274,104 @@ def _outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
             len(headers),
             count,
         )
-    return tuple(f"label{place}" for place in range(count))
+    return tuple(f"label{index}" for index in range(count))
 
 
-def _probed(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]:
+def _probe_model(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]:
     """The model's mean answers to the baseline rows, by output. One task. says_why: whether the rows are from the
     configuration, so that an error may repeat the model's message about them; other rows are made of the data."""
-    found = rows.tasks(1).mapped(partial(probe, explained, says_why), PROBE_SCHEMA).batches()[0].to_pylist()[0]
-    if not found["is_deterministic"]:
+    probe_result = (
+        rows.split_tasks(1).mapped(partial(probe, explained, says_why), PROBE_SCHEMA).batches()[0].to_pylist()[0]
+    )
+    if not probe_result["is_deterministic"]:
         log.warning(
             "the model gave other answers for the same rows when it was asked again; attributions will not repeat"
         )
-    if not found["exact"]:
+    if not probe_result["exact"]:
         log.warning(
             "num_samples %d is few for %d features, which can't all be told apart; take %d or more",
             *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
         )
-    calls, flavour, seconds = explained.samples * len(explained.baseline), explained.model.flavour, found["seconds"]
-    if found["sums"]:
+    calls = explained.samples * len(explained.baseline)
+    flavour = explained.model.flavour
+    seconds = probe_result["seconds"]
+    if probe_result["sums"]:
         log.info("the model (%s) is a sum: all rows are explained exactly, without coalitions", flavour)
     else:
         log.info(
             "the model (%s) answers %s rows a second on one core; up to %s rows are asked for each row, %.4f s",
             *(flavour, f"{1 / max(seconds, 1e-9):,.0f}", f"{calls:,}", calls * seconds),
         )
-    expected: list[float] = found["expected"]
+    expected: list[float] = probe_result["expected"]
     return expected
 
 
-def _explained(rows: _Rows, task: AttributionTask) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
+def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
     """All rows' attributions, the account of the rows, the file of local values, each value's runs. One Spark job."""
     began = time.monotonic()
-    found = rows.partitions.numbered().states(partial(attributions_of_partition, task)).rows()
-    state = _sum(found, task.nothing, Attributions.KIND)
-    counted = _sum(found, RowCounts.zero(reasons=task.reasons, predicates=0), RowCounts.KIND)
+    state_rows = rows.partitions.numbered().states(partial(attribute_partition, task)).rows()
+    state = _add_states(state_rows, task.nothing, Attributions.KIND)
+    counted = _add_states(state_rows, RowCounts.zero(reasons=task.reasons, predicates=0), RowCounts.KIND)
     log.info(
         "explained %s rows, %s of them exactly, %.1f s",
         *(f"{state.count:,}", f"{state.exact:,}", time.monotonic() - began),
     )
-    places = sorted({row.feature for row in found if row.kind == RowRuns.KIND})
-    runs = tuple(_sum([row for row in found if row.feature == place], None, RowRuns.KIND) for place in places)
-    return state, counted, _local(found, task, rows.plan.join), runs
+    feature_indexes = sorted({row.feature for row in state_rows if row.kind == RowRuns.KIND})
+    runs = tuple(
+        _add_states([row for row in state_rows if row.feature == feature_index], None, RowRuns.KIND)
+        for feature_index in feature_indexes
+    )
+    return state, counted, _format_local_values(state_rows, task, rows.plan.join), runs
 
 
-def _sum(found: list[StateRow], none: Any, kind: str) -> Any:
-    states = [row.state for row in sorted(found, key=lambda row: row.partition) if row.kind == kind]
+def _add_states(state_rows: list[StateRow], none: Any, kind: str) -> Any:
+    states = [row.state for row in sorted(state_rows, key=lambda row: row.partition) if row.kind == kind]
     return added(states) if states else none
 
 
-def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
+def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
     header = io.StringIO()
     names = [f"{feature}_{output}" for output in task.nothing.outputs for feature in task.nothing.features]
     csv.writer(header).writerow(names if join_name is None else [join_name, *names])
-    lines = sorted((row for row in found if row.kind == LOCAL_VALUES), key=lambda row: (row.partition, row.feature))
+    lines = sorted(
+        (row for row in state_rows if row.kind == LOCAL_VALUES), key=lambda row: (row.partition, row.feature)
+    )
     return header.getvalue().encode() + b"".join(row.blob for row in lines)
 
 
-def _dependence(rows: _Rows, explained: Explained, state: Attributions) -> tuple[Dependent, ...]:
+def _compute_dependence(rows: _Rows, explained: Explained, state: Attributions) -> tuple[Dependent, ...]:
     """Partial dependence for the requested features, by default those with the largest attributions. One Spark job."""
-    asked, sample, names = rows.measures.pdp, rows.sample, rows.plan.dependent
-    if asked is None or sample is None:
+    pdp = rows.measures.pdp
+    sample = rows.sample
+    names = rows.plan.dependent
+    if pdp is None or sample is None:
         return ()
     if names is None:
-        names = analysis_of(state).largest(asked.top_k_features or TOP_FEATURES)
-    cells, grids = cells_of(sample, explained.names, explained.numeric), list[tuple[int, Grid]]()
-    for place in map(explained.names.index, names):
-        column = cells[:, place].astype(np.float64) if explained.numeric[place] else cells[:, place]
-        grids.append((place, grid_of(column, asked.grid_resolution or RESOLUTION)))
-    each = rows.tasks(len(grids))
-    with each.sent(cells) as sent:
-        task = partial(dependence_of_features, explained, tuple(grids), sent)
-        batches = each.mapped(task, SUMS_SCHEMA).batches()
-    found = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}
-    for place, grid in grids:
+        names = analyse_attributions(state).largest(pdp.top_k_features or TOP_FEATURES)
+    cells = convert_to_cells(sample, explained.names, explained.numeric)
+    grids = list[tuple[int, Grid]]()
+    for feature_index in map(explained.names.index, names):
+        if explained.numeric[feature_index]:
+            column = cells[:, feature_index].astype(np.float64)
+        else:
+            column = cells[:, feature_index]
+        grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))
+    grid_tasks = rows.split_tasks(len(grids))
+    with grid_tasks.sent(cells) as sent:
+        task = partial(compute_dependence, explained, tuple(grids), sent)
+        batches = grid_tasks.mapped(task, SUMS_SCHEMA).batches()
+    sums_by_feature = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}
+    for feature_index, grid in grids:
         if grid.left_out:
-            log.info("partial dependence on %r leaves out its %d rarer values", explained.names[place], grid.left_out)
+            log.info(
+                "partial dependence on %r leaves out its %d rarer values", explained.names[feature_index], grid.left_out
+            )
     return tuple(
         Dependent(
-            explained.names[place], grid, found[place].reshape(len(grid.values), -1).T / len(cells), state.outputs
+            explained.names[feature_index],
+            grid,
+            sums_by_feature[feature_index].reshape(len(grid.values), -1).T / len(cells),
+            state.outputs,
         )
-        for place, grid in grids
+        for feature_index, grid in grids
     )

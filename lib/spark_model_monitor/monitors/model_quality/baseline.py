@@ -17,15 +17,15 @@ from spark_model_monitor.documents.model_quality import (
 )
 from spark_model_monitor.errors import BadDocument, BadState
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, estimate_from_deviation
-from spark_model_monitor.monitors.model_quality.evidence import Evidence, evidence_of
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
 from spark_model_monitor.monitors.model_quality.measurement import (
     CONSTRAINED,
     MEMBERS,
     Likeness,
     Measurement,
-    measured_by_segment,
+    measure_segments,
 )
-from spark_model_monitor.monitors.model_quality.metrics import metrics_given
+from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.monitors.model_quality.suggested_thresholds import (
     find_suggested_limits,
     problem_type_of_limits,
@@ -68,12 +68,12 @@ class ModelBaseline(StoredBaseline):
         return replace(self, source=source)
 
     def without(self, excluded: Collection[str]) -> ModelBaseline:
-        kept = {
+        remaining_constraints = {
             member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
             for member in MEMBERS.values()
             if (constraints := getattr(self.constraints, member)) is not None
         }
-        return replace(self, constraints=self.constraints.model_copy(update=kept))
+        return replace(self, constraints=self.constraints.model_copy(update=remaining_constraints))
 
     def has_fewer_names(self, outcomes: Outcomes) -> bool:
         """Whether the share of rows with a group's name is below half the baseline's, or lower by more than 0.1."""
@@ -125,9 +125,9 @@ class ModelBaseline(StoredBaseline):
         """
         constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
         if constraints is None:
-            found = [name for name in MEMBERS.values() if getattr(self.constraints, name) is not None]
+            members_in_file = [name for name in MEMBERS.values() if getattr(self.constraints, name) is not None]
             raise BadDocument(
-                f"constraints.json has {found[0] if found else 'no constraints'}; a run of problem_type "
+                f"constraints.json has {members_in_file[0] if members_in_file else 'no constraints'}; a run of problem_type "
                 f"{problem_type.value} needs {MEMBERS[problem_type]}"
             )
         return constraints
@@ -155,22 +155,29 @@ class ModelBaseline(StoredBaseline):
                 )
             baseline = baseline._with_states(outcomes, as_service=as_service)
         if statistics is not None:
-            rows = statistics.dataset.item_count if statistics.dataset else None
+            rows = None
+            if statistics.dataset:
+                rows = statistics.dataset.item_count
             reported = {} if as_service else dict(statistics.scalars())
             baseline = replace(baseline, classes=statistics.classes or None, rows=rows, reported=reported)
-        return baseline if as_service else replace(baseline, suggested_limits=baseline._find_suggested_limits(copy))
+        if as_service:
+            return baseline
+        return replace(baseline, suggested_limits=baseline._find_suggested_limits(copy))
 
     def _with_states(self, outcomes: Outcomes, *, as_service: bool) -> ModelBaseline:
         counts = outcomes.confusion
         classes = counts.labels | (counts.predictions if outcomes.plan.with_predictions else frozenset())
-        evidence = None if as_service else evidence_of(outcomes)
+        evidence = None if as_service else build_evidence(outcomes)
         group_column = outcomes.plan.group_column
-        likeness = Likeness() if evidence is None or group_column is None else Likeness.of(evidence)
+        if evidence is None or group_column is None:
+            likeness = Likeness()
+        else:
+            likeness = Likeness.of(evidence)
 
         # Without limits for this type of problem there is nothing to test
         estimates: dict[str, Estimate] = {}
         if evidence is not None and evidence.PROBLEM_TYPE is problem_type_of_limits(self.constraints):
-            for metric in metrics_given(evidence):
+            for metric in applicable_metrics(evidence):
                 if metric.name in CONSTRAINED[evidence.PROBLEM_TYPE]:
                     rows_as_one = likeness.rows.get(metric.name, 1.0)
                     estimates[metric.name] = metric(evidence).of_groups(rows_as_one, likeness.blocks)
@@ -178,10 +185,11 @@ class ModelBaseline(StoredBaseline):
         baseline = replace(self, classes=classes or None, rows=outcomes.item_count, evidence=evidence)
         baseline = replace(baseline, estimates=estimates)
         if self.constraints.segments:
-            baseline = replace(baseline, segments=measured_by_segment(outcomes))
+            baseline = replace(baseline, segments=measure_segments(outcomes))
         if group_column is None:
             return baseline
-        named, rows_by_block = outcomes.share_named, outcomes.rows_by_block
+        named = outcomes.share_named
+        rows_by_block = outcomes.rows_by_block
         return replace(baseline, group_column=group_column, likeness=likeness, named=named, rows_by_block=rows_by_block)
 
     def _find_suggested_limits(self, copy: ModelQualityConstraints | None) -> frozenset[str]:

@@ -45,7 +45,7 @@ class Calibration:
         """
         if not len(counts.scores):
             return cls(np.zeros(1), np.zeros(1))  # a class that never occurred
-        blocks = np.array([*_blocks(counts)], dtype=np.int64).reshape(-1, 4)
+        blocks = np.array([*_pool_adjacent_violators(counts)], dtype=np.int64).reshape(-1, 4)
         ends = np.stack([blocks[:, 0], blocks[:, 1] - 1], axis=1)
         shares = (blocks[:, 2] + prior) / (blocks[:, 3] + 2 * prior)
         return cls(counts.scores[ends].ravel(), np.repeat(shares, 2))
@@ -55,35 +55,39 @@ class Calibration:
         return np.interp(scores, self.scores, self.probabilities)
 
 
-def _blocks(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
+def _pool_adjacent_violators(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
     """For each block of equal probability: its first score, the one after its last, rows with the event, all rows."""
     stack: list[tuple[int, int, int, int]] = []
     rows = (counts.negatives + counts.positives).tolist()
-    for place, (hits, of) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
-        first, last = place, place + 1
-        while stack and stack[-1][2] * of >= hits * stack[-1][3]:
-            first, _, more, many = stack.pop()
-            hits, of = hits + more, of + many
-        stack.append((first, last, hits, of))
+    for position, (hits, rows_in_block) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
+        first = position
+        last = position + 1
+        while stack and stack[-1][2] * rows_in_block >= hits * stack[-1][3]:
+            first, _, block_hits, block_rows = stack.pop()
+            hits = hits + block_hits
+            rows_in_block = rows_in_block + block_rows
+        stack.append((first, last, hits, rows_in_block))
     return stack
 
 
-def compact(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
+def merge_neighbouring_scores(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
     """The same rows at fewer scores, with the same isotonic regression: blocks keep both ends, and pool the rest."""
-    most = max(1, int((counts.negatives + counts.positives).sum()) // groups)
+    rows_per_group = max(1, int((counts.negatives + counts.positives).sum()) // groups)
     rows = np.cumsum(counts.negatives + counts.positives)
     starts: list[int] = []
-    for first, last, *_ in _blocks(counts):
+    for first, last, *_ in _pool_adjacent_violators(counts):
         starts.append(first)
         if last - first > 2:
             inner = np.arange(first + 1, last - 1)
-            number = (rows[inner] - rows[first]) // most
+            number = (rows[inner] - rows[first]) // rows_per_group
             starts += inner[np.flatnonzero(np.diff(number, prepend=-1))].tolist()
         if last - first > 1:
             starts.append(last - 1)
     if not starts:
         return counts
-    negatives, positives = (np.add.reduceat(side, starts) for side in (counts.negatives, counts.positives))
+    negatives, positives = (
+        np.add.reduceat(counts_of_class, starts) for counts_of_class in (counts.negatives, counts.positives)
+    )
     return replace(counts, scores=counts.scores[starts], negatives=negatives, positives=positives, limit=0)
 
 
@@ -104,14 +108,16 @@ class CalibrationCheck:
 
     @property
     def error(self) -> float:
-        return self._apart(self.scores)
+        return self._mean_distance_from(self.scores)
 
     @property
     def left(self) -> float:
-        return self._apart(self.expected)
+        return self._mean_distance_from(self.expected)
 
-    def _apart(self, promised: Numbers) -> float:
-        return float(np.average(np.abs(promised - self.shares), weights=self.rows)) if len(self.rows) else 0.0
+    def _mean_distance_from(self, promised: Numbers) -> float:
+        if len(self.rows):
+            return float(np.average(np.abs(promised - self.shares), weights=self.rows))
+        return 0.0
 
 
 TOO_MANY = "the baseline has more than {most} classes with probabilities; estimates are made of so many at most"
@@ -131,39 +137,43 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     because the regression was fitted to them.
     """
     rows = (counts.negatives + counts.positives).astype(np.float64)
-    total, hits = float(rows.sum()), float(counts.positives.sum())
+    total = float(rows.sum())
+    hits = float(counts.positives.sum())
     if not total or total < FEWEST_ROWS:
         return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=FEWEST_ROWS) if total else NO_SCORES)
     middles = np.cumsum(rows) - rows / 2
     tenth = np.minimum((middles / total * TENTHS).astype(np.int64), TENTHS - 1)
-    _, places = np.unique(tenth, return_inverse=True)
+    _, group_of_score = np.unique(tenth, return_inverse=True)
     probability = Calibration.of(counts)(counts.scores)
-    sums = [np.bincount(places, rows * each).astype(np.float64) for each in (1.0, counts.scores, probability)]
-    variance = np.bincount(places, rows * probability * (1 - probability))
-    happened = np.bincount(places, counts.positives.astype(np.float64))
-    scores, expected = sums[1] / sums[0], sums[2] / sums[0]
-    found = CalibrationCheck(sums[0], scores, happened / sums[0], expected)
+    sums = [np.bincount(group_of_score, rows * each).astype(np.float64) for each in (1.0, counts.scores, probability)]
+    variance = np.bincount(group_of_score, rows * probability * (1 - probability))
+    happened = np.bincount(group_of_score, counts.positives.astype(np.float64))
+    scores = sums[1] / sums[0]
+    expected = sums[2] / sums[0]
+    calibration_check = CalibrationCheck(sums[0], scores, happened / sums[0], expected)
     if hits in (0.0, total):
-        return replace(found, problem=ONE_CLASS)
-    apart = (happened - sums[2]) ** 2
-    statistic = float((apart[variance > 0] / variance[variance > 0]).sum())
+        return replace(calibration_check, problem=ONE_CLASS)
+    squared_deviations = (happened - sums[2]) ** 2
+    statistic = float((squared_deviations[variance > 0] / variance[variance > 0]).sum())
     p = chi_square_above(statistic, len(scores))
-    if p < LEVEL and found.left > MUCH:
-        return replace(found, problem=NO_PROBABILITIES.format(left=found.left, p=p))
-    return found
+    if p < LEVEL and calibration_check.left > MUCH:
+        return replace(calibration_check, problem=NO_PROBABILITIES.format(left=calibration_check.left, p=p))
+    return calibration_check
 
 
 def check_classes(counts: ClassScores) -> CalibrationCheck:
     """The same for many classes: tenths are of all classes together, and a problem of one class is one of all."""
-    each = tuple(counts.of_class.values())
-    rows = sum(int(one.positives.sum()) for one in each)
-    pooled = sum(each[1:], each[0]) if each else ScoreCounts()
+    counts_by_class = tuple(counts.of_class.values())
+    rows = sum(int(class_counts.positives.sum()) for class_counts in counts_by_class)
+    pooled = sum(counts_by_class[1:], counts_by_class[0]) if counts_by_class else ScoreCounts()
     checked = check_calibration(pooled)
     if counts.overflowed:
         return replace(checked, problem=TOO_MANY.format(most=MOST_SCORED))
-    if each and rows < FEWEST_ROWS:
+    if counts_by_class and rows < FEWEST_ROWS:
         return replace(checked, problem=TOO_FEW.format(rows=rows, needed=FEWEST_ROWS))
-    if each and sum(one.positives.any() for one in each) < 2:
+    if counts_by_class and sum(class_counts.positives.any() for class_counts in counts_by_class) < 2:
         return replace(checked, problem=ONE_CLASS)
-    problems = (check_calibration(one).problem for one in each if one.positives.any())
-    return replace(checked, problem=next((found for found in (checked.problem, *problems) if found), None))
+    problems = (
+        check_calibration(class_counts).problem for class_counts in counts_by_class if class_counts.positives.any()
+    )
+    return replace(checked, problem=next((problem for problem in (checked.problem, *problems) if problem), None))

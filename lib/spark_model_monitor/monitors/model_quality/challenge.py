@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,9 +20,9 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.challenge import Difference, Segment, Verdict
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, jackknifed
-from spark_model_monitor.monitors.model_quality.evidence import Evidence, evidence_of
-from spark_model_monitor.monitors.model_quality.metrics import metrics_given
+from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Kept, jackknife
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
+from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, blocks_of, summed
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 100  # on either side; with fewer, no sum is nearly normal
 LEAST_OF_A_CLASS = 10  # rows of either class, for the same reason
-MOST_VALUES, MOST_SEGMENTS, SURELY = 20, 10, 0.01  # of a non-numeric column; shown; chance of a false one among all
+# of a non-numeric column; shown; chance of a false one among all
+MOST_VALUES = 20
+MOST_SEGMENTS = 10
+SURELY = 0.01
 FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is told"
 FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
@@ -59,13 +63,13 @@ class Answers:
     @property
     def positive(self) -> Flags:
         """Whether each label is the positive class."""
-        return _of_each(self.labels, lambda label: is_positive(label, self.plan.positive_label)).astype(bool)
+        return _map_distinct(self.labels, lambda label: is_positive(label, self.plan.positive_label)).astype(bool)
 
     @property
     def right(self) -> Flags:
         """Whether each prediction is right."""
         if self.plan.with_predictions:
-            return alike(self.labels, self.predictions)
+            return is_same_class(self.labels, self.predictions)
         return np.asarray(self.positive == (self.scores > self.plan.threshold))
 
     @property
@@ -80,56 +84,66 @@ class Answers:
         Raises BadInput for invalid classes, as model quality does.
         """
         blocks = blocks_of(self.keys)
-        rows, zero = summed(blocks), Outcomes.zero(self.plan)
+        rows = summed(blocks)
+        zero = Outcomes.zero(self.plan)
         members: tuple[Any, ...] = (self.labels, self.predictions, self.scores, self.keys, None, self.of_classes)
-        found = []
+        states = []
         for block in np.flatnonzero(rows).tolist():
-            builder, places = OutcomeBuilder(self.plan), np.flatnonzero(blocks == block)
-            builder.update(*(None if each is None else each.take(places) for each in members))
-            found.append(replace(builder.state(), residuals=zero.residuals))
-        before = list(accumulate(found, initial=zero))
-        behind = list(accumulate(reversed(found), lambda total, each: each + total, initial=zero))[::-1]
-        left = [before[place] + behind[place + 1] for place in range(len(found))] if len(found) > 1 else []
-        return [evidence_of(outcomes) for outcomes in (before[-1], *left)], rows
+            builder = OutcomeBuilder(self.plan)
+            row_indexes = np.flatnonzero(blocks == block)
+            builder.update(*(None if member is None else member.take(row_indexes) for member in members))
+            states.append(replace(builder.state(), residuals=zero.residuals))
+        before = list(accumulate(states, initial=zero))
+        behind = list(accumulate(reversed(states), lambda total, following: following + total, initial=zero))[::-1]
+        if len(states) > 1:
+            left = [before[block_index] + behind[block_index + 1] for block_index in range(len(states))]
+        else:
+            left = []
+        return [build_evidence(outcomes) for outcomes in (before[-1], *left)], rows
 
 
-def alike(one: pa.Array, other: pa.Array) -> Flags:
+def is_same_class(left_texts: pa.Array, right_texts: pa.Array) -> Flags:
     """Whether each text is the same class as the other one."""
     codes: dict[object, int] = {}
-    left, right = (_of_each(side, lambda text: codes.setdefault(class_key(text), len(codes))) for side in (one, other))
+    left, right = (
+        _map_distinct(texts, lambda text: codes.setdefault(class_key(text), len(codes)))
+        for texts in (left_texts, right_texts)
+    )
     return np.asarray(left == right)
 
 
-def _of_each(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[Any]:
+def _map_distinct(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[Any]:
     encoded = texts.dictionary_encode()
-    found: NDArray[Any] = np.array([function(text) for text in encoded.dictionary.to_pylist()])[
+    values: NDArray[Any] = np.array([function(text) for text in encoded.dictionary.to_pylist()])[
         encoded.indices.to_numpy()
     ]
-    return found
+    return values
 
 
 Apart: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
 """The values of champion and challenger, their difference, and the p-value of a separate test."""
 
 
-def delong(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
+def delong_covariance(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
     """The areas under the ROC curves of scores of the same rows, shape (scores,), and their covariance, shape (scores, scores).
 
     Source: DeLong, DeLong and Clarke-Pearson 1988, by ranks as in Sun and Xu 2014, "Fast implementation of DeLong's algorithm".
     """
-    m, n = int(positive.sum()), int((~positive).sum())
-    of_positives, of_negatives = np.empty((len(scores), m)), np.empty((len(scores), n))
-    for row, each in enumerate(scores):
-        ranks = _ranks(each)
-        of_positives[row] = (ranks[positive] - _ranks(each[positive])) / n
-        of_negatives[row] = 1 - (ranks[~positive] - _ranks(each[~positive])) / m
+    m = int(positive.sum())
+    n = int((~positive).sum())
+    of_positives = np.empty((len(scores), m))
+    of_negatives = np.empty((len(scores), n))
+    for row, sample_scores in enumerate(scores):
+        ranks = _mean_ranks(sample_scores)
+        of_positives[row] = (ranks[positive] - _mean_ranks(sample_scores[positive])) / n
+        of_negatives[row] = 1 - (ranks[~positive] - _mean_ranks(sample_scores[~positive])) / m
     return of_positives.mean(axis=1), np.atleast_2d(np.cov(of_positives) / m + np.cov(of_negatives) / n)
 
 
-def _ranks(values: Numbers) -> Numbers:
+def _mean_ranks(values: Numbers) -> Numbers:
     """Ranks from 1; equal values share their mean rank."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places])
+    _, value_indexes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[value_indexes])
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -137,56 +151,74 @@ def mcnemar(gained: int, lost: int) -> float:
 
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages".
     """
-    rows, hits = gained + lost, np.arange(min(gained, lost) + 1, dtype=np.float64)
+    rows = gained + lost
+    hits = np.arange(min(gained, lost) + 1, dtype=np.float64)
     logs = log_gamma(np.array([rows + 1.0])) - log_gamma(hits + 1) - log_gamma(rows - hits + 1) - rows * math.log(2)
     return min(1.0, 2 * float(np.exp(logs).sum()))
 
 
-def _accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
+def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
     """If paired, the variance is that of no difference, as in McNemar's test: rows only one got right over rows²."""
-    before_right, right = champion.right, challenger.right
-    (n, before), (m, after) = ((len(side), float(side.mean())) for side in (before_right, right))
+    before_right = champion.right
+    right = challenger.right
+    (n, before), (m, after) = ((len(is_right), float(is_right.mean())) for is_right in (before_right, right))
     if not paired:
-        error, method, p = math.sqrt(before * (1 - before) / n + after * (1 - after) / m), "shares", None
+        error = math.sqrt(before * (1 - before) / n + after * (1 - after) / m)
+        method = "shares"
+        p = None
     else:
-        gained, lost = int((right & ~before_right).sum()), int((before_right & ~right).sum())
-        error, method, p = math.sqrt(gained + lost) / n, "McNemar", mcnemar(gained, lost)
+        gained = int((right & ~before_right).sum())
+        lost = int((before_right & ~right).sum())
+        error = math.sqrt(gained + lost) / n
+        method = "McNemar"
+        p = mcnemar(gained, lost)
     return before, after, JackknifeEstimate(after - before, n, error, min(n, m) - 1, method=method), p
 
 
-def _area(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
-    few = min(champion.few, challenger.few)
-    if few < 2:
+def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
+    rows_of_rarer_class = min(champion.few, challenger.few)
+    if rows_of_rarer_class < 2:
         return math.nan, math.nan, JackknifeEstimate(math.nan, 0, math.nan, 0, method="DeLong"), None
     if paired:
-        (before, after), [[own, both], [_, others]] = delong(champion.positive, champion.scores, challenger.scores)
-    else:
-        ([before], [[own]]), ([after], [[others]]) = (
-            delong(side.positive, side.scores) for side in (champion, challenger)
+        (before, after), [[champion_variance, covariance], [_, challenger_variance]] = delong_covariance(
+            champion.positive, champion.scores, challenger.scores
         )
-        both = 0.0
-    error = math.sqrt(max(float(own + others - 2 * both), 0.0))
-    p = min(1.0, 2 * normal_above(abs(float(after - before)) / error)) if error else None
+    else:
+        ([before], [[champion_variance]]), ([after], [[challenger_variance]]) = (
+            delong_covariance(answers.positive, answers.scores) for answers in (champion, challenger)
+        )
+        covariance = 0.0
+    error = math.sqrt(max(float(champion_variance + challenger_variance - 2 * covariance), 0.0))
+    p = None
+    if error:
+        p = min(1.0, 2 * normal_above(abs(float(after - before)) / error))
     return (
         float(before),
         float(after),
-        JackknifeEstimate(float(after - before), few, error, few - 1, method="DeLong"),
+        JackknifeEstimate(float(after - before), rows_of_rarer_class, error, rows_of_rarer_class - 1, method="DeLong"),
         p,
     )
 
 
-def _of_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> Apart:
+def _keep_values(values: Numbers, _: Kept) -> Numbers:
+    """A statistic whose values without each block are computed already."""
+    return values
+
+
+def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> Apart:
     """values: of each side, for all rows and then without each block in turn."""
-    before, after = (float(each[0]) for each in values)
+    before, after = (float(side_values[0]) for side_values in values)
     if paired:
-        found = jackknifed(lambda _: values[1] - values[0], rows[0])
-        return before, after, replace(found, method="paired blocks"), None
-    parts = [jackknifed(lambda _, each=each: each, of_side) for each, of_side in zip(values, rows, strict=True)]  # type: ignore[misc]
+        estimate = jackknife(lambda _: values[1] - values[0], rows[0])
+        return before, after, replace(estimate, method="paired blocks"), None
+    parts = []
+    for side_values, side_rows in zip(values, rows, strict=True):
+        parts.append(jackknife(partial(_keep_values, side_values), side_rows))
     squares = [part.standard_error**2 for part in parts]
-    known = sum(square**2 / part.freedom for square, part in zip(squares, parts, strict=True) if square)
-    freedom = sum(squares) ** 2 / known if known else 1.0  # Welch and Satterthwaite's
-    found = JackknifeEstimate(after - before, parts[0].n, math.sqrt(sum(squares)), freedom, method="blocks")
-    return before, after, found, None
+    squares_over_freedom = sum(square**2 / part.freedom for square, part in zip(squares, parts, strict=True) if square)
+    freedom = sum(squares) ** 2 / squares_over_freedom if squares_over_freedom else 1.0  # Welch and Satterthwaite's
+    estimate = JackknifeEstimate(after - before, parts[0].n, math.sqrt(sum(squares)), freedom, method="blocks")
+    return before, after, estimate, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,92 +232,119 @@ class Comparison:
     problem: str | None = None
 
 
-def compared(champion: Answers, challenger: Answers, *, paired: bool, planned_rows: int) -> Comparison:
+def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, planned_rows: int) -> Comparison:
     """Every metric of both sides. paired: whether both have the same ids, row by row. planned_rows: of the whole trial.
 
     Raises BadInput for invalid classes.
     """
-    (first, rows), (second, others) = champion.evidences(), challenger.evidences()
-    fewer, regression = min(len(champion.keys), len(challenger.keys)), champion.plan.is_regression
-    of_trial = fewer if paired else len(champion.keys) + len(challenger.keys)
-    found: dict[str, Difference] = {}
+    (first, rows), (second, challenger_rows) = champion.evidences(), challenger.evidences()
+    fewer = min(len(champion.keys), len(challenger.keys))
+    regression = champion.plan.is_regression
+    if paired:
+        of_trial = fewer
+    else:
+        of_trial = len(champion.keys) + len(challenger.keys)
+    differences: dict[str, Difference] = {}
     families = {""}  # one class metric of a family is enough: recall, not the false negative rate too
-    of_both = {metric.name for metric in metrics_given(second[0])}
-    for metric in metrics_given(first[0]):
+    of_both = {metric.name for metric in applicable_metrics(second[0])}
+    for metric in applicable_metrics(first[0]):
         family = metric.facts.get("family", "")
         if family in families or metric.name not in of_both:
             continue
         families |= set() if regression else {family}
         if metric.name in ("accuracy", "auc"):
-            apart = {"accuracy": _accuracy, "auc": _area}[metric.name](champion, challenger, paired=paired)
+            metric_difference = {"accuracy": _compare_accuracy, "auc": _compare_areas}[metric.name](
+                champion, challenger, paired=paired
+            )
         else:
-            values = [np.array([metric(evidence).value for evidence in side]) for side in (first, second)]
-            apart = _of_blocks(values, [rows, others], paired=paired)
+            values = [np.array([metric(evidence).value for evidence in evidences]) for evidences in (first, second)]
+            metric_difference = _compare_by_blocks(values, [rows, challenger_rows], paired=paired)
         higher = metric.facts["operator"] is ComparisonOperator.LESS_THAN
-        found[metric.name] = _difference(metric.name, apart, of_trial, planned_rows, higher_is_better=higher)
-    few = min(champion.few, challenger.few) if champion.plan.is_binary else LEAST_OF_A_CLASS
-    problem = FEW_ROWS.format(rows=fewer, least=LEAST_ROWS) if fewer < LEAST_ROWS else None
-    if problem is None and few < LEAST_OF_A_CLASS:
-        problem = FEW_OF_A_CLASS.format(rows=few, least=LEAST_OF_A_CLASS) if few else ONE_CLASS
-    return Comparison(found, of_trial, (first[0], second[0]), problem)
+        differences[metric.name] = _describe_difference(
+            metric.name, metric_difference, of_trial, planned_rows, higher_is_better=higher
+        )
+    if champion.plan.is_binary:
+        rows_of_rarer_class = min(champion.few, challenger.few)
+    else:
+        rows_of_rarer_class = LEAST_OF_A_CLASS
+    problem = None
+    if fewer < LEAST_ROWS:
+        problem = FEW_ROWS.format(rows=fewer, least=LEAST_ROWS)
+    if problem is None and rows_of_rarer_class < LEAST_OF_A_CLASS:
+        if rows_of_rarer_class:
+            problem = FEW_OF_A_CLASS.format(rows=rows_of_rarer_class, least=LEAST_OF_A_CLASS)
+        else:
+            problem = ONE_CLASS
+    return Comparison(differences, of_trial, (first[0], second[0]), problem)
 
 
-def _difference(name: str, apart: Apart, rows: int, planned: int, *, higher_is_better: bool) -> Difference:
-    champion, challenger, found, p = apart
+def _describe_difference(
+    name: str, metric_difference: Apart, rows: int, planned: int, *, higher_is_better: bool
+) -> Difference:
+    champion, challenger, estimate, p = metric_difference
     members: dict[str, Any] = {}
-    if math.isfinite(found.value) and math.isfinite(found.standard_error) and found.freedom > 0:
-        half = reach(found.standard_error, found.freedom, rows, planned)
-        members["interval"] = (found.value - half, found.value + half) if math.isfinite(half) else None
-        if p is None and found.standard_error:
-            p = min(1.0, 2 * student_above(abs(found.value) / found.standard_error, found.freedom))
-    members |= {"standard_error": found.standard_error, "p": p, "method": found.method}
-    sides: dict[str, Any] = {"champion": champion, "challenger": challenger, "difference": found.value}
-    return Difference(name=name, **sides, higher_is_better=higher_is_better, **members)
+    if math.isfinite(estimate.value) and math.isfinite(estimate.standard_error) and estimate.freedom > 0:
+        half = reach(estimate.standard_error, estimate.freedom, rows, planned)
+        members["interval"] = (estimate.value - half, estimate.value + half) if math.isfinite(half) else None
+        if p is None and estimate.standard_error:
+            p = min(1.0, 2 * student_above(abs(estimate.value) / estimate.standard_error, estimate.freedom))
+    members |= {"standard_error": estimate.standard_error, "p": p, "method": estimate.method}
+    values: dict[str, Any] = {"champion": champion, "challenger": challenger, "difference": estimate.value}
+    return Difference(name=name, **values, higher_is_better=higher_is_better, **members)
 
 
-def apart(champion: Answers, challenger: Answers) -> Numbers:
+def measure_disagreement(champion: Answers, challenger: Answers) -> Numbers:
     """For each pair 1 if the answers differ, else 0; for regression the distance of the answers."""
     if champion.plan.is_regression:
         distances: Numbers = np.abs(champion.predictions - challenger.predictions)
         return distances
     if champion.plan.with_predictions:
-        return (~alike(champion.predictions, challenger.predictions)).astype(float)
-    above = [side.scores > side.plan.threshold for side in (champion, challenger)]
+        return (~is_same_class(champion.predictions, challenger.predictions)).astype(float)
+    above = [answers.scores > answers.plan.threshold for answers in (champion, challenger)]
     return np.asarray(above[0] != above[1], float)
 
 
-def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
+def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
     """The input values where models disagree more or less than elsewhere, the clearest first, if one so clear among all
-    has probability 0.01 at most. asked: a row per pair; numbers are divided into quarters. gaps: each one's `apart`.
+    has probability 0.01 at most. inputs: a row per pair; numbers are divided into quarters. gaps: each one's
+    `measure_disagreement`.
     """
     import pandas as pd
 
     looked = []
-    total, pairs = gaps.sum(), len(gaps)
+    total = gaps.sum()
+    pairs = len(gaps)
     are_shares = bool(np.isin(gaps, (0, 1)).all())
-    for name, values in asked.items():
+    for name, values in inputs.items():
         numbers = pd.to_numeric(values, errors="coerce")
         is_cut = values.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum()
-        groups = pd.qcut(numbers, 4, duplicates="drop").astype("string") if is_cut else values
+        if is_cut:
+            groups = pd.qcut(numbers, 4, duplicates="drop").astype("string")
+        else:
+            groups = values
         for value, rows in groups.groupby(groups).indices.items():
-            n, others = len(rows), pairs - len(rows)
-            if min(n, others) < LEAST_ROWS:
+            n = len(rows)
+            other_rows = pairs - len(rows)
+            if min(n, other_rows) < LEAST_ROWS:
                 continue
             inside = gaps[rows].sum()
             if are_shares:
-                p = float(two_sided_p_values(*np.array((total, inside, others, n), float)[:, None])[0])
+                p = float(two_sided_p_values(*np.array((total, inside, other_rows, n), float)[:, None])[0])
             else:
-                error = math.sqrt(gaps.var() * (1 / n + 1 / others))
-                p = 2 * normal_above(abs(inside / n - (total - inside) / others) / error) if error else 1.0
+                error = math.sqrt(gaps.var() * (1 / n + 1 / other_rows))
+                if error:
+                    p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
+                else:
+                    p = 1.0
             looked.append((p, str(name), str(value), n, float(inside / n)))
-    found = sorted(each for each in looked if each[0] * len(looked) <= SURELY)[:MOST_SEGMENTS]
+    clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SURELY)[:MOST_SEGMENTS]
     return tuple(
         Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(looked))
-        for p, name, value, n, mean in found
+        for p, name, value, n, mean in clearest
     )
 
 
-def decided(
+def decide_verdict(
     comparison: Comparison, metric: str | None, planned_rows: int, least_gain: float = 0.0
 ) -> tuple[str, Verdict, str, int | None]:
     """The decisive metric, the verdict, the reason, and the rows needed for a verdict; None if given, or unknown.
@@ -294,15 +353,18 @@ def decided(
     Raises BadConfiguration for a metric that the answers don't allow.
     """
     names = tuple(comparison.differences)
-    name = metric or next(each for each in ("auc", "accuracy", "mae") if each in names)
+    name = metric or next(name_or_rows for name_or_rows in ("auc", "accuracy", "mae") if name_or_rows in names)
     if name not in names:
         raise BadConfiguration(f"metric is {name!r}, which these answers don't give; write one of {', '.join(names)}")
-    found = comparison.differences[name]
-    if comparison.problem or found.interval is None or not found.standard_error:
-        alike = "both answer alike" if found.difference == 0 else f"{name} has no interval here"
-        return name, Verdict.CANNOT_TELL, comparison.problem or alike, None
-    sign = 1 if found.higher_is_better else -1
-    low, high = sorted(sign * end for end in found.interval)
+    difference = comparison.differences[name]
+    if comparison.problem or difference.interval is None or not difference.standard_error:
+        if difference.difference == 0:
+            problem = "both answer alike"
+        else:
+            problem = f"{name} has no interval here"
+        return name, Verdict.CANNOT_TELL, comparison.problem or problem, None
+    sign = 1 if difference.higher_is_better else -1
+    low, high = sorted(sign * end for end in difference.interval)
     if low > 0:
         return name, Verdict.PROMOTE, f"the challenger's {name} is better", None
     if high < 0:
@@ -310,7 +372,11 @@ def decided(
     if high < least_gain:
         return name, Verdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
     gain = (low + high) / 2
-    apart = (abs(gain), least_gain - gain if least_gain else 0.0)
-    needed = [rows_to_tell(each, found.standard_error, comparison.rows, planned_rows) for each in apart if each > 0]
-    told = min((each for each in needed if each is not None), default=None)
-    return name, Verdict.CANNOT_TELL, f"the difference of {name} may be chance", told
+    gains = (abs(gain), least_gain - gain if least_gain else 0.0)
+    needed = [
+        rows_to_tell(name_or_rows, difference.standard_error, comparison.rows, planned_rows)
+        for name_or_rows in gains
+        if name_or_rows > 0
+    ]
+    fewest_rows = min((name_or_rows for name_or_rows in needed if name_or_rows is not None), default=None)
+    return name, Verdict.CANNOT_TELL, f"the difference of {name} may be chance", fewest_rows

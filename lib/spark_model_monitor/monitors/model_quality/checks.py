@@ -29,10 +29,10 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     Side,
     TestOfChange,
     compare_estimates,
-    interval_of,
+    confidence_interval,
     smallest_change,
 )
-from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, shown
+from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.suggested_thresholds import level_of_one_metric
@@ -66,16 +66,19 @@ SERVICE_ORDER = (
 """The order of the service's violations, as observed. Source: G20, schema-examples/multiclass*."""
 
 
-def displayed(metric: str) -> str:
+def display_name(metric: str) -> str:
     """The name of a metric in a violation."""
     return DISPLAYED.get(metric, metric)
 
 
-def broken(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
+def violation_text(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
     """The text for a metric on the wrong side of its threshold."""
-    deviation = "" if standard_deviation is None else DEVIATION.format(deviation=java_double(standard_deviation))
+    if standard_deviation is None:
+        deviation = ""
+    else:
+        deviation = DEVIATION.format(deviation=java_double(standard_deviation))
     return BROKEN.format(
-        name=displayed(metric),
+        name=display_name(metric),
         value=java_double(value),
         deviation=deviation,
         operator=operator,
@@ -107,12 +110,12 @@ UNSEEN_CHECK = "unseen_classes"
 """The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
 
 NEVER_REPORTED = ("f0_5", "weighted_f0_5")
-"""Metrics absent from the service's published reports, though four of these should list them (docs/decisions/0018)."""
+"""Metrics absent from the service's published reports, though four of these should list them."""
 
 
 def check_all(
     measurement: Measurement,
-    known: ModelBaseline,
+    baseline: ModelBaseline,
     *,
     budget: float = BUDGET,
     beside: int = 0,
@@ -130,19 +133,19 @@ def check_all(
 
     Raises BadDocument if the constraints are for another type of problem.
     """
-    level = level_of(ledger_of(known, measurement.problem_type, budget, beside))
-    judge = _Judge(measurement, known, level, min_samples, as_service)
-    results = [judge.result(name, entry) for name, entry in known.limits(measurement.problem_type).items()]
+    level = level_per_test(plan_budget(baseline, measurement.problem_type, budget, beside))
+    judge = _Judge(measurement, baseline, level, min_samples, as_service)
+    results = [judge.result(name, entry) for name, entry in baseline.limits(measurement.problem_type).items()]
     if as_service:
-        order = {name: place for place, name in enumerate(SERVICE_ORDER)}
+        order = {name: position for position, name in enumerate(SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))
-    return (*results, *_unseen(measurement, known, hide_values=hide_values))
+    return (*results, *_check_unseen_classes(measurement, baseline, hide_values=hide_values))
 
 
 def check_segments(
     measurement: Measurement,
-    known: ModelBaseline,
-    whole: Sequence[CheckResult],
+    baseline: ModelBaseline,
+    overall_results: Sequence[CheckResult],
     ledger: BudgetLedger | None,
     *,
     min_samples: int = 0,
@@ -151,25 +154,25 @@ def check_segments(
     """The results of all rows, violations with their clearest segment, if any; then every metric that still has the
     suggested threshold, in every segment of the baseline, with a threshold suggested from the segment's own rows.
 
-    whole: the results of all rows.
+    overall_results: the results of all rows.
 
     Source: D4.6, D4.13.
     """
     if ledger is None or len(ledger.families) < 2:
-        yield from whole
+        yield from overall_results
         return
-    names = known.tested_metrics(measurement.problem_type)
-    level = level_of(ledger, -1)
+    names = baseline.tested_metrics(measurement.problem_type)
+    level = level_per_test(ledger, -1)
     by_metric: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
-    for cut, segments in known.segments.items():
+    for cut, segments in baseline.segments.items():
         for label, before in segments.items():
             now = measurement.segments.get(cut, {}).get(label)
             shown_label = None if hide_values else label
-            for segment_result in _segment_results(before, now, known, names, level, min_samples):
+            for segment_result in _segment_results(before, now, baseline, names, level, min_samples):
                 result_in_segment = told_in(segment_result, f"{IN_SEGMENT}{cut}", shown_label)
                 by_metric.setdefault(segment_result.metric or "", {})[cut, label] = result_in_segment
     yield from with_segments(
-        whole, by_metric, lambda segment_result: segment_result.metric or "", hide_values=hide_values
+        overall_results, by_metric, lambda segment_result: segment_result.metric or "", hide_values=hide_values
     )
 
 
@@ -203,34 +206,39 @@ def _segment_results(
         yield judge.result(name, limits[name])
 
 
-violations_of = partial(protocol.violations_of, displayed=displayed)
+violations_of = partial(protocol.violations_of, displayed=display_name)
 """The violations among the results, in their order. Source: C5.3, G20."""
 
-MODEL_QUALITY, SEGMENTS = "model quality", "segments"
+MODEL_QUALITY = "model quality"
+SEGMENTS = "segments"
 
 
-def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, beside: int = 0) -> BudgetLedger | None:
+def plan_budget(
+    baseline: ModelBaseline, problem_type: ProblemType, budget: float, other_tests: int = 0
+) -> BudgetLedger | None:
     """How the metrics share the budget; None if false positives are not controlled. Equivalent metrics are one test.
 
-    beside: number of tests that are not of metrics.
+    other_tests: number of tests that are not of metrics.
 
     Source: D4.6.
     """
     registry = METRICS[problem_type]
-    tests = {registry.get(name).facts["family"] for name in known.tested_metrics(problem_type)}
-    if not len(tests) + beside:
+    tests = {registry.get(name).facts["family"] for name in baseline.tested_metrics(problem_type)}
+    if not len(tests) + other_tests:
         return None
-    ledger = BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + beside)
-    if not tests or not (segments := sum(map(len, known.segments.values()))):
+    ledger = BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + other_tests)
+    if not tests or not (segments := sum(map(len, baseline.segments.values()))):
         return ledger
-    tested = {MODEL_QUALITY: len(tests) + beside, SEGMENTS: len(tests) * segments}
+    tested = {MODEL_QUALITY: len(tests) + other_tests, SEGMENTS: len(tests) * segments}
     families = tuple(Family(family=name, level=budget / 2, tests=count) for name, count in tested.items())
     return ledger.model_copy(update={"families": families})
 
 
-def level_of(ledger: BudgetLedger | None, family: int = 0) -> float:
+def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
     """The level of each test."""
-    return ledger.families[family].level / ledger.families[family].tests if ledger is not None else 0.0
+    if ledger is not None:
+        return ledger.families[family].level / ledger.families[family].tests
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -256,7 +264,7 @@ class _Judge:
             CheckStatus.PASSED,
             constraint.threshold,
             measured.value if measured is not None else None,
-            interval=interval_of(measured.estimate) if measured is not None else None,
+            interval=confidence_interval(measured.estimate) if measured is not None else None,
             n=self.tested[name].n if of_groups else self.known.rows,
             m=measured.estimate.n if measured is not None else None,
         )
@@ -267,7 +275,10 @@ class _Judge:
             finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
         metrics = METRICS[self.measurement.problem_type]
-        family = metrics.get(name).facts["family"] if name in metrics else name
+        if name in metrics:
+            family = metrics.get(name).facts["family"]
+        else:
+            family = name
         same_as = family if family != name else None
         return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
 
@@ -278,19 +289,25 @@ class _Judge:
         if constraint.threshold is None:
             return finding.unjudged(NO_THRESHOLD)
         if measured.value is None:
-            return finding.unjudged(UNDEFINED) if self.as_service else finding.undecided(UNDEFINED, LONGER_WINDOWS)
+            if self.as_service:
+                return finding.unjudged(UNDEFINED)
+            return finding.undecided(UNDEFINED, LONGER_WINDOWS)
         if self.as_service and name in NEVER_REPORTED:
             return finding.unjudged(NOT_OF_THE_SERVICE)
         counted = measured.counted
         if measured.estimate.n < self.min_samples:
             reason = TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
             return finding.undecided(reason, LONGER_WINDOWS)
-        operator, p = constraint.comparison_operator, finding.p
+        operator = constraint.comparison_operator
+        p = finding.p
         if not operator.is_broken(measured.value, constraint.threshold):
             return self._unless_unseen(finding, name, measured, operator)
         if p is not None and p > self.level:
-            told = IN_GROUPS.format(rows=self.known.groups) if self.known.groups > 1 else ""
-            reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
+            if self.known.groups > 1:
+                note_on_groups = IN_GROUPS.format(rows=self.known.groups)
+            else:
+                note_on_groups = ""
+            reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + note_on_groups
             return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
         if p is None and self._is_within_error(measured, operator, constraint.threshold):
             note = self.known.constraints.tolerance
@@ -300,16 +317,17 @@ class _Judge:
             if self._is_much_worse(measured, operator, constraint.threshold):
                 return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
             return finding.but(reason=reason)
-        text = broken(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
+        text = violation_text(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
     def _unless_unseen(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
         """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance."""
         if finding.p is None or self.as_service or measured.value is None:
             return finding
-        baseline, side = self.tested[name], WORSE_SIDE[operator]
+        baseline = self.tested[name]
+        worse_side = WORSE_SIDE[operator]
         window = measured.estimate.of_groups(self.known.groups)
-        smallest = smallest_change(baseline, window, side, self.level)
+        smallest = smallest_change(baseline, window, worse_side, self.level)
         if math.isfinite(smallest):
             finding = finding.but(smallest_change=smallest)
         counted = measured.counted.rstrip(",")
@@ -318,11 +336,14 @@ class _Judge:
         if is_change_seen:
             reason = finding.reason or MUCH_WORSE.format(counted=counted)
         elif smallest > change:
-            unseen = UNSEEN_CHANGE if math.isfinite(smallest) else NOTHING_SEEN
+            if math.isfinite(smallest):
+                unseen = UNSEEN_CHANGE
+            else:
+                unseen = NOTHING_SEEN
             reason = unseen.format(counted=counted, change=smallest)
         else:
             return finding
-        growth = growth_needed(baseline, window, side, self.level, change)
+        growth = growth_needed(baseline, window, worse_side, self.level, change)
         reason += self._window_needed(growth, change)
         return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
 
@@ -343,7 +364,9 @@ class _Judge:
     def _change_that_matters(self, measured: Measured, operator: ComparisonOperator, reference: float) -> float:
         """Its size: errors have no bounds, so theirs is relative to the reference."""
         is_error = isinstance(measured.estimate, JackknifeEstimate) and WORSE_SIDE[operator] is Side.HIGH
-        return RATIO_CHANGE * abs(reference) if is_error else METRIC_CHANGE
+        if is_error:
+            return RATIO_CHANGE * abs(reference)
+        return METRIC_CHANGE
 
     def _test(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> TestOfChange | None:
         """The test of a value this bad; None if the threshold decides alone."""
@@ -367,17 +390,24 @@ class _Judge:
         return end is None or not operator.is_broken(end, threshold)
 
 
-def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool) -> Iterator[CheckResult]:
+def _check_unseen_classes(
+    measurement: Measurement, baseline: ModelBaseline, *, hide_values: bool
+) -> Iterator[CheckResult]:
     """The classes of this run that the baseline lacks, if any: their metrics can't be compared."""
     evidence = measurement.evidence
-    if isinstance(evidence, RegressionEvidence) or known.classes is None:
+    if isinstance(evidence, RegressionEvidence) or baseline.classes is None:
         return
-    before = {class_key(name) for name in known.classes}
+    before = {class_key(name) for name in baseline.classes}
     occurred = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)) > 0
     unseen = [
-        name for name, there in zip(evidence.classes, occurred, strict=True) if there and class_key(name) not in before
+        name
+        for name, has_rows in zip(evidence.classes, occurred, strict=True)
+        if has_rows and class_key(name) not in before
     ]
     if unseen:
-        told = f"{len(unseen)} of the classes" if hide_values else shown(unseen)
-        finding = Finding.not_judged(None, UNSEEN.format(classes=told))
-        yield finding.but(n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
+        if hide_values:
+            class_names = f"{len(unseen)} of the classes"
+        else:
+            class_names = format_labels(unseen)
+        finding = Finding.not_judged(None, UNSEEN.format(classes=class_names))
+        yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

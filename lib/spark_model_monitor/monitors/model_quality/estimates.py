@@ -52,26 +52,26 @@ class TestOfChange(NamedTuple):
     p: float
 
 
-def compare_estimates(baseline: Estimate, window: Estimate, side: Side) -> TestOfChange:
+def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> TestOfChange:
     """The test of a window's value against the baseline's: how probable is one this far on this side of it?
 
     Exact for plain shares. For all others the larger of both variances counts: a few rows without rare large errors
     contain no information on them, and a window that has one shows how uncertain that makes it.
     Source: D4.12.
     """
-    uncertain = max(baseline, window, key=lambda each: each.unit_variance)
+    uncertain = max(baseline, window, key=lambda estimate: estimate.unit_variance)
     freedom = uncertain.freedom
     if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
         if baseline.is_count or not uncertain.unit_variance:
-            count, rows = window.beyond(side)
-            exact = chance_of_more(*baseline.beyond(side), count, rows)
+            count, rows = window.beyond(direction)
+            exact = chance_of_more(*baseline.beyond(direction), count, rows)
             blocks = min(baseline.blocks, window.blocks)
             if math.isinf(blocks) or not 0 < exact < 0.5:
                 return TestOfChange(FISHER, float(count), exact)
             score = -normal_quantile(exact)
             return TestOfChange(STUDENT, score, student_above(score, blocks - 1) if blocks > 1 else 1.0)
         freedom = min(baseline.freedom, window.freedom)
-    difference = side.value * (window.value - baseline.value)
+    difference = direction.value * (window.value - baseline.value)
     rounding = ROUNDING * max(abs(baseline.value), abs(window.value))
     if difference <= rounding or freedom <= 0:
         return TestOfChange(STUDENT, None, 1.0)
@@ -82,22 +82,24 @@ def compare_estimates(baseline: Estimate, window: Estimate, side: Side) -> TestO
     return TestOfChange(STUDENT, score, student_above(score, freedom))
 
 
-def smallest_change(baseline: Estimate, window: Estimate, side: Side, level: float) -> float:
+def smallest_change(baseline: Estimate, window: Estimate, direction: Side, level: float) -> float:
     """The smallest change to this side that such windows show nine times in ten; infinite if none is known."""
-    interval = interval_of(window)
+    interval = confidence_interval(window)
     if interval is None or not baseline.units_of_limit:
         return math.inf
-    critical_value = baseline.limit(side, level, window.units_of_limit / baseline.units_of_limit)
+    critical_value = baseline.limit(direction, level, window.units_of_limit / baseline.units_of_limit)
     if critical_value is None:
         return math.inf
     error = (interval[1] - interval[0]) / 2 / -normal_quantile((1 - CONFIDENCE) / 2)
     return abs(critical_value - baseline.value) + POWER * error
 
 
-def interval_of(estimate: Estimate) -> tuple[float, float] | None:
+def confidence_interval(estimate: Estimate) -> tuple[float, float] | None:
     """Both ends of the interval; None if it can't be computed."""
-    low, high = (estimate.end(side, (1 - CONFIDENCE) / 2) for side in Side)
-    return None if low is None or high is None else (low, high)
+    low, high = (estimate.end(direction, (1 - CONFIDENCE) / 2) for direction in Side)
+    if low is None or high is None:
+        return None
+    return (low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,9 @@ class FractionEstimate:
 
     @property
     def variance(self) -> float:
-        return self.value * (1 - self.value) / self.trials if self.trials else 0.0
+        if self.trials:
+            return self.value * (1 - self.value) / self.trials
+        return 0.0
 
     @property
     def unit_variance(self) -> float:
@@ -162,35 +166,38 @@ class FractionEstimate:
     def freedom(self) -> float:
         return min(self.units, self.blocks) - 1
 
-    def beyond(self, side: Side) -> tuple[int, int]:
+    def beyond(self, direction: Side) -> tuple[int, int]:
         """How many of the rows, or units, make the value what it is on this side, and out of how many."""
-        of = self.n if self.is_count else int(self.units)
-        return round((self.value if side is Side.HIGH else 1 - self.value) * of), of
+        denominator = self.n if self.is_count else int(self.units)
+        return round((self.value if direction is Side.HIGH else 1 - self.value) * denominator), denominator
 
     def of_groups(self, rows: float, blocks: float = math.inf) -> FractionEstimate:
         """The same estimate if this many rows count as one. blocks: as above."""
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
-        of_fewer = self if rows == 1 else replace(self, n=n, trials=trials, units=self.units / rows)
+        if rows == 1:
+            of_fewer = self
+        else:
+            of_fewer = replace(self, n=n, trials=trials, units=self.units / rows)
         return replace(of_fewer, blocks=min(blocks, self.blocks))
 
     def complement(self) -> FractionEstimate:
         """The estimate of 1 - value."""
         return replace(self, value=1 - self.value)
 
-    def end(self, side: Side, level: float) -> float | None:
+    def end(self, direction: Side, level: float) -> float | None:
         """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
         if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
             return None
-        if self.value == (1.0 if side is Side.HIGH else 0.0):
+        if self.value == (1.0 if direction is Side.HIGH else 0.0):
             return self.value
         z = -normal_quantile(level)
         spread = z * z / self.trials
         middle = (self.value + spread / 2) / (1 + spread)
         reach = math.sqrt(max(self.value * (1 - self.value), 0.0) * spread + spread * spread / 4) / (1 + spread)
-        return min(max(middle + side.value * reach, 0.0), 1.0)
+        return min(max(middle + direction.value * reach, 0.0), 1.0)
 
-    def limit(self, side: Side, level: float, growth: float) -> float | None:
+    def limit(self, direction: Side, level: float, growth: float) -> float | None:
         """The value t of the other rows at which a score test of equal shares has this level.
 
         Solves (value - t)² = z²·p(1 - p)·(1/n + 1/m) with the pooled p = (n·value + m·t)/(n + m), n and m the trials.
@@ -200,15 +207,17 @@ class FractionEstimate:
         if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
             return None
         z = -normal_quantile(level)
-        n, m = self.trials, self.trials * growth
+        n = self.trials
+        m = self.trials * growth
         spread = z * z * (n + m) / (n * m)
-        here, there = n * self.value / (n + m), m / (n + m)
-        square = 1 + spread * there * there
-        linear = 2 * self.value + spread * there * (1 - 2 * here)
-        constant = self.value**2 - spread * here * (1 - here)
+        baseline_part = n * self.value / (n + m)
+        window_weight = m / (n + m)
+        square = 1 + spread * window_weight * window_weight
+        linear = 2 * self.value + spread * window_weight * (1 - 2 * baseline_part)
+        constant = self.value**2 - spread * baseline_part * (1 - baseline_part)
         root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
-        found = min(max((linear + side.value * root) / (2 * square), 0.0), 1.0)
-        return (min if side is Side.LOW else max)(found, self.value)  # rounded, it may be beyond by a last digit
+        share = min(max((linear + direction.value * root) / (2 * square), 0.0), 1.0)
+        return (min if direction is Side.LOW else max)(share, self.value)  # rounded, it may be beyond by a last digit
 
 
 class Scale(Enum):
@@ -249,41 +258,48 @@ class JackknifeEstimate:
 
     @property
     def unit_variance(self) -> float:
-        return self.standard_error**2 * self.n if math.isfinite(self.standard_error) else 0.0
+        if math.isfinite(self.standard_error):
+            return self.standard_error**2 * self.n
+        return 0.0
 
     @property
     def freedom(self) -> float:
         return self.degrees_of_freedom
 
-    def end(self, side: Side, level: float) -> float | None:
-        return self._reached(side, level, self.standard_error)
+    def end(self, direction: Side, level: float) -> float | None:
+        return self._reached(direction, level, self.standard_error)
 
-    def limit(self, side: Side, level: float, growth: float) -> float | None:
-        return self._reached(side, level, self.standard_error * math.sqrt(1 + 1 / growth))
+    def limit(self, direction: Side, level: float, growth: float) -> float | None:
+        return self._reached(direction, level, self.standard_error * math.sqrt(1 + 1 / growth))
 
-    def _reached(self, side: Side, level: float, error: float) -> float | None:
+    def _reached(self, direction: Side, level: float, error: float) -> float | None:
         if not (math.isfinite(self.value) and math.isfinite(error)):
             return None
         if not error:
             return self.value
-        distance = side.value * -student_quantile(self.degrees_of_freedom, level) * error
-        place = 1 - self.value if self.scale is Scale.COMPLEMENT else self.value
+        distance = direction.value * -student_quantile(self.degrees_of_freedom, level) * error
+        if self.scale is Scale.COMPLEMENT:
+            distance_from_end = 1 - self.value
+        else:
+            distance_from_end = self.value
         if self.scale is Scale.LINEAR:
-            return _told(self.value + distance)
-        if place <= error:  # errors of such a small value are not symmetric on the scale: they end where it does
+            return _finite_or_none(self.value + distance)
+        if (
+            distance_from_end <= error
+        ):  # errors of such a small value are not symmetric on the scale: they end where it does
             end = self.value + distance
-            return _told(max(end, 0.0) if self.scale is Scale.LOG else min(end, 1.0))
+            return _finite_or_none(max(end, 0.0) if self.scale is Scale.LOG else min(end, 1.0))
         downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale decreases as the value increases
         end = math.exp(
-            min(math.log(place) + downward * (distance * (1 / place)), 700.0)
+            min(math.log(distance_from_end) + downward * (distance * (1 / distance_from_end)), 700.0)
         )  # beyond it there is no double
-        return _told(end if self.scale is Scale.LOG else 1 - end)
+        return _finite_or_none(end if self.scale is Scale.LOG else 1 - end)
 
 
 Estimate: TypeAlias = FractionEstimate | JackknifeEstimate
 
 
-def _told(end: float) -> float | None:
+def _finite_or_none(end: float) -> float | None:
     """An end of an interval; None if it is too huge or too tiny for a float."""
     return end if math.isfinite(end) else None
 
@@ -306,39 +322,49 @@ def estimate_from_deviation(
     if isinstance(window, JackknifeEstimate):
         error = max(window.standard_error / math.sqrt(growth), math.sqrt(variance))
         return replace(window, value=value, n=n, standard_error=error)
-    trials = float(n) if window.is_count else window.trials * growth
+    if window.is_count:
+        trials = float(n)
+    else:
+        trials = window.trials * growth
     of_similar_rows = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
-    rows_as_one = variance / of_similar_rows.variance if of_similar_rows.variance else 1.0
+    if of_similar_rows.variance:
+        rows_as_one = variance / of_similar_rows.variance
+    else:
+        rows_as_one = 1.0
     return of_similar_rows.of_groups(max(rows_as_one, 1.0))
 
 
-def jackknifed(
-    statistic: Statistic, rows: NDArray[np.float64], kept: Kept | None = None, scale: Scale = Scale.LINEAR
+def jackknife(
+    statistic: Statistic, rows: NDArray[np.float64], included: Kept | None = None, scale: Scale = Scale.LINEAR
 ) -> JackknifeEstimate:
     """A statistic of blocks of rows, with its error from leaving out each block in turn.
 
-    rows: of each block; empty blocks don't count. kept: the blocks that the statistic includes; None: all. If a few
+    rows: of each block; empty blocks don't count. included: the blocks that the statistic includes; None: all. If a few
     blocks make most of the error, as with rare large values, the error is uncertain and has fewer degrees of freedom.
     Source: Kott 2001, "The delete-a-group jackknife"; Satterthwaite 1946, with Var(s²)/s⁴ = 2/(g - 1) + excess kurtosis/g.
     """
-    kept = np.ones(len(rows), dtype=bool) if kept is None else kept
-    blocks = np.flatnonzero(kept & (rows > 0))
+    if included is None:
+        included = np.ones(len(rows), dtype=bool)
+    blocks = np.flatnonzero(included & (rows > 0))
     groups = len(blocks)
     left_out = groups if groups > 1 else 0
-    choices = np.tile(kept, (left_out + 1, 1))  # all blocks first, then without each one in turn
+    choices = np.tile(included, (left_out + 1, 1))  # all blocks first, then without each one in turn
     choices[np.arange(1, left_out + 1), blocks[:left_out]] = False
     with np.errstate(all="ignore"):  # undefined values are NaN, and sums of huge values are infinite
         value, *parts = statistic(choices).tolist()
         if not left_out:
-            return JackknifeEstimate(value, int(rows[kept].sum()), math.nan, 0, scale)
+            return JackknifeEstimate(value, int(rows[included].sum()), math.nan, 0, scale)
         squares = (np.array(parts) - np.mean(parts)) ** 2
         error = float(np.sqrt((groups - 1) / groups * squares.sum()))
-        kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3 if error else 0.0
+        if error:
+            kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3
+        else:
+            kurtosis = 0.0
     freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
-    return JackknifeEstimate(value, int(rows[kept].sum()), error, freedom, scale)
+    return JackknifeEstimate(value, int(rows[included].sum()), error, freedom, scale)
 
 
-def quotient(
+def jackknife_quotient(
     above: NDArray[np.float64],
     below: NDArray[np.float64],
     *,
@@ -349,12 +375,12 @@ def quotient(
     """The quotient of two sums over blocks; NaN if the divisor is 0. rows: `below` if None. kept: all if None."""
 
     def statistic(choices: Kept) -> NDArray[np.float64]:
-        return chosen(choices, above) / chosen(choices, below)
+        return sum_blocks(choices, above) / sum_blocks(choices, below)
 
-    return jackknifed(statistic, below if rows is None else rows, kept, scale)
+    return jackknife(statistic, below if rows is None else rows, kept, scale)
 
 
-def chosen(kept: Kept, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum over each choice's blocks. kept: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
-    total: NDArray[np.float64] = np.where(kept, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
+def sum_blocks(included: Kept, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum over each choice's blocks. included: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
+    total: NDArray[np.float64] = np.where(included, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
     return total

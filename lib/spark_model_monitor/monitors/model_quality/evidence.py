@@ -31,7 +31,8 @@ Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by p
 _NEGATIVE_OF: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
 _POSITIVE_OF: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
 ENOUGH_TO_TELL = 30  # rows in which labels and predictions must have something in common if they have the same classes
-_MOST_SHOWN, _LONGEST_SHOWN = 10, 40
+_MOST_SHOWN = 10
+_LONGEST_SHOWN = 40
 
 
 class ClassTable(NamedTuple):
@@ -53,26 +54,32 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
             "prediction is a probability give it as probability_attribute, if it is a number the problem is a Regression"
         )
     if not plan.is_binary:
-        return _many_classes(counts, plan)
-    predictions = counts.predictions if plan.with_predictions else frozenset()
-    positive, negative = _two_classes(counts.labels, predictions, plan)
-    return ClassTable((negative, positive), _matrix_of(counts, (negative, positive), plan))
+        return _build_class_table(counts, plan)
+    if plan.with_predictions:
+        predictions = counts.predictions
+    else:
+        predictions = frozenset()
+    positive, negative = _identify_classes(counts.labels, predictions, plan)
+    return ClassTable((negative, positive), _build_confusion_matrix(counts, (negative, positive), plan))
 
 
-def _matrix_of(counts: ConfusionCounts, classes: tuple[str, ...], plan: OutcomePlan) -> Matrix:
-    places = {class_key(name): place for place, name in enumerate(classes)}
+def _build_confusion_matrix(counts: ConfusionCounts, classes: tuple[str, ...], plan: OutcomePlan) -> Matrix:
+    index_of_class = {class_key(name): position for position, name in enumerate(classes)}
     matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
     for (label, prediction), rows in counts.counts.items():
-        predicted = places[class_key(prediction)] if plan.with_predictions else int(prediction == ABOVE)
-        matrix[places[class_key(label)], predicted] += rows
+        if plan.with_predictions:
+            predicted = index_of_class[class_key(prediction)]
+        else:
+            predicted = int(prediction == ABOVE)
+        matrix[index_of_class[class_key(label)], predicted] += rows
     return matrix
 
 
-def classes_meant(
-    counts: ConfusionCounts, plan: OutcomePlan, known: frozenset[str] | None = None
+def find_intended_classes(
+    counts: ConfusionCounts, plan: OutcomePlan, baseline_classes: frozenset[str] | None = None
 ) -> frozenset[ClassKey] | None:
     """The two intended classes of a binary problem if some labels or predictions are others; None if none are, or if
-    the intended two can't be identified. known: the baseline's classes."""
+    the intended two can't be identified. baseline_classes: the baseline's classes."""
     if not plan.is_binary or counts.overflowed:
         return None
     rows: Counter[ClassKey] = Counter()
@@ -81,92 +88,109 @@ def classes_meant(
     predictions = set(map(class_key, counts.predictions)) if plan.with_predictions else rows.keys()
     if len(rows) > 2 and not predictions & set(map(class_key, counts.labels)):
         return None
-    meant = frozenset(map(class_key, known)) if known and len(known) == 2 else _usual_classes(rows, plan)
+    if baseline_classes and len(baseline_classes) == 2:
+        meant = frozenset(map(class_key, baseline_classes))
+    else:
+        meant = _guess_classes(rows, plan)
     share = sum(count for key, count in rows.items() if key in meant) / max(1, rows.total())
-    return meant if rows.keys() - meant and share > MEANT_SHARE else None
+    if rows.keys() - meant and share > MEANT_SHARE:
+        return meant
+    return None
 
 
 MEANT_SHARE = 0.5  # minimum share of the labels and predictions that are intended classes
 
 
-def _usual_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[ClassKey]:
+def _guess_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[ClassKey]:
     """The positive class and its usual opposite, or else the most frequent other class; empty if none occurs."""
     positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
     positive = next((key for key in map(class_key, positives) if key in rows), None)
     if positive is None and plan.positive_label is None:
         pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_OF.items() if key in rows]
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
-    positive = class_key(positives[0]) if positive is None else positive
+    if positive is None:
+        positive = class_key(positives[0])
     opposite = class_key(_NEGATIVE_OF.get(positive, ""))
-    others = sorted((-count, str(key), key) for key, count in rows.items() if key != positive)
-    return frozenset((positive, opposite if opposite in rows else others[0][-1])) if others else frozenset((positive,))
+    other_classes = sorted((-count, str(key), key) for key, count in rows.items() if key != positive)
+    if other_classes:
+        return frozenset((positive, opposite if opposite in rows else other_classes[0][-1]))
+    return frozenset((positive,))
 
 
-def in_order(classes: tuple[str, ...]) -> list[int]:
+def sort_classes(classes: tuple[str, ...]) -> list[int]:
     """The indexes of the classes in sort order: numbers by size, then texts."""
-    return sorted(range(len(classes)), key=lambda place: _sort_key(classes[place]))
+    return sorted(range(len(classes)), key=lambda index: _sort_key(classes[index]))
 
 
-def shown(labels: Iterable[str]) -> str:
+def format_labels(labels: Iterable[str]) -> str:
     """Labels for a sentence of a document: sorted, at most ten."""
     names = sorted(labels, key=_sort_key)
     texts = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…") for name in names[:_MOST_SHOWN]]
-    rest = len(names) - len(texts)
-    return ", ".join(texts) + (f" and {rest:,} more" if rest else "")
+    hidden_names = len(names) - len(texts)
+    return ", ".join(texts) + (f" and {hidden_names:,} more" if hidden_names else "")
 
 
-def described(labels: Iterable[str]) -> str:
+def describe_labels(labels: Iterable[str]) -> str:
     """What labels look like, without naming any: `2 numbers and 1 text of 10 letters`."""
-    texts, numbers = [], 0
+    texts = []
+    numbers = 0
     for label in labels:
         if isinstance(class_key(label), float):
             numbers += 1
         else:
             texts.append(len(label))
-    parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"] if numbers else []
+    if numbers:
+        parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"]
+    else:
+        parts = []
     if texts:
-        letters = f"{min(texts):,}" if min(texts) == max(texts) else f"{min(texts):,} to {max(texts):,}"
+        if min(texts) == max(texts):
+            letters = f"{min(texts):,}"
+        else:
+            letters = f"{min(texts):,} to {max(texts):,}"
         parts.append(f"{len(texts):,} text{'' if len(texts) == 1 else 's'} of {letters} letters")
     return " and ".join(parts) or "none"
 
 
-def _many_classes(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
-    names = _named(counts.labels | counts.predictions)
-    if counts.total >= ENOUGH_TO_TELL and not set(_named(counts.labels)) & set(_named(counts.predictions)):
-        raise _apart(counts.labels, counts.predictions)
+def _build_class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
+    names = _names_by_class(counts.labels | counts.predictions)
+    if counts.total >= ENOUGH_TO_TELL and not set(_names_by_class(counts.labels)) & set(
+        _names_by_class(counts.predictions)
+    ):
+        raise _nothing_in_common(counts.labels, counts.predictions)
     ordered = tuple(sorted(names.values(), key=_sort_key))
-    return ClassTable(ordered, _matrix_of(counts, ordered, plan))
+    return ClassTable(ordered, _build_confusion_matrix(counts, ordered, plan))
 
 
-def _two_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
+def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
     """The names of the positive and of the negative class. A window may lack one of them."""
-    names = _named(labels | predictions)
+    names = _names_by_class(labels | predictions)
     if len(names) > 2:
-        if predictions and not set(_named(labels)) & set(_named(predictions)):
-            raise _apart(labels, predictions)
+        if predictions and not set(_names_by_class(labels)) & set(_names_by_class(predictions)):
+            raise _nothing_in_common(labels, predictions)
         raise BadInput(
-            f"a binary problem has two classes, but the labels are {described(labels)}"
-            + (f" and the predictions {described(predictions)}" if predictions else "")
+            f"a binary problem has two classes, but the labels are {describe_labels(labels)}"
+            + (f" and the predictions {describe_labels(predictions)}" if predictions else "")
             + "; give the label's attribute, or problem_type MulticlassClassification"
         )
     positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
     positive = next((key for key in map(class_key, positives) if key in names), None)
-    others = [name for key, name in names.items() if key != positive]
+    other_names = [name for key, name in names.items() if key != positive]
     if positive is not None:
-        return names[positive], others[0] if others else _NEGATIVE_OF.get(positive, f"not {names[positive]}")
-    if not others:
+        return names[positive], other_names[0] if other_names else _NEGATIVE_OF.get(positive, f"not {names[positive]}")
+    if not other_names:
         return positives[0], _NEGATIVE_OF.get(class_key(positives[0]), f"not {positives[0]}")
-    if len(others) == 1 and plan.positive_label is not None:
-        return plan.positive_label, others[0]
-    if len(others) == 1 and class_key(others[0]) in _POSITIVE_OF:
-        return _POSITIVE_OF[class_key(others[0])], others[0]
+    if len(other_names) == 1 and plan.positive_label is not None:
+        return plan.positive_label, other_names[0]
+    if len(other_names) == 1 and class_key(other_names[0]) in _POSITIVE_OF:
+        return _POSITIVE_OF[class_key(other_names[0])], other_names[0]
     raise BadInput(
-        f"the classes are {described(names.values())}, and none of them is the positive one, "
+        f"the classes are {describe_labels(names.values())}, and none of them is the positive one, "
         f"{' or '.join(map(repr, positives))}; name the positive class with --positive-label"
     )
 
 
-def _named(labels: Iterable[str]) -> dict[ClassKey, str]:
+def _names_by_class(labels: Iterable[str]) -> dict[ClassKey, str]:
     """The name of each class: the shortest of its spellings."""
     names: dict[ClassKey, str] = {}
     for label in labels:
@@ -175,16 +199,18 @@ def _named(labels: Iterable[str]) -> dict[ClassKey, str]:
     return names
 
 
-def _apart(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
+def _nothing_in_common(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
     return BadInput(
-        f"the labels are {described(labels)} and the predictions {described(predictions)}: nothing is in both, so every metric "
-        "would be 0; give the attributes that hold the same classes"
+        f"the labels are {describe_labels(labels)} and the predictions {describe_labels(predictions)}: nothing is in both, "
+        "so every metric would be 0; give the attributes that hold the same classes"
     )
 
 
 def _sort_key(label: str) -> tuple[bool, float, str]:
     key = class_key(label)
-    return (True, 0.0, key) if isinstance(key, str) else (False, key, label)
+    if isinstance(key, str):
+        return (True, 0.0, key)
+    return (False, key, label)
 
 
 DRAWN_SHARE = 0.8  # share of the rows in a draw. Source: C11.12.
@@ -236,7 +262,10 @@ class BinaryEvidence:
         Source: C11.11.
         """
         labels = self.matrix.sum(axis=1)
-        answer = in_order(self.classes)[1] if labels[0] == labels[1] else int(labels[1] > labels[0])
+        if labels[0] == labels[1]:
+            answer = sort_classes(self.classes)[1]
+        else:
+            answer = int(labels[1] > labels[0])
         matrix = np.zeros((2, 2), dtype=np.int64)
         matrix[:, answer] = labels
         return BinaryEvidence(matrix, self.classes)
@@ -245,10 +274,15 @@ class BinaryEvidence:
         """The evidence of a random 80 % of the rows."""
         scores = self.scores
         if scores is not None:
-            drawn = _drawn(np.stack([scores.negatives, scores.positives]), random)
-            kept = drawn.any(axis=0)
-            scores = replace(scores, scores=scores.scores[kept], negatives=drawn[0, kept], positives=drawn[1, kept])
-        return replace(self, matrix=_drawn(self.matrix, random), scores=scores)
+            drawn = _draw_rows(np.stack([scores.negatives, scores.positives]), random)
+            has_drawn_rows = drawn.any(axis=0)
+            scores = replace(
+                scores,
+                scores=scores.scores[has_drawn_rows],
+                negatives=drawn[0, has_drawn_rows],
+                positives=drawn[1, has_drawn_rows],
+            )
+        return replace(self, matrix=_draw_rows(self.matrix, random), scores=scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +321,7 @@ class MulticlassEvidence:
 
     def redrawn(self, random: np.random.Generator) -> MulticlassEvidence:
         """The evidence of a random 80 % of the rows."""
-        return replace(self, matrix=_drawn(self.matrix, random))
+        return replace(self, matrix=_draw_rows(self.matrix, random))
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,59 +342,82 @@ class RegressionEvidence:
     def redrawn(self, random: np.random.Generator) -> RegressionEvidence:
         """The evidence of 80 % of the blocks; blocks are random rows."""
         filled = np.flatnonzero(self.sums.rows > 0)
-        kept = np.zeros(BLOCKS, dtype=bool)
-        kept[random.choice(filled, math.ceil(DRAWN_SHARE * len(filled)), replace=False)] = True
-        return replace(self, kept=kept)
+        drawn_blocks = np.zeros(BLOCKS, dtype=bool)
+        drawn_blocks[random.choice(filled, math.ceil(DRAWN_SHARE * len(filled)), replace=False)] = True
+        return replace(self, kept=drawn_blocks)
 
 
 Evidence: TypeAlias = BinaryEvidence | MulticlassEvidence | RegressionEvidence
 
 
-def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
+def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     """The evidence of a scan.
 
     Raises BadInput, with both sets shown, if labels and predictions don't match or don't suit the type of problem.
     """
     plan = outcomes.plan
     if plan.is_regression:
-        residuals = outcomes.residuals if outcomes.has_residuals else None
+        residuals = None
+        if outcomes.has_residuals:
+            residuals = outcomes.residuals
         return RegressionEvidence(outcomes.regression, values=outcomes.values, residuals=residuals)
     table = class_table(outcomes.confusion, plan)
-    probabilities = outcomes.probabilities if plan.with_scores else None
-    by_block = [_matrix_of(each, table.classes, plan) for each in outcomes.confusions]
-    others = [table.matrix - each for each in by_block if each.any()]
+    probabilities = None
+    if plan.with_scores:
+        probabilities = outcomes.probabilities
+    by_block = [_build_confusion_matrix(confusion, table.classes, plan) for confusion in outcomes.confusions]
+    matrices_without_block = [
+        table.matrix - pairs_without_block for pairs_without_block in by_block if pairs_without_block.any()
+    ]
     if not plan.is_binary:
-        scored = scores_of_classes(outcomes.class_scores, table.classes)
-        of_others = tuple(MulticlassEvidence(each, table.classes) for each in others)
+        scored = scores_by_class(outcomes.class_scores, table.classes)
+        of_others = tuple(
+            MulticlassEvidence(pairs_without_block, table.classes) for pairs_without_block in matrices_without_block
+        )
         return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored, others=of_others)
     scores = outcomes.scores if plan.with_scores else None
-    found = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
-    left = without_each(outcomes.coarse_scores) if scores is not None else [None] * len(others)
-    each = zip(others, left, strict=True)
-    return replace(found, others=tuple(BinaryEvidence(matrix, table.classes, rest) for matrix, rest in each))
+    binary_evidence = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
+    left = sum_other_blocks(outcomes.coarse_scores) if scores is not None else [None] * len(matrices_without_block)
+    pairs_without_block = zip(matrices_without_block, left, strict=True)
+    return replace(
+        binary_evidence,
+        others=tuple(
+            BinaryEvidence(matrix, table.classes, scores_without_block)
+            for matrix, scores_without_block in pairs_without_block
+        ),
+    )
 
 
-def without_each(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
+def sum_other_blocks(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
     """For each block with rows, the scores of all other rows."""
-    scores = np.unique(np.concatenate([each.scores for each in by_block])) if by_block else np.zeros(0)
+    if by_block:
+        scores = np.unique(np.concatenate([block_counts.scores for block_counts in by_block]))
+    else:
+        scores = np.zeros(0)
     counts = np.zeros((len(by_block), 2, len(scores)), np.int64)
-    for block, each in zip(counts, by_block, strict=True):
-        block[:, np.searchsorted(scores, each.scores)] = each.negatives, each.positives
-    rest = counts.sum(axis=0) - counts[counts.any(axis=(1, 2))]
-    return [ScoreCounts(scores[there], *each[:, there]) for each in rest for there in [each.any(axis=0)]]
+    for block, block_counts in zip(counts, by_block, strict=True):
+        block[:, np.searchsorted(scores, block_counts.scores)] = block_counts.negatives, block_counts.positives
+    counts_without_block = counts.sum(axis=0) - counts[counts.any(axis=(1, 2))]
+    return [
+        ScoreCounts(scores[has_rows], *block_counts[:, has_rows])
+        for block_counts in counts_without_block
+        for has_rows in [block_counts.any(axis=0)]
+    ]
 
 
-def scores_of_classes(counts: ClassScores, classes: tuple[str, ...]) -> tuple[ScoreCounts, ...] | None:
+def scores_by_class(counts: ClassScores, classes: tuple[str, ...]) -> tuple[ScoreCounts, ...] | None:
     """The scores of each class against the rest; None without scores. A class without scores has empty ones."""
     if not counts.of_class:
         return None
-    found: dict[ClassKey, ScoreCounts] = {}
+    scores_by_class: dict[ClassKey, ScoreCounts] = {}
     for name, scores in counts.of_class.items():
-        found[class_key(name)] = found[class_key(name)] + scores if class_key(name) in found else scores
-    return tuple(found.get(class_key(name), ScoreCounts()) for name in classes)
+        scores_by_class[class_key(name)] = (
+            scores_by_class[class_key(name)] + scores if class_key(name) in scores_by_class else scores
+        )
+    return tuple(scores_by_class.get(class_key(name), ScoreCounts()) for name in classes)
 
 
-def _drawn(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+def _draw_rows(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
     """The counts of a random 80 % of the rows, without replacement; above 10^9, each row is drawn independently."""
     total = int(counts.sum())
     if total >= _MOST_BALLS:

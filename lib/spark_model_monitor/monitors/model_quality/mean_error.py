@@ -41,7 +41,9 @@ def _has_enough(evidence: Evidence | None) -> bool:
     return isinstance(evidence, RegressionEvidence) and has_residuals(evidence) and evidence.rows >= FEWEST_ROWS
 
 
-def judge(baseline: RegressionEvidence, window: RegressionEvidence, level: float, groups: float) -> CheckResult:
+def judge_mean_error(
+    baseline: RegressionEvidence, window: RegressionEvidence, level: float, groups: float
+) -> CheckResult:
     """The check of the mean error, which is violated if it moved away from 0 by more than chance allows.
 
     groups: how many rows count as one.

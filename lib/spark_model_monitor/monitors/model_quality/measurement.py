@@ -37,18 +37,18 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     FractionEstimate,
     Scale,
     Side,
-    interval_of,
-    quotient,
+    confidence_interval,
+    jackknife_quotient,
 )
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     Evidence,
     MulticlassEvidence,
     RegressionEvidence,
-    evidence_of,
-    in_order,
+    build_evidence,
+    sort_classes,
 )
-from spark_model_monitor.monitors.model_quality.metrics import METRICS, Metric, metrics_given
+from spark_model_monitor.monitors.model_quality.metrics import METRICS, Metric, applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.registry import Entry
@@ -103,16 +103,18 @@ class Tolerance:
 
         Raises BadConfiguration showing the text and the four forms.
         """
-        given = text.strip().lower()
-        if given in (Rule.NONE.value, Rule.INTERVAL.value):
-            return cls(Rule(given))
-        amount = _AMOUNT.fullmatch(given)
+        lowered = text.strip().lower()
+        if lowered in (Rule.NONE.value, Rule.INTERVAL.value):
+            return cls(Rule(lowered))
+        amount = _AMOUNT.fullmatch(lowered)
         if not amount:
             raise BadConfiguration(
                 f"tolerance is {text!r}; write none, interval, absolute:0.02 (in the metric's unit) or relative:5%"
             )
         absolute, number, _, percentage = amount.groups()
-        return cls(Rule.ABSOLUTE, float(number)) if absolute else cls(Rule.RELATIVE, float(percentage) / 100)
+        if absolute:
+            return cls(Rule.ABSOLUTE, float(number))
+        return cls(Rule.RELATIVE, float(percentage) / 100)
 
     def __str__(self) -> str:
         if self.rule is Rule.ABSOLUTE:
@@ -121,11 +123,15 @@ class Tolerance:
 
     def threshold(self, value: float, operator: ComparisonOperator) -> float:
         """The threshold for later windows, from the baseline's value."""
-        slack = self.amount * abs(value) if self.rule is Rule.RELATIVE else self.amount
+        if self.rule is Rule.RELATIVE:
+            slack = self.amount * abs(value)
+        else:
+            slack = self.amount
         return value + WORSE_SIDE[operator].value * slack
 
 
-BARE, INTERVAL = Tolerance(Rule.NONE), Tolerance(Rule.INTERVAL)
+BARE = Tolerance(Rule.NONE)
+INTERVAL = Tolerance(Rule.INTERVAL)
 
 
 DRAWS = 5  # draws for a standard deviation. Source: C11.12.
@@ -155,7 +161,9 @@ class Measured:
     @property
     def value(self) -> float | None:
         """The metric, None if undefined."""
-        return self.estimate.value if math.isfinite(self.estimate.value) else None
+        if math.isfinite(self.estimate.value):
+            return self.estimate.value
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +179,18 @@ class Measurement:
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
 
 
-def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
+def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     """All metrics by cut and segment, without standard deviations; without segments whose classes are unknown."""
     measurements: dict[str, dict[str, Measurement]] = {}
-    likeness = Likeness.of(evidence_of(outcomes)) if outcomes.confusions else Likeness()
+    if outcomes.confusions:
+        likeness = Likeness.of(build_evidence(outcomes))
+    else:
+        likeness = Likeness()
     for cut, segments in outcomes.segments.items():
         measurements[cut] = {}
         for label, rows in segments.items():
             with suppress(BadInput):
-                measurements[cut][label] = measure(evidence_of(rows), seed=None, likeness=likeness)
+                measurements[cut][label] = measure(build_evidence(rows), seed=None, likeness=likeness)
     return measurements
 
 
@@ -199,34 +210,38 @@ class Likeness:
         """
         if isinstance(evidence, RegressionEvidence) or not evidence.others:
             return cls()
-        others = np.array([each.rows for each in evidence.others], np.float64)
-        scores, squares = dict[str, Any](), list[float]()
-        for metric in metrics_given(evidence):
+        rows_without_block = np.array(
+            [evidence_without_block.rows for evidence_without_block in evidence.others], np.float64
+        )
+        scores = dict[str, Any]()
+        squares = list[float]()
+        for metric in applicable_metrics(evidence):
             estimate = metric(evidence)
             if isinstance(estimate, FractionEstimate):
-                values = np.array([metric(each).value for each in evidence.others])
-                scores[metric.name] = (estimate.value - values) * others
+                values = np.array([metric(evidence_without_block).value for evidence_without_block in evidence.others])
+                scores[metric.name] = (estimate.value - values) * rows_without_block
                 squares.append(estimate.variance * evidence.rows**2)
-        told = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
-        sums, squared = np.where(told[:, None], [*scores.values()], 0), np.where(told, squares, 0)
-        rows = evidence.rows - others
-        found = design_effect_in_blocks(sums, squared, rows)
-        found[~told] = found.max()
-        return cls(dict(zip(scores, found.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
+        is_defined = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
+        sums = np.where(is_defined[:, None], [*scores.values()], 0)
+        squared = np.where(is_defined, squares, 0)
+        rows = evidence.rows - rows_without_block
+        design_effects = design_effect_in_blocks(sums, squared, rows)
+        design_effects[~is_defined] = design_effects.max()
+        return cls(dict(zip(scores, design_effects.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
 
 
-def as_alike_as(measurement: Measurement, likeness: Likeness) -> Measurement:
+def apply_design_effects(measurement: Measurement, likeness: Likeness) -> Measurement:
     """The measurement, with at least as many rows counting as one for each metric."""
-    found = {}
-    for name, each in measurement.metrics.items():
-        more = max(likeness.rows.get(name, 1.0) / each.likeness, 1.0)
-        fewer = each.estimate.of_groups(more, likeness.blocks)
-        found[name] = replace(each, estimate=fewer, likeness=each.likeness * more)
+    metrics = {}
+    for name, measured in measurement.metrics.items():
+        more = max(likeness.rows.get(name, 1.0) / measured.likeness, 1.0)
+        fewer = measured.estimate.of_groups(more, likeness.blocks)
+        metrics[name] = replace(measured, estimate=fewer, likeness=measured.likeness * more)
     segments = {
-        cut: {label: as_alike_as(each, likeness) for label, each in of_cut.items()}
+        cut: {label: apply_design_effects(measured, likeness) for label, measured in of_cut.items()}
         for cut, of_cut in measurement.segments.items()
     }
-    return replace(measurement, metrics=found, segments=segments)
+    return replace(measurement, metrics=metrics, segments=segments)
 
 
 def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness | None = None) -> Measurement:
@@ -235,18 +250,22 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
     seed: of the draws for standard deviations; None for none. likeness: by default the evidence's own.
     """
     likeness = likeness or Likeness.of(evidence)
-    found, draws = {}, list[Evidence]()
+    metrics = {}
+    draws = list[Evidence]()
     if seed is not None and evidence.rows >= FEWEST_ROWS:
         random = np.random.default_rng(seed)
         draws = [evidence.redrawn(random) for _ in range(DRAWS)]
-    for metric in metrics_given(evidence):
-        ours, estimate = metric.facts.get("ours", False), metric(evidence)
-        deviation = None if ours else _standard_deviation(metric, draws)
+    for metric in applicable_metrics(evidence):
+        ours = metric.facts.get("ours", False)
+        estimate = metric(evidence)
+        deviation = None
+        if not ours:
+            deviation = _standard_deviation(metric, draws)
         rows = likeness.rows.get(metric.name, 1.0)
         of_groups = estimate.of_groups(rows, likeness.blocks)
-        found[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
-    found |= {name: Measured(name, estimate, ours=True) for name, estimate in _estimate_user_metrics(evidence.values)}
-    return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, found)
+        metrics[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
+    metrics |= {name: Measured(name, estimate, ours=True) for name, estimate in _estimate_user_metrics(evidence.values)}
+    return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, metrics)
 
 
 def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float | None:
@@ -255,13 +274,15 @@ def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float |
     Source: C5.1, C11.12.
     """
     values = [metric(draw).value for draw in draws]
-    return float(np.std(values)) if values and all(map(math.isfinite, values)) else None
+    if values and all(map(math.isfinite, values)):
+        return float(np.std(values))
+    return None
 
 
 def _estimate_user_metrics(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
     """The user's own metrics: the mean over the outcomes that have a value."""
     for name in (name.removesuffix(".sum") for name in values.names[::2]):
-        yield name, quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)
+        yield name, jackknife_quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)
 
 
 # A measurement as documents: statistics.json as the service writes it, metrics.json with everything known.
@@ -270,7 +291,7 @@ def _estimate_user_metrics(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
 CURVE_POINTS = 1000  # approximate number of points on a curve with many scores. Source: G20; MLlib's default.
 
 
-def statistics_of(measurement: Measurement, *, as_service: bool = False) -> ModelQualityStatistics:
+def build_statistics(measurement: Measurement, *, as_service: bool = False) -> ModelQualityStatistics:
     """The statistics of a measurement: the contract's metrics only.
 
     Source: C5.1, G20.
@@ -291,58 +312,58 @@ def statistics_of(measurement: Measurement, *, as_service: bool = False) -> Mode
     return ModelQualityStatistics(dataset=dataset, regression_metrics=RegressionMetrics(**members))
 
 
-def metrics_of(measurement: Measurement, *, hide_values: bool = False) -> Metrics:
+def build_metrics(measurement: Measurement, *, hide_values: bool = False) -> Metrics:
     """Every metric of a measurement with its interval, those of the contract first. hide_values: name no segment."""
     segments = tuple(
-        SegmentQuality(cut=cut, segment=label, item_count=each.rows, metrics=_in_order(each))
+        SegmentQuality(cut=cut, segment=label, item_count=segment.rows, metrics=_sort_metrics(segment))
         for cut, of_cut in measurement.segments.items()
-        for label, each in of_cut.items()
+        for label, segment in of_cut.items()
     )
     return Metrics(
         problem_type=measurement.problem_type.value,
         item_count=measurement.rows,
         confidence=CONFIDENCE,
-        metrics=_in_order(measurement),
+        metrics=_sort_metrics(measurement),
         segments=None if hide_values else segments or None,
     )
 
 
-def _in_order(measurement: Measurement) -> tuple[MeasuredMetric, ...]:
-    return tuple(map(_measured, sorted(measurement.metrics.values(), key=lambda measured: measured.ours)))
+def _sort_metrics(measurement: Measurement) -> tuple[MeasuredMetric, ...]:
+    return tuple(map(_describe_metric, sorted(measurement.metrics.values(), key=lambda measured: measured.ours)))
 
 
-def published_of(measurement: Measurement) -> Iterator[PublishedMetric]:
+def published_metrics(measurement: Measurement) -> Iterator[PublishedMetric]:
     """The defined metrics."""
     for name, measured in measurement.metrics.items():
         if measured.value is not None:
             yield PublishedMetric(name, measured.value)
 
 
-def summary_of(measurement: Measurement, *, hide_values: bool = False) -> Summary:
+def summarize(measurement: Measurement, *, hide_values: bool = False) -> Summary:
     """The metrics for a history, including those of segments, whose names are values."""
     rows = []
     for name, measured in measurement.metrics.items():
-        low, high = interval_of(measured.estimate) or (None, None)
+        low, high = confidence_interval(measured.estimate) or (None, None)
         rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
     by_segment = () if hide_values else measurement.segments.values()
-    for label, each in (pair for segments in by_segment for pair in segments.items()):
-        rows += [SummaryRow(name, label, value=measured.value) for name, measured in each.metrics.items()]
+    for label, segment in (pair for segments in by_segment for pair in segments.items()):
+        rows += [SummaryRow(name, label, value=measured.value) for name, measured in segment.metrics.items()]
     return Summary(tuple(rows))
 
 
-def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
+def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
     """The metrics as a table for users."""
-    rows = ({"metric": each.name, **{name: getattr(each, name) for name in columns}} for each in metrics)
+    rows = ({"metric": metric.name, **{name: getattr(metric, name) for name in columns}} for metric in metrics)
     return Table("metrics", "metric", tuple(rows))
 
 
-def _measured(measured: Measured) -> MeasuredMetric:
+def _describe_metric(measured: Measured) -> MeasuredMetric:
     estimate = measured.estimate
     return MeasuredMetric(
         name=measured.name,
         value=measured.value,
         standard_deviation=measured.standard_deviation,
-        interval=interval_of(estimate),
+        interval=confidence_interval(estimate),
         method=estimate.method,
         n=estimate.n,
         bound=estimate.bound,
@@ -356,7 +377,7 @@ def _confusion_matrix(
 
     labels_first: classes that are only predicted come after those among the labels, as in the service's files.
     """
-    indexes = in_order(evidence.classes)
+    indexes = sort_classes(evidence.classes)
     if labels_first:
         label_rows = evidence.matrix.sum(axis=1)
         indexes.sort(key=lambda index: not label_rows[index])  # stable: each part stays in sort order
@@ -422,7 +443,9 @@ def suggest(measurement: Measurement, tolerance: Tolerance = INTERVAL) -> ModelQ
         if name in measurement.metrics:
             operator = registry.get(name).facts["operator"]
             value = measurement.metrics[name].value
-            threshold = None if value is None else tolerance.threshold(value, operator)
+            threshold = None
+            if value is not None:
+                threshold = tolerance.threshold(value, operator)
             constraints[name] = MetricConstraint(threshold=threshold, comparison_operator=operator)
     members: dict[str, Any] = {MEMBERS[measurement.problem_type]: constraints}
     if tolerance.rule is not Rule.NONE:

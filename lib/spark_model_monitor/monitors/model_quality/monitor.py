@@ -24,16 +24,16 @@ from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import (
     check_all,
     check_segments,
-    ledger_of,
-    level_of,
+    level_per_test,
+    plan_budget,
     violations_of,
 )
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     RegressionEvidence,
-    classes_meant,
-    evidence_of,
+    build_evidence,
+    find_intended_classes,
 )
 from spark_model_monitor.monitors.model_quality.measurement import (
     BARE,
@@ -41,18 +41,18 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     SEED,
     Measurement,
     Tolerance,
-    as_alike_as,
+    apply_design_effects,
+    build_metrics,
+    build_statistics,
+    build_table,
     measure,
-    measured_by_segment,
-    metrics_of,
-    published_of,
-    statistics_of,
+    measure_segments,
+    published_metrics,
     suggest,
-    summary_of,
-    table_of,
+    summarize,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.model_quality.page import page_of
+from spark_model_monitor.monitors.model_quality.page import create_page
 from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
     require_scores_of_positive_class,
@@ -108,18 +108,19 @@ class QualityJudgement(Judgement[ModelBaseline]):
 
     @cached_property
     def results(self) -> tuple[CheckResult, ...]:
-        known = self.baseline
+        baseline = self.baseline
         monitor = self.monitor
-        if known is None:
+        if baseline is None:
             return ()
         measurement = self.sample.metrics
-        judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
-        judges_mean_error = mean_error.can_be_judged(known, measurement.evidence)
-        misses_names = known.misses_names(self.sample.state)
-        measurement = as_alike_as(measurement, known.likeness) if misses_names else measurement
+        judges_drift = concept_drift.can_be_judged(baseline.evidence, measurement.evidence)
+        judges_mean_error = mean_error.can_be_judged(baseline, measurement.evidence)
+        misses_names = baseline.misses_names(self.sample.state)
+        if misses_names:
+            measurement = apply_design_effects(measurement, baseline.likeness)
         results = check_all(
             measurement,
-            known,
+            baseline,
             budget=monitor.false_alarm_budget,
             beside=int(judges_drift or judges_mean_error),
             min_samples=monitor.min_samples,
@@ -129,60 +130,71 @@ class QualityJudgement(Judgement[ModelBaseline]):
         results = tuple(
             check_segments(
                 measurement,
-                known,
+                baseline,
                 results,
                 self.budget,
                 min_samples=monitor.min_samples,
                 hide_values=monitor.hide_values,
             )
         )
-        level = level_of(self.budget)
+        level = level_per_test(self.budget)
         if judges_mean_error:
-            assert isinstance(known.evidence, RegressionEvidence)  # as `can_be_judged` says
+            assert isinstance(baseline.evidence, RegressionEvidence)  # as `can_be_judged` says
             assert isinstance(measurement.evidence, RegressionEvidence)
-            mean_result = mean_error.judge(known.evidence, measurement.evidence, level, known.groups)
+            mean_result = mean_error.judge_mean_error(baseline.evidence, measurement.evidence, level, baseline.groups)
             return (*results, mean_result)
         if not judges_drift:
             return results
-        assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
+        assert isinstance(baseline.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
-        sides = [measurement.evidence, *[known.evidence] * misses_names]
-        groups = known.groups if known.group_column is None else max(map(concept_drift.likeness_of, sides))
-        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, groups))
+        sides_with_labels = [measurement.evidence, *[baseline.evidence] * misses_names]
+        if baseline.group_column is None:
+            groups = baseline.groups
+        else:
+            groups = max(map(concept_drift.design_effect_of_groups, sides_with_labels))
+        return (*results, concept_drift.judge_concept_drift(baseline.evidence, measurement.evidence, level, groups))
 
     @cached_property
     def budget(self) -> BudgetLedger | None:
         if self.baseline is None:
             return None
-        evidence = evidence_of(self.sample.state)
+        evidence = build_evidence(self.sample.state)
         is_judged_beside = concept_drift.can_be_judged(self.baseline.evidence, evidence)
         is_judged_beside |= mean_error.can_be_judged(self.baseline, evidence)
         problem_type = self.monitor.plan.problem_type
-        return ledger_of(self.baseline, problem_type, self.monitor.false_alarm_budget, int(is_judged_beside))
+        return plan_budget(self.baseline, problem_type, self.monitor.false_alarm_budget, int(is_judged_beside))
 
     @property
     def hints(self) -> tuple[Hint, ...]:
         outcomes = self.sample.state
-        known = self.baseline
-        found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
-        if known is None:
+        baseline = self.baseline
+        rows_by_segment = {
+            cut: {label: segment.item_count for label, segment in segments.items()}
+            for cut, segments in outcomes.segments.items()
+        }
+        if baseline is None:
             of_names = outcomes.plan.group_column is not None
             each_has_one = of_names and rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
-            told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
-            return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
+            sentence = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
+            return (*hints_of_segments(None, rows_by_segment), *([_hint_on_groups(sentence)] if each_has_one else []))
         # Segments, limits and groups that are not the baseline's
-        before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
+        before = {
+            cut: {label: segment.rows for label, segment in segments.items()}
+            for cut, segments in baseline.segments.items()
+        }
         hints = (
-            *hints_of_segments(before, found),
-            *(() if self.monitor.as_service else Hint.of_unread(known.constraints)),
+            *hints_of_segments(before, rows_by_segment),
+            *(() if self.monitor.as_service else Hint.of_unread(baseline.constraints)),
         )
-        if not self.monitor.as_service and not known.reported and not known.estimates:
+        if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
             hints += (LIMITS_ALONE,)
-        if known.has_fewer_names(outcomes):
-            now, of_known = map(percent, (outcomes.share_named, known.named))
-            hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)
-        elif known.misses_names(outcomes):
-            hints += (_of_groups(OWN_NAMES.format(name=known.group_column, how="as in the baseline, where it did")),)
+        if baseline.has_fewer_names(outcomes):
+            now, of_known = map(percent, (outcomes.share_named, baseline.named))
+            hints += (_hint_on_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=of_known)),)
+        elif baseline.misses_names(outcomes):
+            hints += (
+                _hint_on_groups(OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")),
+            )
         return hints
 
     def find_causes(
@@ -190,31 +202,37 @@ class QualityJudgement(Judgement[ModelBaseline]):
     ) -> tuple[CheckResult, ...]:
         """The results; violations with the segment and the origin of the loss, if it has one: of wrong answers, or of
         large errors. Source: D4.19."""
-        known = self.baseline
+        baseline = self.baseline
         monitor = self.monitor
         cuts: tuple[float, ...] = ()
-        asked = monitor.find_causes and not monitor.as_service and any(each.is_violation for each in results)
-        if not asked or known is None or known.source is None or known.evidence is None:
+        is_requested = (
+            monitor.find_causes
+            and not monitor.as_service
+            and any(check_result.is_violation for check_result in results)
+        )
+        if not is_requested or baseline is None or baseline.source is None or baseline.evidence is None:
             return results
-        source = known.source
-        evidence = known.evidence
+        source = baseline.source
+        evidence = baseline.evidence
         if isinstance(evidence, RegressionEvidence):
             rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
             cuts = tuple(part * rmse for part in PARTS)
 
-        def marked(side: OutcomeDataset, rows: int) -> Marked:
-            if (where := side.source) is None:
+        def marked(outcome_data: OutcomeDataset, rows: int) -> Marked:
+            if (where := outcome_data.source) is None:
                 raise BadInput("prepared outcomes are not read again")
-            mark = OutcomeMark(side.decoder, monitor.plan, where.columns, side.raw.schema, cuts)
+            mark = OutcomeMark(outcome_data.decoder, monitor.plan, where.columns, outcome_data.raw.schema, cuts)
             names = where.dataset.names
-            return Marked(where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values()))
+            return Marked(
+                where.dataset, mark, rows, frozenset(names[index] for index, _ in (where.columns or {}).values())
+            )
 
-        def opened(held: ExitStack) -> tuple[Marked, Marked]:
+        def opened(resources: ExitStack) -> tuple[Marked, Marked]:
             now = monitor.read_outcomes(dataset)
-            before = held.enter_context(source())
+            before = resources.enter_context(source())
             addresses: Any = now.source.addresses if now.source is not None else {}
             return marked(now, self.sample.state.item_count), marked(
-                monitor.read_outcomes(before, **addresses), known.rows or 0
+                monitor.read_outcomes(before, **addresses), baseline.rows or 0
             )
 
         # Rows of both sides are read again, once for all metrics
@@ -222,14 +240,14 @@ class QualityJudgement(Judgement[ModelBaseline]):
         return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=monitor.hide_values)
 
     def page(self, results: tuple[CheckResult, ...]) -> Page:
-        return page_of(self.sample.metrics, results, hide_values=self.monitor.hide_values)
+        return create_page(self.sample.metrics, results, hide_values=self.monitor.hide_values)
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The defined metrics, by their names in statistics.json and metrics.json."""
-        return (*published_of(self.sample.metrics), violation_count(results))
+        return (*published_metrics(self.sample.metrics), violation_count(results))
 
     def summary(self) -> Summary:
-        return summary_of(self.sample.metrics, hide_values=self.monitor.hide_values)
+        return summarize(self.sample.metrics, hide_values=self.monitor.hide_values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +312,9 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
 
     def measures(self) -> OutcomePlan:
         """The plan of the scan; a replay of the service keeps every distinct score, which its bins are made of."""
-        return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
+        if self.as_service:
+            return replace(self.plan, score_limit=UNLIMITED)
+        return self.plan
 
     def plan_scan(self, request: ScanRequest[ModelBaseline]) -> OutcomePlan:
         refuse_rules(self, request.rules)
@@ -310,40 +330,45 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
 
     def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
-        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
+        if isinstance(dataset, OutcomeDataset):
+            data = dataset
+        else:
+            data = outcomes(dataset, measures)
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
-        found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
-        return Scanned(found.outcomes, found.rows, runs=(found.runs,))
+        scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        return Scanned(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
 
     def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
         """The data set without the records of a third class, in a binary problem."""
         if self.as_service:
             return None
         classes = None if baseline is None else baseline.classes
-        meant = classes_meant(scanned.state.confusion, self.plan, classes)
+        meant = find_intended_classes(scanned.state.confusion, self.plan, classes)
         if meant is None:
             return None
         return self.read_outcomes(dataset).of_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
-        evidence = evidence_of(outcomes, as_service=self.as_service)
+        evidence = build_evidence(outcomes, as_service=self.as_service)
         has_both = self.plan.with_scores and self.plan.with_predictions
         if has_both and not self.as_service and isinstance(evidence, BinaryEvidence):
             require_scores_of_positive_class(evidence)
-        whole = measure(evidence, seed=self.seed)
-        return replace(whole, segments=measured_by_segment(outcomes)) if outcomes.segments else whole
+        measurement = measure(evidence, seed=self.seed)
+        if outcomes.segments:
+            return replace(measurement, segments=measure_segments(outcomes))
+        return measurement
 
     def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NOBODY_SAID) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
         constraints = suggest(measurement, tolerance)
         constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
-        statistics = statistics_of(measurement, as_service=self.as_service)
+        statistics = build_statistics(measurement, as_service=self.as_service)
         if self.as_service:
             statistics = _add_times(statistics, context)
-        return statistics, constraints, metrics_of(measurement, hide_values=self.hide_values)
+        return statistics, constraints, build_metrics(measurement, hide_values=self.hide_values)
 
     def stored_baseline(
         self,
@@ -359,7 +384,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
             baseline = replace(baseline, groups=self._count_rows_as_one(baseline, sample))
         elif self.plan.with_scores and not self.as_service:
             # Compared with a baseline, a reversed score is a violation
-            evidence = evidence_of(sample.state, as_service=False)
+            evidence = build_evidence(sample.state, as_service=False)
             if isinstance(evidence, BinaryEvidence):
                 require_labels_follow_scores(evidence, has_predictions=self.plan.with_predictions)
         return QualityJudgement(self, sample.without_runs(), baseline)
@@ -371,18 +396,23 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         values, sizes = values_of([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
         if self.as_service or baseline.group_column or not len(values):
             return 1.0
-        outcomes_in_order = ScoredColumn.from_numbers if self.plan.is_regression else ScoredColumn.from_texts
+        if self.plan.is_regression:
+            outcomes_in_order = ScoredColumn.from_numbers
+        else:
+            outcomes_in_order = ScoredColumn.from_texts
         return neighbours_design_effect([outcomes_in_order(values)], sizes)
 
     def read_outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
         """The outcomes of a data set. A data set that was not prepared must have the column names of `outcomes`."""
-        return data if isinstance(data, OutcomeDataset) else outcomes(data, self.plan, **columns)
+        if isinstance(data, OutcomeDataset):
+            return data
+        return outcomes(data, self.plan, **columns)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
 
     def table(self, documents: Documents) -> Table:
-        return table_of(documents[2].metrics, "value", "standard_deviation", "interval", "n")
+        return build_table(documents[2].metrics, "value", "standard_deviation", "interval", "n")
 
 
 def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> ModelQualityStatistics:
@@ -401,5 +431,5 @@ def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> Model
     return statistics.model_copy(update={"dataset": dataset})
 
 
-def _of_groups(description: str) -> Hint:
+def _hint_on_groups(description: str) -> Hint:
     return Hint(hint="group_column", features=(), description=description)

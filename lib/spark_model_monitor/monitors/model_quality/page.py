@@ -35,7 +35,7 @@ from spark_model_monitor.documents.page import (
     percent,
 )
 from spark_model_monitor.monitors.causes import causes_table
-from spark_model_monitor.monitors.model_quality.estimates import interval_of
+from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     Evidence,
@@ -68,13 +68,16 @@ OF_GROUPS = (
 )
 
 
-def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
+def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
     judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
     cards = tuple(map(_card, by_cause(results)))
-    sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if cards else []
+    if cards:
+        sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")]
+    else:
+        sections = []
     if kind := kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
@@ -85,11 +88,11 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
         sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
-    in_groups = any(each.likeness > 1 for each in measurement.metrics.values())
+    in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
     reading = PageSection("How to read this", READING + (OF_GROUPS,) * in_groups, folded=True)
-    headline = (
-        None if results else Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
-    )
+    headline = None
+    if not results:
+        headline = Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 
 
@@ -121,27 +124,42 @@ def _card(alike: Sequence[CheckResult]) -> Card:
         for number in (value, result.threshold, *(interval or ()))
         if number is not None and math.isfinite(number)
     ]
-    span = (min(0.0, *numbers), max(numbers)) if numbers else (0.0, 1.0)
+    if numbers:
+        span = (min(0.0, *numbers), max(numbers))
+    else:
+        span = (0.0, 1.0)
     point = Point("this run", value, result.threshold, interval, Mark.BAD)
     points = (point, Point("asked for", result.threshold))
     picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
-    evidence = "" if result.m is None else f"{count_text(result.m)} rows"
+    if result.m is None:
+        evidence = ""
+    else:
+        evidence = f"{count_text(result.m)} rows"
     evidence += f" · 95 % interval {ends_text(interval)}" if interval else ""
     evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
     said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
     hints = tuple(filter(None, (place_of(result), result.reason)))
-    hints += (f"the same by another name: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
+    hints += (f"the same by another name: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
     more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
     return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
 
 
 def _line(name: str, measured: Measured | None, result: CheckResult | None) -> Line:
-    mark, verdict = VERDICTS[result.status] if result else (Mark.NONE, "–")
-    interval = interval_of(measured.estimate) if measured else None
+    if result:
+        mark, verdict = VERDICTS[result.status]
+    else:
+        mark = Mark.NONE
+        verdict = "–"
+    interval = None
+    if measured:
+        interval = confidence_interval(measured.estimate)
     threshold = "–"
     if result is not None and result.threshold is not None:
         threshold = SIDES.get(result.check, "") + number_text(result.threshold)
-    rows = count_text(measured.estimate.n) if measured else "–"
+    if measured:
+        rows = count_text(measured.estimate.n)
+    else:
+        rows = "–"
     rows += f" of {count_text(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = (result.reason if result else "") or ""
     return Line((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
@@ -149,7 +167,9 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> L
 
 def ends_text(interval: tuple[float, float] | None) -> str:
     """An interval as text."""
-    return " to ".join(number_text(end, 3) for end in interval) if interval else "–"
+    if interval:
+        return " to ".join(number_text(end, 3) for end in interval)
+    return "–"
 
 
 def _value(measured: Measured | None) -> str:
@@ -171,7 +191,9 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
         )
     else:
         yield from confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
-    scores = evidence.scores if isinstance(evidence, BinaryEvidence) else None
+    scores = None
+    if isinstance(evidence, BinaryEvidence):
+        scores = evidence.scores
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
         yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
         if evidence.probabilities is not None:
@@ -195,7 +217,9 @@ def confusion_tables(
 
 
 def _class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: bool) -> Sequence[str]:
-    return [f"class {place}" for place in range(1, len(evidence.classes) + 1)] if hide_values else evidence.classes
+    if hide_values:
+        return [f"class {place}" for place in range(1, len(evidence.classes) + 1)]
+    return evidence.classes
 
 
 def _residuals(sketch: KllSketch) -> CurveChart:
@@ -210,7 +234,9 @@ def _residuals(sketch: KllSketch) -> CurveChart:
 def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
     """Both curves at every distinct score, highest first."""
     found, wrong = (np.cumsum(side[::-1]) for side in (scores.positives, scores.negatives))
-    recall, fallout, precision = found / found[-1], wrong / wrong[-1], found / (found + wrong)
+    recall = found / found[-1]
+    fallout = wrong / wrong[-1]
+    precision = found / (found + wrong)
     yield _curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
     yield _curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
 
@@ -219,7 +245,8 @@ def _calibration(sums: BlockSums, apart: str) -> CurveChart:
     """The share of positive labels in each non-empty tenth of the scores, at their mean. apart: calibration error."""
     rows, positives, total = (part.sum(axis=1) for part in calibration(sums))
     filled = rows > 0
-    mean, share = total[filled] / rows[filled], positives[filled] / rows[filled]
+    mean = total[filled] / rows[filled]
+    share = positives[filled] / rows[filled]
     words = f"positive labels by tenths of the score, on average {apart} from the diagonal, where a calibrated model is"
     axes = ("score", "share of positive labels")
     return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words, diagonal=True)
@@ -248,9 +275,18 @@ COLUMNS_OF_TRIAL = (
 
 def sentence_of(document: Challenge) -> str:
     """The verdict in a sentence, with anything unfair first."""
-    what = "pairs" if document.design is Design.SHADOW else "rows of split traffic"
-    unfair = f"Not a fair trial: {'; '.join(document.unfair)}. " if document.unfair else ""
-    told = f" If the difference stays, {document.rows_to_tell:,} would tell." if document.rows_to_tell else ""
+    if document.design is Design.SHADOW:
+        what = "pairs"
+    else:
+        what = "rows of split traffic"
+    if document.unfair:
+        unfair = f"Not a fair trial: {'; '.join(document.unfair)}. "
+    else:
+        unfair = ""
+    if document.rows_to_tell:
+        told = f" If the difference stays, {document.rows_to_tell:,} would tell."
+    else:
+        told = ""
     rows = f"{document.rows:,} of {document.planned_rows:,} planned {what} checked"
     return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{told}"
 
@@ -260,7 +296,10 @@ def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Pag
     found = document.metrics[0]
     said = sentence_of(document).replace(Verdict.CANNOT_TELL.value, "not told yet")
     beside = f"{found.name} {number_text(found.challenger)}, beside the champion's {number_text(found.champion)}"
-    sections = [PageSection("Not a fair trial", document.unfair)] if document.unfair else []
+    if document.unfair:
+        sections = [PageSection("Not a fair trial", document.unfair)]
+    else:
+        sections = []
     table = PageTable(COLUMNS_OF_TRIAL, tuple(map(_line_of_trial, document.metrics)))
     sections += [
         PageSection("Side by side", (*_chart(found), table), note=f"{document.metric} decides"),
@@ -285,7 +324,10 @@ def _chart(found: Difference) -> Iterator[Block]:
 def _line_of_trial(found: Difference) -> Line:
     better = "–"
     if found.interval is not None and not found.interval[0] <= 0 <= found.interval[1]:
-        better = "challenger" if (found.interval[0] > 0) == found.higher_is_better else "champion"
+        if (found.interval[0] > 0) == found.higher_is_better:
+            better = "challenger"
+        else:
+            better = "champion"
     gain = f"{'+' if (found.difference or 0) > 0 else ''}{number_text(found.difference)}"
     numbers = (number_text(found.champion), number_text(found.challenger), gain)
     mark = {"challenger": Mark.GOOD, "champion": Mark.BAD}.get(better, Mark.NONE)
@@ -318,12 +360,15 @@ def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator
             *(Column(title, True) for title in ("pairs", "apart", "p")),
         )
         yield "There they disagree otherwise than elsewhere:"
-        yield PageTable(columns, tuple(_segment_of_trial(each, is_regression) for each in document.segments))
+        yield PageTable(columns, tuple(_segment_of_trial(segment, is_regression) for segment in document.segments))
     for name, evidence in zip(("Champion", "Challenger"), wholes, strict=True):
         if not isinstance(evidence, RegressionEvidence):
             yield from confusion_tables(evidence, name, hide_values=False)
 
 
 def _segment_of_trial(found: Segment, is_regression: bool) -> Line:
-    apart = number_text(found.disagreement) if is_regression else percent(found.disagreement)
+    if is_regression:
+        apart = number_text(found.disagreement)
+    else:
+        apart = percent(found.disagreement)
     return Line((found.feature, found.value, count_text(found.rows), apart, number_text(found.p, 2)))

@@ -40,8 +40,8 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
         return
     predicted = evidence.matrix[:, 1]
     rarer_rows = _rarer_rows(evidence)
-    forward = _unexplained(scores.negatives, scores.positives, predicted)
-    backward = _unexplained(scores.negatives[::-1], scores.positives[::-1], predicted)
+    forward = _fewest_unexplained_rows(scores.negatives, scores.positives, predicted)
+    backward = _fewest_unexplained_rows(scores.negatives[::-1], scores.positives[::-1], predicted)
     # What predictions that have nothing to do with the score leave unexplained by chance
     by_chance = 3 * math.sqrt(rarer_rows)
     if backward <= NEARLY_NONE * rarer_rows and forward >= backward + max(MANY * rarer_rows, by_chance, 1):
@@ -80,7 +80,7 @@ def _rarer_rows(evidence: BinaryEvidence) -> float:
     return min(predicted_positive, evidence.rows - predicted_positive)
 
 
-def _unexplained(negatives: Counts, positives: Counts, predicted: Counts) -> float:
+def _fewest_unexplained_rows(negatives: Counts, positives: Counts, predicted: Counts) -> float:
     """The fewest rows that any threshold predicts otherwise. negatives, positives: by ascending score."""
     # Rows above each threshold, from the highest score down
     negatives_above = np.concatenate([[0], np.cumsum(negatives[::-1])])

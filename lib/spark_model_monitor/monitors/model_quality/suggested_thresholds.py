@@ -36,11 +36,16 @@ def find_suggested_limits(
         return frozenset()
     limits: Mapping[str, MetricConstraint] = getattr(constraints, MEMBERS[problem_type])
     is_of_earlier_release = constraints.requested_limits is None
-    limits_in_copy = _limits_in_copy(copy, problem_type) if is_of_earlier_release else {}
+    if is_of_earlier_release:
+        limits_in_copy = _limits_in_copy(copy, problem_type)
+    else:
+        limits_in_copy = {}
 
     names = set()
     for name, limit in limits.items():
-        operator = METRICS[problem_type].get(name).facts["operator"] if name in CONSTRAINED[problem_type] else None
+        operator = None
+        if name in CONSTRAINED[problem_type]:
+            operator = METRICS[problem_type].get(name).facts["operator"]
         if limit.threshold is None or limit.comparison_operator is not operator:
             continue
         suggestions = list(baseline_values.get(name, ()))

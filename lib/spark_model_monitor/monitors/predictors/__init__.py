@@ -47,8 +47,8 @@ class Model:
     @property
     def tells_labels(self) -> bool:
         """Whether its answers have labels; an endpoint may return them along with scores."""
-        told = self.request.get("label") is not None
-        return told and (self.flavour == "http" or self.request.get("probability") is None)
+        has_label_member = self.request.get("label") is not None
+        return has_label_member and (self.flavour == "http" or self.request.get("probability") is None)
 
     @property
     def runs_code(self) -> bool:

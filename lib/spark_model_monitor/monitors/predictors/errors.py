@@ -91,7 +91,8 @@ class ErrorModel:
         for option, name in (("label", label), ("prediction", prediction)):
             if name not in rows.columns:
                 raise BadConfiguration(f"{option} is {name!r}, which is no column of the data")
-        rows = rows.sample(MOST_ROWS, random_state=SEED) if len(rows) > MOST_ROWS else rows
+        if len(rows) > MOST_ROWS:
+            rows = rows.sample(MOST_ROWS, random_state=SEED)
         if len(rows) < FEWEST_ROWS:
             raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {FEWEST_ROWS:,}")
         columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
@@ -100,46 +101,51 @@ class ErrorModel:
             raise BadInput(
                 f"{int((~np.isfinite(off)).sum()):,} labels or predictions are no numbers; leave these rows out"
             )
-        texts = {name: _texts_of(column, off) for name, column in columns.items() if not _holds_numbers(column)}
-        cells = _cells(columns, tuple(columns), texts)
+        texts = {
+            name: _order_frequent_texts(column, off) for name, column in columns.items() if not _holds_numbers(column)
+        }
+        cells = _encode_cells(columns, tuple(columns), texts)
         half = np.random.default_rng(SEED).permutation(len(off)) % 2 == 0
         expected = np.empty(len(off))
         for learns in (half, ~half):
-            expected[~learns] = _fitted(cells[learns], off[learns]).predict(cells[~learns])
+            expected[~learns] = _fit_model(cells[learns], off[learns]).predict(cells[~learns])
         blocks = blocks_of(np.arange(len(off), dtype=np.uint64))
         return cls(
             tuple(columns),
             texts,
-            _saved(_fitted(cells, off)),
+            _dump_skops(_fit_model(cells, off)),
             worth_of_errors(off, np.maximum(expected, 0.0), blocks),
         )
 
     def write(self, path: str) -> None:
         """Write the model to a file that ends in .skops, at any location that runs can read."""
-        parts = {"names": list(self.names), "texts": {name: list(each) for name, each in self.texts.items()}}
-        storage_here(path).write(path, _saved({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
+        parts = {
+            "names": list(self.names),
+            "texts": {name: list(feature_texts) for name, feature_texts in self.texts.items()},
+        }
+        storage_here(path).write(path, _dump_skops({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
 
     @classmethod
     def read(cls, path: str) -> ErrorModel:
         """Read a model that `write` wrote. Raises BadConfiguration for any other file."""
         content = storage_here(path).read(path)
         require_loadable(path, content, partial(_open_with_model, path))
-        found = _opened(path, content)
-        if not isinstance(found, dict) or set(found) != {"names", "texts", "model", "worth"}:
+        members = _load_skops(path, content)
+        if not isinstance(members, dict) or set(members) != {"names", "texts", "model", "worth"}:
             raise BadConfiguration(
                 f"error_model is {path!r}, which is no model of errors; write one by ErrorModel.learnt"
             )
-        texts = {name: tuple(each) for name, each in found["texts"].items()}
-        return cls(tuple(found["names"]), texts, found["model"], BlockSums.from_bytes(found["worth"]))
+        texts = {name: tuple(feature_texts) for name, feature_texts in members["texts"].items()}
+        return cls(tuple(members["names"]), texts, members["model"], BlockSums.from_bytes(members["worth"]))
 
     def __call__(self, columns: Mapping[str, pa.Array]) -> Numbers:
         """The expected error of each row, 0 or more. columns: by name, at least those of `names`."""
         estimator = _loaded(self.content)
-        expected: Numbers = estimator.predict(_cells(columns, self.names, self.texts))
+        expected: Numbers = estimator.predict(_encode_cells(columns, self.names, self.texts))
         return np.maximum(expected, 0.0)
 
 
-def _fitted(cells: Numbers, off: Numbers) -> Any:
+def _fit_model(cells: Numbers, off: Numbers) -> Any:
     with needing("errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"):
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
@@ -148,22 +154,22 @@ def _fitted(cells: Numbers, off: Numbers) -> Any:
         return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
 
 
-def _saved(what: Any) -> bytes:
+def _dump_skops(members: Any) -> bytes:
     with needing("models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"):
         from skops import io
 
-    saved: bytes = io.dumps(what)
+    saved: bytes = io.dumps(members)
     return saved
 
 
-def _opened(name: str, content: bytes) -> Any:
+def _load_skops(name: str, content: bytes) -> Any:
     from spark_model_monitor.monitors.predictors.sklearn import (
-        opened,  # the order of imports decides the order of flavours
+        open_skops,  # the order of imports decides the order of flavours
     )
 
     try:
         with needing(f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"):
-            return opened(Model("sklearn", name, content))
+            return open_skops(Model("sklearn", name, content))
     except BadConfiguration:
         raise
     except Exception as error:
@@ -173,14 +179,14 @@ def _opened(name: str, content: bytes) -> Any:
 
 
 def _open_with_model(path: str, content: bytes) -> None:
-    parts = _opened(path, content)
+    parts = _load_skops(path, content)
     if isinstance(parts, dict) and isinstance(parts.get("model"), bytes):
-        _opened(path, parts["model"])
+        _load_skops(path, parts["model"])
 
 
 @lru_cache(maxsize=1)
 def _loaded(content: bytes) -> Any:
-    return _opened("the model of errors", content)
+    return _load_skops("the model of errors", content)
 
 
 def _are_numbers(column: pa.Array) -> bool:
@@ -205,23 +211,26 @@ def _as_numbers(column: pa.Array) -> Numbers:
     return np.asarray(numbers, dtype=np.float64)
 
 
-def _texts_of(column: pa.Array, off: Numbers) -> tuple[str, ...]:
+def _order_frequent_texts(column: pa.Array, off: Numbers) -> tuple[str, ...]:
     """The most frequent texts of a column, ordered by mean error, so that a tree splits them by one threshold."""
     encoded = pc.cast(column, pa.string()).dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
-    rows, sums = np.bincount(codes)[1:], np.bincount(codes, off)[1:]
-    kept = np.argsort(-rows, kind="stable")[:MOST_TEXTS]
-    ordered = kept[np.argsort(sums[kept] / rows[kept], kind="stable")]
+    rows = np.bincount(codes)[1:]
+    sums = np.bincount(codes, off)[1:]
+    most_frequent = np.argsort(-rows, kind="stable")[:MOST_TEXTS]
+    ordered = most_frequent[np.argsort(sums[most_frequent] / rows[most_frequent], kind="stable")]
     return tuple(encoded.dictionary.take(pa.array(ordered)).to_pylist())
 
 
-def _cells(columns: Mapping[str, pa.Array], names: Sequence[str], texts: Mapping[str, tuple[str, ...]]) -> Numbers:
+def _encode_cells(
+    columns: Mapping[str, pa.Array], names: Sequence[str], texts: Mapping[str, tuple[str, ...]]
+) -> Numbers:
     """Shape (rows, columns): numbers, and indexes of texts; NaN for missing or unknown cells."""
-    found = []
+    columns_of_cells = []
     for name in names:
         if name in texts:
-            places = pc.index_in(pc.cast(columns[name], pa.string()), pa.array(texts[name], pa.string()))
-            found.append(_as_numbers(places))
+            codes = pc.index_in(pc.cast(columns[name], pa.string()), pa.array(texts[name], pa.string()))
+            columns_of_cells.append(_as_numbers(codes))
         else:
-            found.append(_as_numbers(columns[name]))
-    return np.column_stack(found)
+            columns_of_cells.append(_as_numbers(columns[name]))
+    return np.column_stack(columns_of_cells)

@@ -22,7 +22,9 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict
 from spark_model_monitor.stopping import within
 
-CSV, JSON_LINES, JSON = "text/csv", "application/jsonlines", "application/json"
+CSV = "text/csv"
+JSON_LINES = "application/jsonlines"
+JSON = "application/json"
 FEATURES_TEMPLATE = '{"features":$features}'
 
 _PLACEHOLDER = re.compile(r'("?)\$(features_kvp|feature_names|features|\{[^}]{1,256}\})\1')
@@ -43,7 +45,8 @@ class RecordTemplate:
 
     @classmethod
     def parse(cls, template: str) -> RecordTemplate:
-        texts, placeholders = [], []
+        texts = []
+        placeholders = []
         end = 0
         for placeholder in _PLACEHOLDER.finditer(template):
             texts.append(template[end : placeholder.start()])
@@ -62,13 +65,13 @@ class RecordTemplate:
         parts = [self.texts[0]]
         for placeholder, text in zip(self.placeholders, self.texts[1:], strict=True):
             if placeholder == "features":
-                parts.append(_json(list(row)))
+                parts.append(_format_json(list(row)))
             elif placeholder == "feature_names":
-                parts.append(_json(list(names)))
+                parts.append(_format_json(list(names)))
             elif placeholder == "features_kvp":
-                parts.append(_json(by_name))
+                parts.append(_format_json(by_name))
             else:
-                parts.append(_json(by_name[_require_feature(placeholder[1:-1], names)]))
+                parts.append(_format_json(by_name[_require_feature(placeholder[1:-1], names)]))
             parts.append(text)
         return "".join(parts)
 
@@ -99,12 +102,15 @@ class Request:
     def __init__(self, members: Mapping[str, Any]) -> None:
         self.content_type = members.get("content_type") or CSV
         self.accept_type = members.get("accept_type") or self.content_type
-        self._content = _text(members.get("content_template"))
-        self._record_template = _text(members.get("record_template"))
+        self._content = _read_template(members.get("content_template"))
+        self._record_template = _read_template(members.get("record_template"))
         self._line = RecordTemplate.parse(self._content or FEATURES_TEMPLATE)
         self._record = RecordTemplate.parse(self._record_template)
         self._label, self._probability = members.get("label"), members.get("probability")
-        self._scores = self._label if self._probability is None else self._probability
+        if self._probability is None:
+            self._scores = self._label
+        else:
+            self._scores = self._probability
         errors = list(self._errors())
         if errors:
             raise BadConfiguration.gathered([f"predictor.{error}" for error in errors])
@@ -116,7 +122,7 @@ class Request:
 
     def body(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
         """The body of the request for some rows."""
-        plain = [[_plain(cell) for cell in row] for row in rows]
+        plain = [[_convert_to_plain(cell) for cell in row] for row in rows]
         if self.content_type == CSV:
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(
@@ -136,37 +142,41 @@ class Request:
         Raises ValueError if the response can't be parsed, or has no scores at their location.
         """
         if self.accept_type == CSV and not isinstance(self._scores, int):
-            return [[float(cell) for cell in row] for row in _rows(body)]
-        found = self._at(self._scores, body)
-        return [cell if isinstance(cell, list) else float(cell) for cell in found] if self.accept_type == CSV else found
+            return [[float(cell) for cell in row] for row in _read_csv_rows(body)]
+        row_scores = self._at(self._scores, body)
+        if self.accept_type == CSV:
+            return [cell if isinstance(cell, list) else float(cell) for cell in row_scores]
+        return row_scores
 
     def labels(self, body: bytes) -> list[Any]:
         """The labels in a response, one item per row; if a row has a list of them, the one with the highest score.
 
         Raises ValueError if the response can't be parsed, has no labels at their location, or lacks scores for a list.
         """
-        found = self._at(self._label, body)
-        if not any(isinstance(label, list) for label in found):
-            return found
-        return [_best(*pair) for pair in zip(found, self._at(self._probability, body), strict=True)]
+        row_labels = self._at(self._label, body)
+        if not any(isinstance(label, list) for label in row_labels):
+            return row_labels
+        return [_choose_best_label(*pair) for pair in zip(row_labels, self._at(self._probability, body), strict=True)]
 
-    def _at(self, place: Any, body: bytes) -> list[Any]:
+    def _at(self, location: Any, body: bytes) -> list[Any]:
         """The content at a location of a response, one item per row."""
         if self.accept_type == CSV:
             from spark_model_monitor.data.records.outcome_payloads import list_in
 
-            return [list_in(row[place]) for row in _rows(body)]
+            return [list_in(row[location]) for row in _read_csv_rows(body)]
         text = body.decode("utf-8")
         if self.accept_type == JSON_LINES:
-            return [_found(place, json.loads(line)) for line in text.splitlines() if line.strip()]
-        found = _found(place, json.loads(text))
-        return found if isinstance(found, list) and not self.one_at_a_time else [found]
+            return [_search_document(location, json.loads(line)) for line in text.splitlines() if line.strip()]
+        rows_found = _search_document(location, json.loads(text))
+        if isinstance(rows_found, list) and not self.one_at_a_time:
+            return rows_found
+        return [rows_found]
 
     def _errors(self) -> Any:
-        known = (CSV, JSON_LINES, JSON)
+        known_types = (CSV, JSON_LINES, JSON)
         for member, kind in (("content_type", self.content_type), ("accept_type", self.accept_type)):
-            if kind not in known:
-                yield f"{member} is {kind!r}; write one of {', '.join(known)}"
+            if kind not in known_types:
+                yield f"{member} is {kind!r}; write one of {', '.join(known_types)}"
         if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
             yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
         elif self.content_type == JSON_LINES and not self._line.is_json:
@@ -179,55 +189,65 @@ class Request:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
         elif self.content_type == JSON and not self._record.is_json:
             yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
-        for member, place in (("label", self._label), ("probability", self._probability)):
-            if self.accept_type == CSV and isinstance(place, str):
-                yield f"{member} is {place!r}; of CSV write the index of its column"
+        for member, location in (("label", self._label), ("probability", self._probability)):
+            if self.accept_type == CSV and isinstance(location, str):
+                yield f"{member} is {location!r}; of CSV write the index of its column"
 
 
-def _rows(body: bytes) -> list[list[str]]:
+def _read_csv_rows(body: bytes) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(body.decode("utf-8"))) if row]
 
 
-def _found(place: Any, document: Any) -> Any:
+def _search_document(location: Any, document: Any) -> Any:
     import jmespath
 
-    found = document if place is None else jmespath.search(str(place), document)
-    if found is None:
-        raise ValueError(f"nothing is at {place}")
-    return found
+    if location is None:
+        match = document
+    else:
+        match = jmespath.search(str(location), document)
+    if match is None:
+        raise ValueError(f"nothing is at {location}")
+    return match
 
 
-def _best(labels: Any, scores: Any) -> Any:
+def _choose_best_label(labels: Any, scores: Any) -> Any:
     """The label with the highest score, the first one if several are equal."""
     if not isinstance(scores, list) or len(labels) != len(scores) or not all(map(math.isfinite, scores)):
         raise ValueError("a list of labels has no score for each")
     return labels[scores.index(max(scores))]
 
 
-def _plain(cell: Any) -> Any:
+def _convert_to_plain(cell: Any) -> Any:
     """A cell as JSON: integers without a decimal point, null for a missing cell."""
     if not isinstance(cell, float):
         return cell
     if math.isnan(cell):
         return None
-    return int(cell) if cell.is_integer() and abs(cell) < 2**53 else cell
+    if cell.is_integer() and abs(cell) < 2**53:
+        return int(cell)
+    return cell
 
 
-def _json(value: Any) -> str:
+def _format_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _text(template: Any) -> str:
+def _read_template(template: Any) -> str:
     """A template as text. In JSON its placeholders are in quotes, which are not sent."""
-    text = template if isinstance(template, str) else _json(template)
+    if isinstance(template, str):
+        text = template
+    else:
+        text = _format_json(template)
     if template is None:
         text = ""
     return text.replace('"$records"', "$records").replace('"$record"', "$record")
 
 
 TRIES = 5
-CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 20.0
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 60.0
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 20.0
 ROWS_AT_ONCE = 1000
 MOST_BYTES = 5 * 2**20  # limit of a request; the service's own is 6 MB
 
@@ -236,7 +256,7 @@ TOO_LARGE = 413
 
 
 @PREDICTORS.register("http", remedy="install spark-model-monitor[http]")
-def of_http(model: Model) -> Predict:
+def load_http(model: Model) -> Predict:
     """An endpoint; `predictor` in the configuration describes its answers."""
     return Endpoint(model.name, model.request, labels=model.labels).predict
 
@@ -267,8 +287,14 @@ class Endpoint:
         self._shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
         self._address = address
         self._request = Request(members)
-        self._read, self._kind = (self._request.labels, object) if labels else (self._request.scores, np.float64)
-        self._waits, self._longest = waits, CONNECT_SECONDS + reads
+        if labels:
+            self._read = self._request.labels
+            self._kind = object
+        else:
+            self._read = self._request.scores
+            self._kind = np.float64
+        self._waits = waits
+        self._longest = CONNECT_SECONDS + reads
         self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
         if members.get("custom_attributes"):
             self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
@@ -279,7 +305,8 @@ class Endpoint:
 
         Raises BadInput if the endpoint doesn't respond, or with something invalid.
         """
-        names, rows = list(frame.columns), frame.to_numpy(dtype=object)
+        names = list(frame.columns)
+        rows = frame.to_numpy(dtype=object)
         at_once = 1 if self._request.one_at_a_time else ROWS_AT_ONCE
         scores: list[Any] = []
         for start in range(0, len(rows), at_once):
@@ -288,7 +315,9 @@ class Endpoint:
 
     def _scores(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:
         body = self._request.body(names, rows)
-        answer = self._answer(body) if len(body) <= MOST_BYTES or len(rows) == 1 else None
+        answer = None
+        if len(body) <= MOST_BYTES or len(rows) == 1:
+            answer = self._answer(body)
         if answer is None:
             if len(rows) == 1:
                 raise BadInput(f"the model at {self._shown} takes no request of {len(body):,} bytes, which is one row")
@@ -297,16 +326,16 @@ class Endpoint:
         if self._request.accept_type == CSV and b"\n" not in answer.strip() and answer.count(b",") == len(rows) - 1:
             answer = answer.replace(b",", b"\n")  # one line with a cell for each row, as the built-in XGBoost answers
         try:
-            found = self._read(answer)
-            np.array(found, dtype=self._kind)
+            answers = self._read(answer)
+            np.array(answers, dtype=self._kind)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise BadInput(
                 f"the model at {self._shown} answered something else than {self._read.__name__} ({type(error).__name__}); "
                 "accept_type, probability and label of predictor say what its answer is"
             ) from None
-        if len(found) != len(rows):
-            raise BadInput(f"the model at {self._shown} gave {len(found):,} answers for {len(rows):,} rows")
-        return found
+        if len(answers) != len(rows):
+            raise BadInput(f"the model at {self._shown} gave {len(answers):,} answers for {len(rows):,} rows")
+        return answers
 
     def _answer(self, body: bytes) -> bytes | None:
         """The response, after at most five attempts; None if the request is too large."""

@@ -33,31 +33,31 @@ import pyarrow.compute as pc
 
 
 @PREDICTORS.register("callable")
-def of_callable(model: Model) -> Predict:
+def load_callable(model: Model) -> Predict:
     """A function from a pandas frame to scores, or a function without parameters that returns such a function."""
     import inspect
 
     assert model.function is not None  # whoever names a callable provides it
     if not inspect.signature(model.function).parameters:
-        made: Predict = model.function()
-        return made
+        predict: Predict = model.function()
+        return predict
     return model.function
 
 
-def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
+def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
     """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which columns are numbers.
 
     Raises UnansweredRows with the name of a feature that must be a number and has another cell.
     """
-    found = [
-        _numbers(column, name) if is_numeric else _texts(column)
+    converted = [
+        _convert_to_doubles(column, name) if is_numeric else _convert_to_objects(column)
         for column, name, is_numeric in zip(columns, names, numeric, strict=True)
     ]
     if all(numeric):
-        return np.column_stack(found)
-    cells = np.empty((len(found[0]), len(found)), dtype=object)
-    for place, (column, is_numeric) in enumerate(zip(found, numeric, strict=True)):
-        cells[:, place] = np.where(np.isnan(column), np.array(None), column.astype(object)) if is_numeric else column
+        return np.column_stack(converted)
+    cells = np.empty((len(converted[0]), len(converted)), dtype=object)
+    for index, (column, is_numeric) in enumerate(zip(converted, numeric, strict=True)):
+        cells[:, index] = np.where(np.isnan(column), np.array(None), column.astype(object)) if is_numeric else column
     return cells
 
 
@@ -69,12 +69,13 @@ def are_numbers(column: pa.Array) -> bool:
 def number_flags(column: pa.Array) -> NDArray[np.bool_]:
     """Which cells are numbers, or look like them; missing cells do."""
     try:
-        _numbers(column, "")
+        _convert_to_doubles(column, "")
     except BadInput:
         if len(column) == 1:
             return np.zeros(1, bool)
         encoded = column.dictionary_encode()
-        distinct, middle = encoded.dictionary, len(encoded.dictionary) // 2
+        distinct = encoded.dictionary
+        middle = len(encoded.dictionary) // 2
         parts = (distinct[:middle], distinct[middle:]) if middle else (pa.array([column[0].as_py()]),)
         of_texts = np.concatenate([*map(number_flags, parts), [True]])
         flags: NDArray[np.bool_] = of_texts[pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)]
@@ -82,26 +83,30 @@ def number_flags(column: pa.Array) -> NDArray[np.bool_]:
     return np.ones(len(column), bool)
 
 
-def plain(column: pa.Array) -> pa.Array:
+def simplify_type(column: pa.Array) -> pa.Array:
     """Cells as doubles or texts."""
     kind = column.type
     if pa.types.is_boolean(kind) or is_number(kind):
         return pc.cast(column, pa.float64(), safe=False)
-    return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
+    if pa.types.is_string(kind):
+        return column
+    return pc.cast(column, pa.string())
 
 
-def texts_of(cells: NDArray[Any]) -> list[str | None]:
+def convert_to_texts(cells: NDArray[Any]) -> list[str | None]:
     """Cells as texts in a file: integers without a decimal point, None for missing cells."""
 
     def text(cell: Any) -> str | None:
         if cell is None or cell != cell:
             return None
-        return str(int(cell)) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 else str(cell)
+        if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+            return str(int(cell))
+        return str(cell)
 
     return list(map(text, cells.tolist()))
 
 
-def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
+def _convert_to_doubles(column: pa.Array, name: str) -> NDArray[np.float64]:
     if pa.types.is_string(column.type):
         trimmed = pc.utf8_trim_whitespace(column)
         present = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
@@ -112,15 +117,15 @@ def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
                 f"feature {name!r} has a text where its baseline rows have numbers; leave it out by excluded_columns, or give "
                 "baseline rows with its texts"
             ) from None
-    found: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return found.astype(np.float64)
+    doubles: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return doubles.astype(np.float64)
 
 
-def _texts(column: pa.Array) -> NDArray[Any]:
+def _convert_to_objects(column: pa.Array) -> NDArray[Any]:
     """Texts; an empty text counts as missing, as in a file."""
-    found: NDArray[Any] = np.array(column.to_pylist(), dtype=object)
-    found[found == ""] = None
-    return found
+    texts: NDArray[Any] = np.array(column.to_pylist(), dtype=object)
+    texts[texts == ""] = None
+    return texts
 
 
 import_all(spark_model_monitor.monitors.predictors)
@@ -132,7 +137,7 @@ WORDS_OF_A_MODEL = 200  # characters of a model's own message to repeat
 _loaded: dict[tuple[object, ...], Predict] = {}
 
 
-def flavour_of(name: str) -> str:
+def infer_flavour(name: str) -> str:
     """The flavour of a model, from its name.
 
     Raises BadConfiguration if it is unclear.
@@ -152,7 +157,7 @@ def flavour_of(name: str) -> str:
     )
 
 
-def loaded(model: Model) -> Predict:
+def load_model(model: Model) -> Predict:
     """The model's function, loaded on first use in this process.
 
     Raises MissingDependency if its library is absent, BadConfiguration if it is not such a model or may not be loaded.
@@ -161,7 +166,7 @@ def loaded(model: Model) -> Predict:
     if key not in _loaded:
         entry = PREDICTORS.get(model.flavour)
         try:
-            found = entry(model)
+            predict = entry(model)
         except ImportError as error:
             raise MissingDependency(
                 f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
@@ -171,27 +176,27 @@ def loaded(model: Model) -> Predict:
             raise
         except Exception as error:
             raise BadConfiguration(
-                f"the model {model.name} can't be loaded as {model.flavour} ({said_by(error)}); save it again, or write "
+                f"the model {model.name} can't be loaded as {model.flavour} ({describe_error(error)}); save it again, or write "
                 "--model-flavour"
             ) from error
         _loaded.clear()  # only one model at a time: they may be large
-        _loaded[key] = found
+        _loaded[key] = predict
     return _loaded[key]
 
 
-def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
+def resolve_model(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
     """A model from any way of naming it. request: the members of `predictor`. facts: further members of `Model`."""
     if isinstance(model, Model):
         return replace(model, request=model.request or request)
     if callable(model):
         return Model("callable", getattr(model, "__name__", "callable"), function=model, request=request, **facts)
-    flavour = facts.pop("flavour", None) or flavour_of(str(model))
+    flavour = facts.pop("flavour", None) or infer_flavour(str(model))
     if flavour == "callable":
         facts["function"] = function_of(str(model), "--model")
     return Model(flavour, str(model), request=request, **facts)
 
 
-def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
+def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
     """The bytes of a model's file, which is opened on the driver only; logs what will be loaded, and tries whether it can be.
 
     Raises BadConfiguration if the file is not the required one, or can't be loaded.
@@ -199,11 +204,13 @@ def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
             raise BadConfiguration(f"--model-sha256 is of a file, and {model.name} is none; leave it out")
-        place, how = model.name, f"imported from {getattr(model.function, '__module__', 'nowhere')}"
+        address = model.name
+        how = f"imported from {getattr(model.function, '__module__', 'nowhere')}"
         if model.flavour == "http":
             parts = urlsplit(model.name)
-            place, how = f"{parts.scheme}://{parts.hostname}{parts.path}", "asked over HTTP"
-        log.info("model: %s, %s", place, how)
+            address = f"{parts.scheme}://{parts.hostname}{parts.path}"
+            how = "asked over HTTP"
+        log.info("model: %s, %s", address, how)
         return model.content
     content = model.content or storage(model.name).read(model.name)
     digest = sha256(content).hexdigest()
@@ -223,10 +230,10 @@ _tried: set[str] = set()  # digests of the files that could be loaded
 
 
 def _load_content(model: Model, content: bytes) -> None:
-    loaded(replace(model, content=content))
+    load_model(replace(model, content=content))
 
 
-def shipped(model: Model) -> Model:
+def without_path(model: Model) -> Model:
     """The model in the form sent with tasks: with a function's module, so that only the driver needs the file."""
     module = sys.modules.get(getattr(model.function, "__module__", ""))
     if module is not None and not module.__name__.startswith("spark_model_monitor."):
@@ -234,10 +241,12 @@ def shipped(model: Model) -> Model:
     return replace(model, content=b"")
 
 
-def said_by(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """The class and the first words of an exception's message."""
     words = " ".join(str(error).split())[:WORDS_OF_A_MODEL]
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+    if words:
+        return f"{type(error).__name__}: {words}"
+    return type(error).__name__
 
 
 @dataclass
@@ -260,38 +269,44 @@ class Caller:
 
         Raises BadInput if the model raises, or returns anything but finite numbers for each row.
         """
-        found = self._numbers(self._answers(cells), len(cells))
-        if self.outputs not in (None, found.shape[1]):
-            raise self._error(f"gives {found.shape[1]} scores a row, and gave {self.outputs} before")
-        self.outputs = found.shape[1]
+        scores = self._numbers(self._answers(cells), len(cells))
+        if self.outputs not in (None, scores.shape[1]):
+            raise self._error(f"gives {scores.shape[1]} scores a row, and gave {self.outputs} before")
+        self.outputs = scores.shape[1]
         self.rows += len(cells)
-        return found
+        return scores
 
     def labels(self, cells: NDArray[Any]) -> NDArray[np.object_]:
         """The labels of some rows, as the model returns them: numbers or texts.
 
         Raises BadInput if the model raises, or doesn't return a label for each row.
         """
-        found = np.asarray(self._answers(cells), dtype=object)
-        if found.shape not in ((len(cells),), (len(cells), 1)):
+        labels = np.asarray(self._answers(cells), dtype=object)
+        if labels.shape not in ((len(cells),), (len(cells), 1)):
             raise self._error(
-                f"gives an array of shape {found.shape} for {len(cells):,} rows; it has to give a label for each"
+                f"gives an array of shape {labels.shape} for {len(cells):,} rows; it has to give a label for each"
             )
-        found = found.reshape(-1)
-        missing = sum(label is None or label != label for label in found.tolist())
+        labels = labels.reshape(-1)
+        missing = sum(label is None or label != label for label in labels.tolist())
         if missing:
             raise self._error(f"gives no label for {missing:,} of {len(cells):,} rows")
-        return found
+        return labels
 
     def _answers(self, cells: NDArray[Any]) -> Any:
         try:
-            return loaded(self.model)(self._frame(cells))
+            return load_model(self.model)(self._frame(cells))
         except MonitorError:
             raise
         except Exception as error:
-            told = said_by(error) if self.says_why else type(error).__name__
-            kind = BadInput if self.model.flavour == "http" else UnansweredRows
-            raise self._error(f"raised {told}, called with {len(cells):,} rows", kind) from None
+            if self.says_why:
+                problem = describe_error(error)
+            else:
+                problem = type(error).__name__
+            if self.model.flavour == "http":
+                kind = BadInput
+            else:
+                kind = UnansweredRows
+            raise self._error(f"raised {problem}, called with {len(cells):,} rows", kind) from None
 
     def exactly(
         self, baseline: NDArray[Any], *, with_logit: bool
@@ -301,13 +316,19 @@ class Caller:
         For log-odds only with a single baseline row; the mean of probabilities has other values.
         Source: E3.6.
         """
-        model = loaded(self.model)
-        found = model.sum if isinstance(model, Summing) and baseline.dtype == np.float64 else None
-        if found is None or found.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
+        model = load_model(self.model)
+        additive_model = None
+        if isinstance(model, Summing) and baseline.dtype == np.float64:
+            additive_model = model.sum
+        if additive_model is None or additive_model.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
             return None
         names = list(self.names)
-        order = [names.index(name) for name in found.names] if set(found.names) == set(names) else [*range(len(names))]
-        back, attributed = np.argsort(order), found.parts.beside(baseline[:, order])
+        if set(additive_model.names) == set(names):
+            order = [names.index(name) for name in additive_model.names]
+        else:
+            order = [*range(len(names))]
+        back = np.argsort(order)
+        attributed = additive_model.parts.beside(baseline[:, order])
         return lambda rows: attributed(rows[:, order])[:, :, back]
 
     def _frame(self, cells: NDArray[Any]) -> pd.DataFrame:
@@ -320,20 +341,20 @@ class Caller:
         return pd.DataFrame(dict(enumerate(typed))).set_axis(list(self.names), axis=1)
 
     def _numbers(self, answers: Any, rows: int) -> NDArray[np.float64]:
-        found = np.asarray(answers)
-        if found.dtype.kind not in "fiub":
-            raise self._error(f"gives {found.dtype} where scores are wanted; let it give numbers")
-        if found.ndim not in (1, 2) or (found.ndim == 2 and not found.shape[1]):
+        scores = np.asarray(answers)
+        if scores.dtype.kind not in "fiub":
+            raise self._error(f"gives {scores.dtype} where scores are wanted; let it give numbers")
+        if scores.ndim not in (1, 2) or (scores.ndim == 2 and not scores.shape[1]):
             raise self._error(
-                f"gives an array of shape {found.shape}; it has to give a number, or a list of them, for each row"
+                f"gives an array of shape {scores.shape}; it has to give a number, or a list of them, for each row"
             )
-        if len(found) != rows:
-            raise self._error(f"gave {len(found):,} answers for {rows:,} rows")
-        found = found.reshape(rows, -1).astype(np.float64)
-        infinite = ~np.isfinite(found).all(axis=1)
+        if len(scores) != rows:
+            raise self._error(f"gave {len(scores):,} answers for {rows:,} rows")
+        scores = scores.reshape(rows, -1).astype(np.float64)
+        infinite = ~np.isfinite(scores).all(axis=1)
         if infinite.any():
             raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows", UnansweredRows)
-        return found
+        return scores
 
-    def _error(self, what: str, kind: type[BadInput] = BadInput) -> BadInput:
-        return kind(f"the model {self.model.name} ({self.model.flavour}) {what}")
+    def _error(self, problem: str, kind: type[BadInput] = BadInput) -> BadInput:
+        return kind(f"the model {self.model.name} ({self.model.flavour}) {problem}")

@@ -40,12 +40,15 @@ FORESTS = tuple(
     endings=(*SKOPS, *PICKLES),
     remedy="install spark-model-monitor[sklearn], and what else the model was made with",
 )
-def of_sklearn(model: Model) -> Predict:
+def load_sklearn(model: Model) -> Predict:
     """A scikit-learn model; calls predict_proba, else decision_function, else predict. For two classes, the second one's score.
 
     The labels are the output of predict.
     """
-    estimator = _unpickled(model) if model.name.lower().endswith(PICKLES) else opened(model)
+    if model.name.lower().endswith(PICKLES):
+        estimator = _load_pickle(model)
+    else:
+        estimator = open_skops(model)
     for name in ("predict",) if model.labels else ("predict_proba", "decision_function", "predict"):
         scores = getattr(estimator, name, None)
         if scores is not None:
@@ -55,13 +58,15 @@ def of_sklearn(model: Model) -> Predict:
     by_name = hasattr(estimator, "feature_names_in_")
 
     def predict(frame: Any) -> Any:
-        found = scores(frame if by_name else frame.to_numpy())
-        return found[:, 1] if name == "predict_proba" and found.shape[1] == 2 else found
+        scores_of_classes = scores(frame if by_name else frame.to_numpy())
+        if name == "predict_proba" and scores_of_classes.shape[1] == 2:
+            return scores_of_classes[:, 1]
+        return scores_of_classes
 
-    return Summing(predict, partial(_sum_of, estimator))
+    return Summing(predict, partial(_find_additive_model, estimator))
 
 
-def _sum_of(estimator: Any) -> Sum | None:
+def _find_additive_model(estimator: Any) -> Sum | None:
     """The weights of a linear model, or the leaves of trees; log-odds are a sum for two classes only."""
     if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
         from spark_model_monitor.monitors.predictors.xgboost import sum_of_booster
@@ -69,7 +74,10 @@ def _sum_of(estimator: Any) -> Sum | None:
         booster = estimator.get_booster()
         best = booster.attr("best_iteration")  # the last iteration that it uses, if training stopped early
         return sum_of_booster(booster if best is None else booster[: int(best) + 1])
-    kind = type(estimator).__name__ if type(estimator).__module__.startswith("sklearn.") else ""
+    if type(estimator).__module__.startswith("sklearn."):
+        kind = type(estimator).__name__
+    else:
+        kind = ""
     names = tuple(getattr(estimator, "feature_names_in_", ()))
     classes = len(getattr(estimator, "classes_", ()))
     if kind in LINEAR:
@@ -80,16 +88,18 @@ def _sum_of(estimator: Any) -> Sum | None:
         kind == "GradientBoostingClassifier" and classes == 2 and estimator.loss == "log_loss"
     )
     if is_boosted and estimator.init in (None, "zero"):
-        leaves = Leaves.of(_tree(each, estimator.learning_rate) for each in estimator.estimators_.ravel())
-        return Sum(leaves, names, of_log_odds=classes == 2) if leaves else None
+        leaves = Leaves.of(_read_tree(tree, estimator.learning_rate) for tree in estimator.estimators_.ravel())
+        if leaves:
+            return Sum(leaves, names, of_log_odds=classes == 2)
+        return None
     if kind in FORESTS and estimator.n_outputs_ == 1:
         grown = getattr(estimator, "estimators_", [estimator])
-        leaves = Leaves.of(_tree(each, 1 / len(grown), classes) for each in grown)
+        leaves = Leaves.of(_read_tree(tree, 1 / len(grown), classes) for tree in grown)
         return Sum(leaves, names) if leaves else None
     return None
 
 
-def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
+def _read_tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
     """A tree whose leaves have this many classes, or one number. In sklearn, cells equal to the threshold go left."""
     tree = estimator.tree_
     values = tree.value[:, 0, :]
@@ -98,11 +108,13 @@ def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
     missing = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count)).astype(bool)
     below = np.nextafter(tree.threshold, np.inf)
     values = scale * (values[:, 1:] if classes == 2 else values)
-    left, right, columns = tree.children_left, tree.children_right, tree.feature
+    left = tree.children_left
+    right = tree.children_right
+    columns = tree.feature
     return Tree(left.tolist(), right.tolist(), columns.tolist(), below.tolist(), missing.tolist(), values)
 
 
-def opened(model: Model) -> Any:
+def open_skops(model: Model) -> Any:
     from skops import io as skops
 
     require_small_archive(model.name, model.content)
@@ -115,7 +127,7 @@ def opened(model: Model) -> Any:
     return skops.loads(model.content, trusted=sorted(TRUSTED | set(model.trusted)))
 
 
-def _unpickled(model: Model) -> Any:
+def _load_pickle(model: Model) -> Any:
     if not model.allows_pickle:
         raise BadConfiguration(
             f"{model.name} is a pickle, and a pickle runs code when it is loaded; save the model by skops, or write "

@@ -23,10 +23,12 @@ Weighing: TypeAlias = Callable[[NDArray[np.intp], Held], Numbers]
 
 MOST_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
 AT_ONCE = 2**17  # conditions to process together: more would not stay in the cache, nor would their memory be reused
-LEAVES_TOGETHER, CONDITIONS_TOGETHER = 256, 2**12
+LEAVES_TOGETHER = 256
+CONDITIONS_TOGETHER = 2**12
 """Leaves and conditions that share tables by the bins of cells: small tables stay in a core's cache."""
 MOST_COLUMNS = 64  # on the path to a leaf, one bit each; with more, coalitions are used
-MOST_BITS, MOST_ENTRIES = 6, 2**21
+MOST_BITS = 6
+MOST_ENTRIES = 2**21
 """Limits of a leaf whose shares are looked up by what holds in a row, and of all leaves' tables: some 100 MB."""
 
 
@@ -80,85 +82,94 @@ class Leaves:
     @classmethod
     def of(cls, trees: Iterable[Tree]) -> Leaves | None:
         """The leaves of all trees; None if there are none, or too many."""
-        ways: list[dict[int, tuple[float, float, bool]]] = []
+        paths: list[dict[int, tuple[float, float, bool]]] = []
         values: list[Numbers] = []
         longest = 1
         for tree in trees:
             waiting: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
             while waiting:
-                node, way = waiting.pop()
+                node, path = waiting.pop()
                 if tree.left[node] < 0:
-                    ways.append(way)
+                    paths.append(path)
                     values.append(tree.values[node])
-                    longest = max(longest, len(way))
+                    longest = max(longest, len(path))
                     continue
-                column, at, goes_left = tree.columns[node], tree.below[node], tree.missing_left[node]
-                low, high, missing = way.get(column, (-inf, inf, True))
-                waiting.append((tree.left[node], {**way, column: (low, min(high, at), missing and goes_left)}))
-                waiting.append((tree.right[node], {**way, column: (max(low, at), high, missing and not goes_left)}))
-            if len(ways) * longest > MOST_CONDITIONS or longest > MOST_COLUMNS:
+                column = tree.columns[node]
+                threshold = tree.below[node]
+                goes_left = tree.missing_left[node]
+                low, high, missing = path.get(column, (-inf, inf, True))
+                waiting.append((tree.left[node], {**path, column: (low, min(high, threshold), missing and goes_left)}))
+                waiting.append(
+                    (tree.right[node], {**path, column: (max(low, threshold), high, missing and not goes_left)})
+                )
+            if len(paths) * longest > MOST_CONDITIONS or longest > MOST_COLUMNS:
                 return None
-        if not ways:
+        if not paths:
             return None
         filled = [
-            [*((column, *way[column]) for column in way), *[(0, -inf, inf, True)] * (longest - len(way))]
-            for way in ways
+            [*((column, *path[column]) for column in path), *[(0, -inf, inf, True)] * (longest - len(path))]
+            for path in paths
         ]
         columns, low, high, passes = np.moveaxis(np.array(filled, dtype=np.float64), 2, 0)
         return cls(columns.astype(np.intp), low, high, passes.astype(bool), np.array(values))
 
     def beside(self, baseline: Numbers) -> Attributing:
         """The function that attributes relative to the baseline rows."""
-        width, bins = self.low.shape[1], self._bins(baseline)
+        width = self.low.shape[1]
+        bins = self._bins(baseline)
         looked_up = width <= MOST_BITS and len(self.low) << width <= MOST_ENTRIES
-        ways = [(block, block.weighings(block.held(bins), looked_up)) for block in self._blocks]
-        together = looked_up and len(baseline) > 1
-        at_once = AT_ONCE if together else 4 * AT_ONCE  # with one baseline row, most leaves are out of reach
+        weighed_blocks = [(block, block.prepare_weighings(block.held(bins), looked_up)) for block in self._blocks]
+        adds_baseline_rows = looked_up and len(baseline) > 1
+        at_once = AT_ONCE if adds_baseline_rows else 4 * AT_ONCE  # with one baseline row, most leaves are out of reach
         step = max(1, at_once // max(block.columns.size for block in self._blocks))
 
         def attributed(rows: Numbers) -> Numbers:
-            found = np.zeros((len(rows), self.values.shape[1], rows.shape[1]))
+            attributions = np.zeros((len(rows), self.values.shape[1], rows.shape[1]))
             for start in range(0, len(rows), step):
                 bins = self._bins(rows[start : start + step])
-                for block, weighings in ways:
-                    here = block.held(bins)
+                for block, weighings in weighed_blocks:
+                    conditions = block.held(bins)
                     for reachable, weighing in weighings:
-                        block.share(here, reachable, weighing, found[start : start + step])
-            return found / len(baseline)
+                        block.share(conditions, reachable, weighing, attributions[start : start + step])
+            return attributions / len(baseline)
 
         return attributed
 
     def _bins(self, rows: Numbers) -> list[NDArray[np.intp]]:
         cells = rows.astype(np.float32).astype(np.float64)
-        return [_bins_of(cells[:, column], edges) for column, edges in enumerate(self._edges)]
+        return [_assign_bins(cells[:, column], edges) for column, edges in enumerate(self._edges)]
 
     @cached_property
     def _edges(self) -> list[Numbers]:
         """By column, the edges of its bins."""
         of_columns = (self.columns == column for column in range(self.columns.max() + 1))
-        return [_edges_of(self.low[of_column], self.high[of_column]) for of_column in of_columns]
+        return [_find_edges(self.low[of_column], self.high[of_column]) for of_column in of_columns]
 
     @cached_property
     def _blocks(self) -> list[_Block]:
         """Blocks of leaves, with the conditions that hold in each bin of all leaves."""
-        width, blocks = self.low.shape[1], []
+        width = self.low.shape[1]
+        blocks = []
         kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint64
         bits = (1 << np.arange(width, dtype=np.uint64)).astype(kind)
         step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // width)
         for start in range(0, len(self.low), step):
-            own = slice(start, start + step)
-            columns, low, high, missing = self.columns[own], self.low[own], self.high[own], self.missing[own]
+            block_leaves = slice(start, start + step)
+            columns = self.columns[block_leaves]
+            low = self.low[block_leaves]
+            high = self.high[block_leaves]
+            missing = self.missing[block_leaves]
             is_free = (low == -inf) & (high == inf) & missing
             always = (is_free * bits).sum(axis=1, dtype=kind)
             by_column = []
             for column in np.unique(columns[~is_free]).tolist():
                 of_column = (columns == column) & ~is_free
-                edges = _edges_of(low[of_column], high[of_column])
+                edges = _find_edges(low[of_column], high[of_column])
                 cells = np.array([-inf, *edges, nan])[:, None, None]
                 holds = ((cells >= low) & (cells < high)) | (np.isnan(cells) & missing)
                 of_bins = (holds * of_column * bits).sum(axis=2, dtype=kind)
-                by_column.append((column, _bins_of(np.array([-inf, *self._edges[column], nan]), edges), of_bins))
-            blocks.append(_Block(columns, self.values[own], always, by_column))
+                by_column.append((column, _assign_bins(np.array([-inf, *self._edges[column], nan]), edges), of_bins))
+            blocks.append(_Block(columns, self.values[block_leaves], always, by_column))
         return blocks
 
 
@@ -175,91 +186,98 @@ class _Block:
 
     def held(self, bins: list[NDArray[np.intp]]) -> Held:
         """Which conditions hold in rows, shape (rows, leaves)."""
-        held = np.tile(self.always, (len(bins[0]), 1))
-        of_column = np.empty_like(held)
-        for column, own, of_bins in self.by_column:
-            np.take(of_bins, own[bins[column]], axis=0, out=of_column, mode="clip")
-            np.bitwise_or(held, of_column, out=held)
-        return held
+        conditions = np.tile(self.always, (len(bins[0]), 1))
+        of_column = np.empty_like(conditions)
+        for column, bin_indexes, of_bins in self.by_column:
+            np.take(of_bins, bin_indexes[bins[column]], axis=0, out=of_column, mode="clip")
+            np.bitwise_or(conditions, of_column, out=conditions)
+        return conditions
 
-    def weighings(self, others: Held, looked_up: bool) -> list[tuple[Held, Weighing]]:
+    def prepare_weighings(self, baseline_conditions: Held, looked_up: bool) -> list[tuple[Held, Weighing]]:
         """What holds in the baseline rows, with the shares relative to them: of all rows by look-up, or of each."""
         width = self.columns.shape[1]
         if not looked_up:
-            return [(there, partial(_told, there, width)) for there in others]
+            return [
+                (baseline_row, partial(_compute_weights, baseline_row, width)) for baseline_row in baseline_conditions
+            ]
         counts = np.zeros((len(self.columns), 1 << width))
-        np.add.at(counts, (np.arange(len(self.columns)), others), 1)
+        np.add.at(counts, (np.arange(len(self.columns)), baseline_conditions), 1)
         table = (counts @ _shares_by_bits(width)).reshape(-1, width)
-        return [(np.bitwise_or.reduce(others, axis=0), partial(_looked_up, table, width))]
+        return [(np.bitwise_or.reduce(baseline_conditions, axis=0), partial(_look_up_weights, table, width))]
 
-    def share(self, here: Held, reachable: Held, weighing: Weighing, found: Numbers) -> None:
+    def share(self, conditions: Held, reachable: Held, weighing: Weighing, attributions: Numbers) -> None:
         """Add each leaf's share to columns that lead to it in a row only, subtract it from those in the other only."""
-        (rows, outputs, columns), width = found.shape, self.columns.shape[1]
-        places = np.flatnonzero((here | reachable) == here.dtype.type((1 << width) - 1))
-        row = places // len(self.columns)
-        leaf = places - row * len(self.columns)
-        weights = weighing(leaf, here.reshape(-1)[places])
+        (rows, outputs, columns), width = attributions.shape, self.columns.shape[1]
+        reached = np.flatnonzero((conditions | reachable) == conditions.dtype.type((1 << width) - 1))
+        row = reached // len(self.columns)
+        leaf = reached - row * len(self.columns)
+        weights = weighing(leaf, conditions.reshape(-1)[reached])
         targets = np.take(self.columns, leaf, axis=0)
         targets += (row * columns)[:, None]
         for output in range(outputs):
-            given = weights * np.take(self.values[:, output], leaf)[:, None]
-            found[:, output] += np.bincount(targets.reshape(-1), given.reshape(-1), rows * columns).reshape(
-                rows, columns
-            )
+            leaf_shares = weights * np.take(self.values[:, output], leaf)[:, None]
+            attributions[:, output] += np.bincount(
+                targets.reshape(-1), leaf_shares.reshape(-1), rows * columns
+            ).reshape(rows, columns)
 
 
-def _looked_up(table: Numbers, width: int, leaf: NDArray[np.intp], here: Held) -> Numbers:
-    return np.take(table, (leaf << width) + here, axis=0)
+def _look_up_weights(table: Numbers, width: int, leaf: NDArray[np.intp], conditions: Held) -> Numbers:
+    return np.take(table, (leaf << width) + conditions, axis=0)
 
 
-def _told(there: Held, width: int, leaf: NDArray[np.intp], here: Held) -> Numbers:
-    others = there[leaf]
-    return _weighted(_bits_of(here & ~others, width), _bits_of(others & ~here, width))
+def _compute_weights(baseline_row: Held, width: int, leaf: NDArray[np.intp], conditions: Held) -> Numbers:
+    baseline_of_leaf = baseline_row[leaf]
+    return _weigh_conditions(
+        _unpack_bits(conditions & ~baseline_of_leaf, width), _unpack_bits(baseline_of_leaf & ~conditions, width)
+    )
 
 
 @cache
 def _shares_by_bits(width: int) -> Numbers:
     """The shares of a leaf's conditions: by what holds in the other row, by what holds in the row, by condition."""
-    there, here = np.divmod(np.arange(1 << 2 * width, dtype=np.uint64), np.uint64(1 << width))
-    shares = _weighted(_bits_of(here & ~there, width), _bits_of(there & ~here, width))
-    shares[(here | there) != (1 << width) - 1] = 0
+    other_bits, own_bits = np.divmod(np.arange(1 << 2 * width, dtype=np.uint64), np.uint64(1 << width))
+    shares = _weigh_conditions(_unpack_bits(own_bits & ~other_bits, width), _unpack_bits(other_bits & ~own_bits, width))
+    shares[(own_bits | other_bits) != (1 << width) - 1] = 0
     return shares.reshape(1 << width, -1)
 
 
-def _edges_of(low: Numbers, high: Numbers) -> Numbers:
+def _find_edges(low: Numbers, high: Numbers) -> Numbers:
     edges = np.unique([low, high])
-    found: Numbers = edges[np.isfinite(edges)]
-    return found
+    finite_edges: Numbers = edges[np.isfinite(edges)]
+    return finite_edges
 
 
-def _bins_of(cells: Numbers, edges: Numbers) -> NDArray[np.intp]:
+def _assign_bins(cells: Numbers, edges: Numbers) -> NDArray[np.intp]:
     """The number of each cell's bin: below the first edge, from each edge on, and the last one for missing cells."""
     bins = np.searchsorted(edges, cells, side="right")
     bins[np.isnan(cells)] = len(edges) + 1
     return bins
 
 
-def _bits_of(numbers: NDArray[Any], width: int) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(
+def _unpack_bits(numbers: NDArray[Any], width: int) -> NDArray[np.bool_]:
+    bits: NDArray[np.bool_] = (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(
         1
     ) > 0
-    return found
+    return bits
 
 
-def _weighted(joining: NDArray[np.bool_], leaving: NDArray[np.bool_]) -> Numbers:
-    table = _weights(joining.shape[1])
+def _weigh_conditions(joining: NDArray[np.bool_], leaving: NDArray[np.bool_]) -> Numbers:
+    table = _shapley_weights(joining.shape[1])
     sizes = joining.sum(axis=1), leaving.sum(axis=1)
-    found: Numbers = joining * table[sizes][:, None] - leaving * table[sizes[::-1]][:, None]
-    return found
+    weights: Numbers = joining * table[sizes][:, None] - leaving * table[sizes[::-1]][:, None]
+    return weights
 
 
-def _weights(most: int) -> Numbers:
+def _shapley_weights(most_columns: int) -> Numbers:
     """The share of a column that leads to a leaf in a row only, by the number of such columns and of the other's."""
-    sizes = range(most + 1)
+    sizes = range(most_columns + 1)
     return np.array(
         [
-            [factorial(own - 1) * factorial(other) / factorial(own + other) if own else 0.0 for other in sizes]
-            for own in sizes
+            [
+                factorial(size - 1) * factorial(other_size) / factorial(size + other_size) if size else 0.0
+                for other_size in sizes
+            ]
+            for size in sizes
         ]
     )
 

@@ -100,7 +100,9 @@ def reason_not_to_load(content: bytes, load: Callable[[bytes], None]) -> str | N
     except MissingDependency:
         return None
     except MonitorError as error:
-        return OUT_OF_MEMORY if any(map(is_out_of_memory, read_causes(error))) else str(error)
+        if any(map(is_out_of_memory, read_causes(error))):
+            return OUT_OF_MEMORY
+        return str(error)
     return None
 
 

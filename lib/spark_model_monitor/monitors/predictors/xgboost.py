@@ -28,11 +28,12 @@ SUMS = {"reg:squarederror": False, "binary:logistic": True}
     endings=(".json", ".ubj", ".bst", ".tar.gz"),
     remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, and not beside xgboost: they are the same files",
 )
-def of_xgboost(model: Model) -> Predict:
+def load_xgboost(model: Model) -> Predict:
     """A booster; predicts as its objective defines, on one thread."""
     import xgboost
 
-    booster, content = xgboost.Booster(), _unpacked(model)
+    booster = xgboost.Booster()
+    content = _unpack_content(model)
     if not content:  # on which xgboost 3 ends the process
         raise BadConfiguration(f"the model {model.name} is empty; save it again")
     require_shallow_json(model.name, content)
@@ -41,19 +42,24 @@ def of_xgboost(model: Model) -> Predict:
     except xgboost.core.XGBoostError as error:
         if content.lstrip().startswith(b"{"):
             raise
-        way = "with xgboost 1.7 call Booster(model_file='…').save_model('model.json')"
+        advice = "with xgboost 1.7 call Booster(model_file='…').save_model('model.json')"
         if content.startswith(PICKLE):
-            way = f"pickle.load it with the version that wrote it, save_model('model.bst'), and of that file {way}"
+            advice = (
+                f"pickle.load it with the version that wrote it, save_model('model.bst'), and of that file {advice}"
+            )
         raise BadConfiguration(
             f"the model {model.name} is {'a pickle, and ' * content.startswith(PICKLE)}neither JSON nor UBJSON, which xgboost "
-            f"{xgboost.__version__} reads; if an older version saved it, {way}"
+            f"{xgboost.__version__} reads; if an older version saved it, {advice}"
         ) from error
     booster.set_param({"nthread": 1})
     names = booster.feature_names
 
     def predict(frame: Any) -> Any:
-        wanted = frame[names] if names and set(names) == set(frame.columns) else frame
-        return booster.inplace_predict(np.ascontiguousarray(wanted.to_numpy(), dtype=np.float32))
+        if names and set(names) == set(frame.columns):
+            ordered_columns = frame[names]
+        else:
+            ordered_columns = frame
+        return booster.inplace_predict(np.ascontiguousarray(ordered_columns.to_numpy(), dtype=np.float32))
 
     return Summing(predict, partial(sum_of_booster, booster))
 
@@ -61,24 +67,29 @@ def of_xgboost(model: Model) -> Predict:
 def sum_of_booster(booster: Any) -> Sum | None:
     """The leaves of the trees, if one number is predicted from numbers only."""
     learner = json.loads(booster.save_raw("json"))["learner"]
-    of_log_odds, grown = SUMS.get(learner["objective"]["name"]), learner["gradient_booster"]
+    of_log_odds = SUMS.get(learner["objective"]["name"])
+    grown = learner["gradient_booster"]
     if of_log_odds is None or grown["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
         return None
     trees = grown["model"]["trees"]
     if any(any(tree["split_type"]) for tree in trees):
         return None
-    leaves = Leaves.of(map(_tree, trees))
-    return Sum(leaves, tuple(booster.feature_names or ()), of_log_odds) if leaves else None
+    leaves = Leaves.of(map(_read_tree, trees))
+    if leaves:
+        return Sum(leaves, tuple(booster.feature_names or ()), of_log_odds)
+    return None
 
 
-def _tree(tree: Any) -> Tree:
-    at = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # for a leaf, its value
+def _read_tree(tree: Any) -> Tree:
+    thresholds = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # for a leaf, its value
     goes_left = [bool(left) for left in tree["default_left"]]
-    left, right, columns = tree["left_children"], tree["right_children"], tree["split_indices"]
-    return Tree(left, right, columns, at.tolist(), goes_left, at[:, None])
+    left = tree["left_children"]
+    right = tree["right_children"]
+    columns = tree["split_indices"]
+    return Tree(left, right, columns, thresholds.tolist(), goes_left, thresholds[:, None])
 
 
-def _unpacked(model: Model) -> bytes:
+def _unpack_content(model: Model) -> bytes:
     if not model.name.lower().endswith(".tar.gz"):
         return model.content
     with tarfile.open(fileobj=io.BytesIO(model.content)) as archive:

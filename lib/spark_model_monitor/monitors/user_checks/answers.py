@@ -33,11 +33,13 @@ class NeedsSecondScan(Exception):
     """The scan's states turned out not to answer an analyzer; the text says why."""
 
 
-def matching_and_counted(served: Served, profile: Profile, matches: Mapping[str, int]) -> tuple[int, int] | None:
+def count_matching(served: Served, profile: Profile, matches: Mapping[str, int]) -> tuple[int, int] | None:
     """Rows that an analyzer served from PREDICATES counts, and those among which it does; None if it has none to judge."""
 
     def rows(predicate: str | None) -> int:
-        return profile.item_count if predicate is None else matches[predicate]
+        if predicate is None:
+            return profile.item_count
+        return matches[predicate]
 
     if not profile.item_count or (
         served.analyzer.name != "Size" and not (rows(served.counted) and rows(served.judged))
@@ -48,10 +50,12 @@ def matching_and_counted(served: Served, profile: Profile, matches: Mapping[str,
 
 def sure_sketch(served: Served, feature: FeatureProfile) -> KllSketch:
     """The sketch of a numeric feature. Raises NeedsSecondScan if it is less sure than requested."""
-    wanted = served.analyzer.relative_error or 0.0
+    requested_error = served.analyzer.relative_error or 0.0
     assert feature.kll is not None  # a numeric feature has moments and a sketch
-    if feature.kll.error > wanted:
-        raise NeedsSecondScan(f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {wanted}")
+    if feature.kll.error > requested_error:
+        raise NeedsSecondScan(
+            f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {requested_error}"
+        )
     return feature.kll
 
 
@@ -60,7 +64,7 @@ def counts_by_value(served: Served, feature: FeatureProfile, rows: int) -> dict[
 
     Deequ's Histogram counts nulls as a value; its grouping analyzers leave them out, of the number of rows too.
     """
-    counts = _as_spark_prints(_counts_of(feature), feature)
+    counts = _as_spark_prints(_exact_counts(feature), feature)
     nulls = rows - sum(counts.values())
     if served.analyzer.name == "Histogram" and nulls:
         counts[NULL_VALUE] = counts.get(NULL_VALUE, 0) + nulls
@@ -76,48 +80,58 @@ def deequ_moments(moments: Moments) -> Moments:
         return moments
     total = math.nan
     if not moments.nan and not (moments.positive_infinite and moments.negative_infinite):
-        total = math.inf if moments.positive_infinite else -math.inf
-    inside = [moments.minimum, moments.maximum] if moments.count else []
+        if moments.positive_infinite:
+            total = math.inf
+        else:
+            total = -math.inf
+    if moments.count:
+        inside = [moments.minimum, moments.maximum]
+    else:
+        inside = []
     ends = [-math.inf] * (moments.negative_infinite > 0) + inside + [math.inf] * (moments.positive_infinite > 0)
-    least, largest = min(ends, default=math.nan), math.nan if moments.nan else max(ends)
+    smallest = min(ends, default=math.nan)
+    largest = math.nan if moments.nan else max(ends)
     return replace(
-        moments, count=rows_of(moments), sum=total, mean=math.nan, m2=math.nan, minimum=least, maximum=largest
+        moments, count=count_present(moments), sum=total, mean=math.nan, m2=math.nan, minimum=smallest, maximum=largest
     )
 
 
-def rows_of(moments: Moments) -> int:
+def count_present(moments: Moments) -> int:
     """Values that are not null."""
     return moments.present + moments.nan
 
 
-def _nan_of(feature: FeatureProfile) -> int:
+def _count_nan(feature: FeatureProfile) -> int:
     """NaN among the cells. Moments of texts count what is not a number as NaN, which is present."""
-    return feature.moments.nan if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL else 0
+    if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL:
+        return feature.moments.nan
+    return 0
 
 
-def present_and_rows(feature: FeatureProfile) -> tuple[int, int]:
+def count_present_and_rows(feature: FeatureProfile) -> tuple[int, int]:
     """Cells that are not null, and all of them."""
     rows = feature.data_types.total
-    return rows - feature.num_missing + _nan_of(feature), rows  # NaN is not a null
+    return rows - feature.num_missing + _count_nan(feature), rows  # NaN is not a null
 
 
-def registers_of(feature: FeatureProfile) -> DistinctRegisters:
+def distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
     """What the distinct values of a feature are estimated from. Raises NeedsSecondScan if they were not looked at."""
     distinct = feature.distinct
     if distinct is None:
         if feature.data_types.total:
             raise _not_counted(feature)
         distinct = DistinctRegisters()
-    if _nan_of(feature):  # the scan leaves NaN out, Deequ counts it as one value
+    if _count_nan(feature):  # the scan leaves NaN out, Deequ counts it as one value
         nan = DistinctBuilder()
         nan.update(xxhash64_of(np.array([math.nan])))
         distinct += nan.state()
     return distinct
 
 
-def types_of(feature: FeatureProfile) -> DataTypeCounts:
+def deequ_types(feature: FeatureProfile) -> DataTypeCounts:
     """Deequ looks at the texts that cells of other types are cast to; NaN and Infinity are no numbers there."""
-    counts, moments = feature.data_types, feature.moments
+    counts = feature.data_types
+    moments = feature.moments
     if feature.column_type is ColumnType.FRACTIONAL and moments is not None:
         return DataTypeCounts(
             missing=moments.missing,
@@ -127,7 +141,7 @@ def types_of(feature: FeatureProfile) -> DataTypeCounts:
     return counts
 
 
-def _counts_of(feature: FeatureProfile) -> Mapping[str, int]:
+def _exact_counts(feature: FeatureProfile) -> Mapping[str, int]:
     """The exact counts of a feature's values. Raises NeedsSecondScan if there are none."""
     if feature.frequencies is None and feature.data_types.total:
         raise _not_counted(feature)
@@ -148,8 +162,8 @@ def _as_spark_prints(counts: Mapping[str, int], feature: FeatureProfile) -> dict
     if feature.column_type is not ColumnType.FRACTIONAL:
         return dict(counts)
     printed = {java_double(float(key)): count for key, count in counts.items()}
-    if _nan_of(feature):
-        printed["NaN"] = _nan_of(feature)
+    if _count_nan(feature):
+        printed["NaN"] = _count_nan(feature)
     return printed
 
 
@@ -163,12 +177,12 @@ def with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float
     return values[occurring], weights[occurring]
 
 
-def second_scan_refused(reason: NeedsSecondScan) -> str:
+def explain_refused_second_scan(reason: NeedsSecondScan) -> str:
     """The failure of an analyzer that would need one."""
     return f"{reason}; allow another scan by {SECOND_SCAN_FLAG}"
 
 
-def plain_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+def choose_plain_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
     """Other names for those of `columns` that Deequ's scan takes for a path (`a.b`), unlike any of the `taken` ones."""
     names = set(taken)
     aliases: dict[str, str] = {}

@@ -125,7 +125,7 @@ class CheckPlan:
         return tuple(analyzer for analyzer, served in self.served.items() if served.source is Source.SECOND_SCAN)
 
 
-def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = False) -> CheckPlan:
+def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = False) -> CheckPlan:
     """The plan for `checks` on a frame with these columns.
 
     Raises BadConfiguration, one line for each fault: a column that is not there, an analyzer that needs a second scan.
@@ -136,8 +136,8 @@ def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = 
     if not second_scan_allowed:
         faults += [
             f"--checks: {analyzer} can't be answered from one scan; allow another one by {SECOND_SCAN_FLAG}, or leave it out"
-            for analyzer, each in served.items()
-            if each.source is Source.SECOND_SCAN
+            for analyzer, way_to_answer in served.items()
+            if way_to_answer.source is Source.SECOND_SCAN
         ]
     if faults:
         raise BadConfiguration.gathered(faults)
@@ -145,12 +145,16 @@ def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = 
         checks,
         served,
         {name: condition for condition, name in predicates.items()},
-        frozenset(analyzer.columns[0] for analyzer, each in served.items() if each.source is Source.FREQUENCIES),
+        frozenset(
+            analyzer.columns[0]
+            for analyzer, way_to_answer in served.items()
+            if way_to_answer.source is Source.FREQUENCIES
+        ),
         second_scan_allowed,
     )
 
 
-def beyond_states(checks: Checks) -> list[Analyzer]:
+def list_second_scan_analyzers(checks: Checks) -> list[Analyzer]:
     """The analyzers that take more than the states of a scan: a condition in SQL, or another scan."""
     of_states = (Source.STATES, Source.FREQUENCIES)
     return [analyzer for analyzer in checks.analyzers if _serve(analyzer, {}).source not in of_states]
@@ -171,47 +175,54 @@ def _serve(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
 
 def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
     def name_of(condition: str | None) -> str | None:
-        return None if condition is None else predicates.setdefault(condition, f"check_{len(predicates)}")
+        if condition is None:
+            return None
+        return predicates.setdefault(condition, f"check_{len(predicates)}")
 
-    holds, where = criterion_of(analyzer), analyzer.where
+    holds = counting_condition(analyzer)
+    where = analyzer.where
     if holds is None:
         return Served(analyzer, Source.PREDICATES, name_of(where))
-    judged = f"({holds}) IS NOT NULL" if analyzer.name == "Compliance" else None
+    judged = None
+    if analyzer.name == "Compliance":
+        judged = f"({holds}) IS NOT NULL"
     if where is not None:
         holds = f"({where}) AND ({holds})"
         judged = f"({where}) AND {judged}" if judged else None
     return Served(analyzer, Source.PREDICATES, *map(name_of, (holds, where, judged)))
 
 
-def criterion_of(analyzer: Analyzer) -> str | None:
+def counting_condition(analyzer: Analyzer) -> str | None:
     """The SQL condition that holds in the rows which `analyzer` counts, its `where` aside; None for Size, all rows.
 
     Source: `aggregationFunctions` of Completeness, Compliance and PatternMatch in Deequ 2.1.0.
     """
     if analyzer.name == "Completeness":
-        return f"{quoted(analyzer.columns[0])} IS NOT NULL"
+        return f"{quote_column(analyzer.columns[0])} IS NOT NULL"
     if analyzer.name == "PatternMatch":
-        return f"regexp_extract({quoted(analyzer.columns[0])}, {sql_text(analyzer.pattern or '')}, 0) != ''"
+        return f"regexp_extract({quote_column(analyzer.columns[0])}, {quote_text(analyzer.pattern or '')}, 0) != ''"
     return analyzer.expression
 
 
-def quoted(column: str) -> str:
+def quote_column(column: str) -> str:
     """A column's name in SQL, whatever characters it has."""
     return "`" + column.replace("`", "``") + "`"
 
 
-def sql_text(text: str) -> str:
+def quote_text(text: str) -> str:
     """A text in Spark SQL, as a raw literal: the same whatever spark.sql.parser.escapedStringLiterals says."""
     parts = [f"r'{part}'" for part in text.split("'")]
-    return parts[0] if len(parts) == 1 else f"concat({', char(39), '.join(parts)})"
+    if len(parts) == 1:
+        return parts[0]
+    return f"concat({', char(39), '.join(parts)})"
 
 
 def _missing_columns(analyzers: Sequence[Analyzer], columns: Sequence[str]) -> list[str]:
-    known = set(columns)
+    column_names = set(columns)
     faults = []
     for analyzer in analyzers:
         for column in analyzer.columns:
-            if column not in known:
+            if column not in column_names:
                 instead = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
                 faults.append(f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {instead}")
     return faults

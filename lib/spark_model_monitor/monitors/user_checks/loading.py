@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark, did_you_mean
-from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Checks, beyond_states, plan
+from spark_model_monitor.monitors.user_checks.checks import (
+    Analyzer,
+    CheckPlan,
+    Checks,
+    list_second_scan_analyzers,
+    plan_checks,
+)
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.engine.protocol import Engine
@@ -79,7 +85,10 @@ class JsonCheck:
     data_type: str | None = None
 
     def __str__(self) -> str:
-        share = f" share of {self.data_type}" if self.data_type else ""
+        if self.data_type:
+            share = f" share of {self.data_type}"
+        else:
+            share = ""
         return f"{self.analyzer}{share} {self.assertion.text}"
 
 
@@ -150,36 +159,36 @@ def read_checks(text: str, where: str) -> JsonChecks:
     faults: list[str] = []
     checks = []
     for index, entry in enumerate(entries):
-        found = list(_faults_of(entry))
-        faults += [f"{where}[{index}]{fault}" for fault in found]
-        if not found:
-            checks.append(_check_of(entry))
+        entry_faults = list(_find_faults(entry))
+        faults += [f"{where}[{index}]{fault}" for fault in entry_faults]
+        if not entry_faults:
+            checks.append(_read_check(entry))
     if faults:
         raise BadConfiguration.gathered(faults)
     return JsonChecks(tuple(checks))
 
 
-def _faults_of(entry: Any) -> Iterator[str]:
+def _find_faults(entry: Any) -> Iterator[str]:
     """What is wrong with one entry; each begins with the member's place inside it."""
     if not isinstance(entry, dict):
         yield f" is {entry!r}; it has to be an object with analyzer and assertion"
         return
     name = entry.get("analyzer")
     if not isinstance(name, str) or name not in FORMS:
-        yield f".analyzer is {name!r}, which is none that a JSON list can ask for; {_nearest(name, list(FORMS))}"
+        yield f".analyzer is {name!r}, which is none that a JSON list can ask for; {_suggest_nearest(name, list(FORMS))}"
         return
     form = FORMS[name]
     for member in entry:
         if member not in form.members and not (member == "column" and "columns" in form.required):
-            yield f".{member} is no member of {name}; {_nearest(member, list(form.members))}"
+            yield f".{member} is no member of {name}; {_suggest_nearest(member, list(form.members))}"
     for member in (*form.required, "assertion"):
         if entry.get(member) is None and not (member == "columns" and entry.get("column") is not None):
             yield f" has no {member!r}, which {name} needs"
     for member, value in entry.items():
         if value is not None and member in _WANTED:
-            right, wanted = _WANTED[member]
+            right, expected = _WANTED[member]
             if not right(value):
-                yield f".{member} is {value!r}; it has to be {wanted}"
+                yield f".{member} is {value!r}; it has to be {expected}"
     columns = entry.get("columns")
     if name in PAIRS and isinstance(columns, list) and len(columns) != 2:
         yield f".columns are {len(columns)}; {name} is of two columns"
@@ -223,16 +232,16 @@ _WANTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _check_of(entry: Mapping[str, Any]) -> JsonCheck:
+def _read_check(entry: Mapping[str, Any]) -> JsonCheck:
     """The check that an entry without faults says."""
     name = entry["analyzer"]
-    one = entry.get("column")
+    column = entry.get("column")
     expression = entry.get("expression")
     quantile = entry.get("quantile")
     relative_error = entry.get("relative_error")
     analyzer = Analyzer(
         name,
-        columns=tuple(entry.get("columns") or ([] if one is None else [one])),
+        columns=tuple(entry.get("columns") or ([] if column is None else [column])),
         where=entry.get("where"),
         instance=entry.get("instance") or expression,
         expression=expression,
@@ -246,20 +255,20 @@ def _check_of(entry: Mapping[str, Any]) -> JsonCheck:
     return JsonCheck(analyzer, Assertion.of(entry["assertion"]), level, entry.get("hint"), entry.get("type"))
 
 
-def _nearest(name: object, known: list[str]) -> str:
-    return did_you_mean(str(name), known, f"write one of: {', '.join(known)}")
+def _suggest_nearest(name: object, names: list[str]) -> str:
+    return did_you_mean(str(name), names, f"write one of: {', '.join(names)}")
 
 
 # What `--checks` names.
 
 
-def planned_checks(reference: str, dataset: Dataset, *, second_scan_allowed: bool = False) -> CheckPlan:
+def load_planned_checks(reference: str, dataset: Dataset, *, second_scan_allowed: bool = False) -> CheckPlan:
     """The plan for the checks that `reference` names, on a data set. Reads no data.
 
     Raises BadConfiguration for checks that can't be loaded, or can't be answered for this data.
     """
     engine = dataset.engine
-    planned = plan(load_checks(engine, reference), dataset.names, second_scan_allowed=second_scan_allowed)
+    planned = plan_checks(load_checks(engine, reference), dataset.names, second_scan_allowed=second_scan_allowed)
     engine.way(require_answerable)(dataset, planned)
     return planned
 
@@ -286,15 +295,15 @@ def checks_of_function(engine: Engine, reference: str) -> Checks:
 
 def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
     """Raises NeedsSpark for a check that states don't answer."""
-    for analyzer in beyond_states(planned.checks):
+    for analyzer in list_second_scan_analyzers(planned.checks):
         raise NeedsSpark(f"--checks: {analyzer}")
 
 
-def why_spark(reference: str) -> str | None:
+def reason_spark_is_needed(reference: str) -> str | None:
     """Why checks need Spark; None for those that any engine's states answer, and where there are none, as who loads them says."""
     if not reference.endswith(".json"):
         return "--checks are a function's, of Deequ"
     with suppress(BadConfiguration):
-        for analyzer in beyond_states(load_checks(LocalEngine(), reference)):
+        for analyzer in list_second_scan_analyzers(load_checks(LocalEngine(), reference)):
             return f"of --checks {analyzer} takes more than states"
     return None

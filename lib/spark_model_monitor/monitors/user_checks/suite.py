@@ -18,16 +18,16 @@ from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.monitors.protocol import NOT_EXPECTED, Finding
 from spark_model_monitor.monitors.user_checks.answers import (
     NeedsSecondScan,
+    choose_plain_names,
+    count_matching,
+    count_present,
+    count_present_and_rows,
     counts_by_value,
     deequ_moments,
-    matching_and_counted,
-    plain_names,
-    present_and_rows,
-    registers_of,
-    rows_of,
-    second_scan_refused,
+    deequ_types,
+    distinct_registers,
+    explain_refused_second_scan,
     sure_sketch,
-    types_of,
     with_extremes,
 )
 from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Served, Source
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from spark_model_monitor.statistics.states.moments import Moments
 
 
-SUCCESS, WARNING, ERROR, FAILURE = "Success", "Warning", "Error", "Failure"
+SUCCESS = "Success"
+WARNING = "Warning"
+ERROR = "Error"
+FAILURE = "Failure"
 """Deequ's words: the first three are a check's status, Success and Failure a constraint's."""
 
 
@@ -69,8 +72,8 @@ class SuiteResults:
     @property
     def status(self) -> str:
         """The worst status of a check: Error before Warning before Success."""
-        found = {result.check_status for result in self.constraints}
-        return next((status for status in (ERROR, WARNING) if status in found), SUCCESS)
+        statuses = {result.check_status for result in self.constraints}
+        return next((status for status in (ERROR, WARNING) if status in statuses), SUCCESS)
 
     @property
     def failed(self) -> tuple[ConstraintResult, ...]:
@@ -83,10 +86,12 @@ class SuiteResults:
             "status": self.status,
             "constraints": [
                 {
-                    **asdict(each),
-                    "metric": each.metric if each.metric is not None and math.isfinite(each.metric) else None,
+                    **asdict(constraint),
+                    "metric": constraint.metric
+                    if constraint.metric is not None and math.isfinite(constraint.metric)
+                    else None,
                 }
-                for each in self.constraints
+                for constraint in self.constraints
             ],
         }
 
@@ -94,11 +99,17 @@ class SuiteResults:
 NOT_MET = "Value: {value} does not meet the constraint requirement!"  # Source: AnalysisBasedConstraint of Deequ 2.1.0
 
 
-def judged(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
+def judge_constraint(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
     """fault: why there is no number."""
     failed = number is None or not check.assertion.holds(number)
-    message = fault if number is None else NOT_MET.format(value=java_double(number))
-    status = (ERROR if check.level is Level.ERROR else WARNING) if failed else SUCCESS
+    if number is None:
+        message = fault
+    else:
+        message = NOT_MET.format(value=java_double(number))
+    if failed:
+        status = ERROR if check.level is Level.ERROR else WARNING
+    else:
+        status = SUCCESS
     return ConstraintResult(
         check=check.hint or str(check),
         check_level=check.level.value,
@@ -120,34 +131,44 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     def result(check: JsonCheck) -> ConstraintResult:
         served = plan.served[check.analyzer]
         try:
-            return judged(check, number_of(served, profile, matches, check.data_type), "", served.source.value)
+            return judge_constraint(
+                check, compute_metric(served, profile, matches, check.data_type), "", served.source.value
+            )
         except NoMetric as fault:
-            return judged(check, None, str(fault), served.source.value)
+            return judge_constraint(check, None, str(fault), served.source.value)
         except NeedsSecondScan as fault:
             if plan.second_scan_allowed:
                 raise NeedsSpark(f"--checks: {check.analyzer}: {fault}: a second scan") from fault
-            return judged(check, None, second_scan_refused(fault), Source.SECOND_SCAN.value)
+            return judge_constraint(check, None, explain_refused_second_scan(fault), Source.SECOND_SCAN.value)
 
     assert isinstance(plan.checks, JsonChecks)  # the others are Deequ's own
     return SuiteResults(tuple(map(result, plan.checks.checks)))
 
 
-def answers_of(found: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
+def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
     """The constraints as results, those of checks of level Error that don't hold as violations, and hints of level Warning."""
     results = []
-    for each in found.constraints:
-        if each.check_level == Level.ERROR.value:
-            finding = Finding(CheckStatus.PASSED, None, each.metric, decided_by=ASSERTION, component="deequ")
-            if each.constraint_status == FAILURE:
-                reason = each.constraint_message or "does not hold"
-                said = NOT_EXPECTED.format(f"{each.constraint}: {reason}")
-                violated = {"reason": reason, "change": f"is not met: {reason}", "description": said}
+    for constraint in suite_results.constraints:
+        if constraint.check_level == Level.ERROR.value:
+            finding = Finding(CheckStatus.PASSED, None, constraint.metric, decided_by=ASSERTION, component="deequ")
+            if constraint.constraint_status == FAILURE:
+                reason = constraint.constraint_message or "does not hold"
+                sentence = NOT_EXPECTED.format(f"{constraint.constraint}: {reason}")
+                violated = {"reason": reason, "change": f"is not met: {reason}", "description": sentence}
                 finding = finding.but(status=CheckStatus.VIOLATED, **violated)
-            results.append(finding.result(EXPECTATION, feature=each.constraint))
-    warned = (each for each in found.failed if each.check_level != Level.ERROR.value)
+            results.append(finding.result(EXPECTATION, feature=constraint.constraint))
+    warned = (
+        constraint_result
+        for constraint_result in suite_results.failed
+        if constraint_result.check_level != Level.ERROR.value
+    )
     hints = (
-        Hint(hint="expectation", features=(), description=f"{each.constraint}: {each.constraint_message}")
-        for each in warned
+        Hint(
+            hint="expectation",
+            features=(),
+            description=f"{constraint_result.constraint}: {constraint_result.constraint_message}",
+        )
+        for constraint_result in warned
     )
     return tuple(results), tuple(hints)
 
@@ -167,82 +188,93 @@ class NoMetric(Exception):
     """An analyzer has no metric; the text is Deequ's failure."""
 
 
-def number_of(served: Served, profile: Profile, matches: Mapping[str, int], data_type: str | None) -> float:
+def compute_metric(served: Served, profile: Profile, matches: Mapping[str, int], data_type: str | None) -> float:
     """The metric of an analyzer. data_type: of DataType, the type whose share it is.
 
     Raises NoMetric where Deequ's metric is a failure, NeedsSecondScan if the states turn out not to answer it.
     """
-    name, columns = served.analyzer.name, served.analyzer.columns
+    name = served.analyzer.name
+    columns = served.analyzer.columns
     if served.source is Source.PREDICATES:
-        counts = matching_and_counted(served, profile, matches)
+        counts = count_matching(served, profile, matches)
         if counts is None:
-            raise _empty(served.analyzer, profile)
-        return float(counts[0]) if name == "Size" else counts[0] / counts[1]
+            raise _empty_state_error(served.analyzer, profile)
+        if name == "Size":
+            return float(counts[0])
+        return counts[0] / counts[1]
     if name == "Size":
         return float(profile.item_count)
     feature = profile.feature(columns[0])
     if name == "ApproxCountDistinct":
-        return float(registers_of(feature).estimate_of_deequ())
+        return float(distinct_registers(feature).estimate_of_deequ())
     if served.source is Source.FREQUENCIES:
         counted = counts_by_value(served, feature, profile.item_count)
         if not counted and name not in ("CountDistinct", "Histogram"):
-            raise _empty(served.analyzer, profile)
+            raise _empty_state_error(served.analyzer, profile)
         return _OF_COUNTS[name](np.array(list(counted.values())))
     if name in ("Completeness", "DataType"):
-        return _share(feature, profile, data_type)
+        return _compute_share(feature, profile, data_type)
     _require_number(feature, profile)
-    if feature.moments is None or not rows_of(feature.moments):
-        raise _empty(served.analyzer, profile)
+    if feature.moments is None or not count_present(feature.moments):
+        raise _empty_state_error(served.analyzer, profile)
     if name == "ApproxQuantile":
-        return _quantile(served, feature)
+        return _compute_quantile(served, feature)
     return _OF_MOMENTS[name](deequ_moments(feature.moments))
 
 
-def _share(feature: FeatureProfile, profile: Profile, data_type: str | None) -> float:
-    if found := _NESTED.get(feature.column_type):
-        raise NoMetric(f"Unsupported nested column type of column {_name_in_deequ(feature.name, profile)}: {found}!")
+def _compute_share(feature: FeatureProfile, profile: Profile, data_type: str | None) -> float:
+    if nested_type := _NESTED.get(feature.column_type):
+        raise NoMetric(
+            f"Unsupported nested column type of column {_name_in_deequ(feature.name, profile)}: {nested_type}!"
+        )
     if data_type is None:
-        present, rows = present_and_rows(feature)
+        present, rows = count_present_and_rows(feature)
         return present / rows
-    each = types_of(feature)
-    counts = (each.missing, each.fractional, each.integral, each.boolean, each.text)
-    return counts[DATA_TYPES.index(data_type)] / each.total
+    types = deequ_types(feature)
+    counts = (types.missing, types.fractional, types.integral, types.boolean, types.text)
+    return counts[DATA_TYPES.index(data_type)] / types.total
 
 
-def _quantile(served: Served, feature: FeatureProfile) -> float:
+def _compute_quantile(served: Served, feature: FeatureProfile) -> float:
     """The first value whose rank is as near as the values' weights allow. Source: QuantileSummaries.query of Spark 3.5."""
-    wanted, error = served.analyzer.quantile or 0.0, served.analyzer.relative_error or 0.0
+    quantile = served.analyzer.quantile or 0.0
+    error = served.analyzer.relative_error or 0.0
     assert feature.moments is not None
     values, weights = with_extremes(sure_sketch(served, feature), feature.moments)
-    if wanted <= error or len(values) == 1:
+    if quantile <= error or len(values) == 1:
         return float(values[0])
-    ranks, off = np.cumsum(weights), int(weights.max()) // 2
-    near = np.flatnonzero(np.abs(ranks - math.ceil(wanted * int(ranks[-1]))) <= off)
-    return float(values[near[0]] if len(near) and wanted < 1 - error else values[-1])
+    ranks = np.cumsum(weights)
+    off = int(weights.max()) // 2
+    near = np.flatnonzero(np.abs(ranks - math.ceil(quantile * int(ranks[-1]))) <= off)
+    return float(values[near[0]] if len(near) and quantile < 1 - error else values[-1])
 
 
 def _require_number(feature: FeatureProfile, profile: Profile) -> None:
     if feature.is_numeric or feature.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
         return
-    name, found = _name_in_deequ(feature.name, profile), {**_NESTED, **_OTHERS}.get(feature.column_type, "StringType")
-    raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {found} instead!")
+    name = _name_in_deequ(feature.name, profile)
+    deequ_type = {**_NESTED, **_OTHERS}.get(feature.column_type, "StringType")
+    raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {deequ_type} instead!")
 
 
-def _empty(analyzer: Analyzer, profile: Profile) -> NoMetric:
+def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
     column = "".join(_name_in_deequ(column, profile) for column in analyzer.columns)
-    numbers = [java_double(each) for each in (analyzer.quantile, analyzer.relative_error) if each is not None]
-    of = [
+    numbers = [java_double(part) for part in (analyzer.quantile, analyzer.relative_error) if part is not None]
+    identity = [
         analyzer.instance,
         f"List({column})" if "columns" in FORMS[analyzer.name].required else column or analyzer.expression,
     ]
-    where = f"Some({analyzer.where})" if analyzer.where else "None"
+    if analyzer.where:
+        where = f"Some({analyzer.where})"
+    else:
+        where = "None"
     options = ["List()"] * (analyzer.name == "Compliance") + ["None"] * (analyzer.name in _WITH_OPTIONS)
-    shown = ",".join(each for each in [*of, analyzer.pattern, *numbers, where, *options] if each is not None)
+    shown = ",".join(part for part in [*identity, analyzer.pattern, *numbers, where, *options] if part is not None)
     return NoMetric(f"Empty state for analyzer {analyzer.name}({shown}), all input values were NULL.")
 
 
 def _name_in_deequ(column: str, profile: Profile) -> str:
-    return plain_names([column], [feature.name for feature in profile.features]).get(column, column)
+    return choose_plain_names([column], [feature.name for feature in profile.features]).get(column, column)
 
 
 _OF_MOMENTS: Mapping[str, Callable[[Moments], float]] = {

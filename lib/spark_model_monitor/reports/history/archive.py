@@ -33,7 +33,8 @@ PROFILE = "states/profile.parquet"
 VERSION = 1
 METADATA = b"model_monitor"
 
-MOST_ROWS, MOST_BYTES = 10_000_000, 2**32
+MOST_ROWS = 10_000_000
+MOST_BYTES = 2**32
 """Limits of a file: a million features with ten states each, and four gigabytes."""
 
 LACKING = "lacking"
@@ -76,7 +77,9 @@ def from_parquet(content: bytes, where: str) -> State:
     with _told(where):
         table, header = _read(content, where)
         rows = table.to_pylist()
-        return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header, where)
+        if "kind" in header:
+            return decode(rows[0]["state"])
+        return _profile_of(rows, header, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,10 @@ class StoredProfile:
                 place for place, (name, kind) in enumerate(told) if name in names and (kinds is None or kind in kinds)
             ]
             rows = [self._table.slice(place, 1) for place in places]  # `take` would load pandas
-            found = _profile_of(pa.concat_tables(rows).to_pylist(), self._header, self._where).features if rows else ()
+            if rows:
+                found = _profile_of(pa.concat_tables(rows).to_pylist(), self._header, self._where).features
+            else:
+                found = ()
             return {feature.name: feature for feature in reversed(found)}
 
 
@@ -279,7 +285,8 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
     return table
 
 
-FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
+FIRST_CLIENT_ERROR = 400
+FIRST_SERVER_ERROR = 500
 """The lowest HTTP status of a request that was not answered, and the lowest that is the server's error."""
 
 
@@ -287,7 +294,8 @@ def request_statistics(requests: Requests) -> RequestStatistics:
     """The document for a state of at least one request."""
     server_errors = _from(requests, FIRST_SERVER_ERROR)
     errors = _from(requests, FIRST_CLIENT_ERROR)
-    latencies, moments = requests.latencies, requests.moments
+    latencies = requests.latencies
+    moments = requests.moments
     return RequestStatistics(
         requests=requests.count,
         estimated_requests=requests.estimated,

@@ -94,7 +94,8 @@ def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     run = current_run(path)
     if run is None:
         # a folder from the service, or a copy of one: documents only
-        storage, constraints = storage_of(path), join(path, monitor.CONSTRAINTS.FILE_NAME)
+        storage = storage_of(path)
+        constraints = join(path, monitor.CONSTRAINTS.FILE_NAME)
         if not storage.exists(constraints):
             raise BadInput(
                 f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
@@ -124,9 +125,13 @@ def of_files(constraints_path: str, statistics_path: str | None, monitor: Monito
             statistics = _document(monitor.STATISTICS, storage_of(statistics_path), statistics_path)
             folder = statistics_path.rpartition("/")[0] or "."
 
-    state = state_below(folder, storage_of(folder), monitor) if folder is not None else None
+    state = None
+    if folder is not None:
+        state = state_below(folder, storage_of(folder), monitor)
     known = monitor.stored_baseline(constraints, statistics, state, suggested)
-    return _with_parts(known, run) if run is not None and statistics is not None else known
+    if run is not None and statistics is not None:
+        return _with_parts(known, run)
+    return known
 
 
 def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
@@ -138,7 +143,9 @@ def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     if run is not None:
         return _of_published(output_path, run, monitor, edits=False)
     earlier = earlier_hour(output_path)
-    return of_run(earlier, monitor) if earlier else None
+    if earlier:
+        return of_run(earlier, monitor)
+    return None
 
 
 def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
@@ -151,7 +158,10 @@ def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
         )
     edited = edited_file(name, path, run) if edits else None
-    constraints = _document(monitor.CONSTRAINTS, storage_of(edited), edited) if edited else suggested
+    if edited:
+        constraints = _document(monitor.CONSTRAINTS, storage_of(edited), edited)
+    else:
+        constraints = suggested
     known = monitor.stored_baseline(constraints, None, state_below(run.folder, storage, monitor), suggested)
     return _with_parts(known.with_source(partial(_rows_of, run, known.names, opening_session())), run)
 
@@ -177,7 +187,8 @@ def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Da
     from spark_model_monitor.data.reading.data import read_again
 
     with opened_by(spark):
-        described, path = document_of(run, RunDescription), join(run.folder, LEDGER)
+        described = document_of(run, RunDescription)
+        path = join(run.folder, LEDGER)
         files = json.loads(storage_of(path).read(path))["files"]
     read_by = (described.read_by if described is not None else None) or {}
     if not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
@@ -195,7 +206,8 @@ def _with_parts(known: Any, run: Run) -> Any:
 
 def edited_file(name: str, path: str, run: Run) -> str | None:
     """The file at `path` if it was edited after the run was published."""
-    storage, copy = storage_of(path), join(path, name)
+    storage = storage_of(path)
+    copy = join(path, name)
     if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):
         return None
     log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
@@ -210,13 +222,17 @@ def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | No
     if monitor.STATISTICS is None:
         return None
     statistics = join(path, monitor.STATISTICS.FILE_NAME)
-    return statistics if storage.exists(statistics) else None
+    if storage.exists(statistics):
+        return statistics
+    return None
 
 
 def state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
     """The state in a run's folder; None without one."""
     path = join(folder, path_of(monitor.BASELINE_STATE or monitor.STATE))
-    return from_parquet(storage.read(path), path) if storage.exists(path) else None
+    if storage.exists(path):
+        return from_parquet(storage.read(path), path)
+    return None
 
 
 def earlier_hour(output_path: str) -> str | None:
@@ -249,7 +265,9 @@ def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
     """The run published below `path`, or the files there with the names of `monitor`'s documents."""
     run = current_run(path)
     if run is None:
-        statistics = join(path, monitor.STATISTICS.FILE_NAME) if monitor.STATISTICS else None
+        statistics = None
+        if monitor.STATISTICS:
+            statistics = join(path, monitor.STATISTICS.FILE_NAME)
         return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), statistics)
     return BaselineReference(run_id=run.run_id, folder=_resolved(run.folder))
 
@@ -267,7 +285,9 @@ def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineRe
     if run_before(output_path) is not None:
         return to_run(output_path, monitor)
     earlier = earlier_hour(output_path)
-    return to_run(earlier, monitor) if earlier else None
+    if earlier:
+        return to_run(earlier, monitor)
+    return None
 
 
 def _resolved(path: str) -> str:
@@ -281,5 +301,8 @@ def shares_at(path: str) -> Mapping[str, float]:
     """
     from spark_model_monitor.documents.clarify import AttributionReport
 
-    file = path if path.endswith(".json") else file_at(path, AttributionReport.FILE_NAME)
+    if path.endswith(".json"):
+        file = path
+    else:
+        file = file_at(path, AttributionReport.FILE_NAME)
     return AttributionReport.from_json(storage_of(file).read(file), file).shares

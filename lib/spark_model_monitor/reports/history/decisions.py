@@ -94,7 +94,9 @@ def accept(
 
 def _accepted(run_path: str, features: Sequence[str], by: str | None, why: str | None, now: datetime) -> Decision:
     published = current_run(run_path)
-    checks = document_of(published, CheckResults) if published else None
+    checks = None
+    if published:
+        checks = document_of(published, CheckResults)
     if published is None or checks is None:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
     violated = [result for result in checks.checks if result.status is CheckStatus.VIOLATED]
@@ -184,7 +186,10 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
     with holding(storage_of(baselines), baselines):
         known = read_promotions(baselines)
         if len(known.standing) < 2:
-            there = known.standing[-1].model_version if known.standing else "none"
+            if known.standing:
+                there = known.standing[-1].model_version
+            else:
+                there = "none"
             raise BadConfiguration(f"{baselines}: there is no version before the one that counts, which is {there}")
         *_, before, present = known.standing
         run = current_run(join(baselines, before.model_version))
@@ -194,7 +199,7 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
                 "count"
             )
         taken_back = present.model_copy(update={"taken_back": moment(now)})
-        promotions = tuple(taken_back if each is present else each for each in known.promotions)
+        promotions = tuple(taken_back if promotion is present else promotion for promotion in known.promotions)
         point_to(run, baselines)  # first: until the history has it, the same command again does the rest
         _write(known.model_copy(update={"promotions": promotions}), baselines)
     return before
@@ -206,10 +211,11 @@ def read_promotions(baselines: str) -> Promotions:
     Raises BadDocument if the file can't be understood or has an invalid version name, BadConfiguration if the folder is
     the output path of a run.
     """
-    storage, path = storage_of(baselines), join(baselines, Promotions.FILE_NAME)
+    storage = storage_of(baselines)
+    path = join(baselines, Promotions.FILE_NAME)
     if storage.exists(path):
         known = Promotions.from_json(storage.read(path), path)
-        if not all(is_ours(each.model_version, Named.WORD) for each in known.promotions):
+        if not all(is_ours(promotion.model_version, Named.WORD) for promotion in known.promotions):
             raise BadDocument(
                 f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"
             )
@@ -226,7 +232,8 @@ def _write(promotions: Promotions, baselines: str) -> None:
 
 
 def _files_of(path: str) -> dict[str, bytes]:
-    storage, run = storage_of(path), current_run(path)
+    storage = storage_of(path)
+    run = current_run(path)
     if run is None:
         names = [name for name in (STATISTICS, *TUNED) if storage.exists(join(path, name))]
         if not set(names) & set(TUNED):

@@ -47,7 +47,9 @@ def rebuild_history(folder: str) -> History:
 
     A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
     """
-    storage, history, known = storage_of(folder), new_history(folder), {}
+    storage = storage_of(folder)
+    history = new_history(folder)
+    known = {}
     with holding(storage, folder):
         for hour in reversed([*hours_from_the_latest(storage, folder)]):
             path = join(folder, hour.lstrip("/"))
@@ -88,10 +90,17 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
 
 
 def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
-    window, hour = described.window, hour_of_path(join(path, ""))
-    name, time = (
-        (f"{window.start}/{window.end}", window.end) if window else (moment(hour), moment(hour)) if hour else ("", "")
-    )
+    window = described.window
+    hour = hour_of_path(join(path, ""))
+    if window:
+        name = f"{window.start}/{window.end}"
+        time = window.end
+    elif hour:
+        name = moment(hour)
+        time = moment(hour)
+    else:
+        name = ""
+        time = ""
     below = run.folder.removeprefix(join(folder, ""))
     return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
 
@@ -159,13 +168,15 @@ def prunable(trees: Trees, before: datetime) -> list[Prunable]:
     found = [
         *(each for path in trees.captures for each in _of_hours(Kind.CAPTURES, path, storage_of(path))),
         *(each for path in trees.merged for each in _of_merge(path, storage_of(path))),
-        *(each for path in trees.reports for each in _quarantines(path, storage_of(path))),
+        *(quarantine for path in trees.reports for quarantine in _quarantines(path, storage_of(path))),
     ]
     if trees.pages or trees.keep_windows is not None:
         found += [each for path in trees.reports for each in _of_runs(trees, path, storage_of(path))]
     going = [each for each in found if each.time <= before]
     whole = tuple(join(each.path, "") for each in going if each.kind is Kind.WINDOWS)
-    return [each for each in going if not each.path.startswith(whole)] if whole else going
+    if whole:
+        return [each for each in going if not each.path.startswith(whole)]
+    return going
 
 
 def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
@@ -196,7 +207,10 @@ def _let_go(top: str) -> None:
     folder may never see another run.
     """
     storage = storage_of(top)
-    files = storage.walk(top, hidden=True) if storage.exists(top) else ()
+    if storage.exists(top):
+        files = storage.walk(top, hidden=True)
+    else:
+        files = ()
     left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
     for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
         with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
@@ -264,7 +278,10 @@ def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
         files = [*_unless_gone(storage.list_files, folder, storage)]
         hour = hour_of_path(folder)
         youngest = max((file.modified_ms for file in files), default=0) / 1000
-        time = hour + HOUR if hour else datetime.fromtimestamp(youngest, timezone.utc)
+        if hour:
+            time = hour + HOUR
+        else:
+            time = datetime.fromtimestamp(youngest, timezone.utc)
         yield _item(Kind.QUARANTINE, folder, time, files, top)
 
 
@@ -306,7 +323,10 @@ def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
             schedules.setdefault(schedule, []).append((hour, folder))
     for runs in schedules.values():
         latest_first = sorted(runs, reverse=True)
-        kept = len(runs) if trees.keep_windows is None else trees.keep_windows
+        if trees.keep_windows is None:
+            kept = len(runs)
+        else:
+            kept = trees.keep_windows
         for hour, folder in latest_first[kept:]:
             yield _item(
                 Kind.WINDOWS,

@@ -113,7 +113,10 @@ class History:
     def entries(self) -> list[Entry]:
         """Every window, ordered by time."""
         names = list(Entry.__dataclass_fields__)
-        told = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")]) if self.table.num_rows else self.table
+        if self.table.num_rows:
+            told = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
+        else:
+            told = self.table
         told = told.rename_columns([name.removesuffix("_max") for name in told.column_names])
         return sorted(Entry(**{name: row[name] for name in names}) for row in told.select(names).to_pylist())
 
@@ -187,7 +190,11 @@ class History:
         before = self.before(time)
         references = before.profiles(known.wanted_references, time)
         past = {name: before.past(name) for name in references}
-        hours, seasons = before.clock(baseline, time, known.names) if known.follows_the_clock else ({}, {})
+        if known.follows_the_clock:
+            hours, seasons = before.clock(baseline, time, known.names)
+        else:
+            hours = {}
+            seasons = {}
         past[BASELINE] = before.past(BASELINE, baseline)
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
@@ -279,7 +286,9 @@ class History:
         back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
         scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
         columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
-        return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
+        if len(names):
+            return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)}
+        return {}
 
     def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
         """The sum of these features' states behind distributions, over the windows that a reference names for the window
@@ -294,7 +303,8 @@ class History:
             stored = self._profile(entry)
             if stored is None:
                 return None
-            rows, names = rows + stored.item_count, names or stored.names
+            rows = rows + stored.item_count
+            names = names or stored.names
             for name in [name for name in stored.names if name in features]:
                 profiles = parts.setdefault(name, [])
                 if len(profiles) < count and name not in alarmed.get(entry.window, ()):
@@ -306,7 +316,9 @@ class History:
         sums = _sums(parts, OF_NUMBERS, reference)
         texts = {name: profiles for name, profiles in parts.items() if name in sums and not sums[name].is_numeric}
         sums |= _sums(texts, OF_DISTRIBUTIONS, reference)
-        return Profile(rows, tuple(sums.values())) if sums else None
+        if sums:
+            return Profile(rows, tuple(sums.values()))
+        return None
 
     def _alarmed(self) -> dict[str, set[str]]:
         """The features with an alarm, by window."""
@@ -318,7 +330,9 @@ class History:
 
     def _features(self, entry: Entry, names: Collection[str]) -> dict[str, FeatureProfile]:
         found = self._profile(entry)
-        return {} if found is None else found.features(names, OF_DISTRIBUTIONS)
+        if found is None:
+            return {}
+        return found.features(names, OF_DISTRIBUTIONS)
 
     def _profile(self, entry: Entry) -> StoredProfile | None:
         """A window's states; None if they are gone."""
@@ -409,7 +423,10 @@ def weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[s
     at one hour: the weekday in the weeks in which it is alike, or in the last two where it isn't known; and the days that a
     holiday may be like, without windows unlike their weekday. past: the windows beside the baseline.
     """
-    odd = set() if beside_weekday is None else beside_weekday.alarmed_backs
+    if beside_weekday is None:
+        odd = set()
+    else:
+        odd = beside_weekday.alarmed_backs
     weeks = past.alike_weeks() or (1, 2)
     free_days = tuple(back for back in past.free_days() if back not in odd)
     return {CLOCK_DAY: tuple(WEEK * DAY * week for week in weeks), CLOCK_WEEK: free_days}
@@ -432,7 +449,7 @@ def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry]
     times = [*sorted(by_time), time_of(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
-    return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time], MOST_SEASONS
+    return [by_time[fromkey] for fromkey in dict.fromkeys(wanted) if fromkey in by_time], MOST_SEASONS
 
 
 def _sums(
@@ -440,7 +457,7 @@ def _sums(
 ) -> dict[str, FeatureProfile]:
     """The sum of the states of these kinds over the windows of each feature."""
     names_of: dict[int, set[str]] = {}
-    stored = {id(each): each for kept in parts.values() for each in kept}
+    stored = {id(each): each for part in parts.values() for each in part}
     for name, kept in parts.items():
         for each in kept:
             names_of.setdefault(id(each), set()).add(name)

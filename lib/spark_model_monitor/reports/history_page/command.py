@@ -131,22 +131,22 @@ def _history(request: Request) -> History:
     if request.last is not None and request.last < 1:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
     times = (_time(request.since, "--since"), _time(request.until, "--until"))
-    found = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
+    history = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
     if not request.features:
-        return found
-    series = tuple(_only(each, request.features) for each in found.series)
+        return history
+    series = tuple(_only(each, request.features) for each in history.series)
     kept = tuple(each for each in series if each.names)
     if not kept:
         raise BadInput(f"--features is {','.join(request.features)!r}, which no feature or metric matches")
-    return replace(found, series=kept)
+    return replace(history, series=kept)
 
 
 def _report(history: History, request: Request, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
     title = request.title or (", ".join(models) if models else "Model monitoring")
     judged = [_judged(series, request.features) for series in history.series]
-    known = PageContext(_baselines(history), _outputs(history), links or {})
-    return Report(page_of(history, title, known, _bytes(request.most_bytes), judged))
+    page_context = PageContext(_baselines(history), _outputs(history), links or {})
+    return Report(page_of(history, title, page_context, _bytes(request.most_bytes), judged))
 
 
 def _links(history: History, page: str) -> dict[str, str]:
@@ -165,7 +165,9 @@ def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
     """The check results of the last run; empty for runs without checks.json, or with one of an older release."""
     found = _published(series.last[1].folder, CheckResults) or CheckResults(checks=())
     named = (
-        each for each in found.checks if any(fnmatch.fnmatchcase(whose(each)[0], name) for name in patterns or ("*",))
+        check
+        for check in found.checks
+        if any(fnmatch.fnmatchcase(whose(check)[0], name) for name in patterns or ("*",))
     )
     return found.model_copy(update={"checks": tuple(named)})
 
@@ -175,7 +177,9 @@ def _only(series: Series, patterns: Sequence[str]) -> Series:
 
 
 def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
-    kept = [place for place, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, each) for each in patterns)]
+    kept = [
+        place for place, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    ]
     names = tuple(run.names[place] for place in kept)
     violation_results = []
     for violation in run.violation_results:
@@ -198,7 +202,9 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
 def _outcome_of_statuses(statuses: NDArray[np.uint8]) -> Outcome:
     if VIOLATED in statuses:
         return Outcome.CHANGED
-    return Outcome.CANNOT_TELL if UNSURE in statuses else Outcome.UNCHANGED
+    if UNSURE in statuses:
+        return Outcome.CANNOT_TELL
+    return Outcome.UNCHANGED
 
 
 def _baselines(history: History) -> dict[str, PastRun]:
@@ -228,7 +234,7 @@ def _outputs(history: History) -> frozenset[str]:
         reference = _published(series.last[1].folder, BaselineReference)
         if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
             known = _published(reference.folder.rpartition("/_runs/")[0], Constraints)
-            found |= {each.name for each in known.features if each.role is Role.PREDICTION} if known else set()
+            found |= {feature.name for feature in known.features if feature.role is Role.PREDICTION} if known else set()
     return frozenset(found)
 
 
@@ -248,7 +254,9 @@ def _time(text: str | None, flag: str) -> datetime | None:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise BadConfiguration(f"{flag} is {text!r}; write a time such as 2026-03-01 or 2026-03-01T06:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    if found.tzinfo:
+        return found
+    return found.replace(tzinfo=timezone.utc)
 
 
 def _bytes(text: str) -> int:

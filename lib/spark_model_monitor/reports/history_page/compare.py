@@ -121,7 +121,8 @@ class Compared:
         return tuple(sorted(map(self._change, names), key=_rank))
 
     def _change(self, name: str) -> Change:
-        before, after = self.before.rows.get(name), self.after.rows.get(name)
+        before = self.before.rows.get(name)
+        after = self.after.rows.get(name)
         if before is None or after is None:
             return Change(name, "added" if before is None else "removed")
         is_of_constraints = self.before.constraints is not None and self.after.constraints is not None
@@ -129,7 +130,9 @@ class Compared:
         pairs = {key: (before.get(key), after.get(key)) for key in keys}
         different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
         distance = _distance(self.before.distributions.get(name), self.after.distributions.get(name))
-        impact = (distance or 0.0) * self.shares.get(name, 0.0) if self.shares else None
+        impact = None
+        if self.shares:
+            impact = (distance or 0.0) * self.shares.get(name, 0.0)
         return Change(name, "changed" if different or distance else "same", distance, different, impact)
 
     def judged(self) -> tuple[CheckResult, ...]:
@@ -137,7 +140,8 @@ class Compared:
 
         Raises BadInput if B has no features.
         """
-        after, monitor = self.after, DataQualityMonitor()
+        after = self.after
+        monitor = DataQualityMonitor()
         if after.profile is None and after.statistics is None:
             raise BadInput(
                 f"{after.path}: has no features, which constraints are held against; name a run of data quality"
@@ -145,7 +149,9 @@ class Compared:
         profile = after.profile or read_profile(after.statistics)  # type: ignore[arg-type]  # one of them is there
         sample = Sample(profile, monitor.metrics(profile))
         results = monitor.judge(sample, _read_baseline(self.before)).results
-        return results if after.profile is not None else tuple(map(_as_documents_tell, results))
+        if after.profile is not None:
+            return results
+        return tuple(map(_as_documents_tell, results))
 
     def plain(self) -> dict[str, Any]:
         """The comparison as JSON."""
@@ -166,7 +172,8 @@ def compare(before: str, after: str, attributions: str | None = None) -> Compare
 
     Raises BadInput if there is nothing to compare, BadDocument if a file is damaged.
     """
-    first, second = _side(before), _side(after)
+    first = _side(before)
+    second = _side(after)
     if (first.constraints is None) != (second.constraints is None):
         is_judgeable = isinstance(first.constraints, Constraints) and second.statistics is not None
         if not is_judgeable:
@@ -211,7 +218,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     broken = {result.feature or result.metric: result for result in results}
     different = [change for change in found.changes if change.kind != "same"]
     cards = tuple(_card(found, change, broken.get(change.name)) for change in different)
-    same = tuple(Line((each.name, number_text(each.distance))) for each in found.changes if each.kind == "same")
+    same = tuple(Line((change.name, number_text(change.distance))) for change in found.changes if change.kind == "same")
     sections = []
     if results:
         told = tuple(f"{each.feature}: {each.description}" for each in results)
@@ -225,9 +232,10 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     text = f"{len(different):,} of {len(found.changes):,} features or metrics changed."
     if results:
         text = f"{len(results):,} violations of the constraints: {text[0].lower()}{text[1:]}"
-    first = (
-        f"The largest: {short_name(different[0].name)}, {' '.join(_first(different[0])).strip()}." if different else ""
-    )
+    if different:
+        first = f"The largest: {short_name(different[0].name)}, {' '.join(_first(different[0])).strip()}."
+    else:
+        first = ""
     headline = Headline(text if different else "No change seen.", first, Mark.BAD if results else Mark.NONE)
     facts = (("before", found.before.path), ("after", found.after.path))
     return Page("compare", "Comparison", facts, tuple(sections), headline, html_only=True)
@@ -242,7 +250,10 @@ def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
         top = max(map(abs, value)) or 1.0
         span = (-top if min(value) < 0 else 0.0, top)
         picture = PointChart(change.name, (Point("after", value[1], value[0]),), span, reference_label="before")
-    evidence = "" if change.distance is None else f"distance {number_text(change.distance)}"
+    if change.distance is None:
+        evidence = ""
+    else:
+        evidence = f"distance {number_text(change.distance)}"
     hints = (broken.description,) if broken is not None and broken.description else ()
     mark = Mark.BAD if broken is not None else Mark.NONE
     said, by, rest = *_first(change), _words(replace(change, changes=dict(list(change.changes.items())[1:])))
@@ -257,8 +268,12 @@ def _where(found: Compared, name: str) -> str:
     if (_distance(*(side.distributions.get(name) for side in (found.before, found.after))) or 0.0) < LEAST_EFFECT:
         return ""
     sides = (side.profile.features if side.profile is not None else () for side in (found.before, found.after))
-    before, after = (next((each for each in features if each.name == name), None) for features in sides)
-    where, segment = describe_location(compute_contributions(before, after)) if after is not None else ("", None)
+    before, after = (next((feature for feature in features if feature.name == name), None) for features in sides)
+    if after is not None:
+        where, segment = describe_location(compute_contributions(before, after))
+    else:
+        where = ""
+        segment = None
     return place_of(
         CheckResult(check=DRIFT, status=CheckStatus.PASSED, threshold=None, where=where or None, segment=segment)
     )
@@ -267,7 +282,10 @@ def _where(found: Compared, name: str) -> str:
 def _first(change: Change) -> tuple[str, str]:
     """The first number that differs, and the difference in readable form."""
     for key, (before, after) in change.changes.items():
-        by = moved(before, after)[1] if isinstance(before, (int, float)) and isinstance(after, (int, float)) else ""
+        if isinstance(before, (int, float)) and isinstance(after, (int, float)):
+            by = moved(before, after)[1]
+        else:
+            by = ""
         return f"{HEADINGS.get(key, key)} {_pair(before, after)}", by
     return change.kind, ""
 
@@ -278,7 +296,8 @@ def _side(path: str) -> Side:
         return _read_file(path)
     run = current_run(path)
     place = run.folder if run else path
-    statistics, states = join(place, Statistics.FILE_NAME), join(place, path_of(Profile))
+    statistics = join(place, Statistics.FILE_NAME)
+    states = join(place, path_of(Profile))
     storage = storage_of(place)
     if storage.exists(states):
         profile = from_parquet(storage.read(states), states)
@@ -426,7 +445,7 @@ def _text(
         header = ["name", "change", "distance", "what"]
         text += "\n" + text_table(header, rows, width=160, shortest_name=LONGEST_NAME)
     if judge:
-        told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in violations]
+        told = [f"  {printable(f'{violation.feature}: {violation.description}')}\n" for violation in violations]
         text += f"\n{len(violations):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(
             told
         )
@@ -448,7 +467,9 @@ def _as_documents_tell(result: CheckResult) -> CheckResult:
     """The result for a window known only by its statistics.json, which has one type for all values of a feature."""
     unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None, "reason": NO_KINDS}
     is_told = result.check != "data_type_check" or not result.is_violation
-    return result if is_told else result.model_copy(update=unknown)
+    if is_told:
+        return result
+    return result.model_copy(update=unknown)
 
 
 def _words(change: Change) -> str:
@@ -473,9 +494,13 @@ def _shown(value: Number) -> str:
 
 
 def _rounded(distance: float | None) -> float | None:
-    return None if distance is None else round(distance, 4)
+    if distance is None:
+        return None
+    return round(distance, 4)
 
 
 def _at_most(distinct: Number, present: Number) -> Number:
     """An estimate of distinct values, limited to the number of values."""
-    return distinct if distinct is None or present is None else min(distinct, present)
+    if distinct is None or present is None:
+        return distinct
+    return min(distinct, present)

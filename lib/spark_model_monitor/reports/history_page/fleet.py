@@ -91,18 +91,28 @@ class Watched:
     @property
     def causes(self) -> tuple[str, ...]:
         """The changes that the alert is about."""
-        return self.windows[-1].causes if self.state is State.IN_ALERT and self.windows else ()
+        if self.state is State.IN_ALERT and self.windows:
+            return self.windows[-1].causes
+        return ()
 
     @property
     def unsure(self) -> tuple[str, ...]:
         """The names of which the last run could not tell whether they changed."""
-        return self.windows[-1].unsure if self.windows else ()
+        if self.windows:
+            return self.windows[-1].unsure
+        return ()
 
     @property
     def said(self) -> str:
         """What is wrong, in one line, or other news."""
-        changed = f"{_listed(self.causes)} changed" if self.causes else ""
-        unsure = f"{_listed(self.unsure)} may have changed" if self.unsure else ""
+        if self.causes:
+            changed = f"{_listed(self.causes)} changed"
+        else:
+            changed = ""
+        if self.unsure:
+            unsure = f"{_listed(self.unsure)} may have changed"
+        else:
+            unsure = ""
         return "; ".join(filter(None, (changed, unsure, self.fault, self.note)))
 
 
@@ -118,7 +128,8 @@ def causes_of(news: Iterable[Watched]) -> list[Cause]:
     """The monitors, each once, grouped by their most likely common cause: first the changed column that most share,
     with the same start, then the same source, then the same fault; the rest stay alone.
     """
-    left, found = list(news), []
+    left = list(news)
+    found = []
     while left:
         shared: dict[tuple[str, ...], list[Watched]] = {}
         for each in left:
@@ -142,13 +153,19 @@ def _keys(each: Watched) -> list[tuple[str, ...]]:
 
 def _said(key: Sequence[str], of: Sequence[Watched]) -> str:
     names = _listed([each.name for each in of])
-    many = f"{len(of):,} monitors" if len(of) > 1 else "1 monitor"
+    if len(of) > 1:
+        many = f"{len(of):,} monitors"
+    else:
+        many = "1 monitor"
     if key[0] == "unsure":
         unsure = _listed(list(dict.fromkeys(name for each in of for name in each.unsure)))
         return f"{many} can't tell whether {unsure or 'something'} changed ({names})"
     if key[0] == "fault" or of[0].state is not State.IN_ALERT:
         return f"{many} could not check ({names}): {of[0].fault}"
-    what = key[1] if key[0] == "column" else _listed(of[0].causes) or "the data"
+    if key[0] == "column":
+        what = key[1]
+    else:
+        what = _listed(of[0].causes) or "the data"
     return f"{what} changed in {many} since {_time(of[0].since)} ({names})"
 
 
@@ -165,7 +182,10 @@ def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each sche
         *map(Column, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
     )
     left = len(models) - MOST_LINES
-    more = f"{left:,} more models, of which none is worse, are left out." if left > 0 else ""
+    if left > 0:
+        more = f"{left:,} more models, of which none is worse, are left out."
+    else:
+        more = ""
     sections = []
     bad = [each for each in watched if each.state is State.IN_ALERT]
     if bad:
@@ -187,23 +207,38 @@ def _worst_first(each: Watched) -> tuple[int, str, int, str]:
 
 
 def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headline:
-    many = f"{len(models):,} models" if len(models) != 1 else "1 model"
-    failed = [name for name, monitors in models.items() if any(each.state is State.FAILED for each in monitors)]
-    unchecked = f"Not checked: {_listed(failed)}." if failed else ""
-    unsure = [name for name, monitors in models.items() if any(each.state is State.UNSURE for each in monitors)]
-    may_have = f"May have changed: {_listed(unsure)}; its page says why nobody can tell." if unsure else ""
+    if len(models) != 1:
+        many = f"{len(models):,} models"
+    else:
+        many = "1 model"
+    failed = [name for name, monitors in models.items() if any(monitor.state is State.FAILED for monitor in monitors)]
+    if failed:
+        unchecked = f"Not checked: {_listed(failed)}."
+    else:
+        unchecked = ""
+    unsure = [name for name, monitors in models.items() if any(monitor.state is State.UNSURE for monitor in monitors)]
+    if unsure:
+        may_have = f"May have changed: {_listed(unsure)}; its page says why nobody can tell."
+    else:
+        may_have = ""
     if not bad and unsure and not failed:
         text = f"No alert, but {len(unsure):,} of {many} can't tell whether something changed"
         return Headline(f"{text}.", may_have, Mark.UNSURE)
     if not bad:
-        text = f"No alert in {many}" if not failed else f"No alert, but {len(failed):,} of {many} could not be checked"
+        if not failed:
+            text = f"No alert in {many}"
+        else:
+            text = f"No alert, but {len(failed):,} of {many} could not be checked"
         said = " ".join(filter(None, (unchecked, may_have)))
         return Headline(f"{text}.", said, Mark.NONE if failed else Mark.GOOD)
     # some models are in alert: those first
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
     times = sorted({each.since for each in bad if each.since})
     verb = "is" if len(alerting) == 1 else "are"
-    began = f", {'since' if len(times) == 1 else 'the first since'} {_time(times[0])}" if times else ""
+    if times:
+        began = f", {'since' if len(times) == 1 else 'the first since'} {_time(times[0])}"
+    else:
+        began = ""
     first, *others = causes_of(bad)
     detail = [f"{first.said}."]
     if others:
@@ -242,7 +277,9 @@ def _mark(windows: Sequence[SeenWindow]) -> Mark:
         return Mark.NONE
     if any(window.violations for window in windows):
         return Mark.BAD
-    return Mark.UNSURE if any(window.unsure for window in windows) else Mark.GOOD
+    if any(window.unsure for window in windows):
+        return Mark.UNSURE
+    return Mark.GOOD
 
 
 def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
@@ -271,5 +308,8 @@ def _time(text: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    if len(names) > NAMED:
+        more = f" and {len(names) - NAMED:,} more"
+    else:
+        more = ""
     return ", ".join(short_name(name) for name in names[:NAMED]) + more

@@ -57,7 +57,7 @@ class Series:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """All names that any run examined, in the order of their first appearance."""
-        return tuple(dict.fromkeys(name for place in sorted(self.runs) for name in self.runs[place].names))
+        return tuple(dict.fromkeys(name for run in sorted(self.runs) for name in self.runs[run].names))
 
     @cached_property
     def _columns(self) -> dict[str, NDArray[np.float64]]:
@@ -164,8 +164,9 @@ def read_history(
 
     Raises BadInput if there are no runs.
     """
-    runs, unread = [], []
-    places_of_runs = dict.fromkeys(place for top in folders for place in run_folders(top))
+    runs = []
+    unread = []
+    places_of_runs = dict.fromkeys(run_folder for top in folders for run_folder in run_folders(top))
     for folder in counted(places_of_runs, len(places_of_runs), "runs"):
         try:
             run = read_run(folder)
@@ -175,9 +176,15 @@ def read_history(
         if run.start is None or ((since is None or run.start >= since) and (until is None or run.start < until)):
             runs.append(run)
     if not runs:
-        damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}" if unread else ""
+        if unread:
+            damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}"
+        else:
+            damaged = ""
         other = len(places_of_runs) - len(unread)
-        found = f"none of the {other} runs here is of a window in these times" if other else "no run here"
+        if other:
+            found = f"none of the {other} runs here is of a window in these times"
+        else:
+            found = "no run here"
         raise BadInput(f"{', '.join(folders)}: {found}{damaged}")
     timed = {(run.start, run.end, run.analysis_type, run.model): run for run in runs if run.start and run.end}
     labels = None
@@ -267,11 +274,10 @@ def feature_map(
         "bins": [_ends(last.bins.get(series.names[row])) for row in rows],
         "folders": [run.place if (run := series.runs.get(place)) else "" for place in range(len(times))],
     }
-    said = (
-        [f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables."]
-        if len(order) > MOST_ROWS
-        else []
-    )
+    if len(order) > MOST_ROWS:
+        said = [f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables."]
+    else:
+        said = []
     if left_out:
         said.append(
             f"Distributions of {left_out:,} windows of features are left out to keep the page small; --max-size lets them in, "
@@ -298,9 +304,9 @@ def _detailed(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple
     with_shares = [place for place in ran if series.runs[place].shares is not None]
     recent = set(with_shares[-LAST:])
     room = max(most_bytes // 2, 0) // BINS
-    wanted = [(line, place) for place in with_shares if place in recent for line in range(len(rows))]
+    wanted = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]
     violated = np.flatnonzero(series.is_violated[rows].any(axis=1)).tolist()
-    wanted += [(line, place) for line in violated for place in with_shares if place not in recent]
+    wanted += [(line, index) for line in violated for index in with_shares if index not in recent]
     return sorted(wanted[:room]), max(len(wanted) - room, 0)
 
 

@@ -30,15 +30,21 @@ from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.storage import Storage, join, storage_of
 
 MOST_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
-MOST_BARS, MOST_TICKS = 120, 40  # bars over time in a card and in a cell; with more windows, several share a bar
+# bars over time in a card and in a cell; with more windows, several share a bar
+MOST_BARS = 120
+MOST_TICKS = 40
 
 
 def hours_of(series: Series, row: int, times: Sequence[str], most: int = MOST_BARS) -> Hours:
     """A feature's distances, or a metric's values, by window; the limit if it separates violated ones from others."""
-    is_metric, bad, name = series.is_metric[row], series.is_violated[row], series.names[row]
+    is_metric = series.is_metric[row]
+    bad = series.is_violated[row]
+    name = series.names[row]
     drawn, limits = (series.of(each)[row] for each in ("value" if is_metric else "distance", "threshold"))
     known = limits[~np.isnan(limits)]
-    limit = float(known[-1]) if len(known) and (not is_metric or series.analysis_type == "MODEL_QUALITY") else None
+    limit = None
+    if len(known) and (not is_metric or series.analysis_type == "MODEL_QUALITY"):
+        limit = float(known[-1])
     if limit is not None and not _separates(limit, drawn[bad], drawn[~bad] if is_metric else drawn[:0]):
         limit = None
     words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
@@ -102,7 +108,9 @@ def _mark(violations: int | None, outcome: Outcome | None) -> Mark:
         return Mark.NONE
     if violations:
         return Mark.BAD
-    return Mark.UNSURE if outcome is Outcome.CANNOT_TELL else Mark.GOOD
+    if outcome is Outcome.CANNOT_TELL:
+        return Mark.UNSURE
+    return Mark.GOOD
 
 
 def _metrics(series: Series) -> list[Track]:
@@ -125,13 +133,17 @@ def _metric_track(series: Series, row: int) -> Track:
     threshold = float(thresholds[~np.isnan(thresholds)][-1])
     is_violated = series.is_violated[row]
     is_limit = _separates(threshold, metric_values[is_violated], metric_values[~is_violated])
-    note = f"threshold {number_text(threshold)}" if is_limit else f"baseline {number_text(threshold)}"
+    if is_limit:
+        note = f"threshold {number_text(threshold)}"
+    else:
+        note = f"baseline {number_text(threshold)}"
     low = _values(series.of("low")[row])
     high = _values(series.of("high")[row])
     return Track(name, note, _values(metric_values), (), low, high, threshold)
 
 
-ESTIMATED, FIRST_ESTIMATES = "estimated_", ("accuracy", "auc", "macro_auc", "mae")
+ESTIMATED = "estimated_"
+FIRST_ESTIMATES = ("accuracy", "auc", "macro_auc", "mae")
 DASHED = "dashed: estimated before labels"
 
 
@@ -161,7 +173,9 @@ def is_of_changes(series: Series) -> bool:
 
 
 def _or_none(number: float) -> float | None:
-    return None if np.isnan(number) else float(number)
+    if np.isnan(number):
+        return None
+    return float(number)
 
 
 def _values(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]:  # type: ignore[type-arg]
@@ -169,18 +183,23 @@ def _values(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]: 
 
 
 MOST_AROUND = 24  # windows on a run's page, including its own
-HOUR, PAGE, HISTORY = "%Y/%m/%d/%H", "report.html", "history.html"
+HOUR = "%Y/%m/%d/%H"
+PAGE = "report.html"
+HISTORY = "history.html"
 
 
 def around(output_path: str, described: RunDescription, summary: bytes) -> Around:
     """summary: the run's own. Nothing for a run without a window, or outside the folder of its hour (the start or the
     end of its window, as for the other runs).
     """
-    found, hour = HOUR_FOLDERS.match(output_path), hour_of_path(join(output_path, ""))
+    found = HOUR_FOLDERS.match(output_path)
+    hour = hour_of_path(join(output_path, ""))
     if found is None or hour is None or described.window is None:
         return NOTHING_AROUND
-    top, storage = found["top"], storage_of(output_path)
-    start, end = time_of(described.window.start), time_of(described.window.end)
+    top = found["top"]
+    storage = storage_of(output_path)
+    start = time_of(described.window.start)
+    end = time_of(described.window.end)
     length = end - start
     windows = [(start - place * length, end - place * length) for place in reversed(range(MOST_AROUND))]
     runs = {MOST_AROUND - 1: of_summary(summary, output_path, output_path, described, as_drawn=True)}
@@ -193,7 +212,10 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
     first = min(runs)
     series = Series(described.analysis_type, tuple(windows[first:]), {at - first: run for at, run in runs.items()})
     times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]
-    hours = {name: hours_of(series, row, times) for row, name in enumerate(series.names)} if len(runs) > 1 else {}
+    if len(runs) > 1:
+        hours = {name: hours_of(series, row, times) for row, name in enumerate(series.names)}
+    else:
+        hours = {}
     return Around(hours, tuple(_links(top, hour, (start, end), storage)))
 
 

@@ -98,7 +98,8 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     times = history.labels
     cards: list[Card] = []
     unsure_cards: list[Card] = []
-    tables, counts = [], []
+    tables = []
+    counts = []
     for series, results in zip(history.series, judged, strict=True):
         by_name: dict[str, list[CheckResult]] = {}
         checks = results.current_checks
@@ -118,7 +119,10 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         calm = [row for row in found if row not in bad and series.names[row] not in unsure_names]
         lines = tuple(_line(history, series, row, found[row], known) for row in calm)
         if lines:
-            kind = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
+            if history.has_models:
+                kind = f"{series.model}, {_kind(series)}"
+            else:
+                kind = _kind(series)
             tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
         changed, compared, unit = tally(checks or series.last[1].results())
         calm_count = max(compared - len(changed) - len(unsure), 0)
@@ -127,13 +131,17 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
         if said := kind_of_change(results.current_checks or series.last[1].results()):
-            whose = f"the last window of {series.model}" if history.has_models else "the last window with labels"
+            if history.has_models:
+                whose = f"the last window of {series.model}"
+            else:
+                whose = "the last window with labels"
             sections.append(PageSection("What kind of change", (said,), note=whose))
     if cards:
         note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, _, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
     if cards:
-        name, place = quote(cards[0].name.rpartition(": ")[2]), _latest(history).place
+        name = quote(cards[0].name.rpartition(": ")[2])
+        place = _latest(history).place
         told = f"spark-model-monitor explain {name} --run {place} derives its numbers."
         sections.append(
             PageSection("What to do next", (f"Open the last run (top right), which has its checks. {told}",))
@@ -155,9 +163,12 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
     kinds = dict.fromkeys(_kind(series) for series in history.series)
-    whole = RunWindow(start=moment(history.windows[0][0]), end=moment(history.windows[-1][1]))
+    run_window = RunWindow(start=moment(history.windows[0][0]), end=moment(history.windows[-1][1]))
     is_timed = times[0].startswith(f"{history.windows[0][0]:%Y-%m-%d}")
-    span = window_text(whole) if is_timed else " to ".join(dict.fromkeys((times[0], times[-1])))
+    if is_timed:
+        span = window_text(run_window)
+    else:
+        span = " to ".join(dict.fromkeys((times[0], times[-1])))
     links = known.links.get(_latest(history).folder)
     return Page(
         *("history", title, _facts(history), tuple(sections), _headline(history, judged, known.outputs)),
@@ -175,23 +186,38 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
         start, end = history.windows[place]
         window = RunWindow(start=moment(start), end=moment(end))
         told_of = results.current_checks or run.results()
-        found = headline_of(told_of, window, outputs, results.hints or ())
+        headline = headline_of(told_of, window, outputs, results.hints or ())
         told.append(
-            Headline(f"{series.model}: {found.text}", found.detail, found.mark) if history.has_models else found
+            Headline(f"{series.model}: {headline.text}", headline.detail, headline.mark)
+            if history.has_models
+            else headline
         )
     order = (Mark.BAD, Mark.UNSURE, Mark.NONE, Mark.GOOD)
     first, *others = sorted(told, key=lambda each: order.index(each.mark))
-    since, counts = history.alert_since(), [count for count in history.run_violations() if count is not None]
+    since = history.alert_since()
+    counts = [count for count in history.run_violations() if count is not None]
     bad = sum(map(bool, counts))
     if since is None:
-        calm = first.text if first.mark in (Mark.GOOD, Mark.UNSURE) else f"No alert. {first.text}"
+        if first.mark in (Mark.GOOD, Mark.UNSURE):
+            calm = first.text
+        else:
+            calm = f"No alert. {first.text}"
         many = f"{bad:,} of the" if bad else "None of the"
-        past = f"{many} {len(counts):,} windows had violations." if len(counts) > 1 else ""
+        if len(counts) > 1:
+            past = f"{many} {len(counts):,} windows had violations."
+        else:
+            past = ""
         said = " ".join(part for part in (first.detail, *(each.text for each in others), past) if part)
         return Headline(calm, said, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
-    fine = f"The {len(earlier):,}" if all(earlier) else f"{sum(earlier):,} of the {len(earlier):,}"
-    before = f"{fine} windows before had no violation." if earlier else ""
+    if all(earlier):
+        fine = f"The {len(earlier):,}"
+    else:
+        fine = f"{sum(earlier):,} of the {len(earlier):,}"
+    if earlier:
+        before = f"{fine} windows before had no violation."
+    else:
+        before = ""
     said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
     time = _time(history, since)
     text = first.text
@@ -245,27 +271,36 @@ def _card(
 ) -> Card:
     """twins: the row of a feature, or the rows of metrics that say the same."""
     (_, run), row = series.last, twins[0]
-    name, times = series.names[row], history.labels
+    name = series.names[row]
+    times = history.labels
     first = next((alike[0] for alike in by_cause(results)), None)
     baseline = known.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
-    when = "" if since is None else f"since {_time(history, since)}, {violated:,} of {len(series.ran):,} windows"
+    if since is None:
+        when = ""
+    else:
+        when = f"since {_time(history, since)}, {violated:,} of {len(series.ran):,} windows"
     of = "value" if series.is_metric[row] else "mean"
-    now, before = run.number(of, name), baseline.number(of, name) if baseline else None
-    change, by = "", ""
+    now = run.number(of, name)
+    before = baseline.number(of, name) if baseline else None
+    change = ""
+    by = ""
     if first is not None:
         change = change_of(first)
     if now is not None and before is not None and not (first and first.change and ONE_VALUE in first.change):
         what = "attribution" if is_of_changes(series) else of
-        change, by = f"{what} {number_text(before)} → {number_text(now)}", moved(before, now)[1]
+        change = f"{what} {number_text(before)} → {number_text(now)}"
+        by = moved(before, now)[1]
     change = change or ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
     limit = run.number("threshold", name)
     picture: Overlay | PointChart | None = overlay_of(run, name, baseline)
     if picture is None and (value := run.number(of if series.is_metric[row] else "distance", name)) is not None:
         reference = before if before is not None else limit
         interval = (None, None) if is_of_changes(series) else (run.number("low", name), run.number("high", name))
-        ends = None if None in interval else (interval[0] or 0.0, interval[1] or 0.0)
+        ends = None
+        if None not in interval:
+            ends = (interval[0] or 0.0, interval[1] or 0.0)
         top = max(abs(value), abs(reference or 0.0), *(abs(end) for end in ends or (0.0,))) or 1.0
         span = (-top if min(value, reference or 0.0) < 0 else 0.0, top)
         label = "baseline" if before is not None else "limit"
@@ -290,8 +325,13 @@ def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult
     cards = []
     for feature in unsure_features(checks)[:MOST_CARDS]:
         row = rows.get(feature.name)
-        hours = hours_of(series, row, times) if row is not None and len(times) > 1 else None
-        name = f"{series.model}: {feature.name}" if history.has_models else feature.name
+        hours = None
+        if row is not None and len(times) > 1:
+            hours = hours_of(series, row, times)
+        if history.has_models:
+            name = f"{series.model}: {feature.name}"
+        else:
+            name = feature.name
         advice = (f"To find out: {feature.advice}",) if feature.advice else ()
         reason = feature.reason or ""
         cards.append(Card(name, reason, hints=advice, hours=hours, mark=Mark.UNSURE, of=feature.name))
@@ -300,14 +340,20 @@ def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult
 
 def _time(history: History, place: int) -> str:
     label = history.labels[place]
-    return label.rpartition(" ")[2] if len(_days(history)) == 1 else label
+    if len(_days(history)) == 1:
+        return label.rpartition(" ")[2]
+    return label
 
 
 def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> Line:
     _, run = series.last
-    name, of = series.names[row], "value" if series.is_metric[row] else "mean"
+    name = series.names[row]
+    of = "value" if series.is_metric[row] else "mean"
     baseline = known.baselines.get(run.baseline_run_id or "")
-    largest = no_more_than(results) if name in run.places else "not in the last window"
+    if name in run.places:
+        largest = no_more_than(results)
+    else:
+        largest = "not in the last window"
     if results and all(each.status is CheckStatus.NOT_JUDGED for each in results):
         largest = results[0].reason or "not judged"
     lacking = " → ".join(dict.fromkeys(_lacking(each, name) for each in (baseline or run, run)))
@@ -325,10 +371,11 @@ def _line(history: History, series: Series, row: int, results: Sequence[CheckRes
 
 
 def _lacking(run: PastRun, name: str) -> str:
-    present, missing = run.number("present", name), run.number("missing", name)
-    return (
-        "–" if present is None or missing is None or not present + missing else percent(missing / (present + missing))
-    )
+    present = run.number("present", name)
+    missing = run.number("missing", name)
+    if present is None or missing is None or not present + missing:
+        return "–"
+    return percent(missing / (present + missing))
 
 
 def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:

@@ -106,7 +106,10 @@ class PastRun:
     def number(self, column: str, name: str) -> float | None:
         """A number of COLUMNS; None if unknown."""
         place = self.places.get(name)
-        found = np.nan if place is None else float(self.numbers[column][place])
+        if place is None:
+            found = np.nan
+        else:
+            found = float(self.numbers[column][place])
         return None if np.isnan(found) else found
 
     def shares_of(self, name: str) -> list[float] | None:
@@ -159,7 +162,9 @@ def read_run(folder: str) -> PastRun:
     """
     run = current_run(folder)
     place = run.folder if run else folder
-    described = document_of(run, RunDescription) if run and SUMMARY in run.digests else None
+    described = None
+    if run and SUMMARY in run.digests:
+        described = document_of(run, RunDescription)
     if run and described:
         path = join(place, SUMMARY)
         return of_summary(storage_of(path).read(path), path, folder, described, run.run_id)
@@ -186,7 +191,8 @@ def of_summary(
     try:
         if not as_drawn:
             table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
-            shares, bins = _shares(table.column("shares").combine_chunks()), bins_of(content)
+            shares = _shares(table.column("shares").combine_chunks())
+            bins = bins_of(content)
         numbers = dict.fromkeys(COLUMNS, np.full(len(table), np.nan)) | {
             name: table.column(name).cast(pa.float64(), safe=False).to_numpy()
             for name in COLUMNS
@@ -197,7 +203,10 @@ def of_summary(
     names = tuple(map(shown_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
     window = described.window
-    start, end = (time_of(window.start), time_of(window.end)) if window else _hour(folder)
+    start, end = _hour(folder)
+    if window:
+        start = time_of(window.start)
+        end = time_of(window.end)
     return PastRun(
         folder,
         described.analysis_type,
@@ -238,11 +247,14 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
 
     def read(document: type[Document], of: Callable[[bytes, str], T] | None = None) -> T | Any:
         path = join(place, document.FILE_NAME)
-        return (of or document.from_json)(storage.read(path), path) if storage.exists(path) else None
+        if storage.exists(path):
+            return (of or document.from_json)(storage.read(path), path)
+        return None
 
     rows, dataset = read(Statistics, rows_of_statistics) or ({}, DatasetOfRun())
     analysed, explains = read(BiasReport, rows_of_analysis) or ({}, False)
-    checks, violations = read(CheckResults), read(Violations)
+    checks = read(CheckResults)
+    violations = read(Violations)
     rows |= analysed
     check_results: tuple[CheckResult, ...] = ()
     if checks is not None:
@@ -361,10 +373,16 @@ def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float 
 
 def _analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
     if analysed:
-        found = AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS
+        if explains:
+            found = AnalysisType.MODEL_EXPLAINABILITY
+        else:
+            found = AnalysisType.MODEL_BIAS
     else:
         has_metrics = any("value" in row for row in rows.values())
-        found = AnalysisType.MODEL_QUALITY if has_metrics else AnalysisType.DATA_QUALITY
+        if has_metrics:
+            found = AnalysisType.MODEL_QUALITY
+        else:
+            found = AnalysisType.DATA_QUALITY
     return str(found.value)
 
 
@@ -406,8 +424,12 @@ def _window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple
 def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
     """The hour in the folder's name."""
     start = hour_of_path(join(folder, ""))
-    return (None, None) if start is None else (start, start + HOUR)
+    if start is None:
+        return (None, None)
+    return (start, start + HOUR)
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else np.nan
+    if isinstance(value, (int, float)):
+        return float(value)
+    return np.nan

@@ -141,4 +141,6 @@ def _name_in_files(metric: str) -> str:
 
 def _finite(text: str | None) -> float | None:
     number = float(text) if text is not None else math.nan
-    return number if math.isfinite(number) else None
+    if math.isfinite(number):
+        return number
+    return None

@@ -98,10 +98,12 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
 
 def forget_unfinished(output_path: str) -> None:
     """Remove what stopped runs left at a held output, where no later run may come; restore the current run's files."""
-    storage, counts = storage_of(output_path), run_before(output_path)
+    storage = storage_of(output_path)
+    counts = run_before(output_path)
     notes = _without_folders(unfinished(output_path), (counts,), output_path, storage)
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
-        copy, known = join(output_path, name), counts.digests.get(name) if counts else None
+        copy = join(output_path, name)
+        known = counts.digests.get(name) if counts else None
         if counts is None or known is None:
             storage.delete(copy)
         elif digest != known:
@@ -131,7 +133,8 @@ def point_to(run: Run, output_path: str) -> None:
 
 def unfinished(output_path: str) -> dict[str, Run | None]:
     """The notes of interrupted publishing, by path, for a held output; None for a note without content."""
-    storage, runs = storage_of(output_path), join(output_path, RUNS)
+    storage = storage_of(output_path)
+    runs = join(output_path, RUNS)
     files = storage.list_beginning(runs, UNFINISHED) if storage.exists(runs) else ()
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
     for path in notes:
@@ -168,8 +171,12 @@ def run_before(output_path: str) -> Run | None:
 def file_at(output_path: str, name: str) -> str:
     """The path to read a file from: its copy at the output path, which users may edit, or else the current run's."""
     copy = join(output_path, name)
-    run = None if storage_of(copy).exists(copy) else current_run(output_path)
-    return copy if run is None else join(run.folder, name)
+    run = None
+    if not storage_of(copy).exists(copy):
+        run = current_run(output_path)
+    if run is None:
+        return copy
+    return join(run.folder, name)
 
 
 def document_of(run: Run, kind: type[D]) -> D | None:
@@ -187,7 +194,9 @@ def read_commit(content: bytes, path: str) -> Run:
     """
     commit = json_text.load(content, path)
     members = commit if isinstance(commit, dict) else {}
-    run_id, folder, digests = members.get("run_id"), members.get("folder"), members.get("sha256")
+    run_id = members.get("run_id")
+    folder = members.get("folder")
+    digests = members.get("sha256")
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         why = "sha256 is no object of texts"
     elif not is_ours(run_id, Named.WORD) or not is_ours(folder, Named.FOLDER):

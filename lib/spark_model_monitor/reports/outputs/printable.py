@@ -18,7 +18,9 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def printable(text: str) -> str:
     """The text on one line, with invisible characters as Python escapes them: `\\n`, `\\x1b`, `\\u202e`."""
-    return text if text.isascii() and text.isprintable() else _SIGNS.sub(_escape, text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _SIGNS.sub(_escape, text)
 
 
 def printable_lines(text: str) -> str:
@@ -92,4 +94,6 @@ def _shown(cell: Cell) -> str:
 
 def shortened(text: str, width: int) -> str:
     """The text in at most `width` characters."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    if len(text) <= width:
+        return text
+    return text[: width - 1] + "…"

@@ -29,7 +29,8 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.outcome import feature_outcomes
 from spark_model_monitor.documents.run_description import RunDescription, time_of
 
-SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
+SUMMARY = "summary.parquet"
+CHECKS = "checks.parquet"
 VERSION = "1"
 FULL_SHARE = 65_535  # the encoding of a share of 1
 MOST_BYTES_OF_BINS = 2**26  # decompressed, as few bytes can expand to many; a wide data set has a megabyte
@@ -148,7 +149,10 @@ def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str,
         "high": high if row["high"] is None else row["high"],
     }
     if of_distance and measured in of_distance and measured is not None:
-        distance = measured.distance if measured.observes_p_value else measured.observed
+        if measured.observes_p_value:
+            distance = measured.distance
+        else:
+            distance = measured.observed
         return found | {"distance": distance, "threshold": measured.threshold}
     if row["value"] is not None and measured is not None:
         return found | {"threshold": measured.threshold}

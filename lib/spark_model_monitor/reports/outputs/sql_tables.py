@@ -31,7 +31,9 @@ def is_of_catalog(place: str) -> bool:
 def catalog_settings(place: str | None) -> dict[str, str]:
     """Settings for a job's own Spark session so that a table in its catalog persists; empty for a folder."""
     of_hive = place is not None and is_of_catalog(place) and place.count(".") < 2
-    return {"spark.sql.catalogImplementation": "hive"} if of_hive else {}
+    if of_hive:
+        return {"spark.sql.catalogImplementation": "hive"}
+    return {}
 
 
 def write_results_table(run: Run, place: str | None) -> None:
@@ -55,11 +57,15 @@ def write_results_table(run: Run, place: str | None) -> None:
 def _superseded(run: Run, described: RunDescription) -> str | None:
     """The run that this one replaces: the previous one, if it has the same window."""
     before = run.before
-    known = document_of(before, RunDescription) if before and before.run_id != run.run_id else None
+    known = None
+    if before and before.run_id != run.run_id:
+        known = document_of(before, RunDescription)
     if before is None or known is None or described.window is None:
         return None
     same = ("job", "analysis_type", "window", "model", "schedule")
-    return before.run_id if all(getattr(known, name) == getattr(described, name) for name in same) else None
+    if all(getattr(known, name) == getattr(described, name) for name in same):
+        return before.run_id
+    return None
 
 
 def _table(place: str, what: str) -> _Folder | _Catalog:

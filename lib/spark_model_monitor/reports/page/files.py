@@ -49,7 +49,10 @@ log = logging.getLogger(__name__)
 def html_of(page: Page) -> str:
     """The page as HTML; deterministic."""
     script = _SCRIPT if page.has_script else ""
-    allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
+    if script:
+        allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; "
+    else:
+        allowed = ""
     return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
 
 
@@ -122,7 +125,10 @@ _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
 
 def notebook_of(page: Page) -> str:
     """The page as a notebook; deterministic."""
-    said = f"**{_escaped(str(page.headline))}**\n\n" if page.headline else ""
+    if page.headline:
+        said = f"**{_escaped(str(page.headline))}**\n\n"
+    else:
+        said = ""
     facts = "  \n".join(f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts)
     head = f"# {_escaped(page.title)}\n\n{said}{facts}"
     cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
@@ -209,7 +215,10 @@ class Report:
         ending = os.path.splitext(location)[1].lower()
         if ending in OTHER_ENDINGS:
             raise BadInput(f"{location}: a page is written as HTML or PDF; write a name that ends in .html or .pdf")
-        content = self._pdf() if ending == ".pdf" else self.html.encode()
+        if ending == ".pdf":
+            content = self._pdf()
+        else:
+            content = self.html.encode()
         storage_of(location).write(location, content)
 
     def _pdf(self) -> bytes:

@@ -13,14 +13,17 @@ from spark_model_monitor.documents.page import Block, Cards, Mark, Page, PageTab
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.page import svg
 
-FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
+FONT = "DejaVuSans"
+BOLD = "DejaVuSans-Bold"
 """They come with matplotlib and cover Latin, Greek, Cyrillic and Arabic letters; a PDF's own fonts cover Latin only."""
 
 MARGIN = 40  # points
 WIDTH = 595 - 2 * MARGIN  # of A4
-BAD, BAD_BACKGROUND = "#b3261e", "#fdf3f2"
+BAD = "#b3261e"
+BAD_BACKGROUND = "#fdf3f2"
 
-FEWEST_LETTERS, MOST_LETTERS = 7, 44
+FEWEST_LETTERS = 7
+MOST_LETTERS = 44
 """Table columns share the width in proportion to the letters of their longest cells, within these limits."""
 
 

@@ -20,22 +20,29 @@ from spark_model_monitor.documents.page import (
     short_name,
 )
 
-WIDTH, HEIGHT = 340, 124  # of a card's overlay of two distributions, without its axis
+# of a card's overlay of two distributions, without its axis
+WIDTH = 340
+HEIGHT = 124
 MINI = 130, 26  # of an overlay in a table cell
 HOURS = 276, 30
 TICKS = 120, 14
-NAMES, BAR = 118, 24  # width of category names, and height of each bar
+# width of category names, and height of each bar
+NAMES = 118
+BAR = 24
 MOST_NAMED = 8  # categories in a chart; those with the largest change
 SIDE = 200  # side length of a curve's square
-BARS, NUMBERS, LINE = (
-    210,
-    60,
-    26,
-)  # of a chart of points: minimum length of its axis, room to its right, and height of each line
+# of a chart of points: minimum length of its axis, room to its right, and height of each line
+BARS = 210
+NUMBERS = 60
+LINE = 26
 LEAST = 100  # minimum height of a chart of points
-LETTERS, MOST_LETTERS = 20, 34  # that fit before the axis of categories, and of points
+# that fit before the axis of categories, and of points
+LETTERS = 20
+MOST_LETTERS = 34
 
-TRACK, HIGH = 720, 36  # size of a drawing over time
+# size of a drawing over time
+TRACK = 720
+HIGH = 36
 MOST_NUMBERS = 36  # up to this many windows, cells show a number
 MOST_TICKS = 8
 
@@ -128,13 +135,23 @@ def arrow(point: Point, chart: PointChart) -> str:
     """The arrow for a value beyond the axis."""
     low, high = chart.span
     value = low if point.value is None else point.value
-    return "▶" if value > high else "◀" if value < low else ""
+    if value > high:
+        return "▶"
+    if value < low:
+        return "◀"
+    return ""
 
 
 def legend(chart: PointChart) -> str:
     """The meaning of the signs in a chart."""
-    beyond = ", an arrow is a value beyond the axis" if any(arrow(point, chart) for point in chart.points) else ""
-    band = ", a thin line the 95 % interval" if any(point.interval for point in chart.points) else ""
+    if any(arrow(point, chart) for point in chart.points):
+        beyond = ", an arrow is a value beyond the axis"
+    else:
+        beyond = ""
+    if any(point.interval for point in chart.points):
+        band = ", a thin line the 95 % interval"
+    else:
+        band = ""
     reference = any(point.reference is not None for point in chart.points)
     return f"A bar is {chart.value_label}{f', a stroke is {chart.reference_label}' if reference else ''}{band}{beyond}."
 
@@ -148,7 +165,9 @@ def _in_words(point: Point, chart: PointChart) -> str:
     words = f"{point.name} {number_text(point.value)}"
     if point.reference is not None:
         words += f", {chart.reference_label} {number_text(point.reference)}"
-    return f"{words}, {point.mark.value}" if point.mark.value else words
+    if point.mark.value:
+        return f"{words}, {point.mark.value}"
+    return words
 
 
 def cut(text: str) -> str:
@@ -167,7 +186,8 @@ class Drawn(NamedTuple):
 
 def line_of(track: Track) -> Drawn:
     """A line through the windows."""
-    low, high = track.low, track.high
+    low = track.low
+    high = track.high
     known = [each for each in (*track.values, *track.expected, *low, *high, track.threshold) if each is not None]
     bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
     span = (top - bottom) or 1.0
@@ -177,7 +197,8 @@ def line_of(track: Track) -> Drawn:
         return round(HIGH - 2 - (HIGH - 4) * (value - bottom) / span, 1)
 
     def path_of(values: Sequence[float | None]) -> str:
-        path, pen = "", "M"
+        path = ""
+        pen = "M"
         for number, value in enumerate(values):
             if value is None:
                 pen = "M"
@@ -191,7 +212,9 @@ def line_of(track: Track) -> Drawn:
         (number, a, b) for number, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
     ]
     band = "".join(f"M{number * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for number, a, b in ends)
-    limit = None if track.threshold is None else height(track.threshold)
+    limit = None
+    if track.threshold is not None:
+        limit = height(track.threshold)
     return Drawn(path_of(track.values), band, limit, path_of(track.expected))
 
 
@@ -202,7 +225,8 @@ def column(number: int, count: int) -> float:
 
 def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
     """The cells of each mark as one path. Cells without a mark are as high as their number."""
-    width, top = TRACK / count, max((value or 0 for value in track.values), default=0) or 1
+    width = TRACK / count
+    top = max((value or 0 for value in track.values), default=0) or 1
     gap = min(1.0, width / 8)
     for mark in dict.fromkeys(track.marks):
         path = ""
@@ -240,8 +264,8 @@ def words_of(track: Track, times: Sequence[str]) -> str:
     """A track as text."""
     known = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
     if track.expected:
-        told = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)
-        return f"{words_of(replace(track, expected=()), times)}; {told}"
+        words = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)
+        return f"{words_of(replace(track, expected=()), times)}; {words}"
     if not known:
         return f"{track.title}: nothing"
     (least, at_least), (most, at_most) = min(known), max(known)

@@ -107,7 +107,9 @@ SINKS: Registry[Sink] = Registry("sink")
 def page_here(report: Report) -> str | None:
     """The path of the run's page on this machine, for sinks that send the file itself; None if it is elsewhere."""
     page = report.paths.get("page")
-    return page if page and is_local(page) and LocalStorage().exists(page) else None
+    if page and is_local(page) and LocalStorage().exists(page):
+        return page
+    return None
 
 
 MOST_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s and 2 s between them
@@ -141,5 +143,7 @@ def attempt(send: Callable[[], None], environment: Environment) -> None:
 
 
 def _tell(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
+    error = None
+    if state.outcome:
+        error = state.outcome.exception()
     log.info("%s; trying again", error)

@@ -40,7 +40,8 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
     """
     from apprise import Apprise
 
-    service, outbox = _service(url), Apprise()
+    service = _service(url)
+    outbox = Apprise()
     outbox.add(service)
     first, _, rest = text(report).partition("\n")
     message: dict[str, Any] = {

@@ -66,7 +66,10 @@ def namespace_of(report: Report) -> str:
     """
     if report.namespace is None:
         raise SinkFailed(f"the service has no namespace for {report.analysis_type}; write cloudwatch:NAMESPACE")
-    place = "Endpoints" if report.endpoint else "ModelMonitoring"
+    if report.endpoint:
+        place = "Endpoints"
+    else:
+        place = "ModelMonitoring"
     return f"aws/sagemaker/{place}/{report.namespace}"
 
 
@@ -78,7 +81,8 @@ def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, 
         added = _size_bytes(metric)
         if batch and (len(batch) == MOST_METRICS or size + added > MOST_BYTES):
             yield batch
-            batch, size = [], 0
+            batch = []
+            size = 0
         batch.append(metric)
         size += added
     if batch:

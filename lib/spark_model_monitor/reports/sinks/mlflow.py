@@ -81,8 +81,11 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
 
 def _begun(client: MlflowClient, name: str, report: Report) -> str:
     """The id of a new run in the experiment, which is created if it doesn't exist."""
-    known = client.get_experiment_by_name(name)
-    experiment_id = client.create_experiment(name) if known is None else known.experiment_id
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        experiment_id = client.create_experiment(name)
+    else:
+        experiment_id = experiment.experiment_id
     run_name = f"{report.schedule or report.analysis_type} {moment(report.start or report.time)}"
     return str(client.create_run(experiment_id, run_name=run_name).info.run_id)
 

@@ -26,7 +26,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 def _examined(url: str) -> str:
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host = parts.hostname
+        _ = parts.port
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url or not url.isascii():
@@ -107,10 +108,16 @@ def _unreachable(host: str | None, error: Exception) -> SinkFailed:
     from ssl import SSLCertVerificationError
     from urllib.error import URLError
 
-    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(error, URLError):
+        cause = error.reason
+    else:
+        cause = error
     if isinstance(cause, SSLCertVerificationError):
         return SinkFailed(f"{host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE")
     if isinstance(cause, TimeoutError):
         return PassingFailure(f"{host} did not answer in time")
-    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
+    if isinstance(cause, OSError) and cause.strerror:
+        reason = cause.strerror
+    else:
+        reason = type(cause).__name__
     return PassingFailure(f"{host} could not be reached ({reason})")

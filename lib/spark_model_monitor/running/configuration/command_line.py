@@ -49,7 +49,9 @@ def kept_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]
 _IN_CONTAINER = tuple(f"/{name}" for name in PROCESSING_JOB_FILES)
 
 
-DATA, BASELINE, PREVIOUS = "--dataset-source", "--baseline", "previous"
+DATA = "--dataset-source"
+BASELINE = "--baseline"
+PREVIOUS = "previous"
 NAMING = (
     *(DATA, BASELINE, "--ground-truth-source", "--baseline-constraints", "--baseline-statistics"),
     *("--record-preprocessor-script", "--post-analytics-processor-script"),
@@ -68,7 +70,8 @@ def require_places(arguments: Sequence[str]) -> None:
 
 def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The flags that name paths, with the paths; a word at the beginning or after a value is the data."""
-    words, is_free = iter(arguments), True
+    words = iter(arguments)
+    is_free = True
     for word in words:
         flag, equals, value = word.partition("=")
         if not word.startswith("-"):
@@ -85,10 +88,16 @@ def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _errors(flag: str, text: str) -> Iterator[str]:
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
         return
-    path = "/" + text.removeprefix("file:").lstrip("/") if text.startswith("file:") else text
+    if text.startswith("file:"):
+        path = "/" + text.removeprefix("file:").lstrip("/")
+    else:
+        path = text
     if not os.path.exists(path):
         above, name = os.path.split(path.rstrip("/"))
-        there = os.listdir(above or ".") if os.path.isdir(above or ".") else []
+        if os.path.isdir(above or "."):
+            there = os.listdir(above or ".")
+        else:
+            there = []
         there = [each for each in there if flag != BASELINE or _is_baseline(os.path.join(above, each))]
         if os.path.islink(path.rstrip("/")):
             yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"

@@ -539,7 +539,9 @@ class JobConfig(BaseModel):
     def _member(cls, value: Any, info: ValidationInfo) -> Any:
         """A member of an enumeration by its value, without regard to case."""
         kind = enum_of(cls.model_fields[info.field_name or ""])
-        return value if kind is None else read_name({str(member.value): member for member in kind}, value)
+        if kind is None:
+            return value
+        return read_name({str(member.value): member for member in kind}, value)
 
     @property
     def fails_on(self) -> kinds.FailOn | None:
@@ -561,7 +563,9 @@ class JobConfig(BaseModel):
     @property
     def takes_exponents(self) -> bool:
         """Whether 1e-5 in text is a number: as told, else unless the service is replayed."""
-        return not self.replays_service if self.accept_exponents is None else self.accept_exponents
+        if self.accept_exponents is None:
+            return not self.replays_service
+        return self.accept_exponents
 
     @property
     def leaves_no_trace(self) -> bool:

@@ -51,4 +51,6 @@ def upload_arguments(encryption: S3Encryption | None, kms_key: str | None) -> di
     if encryption is None:
         return {}
     by_kms = {"ServerSideEncryption": "aws:kms", **({"SSEKMSKeyId": kms_key} if kms_key else {})}
-    return by_kms if encryption is S3Encryption.SSE_KMS else {"ServerSideEncryption": "AES256"}
+    if encryption is S3Encryption.SSE_KMS:
+        return by_kms
+    return {"ServerSideEncryption": "AES256"}

@@ -136,7 +136,9 @@ def help_of(name: str) -> str:
 
 def _meaning(name: str) -> str:
     default = OPTIONS[name].default
-    return f"{help_of(name)} Default: {default}." if default else help_of(name)
+    if default:
+        return f"{help_of(name)} Default: {default}."
+    return help_of(name)
 
 
 def _wrapped(text: str, indent: int) -> str:
@@ -172,7 +174,10 @@ def _block(name: str, option: Option, job: str) -> str:
 def _lines(name: str, option: Option, job: str) -> Iterator[str]:
     yield from textwrap.wrap(help_of(name), WIDTH - 6)
     analyses = option.analyses_of(job)
-    scope = "" if len(analyses) == len(AnalysisType) else f" Only for {', '.join(analyses)}."
+    if len(analyses) == len(AnalysisType):
+        scope = ""
+    else:
+        scope = f" Only for {', '.join(analyses)}."
     yield from textwrap.wrap(f"Variable {variable_of(name, option)}; {_default(name, option, job)}.{scope}", WIDTH - 6)
 
 
@@ -186,7 +191,10 @@ def _default(name: str, option: Option, job: str) -> str:
         return f"default: {option.default}"
     if field.is_required() or field.default == "":
         return "required"
-    value = field.default.value if isinstance(field.default, Enum) else field.default
+    if isinstance(field.default, Enum):
+        value = field.default.value
+    else:
+        value = field.default
     if value is None:
         return "no default"
     return f"default: {('no', 'yes')[value] if isinstance(value, bool) else value}"

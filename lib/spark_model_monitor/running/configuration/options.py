@@ -102,7 +102,9 @@ def flag_of(name: str) -> str:
 
 def variable_of(name: str, option: Option) -> str:
     """The environment variable of an option or its opposite: the contract's own name; MODEL_MONITOR_<FLAG> for ours."""
-    return f"{PREFIX}{name.upper()}" if option.ours else name
+    if option.ours:
+        return f"{PREFIX}{name.upper()}"
+    return name
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,12 @@ class Placeholder:
 
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
-LEAST_SIZE, MOST_SIZE = 2**10, 2**30
+LEAST_SIZE = 2**10
+MOST_SIZE = 2**30
 """Limits of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
 
-_YES, _NO = ("true", "yes", "1", "on", "enabled"), ("false", "no", "0", "off", "disabled")
+_YES = ("true", "yes", "1", "on", "enabled")
+_NO = ("false", "no", "0", "off", "disabled")
 
 
 def read_switch(value: Any) -> Any:
@@ -156,7 +160,10 @@ def _number(value: Any) -> Any:
 def _share(value: Any) -> Any:
     number = _number(value)
     if not 0 <= number <= 1:
-        hint = f" ({number:g} % is {number / 100:g})" if 1 < number <= 100 else ""
+        if 1 < number <= 100:
+            hint = f" ({number:g} % is {number / 100:g})"
+        else:
+            hint = ""
         raise ValueError(f"is {value!r}; it has to be a number from 0 to 1{hint}")
     return number
 
@@ -184,7 +191,10 @@ def _up_to_100(value: Any) -> Any:
 
 def _size(value: Any) -> Any:
     found = SIZE.fullmatch(str(value).strip())
-    size = int(found[1]) * UNITS[found[2].lower()] if found else 0
+    if found:
+        size = int(found[1]) * UNITS[found[2].lower()]
+    else:
+        size = 0
     if not LEAST_SIZE <= size <= MOST_SIZE:
         raise ValueError(f"is {value!r}; it has to be a size from 1kB to 1GB, such as 256MB")
     return size
@@ -229,7 +239,9 @@ def of_text(read: Callable[[str], Any]) -> BeforeValidator:
 
     def validated(value: Any) -> Any:
         try:
-            return read(value) if isinstance(value, str) else value
+            if isinstance(value, str):
+                return read(value)
+            return value
         except BadConfiguration as error:
             raise ValueError(str(error)) from error
 

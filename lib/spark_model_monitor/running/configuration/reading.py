@@ -71,7 +71,9 @@ class Sources:
 
     def text(self, name: str) -> str | None:
         """The text of an option, None if no source has it."""
-        return self.values[name].text if name in self.values else None
+        if name in self.values:
+            return self.values[name].text
+        return None
 
 
 def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:
@@ -125,9 +127,15 @@ def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[s
                 continue
             text = text if equals else words.pop(0)
         else:
-            text = _of_switch(text, switched == "true") if equals else switched
+            if equals:
+                text = _of_switch(text, switched == "true")
+            else:
+                text = switched
         if text.strip():
-            before = f"{given[name].text}," if OPTIONS[name].repeatable and name in given else ""
+            if OPTIONS[name].repeatable and name in given:
+                before = f"{given[name].text},"
+            else:
+                before = ""
             given[name] = Given(before + text, flag)
     return given
 
@@ -162,7 +170,9 @@ def _known_variables() -> Mapping[str, tuple[str, bool]]:
 def _of_switch(text: str, positive: bool) -> str:
     """The switch that `--progress=TEXT` or `--no-progress=TEXT` means; a text that is neither yes nor no is kept."""
     try:
-        return "true" if read_switch(text) == positive else "false"
+        if read_switch(text) == positive:
+            return "true"
+        return "false"
     except ValueError:
         return text
 
@@ -186,19 +196,22 @@ def _read_env_file(given: Given, errors: dict[str, str | None]) -> dict[str, str
         with open(given.text, encoding="utf-8-sig") as file:
             return dict(_bindings(given.text, parse_stream(file), errors))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        if isinstance(error, OSError):
+            reason = error.strerror
+        else:
+            reason = "it is not UTF-8 text"
         fault = f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"
         errors[fault] = None
         return {}
 
 
 def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | None]) -> Iterator[tuple[str, str]]:
-    for found in bindings:
-        if found.error or (found.key is not None and found.value is None):
-            line = found.original.line
+    for binding in bindings:
+        if binding.error or (binding.key is not None and binding.value is None):
+            line = binding.original.line
             errors[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
-        elif found.key is not None and found.value is not None:
-            yield found.key, found.value
+        elif binding.key is not None and binding.value is not None:
+            yield binding.key, binding.value
 
 
 def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str, str]:
@@ -210,7 +223,9 @@ def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str,
     except (OSError, ValueError, RecursionError) as error:
         errors[f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it"] = None
         return {}
-    variables = document.get("Environment") if isinstance(document, dict) else None
+    variables = None
+    if isinstance(document, dict):
+        variables = document.get("Environment")
     if variables is None:
         return {}
     if not isinstance(variables, dict):
@@ -266,7 +281,9 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
         word = format_word_of(LocalEngine(), str(path))
     except BadConfiguration as error:
         return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
-    remembered = _read_by_baseline(sources).get("dataset_format") if job == "monitor" else None
+    remembered = None
+    if job == "monitor":
+        remembered = _read_by_baseline(sources).get("dataset_format")
     if remembered is not None and _is_kind_of(remembered, word):
         return _chosen(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
     return _chosen(sources, "dataset_format", word, f"format: {word}, detected from {path}")
@@ -285,10 +302,13 @@ def _with_other_format_than(default: str, path: Path, sources: Sources) -> Sourc
 
 def _is_kind_of(text: str, word: str) -> bool:
     """Whether a given format is a more detailed form of the recognised one."""
-    found, own = parse_dataset_format(text), parse_dataset_format(word)
-    if isinstance(found, SparkFormat):
-        return found.reader == ("csv" if isinstance(own, CsvFormat) else word)
-    return type(found) is type(own) and getattr(found, "separator", None) == getattr(own, "separator", None)
+    dataset_format = parse_dataset_format(text)
+    own = parse_dataset_format(word)
+    if isinstance(dataset_format, SparkFormat):
+        return dataset_format.reader == ("csv" if isinstance(own, CsvFormat) else word)
+    return type(dataset_format) is type(own) and getattr(dataset_format, "separator", None) == getattr(
+        own, "separator", None
+    )
 
 
 def _local_data(job: str, sources: Sources) -> Path | None:
@@ -334,7 +354,10 @@ def with_what_the_baseline_read(job: str, sources: Sources) -> Sources:
 
     Of its format only what `with_recognised_format` leaves open is taken, such as whether there is a header.
     """
-    remembered = _read_by_baseline(sources) if job == "monitor" else {}
+    if job == "monitor":
+        remembered = _read_by_baseline(sources)
+    else:
+        remembered = {}
     is_given = sources.values.keys()
     for name, text in remembered.items():
         if name not in is_given and name != "dataset_format":
@@ -430,7 +453,9 @@ def _faults_of_baseline(config: JobConfig, values: Mapping[str, Given]) -> Itera
 
 
 def _resolved(path: str) -> str:
-    return str(local_path(path).resolve()) if is_local(path) else path.rstrip("/")
+    if is_local(path):
+        return str(local_path(path).resolve())
+    return path.rstrip("/")
 
 
 def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -442,7 +467,9 @@ def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[s
 
 
 def _error(name: str, message: str, values: Mapping[str, Given]) -> str:
-    return f"{values[name].place} {message}" if name in values else _missing(name)
+    if name in values:
+        return f"{values[name].place} {message}"
+    return _missing(name)
 
 
 def _missing(name: str) -> str:

@@ -98,7 +98,8 @@ def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | 
         return None
     import pandas as pd
 
-    prediction, label = config.inference_attribute, config.ground_truth_attribute
+    prediction = config.inference_attribute
+    label = config.ground_truth_attribute
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     for option, name in (("inference_attribute", prediction), ("ground_truth_attribute", label)):
         if name not in table.names:
@@ -122,7 +123,8 @@ def require_numbers(config: JobConfig) -> None:
 
 
 def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_label: bool) -> Dataset:
-    data_format, errors = config.dataset_format, None
+    data_format = config.dataset_format
+    errors = None
     if not with_label and plan.is_regression:
         if isinstance(data_format, CaptureFormat | MergedFormat):
             raise BadConfiguration(
@@ -139,13 +141,17 @@ def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_labe
             raise BadConfiguration(
                 f"dataset_format: captureIndexNames names none of {', '.join(OUTPUT_INDEXES)}, which hold the predictions"
             )
-        source, reading = _captures(engine, config), records_of(halves, options_of(config))
-        names = columns_of_inputs(engine, source, reading) if plan.reads_features else ()
+        source = _captures(engine, config)
+        reading = records_of(halves, options_of(config))
+        if plan.reads_features:
+            names = columns_of_inputs(engine, source, reading)
+        else:
+            names = ()
         has_none = not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments))
         if has_none and plan.group_column is None:
             return _of_lines(engine, config, source, LineDecoder(where(reading)))
-        beside = FeatureReading(columns=len(names), names=names)
-        decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=beside))
+        feature_reading = FeatureReading(columns=len(names), names=names)
+        decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=feature_reading))
         return _of_lines(engine, config, source, decoder, cut_by=plan)
     is_plain = errors is None and not plan.reads_features and not config.record_preprocessor_script
     if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
@@ -254,7 +260,10 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     has_names = 2 * len(set(found) & set(analysis.headers)) > len(found)  # most of the first line
     is_header = found == list(analysis.headers) or (has_names and not config.replays_service)
     dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
-    absent = [name for name in analysis.headers if name not in found] if is_header else []
+    if is_header:
+        absent = [name for name in analysis.headers if name not in found]
+    else:
+        absent = []
     if absent:
         raise BadConfiguration(
             f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
@@ -276,11 +285,21 @@ def read_records(
     reading: what is read of records of a kind. halves: the members of `captureData` to read.
     """
     is_json = isinstance(config.dataset_format, JsonFormat)
-    source = list_dataset(engine, config.dataset_source) if is_json else _captures(engine, config)
-    records = NO_RECORDS if is_json else records_of(halves, options_of(config))
+    if is_json:
+        source = list_dataset(engine, config.dataset_source)
+    else:
+        source = _captures(engine, config)
+    if is_json:
+        records = NO_RECORDS
+    else:
+        records = records_of(halves, options_of(config))
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
-    files, storage = source.files, engine.storage(source.path)
-    line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
+    files = source.files
+    storage = engine.storage(source.path)
+    if whole_files:
+        line_bytes = max(file.size_bytes for file in files)
+    else:
+        line_bytes = longest_line(storage, files[0])
     return read_labelled(
         engine,
         source,
@@ -327,7 +346,10 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
     address = config.probability_attribute
     if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
         raise BadConfiguration(f"probability_attribute is {address!r}, which is no column of the data")
-    position = dataset.names.index(address) if address in dataset.names else int(address)
+    if address in dataset.names:
+        position = dataset.names.index(address)
+    else:
+        position = int(address)
     rows = dataset.table.above(f"c{position}", threshold_of(config, analysis), f"c{len(dataset.names)}")
     rest = rows.columns[len(dataset.names) : -1]
     columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
@@ -356,7 +378,9 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
 
 
 def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None) -> Dataset:
-    label = analysis.label if reads_label(config, analysis) else None
+    label = None
+    if reads_label(config, analysis):
+        label = analysis.label
 
     def reading(records: Reading) -> OutcomeReading:
         path = features_path(config, analysis)
@@ -370,7 +394,10 @@ def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseli
             features=FeatureReading(path),
         )
 
-    headers = _features_of(baseline) if analysis.headers is None else analysis.headers
+    if analysis.headers is None:
+        headers = _features_of(baseline)
+    else:
+        headers = analysis.headers
     if headers is not None and label is None:
         headers = tuple(name for name in headers if name not in (analysis.label, analysis.predicted_label))
     return read_records(engine, config, analysis.model_copy(update={"headers": headers}), reading, (INPUT,))
@@ -378,5 +405,8 @@ def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseli
 
 def _features_of(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
     """The features of the baseline's columns, in their order."""
-    by_output = baseline.constraints.values if isinstance(baseline, AttributionBaseline) else {}
+    if isinstance(baseline, AttributionBaseline):
+        by_output = baseline.constraints.values
+    else:
+        by_output = {}
     return next(map(tuple, by_output.values()), None)

@@ -85,7 +85,9 @@ def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
             f"{len(dataset.names)}; the features are {listed_names}"
         )
     dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
-    return dataset.of_features([name for name in dataset.names if name not in dropped]) if dropped else dataset
+    if dropped:
+        return dataset.of_features([name for name in dataset.names if name not in dropped])
+    return dataset
 
 
 def _is_index(name: str, dataset: Dataset) -> bool:

@@ -29,7 +29,9 @@ def joined(dataset: Dataset, facets: Dataset | None, predictions: Dataset | None
     Source: B1.2.
     """
     source = config.joinsource_name_or_index
-    key = None if source is None else _column(dataset, "joinsource_name_or_index", source)
+    key = None
+    if source is not None:
+        key = _column(dataset, "joinsource_name_or_index", source)
     rows = _rows_of(dataset, "the data set")
     for member, other in zip(BESIDE, (facets, predictions), strict=True):
         if other is None:
@@ -51,7 +53,8 @@ def joined(dataset: Dataset, facets: Dataset | None, predictions: Dataset | None
             if len(pc.unique(found[place])) < found.num_rows:
                 raise BadInput(f"{member}: column {place!r}, which rows are joined by, has a value twice")
             at = pc.index_in(rows[key], found[place], skip_nulls=True)
-            rows, found = rows.filter(at.is_valid()), found.take(at.drop_null()).drop_columns([place])
+            rows = rows.filter(at.is_valid())
+            found = found.take(at.drop_null()).drop_columns([place])
         if other is predictions:
             found = _predicted(other, found, config)
         for name in found.column_names:

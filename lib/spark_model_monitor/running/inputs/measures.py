@@ -11,13 +11,13 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, J
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.bias.comparison import Tolerances
-from spark_model_monitor.monitors.bias.measures import BESIDE, FLIP_TEST_ROWS, BiasMeasures, methods_of
+from spark_model_monitor.monitors.bias.measures import BESIDE, FLIP_TEST_ROWS, BiasMeasures, resolve_methods
 from spark_model_monitor.monitors.explainability.analysis import Tolerances as AttributionTolerances
 from spark_model_monitor.monitors.explainability.kernel import DEFAULT_SAMPLES
 from spark_model_monitor.monitors.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
 from spark_model_monitor.monitors.predictors.http import Request
-from spark_model_monitor.monitors.predictors.loading import flavour_of, model_of
+from spark_model_monitor.monitors.predictors.loading import infer_flavour, resolve_model
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.running.configuration.bias_options import IntervalMethod, read_analysis_config
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -26,7 +26,9 @@ from spark_model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePla
 
 log = logging.getLogger(__name__)
 
-LAST, LAST_BUT_ONE = -1, -2  # positions of label and prediction in records: after the features
+# positions of label and prediction in records: after the features
+LAST = -1
+LAST_BUT_ONE = -2
 
 
 def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
@@ -37,8 +39,11 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
             f"model is missing; write --model with the file of the model{f' {named}' if named else ''}, its address or "
             "module:function"
         )
-    flavour = PREDICTORS.get(config.model_flavour).name if config.model_flavour else flavour_of(config.model)
-    model = model_of(
+    if config.model_flavour:
+        flavour = PREDICTORS.get(config.model_flavour).name
+    else:
+        flavour = infer_flavour(config.model)
+    model = resolve_model(
         config.model,
         _request(config, analysis),
         flavour=flavour,
@@ -53,7 +58,10 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
 
 def _request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
     """The model's request and answer; in a monitor's configuration, the attributes give the location of the scores."""
-    members = {} if analysis.predictor is None else analysis.predictor.plain()
+    if analysis.predictor is None:
+        members = {}
+    else:
+        members = analysis.predictor.plain()
     told = config.probability_attribute or config.inference_attribute
     if told is not None and not members.keys() & {"probability", "label"}:
         members["probability"] = int(told) if told.isdecimal() else told
@@ -113,7 +121,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
             raise BadConfiguration(f"{where}: {beside}")
     predicted = has_predictions(config, analysis)
     asks = config.model is not None and not predicted
-    methods = methods_of(analysis, has_predictions=predicted or asks, where=where)
+    methods = resolve_methods(analysis, has_predictions=predicted or asks, where=where)
     label, prediction = _places(config, analysis, predicted)
     if label is None:
         raise BadConfiguration(f"{where}: label is missing; name the label's column, or --ground-truth-attribute")
@@ -178,7 +186,9 @@ def has_records(config: JobConfig, analysis: AnalysisConfig) -> bool:
 
 def features_path(config: JobConfig, analysis: AnalysisConfig) -> str | None:
     """The JMESPath of a record's features, None if they are its cells or members."""
-    return config.features_attribute if config.features_attribute is not None else analysis.features
+    if config.features_attribute is not None:
+        return config.features_attribute
+    return analysis.features
 
 
 def _places(config: JobConfig, analysis: AnalysisConfig, predicted: bool) -> tuple[str | int | None, str | int | None]:
@@ -186,7 +196,9 @@ def _places(config: JobConfig, analysis: AnalysisConfig, predicted: bool) -> tup
     if isinstance(config.dataset_format, CaptureFormat):  # without ground truth the label is one of the features
         return analysis.label, LAST if predicted else None
     if has_records(config, analysis):
-        return (LAST_BUT_ONE, LAST) if predicted else (LAST, None)
+        if predicted:
+            return (LAST_BUT_ONE, LAST)
+        return (LAST, None)
     label = analysis.label if analysis.label is not None else config.ground_truth_attribute
     if not predicted:
         return label, None
@@ -234,20 +246,32 @@ def reads_label(config: JobConfig, analysis: AnalysisConfig) -> bool:
 def _others(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...]:
     """The columns that are not features: for records only the label, after the features."""
     if has_records(config, analysis):
-        return (LAST,) if reads_label(config, analysis) else ()
+        if reads_label(config, analysis):
+            return (LAST,)
+        return ()
     label = config.ground_truth_attribute if analysis.label is None else analysis.label
-    prediction = analysis.predicted_label if analysis.predicted_label_dataset_uri is None else None
+    prediction = None
+    if analysis.predicted_label_dataset_uri is None:
+        prediction = analysis.predicted_label
     named = (label, prediction, config.inference_attribute, config.probability_attribute)
     return tuple(name for name in named if name is not None)
 
 
 def attribution_tolerances_of(config: JobConfig) -> AttributionTolerances:
     """How attributions are judged."""
-    usual, asked = AttributionTolerances(), config.attribution_ci
-    least = usual.min_rows if config.attribution_min_rows is None else config.attribution_min_rows
+    attribution_tolerances = AttributionTolerances()
+    attribution_ci = config.attribution_ci
+    if config.attribution_min_rows is None:
+        least = attribution_tolerances.min_rows
+    else:
+        least = config.attribution_min_rows
     return AttributionTolerances(
-        threshold=usual.threshold if config.attribution_threshold is None else config.attribution_threshold,
+        threshold=attribution_tolerances.threshold
+        if config.attribution_threshold is None
+        else config.attribution_threshold,
         min_rows=0 if config.replays_service else least,
         budget=config.budget_of_a_run,
-        with_changes=not config.replays_service if asked is None else asked is IntervalMethod.BOOTSTRAP,
+        with_changes=not config.replays_service
+        if attribution_ci is None
+        else attribution_ci is IntervalMethod.BOOTSTRAP,
     )

@@ -62,7 +62,10 @@ def window_of(config: JobConfig) -> Window | None:
     if config.start_time is None and config.end_time is None:
         return None
     if config.start_time is None or config.end_time is None:
-        missing = "start_time" if config.start_time is None else "end_time"
+        if config.start_time is None:
+            missing = "start_time"
+        else:
+            missing = "end_time"
         raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
     return Window(config.start_time, config.end_time)
 
@@ -82,16 +85,24 @@ def window_told(config: JobConfig) -> tuple[str, datetime] | None:
     """The window's identity, and its end: from its times, else from the hour folder of the output, which then gives its
     beginning; None if unknown.
     """
-    given, hour = window_of(config), hour_of_path(join(config.output_path, ""))
-    if given is not None:
-        return f"{moment(given.start)}/{moment(given.end)}", given.end
-    return (moment(hour), hour) if hour is not None else None
+    window = window_of(config)
+    hour = hour_of_path(join(config.output_path, ""))
+    if window is not None:
+        return f"{moment(window.start)}/{moment(window.end)}", window.end
+    if hour is not None:
+        return (moment(hour), hour)
+    return None
 
 
 def context_of(config: JobConfig) -> RunContext:
     """The window, the model and the schedule of a run."""
     window = window_of(config)
-    start, end = (window.start, window.end) if window is not None else (None, None)
+    if window is not None:
+        start = window.start
+        end = window.end
+    else:
+        start = None
+        end = None
     names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
     context = RunContext(start, end, *names, config.report, config.remembered or None)
     if config.replays_service and window is None:
@@ -108,7 +119,8 @@ def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
     if config.start_time is not None or config.end_time is not None:
         raise BadConfiguration("scheduled_time is one window, start_time and end_time are another; write one of them")
     hour = full_hour(scheduled)
-    start, end = hour + config.start_time_offset, hour + config.end_time_offset
+    start = hour + config.start_time_offset
+    end = hour + config.end_time_offset
     if not start < end:
         raise BadConfiguration(
             f"start_time_offset gives {start.isoformat()} and end_time_offset {end.isoformat()}; the start has to be before "
@@ -126,7 +138,7 @@ def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
         return None
     from spark_model_monitor.monitors.user_checks import loading
 
-    return loading.planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
+    return loading.load_planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
 
 
 def metric_name(reference: str) -> str:
@@ -156,7 +168,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"
     if config.checks is not None:
-        from spark_model_monitor.monitors.user_checks.loading import why_spark as why_checks_do
+        from spark_model_monitor.monitors.user_checks.loading import reason_spark_is_needed as why_checks_do
 
         if reason := why_checks_do(config.checks):
             return reason
@@ -176,7 +188,8 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
     """The baseline without the features that `exclude_features_attribute` excludes from the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
-    given, names = set(config.exclude_features_attribute), baseline.names
+    given = set(config.exclude_features_attribute)
+    names = baseline.names
     by_index = {str(position): name for position, name in enumerate(names)}
     return baseline.without({each if each in names else by_index.get(each, each) for each in given})
 
@@ -205,7 +218,10 @@ def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
         return known
     if known.profile is None and not known.distributions:
         log.warning(WITHOUT_STATISTICS)
-    shares = shares_at(config.attributions) if config.attributions else {}
+    if config.attributions:
+        shares = shares_at(config.attributions)
+    else:
+        shares = {}
     return _with_thresholds(known, config).with_budget(config.run_budget).with_attributions(shares)
 
 
@@ -224,24 +240,32 @@ def with_history(known: StoredBaseline | None, config: JobConfig, monitor: Monit
 
 def decisions_for(config: JobConfig) -> list[Decision]:
     """People's decisions on earlier alarms; empty where the service is replayed."""
-    return [] if config.replays_service else read_decisions(config.output_path)
+    if config.replays_service:
+        return []
+    return read_decisions(config.output_path)
 
 
 def violated_since(config: JobConfig) -> Mapping[str, str]:
     """The violations of the previous window, and since when; empty where the service is replayed."""
     told = window_told(config)
     time = moment(told[1] if told else datetime.now(timezone.utc))
-    return {} if config.replays_service else read_alerts(config.output_path).since_before(time)
+    if config.replays_service:
+        return {}
+    return read_alerts(config.output_path).since_before(time)
 
 
 def baseline_id(reference: BaselineReference | None) -> str:
     """The identity of a baseline."""
-    return "" if reference is None else reference.run_id or reference.constraints or ""
+    if reference is None:
+        return ""
+    return reference.run_id or reference.constraints or ""
 
 
 def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseline:
     """The baseline with the thresholds of `--thresholds`, overridden by `--threshold`."""
-    constraints, path, where = known.constraints, config.thresholds, "--thresholds"
+    constraints = known.constraints
+    path = config.thresholds
+    where = "--thresholds"
     if path is None and not config.threshold:
         return known
     from spark_model_monitor.documents.headline import DRIFT

@@ -124,7 +124,8 @@ class Captures:
             lines = found.column(LINE)
             if self.header is not None:
                 is_record = pc.not_equal(lines, self.header)
-                lines, ranks = lines.filter(is_record), ranks.filter(is_record)
+                lines = lines.filter(is_record)
+                ranks = ranks.filter(is_record)
             if len(lines):
                 yield lines, ranks, self.decoder(lines)
 
@@ -167,7 +168,9 @@ class CapturedLines:
             opened(lines),
             scores_of(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
         )
-        return records if is_plain.all() else self._with_others(records, lines, np.flatnonzero(~is_plain))
+        if is_plain.all():
+            return records
+        return self._with_others(records, lines, np.flatnonzero(~is_plain))
 
     def _with_others(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
         """The records, with those lines of these numbers that are parsed one by one."""
@@ -220,11 +223,15 @@ def captured_record(line: bytes) -> CapturedRecord:
     log_reason = reason_in_log(document)
     if log_reason is not None:
         return CapturedRecord(log_reason)
-    captured, event = document.get("captureData"), document.get("eventMetadata")
-    output = captured.get("endpointOutput") if isinstance(captured, dict) else None
+    captured = document.get("captureData")
+    event = document.get("eventMetadata")
+    output = None
+    if isinstance(captured, dict):
+        output = captured.get("endpointOutput")
     if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
         return CapturedRecord(Refusal.NOT_A_CAPTURE)
-    event, output = event or {}, output or {}
+    event = event or {}
+    output = output or {}
     own = text_or_none(event.get("eventId")) or None
     key = text_or_none(event.get("inferenceId")) or own
     if key is None:
@@ -260,7 +267,8 @@ def _null_where_empty(texts: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
-INFERENCE_ID, INFERENCE_TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
+INFERENCE_ID = "SageMakerInferenceId"
+INFERENCE_TIME = "SageMakerInferenceTime"
 
 _DECODER = json.JSONDecoder()
 MARKS = {mark: re.compile(rf"[ \t\r\n]*{re.escape(mark)}[ \t\r\n]*") for mark in "{:,}"}
@@ -356,7 +364,9 @@ def _after(mark: str, text: str, at: int) -> int:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value) or None
+    if value is None:
+        return None
+    return str(value) or None
 
 
 def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple[int, TransformOutput]:
@@ -391,9 +401,13 @@ def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:
             return JsonFormat(lines=True)
         head = head_of(engine.storage(source.path), file, refuse_nul=False)
         begins_document = not _is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
-        return JsonFormat(lines=False) if begins_document else CaptureFormat()
+        if begins_document:
+            return JsonFormat(lines=False)
+        return CaptureFormat()
     *_, identifier, time = ["", "", *(cell.strip(' "') for cell in line.split(","))]
-    return CsvFormat() if identifier and parse_time(time) else CaptureFormat()
+    if identifier and parse_time(time):
+        return CsvFormat()
+    return CaptureFormat()
 
 
 def _is_json(line: str) -> bool:

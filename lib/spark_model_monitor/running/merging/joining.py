@@ -61,19 +61,24 @@ class Join:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held: list[pa.RecordBatch] = []
-        bucket, size = None, 0
+        bucket = None
+        size = 0
         for batch in filter(len, batches):
             if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
                 is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
                 bucket = Bucket(self, pa.Table.from_batches([*held, batch.filter(pc.invert(is_capture))], SCHEMA))
-                held, batch, size = [], batch.filter(is_capture), 0
+                held = []
+                batch = batch.filter(is_capture)
+                size = 0
             held.append(batch)
             size += batch.nbytes
             if bucket is not None and size >= CHUNK_BYTES:
                 yield from bucket.lines_of(pa.Table.from_batches(held))
-                held, size = [], 0
+                held = []
+                size = 0
         if bucket is None:
-            bucket, held = Bucket(self, pa.Table.from_batches(held, SCHEMA)), []
+            bucket = Bucket(self, pa.Table.from_batches(held, SCHEMA))
+            held = []
         if held:
             yield from bucket.lines_of(pa.Table.from_batches(held))
         yield from bucket.lines_of_counts()
@@ -81,7 +86,9 @@ class Join:
     def is_due(self, hours: Numbers) -> Flags:
         """Whether captures of these hours without a label get the absent label: their period is over."""
         absent = self.absent
-        return hours + 1 + absent.after_hours <= absent.as_of if absent else np.zeros(len(hours), np.bool_)
+        if absent:
+            return hours + 1 + absent.after_hours <= absent.as_of
+        return np.zeros(len(hours), np.bool_)
 
 
 class Bucket:
@@ -100,8 +107,11 @@ class Bucket:
 
     def lines_of(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
         """The output lines of some captures."""
-        captures, join = self._without_counts(captures), self._join
-        ids, branches, hours = _array(captures, KEY), _column(captures, "branch"), _column(captures, "hour")
+        captures = self._without_counts(captures)
+        join = self._join
+        ids = _array(captures, KEY)
+        branches = _column(captures, "branch")
+        hours = _column(captures, "hour")
         numbers = self._labels.numbers_of(ids)
         found = self._labels.found(numbers, hours)
         self._met[numbers[found >= 0]] = self._captured[numbers[numbers >= 0]] = True
@@ -118,7 +128,10 @@ class Bucket:
         for kind, flags in kinds:
             if flags.any():
                 part = pa.array(join.parts.numbers(kind, branches[flags], hours[flags], seconds[flags]))
-                of_kind = self._merged if kind is Kind.MERGED else partial(self._known, kind is Kind.ABSENT)
+                if kind is Kind.MERGED:
+                    of_kind = self._merged
+                else:
+                    of_kind = partial(self._known, kind is Kind.ABSENT)
                 yield from of_kind(captures, found, flags, part)
 
     def _merged(self, captures: pa.Table, found: Numbers, flags: Flags, part: pa.Array) -> Iterator[pa.RecordBatch]:
@@ -170,10 +183,12 @@ class Bucket:
 
     def _look_for_news(self, rows: pa.Table) -> None:
         """Count the remembered captures of other hours whose label has changed."""
-        ids, hours = _array(rows, KEY), _column(rows, "hour")
+        ids = _array(rows, KEY)
+        hours = _column(rows, "hour")
         numbers = self._labels.numbers_of(ids)
         self._remembered[numbers[numbers >= 0]] = True
-        was, waits = _column(rows, "label"), _is_null(rows, "label")
+        was = _column(rows, "label")
+        waits = _is_null(rows, "label")
         differs = waits & _is_null(rows, "absent") & self._join.is_due(hours)
         for places, labels in self._labels.of_each(numbers):
             differs[places] |= self._labels.is_since(labels, self._join.since) & (
@@ -190,7 +205,8 @@ class Bucket:
         rows = before.rows.filter(pa.array(before.seen))
         numbers_of_hour = _, hours = _column(rows, "branch"), _column(rows, "hour")
         found = self._labels.found(self._labels.numbers_of(_array(rows, KEY)), hours)
-        now, had_none = self._labels.hashes_of(found), _is_null(rows, "label")
+        now = self._labels.hashes_of(found)
+        had_none = _is_null(rows, "label")
         came = had_none & (found >= 0)
         changed = ~had_none & (found >= 0) & (_column(rows, "label") != now.fill_null(0).to_numpy())
         absent = had_none & _is_null(rows, "absent") & (found < 0) & self._join.is_due(hours)
@@ -203,7 +219,8 @@ class Bucket:
 
 def _those_there(texts: pa.StringArray) -> pa.StringArray:
     """The texts that are not null, over the same bytes; nulls must have no bytes."""
-    starts, there = starts_of(texts).astype(np.int32), np.append(texts.is_valid(), True)
+    starts = starts_of(texts).astype(np.int32)
+    there = np.append(texts.is_valid(), True)
     return pa.StringArray.from_buffers(there.sum() - 1, pa.py_buffer(starts[there]), buffer_of(texts))
 
 
@@ -218,16 +235,23 @@ class Labels:
         self._ids, self._texts = _array(rows, KEY), _array(rows, TEXT)
         self._hashed, self._of_ids, self._examples, numbers = _numbered(self._ids)
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
-        numbers, hashes = numbers[order], xxhash64_of_texts(self._texts).view(np.int64)[order]
-        hours, has_no_hour = _column(rows, "hour", -1)[order], _is_null(rows, "hour")[order]
+        numbers = numbers[order]
+        hashes = xxhash64_of_texts(self._texts).view(np.int64)[order]
+        hours = _column(rows, "hour", -1)[order]
+        has_no_hour = _is_null(rows, "hour")[order]
         self._period = period
-        is_inside = np.ones(len(order), np.bool_) if period is None else period.holds(hours) | has_no_hour
+        if period is None:
+            is_inside = np.ones(len(order), np.bool_)
+        else:
+            is_inside = period.holds(hours) | has_no_hour
         self.account = _account(hashes, is_inside, numbers, len(self))
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
         if period is not None:
             is_last[:-1] |= hours[1:] != hours[:-1]
         self.hashes: Numbers = hashes[is_last]
-        self._places, self._hours, self._has_no_hour = order[is_last], hours[is_last], has_no_hour[is_last]
+        self._places = order[is_last]
+        self._hours = hours[is_last]
+        self._has_no_hour = has_no_hour[is_last]
         self._starts = np.searchsorted(numbers[is_last], np.arange(len(self) + 1))
 
     def __len__(self) -> int:
@@ -271,7 +295,8 @@ class Labels:
             yield places, labels
             labels = labels - 1
             has_more = labels >= self._starts[numbers[places]]
-            places, labels = places[has_more], labels[has_more]
+            places = places[has_more]
+            labels = labels[has_more]
 
     def is_since(self, labels: Numbers, hour: int) -> Flags:
         """Whether labels are from this hour or a later one."""
@@ -324,7 +349,8 @@ def _hashed_by(key: bytes, texts: pa.StringArray) -> Hashes:
 
 def _account(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[Any]]:
     """The labels inside the run's hours by id, with the names of `LabelAccount`. All inputs are sorted by id."""
-    hashes, own = hashes[inside], numbers[inside]
+    hashes = hashes[inside]
+    own = numbers[inside]
     counts = np.bincount(own, minlength=ids)
     differs = (own[1:] == own[:-1]) & (hashes[1:] != hashes[:-1])
     has_several = np.bincount(own[1:][differs], minlength=ids) > 0
@@ -344,14 +370,16 @@ def _composed(rows: pa.Table) -> pa.Array:
 
 
 def _where(rows: pa.Table, wanted: Flags) -> pa.Table:
-    return rows if wanted.all() else rows.filter(pa.array(wanted))
+    if wanted.all():
+        return rows
+    return rows.filter(pa.array(wanted))
 
 
 def _array(rows: pa.Table, name: str) -> pa.Array:
     chunked = rows.column(name)
-    return (
-        chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays([pa.array([], chunked.type), *chunked.chunks])
-    )
+    if chunked.num_chunks == 1:
+        return chunked.chunk(0)
+    return pa.concat_arrays([pa.array([], chunked.type), *chunked.chunks])
 
 
 def _column(rows: pa.Table, name: str, default: int = 0) -> Numbers:

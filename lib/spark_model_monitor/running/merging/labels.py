@@ -37,7 +37,8 @@ class Repair(IntEnum):
 
     def __new__(cls, number: int, text: str = "") -> Repair:
         repair = int.__new__(cls, number)
-        repair._value_, repair.text = number, text
+        repair._value_ = number
+        repair.text = text
         return repair
 
     PYTHON_LITERAL = 1, "written by Python's str(dict), not as JSON"
@@ -69,7 +70,10 @@ def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
     found, repair = _values(text, repairing=repairing)
     if found is None:
         several = not repairing and _values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS
-        reason = Refusal.SEVERAL_JSON_OBJECTS if several else Refusal.NOT_A_JSON_OBJECT
+        if several:
+            reason = Refusal.SEVERAL_JSON_OBJECTS
+        else:
+            reason = Refusal.NOT_A_JSON_OBJECT
         return [Label(reason=reason, line=line)]
     labels = [replace(_label(value), repair=repair, line=line) for value in found]
     refused = [label for label in labels if label.reason]
@@ -122,7 +126,9 @@ def _json(text: str) -> list[Any] | None:
         value = json_value(text, parse_float=_Number.of)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        return value
+    return [value]
 
 
 def _literal(text: str) -> list[Any] | None:
@@ -130,11 +136,14 @@ def _literal(text: str) -> list[Any] | None:
         value = python_literal(text)
     except ValueError:
         return None
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return [value]
 
 
 def _label(value: Any) -> Label:
-    truth, metadata = _member(value, "groundTruthData"), _member(value, "eventMetadata")
+    truth = _member(value, "groundTruthData")
+    metadata = _member(value, "eventMetadata")
     if truth is None:
         return Label(reason=Refusal.NOT_GROUND_TRUTH)
     if metadata is None:
@@ -147,7 +156,9 @@ def _label(value: Any) -> Label:
         return Label(reason=Refusal.NO_ID)
     data = truth.get("data")
     try:
-        own, text, encoding = _text(event_id), _text(data), str(truth.get("encoding") or "CSV")
+        own = _text(event_id)
+        text = _text(data)
+        encoding = str(truth.get("encoding") or "CSV")
     except NOT_WRITTEN:
         return Label(reason=Refusal.NOT_GROUND_TRUTH)
     if data is None or not text.strip():
@@ -165,7 +176,9 @@ NOT_WRITTEN = (TypeError, ValueError, RecursionError)
 
 def _text(value: Any) -> str:
     """A value as text: a text itself, another value as JSON. Raises NOT_WRITTEN if JSON can't represent it."""
-    return value.text if isinstance(value, _Number) else json_text(value)
+    if isinstance(value, _Number):
+        return value.text
+    return json_text(value)
 
 
 def _content(value: Any) -> str:
@@ -185,11 +198,17 @@ def _json_of(value: Any) -> str:
 
 
 def _member(value: Any, name: str) -> dict[str, Any] | None:
-    member = value.get(name) if isinstance(value, dict) else None
-    return member if isinstance(member, dict) else None
+    member = None
+    if isinstance(value, dict):
+        member = value.get(name)
+    if isinstance(member, dict):
+        return member
+    return None
 
 
-REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"
+REFUSED_LABELS = "refused labels"
+REPAIRED_LABELS = "repaired labels"
+ARRAY_FILES = "array files"
 """Names of `Counts` by `Refusal`, by `Repair`, and by the rank of the file."""
 
 ELEMENTS = pa.schema([*REFUSED, (NUMBER, pa.int64()), (BLOCK_START, pa.int64())])
@@ -280,8 +299,10 @@ class LabelRows:
 
     def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
         """These records and one plain record for each of these lines, in the order of all lines."""
-        none, first = np.zeros(len(plain), np.int32), np.zeros(len(plain), np.int64)
-        contents, lines = pa.nulls(len(plain), pa.string()), pa.nulls(len(plain), pa.binary())
+        none = np.zeros(len(plain), np.int32)
+        first = np.zeros(len(plain), np.int64)
+        contents = pa.nulls(len(plain), pa.string())
+        lines = pa.nulls(len(plain), pa.binary())
         found = joined([LabelRows(plain, none, keys, truths, none, first, contents, lines), self])
         return at(found, np.argsort(found.origins, kind="stable"))
 
@@ -302,7 +323,8 @@ class GroundTruth:
     inputs = (LINE, FILE_KEY, BLOCK_START)
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        records, last = 0, -1
+        records = 0
+        last = -1
         for lines, ranks, blocks in self._read(batches):
             counts = Counts()
             if not self.whole_files:
@@ -350,7 +372,8 @@ class GroundTruth:
             listed, ranks = self.places.listed(batch)
             if len(self.apart) and not self.whole_files:
                 together = ~np.isin(ranks.to_numpy(), list(self.apart))
-                listed, ranks = listed.filter(pa.array(together)), ranks.filter(pa.array(together))
+                listed = listed.filter(pa.array(together))
+                ranks = ranks.filter(pa.array(together))
             if listed.num_rows:
                 yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
 

@@ -142,7 +142,8 @@ class RestatedHour:
 def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
     """The hours with ids whose labels have changed. counts: from the buckets. hours: their present state."""
     added, changed, absent = (counts.of(name) for name in ("added", "changed", "came absent"))
-    captures, labelled = counts.of("captures before"), counts.of("labelled before")
+    captures = counts.of("captures before")
+    labelled = counts.of("labelled before")
     return [
         RestatedHour(
             hour,
@@ -164,15 +165,15 @@ def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> by
         "window": {"start": text_of(first), "end": text_of(last + 1)},
         "hours": [
             {
-                "folder": found.hour.path,
-                "labels": found.added + found.changed + found.absent,
-                "added": found.added,
-                "changed": found.changed,
-                "labelled_as_absent": found.absent,
-                "coverage_before": found.before,
-                "coverage": found.after,
+                "folder": hour.hour.path,
+                "labels": hour.added + hour.changed + hour.absent,
+                "added": hour.added,
+                "changed": hour.changed,
+                "labelled_as_absent": hour.absent,
+                "coverage_before": hour.before,
+                "coverage": hour.after,
             }
-            for found in hours
+            for hour in hours
         ],
     }
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

@@ -16,7 +16,8 @@ from spark_model_monitor.running.merging.captured import CapturedLines
 def with_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The outcomes of raw batches, each with the id of its record and its position in the record."""
     for batch in batches:
-        rows, ids = decoder(batch), pa.nulls(batch.num_rows, pa.string())
+        rows = decoder(batch)
+        ids = pa.nulls(batch.num_rows, pa.string())
         if IDENTITY in batch.schema.names:
             ids = batch.column(IDENTITY).cast(pa.string())
         elif LINE in batch.schema.names:

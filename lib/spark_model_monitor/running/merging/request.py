@@ -53,7 +53,9 @@ class MergeRequest:
     @property
     def hours(self) -> Collection[int] | None:
         """The hours of the window."""
-        return None if self.first is None or self.last is None else range(self.first, self.last + 1)
+        if self.first is None or self.last is None:
+            return None
+        return range(self.first, self.last + 1)
 
     @property
     def absent(self) -> AbsentLabel | None:
@@ -91,7 +93,9 @@ class MergeRequest:
                     "--start-time and --end-time, or --scheduled-time"
                 )
             return replace(self, first=min(hours), last=max(hours)).of_hours(hours)
-        return self if self.last is None or self.as_of is not None else replace(self, as_of=self.last + 1)
+        if self.last is None or self.as_of is not None:
+            return self
+        return replace(self, as_of=self.last + 1)
 
 
 A_MOMENT = timedelta(microseconds=1)
@@ -144,7 +148,10 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
         PublishedMetric("labels_read", ledger.labels.read, "Count"),
         PublishedMetric("labels_without_capture", ledger.labels_without_capture, "Count"),
     ]
-    hours = [hour.hour for hour in ledger.captures.hours] if ledger.first is None else [ledger.first]
+    if ledger.first is None:
+        hours = [hour.hour for hour in ledger.captures.hours]
+    else:
+        hours = [ledger.first]
     time = config.metric_time or (moment_of(min(hours)) if hours else datetime.now(timezone.utc))
     write_published(metrics, config, time)
 
@@ -170,7 +177,12 @@ def _format_of(config: JobConfig) -> CaptureFormat | CsvFormat | JsonFormat | No
 def _require_sense(config: JobConfig) -> None:
     faults = []
     if (config.absent_label is None) != (config.after is None):
-        given, missing = ("absent_label", "after") if config.after is None else ("after", "absent_label")
+        if config.after is None:
+            given = "absent_label"
+            missing = "after"
+        else:
+            given = "after"
+            missing = "absent_label"
         faults.append(f"{given} is given and {missing} is not; write --absent-label 0 --after PT24H, or neither")
     if config.after is not None and config.late_labels is not None and config.after > config.late_labels:
         faults.append(

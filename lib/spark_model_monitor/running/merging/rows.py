@@ -23,7 +23,9 @@ from spark_model_monitor.running.merging.sources import FileLocations, HourFolde
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import StoredFile, join
 
-KEY, ROLE, TEXT = "key", "role", "text"
+KEY = "key"
+ROLE = "role"
+TEXT = "text"
 
 SCHEMA = pa.schema(
     [
@@ -103,7 +105,9 @@ def rows_of(role: Role, columns: Columns, kept: Flags | None = None) -> pa.Recor
     given = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
     arrays = [given[field.name] if field.name in given else pa.nulls(count, field.type) for field in SCHEMA]
     rows = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
-    return rows if kept is None or kept.all() else rows.filter(pa.array(kept))
+    if kept is None or kept.all():
+        return rows
+    return rows.filter(pa.array(kept))
 
 
 def json_texts(texts: pa.StringArray) -> pa.StringArray:
@@ -209,7 +213,9 @@ def _parsed(texts: pa.StringArray) -> pa.RecordBatch:
     table = table_of_json(b"\n".join(lines), ID_SCHEMA)
     if table is None or table.num_rows != len(lines):
         table = pa.Table.from_pylist([_id(line) for line in lines], ID_SCHEMA)
-    return table.combine_chunks().to_batches()[0] if lines else pa.RecordBatch.from_pylist([], ID_SCHEMA)
+    if lines:
+        return table.combine_chunks().to_batches()[0]
+    return pa.RecordBatch.from_pylist([], ID_SCHEMA)
 
 
 def _id(line: bytes) -> Mapping[str, object]:

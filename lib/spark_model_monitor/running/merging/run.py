@@ -89,7 +89,9 @@ def merge(
     with holding(storage, request.output_path) as lease:
         captures = _list_captures(engine, request, request.hours)
         request = request.of_hours(captures.hours)
-        pending = None if request.late_hours is None else Pending(engine, request.output_path)
+        pending = None
+        if request.late_hours is not None:
+            pending = Pending(engine, request.output_path)
         if not captures.files and not (pending and pending.hours):
             raise NoData(
                 f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
@@ -130,7 +132,11 @@ class _Hours:
         hours: Collection[int] | None,
         pending: Pending | None,
     ) -> None:
-        self.engine, self.request, self.captures, self._hours, self._pending = engine, request, captures, hours, pending
+        self.engine = engine
+        self.request = request
+        self.captures = captures
+        self._hours = hours
+        self._pending = pending
         self.labels = self._labels()
         self._parts = parts_of(captures, pending.hours if pending else ())
         self._arrays: Collection[int] = ()
@@ -169,7 +175,10 @@ class _Hours:
         request = self.request
         merging = Join(self._parts, request.period, request.absent, request.first or 0)
         remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
-        held = [self._pending.source([*before, *earlier])] if self._pending else []
+        if self._pending:
+            held = [self._pending.source([*before, *earlier])]
+        else:
+            held = []
         fewest = partitions_of(self.labels, *held, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._longest_line())
@@ -188,7 +197,9 @@ class _Hours:
     def long_captures(self) -> tuple[LongLine, ...]:
         """The captures that are too long to read."""
         kind = self._kind if self.captures.files else None
-        return () if _is_document(kind) else self.captures.long_lines(self.engine)
+        if _is_document(kind):
+            return ()
+        return self.captures.long_lines(self.engine)
 
     @cached_property
     def long_labels(self) -> tuple[LongLine, ...]:
@@ -199,7 +210,8 @@ class _Hours:
         return self.request.dataset_format or format_of(self.engine, self.captures)
 
     def _labels(self) -> HourlySource:
-        request, storage = self.request, self.engine.storage(self.request.labels)
+        request = self.request
+        storage = self.engine.storage(self.request.labels)
         if request.late_hours is not None and not storage.exists(request.labels):
             return HourlySource(storage.resolved(request.labels), (), ())
         source = list_hours(self.engine, request.labels, request.label_hours(self._hours))
@@ -210,25 +222,33 @@ class _Hours:
     def _records(self) -> Side:
         """The captured lines, and the decoder for their format."""
         kind = self._kind
-        score = self.request.to_label.score if self.request.to_label else None
+        score = None
+        if self.request.to_label:
+            score = self.request.to_label.score
         encoding = CSV if isinstance(kind, CsvFormat) else JSON
         decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(encoding, score)
         places = FileLocations.of(self.captures.files, self._parts.branches)
-        header = self._header() if isinstance(kind, CsvFormat) and kind.header else None
+        header = None
+        if isinstance(kind, CsvFormat) and kind.header:
+            header = self._header()
         lines = self.captures.lines(self.engine, whole_files=_is_document(kind))
         return Side(lines, Captures(decoder, places, self._hours, header))
 
     def _longest_line(self) -> int:
         """The length of a long captured line, in bytes, from the first file."""
         files = self.captures.files
-        return longest_line(self.engine.storage(self.captures.path), files[0].file) if files else 0
+        if files:
+            return longest_line(self.engine.storage(self.captures.path), files[0].file)
+        return 0
 
     def _header(self) -> str:
         head = head_of(self.engine.storage(self.captures.path), self.captures.files[0].file)
         return first_line(head.decode("utf-8", "replace")) or ""
 
     def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[Side]:
-        source = self._pending.source(hours) if self._pending else None
+        source = None
+        if self._pending:
+            source = self._pending.source(hours)
         if source is None or not source.files:
             return []
         return [Side(source.lines(self.engine), Remembered(FileLocations.of(source.files, self._parts.branches), role))]
@@ -251,7 +271,10 @@ def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
 
 
 def _account(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
-    last = request.last if request.last is not None else max((hour.hour for hour in staged.hours), default=0)
+    if request.last is not None:
+        last = request.last
+    else:
+        last = max((hour.hour for hour in staged.hours), default=0)
     return MergeLedger(
         staged,
         LabelAccount.of(staged.counts),
@@ -294,7 +317,11 @@ def _restated(pending: Pending | None, *merged: StagedHours) -> list[RestatedHou
     """The changes since these hours were last merged."""
     if pending is None:
         return []
-    found = [one for hours in merged for one in restated_hours(hours.counts, hours.parts.branches, hours.hours)]
+    found = [
+        restated_hour
+        for hours in merged
+        for restated_hour in restated_hours(hours.counts, hours.parts.branches, hours.hours)
+    ]
     return sorted(found, key=lambda one: one.hour)
 
 
@@ -362,7 +389,8 @@ def _publish(
 
 def _restatement(engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int) -> bytes:
     """What this run restated; or what an earlier run for the same window did, if this one found no changes."""
-    storage, path = engine.storage(request.output_path), join(request.output_path, RESTATEMENT)
+    storage = engine.storage(request.output_path)
+    path = join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):
         content = storage.read(path)
         if is_of_window(content, first, last):
@@ -377,7 +405,8 @@ def _in_window(request: MergeRequest) -> str:
 
 
 def _log(ledger: MergeLedger, restated: list[RestatedHour]) -> None:
-    counts, labels = ledger.counts, ledger.labels
+    counts = ledger.counts
+    labels = ledger.labels
     log.info(
         "matched %s of %s captures (coverage %.4f); %s labels read, %s without capture, %s duplicates",
         f"{counts.labelled:,}",

@@ -51,7 +51,9 @@ class HourFolder:
     def path(self) -> str:
         """Its folder, relative to the captures or to the output."""
         day = moment_of(self.hour).strftime("%Y/%m/%d/%H")
-        return join(self.branch, day) if self.branch else day
+        if self.branch:
+            return join(self.branch, day)
+        return day
 
     @property
     def part(self) -> str:
@@ -62,7 +64,9 @@ class HourFolder:
     def state(self) -> str:
         """The path of its ids, relative to the folder of all of them."""
         hour = moment_of(self.hour).strftime("%Y-%m-%dT%H.jsonl")
-        return join(self.branch, hour) if self.branch else hour
+        if self.branch:
+            return join(self.branch, hour)
+        return hour
 
     @classmethod
     def of_state(cls, path: str) -> HourFolder | None:
@@ -102,7 +106,9 @@ def placed(folder: str, root: str) -> tuple[str, int | None]:
     if found is not None:
         return found[1] or "", _hour(found)
     mounted = HOUR_PATH.fullmatch(folder)
-    return (below, None) if mounted is None else ("", _hour(mounted))
+    if mounted is None:
+        return (below, None)
+    return ("", _hour(mounted))
 
 
 def _hour(found: re.Match[str]) -> int | None:
@@ -129,8 +135,13 @@ class Score:
         return self._member_of(row)
 
     def _cell_of(self, cells: list[str]) -> str | None:
-        place = int(self.attribute) if self.attribute.isdecimal() else len(cells)
-        return cells[place].strip(" ") if place < len(cells) else None
+        if self.attribute.isdecimal():
+            place = int(self.attribute)
+        else:
+            place = len(cells)
+        if place < len(cells):
+            return cells[place].strip(" ")
+        return None
 
     def _member_of(self, row: str) -> str | None:
         if has_many_names(row):
@@ -139,16 +150,25 @@ class Score:
             found = json.loads(row, parse_float=str, parse_int=str)
         except (ValueError, RecursionError):
             return None
-        path = f"[{self.attribute}]" if self.attribute.isdecimal() else self.attribute
+        if self.attribute.isdecimal():
+            path = f"[{self.attribute}]"
+        else:
+            path = self.attribute
         for name, index in STEP.findall(path):
             found = _inside(found, int(index) if index else name)
-        return found if found is None or isinstance(found, str) else json.dumps(found)
+        if found is None or isinstance(found, str):
+            return found
+        return json.dumps(found)
 
 
 def _inside(value: Any, step: int | str) -> Any:
     if isinstance(step, str):
-        return value.get(step) if isinstance(value, dict) else None
-    return value[step] if isinstance(value, list) and step < len(value) else None
+        if isinstance(value, dict):
+            return value.get(step)
+        return None
+    if isinstance(value, list) and step < len(value):
+        return value[step]
+    return None
 
 
 PART = "part"  # prefix of folder names, `part=45504003`
@@ -197,7 +217,8 @@ class Parts:
         return Kind(kind), HourFolder(self.branches[branch], hour), slice_
 
 
-PARTITION_BYTES, LABEL_BYTES = 64 * 2**20, 256 * 2**20
+PARTITION_BYTES = 64 * 2**20
+LABEL_BYTES = 256 * 2**20
 """Limit of a partition, and of the labels that a bucket may hold in memory while captures stream past."""
 
 COMPRESSION = 8  # typical ratio of text to its compressed size
@@ -289,7 +310,10 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
     """
     storage = engine.storage(path)
     root = storage.resolved(path)
-    folders = [path] if hours is None else folders_of_hours(storage, path, map(moment_of, sorted(hours)))
+    if hours is None:
+        folders = [path]
+    else:
+        folders = folders_of_hours(storage, path, map(moment_of, sorted(hours)))
     files = [_placed(file, root) for folder in folders for file in storage.list_files(folder) if file.size_bytes]
     return HourlySource(
         root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)
@@ -365,11 +389,14 @@ class FileLocations:
         """The lines of listed files, and the rank of each; files added after the listing are skipped."""
         places, known = places_among(self.keys, lines)
         if not known.all():
-            lines, places = lines.filter(pa.array(known)), places[known]
+            lines = lines.filter(pa.array(known))
+            places = places[known]
         return lines, pa.array(self.ranks[places], pa.int32())
 
 
 def spellings_of(uri: str) -> tuple[str, ...]:
     """How `input_file_name()` may spell a file: without a host, Spark writes one slash or three."""
     scheme, slashes, path = uri.partition(":/")
-    return (uri,) if not slashes or path.startswith("/") else (uri, f"{scheme}:///{path}")
+    if not slashes or path.startswith("/"):
+        return (uri,)
+    return (uri, f"{scheme}:///{path}")

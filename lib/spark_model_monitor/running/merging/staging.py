@@ -151,13 +151,17 @@ def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Sto
     folder = join(output_path, hour.path)
     target = join(folder, hour.part)
     files = staged.merged.get(hour)
-    changed = storage.assemble(files, target) if files else storage.exists(target)
+    if files:
+        changed = storage.assemble(files, target)
+    else:
+        changed = storage.exists(target)
     for path in _parts_in(folder, storage):
         name = path.rpartition("/")[2]
         if name != hour.part or not files:
             log.info("removing %s: the hour's records are in %s", path, hour.part if files else "none any more")
             storage.delete(path)
-    path, content = join(folder, COVERAGE), (json.dumps(staged.hours[hour].to_json_dict()) + "\n").encode()
+    path = join(folder, COVERAGE)
+    content = (json.dumps(staged.hours[hour].to_json_dict()) + "\n").encode()
     if not storage.exists(path) or storage.read(path) != content:
         storage.write(path, content)
     return changed

@@ -17,7 +17,8 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.reports.outputs.printable import text_table
 
 _DEVIATION = re.compile(r" \+/- \S+(?= was )")
-_CHECK, _TEXT = "constraint_check_type", "description"
+_CHECK = "constraint_check_type"
+_TEXT = "description"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +52,7 @@ class Verdict:
         """The verdict as a JSON object, violations sorted by subject."""
         if self.failure is not None:
             return {"failure": self.failure}
-        return {"violations": [asdict(each) for each in sorted(self.violations)]}
+        return {"violations": [asdict(violation) for violation in sorted(self.violations)]}
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> Verdict:
@@ -59,7 +60,11 @@ class Verdict:
         if "failure" in content:
             return cls(failure=str(content["failure"]))
         violations = [Reported(**each) for each in content["violations"]]
-        if not all(isinstance(text, str) for each in violations for text in (each.subject, each.check, each.text)):
+        if not all(
+            isinstance(text, str)
+            for violation in violations
+            for text in (violation.subject, violation.check, violation.text)
+        ):
             raise TypeError("the members of a violation are texts")
         return cls(frozenset(violations))
 
@@ -91,7 +96,8 @@ def differences(expected: Verdict, actual: Verdict) -> tuple[Difference, ...]:
 
 
 def _of_violations(expected: Verdict, actual: Verdict) -> Iterator[Difference]:
-    missing, added = expected.violations - actual.violations, actual.violations - expected.violations
+    missing = expected.violations - actual.violations
+    added = actual.violations - expected.violations
     places = {(each.subject, each.check) for each in missing} & {(each.subject, each.check) for each in added}
     for side, kind in ((missing, Kind.FEWER), (added, Kind.MORE)):
         for each in side:
@@ -141,27 +147,31 @@ class Certificate:
     @property
     def is_equal(self) -> bool:
         """Whether at least one window could be compared, and all of those are equal."""
-        compared = [found for each in self.windows if (found := self.differences_of(each)) is not None]
+        compared = [found for window in self.windows if (found := self.differences_of(window)) is not None]
         return bool(compared) and not any(compared)
 
     def differences_of(self, each: ReplayedWindow) -> tuple[Difference, ...] | None:
         """The differences between the compared columns of a window; None if there is nothing to compare."""
         if not self.with_reports:
             return differences(each.service, each.default)
-        return None if each.report is None else differences(each.report, each.service)
+        if each.report is None:
+            return None
+        return differences(each.report, each.service)
 
     def default_differences_of(self, each: ReplayedWindow) -> tuple[Difference, ...] | None:
         """The differences of our default from the service's verdict, reported or replayed."""
         expected = each.report if self.with_reports else each.service
-        return None if expected is None else differences(expected, each.default)
+        if expected is None:
+            return None
+        return differences(expected, each.default)
 
     def summary(self) -> str:
         """The certificate's own line, and with reports one for our default; then items without a counterpart."""
-        lines = [self._line([self.differences_of(each) for each in self.windows])]
+        lines = [self._line([self.differences_of(window) for window in self.windows])]
         if self.with_reports:
-            by_default = self._line([self.default_differences_of(each) for each in self.windows])
+            by_default = self._line([self.default_differences_of(window) for window in self.windows])
             lines.append(f"our default beside the reports: {by_default}")
-            without = sum(each.report is None for each in self.windows)
+            without = sum(window.report is None for window in self.windows)
             lines += [f"{counted(without, 'window')} without a report"] if without else []
             lines += [f"{counted(len(self.unmatched), 'report')} without a window"] if self.unmatched else []
         else:
@@ -174,7 +184,7 @@ class Certificate:
 
     def to_text(self) -> str:
         """The table for people, the reports without a window, and the summary."""
-        rows = [self._row(each) for each in self.windows]
+        rows = [self._row(window) for window in self.windows]
         unmatched = "".join(f"no captures for the report in {folder}\n" for folder in self.unmatched)
         table = text_table(["window", "service's file", "--compat service", "our default", "verdict"], rows)
         return f"{table}\n{unmatched}{self.summary()}\n"
@@ -186,31 +196,32 @@ class Certificate:
             "equal": self.is_equal,
             "summary": self.summary().splitlines(),
             "reports_without_window": list(self.unmatched),
-            "windows": [self._plain(each) for each in self.windows],
+            "windows": [self._plain(window) for window in self.windows],
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     def _row(self, each: ReplayedWindow) -> list[str]:
-        found = self.differences_of(each)
+        differences = self.differences_of(each)
         return [
             f"{each.window.start:%Y-%m-%dT%HZ}",
             _NOTHING if each.report is None else _cell(each.report),
             _cell(each.service),
             _cell(each.default),
-            "no report" if found is None else _sentence(found) or "equal",
+            "no report" if differences is None else _sentence(differences) or "equal",
         ]
 
     def _plain(self, each: ReplayedWindow) -> dict[str, Any]:
-        found, by_default = self.differences_of(each), self.default_differences_of(each)
+        differences = self.differences_of(each)
+        by_default = self.default_differences_of(each)
         return {
             "start": each.window.start.isoformat(),
             "end": each.window.end.isoformat(),
             "report": each.folder,
-            "equal": None if found is None else not found,
+            "equal": None if differences is None else not differences,
             "service_file": None if each.report is None else each.report.plain(),
             "compat_service": each.service.plain(),
             "default": each.default.plain(),
-            "differences": _plain_differences(found),
+            "differences": _plain_differences(differences),
             "differences_of_default": _plain_differences(by_default),
         }
 
@@ -230,7 +241,9 @@ class Certificate:
             return "a side without a verdict"
         if difference.check == DRIFT:
             kind = _COLUMNS.get(self.types.get(difference.subject, InferredType.UNKNOWN))
-            return f"drift on {kind} columns" if kind else "drift"
+            if kind:
+                return f"drift on {kind} columns"
+            return "drift"
         return _TOPICS.get(difference.check, difference.check)
 
 
@@ -242,7 +255,9 @@ def _sentence(found: Sequence[Difference]) -> str:
 
 
 def _cell(verdict: Verdict) -> str:
-    return "failed" if verdict.failure is not None else f"{len(verdict.violations):,}"
+    if verdict.failure is not None:
+        return "failed"
+    return f"{len(verdict.violations):,}"
 
 
 def _plain_differences(found: Sequence[Difference] | None) -> list[dict[str, str]]:

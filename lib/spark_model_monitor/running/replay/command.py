@@ -38,10 +38,14 @@ from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
 
 JOB = "replay"
-JSON_NAME, TEXT_NAME = "replay.json", "replay.txt"  # the result for programs and for people, below the output path
+# the result for programs and for people, below the output path
+JSON_NAME = "replay.json"
+TEXT_NAME = "replay.txt"
 REPLAYS = "replays"  # results and journals in the cache directory, unless --output-path names a place
 
-EQUAL, DIFFERENT = 0, 1  # exit statuses of a replay
+# exit statuses of a replay
+EQUAL = 0
+DIFFERENT = 1
 
 SET_BY_REPLAY = ("--compat", "--dataset-source", "--scheduled-time")
 """Flags of the monitoring job that a replay sets itself, window by window."""
@@ -217,7 +221,10 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     finally:
         logging.disable(logging.NOTSET)
     failed = [status for status in statuses if status not in SUCCESSFUL]
-    worst = int(ExitStatus.VIOLATIONS) if ExitStatus.VIOLATIONS in statuses else max(statuses)
+    if ExitStatus.VIOLATIONS in statuses:
+        worst = int(ExitStatus.VIOLATIONS)
+    else:
+        worst = max(statuses)
     return next(iter(failed), worst), len(failed) < len(statuses)
 
 

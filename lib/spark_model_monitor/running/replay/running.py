@@ -129,16 +129,22 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
     baseline = read_baseline(config, monitor_for(config))
     storage = storage_of(config.dataset_source)
     windows = windows_of(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
-    folders = reports_of(storage_of(reports), reports) if reports else {}
+    if reports:
+        folders = reports_of(storage_of(reports), reports)
+    else:
+        folders = {}
     journal = _journal(config)
     log.info("found %s windows and %s reports", f"{len(windows):,}", f"{len(folders):,}")
 
-    rows, began = [], time.monotonic()
+    rows = []
+    began = time.monotonic()
     with _quiet_steps():
         verdicts = partial(_verdicts, spark, config, baseline, journal)
         for window, (service, default) in run_windows(windows, verdicts):
             folder = folders.pop(window.end, None)
-            report = None if folder is None else read_report(storage_of(folder), folder)
+            report = None
+            if folder is not None:
+                report = read_report(storage_of(folder), folder)
             rows.append(ReplayedWindow(window, service, default, report, folder))
             if len(rows) % EVERY == 0 or len(rows) == len(windows):
                 seconds = time.monotonic() - began
@@ -149,7 +155,9 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
 def _journal(config: JobConfig) -> Journal:
     def read(path: str) -> bytes | None:
         storage = storage_of(path)
-        return storage.read(path) if storage.exists(path) else None
+        if storage.exists(path):
+            return storage.read(path)
+        return None
 
     folder = join(config.output_path, FOLDER, question_of(config, read))
     return Journal(storage_of(folder), folder)
@@ -158,7 +166,8 @@ def _journal(config: JobConfig) -> Journal:
 @contextmanager
 def _quiet_steps() -> Iterator[None]:
     """Leaves the steps of single windows out of the log."""
-    steps, before = logging.getLogger(PACKAGE), logging.getLogger(PACKAGE).level
+    steps = logging.getLogger(PACKAGE)
+    before = logging.getLogger(PACKAGE).level
     log.setLevel(logging.INFO)
     steps.setLevel(logging.WARNING)
     try:
@@ -172,7 +181,8 @@ def _verdicts(
 ) -> tuple[Verdict, Verdict]:
     """The verdicts on one window with `--compat service` and by default; the next replay retries a failed one."""
     try:
-        engine, is_lenient = plugin("spark").SparkEngine(spark), config.lenient_window
+        engine = plugin("spark").SparkEngine(spark)
+        is_lenient = config.lenient_window
         files = list_captures(engine, config.dataset_source, window, lenient_window=is_lenient).files
     except NoData as error:
         return Verdict(failure=str(error)), Verdict(failure=str(error))
@@ -196,8 +206,9 @@ def _verdict(
     """The verdict of one monitoring run, and its tables; the sentence of its error if it fails."""
     try:
         with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
-            known, most = compared_with(baseline, config), config.max_quarantined_share
-            findings = run_monitoring(data, monitor_for(config), known, max_quarantined_share=most)
+            known = compared_with(baseline, config)
+            max_quarantined_share = config.max_quarantined_share
+            findings = run_monitoring(data, monitor_for(config), known, max_quarantined_share=max_quarantined_share)
     except MonitorError as error:
         return Verdict(failure=str(error)), {}
     return Verdict.of(violation.plain() for violation in findings.violations.violations), findings.tables()
@@ -239,6 +250,6 @@ def read_report(storage: Storage, folder: str) -> Verdict:
     if not storage.exists(path):
         return Verdict()
     try:
-        return Verdict.of(each.plain() for each in Violations.from_json(storage.read(path), path).violations)
+        return Verdict.of(violation.plain() for violation in Violations.from_json(storage.read(path), path).violations)
     except (BadDocument, BadInput) as error:
         return Verdict(failure=str(error))

@@ -43,11 +43,11 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.challenge import (
     Answers,
     Comparison,
-    alike,
-    apart,
-    compared,
-    decided,
-    disagreeing,
+    compare_answers,
+    decide_verdict,
+    find_disagreeing_segments,
+    is_same_class,
+    measure_disagreement,
 )
 from spark_model_monitor.monitors.model_quality.page import page_of_trial, sentence_of
 from spark_model_monitor.monitors.protocol import violated
@@ -131,8 +131,12 @@ class Trial:
     @property
     def window(self) -> Window | None:
         """From the start up to now."""
-        start = None if self.start is None else parse_time(self.start)
-        return None if start is None else Window(start, datetime.now(timezone.utc))
+        start = None
+        if self.start is not None:
+            start = parse_time(self.start)
+        if start is None:
+            return None
+        return Window(start, datetime.now(timezone.utc))
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ class TrialResult:
         """One row per metric."""
         import pandas as pd
 
-        return pd.DataFrame([each.plain() for each in self.document.metrics]).set_index("name")
+        return pd.DataFrame([metric.plain() for metric in self.document.metrics]).set_index("name")
 
     def report(self) -> Report:
         """A page that compares both."""
@@ -176,8 +180,12 @@ class TrialResult:
 
         Raises BadConfiguration if the folder has a trial with a different plan.
         """
-        storage, path = storage_of(output_path), join(output_path, Challenge.FILE_NAME)
-        before = Challenge.from_json(storage.read(path), path).plain() if storage.exists(path) else {}
+        storage = storage_of(output_path)
+        path = join(output_path, Challenge.FILE_NAME)
+        if storage.exists(path):
+            before = Challenge.from_json(storage.read(path), path).plain()
+        else:
+            before = {}
         now = self.document.plain()
         for name in ("metric", "planned_rows", "least_gain", "design"):
             if before and before[name] != now[name]:
@@ -226,16 +234,18 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     'promote'
     """
     named = {"the champion's table": champion, "the challenger's table": challenger}
-    sides = [_rows(data, name, trial, ground_truth) for name, data in named.items()]
-    design, sides = _met(sides, trial)
-    answers = [side.answers(trial.plan) for side in sides]
+    both_sides = [_read_labelled_rows(data, name, trial, ground_truth) for name, data in named.items()]
+    design, both_sides = _match_rows(both_sides, trial)
+    answers = [side_rows.answers(trial.plan) for side_rows in both_sides]
     is_shadow = design is Design.SHADOW
     if is_shadow:
-        _require_same_labels(answers, sides)
-    comparison = compared(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
-    gaps = apart(*answers) if is_shadow else None
-    segments = () if gaps is None else _segments(champion, sides[0], gaps, trial)
-    metric, verdict, reason, rows_to_tell = decided(comparison, trial.metric, trial.planned_rows, trial.least_gain)
+        _require_same_labels(answers, both_sides)
+    comparison = compare_answers(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
+    gaps = measure_disagreement(*answers) if is_shadow else None
+    segments = () if gaps is None else _find_segments(champion, both_sides[0], gaps, trial)
+    metric, verdict, reason, rows_to_tell = decide_verdict(
+        comparison, trial.metric, trial.planned_rows, trial.least_gain
+    )
     log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
     document = Challenge(
         verdict=verdict,
@@ -248,22 +258,31 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
         rows_to_tell=rows_to_tell,
         least_gain=trial.least_gain,
         confidence=1 - ERROR,
-        champion=sides[0].account(),
-        challenger=sides[1].account(),
-        unfair=() if is_shadow else tuple(_unfair(list(named.values()), sides, trial)),
+        champion=both_sides[0].account(),
+        challenger=both_sides[1].account(),
+        unfair=() if is_shadow else tuple(_find_unfair_differences(list(named.values()), both_sides, trial)),
         disagreement=None if gaps is None else float(gaps.mean()),
         segments=segments,
-        metrics=tuple(sorted(comparison.differences.values(), key=lambda each: each.name != metric)),
+        metrics=tuple(
+            sorted(comparison.differences.values(), key=lambda metric_difference: metric_difference.name != metric)
+        ),
     )
     return TrialResult(document, comparison)
 
 
-def in_words(document: Challenge) -> str:
+def describe_challenge(document: Challenge) -> str:
     """The verdict and every metric, as text for a terminal."""
     titles = ["metric", "champion", "challenger", "difference", "from", "to", "p"]
     rows = [
-        [each.name, each.champion, each.challenger, each.difference, *(each.interval or (None, None)), each.p]
-        for each in document.metrics
+        [
+            metric.name,
+            metric.champion,
+            metric.challenger,
+            metric.difference,
+            *(metric.interval or (None, None)),
+            metric.p,
+        ]
+        for metric in document.metrics
     ]
     return f"{printable(sentence_of(document))}\n\n{text_table(titles, rows)}"
 
@@ -282,12 +301,20 @@ class _Rows:
 
     def answers(self, plan: OutcomePlan) -> Answers:
         def column(name: str) -> Any:
-            return self.frame[name].to_numpy() if plan.is_regression else pa.array(self.frame[name], pa.string())
+            if plan.is_regression:
+                return self.frame[name].to_numpy()
+            return pa.array(self.frame[name], pa.string())
 
         keys = xxhash64_of_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
-        scores = self.frame["score"].to_numpy() if plan.with_scores else None
-        of_classes = self.of_classes.take(pa.array(self.frame["record"])) if plan.with_scores else None
-        predictions = column("prediction") if plan.with_predictions else None
+        scores = None
+        if plan.with_scores:
+            scores = self.frame["score"].to_numpy()
+        of_classes = None
+        if plan.with_scores:
+            of_classes = self.of_classes.take(pa.array(self.frame["record"]))
+        predictions = None
+        if plan.with_predictions:
+            predictions = column("prediction")
         return Answers(plan, column("label"), predictions, scores, keys, of_classes)
 
     def account(self) -> ChallengeSide:
@@ -299,45 +326,56 @@ class _Rows:
         return replace(self, frame=frame, unmatched=self.unmatched + len(self.frame) - len(frame))
 
 
-def _rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Rows:
+def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Rows:
     """The labelled rows of one side."""
-    path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else name
-    word, truth = _word_of(data), None if ground_truth is None else _word_of(ground_truth)
+    if isinstance(data, (str, os.PathLike)):
+        path = os.fspath(data)
+    else:
+        path = name
+    word = _infer_format(data)
+    truth = None
+    if ground_truth is not None:
+        truth = _infer_format(ground_truth)
     in_records = ground_truth is not None and truth in ("json", "jsonl")  # as the merge expects them
     with_label = ground_truth is None or in_records
     if word in OF_CAPTURES:
         if word == "capture" and ground_truth is None:
             raise BadInput(f"{path}: captures have no labels; name them with --ground-truth, or give what a merge left")
         folder = TemporaryFolder()
-        source = _merged(path, ground_truth, str(folder.path), trial) if in_records else path
-        found = _identified(_captured(source, trial, with_label=with_label), path, trial)
+        if in_records:
+            source = _merge_labels(path, ground_truth, str(folder.path), trial)
+        else:
+            source = path
+        side_rows = _identify_rows(_read_captures(source, trial, with_label=with_label), path, trial)
     elif in_records:
         raise BadInput(f"{path}: ground-truth records meet captures; give a table of labels with the ids of this table")
     else:
-        found = _identified(_table(data, trial, with_label=with_label), path, trial)
+        side_rows = _identify_rows(_read_table(data, trial, with_label=with_label), path, trial)
     if with_label:
-        return found
+        return side_rows
     if trial.identity is None or trial.label is None:
         raise BadConfiguration("a table of labels takes --id-attribute and --ground-truth-attribute, its columns")
     of_labels = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
-    labels = _rows(ground_truth, "the table of labels", of_labels, None).frame  # type: ignore[arg-type]
-    labelled = found.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
+    labels = _read_labelled_rows(ground_truth, "the table of labels", of_labels, None).frame  # type: ignore[arg-type]
+    labelled = side_rows.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
     if labelled.empty:
-        raise BadInput(f"{path}: none of its {len(found.frame):,} ids has a label; the labels need the same ids")
-    return found.of(labelled)
+        raise BadInput(f"{path}: none of its {len(side_rows.frame):,} ids has a label; the labels need the same ids")
+    return side_rows.of(labelled)
 
 
-def _word_of(data: Data) -> str | None:
+def _infer_format(data: Data) -> str | None:
     """The format of files, None for tables in memory."""
     of_spark = isinstance(data, Dataset) and not isinstance(data.table, LocalPartitions)
     if of_spark or type(data).__module__.startswith("pyspark."):
         raise BadConfiguration(
             "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
         )
-    return format_word_of(LocalEngine(), os.fspath(data)) if isinstance(data, (str, os.PathLike)) else None
+    if isinstance(data, (str, os.PathLike)):
+        return format_word_of(LocalEngine(), os.fspath(data))
+    return None
 
 
-def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
+def _read_table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
     if trial.identity is None and trial.design != Design.SPLIT.value:
         raise BadConfiguration(
             "id_attribute is missing; name the column that says which row is which, or write --design split"
@@ -348,24 +386,29 @@ def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
     return outcomes(data, trial.plan, identity=trial.identity, engine="local", **addresses)
 
 
-def _captured(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
-    engine, records = LocalEngine(), records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
+def _read_captures(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
+    engine = LocalEngine()
+    records = records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
     addresses = trial.label, trial.prediction, trial.probability
     decoder = LineDecoder(reading_of(trial.plan, *addresses, records, with_label=with_label))
     return read_line_outcomes(engine, list_captures(engine, path, trial.window), decoder)
 
 
-def _merged(captures: str, labels: Any, output_path: str, trial: Trial) -> str:
-    request, window = MergeRequest(captures, os.fspath(labels), output_path), trial.window
+def _merge_labels(captures: str, labels: Any, output_path: str, trial: Trial) -> str:
+    request = MergeRequest(captures, os.fspath(labels), output_path)
+    window = trial.window
     if window is not None:
         request = replace(request, first=hour_of(window.start), last=hour_of(window.end))
     merge(LocalEngine(), request)
     return output_path
 
 
-def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
+def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     """The rows with their ids, each id once. Raises BadInput if too many are refused, or an id has two answers."""
-    value = pa.float64() if trial.plan.is_regression else pa.string()
+    if trial.plan.is_regression:
+        value = pa.float64()
+    else:
+        value = pa.string()
     types = {"id": pa.string(), "place": pa.int64(), "label": value, "prediction": value}
     schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32(), "classes": OF_CLASSES})
     raw: Any = dataset.raw.mapped(partial(with_ids, dataset.decoder, schema), schema)
@@ -377,31 +420,33 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
     counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
     refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
-    frame, bad = frame[frame["reason"] == 0], sum(refused.values())
+    frame = frame[frame["reason"] == 0]
+    bad = sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
-        told = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
-        raise BadInput(f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({told}); {remedy(refused)}")
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
+        raise BadInput(f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({reasons}); {remedy(refused)}")
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")
     frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
     frame = frame[["id", "label", "prediction", "score"]]
-    again, same = frame.duplicated("id"), frame.duplicated()
-    if odd := int((again & ~same).sum()):
+    is_repeated = frame.duplicated("id")
+    same = frame.duplicated()
+    if odd := int((is_repeated & ~same).sum()):
         raise BadInput(
             f"{path}: {odd:,} ids are there twice with different answers; keep one row of each, or name another id"
         )
-    frame = frame[~again].rename_axis("record").reset_index()
+    frame = frame[~is_repeated].rename_axis("record").reset_index()
     frame = frame.sort_values("id", ignore_index=True)  # makes sums independent of the order of the rows
-    return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(again.sum()))
+    return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(is_repeated.sum()))
 
 
-def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
+def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
     """How rows were assigned to the models, and these rows; for a shadow deployment the same ones in the same order.
 
     Raises BadInput if the ids don't show it, or contradict the trial.
     """
-    common = sides[0].frame[["id"]].merge(sides[1].frame[["id"]], on="id")["id"].sort_values()
-    fewer = min(len(side.frame) for side in sides)
+    common = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
+    fewer = min(len(side_rows.frame) for side_rows in both_sides)
     if trial.design is None and 0 < len(common) < MET * fewer:
         raise BadInput(
             f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
@@ -409,74 +454,86 @@ def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
         )
     if trial.design == Design.SHADOW.value and common.empty:
         raise BadInput(
-            f"{sides[0].path} and {sides[1].path}: no id is on both sides, so there are no pairs; if each model had its own "
-            "traffic, write --design split"
+            f"{both_sides[0].path} and {both_sides[1].path}: no id is on both sides, so there are no pairs; if each "
+            "model had its own traffic, write --design split"
         )
     if trial.design == Design.SPLIT.value or common.empty:
-        return Design.SPLIT, sides
-    return Design.SHADOW, [side.of(side.frame.set_index("id").loc[common].reset_index()) for side in sides]
+        return Design.SPLIT, both_sides
+    return Design.SHADOW, [
+        side_rows.of(side_rows.frame.set_index("id").loc[common].reset_index()) for side_rows in both_sides
+    ]
 
 
-def _require_same_labels(answers: list[Answers], sides: list[_Rows]) -> None:
-    one, other = (each.labels for each in answers)
-    same = one == other if answers[0].plan.is_regression else alike(one, other)
-    if apart := int((~same).sum()):
+def _require_same_labels(answers: list[Answers], both_sides: list[_Rows]) -> None:
+    champion_labels, challenger_labels = (answer.labels for answer in answers)
+    if answers[0].plan.is_regression:
+        same = champion_labels == challenger_labels
+    else:
+        same = is_same_class(champion_labels, challenger_labels)
+    if differing := int((~same).sum()):
         raise BadInput(
-            f"{apart:,} ids have one label at {sides[0].path} and another at {sides[1].path}; what was true is the same for both"
+            f"{differing:,} ids have one label at {both_sides[0].path} and another at {both_sides[1].path}; "
+            "what was true is the same for both"
         )
 
 
-def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str]:
+def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], trial: Trial) -> Iterator[str]:
     """Differences between the requests to both models, as sentences."""
-    rows, of_all = len(sides[1].frame), sum(len(side.frame) for side in sides)
+    rows = len(both_sides[1].frame)
+    of_all = sum(len(side_rows.frame) for side_rows in both_sides)
     if trial.share is not None:
-        apart = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
-        if 2 * normal_above(apart) < UNEVEN:
+        z_score = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
+        if 2 * normal_above(z_score) < UNEVEN:
             yield f"the challenger has {rows / of_all:.1%} of the rows, and {trial.share:.1%} were planned"
     try:
-        inputs = [_inputs(data, trial) for data in given]
+        inputs = [_read_inputs(data, trial) for data in both_data]
         if inputs[0].names:
             baseline = run_baseline(inputs[0], DataQualityMonitor())
             findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
-            yield from (f"{each.feature} {each.change or each.description}" for each in violated(findings.results))
+            yield from (
+                f"{violation.feature} {violation.change or violation.description}"
+                for violation in violated(findings.results)
+            )
         else:
             yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"
     except MonitorError as error:
         yield f"the inputs can't be compared: {error}"
 
 
-def _segments(data: Data, side: _Rows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
+def _find_segments(data: Data, side_rows: _Rows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
     """Where the models disagree, by the inputs of the model; empty without inputs."""
     try:
-        asked = _asked(data, trial)
+        inputs = _read_inputs_by_id(data, trial)
     except MonitorError as error:
         log.info("where both disagree is unknown: %s", error)
         return ()
-    return disagreeing(asked.reindex(side.frame["id"]), gaps)
+    return find_disagreeing_segments(inputs.reindex(side_rows.frame["id"]), gaps)
 
 
-def _asked(data: Data, trial: Trial) -> pd.DataFrame:
+def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
     """The inputs of a model, one row per id."""
-    inputs, is_captured = _inputs(data, trial, identified=True), _word_of(data) in OF_CAPTURES
-    taken = [f"c{place}" for place in range(len(inputs.names))] + ([inputs.reason] if inputs.reason else [])
+    inputs = _read_inputs(data, trial, identified=True)
+    is_captured = _infer_format(data) in OF_CAPTURES
+    taken = [f"c{position}" for position in range(len(inputs.names))] + ([inputs.reason] if inputs.reason else [])
     taken += [LINE] if is_captured else []
     frame = pa.Table.from_batches(cast("LocalPartitions", inputs.table).selected(taken, taken).batches()).to_pandas()
-    frame = frame[frame.pop(inputs.reason) == 0] if inputs.reason else frame
+    if inputs.reason:
+        frame = frame[frame.pop(inputs.reason) == 0]
     names = dict(zip(taken, inputs.names, strict=False))
     if is_captured:
         lines = frame.pop(LINE)
-        place = lines.groupby(lines.ne(lines.shift()).cumsum()).cumcount()
+        position = lines.groupby(lines.ne(lines.shift()).cumsum()).cumcount()
         keys = CapturedLines()(pa.array(lines, pa.string())).keys.to_pandas()
-        ids = keys.set_axis(lines.index) + np.where(place > 0, "#" + place.astype(str), "")
+        ids = keys.set_axis(lines.index) + np.where(position > 0, "#" + position.astype(str), "")
     else:
         ids = frame.pop(next(column for column, name in names.items() if name == trial.identity)).astype(str)
-    asked: pd.DataFrame = frame.rename(columns=names).set_axis(ids)
-    return asked[~asked.index.duplicated()]
+    inputs_by_id: pd.DataFrame = frame.rename(columns=names).set_axis(ids)
+    return inputs_by_id[~inputs_by_id.index.duplicated()]
 
 
-def _inputs(data: Data, trial: Trial, *, identified: bool = False) -> Dataset:
+def _read_inputs(data: Data, trial: Trial, *, identified: bool = False) -> Dataset:
     """The inputs of a model: the inputs of captures, the other columns of tables."""
-    if _word_of(data) in OF_CAPTURES:
+    if _infer_format(data) in OF_CAPTURES:
         return read_data(data, CaptureFormat((INPUT,)), window=trial.window, engine="local")
     table = read_data(data, engine="local")
     taken = {

@@ -55,13 +55,18 @@ from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
 
-LEAST, FEWEST, PART, MOST = 9, 16, 3, 64
+LEAST = 9
+FEWEST = 16
+PART = 3
+MOST = 64
 """Number of commits in a baseline: with fewer than the least, the eight others can't show an outlier; all commits up to
 twice the fewest, above that a third, up to the most. Source: D4.2."""
 
 SET_ASIDE = 2  # number of other commits, the most distant for each feature, left out while looking for outliers
 STRAYING = ("missing", "ks", "location", "spread", "cell")  # standard normal scores
-GAPS, LATE = 8, 2  # a commit is late after twice the longest gap between commits, if this many gaps are known
+# a commit is late after twice the longest gap between commits, if this many gaps are known
+GAPS = 8
+LATE = 2
 NAMED = 5
 FEWEST_VALUES = 3  # of a column with a single value in each commit, and other values in other commits
 NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
@@ -86,41 +91,46 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     long; and what a scan raises.
     """
     config = job.config
-    name = _name_of(config)
+    name = _table_name(config)
     if not isinstance(monitor, DataQualityMonitor):
         raise BadConfiguration(NO_TABLE)
     commits = commits_of(name)[-MOST_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
-    engine, above = job.engine, join(config.output_path, "2000/01/01/00")
+    engine = job.engine
+    above = join(config.output_path, "2000/01/01/00")
     last = max((window.time for window in read_alerts(above).windows), default="")
-    found: list[tuple[_Window, Findings]] = []
-    learnt = _learnt(config)
-    until = learnt.window.end if learnt is not None and learnt.window is not None else ""
+    judged_windows: list[tuple[_Window, Findings]] = []
+    learnt = _read_learnt_baseline(config)
+    if learnt is not None and learnt.window is not None:
+        until = learnt.window.end
+    else:
+        until = ""
     is_young = len(read_history(above).entries) < FEWEST and moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
-        first = (
-            [each for each in commits if moment(each.time) <= until] if last < until else commits[: _enough(commits)]
-        )
-        windows = [*_scanned(first, commits, engine, config, monitor)]
+        if last < until:
+            first = [commit for commit in commits if moment(commit.time) <= until]
+        else:
+            first = commits[: _count_enough_commits(commits)]
+        windows = [*_scan_commits(first, commits, engine, config, monitor)]
         if not windows:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
-        found += _learn(windows, config, monitor)
+        judged_windows += _publish_learnt_baseline(windows, config, monitor)
         last = moment(first[-1].time)
-    known: StoredBaseline | None = None
-    learnt = _learnt(config)
+    baseline: StoredBaseline | None = None
+    learnt = _read_learnt_baseline(config)
     named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
     left_out = listed(named) or config.exclude_features_attribute
-    new = [each for each in commits if moment(each.time) > last]
-    for window in _scanned(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
-        known = known or read_baseline(window.config, monitor)
-        found.append((window, _judged(window, with_history(known, window.config, monitor), monitor)))
-    if not found:
+    new = [commit for commit in commits if moment(commit.time) > last]
+    for window in _scan_commits(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
+        baseline = baseline or read_baseline(window.config, monitor)
+        judged_windows.append((window, _judge_commit(window, with_history(baseline, window.config, monitor), monitor)))
+    if not judged_windows:
         _require_fresh(commits, datetime.now(timezone.utc))
-    return _in_a_line(found, commits, config)
+    return _format_exit_message(judged_windows, commits, config)
 
 
-def _name_of(config: JobConfig) -> str:
+def _table_name(config: JobConfig) -> str:
     """The name of the table, from its format or its folder."""
     if config.dataset_format == DELTA:
         return f"delta.`{storage_of(config.dataset_source).resolved(config.dataset_source)}`"
@@ -129,29 +139,35 @@ def _name_of(config: JobConfig) -> str:
     return config.dataset_format.name
 
 
-def _enough(commits: Sequence[Commit]) -> int:
+def _count_enough_commits(commits: Sequence[Commit]) -> int:
     """How many of the first commits form the baseline."""
-    return len(commits) if len(commits) < 2 * FEWEST else min(MOST, max(FEWEST, len(commits) // PART))
+    if len(commits) < 2 * FEWEST:
+        return len(commits)
+    return min(MOST, max(FEWEST, len(commits) // PART))
 
 
 def _baseline_path(config: JobConfig) -> str:
     return config.baseline or join(config.output_path, OWN_BASELINE)
 
 
-def _learnt(config: JobConfig) -> RunDescription | None:
+def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
     """The run description of the baseline from a table's own commits; None without one."""
-    run = run_before(_baseline_path(config)) if config.baseline is None else None
-    return document_of(run, RunDescription) if run is not None else None
+    run = None
+    if config.baseline is None:
+        run = run_before(_baseline_path(config))
+    if run is not None:
+        return document_of(run, RunDescription)
+    return None
 
 
-def _scanned(
+def _scan_commits(
     some: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
 ) -> Iterator[_Window]:
     """The given commits that have rows. commits: all commits of the table. config: the job's."""
     began = {after.version: before.time for before, after in pairwise(commits)}
     for commit in some:
         folder = f"{commit.time:%Y/%m/%d/%H}/v{commit.version}"
-        own = config.model_copy(
+        commit_config = config.model_copy(
             update={
                 "as_of": commit.version,
                 "since": commit.since,
@@ -164,84 +180,100 @@ def _scanned(
             }
         )
         try:
-            with read_source(engine, own) as data:
-                share, context = own.max_quarantined_share, context_of(own)
+            with read_source(engine, commit_config) as data:
+                share = commit_config.max_quarantined_share
+                context = context_of(commit_config)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
         except (NoData, NotRecorded) as nothing:
             log.info("version %d: %s", commit.version, nothing)
             continue
-        yield _Window(commit, own, rows)
+        yield _Window(commit, commit_config, rows)
 
 
-def _judged(window: _Window, known: StoredBaseline | None, monitor: Monitor) -> Findings:
+def _judge_commit(window: _Window, baseline: StoredBaseline | None, monitor: Monitor) -> Findings:
     """The verdict on a commit, published and added to the history."""
     config = window.config
-    decisions, since = decisions_for(config), violated_since(config)
-    findings = run_monitoring(window.rows, monitor, known, context=context_of(config), decisions=decisions, since=since)
+    decisions = decisions_for(config)
+    since = violated_since(config)
+    findings = run_monitoring(
+        window.rows, monitor, baseline, context=context_of(config), decisions=decisions, since=since
+    )
     run = put_in_place(findings, config, reference_to_baseline(config, monitor))
     notify(findings, run, config)
     return findings
 
 
-def _learn(
+def _publish_learnt_baseline(
     windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor
 ) -> Iterator[tuple[_Window, Findings]]:
     """Publish the baseline, and the verdict on each of its commits compared with the others."""
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
-    if names := _names_of_commits([window.rows.state for window in windows]):
+    if names := _find_identifying_columns([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
         left_out = ",".join(map(quoted, [*config.exclude_features_attribute, *names]))
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
-        windows = [replace(window, rows=_without(window.rows, names)) for window in windows]
-    together = _alike({place: window.rows for place, window in enumerate(windows)}, monitor)
-    kept = sum(windows[place].rows.ledger.kept for place in together.commits)
-    total = together.total
-    baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), kept, kept), context=context)
+        windows = [replace(window, rows=_without_features(window.rows, names)) for window in windows]
+    learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
+    accepted = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
+    total = learnt_commits.total
+    baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), accepted, accepted), context=context)
     baseline.write(_baseline_path(config))
-    for place, window in enumerate(windows):
-        known, end = together.beside(place) if len(windows) >= LEAST else None, window.config.end_time
-        if known is not None and end is not None:
+    for number, window in enumerate(windows):
+        other_commits = None
+        if len(windows) >= LEAST:
+            other_commits = learnt_commits.beside(number)
+        end = window.config.end_time
+        if other_commits is not None and end is not None:
             earlier = read_history(window.config.output_path).before(moment(end)).rows()
-            known = known.with_volume(end, earlier, window.config.start_time)
-        yield window, _judged(window, known, monitor)
+            other_commits = other_commits.with_volume(end, earlier, window.config.start_time)
+        yield window, _judge_commit(window, other_commits, monitor)
 
 
-def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
+def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
     """The columns that identify commits, as partitions, keys and times do: each commit has a single value, or a mean
     that is never below the mean of the commit before.
     """
     by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
-    found = []
+    identifying = []
     names = dict.fromkeys(name for features in reversed(by_name) for name in features)
     for name in names:
-        features = [each[name] for each in by_name if name in each and each[name].num_present]
-        single = all(each.distinct is not None and round(each.distinct.estimate()) == 1 for each in features)
-        means = [each.moments.average for each in features if each.moments and each.moments.count]
-        rises = len(means) == len(features) and all(one <= other for one, other in pairwise(means))
-        texts = {tuple(each.exact_domain or ()) for each in features}
+        features = [
+            features_by_name[name]
+            for features_by_name in by_name
+            if name in features_by_name and features_by_name[name].num_present
+        ]
+        single = all(feature.distinct is not None and round(feature.distinct.estimate()) == 1 for feature in features)
+        means = [feature.moments.average for feature in features if feature.moments and feature.moments.count]
+        rises = len(means) == len(features) and all(mean <= next_mean for mean, next_mean in pairwise(means))
+        texts = {tuple(feature.exact_domain or ()) for feature in features}
         if len(features) >= LEAST and ((rises and means[0] < means[-1]) or (single and len(texts) >= FEWEST_VALUES)):
-            found.append(name)
-    return found
+            identifying.append(name)
+    return identifying
 
 
-def _without(rows: Baseline, names: Sequence[str]) -> Baseline:
-    kept = [place for place, feature in enumerate(rows.state.features) if feature.name not in names]
-    features, runs = (tuple(each[place] for place in kept) if each else () for each in (rows.state.features, rows.runs))
+def _without_features(rows: Baseline, names: Sequence[str]) -> Baseline:
+    kept_indexes = [place for place, feature in enumerate(rows.state.features) if feature.name not in names]
+    features, runs = (
+        tuple(members[place] for place in kept_indexes) if members else ()
+        for members in (rows.state.features, rows.runs)
+    )
     return replace(rows, state=replace(rows.state, features=features), runs=runs)
 
 
-def _alike(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _Together:
+def _select_alike_commits(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _BaselineCommits:
     """The commits that don't stand out: first compared with the others without the most distant ones, since one outlier
     hides another, then again with all that remain, so that no healthy commit is lost.
     """
-    fitting = _Together(_most_common_schema(commits), monitor)
-    suspects = [place for place in fitting.commits if fitting.has_odd(place, aside=SET_ASIDE)]
-    left = {place: each for place, each in fitting.commits.items() if place not in suspects}
+    fitting = _BaselineCommits(_most_common_schema(commits), monitor)
+    suspects = [commit for commit in fitting.commits if fitting.has_odd(commit, aside=SET_ASIDE)]
+    left = {number: each for number, each in fitting.commits.items() if number not in suspects}
     if len(left) < len(suspects):
         return fitting
-    once_more = _Together(left, monitor)
-    back = {place: commits[place] for place in suspects if not once_more.has_odd(place, rows=commits[place])}
-    return _Together(dict(sorted({**left, **back}.items())), monitor) if back else once_more
+    once_more = _BaselineCommits(left, monitor)
+    back = {suspect: commits[suspect] for suspect in suspects if not once_more.has_odd(suspect, rows=commits[suspect])}
+    if back:
+        return _BaselineCommits(dict(sorted({**left, **back}.items())), monitor)
+    return once_more
 
 
 def _most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
@@ -251,7 +283,7 @@ def _most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
     for index, commit in commits.items():
         for schema in schemas:
             first = next(iter(schema.values()))
-            if _adds(commit.state, first.state):
+            if _can_be_added(commit.state, first.state):
                 schema[index] = commit
                 break
         else:
@@ -259,15 +291,15 @@ def _most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
     return max(schemas, key=len)
 
 
-def _adds(profile: Profile, other: Profile) -> bool:
+def _can_be_added(profile: Profile, next_profile: Profile) -> bool:
     try:
-        return bool((profile + other).features)
+        return bool((profile + next_profile).features)
     except BadState:
         return False
 
 
 @dataclass(frozen=True)
-class _Together:
+class _BaselineCommits:
     """Commits that are compared with each other, by position."""
 
     commits: Mapping[int, Baseline]
@@ -275,59 +307,69 @@ class _Together:
 
     @cached_property
     def total(self) -> Profile:
-        states: list[Profile] = [each.state for each in self.commits.values()]
+        states: list[Profile] = [commit.state for commit in self.commits.values()]
         return reduce(add, states)
 
     @cached_property
     def others(self) -> Mapping[int, QualityBaseline]:
         """For each commit, the others combined."""
-        states = [each.state for each in self.commits.values()]
-        before, after = list(accumulate(states, add)), list(accumulate(reversed(states), add))[::-1]
-        found = {}
-        for at, place in enumerate(self.commits):
-            sides = [*before[at - 1 : at][:1], *after[at + 1 : at + 2]]
-            if sides:
-                found[place] = self._known(reduce(add, sides))
-        return found
+        states = [commit.state for commit in self.commits.values()]
+        before = list(accumulate(states, add))
+        after = list(accumulate(reversed(states), add))[::-1]
+        baselines = {}
+        for index, number in enumerate(self.commits):
+            neighbours = [*before[index - 1 : index][:1], *after[index + 1 : index + 2]]
+            if neighbours:
+                baselines[number] = self._known(reduce(add, neighbours))
+        return baselines
 
     @cached_property
     def raw(self) -> Mapping[int, Past]:
         """The raw statistics of each commit compared with the others."""
-        told = {place: known.raw_statistics(self.commits[place].state) for place, known in self.others.items()}
+        statistics_by_commit = {
+            number: baseline.raw_statistics(self.commits[number].state) for number, baseline in self.others.items()
+        }
         return {
-            place: {
+            number: {
                 name: {key: np.array([raw.get(key, np.nan)], float) for key in FIELDS}
-                for side, name, raw in found
-                if side == BASELINE
+                for table_side, name, raw in raw_statistics
+                if table_side == BASELINE
             }
-            for place, found in told.items()
+            for number, raw_statistics in statistics_by_commit.items()
         }
 
-    def beside(self, place: int, aside: int = 0) -> QualityBaseline | None:
+    def beside(self, number: int, aside: int = 0) -> QualityBaseline | None:
         """The others as a baseline, with their variation; None if there are none. aside: how many of the most distant
         ones are left out of the variation, by feature.
         """
-        known = self.others.get(place) if place in self.commits else self._known(self.total)
-        if known is None:
+        if number in self.commits:
+            baseline = self.others.get(number)
+        else:
+            baseline = self._known(self.total)
+        if baseline is None:
             return None
-        past: Past = reduce(merge_histories, (raw for each, raw in self.raw.items() if each != place), {})
-        return known.with_history({}, {BASELINE: {name: _nearer(raw, aside) for name, raw in past.items()}})
+        past: Past = reduce(
+            merge_histories, (raw for other_number, raw in self.raw.items() if other_number != number), {}
+        )
+        return baseline.with_history(
+            {}, {BASELINE: {name: _drop_most_distant(raw, aside) for name, raw in past.items()}}
+        )
 
-    def has_odd(self, place: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
+    def has_odd(self, number: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
         """Whether this commit, or another one's rows, violates the constraints that the others suggest."""
-        baseline = self.beside(place, aside)
-        rows = rows or self.commits[place]
+        baseline = self.beside(number, aside)
+        rows = rows or self.commits[number]
         if baseline is None:
             return False
         judgement = self.monitor.judge(rows.sample(), baseline)
-        return any(each.status is CheckStatus.VIOLATED for each in judgement.results)
+        return any(check_result.status is CheckStatus.VIOLATED for check_result in judgement.results)
 
     def _known(self, profile: Profile) -> QualityBaseline:
         constraints = self.monitor.constraints(profile)
         return self.monitor.stored_baseline(constraints, None, profile, constraints)
 
 
-def _nearer(raw: WindowStatistics, aside: int) -> WindowStatistics:
+def _drop_most_distant(raw: WindowStatistics, aside: int) -> WindowStatistics:
     """Raw statistics without this many of the most distant windows."""
     if not aside:
         return raw
@@ -344,27 +386,35 @@ def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:
         )
 
 
-def _in_a_line(
-    found: Sequence[tuple[_Window, Findings]], commits: Sequence[Commit], config: JobConfig
+def _format_exit_message(
+    judged_windows: Sequence[tuple[_Window, Findings]], commits: Sequence[Commit], config: JobConfig
 ) -> tuple[str, int]:
-    if not found:
+    if not judged_windows:
         return f"Completed: no commit since version {commits[-1].version}.", ExitStatus.COMPLETED
-    odd = [(window.commit, findings) for window, findings in found if findings.count]
-    told = [f"{moment(commit.time)} ({', '.join(_changed(findings))})" for commit, findings in odd]
-    more = f" and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
-    counted = f"{len(found)} commit{'s' if len(found) > 1 else ''}, {len(odd)} with violations"
-    outcomes = [findings.outcome for _, findings in found]
+    odd = [(window.commit, findings) for window, findings in judged_windows if findings.count]
+    named_commits = [
+        f"{moment(commit.time)} ({', '.join(_list_changed_features(findings))})" for commit, findings in odd
+    ]
+    if len(odd) > NAMED:
+        more = f" and {len(odd) - NAMED} more"
+    else:
+        more = ""
+    counted = f"{len(judged_windows)} commit{'s' if len(judged_windows) > 1 else ''}, {len(odd)} with violations"
+    outcomes = [findings.outcome for _, findings in judged_windows]
     unsure = outcomes.count(Outcome.CANNOT_TELL)
     if unsure:
         counted += f", {unsure} that can't tell"
     status = exit_status(worst_outcome(outcomes), config.fails_on)
     if not odd:
-        learning = f"; verdicts begin with {LEAST}" if len(found) < LEAST and found[0][1].known is None else ""
+        if len(judged_windows) < LEAST and judged_windows[0][1].known is None:
+            learning = f"; verdicts begin with {LEAST}"
+        else:
+            learning = ""
         return f"Completed: {counted}{learning}.", status
-    return f"CompletedWithViolations: {counted}: {', '.join(told[:NAMED])}{more}.", status
+    return f"CompletedWithViolations: {counted}: {', '.join(named_commits[:NAMED])}{more}.", status
 
 
-def _changed(findings: Findings) -> list[str]:
+def _list_changed_features(findings: Findings) -> list[str]:
     """The features with violations, or the check if the violation has no feature."""
-    violated = [each for each in findings.results if each.status is CheckStatus.VIOLATED]
-    return list(dict.fromkeys(each.feature or each.check for each in violated))[:NAMED]
+    violated = [check_result for check_result in findings.results if check_result.status is CheckStatus.VIOLATED]
+    return list(dict.fromkeys(check_result.feature or check_result.check for check_result in violated))[:NAMED]

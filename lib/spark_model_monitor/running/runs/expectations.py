@@ -10,11 +10,11 @@ from spark_model_monitor.running.runs.run import run_monitoring
 from spark_model_monitor.storage import storage_of
 
 
-def suggested_expectations(data: Dataset, baseline: Baseline) -> Expectations:
+def suggest_expectations(data: Dataset, baseline: Baseline) -> Expectations:
     """Rules that the data of a baseline meets. One more scan, and one pass for possible keys."""
     tried = candidates(baseline.state, baseline.constraints)
-    found = run_monitoring(data, baseline.monitor, None, expectations=tried, max_quarantined_share=1.0)
-    return met(tried, found.results)
+    findings = run_monitoring(data, baseline.monitor, None, expectations=tried, max_quarantined_share=1.0)
+    return met(tried, findings.results)
 
 
 def write_expectations(rules: Expectations, path: str) -> None:

@@ -58,66 +58,80 @@ FOLDER = "_look"  # below the window's output, whose pages show whole windows
 COUNTS = "_looks.json"
 
 
-def looks_of(length: timedelta, every: timedelta) -> int:
+def count_looks(length: timedelta, every: timedelta) -> int:
     """The number of looks before a window is over."""
     return max(0, -(-length // every) - 1)
 
 
-def share_of_look(length: timedelta, every: timedelta, *, is_last: bool) -> float:
+def budget_share_of_look(length: timedelta, every: timedelta, *, is_last: bool) -> float:
     """The part of the window's budget for one look, or for the verdict on the whole window."""
-    looks = looks_of(length, every)
-    return 1.0 if not looks else 1 - SHARE if is_last else SHARE / looks
+    looks = count_looks(length, every)
+    if not looks:
+        return 1.0
+    if is_last:
+        return 1 - SHARE
+    return SHARE / looks
 
 
-def with_budget(known: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
+def with_budget_of_look(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
     """The baseline with the budget of a look; unchanged if the window is looked at once."""
     window = window_of(config)
-    if config.look_every is None or window is None or not isinstance(known, QualityBaseline):
-        return known
-    share = share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
-    return known.of_budget(known.constraints.monitoring.false_alarm_budget * share)
+    if config.look_every is None or window is None or not isinstance(baseline, QualityBaseline):
+        return baseline
+    share = budget_share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
+    return baseline.of_budget(baseline.constraints.monitoring.false_alarm_budget * share)
 
 
-def look(job: Job, monitor: Monitor) -> tuple[str, int]:
+def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     """Judge the window's data so far; returns the exit message and status. The history doesn't change.
 
     Raises BadConfiguration without a window around the look; and what a scan raises.
     """
-    config, window, until = job.config, window_of(job.config), job.config.look_until
+    config = job.config
+    window = window_of(job.config)
+    until = job.config.look_until
     if window is None or until is None or config.look_every is None or not window.start < until < window.end:
         raise BadConfiguration("look_until has to be a time within a window, and look_every how often it is looked at")
     engine = job.engine
-    known = with_budget(with_history(read_baseline(config, monitor), config, monitor), config)
-    if not isinstance(known, QualityBaseline):
+    baseline = with_budget_of_look(with_history(read_baseline(config, monitor), config, monitor), config)
+    if not isinstance(baseline, QualityBaseline):
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
     counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
-    volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
-    known = replace(known, volume=volume)
+    volume = baseline.volume and replace(baseline.volume, until=until, by_then=counts.earlier(baseline.volume.earlier))
+    baseline = replace(baseline, volume=volume)
     # What came since the previous look is added to its states
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)
     if since >= moment(until):
-        return _end_of_look(violations, config)
+        return _finish_look(violations, config)
     rows: Baseline | None = None
     try:
-        rows = _scanned(engine, config, monitor, known, (time_of(since) if since else window.start, until))
-        state = rows.state if state is None else state + rows.state
+        rows = _scan_part(engine, config, monitor, baseline, (time_of(since) if since else window.start, until))
+        if state is None:
+            state = rows.state
+        else:
+            state = state + rows.state
     except NoData:
         if state is None:
             return completed(), ExitStatus.COMPLETED
     except BadState:  # the columns have changed in the meantime
-        rows = _scanned(engine, config, monitor, known, (window.start, until))
+        rows = _scan_part(engine, config, monitor, baseline, (window.start, until))
         state = rows.state
     if isinstance(state, Profile):
-        state = known.required_numbers.read(state)
-    ledger, runs = (rows.ledger, rows.runs) if rows else (Ledger((), 0, 0), ())
+        state = baseline.required_numbers.read(state)
+    if rows:
+        ledger = rows.ledger
+        runs = rows.runs
+    else:
+        ledger = Ledger((), 0, 0)
+        runs = ()
     ledger = replace(ledger, newest=ledger.newest or newest)  # without new data, the age of the newest row matters
     current = Baseline(monitor, state, monitor.metrics(state), ledger, context=context, runs=runs)
     findings = run_monitoring(
         current,
         monitor,
-        compared_with(known, config),
+        compared_with(baseline, config),
         context=context,
         decisions=decisions_for(config),
         since=violated_since(config),
@@ -127,10 +141,10 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
         counts.remember(state.item_count if isinstance(state, Profile) else 0)
     if findings.count:
         notify(findings, run, config)
-    return _end_of_look(findings.count, config)
+    return _finish_look(findings.count, config)
 
 
-def _end_of_look(violations: int, config: JobConfig) -> tuple[str, int]:
+def _finish_look(violations: int, config: JobConfig) -> tuple[str, int]:
     """Message and status: what a look can't tell, the whole window may."""
     return completed(violations), exit_status(outcome_of_count(violations), config.fails_on)
 
@@ -154,9 +168,10 @@ class _Counts:
         if not storage.exists(self._path):
             return {}
         try:
-            found = json_text.load(storage.read(self._path), self._path)
+            counts_by_window = json_text.load(storage.read(self._path), self._path)
             return {
-                after: {moment(time_of(time)): int(rows) for time, rows in of.items()} for after, of in found.items()
+                after: {moment(time_of(time)): int(rows) for time, rows in counts.items()}
+                for after, counts in counts_by_window.items()
             }
         except (BadDocument, *MALFORMED) as error:
             log.warning("%s: is no file of ours (%s); it begins anew", self._path, type(error).__name__)
@@ -173,9 +188,9 @@ class _Counts:
 
     def remember(self, rows: int) -> None:
         """Record the window's count, replacing its earlier one; keeps the last `MOST_WINDOWS`."""
-        known = self._read()
-        latest = sorted((known.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
-        content = json.dumps({**known, self.after: dict(latest)}, sort_keys=True)
+        counts_by_window = self._read()
+        latest = sorted((counts_by_window.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
+        content = json.dumps({**counts_by_window, self.after: dict(latest)}, sort_keys=True)
         storage_of(self._path).write(self._path, f"{content}\n".encode())
 
 
@@ -183,20 +198,23 @@ def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, S
     """The last look at the window with this start: the end of its data, its states, the time of the newest row, and the
     number of violations."""
     run = run_before(folder)
-    described = document_of(run, RunDescription) if run is not None else None
+    described = None
+    if run is not None:
+        described = document_of(run, RunDescription)
     if run is None or described is None or described.window is None or described.window.start != moment(start):
         return "", None, None, 0
-    storage, path = storage_of(run.folder), join(run.folder, LEDGER)
+    storage = storage_of(run.folder)
+    path = join(run.folder, LEDGER)
     newest = json_text.load(storage.read(path), path).get("newest")
     state = state_below(run.folder, storage, monitor)
     return described.window.end, state, newest and time_of(newest), described.violations or 0
 
 
-def _scanned(
-    engine: Engine, config: JobConfig, monitor: Monitor, known: StoredBaseline, part: tuple[datetime, datetime]
+def _scan_part(
+    engine: Engine, config: JobConfig, monitor: Monitor, baseline: StoredBaseline, part: tuple[datetime, datetime]
 ) -> Baseline:
     start, end = part
-    own = config.model_copy(update={"start_time": start, "end_time": end, "scheduled_time": None})
-    with read_source(engine, own, known) as data:
-        matched = data.matching(known.names, exact=monitor.exact_columns)
+    part_config = config.model_copy(update={"start_time": start, "end_time": end, "scheduled_time": None})
+    with read_source(engine, part_config, baseline) as data:
+        matched = data.matching(baseline.names, exact=monitor.exact_columns)
         return run_baseline(matched, monitor, max_quarantined_share=config.max_quarantined_share)

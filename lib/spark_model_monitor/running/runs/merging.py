@@ -29,7 +29,7 @@ from spark_model_monitor.reports.history.archive import (
 from spark_model_monitor.reports.history.baselines import edited_file
 from spark_model_monitor.reports.outputs.files import current_run, document_of, publish
 from spark_model_monitor.reports.outputs.result_tables import summary_file
-from spark_model_monitor.running.kinds import monitor_of_state, types
+from spark_model_monitor.running.kinds import monitor_of_state, monitor_types
 from spark_model_monitor.statistics.states import Profile, State
 from spark_model_monitor.storage import join, storage_of
 
@@ -72,7 +72,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     """
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
-    state: State = _sum(paths)
+    state: State = _add_states(paths)
     monitor = monitor_of_state(paths[0], state)
     state = monitor.interpret_state(state)
     metrics = monitor.metrics(state)
@@ -84,7 +84,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     requests = sum_of_requests(paths)
     if requests.count:
         files |= request_files(requests)
-    described = _described(paths, monitor, documents)
+    described = _describe_merge(paths, monitor, documents)
     files[described.FILE_NAME] = described.to_json().encode()
     publish(files, output_path)
     for constraints in documents:  # an estimate has no constraints
@@ -123,68 +123,85 @@ def read_state(path: str) -> State:
     run = current_run(path)
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
-    name = next((path_of(each.STATE) for each in types() if path_of(each.STATE) in run.digests), None)
+    name = next(
+        (path_of(monitor_type.STATE) for monitor_type in monitor_types() if path_of(monitor_type.STATE) in run.digests),
+        None,
+    )
     if name is None:
         raise BadInput(f"{path}: run {run.run_id} has nothing in {FOLDER}/ that adds; run the job again")
     where = join(run.folder, name)
     return from_parquet(storage_of(where).read(where), where)
 
 
-def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
+def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
     """run.json of a merge. Values that some runs lack, or that differ between runs, are unknown for the sum."""
-    found = [each for each in map(_description, paths) if each is not None]
-    windows = [each.window for each in found if each.window is not None]
-    rows = [each.rows for each in found if each.rows is not None]
-    names = [(each.model, each.schedule) for each in found]
-    models, schedules = ({*side} for side in zip(*names, strict=True)) if len(found) == len(paths) else ((), ())
-    window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows)) if windows else None
-    read_by = [each.read_by for each in found]
+    descriptions = [run_description for run_description in map(_read_description, paths) if run_description is not None]
+    windows = [run_description.window for run_description in descriptions if run_description.window is not None]
+    rows = [run_description.rows for run_description in descriptions if run_description.rows is not None]
+    names = [(run_description.model, run_description.schedule) for run_description in descriptions]
+    models: set[str | None] = set()
+    schedules: set[str | None] = set()
+    if len(descriptions) == len(paths):
+        models = {model for model, _ in names}
+        schedules = {schedule for _, schedule in names}
+    window = None
+    if windows:
+        window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows))
+    read_by = [run_description.read_by for run_description in descriptions]
     settings = (getattr(document, "monitoring_config", None) for document in documents)
     return RunDescription(
         job="merge-states",
         analysis_type=monitor.ANALYSIS_TYPE.value,
         window=window if len(windows) == len(paths) else None,
-        model=min(models) if len(models) == 1 else None,
-        schedule=min(schedules) if len(schedules) == 1 else None,
+        model=next(iter(models)) if len(models) == 1 else None,
+        schedule=next(iter(schedules)) if len(schedules) == 1 else None,
         baseline_run_id=None,
         product=__version__,
         settings=next(filter(None, settings), MonitoringConfig()),
         rows=sum(rows) if len(rows) == len(paths) else None,
         violations=None,
-        read_by=read_by[0] if read_by and all(each == read_by[0] for each in read_by) else None,
+        read_by=read_by[0] if read_by and all(run_description == read_by[0] for run_description in read_by) else None,
     )
 
 
-def _description(path: str) -> RunDescription | None:
+def _read_description(path: str) -> RunDescription | None:
     """The run description at a path; None for a run of a release without run.json."""
     run = current_run(path)
-    return document_of(run, RunDescription) if run else None
+    if run:
+        return document_of(run, RunDescription)
+    return None
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     """Apply a user's edits of the constraints at `path` to the merge, whose own copy stays as suggested."""
-    run, name = current_run(path), suggested.FILE_NAME
-    edited = edited_file(name, path, run) if run is not None and name in run.digests else None
+    run = current_run(path)
+    name = suggested.FILE_NAME
+    edited = None
+    if run is not None and name in run.digests:
+        edited = edited_file(name, path, run)
     if run is None or edited is None:
         return
-    before, after = (json.loads(storage_of(each).read(each)) for each in (join(run.folder, name), edited))
-    kept = type(suggested).from_json(json.dumps(_with_edits(suggested.plain(), before, after)), edited)
+    before, after = (
+        json.loads(storage_of(path_of_document).read(path_of_document))
+        for path_of_document in (join(run.folder, name), edited)
+    )
+    edited_document = type(suggested).from_json(json.dumps(_apply_edits(suggested.plain(), before, after)), edited)
     where = join(output_path, name)
-    storage_of(where).write(where, kept.to_json().encode())
+    storage_of(where).write(where, edited_document.to_json().encode())
     log.info("%s: keeps the edits of %s", where, edited)
 
 
-def _with_edits(new: Any, before: Any, after: Any) -> Any:
+def _apply_edits(new: Any, before: Any, after: Any) -> Any:
     """A JSON value with the edits that turned `before` into `after`; entries are matched by name if they have names."""
     if before == after:
         return new
-    if all(isinstance(each, dict) for each in (new, before, after)):
-        kept = {name: _with_edits(new[name], before.get(name), after.get(name)) for name in new}
+    if all(isinstance(document, dict) for document in (new, before, after)):
+        edited_members = {name: _apply_edits(new[name], before.get(name), after.get(name)) for name in new}
         added = {name: after[name] for name in after if name not in before}
-        return {name: value for name, value in (kept | added).items() if name in after or name not in before}
+        return {name: value for name, value in (edited_members | added).items() if name in after or name not in before}
     if all(map(_has_names, (new, before, after))):
-        by_name = ({entry["name"]: entry for entry in each} for each in (new, before, after))
-        return [*_with_edits(*by_name).values()]
+        by_name = ({entry["name"]: entry for entry in document} for document in (new, before, after))
+        return [*_apply_edits(*by_name).values()]
     return after
 
 
@@ -192,31 +209,31 @@ def _has_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) and "name" in entry for entry in value)
 
 
-def _sum(paths: Sequence[str]) -> Any:
+def _add_states(paths: Sequence[str]) -> Any:
     """The sum of the runs' states.
 
     Raises BadState with the path of the first one that can't be added to those before it.
     """
     total: Any = read_state(paths[0])
     for path in counted(paths[1:], len(paths) - 1, "runs"):
-        other = read_state(path)
-        if type(other) is not type(total):
-            raise BadState(f"{path} can't be added to {paths[0]}: it has a {other.KIND!r} and not a {total.KIND!r}")
+        state = read_state(path)
+        if type(state) is not type(total):
+            raise BadState(f"{path} can't be added to {paths[0]}: it has a {state.KIND!r} and not a {total.KIND!r}")
         try:
-            both = total + other
+            next_total = total + state
         except BadState as fault:
             raise BadState(f"{path} can't be added to {paths[0]}: {fault}") from fault
         if isinstance(total, Profile):
-            _name_what_is_lost(total, both, path)
-        total = both
+            _warn_of_lost_states(total, next_total, path)
+        total = next_total
     return total
 
 
-def _name_what_is_lost(before: Profile, total: Profile, path: str) -> None:
+def _warn_of_lost_states(before: Profile, total: Profile, path: str) -> None:
     """Warn of states that are lost in the sum since the run at `path` was added, and say which side lacks them."""
     lost: Counter[tuple[str, str]] = Counter()
     for mine, added in zip(before.features, total.features, strict=False):
         for kind in added.lacking - mine.lacking:
             lost[path if kind in mine.states else f"what was added before {path}", kind] += 1
-    for (side, kind), features in sorted(lost.items()):
-        log.warning("%s has no %r of %d features; the documents leave out what needs it", side, kind, features)
+    for (lacking_run, kind), features in sorted(lost.items()):
+        log.warning("%s has no %r of %d features; the documents leave out what needs it", lacking_run, kind, features)

@@ -53,14 +53,14 @@ def warn_of_nan_texts(profile: Profile) -> None:
         for feature in profile.features
         if feature.frequencies is not None and feature.column_type is ColumnType.TEXT
     }
-    found = [name for name, count in cells.items() if count]
-    if not found:
+    names = [name for name, count in cells.items() if count]
+    if not names:
         return
-    named = ", ".join(map(repr, found[:NAMED])) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
+    named = ", ".join(map(repr, names[:NAMED])) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     log.warning(
         "column%s %s hold%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas "
         "frame itself",
-        *(("", named, "s") if len(found) == 1 else ("s", named, "")),
+        *(("", named, "s") if len(names) == 1 else ("s", named, "")),
         f"{sum(cells.values()):,}",
     )
 
@@ -72,7 +72,7 @@ EARLIER = re.compile(r"as ([\d,]+) earlier windows")
 SHOWN = 8  # characters of a run's id
 
 
-def page_of_run(
+def create_run_page(
     page: Page,
     described: RunDescription,
     ledger: Ledger,
@@ -80,11 +80,11 @@ def page_of_run(
     hints: Sequence[Hint] = (),
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
-    around: Around = NOTHING_AROUND,
+    context: Around = NOTHING_AROUND,
 ) -> Page:
     """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
     violates no constraint; shown with the features that they are about, if those changed."""
-    sections = [_placed(section, described, hints, around.hours) for section in page.sections]
+    sections = [_add_context_to_section(section, described, hints, context.hours) for section in page.sections]
     placed = {
         card.name
         for section in sections
@@ -92,15 +92,19 @@ def page_of_run(
         if isinstance(block, Cards)
         for card in block.cards
     }
-    if others := tuple(hint.description for hint in hints if not placed & set(hint.features)):
-        sections.insert(0, PageSection("What looks wrong with the data", others))
-    *said, last = sections
-    at = next(
-        (place for place, each in enumerate(said, 1) if any(isinstance(block, Cards) for block in each.blocks)),
-        len(said),
+    if further_hints := tuple(hint.description for hint in hints if not placed & set(hint.features)):
+        sections.insert(0, PageSection("What looks wrong with the data", further_hints))
+    *shown_sections, last = sections
+    insert_index = next(
+        (
+            index
+            for index, each in enumerate(shown_sections, 1)
+            if any(isinstance(block, Cards) for block in each.blocks)
+        ),
+        len(shown_sections),
     )
-    account = PageSection("What was read", (_account(ledger),), note=_read(ledger), folded=True)
-    facts = dict(_facts(described, ledger, results, budget))
+    account = PageSection("What was read", (_draw_account(ledger),), note=_summarize_ledger(ledger), folded=True)
+    facts = dict(_list_facts(described, ledger, results, budget))
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
     trail = (
         described.model,
@@ -112,13 +116,19 @@ def page_of_run(
         page,
         headline=page.headline or headline,
         trail=tuple(part for part in trail if part),
-        links=around.links,
+        links=context.links,
         facts=tuple(facts.items()),
-        sections=(*said[:at], *_next_steps(results), *said[at:], account, last),
+        sections=(
+            *shown_sections[:insert_index],
+            *_list_next_steps(results),
+            *shown_sections[insert_index:],
+            account,
+            last,
+        ),
     )
 
 
-def _placed(
+def _add_context_to_section(
     section: PageSection, described: RunDescription, hints: Sequence[Hint], hours: Mapping[str, Hours]
 ) -> PageSection:
     """The section; its cards show since when the change lasts, in the window's times, and the hints about the data;
@@ -127,11 +137,11 @@ def _placed(
     blocks: list[Block] = []
     for block in section.blocks:
         if isinstance(block, Cards):
-            cards = (_with_context(card, described, hints) for card in block.cards)
+            cards = (_add_context_to_card(card, described, hints) for card in block.cards)
             block = replace(block, cards=tuple(replace(card, hours=hours.get(card.of or card.name)) for card in cards))
         elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
             lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
-            count = max(len(each.values) for each in hours.values())
+            count = max(len(hour.values) for hour in hours.values())
             block = replace(block, columns=(*block.columns, Column(f"{count} windows")), lines=tuple(lines))
         blocks.append(block)
     return replace(section, blocks=tuple(blocks))
@@ -140,10 +150,10 @@ def _placed(
 _OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
 
 
-def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
+def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     """What to do about violations; FOLDER stands for the location of the page, which the page doesn't reveal."""
     changed, _, unit = tally(results)
-    bad = [*changed, *(each for each in results if each.is_violation)]
+    bad = [*changed, *(check_result for check_result in results if check_result.is_violation)]
     if bad:
         name = quote(whose(bad[0])[0] or "NAME")
         steps = [
@@ -151,30 +161,43 @@ def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
             ("only if the change is wanted: have it no alarm", f"spark-model-monitor accept FOLDER {name}"),
         ]
-        first = f"First look at where {whose(bad[0])[0]} comes from" if changed and unit == "feature" else _OF_MODEL
+        if changed and unit == "feature":
+            first = f"First look at where {whose(bad[0])[0]} comes from"
+        else:
+            first = _OF_MODEL
         note = f"{first}. In the commands FOLDER is the folder of this page"
         yield PageSection("What to do next", (table_of(("to", "run"), steps),), note=note)
 
 
-def _with_context(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
-    since, window = card.since, described.window
+def _add_context_to_card(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
+    since = card.since
+    window = described.window
     if since and window:
-        start, length = time_of(window.start), time_of(window.end) - time_of(window.start)
-        place = round((start - time_of(since)) / length) + 1
-        unit = "hour" if length == timedelta(hours=1) else "day" if length == timedelta(days=1) else "window"
-        since = f"since {since_text(since, window)}, {_ordinal(place)} {unit}"
+        start = time_of(window.start)
+        length = time_of(window.end) - time_of(window.start)
+        position = round((start - time_of(since)) / length) + 1
+        if length == timedelta(hours=1):
+            unit = "hour"
+        elif length == timedelta(days=1):
+            unit = "day"
+        else:
+            unit = "window"
+        since = f"since {since_text(since, window)}, {_format_ordinal(position)} {unit}"
     elif window and not since:
         since = "since this window"
     of_it = tuple(hint.description for hint in hints if card.name in hint.features)
     return replace(card, since=since, hints=(*card.hints, *of_it))
 
 
-def _ordinal(number: int) -> str:
-    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+def _format_ordinal(number: int) -> str:
+    if 10 < number % 100 < 14:
+        ending = "th"
+    else:
+        ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number:,}{ending}"
 
 
-def _facts(
+def _list_facts(
     described: RunDescription, ledger: Ledger, results: Sequence[CheckResult], budget: BudgetLedger | None
 ) -> Iterator[tuple[str, str]]:
     sampled = ledger.to_json_dict()["records"].get("sampled_out")
@@ -182,26 +205,28 @@ def _facts(
     yield "refused", count_text(ledger.quarantined)
     if described.baseline_run_id:
         yield "baseline", described.baseline_run_id[:SHOWN]
-    if found := max(
-        (int(each[1].replace(",", "")) for result in results if (each := EARLIER.search(result.reason or ""))),
+    if earlier_windows := max(
+        (int(match[1].replace(",", "")) for result in results if (match := EARLIER.search(result.reason or ""))),
         default=0,
     ):
-        yield "judged beside", f"{found:,} earlier windows or parts of the baseline"
+        yield "judged beside", f"{earlier_windows:,} earlier windows or parts of the baseline"
     if budget is not None and budget.false_alarm_budget:
         yield "false alarms allowed", f"one in {1 / budget.false_alarm_budget:,.0f} windows"
 
 
-def _read(ledger: Ledger) -> str:
+def _summarize_ledger(ledger: Ledger) -> str:
     records = ledger.to_json_dict()["records"]
-    others = {
+    counts_by_name = {
         name.replace("_", " "): records.get(name) for name in ("outside_window", "sampled_out", "dropped_by_script")
     }
-    told = [f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in others.items() if count]
-    no_captures = [f"{count:,} {reason}" for reason, count in ledger.not_in_log.items()]
-    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *told, *no_captures])
+    sentences = [
+        f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in counts_by_name.items() if count
+    ]
+    sentences += [f"{count:,} {reason}" for reason, count in ledger.not_in_log.items()]
+    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *sentences])
 
 
-def _account(ledger: Ledger) -> PageTable:
+def _draw_account(ledger: Ledger) -> PageTable:
     records = ledger.to_json_dict()["records"]
     refused = {f"refused: {reason}": count for reason, count in records.pop("quarantined").items()}
     refused |= {f"no capture: {reason}": count for reason, count in records.pop("not_in_log", {}).items()}
@@ -226,8 +251,11 @@ class AsTables(ABC):
         import pyarrow as pa
 
         table = self.to_pandas()
-        named = table if table.index.name is None else table.reset_index()
-        return pa.Table.from_pylist(_plain(named))
+        if table.index.name is None:
+            named = table
+        else:
+            named = table.reset_index()
+        return pa.Table.from_pylist(_convert_table(named))
 
     def to_polars(self) -> Any:
         """The table of `to_pandas` as a frame of polars.
@@ -248,7 +276,7 @@ class AsTables(ABC):
         return polars.from_arrow(self.to_arrow())
 
 
-def _plain(table: Any) -> list[dict[str, Any]]:
+def _convert_table(table: Any) -> list[dict[str, Any]]:
     """The rows with None for missing values; a column that mixes texts and numbers becomes all text."""
     values = table.astype(object).where(table.notna(), None)
     for name in values.columns:

@@ -47,7 +47,7 @@ from spark_model_monitor.reports.history.archive import (
 from spark_model_monitor.reports.outputs.files import Run, publish
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from spark_model_monitor.reports.page.files import Report, report_files
-from spark_model_monitor.running.runs.pages import AsTables, page_of_run
+from spark_model_monitor.running.runs.pages import AsTables, create_run_page
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import opened_by, opening_session
 
@@ -130,7 +130,9 @@ class Baseline(AsTables):
     @cached_property
     def variation(self) -> Any:
         """How the parts of the data vary. None if it was not computed."""
-        return self.monitor.variation(self.state, self.runs) if any(each.runs for each in self.runs) else None
+        if any(run.runs for run in self.runs):
+            return self.monitor.variation(self.state, self.runs)
+        return None
 
     def sample(self) -> Sample:
         """What a monitor judges."""
@@ -148,7 +150,9 @@ class Baseline(AsTables):
 
     def stored_for(self, monitor: Monitor) -> StoredBaseline:
         """What a monitor knows about this baseline for comparing later data."""
-        return self._stored if monitor == self.monitor else self._store_for(monitor)
+        if monitor == self.monitor:
+            return self._stored
+        return self._store_for(monitor)
 
     @cached_property
     def _stored(self) -> StoredBaseline:
@@ -202,7 +206,7 @@ class Baseline(AsTables):
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
         page = self.judgement.page(())
         described = self.described("baseline", self.constraints)
-        with_account = page_of_run(page, described, self.ledger, hints=self.hints)
+        with_account = create_run_page(page, described, self.ledger, hints=self.hints)
         return Report(with_account)
 
     def files(self) -> dict[str, bytes]:
@@ -215,14 +219,14 @@ class Baseline(AsTables):
     def files_of_data(self) -> dict[str, bytes]:
         """The same files without what a monitor says of the data."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
-        files[LEDGER] = _json(self.ledger.to_json_dict())
+        files[LEDGER] = _format_json(self.ledger.to_json_dict())
         suggested = getattr(self, "constraints", None)  # an estimate has no constraints
         files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
         if self.variation is not None:
             files |= parts_file(self.variation)
         if self.checks is not None:
-            files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
+            files[DEEQU_CHECKS] = _format_json(self.checks.to_json_dict())
         if self.requests is not None:
             files |= request_files(self.requests)
         return files
@@ -399,7 +403,9 @@ class Findings(AsTables):
 
     def _counted(self) -> str:
         counted = f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
-        return f"{counted}, cannot tell" if self.outcome is Outcome.CANNOT_TELL else counted
+        if self.outcome is Outcome.CANNOT_TELL:
+            return f"{counted}, cannot tell"
+        return counted
 
     def _repr_html_(self) -> str:
         return f"<p>{self._counted()}</p>" + self.report().part
@@ -418,9 +424,11 @@ class Findings(AsTables):
         run_id = baseline.run_id if baseline is not None else None
         return self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
 
-    def _page(self, described: RunDescription, around: Around) -> Page:
-        page, said = self._own_page
-        return page_of_run(page, described, self.current.ledger, self.results, self.hints, said, self.budget, around)
+    def _page(self, described: RunDescription, context: Around) -> Page:
+        page, headline = self._own_page
+        return create_run_page(
+            page, described, self.current.ledger, self.results, self.hints, headline, self.budget, context
+        )
 
     @cached_property
     def _own_page(self) -> tuple[Page, Headline]:
@@ -501,27 +509,33 @@ class Findings(AsTables):
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or session_at_hand()):
-            around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
-            shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
+            if self.current.context.report:
+                context = _read_surroundings(path, described, files[SUMMARY])
+            else:
+                context = NOTHING_AROUND
+            if context != NOTHING_AROUND:
+                shown = report_files(self._page(described, context))
+            else:
+                shown = {}
             return publish(files, path, shown=shown)
 
 
-def _json(document: Mapping[str, Any]) -> bytes:
+def _format_json(document: Mapping[str, Any]) -> bytes:
     """Indented JSON with each item of a list on one line: a ledger may have ten thousand files."""
-    members = ",\n".join(f"  {json.dumps(name)}: {_member(value)}" for name, value in document.items())
+    members = ",\n".join(f"  {json.dumps(name)}: {_member_name(value)}" for name, value in document.items())
     return f"{{\n{members}\n}}\n".encode()
 
 
-def _member(value: Any) -> str:
+def _member_name(value: Any) -> str:
     if isinstance(value, list) and value:
         items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
         return f"[\n    {items}\n  ]"
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
 
 
-def _around(place: str, described: RunDescription, summary: bytes) -> Around:
+def _read_surroundings(path: str, described: RunDescription, summary: bytes) -> Around:
     if described.window is None:
         return NOTHING_AROUND
     from spark_model_monitor.reports.history_page.over_time import around
 
-    return around(place, described, summary)
+    return around(path, described, summary)

@@ -150,13 +150,15 @@ def run_baseline(
     open_again: Any = nullcontext
     if not isinstance(data, Dataset):
         open_again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
-    source = None if isinstance(data, Iterator) else _Source(data, open_again)
+    source = None
+    if not isinstance(data, Iterator):
+        source = _Source(data, open_again)
 
     def profile(dataset: Dataset) -> Baseline:
         require_columns(dataset.names)  # in a window, an extra column is a violation
         measures = monitor.plan_scan(ScanRequest(dataset, is_baseline=True))
         scanned, _ = reading.scan(dataset, measures)
-        baseline = replace(scanned, source=source, layout=_layout(dataset, scanned.ledger))
+        baseline = replace(scanned, source=source, layout=_read_layout(dataset, scanned.ledger))
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _log_hints(baseline.hints)
         for violation in (check for check in baseline.judgement.results if check.is_violation):
@@ -361,7 +363,10 @@ class _Reading:
 
     def _run_on(self, engine: str, use: Callable[[Dataset], Result]) -> Result:
         """Releases the resources of reading afterwards, unless the data set is the caller's."""
-        names = self.baseline.names if self.baseline is not None else ()
+        if self.baseline is not None:
+            names = self.baseline.names
+        else:
+            names = ()
         dataset = read_data(
             self.data,
             self.dataset_format,
@@ -381,7 +386,10 @@ class _Reading:
             warn_of_nan_texts(scanned.state)
         context = self.context
         if context is None:
-            context = NOBODY_SAID if self.window is None else RunContext(self.window.start, self.window.end)
+            if self.window is None:
+                context = NOBODY_SAID
+            else:
+                context = RunContext(self.window.start, self.window.end)
         return _describe(self.monitor, scanned, ledger, context), dataset
 
     def _scan_until_read(
@@ -403,12 +411,16 @@ class _Reading:
             return self._scan_until_read(with_other_columns, measures, None, scans)
         dataset.require_one_layout(scanned.rows)
         # A scan shows which records are unusable, and the next one leaves them out
-        usable = self.monitor.reject_unusable(scanned, dataset, self.baseline) if scans > 1 else None
+        usable = None
+        if scans > 1:
+            usable = self.monitor.reject_unusable(scanned, dataset, self.baseline)
         if usable is not None:
             log.warning("some records have values that this monitor can't use; scanning again without them")
             return self._scan_until_read(usable, measures, checks, scans - 1)
         ledger = dataset.ledger(scanned.rows)
-        quarantine = _quarantine(dataset, ledger, self.output_path) if self.output_path else None
+        quarantine = None
+        if self.output_path:
+            quarantine = _quarantine(dataset, ledger, self.output_path)
         _require_enough(ledger, self.max_quarantined_share, quarantine)
         return scanned, ledger, dataset
 
@@ -431,11 +443,16 @@ class _Comparison:
     output_path: str | None
 
     def scan_and_judge(self, reading: _Reading, dataset: Dataset) -> Findings:
-        names = self.baseline.names if self.baseline is not None else None
-        matched = dataset if names is None else dataset.matching(names, exact=self.monitor.exact_columns)
+        names = None
+        if self.baseline is not None:
+            names = self.baseline.names
+        if names is None:
+            matched = dataset
+        else:
+            matched = dataset.matching(names, exact=self.monitor.exact_columns)
         measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
         current, as_read = reading.scan(matched, measures)
-        return self.judge(replace(current, layout=_layout(dataset, current.ledger)), as_read)
+        return self.judge(replace(current, layout=_read_layout(dataset, current.ledger)), as_read)
 
     def judge(self, current: Baseline, as_read: Dataset | None = None) -> Findings:
         """as_read: the window's rows, in the form in which they had to be read; None if they aren't there any more."""
@@ -472,20 +489,22 @@ class _Comparison:
             return ()
         from spark_model_monitor.documents.alerts import ended
 
-        start = moment(self.window_start) if self.window_start is not None else None
+        start = None
+        if self.window_start is not None:
+            start = moment(self.window_start)
         return ended(check_results, self.violated_since, start)
 
 
-def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
+def read_expectations(source: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
     """The rules from a file or a value. Raises BadConfiguration for an unreadable file, or for invalid rules."""
-    if given is None or (not isinstance(given, str | os.PathLike | Mapping)):
-        return given
+    if source is None or (not isinstance(source, str | os.PathLike | Mapping)):
+        return source
     from spark_model_monitor.documents.expectations import Expectations, expectations_of
 
     try:
-        if isinstance(given, Mapping):
-            return Expectations.from_json(json.dumps(given), "expectations")
-        path = os.fspath(given)
+        if isinstance(source, Mapping):
+            return Expectations.from_json(json.dumps(source), "expectations")
+        path = os.fspath(source)
         return expectations_of(storage_of(path).read(path), path)
     except MissingDependency:
         raise
@@ -493,7 +512,7 @@ def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> E
         raise BadConfiguration(f"--expectations: {fault}") from fault
 
 
-def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
+def _read_layout(dataset: Dataset, ledger: Ledger) -> Layout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     sizes = {file.path: file.size_bytes for file in ledger.files}
@@ -501,14 +520,17 @@ def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
 
 
 def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
-    from spark_model_monitor.monitors.user_checks.loading import planned_checks
+    from spark_model_monitor.monitors.user_checks.loading import load_planned_checks
 
-    return planned_checks(checks, dataset)
+    return load_planned_checks(checks, dataset)
 
 
 def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
     """The result of a scan as a baseline, with everything computed from it."""
-    metrics = scanned.metrics() if scanned.metrics else monitor.metrics(scanned.state)
+    if scanned.metrics:
+        metrics = scanned.metrics()
+    else:
+        metrics = monitor.metrics(scanned.state)
     checks = scanned.checks() if scanned.checks else None
     rule_results = scanned.judged() if scanned.judged else None
     return Baseline(
@@ -541,7 +563,10 @@ def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str | Non
 def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
     """A run rests on the accepted records, and is valid only if few were refused."""
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
-    where = f"; they are in {quarantine}" if quarantine else ""
+    if quarantine:
+        where = f"; they are in {quarantine}"
+    else:
+        where = ""
     if ledger.quarantined_share > max_quarantined_share:
         sentence = (
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
@@ -555,6 +580,12 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
     if ledger.quarantined:
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if not ledger.kept:
-        of = f" in {ledger.files[0].path}" if len(ledger.files) == 1 else ""
-        outside = f"; {ledger.outside_window:,} lie outside the window" if ledger.outside_window else ""
-        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}{outside}")
+        if len(ledger.files) == 1:
+            in_file = f" in {ledger.files[0].path}"
+        else:
+            in_file = ""
+        if ledger.outside_window:
+            outside = f"; {ledger.outside_window:,} lie outside the window"
+        else:
+            outside = ""
+        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{in_file}{outside}")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
     """The exit message and the exit status of a run. A replay of the service has the service's words only."""
-    unsure = "" if config.replays_service else some_of([feature.name for feature in findings.unsure])
+    if config.replays_service:
+        unsure = ""
+    else:
+        unsure = some_of([feature.name for feature in findings.unsure])
     return completed(findings.count, unsure), exit_status(findings.outcome, config.fails_on)
 
 

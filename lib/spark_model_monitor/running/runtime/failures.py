@@ -230,7 +230,10 @@ def _of_exit(error: SystemExit) -> Failure:
         return Failure(str(error), ExitStatus.TERMINATED, is_expected=True)
     if error.code == ExitStatus.TERMINATED:
         return Failure("stopped from outside (SIGTERM)", ExitStatus.TERMINATED, is_expected=True)
-    status = error.code if isinstance(error.code, int) and 0 < error.code < 256 else ExitStatus.FAILED
+    if isinstance(error.code, int) and 0 < error.code < 256:
+        status = error.code
+    else:
+        status = ExitStatus.FAILED
     return Failure(f"the program was ended by sys.exit at {_place(error)}", status, is_expected=False)
 
 
@@ -248,7 +251,9 @@ def _known(error: BaseException, text: str) -> str | None:
     if known:
         return known
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if error.filename:
+            return f"{error.filename}: {error.strerror}"
+        return error.strerror
     return None
 
 
@@ -269,7 +274,9 @@ def _place(error: BaseException) -> str:
     """File and line that the exception passed through last, without Spark's own Python code."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if not re.search(r"[/.](pyspark|py4j)[-/.]", frame.filename)]
-    return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"
+    if ours:
+        return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    return "an unknown place"
 
 
 def _causes(error: BaseException, *, with_suppressed: bool = True) -> Iterator[BaseException]:

@@ -165,11 +165,12 @@ class Job:
 
     def _local(self) -> LocalEngine | None:
         """This machine's engine, if it is the one to use; the log says which engine is used, and why."""
-        asked, why = self.config.engine, why_spark_runs(self.config, self._host)
-        if asked is EngineName.SPARK or (asked is EngineName.AUTO and why):
-            log.info("engine: Spark, %s", why if asked is EngineName.AUTO else "as requested")
+        engine = self.config.engine
+        why = why_spark_runs(self.config, self._host)
+        if engine is EngineName.SPARK or (engine is EngineName.AUTO and why):
+            log.info("engine: Spark, %s", why if engine is EngineName.AUTO else "as requested")
             return None
-        log.info("engine: local, %s", "as requested" if asked is EngineName.LOCAL else "all of the data is read here")
+        log.info("engine: local, %s", "as requested" if engine is EngineName.LOCAL else "all of the data is read here")
         self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
         if self._is_alone and self.config.runs_our_code_alone:
             hide_pandas_from_arrow()
@@ -191,7 +192,8 @@ class Job:
         return session
 
     def _start(self, settings: Mapping[str, str]) -> SparkSession:
-        began, edge = time.monotonic(), plugin("spark")
+        began = time.monotonic()
+        edge = plugin("spark")
         if self.config.remote is not None:
             spark: SparkSession = edge.remote_session(self.config.remote)
         else:
@@ -219,7 +221,8 @@ class Job:
 
         said: what the log's last line says in addition.
         """
-        self._message, self._said = message, said
+        self._message = message
+        self._said = said
         self.exit_status = exit_status
 
     @cached_property
@@ -310,7 +313,10 @@ class Job:
             known = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
             log.error("the exit message could not be written%s", " there" if known else f": {reason}")
             self.exit_status = self.exit_status or ExitStatus.FAILED
-        said = WITHOUT_CHECKS if message == COMPLETED and self.name != "monitor" else message
+        if message == COMPLETED and self.name != "monitor":
+            said = WITHOUT_CHECKS
+        else:
+            said = message
         outcome = "failed" if self._has_failed else said
         spent = time.monotonic() - self._began
         log.info("%s (exit status %d, %.1f s)%s", outcome, self.exit_status, spent, self._said and f" {self._said}")

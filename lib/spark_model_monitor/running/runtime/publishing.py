@@ -82,7 +82,10 @@ def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time:
     if not config.publish_cloudwatch_metrics:
         return
     in_container = is_container(config.container_root)
-    folder = join(config.container_root, IN_A_CONTAINER) if in_container else join(config.output_path, ELSEWHERE)
+    if in_container:
+        folder = join(config.container_root, IN_A_CONTAINER)
+    else:
+        folder = join(config.output_path, ELSEWHERE)
     found = cloudwatch_metrics(metrics, _context(config, time))
     storage_of(folder).write(join(folder, METRICS_FILE), metric_lines(found))
     log.info("wrote %d metrics to %s", len(found), folder)
@@ -130,15 +133,17 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
     """
     told = window_told(config)
-    known = findings.baseline
-    if told is None or known is None or config.replays_service:
+    baseline = findings.baseline
+    if told is None or baseline is None or config.replays_service:
         return
     violated = examples_lost(findings.results)
     window = window_of(config)
     newest = findings.current.ledger.newest
-    age = None if window is None or newest is None else window.end - newest
+    age = None
+    if not (window is None or newest is None):
+        age = window.end - newest
     unsure = {feature.name for feature in findings.unsure}
-    found = known.raw_statistics(findings.current.state, violated, age, unsure)
+    found = baseline.raw_statistics(findings.current.state, violated, age, unsure)
     if found is None:
         return
     try:
@@ -255,7 +260,7 @@ def _log_alarms(alarms: Sequence[Alarm]) -> None:
 def _missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
     """Changes in earlier windows that could not be sent to one of these destinations."""
     missed = {each.window: each.status.value for to in due for each in alerts.missed_by(to.key)}
-    known = {each.window: each.violations for each in alerts.windows}
+    known = {window.window: window.violations for window in alerts.windows}
     return [
         Notice(MISSED, f"not told in time: {status} after {name}, {known.get(name, 0):,} violations")
         for name, status in missed.items()
@@ -273,8 +278,8 @@ def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: Alert
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
     name, time = window_told(config) or (f"run {run.run_id}", now)
-    given = window_of(config)
-    began = moment(given.start if given is not None else time)
+    window = window_of(config)
+    began = moment(window.start if window is not None else time)
     since = list(since_of(findings.results, began).items())[:MOST_KEPT]
     violated = [each for each in findings.results if each.is_violation]
     return MonitoredWindow(

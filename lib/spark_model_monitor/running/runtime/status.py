@@ -114,7 +114,9 @@ def completed(violations: int = 0, unsure: str = "") -> str:
     """
     if violations:
         return VIOLATIONS.format(count=violations)
-    return printable(f"{COMPLETED} {CANNOT_TELL.format(names=unsure)}") if unsure else COMPLETED
+    if unsure:
+        return printable(f"{COMPLETED} {CANNOT_TELL.format(names=unsure)}")
+    return COMPLETED
 
 
 def is_completed(message: str) -> bool:
@@ -142,7 +144,9 @@ def message_path(root: str, output_path: str | None) -> str | None:
     """The path of the message: the container's own, else next to the results; None if neither is known yet."""
     if is_container(root):
         return str(Path(root) / "opt" / "ml" / "output" / "message")
-    return join(output_path, "message") if output_path else None
+    if output_path:
+        return join(output_path, "message")
+    return None
 
 
 def write_message(message: str, path: str, spark: SparkSession | None) -> None:

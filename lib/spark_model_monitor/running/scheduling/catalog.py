@@ -59,7 +59,7 @@ def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) ->
         "each_commit": "true",
         MODEL: name,
     }
-    told = Schedule(
+    schedule = Schedule(
         name=name,
         monitoring_type="DataQuality",
         schedule_expression=NOW,
@@ -67,7 +67,7 @@ def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) ->
         jobs=(ScheduledJob(job="monitor", variables=variables),),
     )
     try:
-        return Entry(name, plan_of(told, output / name))
+        return Entry(name, plan_of(schedule, output / name))
     except MonitorError as fault:
         return Entry(name, fault=fault)
 
@@ -98,7 +98,9 @@ def _kept(storage: Storage, path: str) -> str | MonitorError:
     place = storage.resolved(path)
     if storage.exists(join(path, "_delta_log")):
         return f"delta.`{place}`"
-    return f"iceberg.`{place}`" if "metadata" in within and "data" in within else f"parquet.`{place}`"
+    if "metadata" in within and "data" in within:
+        return f"iceberg.`{place}`"
+    return f"parquet.`{place}`"
 
 
 def _of_spark(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
@@ -129,8 +131,8 @@ def _of_catalog(pattern: str) -> Iterator[tuple[str, str]]:
         opened = load_catalog(catalog)
         for namespace in opened.list_namespaces():
             if fnmatchcase(".".join(namespace), schema):
-                for each in opened.list_tables(namespace):
-                    name = ".".join((catalog, *each))
+                for table in opened.list_tables(namespace):
+                    name = ".".join((catalog, *table))
                     if fnmatchcase(name, pattern):
                         yield name, name
     except Exception as fault:

@@ -209,7 +209,9 @@ def main(request: Request, out: TextIO) -> int:
 
 def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record | None, bool]:
     """The exit status of one schedule, its record, and whether to list its runs."""
-    request, now, environment = calls.request, calls.now, calls.environment
+    request = calls.request
+    now = calls.now
+    environment = calls.environment
     if request.does is not Doing.RUN:
         return *_looked_at(plan, folder, request, now, environment), True
     with held(folder, plan.name) as is_ours:
@@ -272,7 +274,8 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
 
     An unreachable sink is a warning, and the next call notifies all sinks again.
     """
-    notice, since = Notice(ON_TIME, "runs come again"), overdue_since(plan, record.executions, now)
+    notice = Notice(ON_TIME, "runs come again")
+    since = overdue_since(plan, record.executions, now)
     is_overdue = since is not None
     if since is not None:
         ago = f"which is more than {PERIODS_UNTIL_OVERDUE} periods ago"
@@ -290,7 +293,10 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
 
 def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report:
     latest = next(iter(record.latest_first), None)
-    said = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"} if latest else {}
+    if latest:
+        said = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"}
+    else:
+        said = {}
     return Report(
         analysis_type=plan.analysis_type,
         run_id="",

@@ -79,7 +79,9 @@ class Fleet:
         """The same fleet; each of its plans has its share of the budget."""
         share = self.share
         entries = (replace(each, plan=each.plan and replace(each.plan, budget=share)) for each in self.entries)
-        return self if share is None else replace(self, entries=tuple(entries))
+        if share is None:
+            return self
+        return replace(self, entries=tuple(entries))
 
 
 def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, state: Path | None = None) -> Fleet:
@@ -113,7 +115,10 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     runnable_entries += _leave_out_taken(discovered_entries, runnable_entries)
 
     # What all of them share
-    most = min(allowed, default=None) if alarms_per_month is None else alarms_per_month
+    if alarms_per_month is None:
+        most = min(allowed, default=None)
+    else:
+        most = alarms_per_month
     name = paths[0].absolute().name.partition(".")[0]
     return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), most).shared()
 
@@ -152,7 +157,11 @@ def _of_file(path: Path, past: PastEntries) -> tuple[list[Entry], tuple[Destinat
         said = json.loads(content)
     except (ValueError, RecursionError) as fault:
         raise BadDocument(f"{path}: is no JSON ({fault}); correct it there") from None
-    entries, defaults = (said.get(name) for name in ("entries", "defaults")) if isinstance(said, dict) else (None, None)
+    if isinstance(said, dict):
+        entries, defaults = (said.get(name) for name in ("entries", "defaults"))
+    else:
+        entries = None
+        defaults = None
     if not isinstance(entries, list) or not entries:
         raise BadDocument(f"{path}: entries is missing; write a list of them, as docs/schedules.md#a-fleet shows")
     if not isinstance(defaults or {}, dict):
@@ -202,7 +211,10 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any], pa
         whole.pop("variables", None)
         jobs = whole.get("jobs") or [{"job": "monitor", "output_folder": HOURLY_FOLDER}]
         jobs = [{**job, "variables": _texts({**shared, **(job.get("variables") or {})}, name)} for job in jobs]
-        variants = _variants(jobs[0]["variables"], path.parent) if len(jobs) == 1 else []
+        if len(jobs) == 1:
+            variants = _variants(jobs[0]["variables"], path.parent)
+        else:
+            variants = []
     except MonitorError as fault:
         yield Entry(name, fault=fault)
         return
@@ -211,7 +223,10 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any], pa
         yield Entry(name, fault=BadDocument(other))
         return
     for variant in variants or [""]:
-        variant_name = name if variant in ("", USUAL_VARIANT) else f"{name}-{variant}"
+        if variant in ("", USUAL_VARIANT):
+            variant_name = name
+        else:
+            variant_name = f"{name}-{variant}"
         split = _split_variant(variant, variant_name, jobs[0]["variables"], path.parent, past)
         for model in split.models:
             # The same jobs, with a name and folders of their own
@@ -280,13 +295,16 @@ def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
         names = storage_of(top).list_folders(top)
     except BadInput:
         return []  # left to the job to report
-    return [each for each in names if not _YEAR.fullmatch(each) and is_ours(each, Named.WORD)]
+    return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, Named.WORD)]
 
 
 def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
     """The folder of captures, possibly of several variants; None if an entry has none, or it can't be listed here."""
     source = variables.get("dataset_source", "")
-    top = source if "://" in source else str(folder / source)
+    if "://" in source:
+        top = source
+    else:
+        top = str(folder / source)
     is_split = variables.get("dataset_format") == "capture" and "output_path" in variables and opens_here(top)
     return top if is_split else None
 

@@ -41,7 +41,8 @@ SECRET_OPTIONS = ("sink",)  # passed by environment: everybody on the machine se
 SCHEDULE = "sagemaker_monitoring_schedule_name"
 """The variable by which notices and metrics name their schedule."""
 
-ANALYSIS_TYPE, ATTRIBUTIONS = "analysis_type", "attributions"
+ANALYSIS_TYPE = "analysis_type"
+ATTRIBUTIONS = "attributions"
 
 GRACE_SECONDS = 300  # added to the longest run time, for a job that hangs before its own clock starts or while it ends
 
@@ -112,7 +113,10 @@ class Plan:
         if self.offsets is not None:
             start, end = self.offsets
             return Window(hour + start, hour + end)
-        before = self.clock.latest(scheduled - A_MOMENT) if self.clock else hour - DEFAULT_PERIOD
+        if self.clock:
+            before = self.clock.latest(scheduled - A_MOMENT)
+        else:
+            before = hour - DEFAULT_PERIOD
         return Window(full_hour(before), hour)
 
     @property
@@ -127,7 +131,9 @@ class Plan:
 
     def env_file(self, job: ScheduledJob) -> Path | None:
         """The file with the variables of a job, if there is one."""
-        return None if job.env_file is None else self.folder / job.env_file
+        if job.env_file is None:
+            return None
+        return self.folder / job.env_file
 
     def sources(self, job: ScheduledJob) -> Sources:
         """The contents of a job's entry and env file, which are read once."""
@@ -146,7 +152,8 @@ class Plan:
         given = self._given(job)
         if job.output_folder is not None:
             given["output_path"] = join(given["output_path"], scheduled.strftime(job.output_folder))
-        hour, window = full_hour(scheduled), self.window(scheduled)
+        hour = full_hour(scheduled)
+        window = self.window(scheduled)
         longest = self.entry.max_runtime_seconds
         flags = {
             **given,
@@ -172,7 +179,9 @@ class Plan:
         """The number of runs due in 30 days."""
         if not self.is_running:
             return 0
-        return 1 if self.clock is None else _times_in_a_month(self.clock)
+        if self.clock is None:
+            return 1
+        return _times_in_a_month(self.clock)
 
     def _budget_of(self, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
         """The budget of a run, unless the user gave one; a repeated run keeps its earlier budget."""
@@ -180,7 +189,9 @@ class Plan:
             return {}
         path = self.path(given["output_path"])
         before = run_before(path) if opens_here(path) else None
-        described = None if before is None else document_of(before, RunDescription)
+        described = None
+        if before is not None:
+            described = document_of(before, RunDescription)
         return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
 
     def look(self, now: datetime) -> JobCommand | None:
@@ -191,7 +202,10 @@ class Plan:
         every = read_offset(text, f"{self.file}: look_every")
         scheduled = self.clock.latest(now) + self.clock.period(now)
         window = self.window(scheduled)
-        until = window.start + (now - self.delay - window.start) // every * every if every > timedelta(0) else now
+        if every > timedelta(0):
+            until = window.start + (now - self.delay - window.start) // every * every
+        else:
+            until = now
         if not window.start < until < window.end:
             return None
         command = self.command(self.entry.jobs[-1], scheduled)
@@ -203,11 +217,14 @@ class Plan:
 
     def path(self, text: str) -> str:
         """A path from the entry or an env file, resolved."""
-        return text if urlparse(text).scheme else str(self.folder / text)
+        if urlparse(text).scheme:
+            return text
+        return str(self.folder / text)
 
     def _given(self, job: ScheduledJob) -> dict[str, str]:
         """The options in a job's env file and in the entry."""
-        path, sources = self.env_file(job), self.sources(job)
+        path = self.env_file(job)
+        sources = self.sources(job)
         if sources.errors:
             raise BadConfiguration.gathered(list(sources.errors))
         own = (f"{path}: ", "variable ")
@@ -272,7 +289,9 @@ def _clock(entry: Schedule, where: str) -> Clock | None:
     if entry.schedule_expression is None:
         return MIDNIGHT
     recurrence = Recurrence.of(entry.schedule_expression, f"{where}: schedule_expression")
-    return Clock(recurrence.cron) if recurrence else None
+    if recurrence:
+        return Clock(recurrence.cron)
+    return None
 
 
 def _offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta, timedelta] | None:

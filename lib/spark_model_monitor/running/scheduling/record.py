@@ -65,7 +65,7 @@ class Record:
             return cls(path, Executions(since=moment(now())), now)
         executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
         further = filter(None, (executions.without_data,))
-        for time in (executions.since, *further, *(each.scheduled_time for each in executions.executions)):
+        for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
             if (found := parse_time(time)) is None or not YEARS.start <= found.year < YEARS.stop:
                 raise BadDocument(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
@@ -98,13 +98,16 @@ class Record:
         for execution in self.executions.executions:
             if execution.status.is_under_way and not _is_alive(execution):
                 given_up = execution.attempts >= MOST_ATTEMPTS
-                status = ExecutionStatus.FAILED if given_up else ExecutionStatus.PENDING
+                if given_up:
+                    status = ExecutionStatus.FAILED
+                else:
+                    status = ExecutionStatus.PENDING
                 self.put(execution, status=status, process_id=None, exit_message=INTERRUPTED if given_up else None)
 
     def begin(self, scheduled: datetime, window: Window) -> Execution:
         """Record a run that is about to begin, for the first time or again."""
         time = moment(scheduled)
-        before = next((each for each in self.executions.executions if each.scheduled_time == time), None)
+        before = next((execution for execution in self.executions.executions if execution.scheduled_time == time), None)
         begun = Execution(
             scheduled_time=time,
             start_time=moment(window.start),

@@ -62,12 +62,18 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
     """
     if not plan.is_running:
         return Due()
-    ended = {ExecutionStatus.FAILED, ExecutionStatus.STOPPED} if retry_failed else set()
+    if retry_failed:
+        ended = {ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
+    else:
+        ended = set()
     statuses = {ExecutionStatus.PENDING} | ended
-    again = times_of([each for each in past.executions if each.status in statuses])
+    again = times_of([execution for execution in past.executions if execution.status in statuses])
     missed = list(_not_begun(plan, past, now))
-    kept = missed[-plan.entry.catch_up :] if plan.entry.catch_up else []
-    going_on = times_of([each for each in past.executions if each.status in GOING_ON])
+    if plan.entry.catch_up:
+        kept = missed[-plan.entry.catch_up :]
+    else:
+        kept = []
+    going_on = times_of([execution for execution in past.executions if execution.status in GOING_ON])
     times = [time for time in sorted({*again, *kept}) if not going_on or time < min(going_on)]
     return Due(tuple(times), len(missed) - len(kept))
 
@@ -90,8 +96,8 @@ def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | Non
     """
     if plan.clock is None or not plan.is_running:
         return None
-    whole = times_of([execution for execution in past.executions if execution.status.is_of_a_whole_run])
-    last = max(_up_to(now, whole), default=_beginning(plan, plan.clock, past, now))
+    times = times_of([execution for execution in past.executions if execution.status.is_of_a_whole_run])
+    last = max(_up_to(now, times), default=_beginning(plan, plan.clock, past, now))
     allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
     return last if now - last > allowed else None
 
@@ -263,8 +269,10 @@ class _Forked:
         self._command = command
         self._status: int | None = None
         idle = None if is_on_spark else _idle_worker()
-        self._worker, self._is_told_to_end = idle or _Worker(), False
-        self.pid, self.kill = self._worker.process.pid, self._worker.process.kill
+        self._worker = idle or _Worker()
+        self._is_told_to_end = False
+        self.pid = self._worker.process.pid
+        self.kill = self._worker.process.kill
 
     def terminate(self) -> None:
         self._is_told_to_end = True  # the signal may arrive after the job's end: no other job should get it
@@ -357,7 +365,9 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     """
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
-    violated, status, outcome = False, int(ExitStatus.COMPLETED), ExecutionStatus.COMPLETED
+    violated = False
+    status = int(ExitStatus.COMPLETED)
+    outcome = ExecutionStatus.COMPLETED
     try:
         for job in plan.entry.jobs:
             command = plan.command(job, scheduled)
@@ -373,7 +383,10 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             if not outcome.is_of_a_whole_run:
                 break
         if outcome.is_of_a_whole_run:
-            outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS if violated else ExecutionStatus.COMPLETED
+            if violated:
+                outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS
+            else:
+                outcome = ExecutionStatus.COMPLETED
             status = int(ExitStatus.COMPLETED)
         if status == ExitStatus.NO_DATA and plan.waits_for_data and len(record.executions.executions) == 1:
             record.withdraw(execution)
@@ -420,4 +433,6 @@ def _message_path(command: JobCommand) -> str | None:
     scheme = urlparse(command.output_path).scheme
     if scheme == "file":
         return join(command.output_path, MESSAGE)
-    return None if scheme else str(command.folder / command.output_path / MESSAGE)
+    if scheme:
+        return None
+    return str(command.folder / command.output_path / MESSAGE)

@@ -106,12 +106,19 @@ class Recurrence:
         if text.upper() == NOW:
             return None
         found = _CRON.fullmatch(text)
-        hour, step = (found["hour"], found["step"]) if found else ("", None)
+        if found:
+            hour = found["hour"]
+            step = found["step"]
+        else:
+            hour = ""
+            step = None
         if found is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
             raise BadConfiguration(f"{where} is {expression!r}; the service has {_EXPRESSIONS}")
         if step is not None and not 1 <= int(step) <= DAY_HOURS:
             raise BadConfiguration(f"{where} is {expression!r}, which runs every {step} hours; write 1 to {DAY_HOURS}")
-        return cls(0, 1) if hour == "*" else cls(int(hour), int(step or DAY_HOURS))
+        if hour == "*":
+            return cls(0, 1)
+        return cls(int(hour), int(step or DAY_HOURS))
 
     @property
     def period(self) -> timedelta:

@@ -29,7 +29,9 @@ _MEMORY = Path("/proc/meminfo")
 
 def cores() -> int:
     """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def usual_at_once() -> int:
@@ -50,7 +52,8 @@ class Turns:
     """This many runs have a turn at once; a slow run gives its turn back and continues, as far as memory allows."""
 
     def __init__(self, at_once: int, most: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._at_once, self._clock = at_once, clock
+        self._at_once = at_once
+        self._clock = clock
         self._most = most_at_once(at_once) if most is None else most
         self._began: dict[object, float] = {}
         self._changed = threading.Condition()

@@ -21,7 +21,10 @@ from spark_model_monitor.storage import storage_of
 
 MOST_MODELS = 100  # of one variant of an endpoint: each has a job in every run
 
-MOST_HOURS, MOST_FILES, MOST_BYTES = 24, 4, 2**18  # read for the names: hours, files of each, bytes of each
+# read for the names: hours, files of each, bytes of each
+MOST_HOURS = 24
+MOST_FILES = 4
+MOST_BYTES = 2**18
 
 _RECORDS = Reading(INDEX_NAMES)
 _MEMBER = b"targetModel"
@@ -31,7 +34,8 @@ _ESCAPE_SEQUENCE = b"\\u"
 # An archive's name is kept. Any other could be a year, or a file that we write beside the models' folders.
 _ARCHIVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,56}\.tar\.gz")
 _ESCAPED = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.-]*-)?[0-9a-f]{16}")
-_LONGEST_ESCAPED, _LONGEST_ENTRY_NAME = 64, 128
+_LONGEST_ESCAPED = 64
+_LONGEST_ENTRY_NAME = 128
 _DIGEST_LENGTH = 16
 
 
@@ -52,7 +56,8 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     was_split: whether the endpoint had models before. If not, one hour without names is enough to tell that it has none.
     """
     called = CalledModels()
-    storage, read_names = storage_of(top), set[bytes]()
+    storage = storage_of(top)
+    read_names = set[bytes]()
     try:
         for hour in islice(hours_from_the_latest(storage, top), MOST_HOURS):
             for file in storage.list_files(f"{top}{hour}")[:MOST_FILES]:
@@ -75,9 +80,15 @@ def _add_records(called: CalledModels, content: bytes, read_names: set[bytes]) -
 
 def _add_record(called: CalledModels, line: bytes, read_names: set[bytes]) -> None:
     """Adds what a line says. read_names: the names that earlier lines had, as written; they needn't be read again."""
-    written_names = _PLAIN_MEMBER.findall(line) if _MEMBER in line else []
+    if _MEMBER in line:
+        written_names = _PLAIN_MEMBER.findall(line)
+    else:
+        written_names = []
     if _ESCAPE_SEQUENCE not in line:
-        is_known = called.has_unnamed_records if _MEMBER not in line else bool(written_names)
+        if _MEMBER not in line:
+            is_known = called.has_unnamed_records
+        else:
+            is_known = bool(written_names)
         if is_known and read_names.issuperset(written_names):
             return
     record = opened(line, _RECORDS)

@@ -37,10 +37,14 @@ TOLD = "told.json"  # beside the page: what the sinks were notified of
 
 def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
     """The state of an entry after its runs. folder: of the page of all schedules, for relative links."""
-    plan, fault = entry.plan, _in_a_line(str(entry.fault)) if entry.fault else ""
+    plan = entry.plan
+    if entry.fault:
+        fault = _in_a_line(str(entry.fault))
+    else:
+        fault = ""
     if plan is None:
         return Watched(entry.name, State.FAILED, fault=fault)
-    known = Watched(
+    watched = Watched(
         *(plan.name, State.FAILED, plan.analysis_type, model_of(plan) or plan.name),
         *(plan.entry.owner or "", plan.entry.tags),
         source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
@@ -49,7 +53,7 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
         state = State.WAITING
         if fault:
             state = State.FAILED
-        return replace(known, state=state, fault=fault, note=entry.notice)
+        return replace(watched, state=state, fault=fault, note=entry.notice)
     alerts, fault = _alerts(plan)
     seen = alerts.windows[-WINDOWS:]
     windows = tuple(
@@ -69,11 +73,12 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
         since = _turned(alerts, AlertStatus.CANNOT_TELL)
     else:
         state = State.OK if windows else State.WAITING
-    page, fault = _page(plan, last, folder), fault or failure
+    page = _page(plan, last, folder)
+    fault = fault or failure
     note = entry.notice
     if last and plan.looks_at_commits and not fault:
         note = _in_a_line(last.exit_message or "")
-    return replace(known, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
+    return replace(watched, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
 
 
 def _alerts(plan: Plan) -> tuple[Alerts, str]:
@@ -91,20 +96,22 @@ def _alert_since(alerts: Alerts) -> str:
 
 def _turned(alerts: Alerts, status: AlertStatus) -> str:
     """When the alert last got a status; empty if it never did."""
-    return next((each.time for each in reversed(alerts.transitions) if each.status is status), "")
+    return next((transition.time for transition in reversed(alerts.transitions) if transition.status is status), "")
 
 
 def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
     """Why the entry was not checked recently, and since when; empty if it was."""
     runs = record.latest_first
-    over = [each for each in runs if not each.status.is_under_way]
+    over = [run for run in runs if not run.status.is_under_way]
     bad = next((place for place, each in enumerate(over) if each.status.is_of_a_whole_run), len(over))
     if runs and (last := runs[0].scheduled_time) > moment(now):
         return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
     if bad:
         return _in_a_line(over[0].exit_message or f"the run is {over[0].status.value}"), over[bad - 1].scheduled_time
     late = overdue_since(plan, record.executions, now)
-    return ("", "") if late is None else (f"no run has completed since that of {moment(late)}", moment(late))
+    if late is None:
+        return ("", "")
+    return (f"no run has completed since that of {moment(late)}", moment(late))
 
 
 def _page(plan: Plan, last: Execution | None, folder: Path) -> str:
@@ -163,7 +170,10 @@ def _tell(
     notices = []
     for cause in causes_of(news):
         is_unsure = cause.of[0].state is State.UNSURE
-        status = AlertStatus.CANNOT_TELL if is_unsure else AlertStatus.IN_ALERT
+        if is_unsure:
+            status = AlertStatus.CANNOT_TELL
+        else:
+            status = AlertStatus.IN_ALERT
         notices.append((_kinds(cause.of), status, Notice(ALERTS, cause.said)))
     if over:
         ended = [each for each in watched if each.name in over]
@@ -189,4 +199,6 @@ def _told(path: Path) -> dict[str, str]:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
+    if isinstance(found, dict):
+        return {str(name): str(text) for name, text in found.items()}
+    return {}

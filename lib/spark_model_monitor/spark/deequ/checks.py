@@ -19,10 +19,10 @@ from pyspark.sql.types import BooleanType
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.monitors.user_checks.answers import plain_names
+from spark_model_monitor.monitors.user_checks.answers import choose_plain_names
 from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan
 from spark_model_monitor.monitors.user_checks.loading import FORMS, JsonCheck, JsonChecks
-from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judged
+from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judge_constraint
 from spark_model_monitor.registry import function_of
 from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, items_of
 from spark_model_monitor.spark.deequ.states import CheckMetrics, Evidence
@@ -61,7 +61,9 @@ HISTOGRAM_BINS = 1000
 
 def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
     """Deequ's Java object for an analyzer of the JSON form."""
-    make, where, none = deequ[f"analyzers.{analyzer.name}"], deequ.option(analyzer.where), deequ.none
+    make = deequ[f"analyzers.{analyzer.name}"]
+    where = deequ.option(analyzer.where)
+    none = deequ.none
     match analyzer.name:
         case "Size":
             return make(where)
@@ -99,7 +101,9 @@ def description_of(java: Any) -> Analyzer:
         case "Correlation":
             return Analyzer(name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_where(java))
         case "KLLSketch":
-            special = None if _is_as_ours(java.kllParameters()) else java.toString()
+            special = None
+            if not _is_as_ours(java.kllParameters()):
+                special = java.toString()
             return Analyzer(name, (plain_name(java.column()),), special=special)
     if name not in FORMS:
         return Analyzer(name, special=java.toString())
@@ -136,7 +140,9 @@ def plain_name(column: str) -> str:
 
 def _where(java: Any) -> str | None:
     found = java.where()
-    return None if found.isEmpty() else str(found.get())
+    if found.isEmpty():
+        return None
+    return str(found.get())
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +221,8 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
 
     Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
-    spark, frame = dataset.engine.spark, dataset.named_frame()
+    spark = dataset.engine.spark
+    frame = dataset.named_frame()
     checks = plan.checks
     deequ = Deequ(spark)
     evidence = Evidence(spark, deequ, profile, matches)
@@ -225,7 +232,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
         return SuiteResults(tuple(_judged_by_deequ(checks, metrics)))
     assert isinstance(checks, JsonChecks)  # there are no others
     names = [feature.name for feature in profile.features]
-    aliases = plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
+    aliases = choose_plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
     required = {
         analyzer: java_analyzer(
             deequ, replace(analyzer, columns=tuple(aliases.get(column, column) for column in analyzer.columns))
@@ -242,7 +249,9 @@ def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Con
     for check in checks.checks:
         result = check._Check.evaluate(metrics.context)
         for found in items_of(result.constraintResults()):
-            constraint, message, metric = found.constraint(), found.message(), found.metric()
+            constraint = found.constraint()
+            message = found.message()
+            metric = found.metric()
             yield ConstraintResult(
                 check=check.description,
                 check_level=check.level.value,
@@ -258,8 +267,11 @@ def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Con
 def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
     metric = metrics.of(java)
     number = _number(metric, check.data_type)
-    fault = str(metric.value().failed().get().getMessage()) if number is None else ""
-    return judged(check, number, fault, metrics.source_of(java))
+    if number is None:
+        fault = str(metric.value().failed().get().getMessage())
+    else:
+        fault = ""
+    return judge_constraint(check, number, fault, metrics.source_of(java))
 
 
 def _number(metric: Any, data_type: str | None = None) -> float | None:

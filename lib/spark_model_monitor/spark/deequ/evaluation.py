@@ -181,7 +181,8 @@ def _metrics_by_position(deequ: Deequ, context: Any) -> dict[int, dict[str, Any]
     text = deequ["analyzers.runners.AnalyzerContext"].successMetricsAsJson(context, deequ.sequence([]))
     metrics: dict[int, dict[str, Any]] = {}
     for entry in json.loads(text):
-        name, value = METRIC_FIELDS[entry["name"]], entry["value"]
+        name = METRIC_FIELDS[entry["name"]]
+        value = entry["value"]
         metrics.setdefault(int(entry["instance"][1:]), {})[name] = (
             int(value) if name == "approx_count_distinct" else value
         )

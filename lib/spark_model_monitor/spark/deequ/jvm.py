@@ -63,7 +63,9 @@ class Deequ:
 
     def option(self, value: Any) -> Any:
         """Scala's `Option`: None for None."""
-        return self.none if value is None else self.java("scala.Option").apply(value)
+        if value is None:
+            return self.none
+        return self.java("scala.Option").apply(value)
 
     def sequence(self, items: Iterable[Any]) -> Any:
         """Scala's `Seq` of Java objects or texts; for a Java list in one call."""

@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.user_checks.answers import (
     NeedsSecondScan,
+    count_matching,
+    count_present,
+    count_present_and_rows,
     counts_by_value,
     deequ_moments,
-    matching_and_counted,
-    present_and_rows,
-    registers_of,
-    rows_of,
-    second_scan_refused,
+    deequ_types,
+    distinct_registers,
+    explain_refused_second_scan,
     sure_sketch,
-    types_of,
     with_extremes,
 )
-from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Served, Source, quoted
+from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Served, Source, quote_column
 from spark_model_monitor.spark.deequ.jvm import Deequ
 from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
@@ -120,7 +120,8 @@ class Evidence:
 
         Raises NeedsSecondScan if values were dropped, or the sketch is less precise than requested.
         """
-        name, deequ = served.analyzer.name, self.deequ
+        name = served.analyzer.name
+        deequ = self.deequ
         if served.source is Source.PREDICATES:
             return self._counted(served)
         if name == "Size":
@@ -130,20 +131,23 @@ class Evidence:
             return self._frequencies(served, column, feature)
         match name:
             case "Completeness":
-                present, rows = present_and_rows(feature)
-                return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none) if rows else None
+                present, rows = count_present_and_rows(feature)
+                if rows:
+                    return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none)
+                return None
             case "ApproxCountDistinct":
-                return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(registers_of(feature).words()))
+                return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(distinct_registers(feature).words()))
             case "DataType":
-                found = types_of(feature)
-                counts = found.missing, found.fractional, found.integral, found.boolean, found.text
+                types = deequ_types(feature)
+                counts = types.missing, types.fractional, types.integral, types.boolean, types.text
                 return deequ["analyzers.DataTypeHistogram"](*counts)
-        if feature.moments is None or feature.vectors is not None or not rows_of(feature.moments):
+        if feature.moments is None or feature.vectors is not None or not count_present(feature.moments):
             return None
         return self._of_numbers(served, feature, feature.moments)
 
     def _of_numbers(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
-        deequ, found = self.deequ, deequ_moments(moments)
+        deequ = self.deequ
+        found = deequ_moments(moments)
         match served.analyzer.name:
             case "Mean":
                 return deequ["analyzers.MeanState"](found.sum, found.count)
@@ -165,7 +169,7 @@ class Evidence:
         raise ValueError(f"no state answers {served.analyzer.name}")
 
     def _counted(self, served: Served) -> Any | None:
-        counts = matching_and_counted(served, self.profile, self.matches)
+        counts = count_matching(served, self.profile, self.matches)
         if counts is None:
             return None
         if served.analyzer.name == "Size":
@@ -203,7 +207,8 @@ class CheckMetrics:
         Spark job each over their counts by value; a second scan starts Deequ's own jobs.
         """
         states = self._deequ["analyzers.InMemoryStateProvider"]()
-        answered, rescanned = [], []
+        answered = []
+        rescanned = []
         for analyzer, java in required:
             served = self._plan.served[analyzer]
             self._sources[java.toString()] = served.source
@@ -217,7 +222,7 @@ class CheckMetrics:
                 if self._plan.second_scan_allowed:
                     rescanned.append(java)
                 else:
-                    self._fail(java, second_scan_refused(reason))
+                    self._fail(java, explain_refused_second_scan(reason))
                 continue
             answered.append(java)
             if state is not None:
@@ -239,7 +244,9 @@ class CheckMetrics:
 
     def _name_in_deequ(self, served: Served) -> str:
         columns = served.analyzer.columns
-        return self._aliases.get(columns[0], columns[0]) if columns else ""
+        if columns:
+            return self._aliases.get(columns[0], columns[0])
+        return ""
 
     def _scan_again(self, analyzers: Sequence[Any], frame: DataFrame | None) -> None:
         """A scan of Deequ's own. If Spark refuses it, its analyzers fail and the others are kept."""
@@ -250,7 +257,9 @@ class CheckMetrics:
             raise ValueError("the plan needs a second scan, so it has to be run with the frame")
         log.info("second scan of the data for %s", ", ".join(java.toString() for java in analyzers))
         if self._aliases:
-            frame = frame.select("*", *[F.col(quoted(name)).alias(alias) for name, alias in self._aliases.items()])
+            frame = frame.select(
+                "*", *[F.col(quote_column(name)).alias(alias) for name, alias in self._aliases.items()]
+            )
         runner = self._deequ["analyzers.runners.AnalysisRunner"].onData(frame._jdf)
         try:
             self._merge(runner.addAnalyzers(self._deequ.sequence(analyzers)).run())

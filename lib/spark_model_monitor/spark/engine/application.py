@@ -33,7 +33,8 @@ CASE_SENSITIVE = "spark.sql.caseSensitive"
 
 LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
 
-RETRIES, RETRY_MS = 9, 10_000
+RETRIES = 9
+RETRY_MS = 10_000
 """How often a job retries a server that is away, and the longest wait before a retry: about a minute in total, where
 PySpark's own policy takes ten."""
 
@@ -170,7 +171,9 @@ LOG_VALUES = "spark.modelMonitor.logValues"
 
 def application_of(spark: SparkSession) -> Application | ConnectApplication:
     """The application behind a session."""
-    return ConnectApplication(spark) if is_connect(spark) else Application(spark)
+    if is_connect(spark):
+        return ConnectApplication(spark)
+    return Application(spark)
 
 
 class Application:
@@ -291,7 +294,8 @@ def _is_zen_4(processors: str) -> bool:
     )
 
 
-DAEMON, DAEMON_MODULE = "spark.python.daemon.module", "spark_model_monitor.spark.engine.worker"
+DAEMON = "spark.python.daemon.module"
+DAEMON_MODULE = "spark_model_monitor.spark.engine.worker"
 _PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
 
 IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # 3.12 has no such one

@@ -94,16 +94,23 @@ def typed_column(
     if isinstance(data_type, FRACTIONAL):
         return _of_numbers(F.when(~F.isnan(value), value), CellKind.FRACTIONAL)
     if isinstance(data_type, T.DecimalType):
-        kind = CellKind.INTEGRAL if data_type.scale == 0 else CellKind.FRACTIONAL
+        if data_type.scale == 0:
+            kind = CellKind.INTEGRAL
+        else:
+            kind = CellKind.FRACTIONAL
         found = _of_numbers(value.cast("double"), kind)
-        return found if data_type.scale else replace(found, text=value.cast("string"))
+        if data_type.scale:
+            return found
+        return replace(found, text=value.cast("string"))
     if isinstance(data_type, T.BooleanType):
         text = F.when(value, "True").when(~value, "False")
         return TypedColumn(_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
     if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
         if untyped_texts:
             return _of_untyped_texts(value)
-        return _of_texts(value) if may_be_integers else _of_other(value, CellKind.TEXT)
+        if may_be_integers:
+            return _of_texts(value)
+        return _of_other(value, CellKind.TEXT)
     return _of_other(value.cast("string"), CellKind.OTHER)
 
 
@@ -112,7 +119,9 @@ def key_of(cell: TypedColumn, column: ValuedColumn) -> Column:
     if not column.values:
         # fractions without a threshold are not cases of their own, and there may be as many as rows
         of_fractions = cell.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
-        return F.lit(None).cast("string") if of_fractions else cell.text
+        if of_fractions:
+            return F.lit(None).cast("string")
+        return cell.text
     standing = [
         (cell.text.isin(list(column.texts)), Standing.SAME_TEXT) if cell.may_be_text else None,
         (_is_one_of(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
@@ -179,22 +188,32 @@ def _is_one_of(cell: TypedColumn, column: ValuedColumn) -> Column:
     truths = cell.number.isin([float(truth) for truth in column.truths])  # type: ignore[union-attr]
     numbers = cell.number.isin([_exact(number) for number in column.numbers])  # type: ignore[union-attr]
     if cell.declared is not None:
-        return truths if cell.declared is CellKind.BOOLEAN else numbers
+        if cell.declared is CellKind.BOOLEAN:
+            return truths
+        return numbers
     boolean = cell.kind == int(CellKind.BOOLEAN)
     return (boolean & truths) | (~boolean & numbers)
 
 
 def _exact(number: float) -> int | float:
     """A whole number as an integer: a column of integers is then compared without conversion."""
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    if number.is_integer() and abs(number) < 2**53:
+        return int(number)
+    return number
 
 
 def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
     if isinstance(item, Interval):
         if cell.number is None:
             return F.lit(False)
-        above = cell.number >= item.low if item.with_low else cell.number > item.low
-        below = cell.number <= item.high if item.with_high else cell.number < item.high
+        if item.with_low:
+            above = cell.number >= item.low
+        else:
+            above = cell.number > item.low
+        if item.with_high:
+            below = cell.number <= item.high
+        else:
+            below = cell.number < item.high
         return F.coalesce(above & below, F.lit(False))
     same = cell.text == str(item)
     number = number_of(item)
@@ -261,7 +280,10 @@ def first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
 ) -> list[dict[str, Any]]:
     """The kinds of the first `most` kept rows. Spark tries partition after partition until it has them."""
-    frame = rows.frame.where(F.col(reason) == 0) if reason else rows.frame
+    if reason:
+        frame = rows.frame.where(F.col(reason) == 0)
+    else:
+        frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     return [row.asDict() for row in frame.select(*_kinds(columns)).limit(most).collect()]
 
@@ -293,7 +315,9 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
     refused = F.col(reason) if reason else F.lit(0)
 
     def kept(value: Column) -> Column:
-        return F.when(refused == 0, value) if reason else value
+        if reason:
+            return F.when(refused == 0, value)
+        return value
 
     keys = _kinds(columns, kept)
     keys += [
@@ -331,7 +355,7 @@ def _block_of(name: Column) -> Column:
     return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))
 
 
-def flip_rows(
+def prepare_flip_rows(
     table: Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,
@@ -341,7 +365,8 @@ def flip_rows(
     reason: str | None,
 ) -> Partitions | None:
     """The kept rows as `flip_partition` needs them; None if a feature can't be numeric, as far as types tell."""
-    frame, untyped_texts = table.frame, plan.untyped_texts
+    frame = table.frame
+    untyped_texts = plan.untyped_texts
     places = {name: place for place, name in enumerate(names)}
     fields = frame.schema.fields
     cells = [
@@ -366,5 +391,8 @@ def flip_rows(
 
 
 def _is_among(columns: ContingencyColumns, rows: RowsOfKeys) -> Column:
-    wanted = columns.key(rows.column).isin(list(rows.keys)) if rows.keys else F.lit(False)
+    if rows.keys:
+        wanted = columns.key(rows.column).isin(list(rows.keys))
+    else:
+        wanted = F.lit(False)
     return F.coalesce(wanted, F.lit(False))

@@ -138,7 +138,8 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         by_tasks = is_connect(spark) or not spark.sparkContext._jsc.isLocal()
     if not by_tasks:
         return None
-    table = table if isinstance(table, pa.Table) else table.read_all()
+    if not isinstance(table, pa.Table):
+        table = table.read_all()
     return SparkPartitions(frame_of_table(spark, table)), len(slices(table)), 1
 
 
@@ -155,7 +156,8 @@ def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
 
     Raises BadConfiguration for a column that is not a time.
     """
-    frame, name = dataset.frame, f"c{dataset.names.index(column)}"
+    frame = dataset.frame
+    name = f"c{dataset.names.index(column)}"
     kind = dict(frame.dtypes)[name]
     if kind not in _LITERALS:
         raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
@@ -184,7 +186,9 @@ def column_type(data_type: T.DataType) -> ColumnType:
     if isinstance(data_type, FRACTIONAL):
         return ColumnType.FRACTIONAL
     if isinstance(data_type, T.DecimalType):
-        return ColumnType.INTEGRAL if data_type.scale == 0 else ColumnType.FRACTIONAL
+        if data_type.scale == 0:
+            return ColumnType.INTEGRAL
+        return ColumnType.FRACTIONAL
     if isinstance(data_type, T.BooleanType):
         return ColumnType.BOOLEAN
     if isinstance(data_type, T.DateType):
@@ -269,9 +273,9 @@ def prepared(
 def _list_of(names: Sequence[str], listed: str) -> str:
     """The cells of columns of one type, in the order of their slots."""
     cells = f"array({', '.join(names)})"
-    return (
-        f"transform({cells}, cell -> {key_of('cell')})" if listed == LIST.format(T.StringType().typeName()) else cells
-    )
+    if listed == LIST.format(T.StringType().typeName()):
+        return f"transform({cells}, cell -> {key_of('cell')})"
+    return cells
 
 
 def _is_hashed_by_spark(data_type: T.DataType) -> bool:
@@ -283,21 +287,21 @@ def _is_hashed_by_spark(data_type: T.DataType) -> bool:
 
 def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
     """The expressions for a column, in SQL where possible. value: its name there."""
-    at = plan.position
+    position = plan.position
     if plan.column_type is ColumnType.NESTED:
-        return [f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{at}"]
+        return [f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{position}"]
     if plan.column_type is ColumnType.VECTOR:
-        return _vector_expressions(F.col(value), data_type, at)
+        return _vector_expressions(F.col(value), data_type, position)
     if plan.is_text:
         cell = key_of(f"CAST({value} AS STRING)")
     elif isinstance(data_type, T.DecimalType):
         cell = f"CAST({value} AS DOUBLE)"
     else:
         cell = value
-    expressions = [f"{cell} AS {VALUE}{at}"]
+    expressions = [f"{cell} AS {VALUE}{position}"]
     if plan.hashed_by_spark:
         # xxhash64(null) is the seed, 42, and not null (P8)
-        expressions.append(f"IF({value} IS NOT NULL, xxhash64({value}), NULL) AS {HASH}{at}")
+        expressions.append(f"IF({value} IS NOT NULL, xxhash64({value}), NULL) AS {HASH}{position}")
     return expressions
 
 
@@ -309,17 +313,18 @@ def key_of(text: str) -> str:
 
 def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[Column]:
     if isinstance(data_type, T.ArrayType):
-        elements, element_type = value, data_type.elementType
+        elements = value
+        element_type = data_type.elementType
     else:
         from pyspark.ml.functions import vector_to_array  # of pyspark.ml, which takes 0.3 s to import
 
-        elements, element_type = vector_to_array(value), T.DoubleType()
+        elements = vector_to_array(value)
+        element_type = T.DoubleType()
     missing = F.size(F.filter(elements, lambda element: element.isNull()))
-    not_a_number = (
-        F.size(F.filter(elements, lambda element: F.isnan(element)))
-        if isinstance(element_type, FRACTIONAL)
-        else F.when(value.isNotNull(), F.lit(0))
-    )
+    if isinstance(element_type, FRACTIONAL):
+        not_a_number = F.size(F.filter(elements, lambda element: F.isnan(element)))
+    else:
+        not_a_number = F.when(value.isNotNull(), F.lit(0))
     present = value.isNotNull()
     return [
         F.when(present, F.size(elements)).alias(f"{VALUE}{at}"),
@@ -352,7 +357,10 @@ def typed_columns(
     frame = table.frame
 
     def states(plan: ScanPlan) -> States:
-        locations = file_locations(frame) if plan.file_order is not None else ()
+        if plan.file_order is not None:
+            locations = file_locations(frame)
+        else:
+            locations = ()
         rows = prepared(frame, plan, predicates, reason, cells, locations)
         return states_of_rows(SparkPartitions(rows), None, plan)
 

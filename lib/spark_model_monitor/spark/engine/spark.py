@@ -98,7 +98,8 @@ def before_many_files(engine: Engine, files: int) -> None:
     context: Any = spark.sparkContext
     if files < MANY_FILES or not context._jsc.isLocal():
         return
-    hadoop, prefix = context._jvm.org.apache.hadoop, "yarn."
+    hadoop = context._jvm.org.apache.hadoop
+    prefix = "yarn."
     hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they return when the first file is read
     settings = context._jsc.hadoopConfiguration()
     names = settings.getPropsWithPrefix(prefix).keySet()
@@ -111,7 +112,7 @@ WAYS = {
         *("typed_columns", "refused_lines", "with_conditions", "newest_in_utc"),
         *("rows_between", "rows_in_memory", "rows_of_catalog", "rows_of_reader", "staging_folder"),
     ),
-    "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "flip_rows"),
+    "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "prepare_flip_rows"),
     "engine.spark": ("numbers", "before_many_files"),
     "deequ.checks": ("checks_of_function", "require_answerable"),
 }
@@ -150,7 +151,9 @@ class SparkEngine:
         if name in DEEQU_WAYS:
             from spark_model_monitor.spark.deequ.jvm import fitting_deequ
 
-            module = DEEQU_WAYS[name] if isinstance(fitting_deequ(self.spark), str) else None
+            module = None
+            if isinstance(fitting_deequ(self.spark), str):
+                module = DEEQU_WAYS[name]
         if module is None:
             return function
         own: Function = getattr(import_module(f"spark_model_monitor.spark.{module}"), name)
@@ -317,7 +320,10 @@ def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
     """The result of a task on a frame. Its exceptions lose their texts unless the session's LOG_VALUES allows them."""
     spark = frame.sparkSession
     send_package(spark)
-    logged = task if spark.conf.get(LOG_VALUES, None) == "true" else partial(without_texts, task)
+    if spark.conf.get(LOG_VALUES, None) == "true":
+        logged = task
+    else:
+        logged = partial(without_texts, task)
     return frame.mapInArrow(logged, schema)
 
 

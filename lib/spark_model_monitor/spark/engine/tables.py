@@ -80,7 +80,9 @@ def rows_of_table(
     Raises BadConfiguration if there is no such version, or if appended rows weren't recorded; NoData if none were appended.
     """
     provider = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
-    keeper = _KEEPERS.get(provider[-1]["data_type"].lower()) if provider else None
+    keeper = None
+    if provider:
+        keeper = _KEEPERS.get(provider[-1]["data_type"].lower())
     if keeper is None:
         if as_of is not None or since is not None:
             raise BadConfiguration(
@@ -159,7 +161,10 @@ def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | No
 def reader_of(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
     """Spark's reader of this name with these options."""
     # without merging, only the first file's columns would be read, silently
-    ours = {"mergeSchema": "true"} if reader.lower() == "parquet" else {}
+    if reader.lower() == "parquet":
+        ours = {"mergeSchema": "true"}
+    else:
+        ours = {}
     return spark.read.format(reader).options(**ours).options(**options)
 
 
@@ -187,7 +192,9 @@ def table_of_files(
         if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
             if reader == "parquet" and not left_out:
                 frame = _load_widened(spark, opened, paths)
-                return in_one_partition(frame) if in_order else frame
+                if in_order:
+                    return in_one_partition(frame)
+                return frame
             raise BadInput(
                 f"{places[0]}: the files have columns of one name and several types; write all files with the same types"
             ) from fault
@@ -209,7 +216,9 @@ def table_of_files(
             f"{places[0]}: can't be read as {reader}{sentence_of(fault)}; "
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
-    return in_one_partition(frame) if in_order else frame
+    if in_order:
+        return in_one_partition(frame)
+    return frame
 
 
 def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: str) -> None:
@@ -242,9 +251,9 @@ def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], 
         if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
             raise
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
-    nanos = {each.name for each in fields if str(each.type).startswith("timestamp[ns")} - without
+    nanos = {field.name for field in fields if str(field.type).startswith("timestamp[ns")} - without
     if without:
-        kept = [each for each in fields if each.name not in without]
+        kept = [field for field in fields if field.name not in without]
         types = {
             (each.name, pa.int64() if each.name in nanos else type_of_spark(each.type, each.name)) for each in kept
         }
@@ -355,7 +364,9 @@ def in_one_partition(frame: DataFrame) -> DataFrame:
 def sentence_of(fault: Exception) -> str:
     """Spark's message, in brackets; empty if it only says that a call failed."""
     text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
-    return "" if isinstance(fault, Py4JError) else f" ({text})"
+    if isinstance(fault, Py4JError):
+        return ""
+    return f" ({text})"
 
 
 SLICE_BYTES = 16 * 2**20

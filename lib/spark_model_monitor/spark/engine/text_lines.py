@@ -51,11 +51,16 @@ class TextLines:
     def of(self, *names: str) -> DataFrame:
         """The lines with these columns: of `PLACES`, FILE_KEY and LINE_KEY."""
         wanted = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
-        text = self.text.where(F.octet_length("value") <= self.max_bytes) if self.max_bytes else self.text
+        if self.max_bytes:
+            text = self.text.where(F.octet_length("value") <= self.max_bytes)
+        else:
+            text = self.text
         lines = text.select([_column(name).alias(name) for name in wanted])
         if not self.with_blank:
             lines = lines.where(F.trim(LINE) != "")
-        return in_file_order(lines).select(*names) if self.in_order else lines
+        if self.in_order:
+            return in_file_order(lines).select(*names)
+        return lines
 
     def files_by_key(self) -> FilesByKey:
         """The files by their FILE_KEY."""

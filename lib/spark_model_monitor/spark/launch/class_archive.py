@@ -56,7 +56,9 @@ class ClassArchive:
     @property
     def options(self) -> tuple[str, ...]:
         """The options that make a JVM use the archive: empty if there is none."""
-        return (f"{OPTION}={self.path}", *QUIET) if self.path.is_file() else ()
+        if self.path.is_file():
+            return (f"{OPTION}={self.path}", *QUIET)
+        return ()
 
     def make(self, environment: Mapping[str, str]) -> None:
         """Run a small job, record its classes, and have Java write the archive. Takes half a minute, once.
@@ -67,7 +69,8 @@ class ClassArchive:
             tempfile.TemporaryDirectory(prefix="spark-model-monitor-classes-") as name,
             appearing_whole(self.path) as made,
         ):
-            scratch, archive = Path(name), made / self.path.name
+            scratch = Path(name)
+            archive = made / self.path.name
             classes = scratch / "classes.txt"
             _start_job(scratch, [f"-XX:DumpLoadedClassList={classes}"], environment)
             dumping = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"]

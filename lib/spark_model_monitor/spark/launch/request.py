@@ -59,7 +59,9 @@ class Bucket:
 
     def key(self, name: str) -> str:
         """The key of an object below it."""
-        return f"{self.prefix}/{name}" if self.prefix else name
+        if self.prefix:
+            return f"{self.prefix}/{name}"
+        return name
 
     def uri(self, name: str) -> str:
         """The same with its bucket."""
@@ -185,10 +187,14 @@ class SparkOption:
         if self.name in ("--conf", "-c"):
             key, _, value = (self.value or "").partition("=")
             return key.strip(), value
-        return (SETTING_OF[self.name], self.value or "") if self.name in SETTING_OF else None
+        if self.name in SETTING_OF:
+            return (SETTING_OF[self.name], self.value or "")
+        return None
 
     def words(self) -> list[str]:
-        return [self.name] if self.value is None else [self.name, self.value]
+        if self.value is None:
+            return [self.name]
+        return [self.name, self.value]
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str]]:
@@ -304,7 +310,9 @@ def read_request(arguments: Sequence[str]) -> Request | None:
     Raises BadConfiguration if a job's option precedes the job.
     """
     options, rest = split_options(arguments)
-    own, dry_run, columns = iter(rest), False, COLUMNS
+    own = iter(rest)
+    dry_run = False
+    columns = COLUMNS
     target: dict[str, str] = {}
     waits = True
     for word in own:

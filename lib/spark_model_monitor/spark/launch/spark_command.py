@@ -33,7 +33,7 @@ LOG_SETTINGS = "-Dlog4j2.configurationFile"
 
 COLLECTOR = "-XX:+UseParallelGC"
 """Of a local run: what lies in its heap is a batch of rows, gone at once. Java's own choice, Garbage-First,
-touches more new memory, which short runs pay for (docs/decisions/0030-start-of-the-jvm.md)."""
+touches more new memory, which short runs pay for."""
 
 _ANY_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")
@@ -47,7 +47,8 @@ def jvm_options(
 
     logging: the file with our logging settings. settings: Spark's. local: whether executors are in the same JVM.
     """
-    given, own = environment.get(VARIABLE, ""), []
+    given = environment.get(VARIABLE, "")
+    own = []
     if LOG_SETTINGS not in given and logging.is_file():
         own.append(f"{LOG_SETTINGS}={logging.as_uri()}")
     if class_archive.OPTION not in given:
@@ -66,7 +67,8 @@ def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, st
 
 LOCAL_DRIVER_MEMORY = "2g"  # heap of a local run, where one JVM is driver and executors; Spark's own default is 1g
 
-WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 140, 0.2
+WORKER_BASE_MIB = 140
+WORKER_MIB_PER_COLUMN = 0.2
 """Memory of a Python worker: 340 MB at 1,000 columns of doubles (benchmarks/profile_memory.py)."""
 
 SHELL = "pyspark-shell"  # spark-submit's name for a running Python that needs a JVM
@@ -158,7 +160,8 @@ def _submission(
 
 
 def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) -> None:
-    master, mode = settings["spark.master"], settings.get("spark.submit.deployMode", "client")
+    master = settings["spark.master"]
+    mode = settings.get("spark.submit.deployMode", "client")
     if mode == "cluster" and master.startswith("spark://"):
         raise BadConfiguration(
             "--deploy-mode is cluster, which a standalone cluster doesn't have for Python; write client, or use YARN"
@@ -173,22 +176,22 @@ def own_settings(
     layout: Layout, columns: int, master: str, given: Mapping[str, str], remarks: list[str]
 ) -> dict[str, str]:
     """The settings that we add to those given; what was computed is said in `remarks`. columns: how wide the data is."""
-    own = read_properties(layout.conf / "spark-defaults.conf")
+    properties = read_properties(layout.conf / "spark-defaults.conf")
     # The job itself can't detect it: Spark gives its Python a pipe. The bar goes to the standard error.
-    own.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
+    properties.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
     if is_local(master):  # else a task whose data is on another host may wait forever: nothing there offers it again
-        own["spark.locality.wait"] = "0"
+        properties["spark.locality.wait"] = "0"
     overhead = "spark.executor.memoryOverhead"
     if master.startswith(("yarn", "k8s")) and overhead not in given:
         cores = int(given.get("spark.executor.cores") or 1)
         worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * columns
         beside_heap = max(384.0, _mebibytes(given.get("spark.executor.memory") or "1g") / 10)  # Spark's own default
-        own[overhead] = f"{round(beside_heap + cores * worker)}m"
+        properties[overhead] = f"{round(beside_heap + cores * worker)}m"
         remarks.append(
-            f"{overhead}={own[overhead]}: {cores} Python workers an executor, {round(worker)} MB each at "
+            f"{overhead}={properties[overhead]}: {cores} Python workers an executor, {round(worker)} MB each at "
             f"{columns:,} columns"
         )
-    return {key: value for key, value in own.items() if key not in given}
+    return {key: value for key, value in properties.items() if key not in given}
 
 
 def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:

@@ -55,7 +55,9 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         request = read_request(arguments)
         if request is None:
             sys.stdout.write(HELP.format(program=program, jobs=", ".join(layout.job_names())))
-            return 0 if {"--help", "-h"} & set(arguments) else 2
+            if {"--help", "-h"} & set(arguments):
+                return 0
+            return 2
         remote = flag_or_variable("remote", request.job_arguments, os.environ)
         if is_verb and not (request.asks_for_help or request.options or request.target or remote):
             require_places(request.job_arguments)

@@ -78,20 +78,28 @@ def compare_numeric(
     formula = entry.facts["formula"]
     if ties is Ties.LOST and entry.facts["service"]:
         sides = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
-        n, m = sides[0].total, sides[1].total
+        n = sides[0].total
+        m = sides[1].total
         formula = f"{formula}, each distinct value counted once"
     else:
         ties = Ties.SUMMED
         sides = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
-        n, m = baseline.total, current.total
-    found, reason = _measured(entry, sides) if n and m else (None, _no_values(n, m))
+        n = baseline.total
+        m = current.total
+    if n and m:
+        found, reason = _measured(entry, sides)
+    else:
+        found = None
+        reason = _no_values(n, m)
     return Comparison(entry.name, found, n, m, formula, ties, reason=reason)
 
 
 def _entry(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
     """The distance by its name in constraints.json or its own name."""
     own = name in DISTANCES and DISTANCES.get(name).facts[kind]
-    return DISTANCES.get(name) if own else methods.get(name)
+    if own:
+        return DISTANCES.get(name)
+    return methods.get(name)
 
 
 def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float | None, str | None]:
@@ -114,7 +122,8 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     Source: D3.2 to D3.5; C11.23.
     """
     entry = _entry(CATEGORICAL_METHODS, "categorical", method)
-    n, m = sum(baseline.values()), sum(current.values())
+    n = sum(baseline.values())
+    m = sum(current.values())
     nothing = Comparison(entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"])
     if not (n and m):
         return replace(nothing, reason=_no_values(n, m))
@@ -206,5 +215,8 @@ def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, curre
         return Verdict(Status.PASSED, "all values are missing on both sides")
     if comparison.distance is None:
         return Verdict(Status.NOT_JUDGED, comparison.reason)
-    drifted = comparison.distance > threshold if comparison.higher_is_more else comparison.distance < threshold
+    if comparison.higher_is_more:
+        drifted = comparison.distance > threshold
+    else:
+        drifted = comparison.distance < threshold
     return Verdict(Status.VIOLATED if drifted else Status.PASSED)

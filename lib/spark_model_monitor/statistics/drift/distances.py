@@ -227,7 +227,8 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     Raises EmptyDistribution if either side has no finite values.
     Source: D3.5, D2.
     """
-    before, after = baseline.finite(), current.finite()
+    before = baseline.finite()
+    after = current.finite()
     require_values(before.total, after.total, "finite values")
     values = np.union1d(before.values, after.values)
     gaps = np.abs(before.shares_at(values) - after.shares_at(values))
@@ -261,7 +262,10 @@ def _shares(baseline: Counts, current: Counts) -> tuple[Values, Values]:
 
 
 def _above_noise(gap: float, n: float, m: float, alpha: float | None) -> float:
-    critical = CRITICAL_VALUE if alpha is None else math.sqrt(-math.log(alpha / 2) / 2)
+    if alpha is None:
+        critical = CRITICAL_VALUE
+    else:
+        critical = math.sqrt(-math.log(alpha / 2) / 2)
     return max(0.0, gap - critical * math.sqrt((n + m) / (n * m)))
 
 
@@ -351,12 +355,15 @@ def _joined(cells: list[_Cell]) -> list[_Cell]:
     """The cells after joining, as Deequ's regroupCategories."""
     cells = sorted(cells)
     while len(cells) > 1:
-        least, allowed = LEAST_EXPECTED_OF_TWO, 0
+        least = LEAST_EXPECTED_OF_TWO
+        allowed = 0
         if len(cells) > 2:
-            least, allowed = LEAST_EXPECTED, int(SHARE_BELOW * len(cells))
+            least = LEAST_EXPECTED
+            allowed = int(SHARE_BELOW * len(cells))
         if bisect.bisect_left(cells, least, key=lambda cell: cell.expected) <= allowed:
             break
-        smallest, next_smallest = cells.pop(0), cells.pop(0)
+        smallest = cells.pop(0)
+        next_smallest = cells.pop(0)
         bisect.insort(
             cells,
             _Cell(

@@ -72,7 +72,9 @@ class Pooled:
     def count_below(self, value: float, side: Literal["left", "right"]) -> float:
         """The number of the second sample's values below this one (left), or at or below it (right)."""
         index = self.values.searchsorted(value, side=side)
-        return float(self.after[index - 1]) if index else 0.0
+        if index:
+            return float(self.after[index - 1])
+        return 0.0
 
 
 def pool_samples(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
@@ -194,7 +196,9 @@ class StepCdf:
     @property
     def total(self) -> int:
         """Number of values, infinite ones included."""
-        return int(self.cumulative[-1]) if len(self.cumulative) else 0
+        if len(self.cumulative):
+            return int(self.cumulative[-1])
+        return 0
 
     @property
     def deviation(self) -> float:
@@ -314,7 +318,9 @@ class NumericDistribution:
         if self.known is not None:
             return self.known
         levels = tuple(np.asarray(level, dtype=np.float64) for level in self.levels)
-        return KllSketch(levels=levels) if levels else KllSketch()
+        if levels:
+            return KllSketch(levels=levels)
+        return KllSketch()
 
 
 def require_values(baseline_total: float, current_total: float, kind: str = "values") -> None:

@@ -42,8 +42,14 @@ class Histogram:
         sketch = numbers.sketch()
         buckets: list[Bucket] = []
         if sketch.count:
-            low = sketch.quantile(0.0) if numbers.minimum is None else numbers.minimum
-            high = sketch.quantile(1.0) if numbers.maximum is None else numbers.maximum
+            if numbers.minimum is None:
+                low = sketch.quantile(0.0)
+            else:
+                low = numbers.minimum
+            if numbers.maximum is None:
+                high = sketch.quantile(1.0)
+            else:
+                high = numbers.maximum
             buckets = sketch.buckets(low, high)
         if numbers.negative_infinite:
             buckets = [Bucket(-math.inf, -math.inf, numbers.negative_infinite), *buckets]
@@ -60,7 +66,9 @@ def decile_edges(cdf: StepCdf) -> Values:
     finite = cdf.finite()
     # In integers: C(v) ≥ n·j/10 is 10·C(v) ≥ n·j.
     places = np.searchsorted(10 * finite.cumulative, [finite.total * decile for decile in DECILES], side="left")
-    return finite.values[np.unique(places)] if finite.total else finite.values
+    if finite.total:
+        return finite.values[np.unique(places)]
+    return finite.values
 
 
 def decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Counts]:
@@ -119,7 +127,8 @@ def _point(histogram: Histogram) -> NDArray[np.bool_]:
 def _spread(histogram: Histogram, edges: Values) -> Counts:
     """Counts between neighbouring `edges`, which include all edges of the histogram's wide buckets."""
     wide = _wide(histogram)
-    lower, upper = histogram.lower[wide, None] / 2, histogram.upper[wide, None] / 2
+    lower = histogram.lower[wide, None] / 2
+    upper = histogram.upper[wide, None] / 2
     covered = np.minimum(upper, edges[1:] / 2) - np.maximum(lower, edges[:-1] / 2)
     counts: Counts = (histogram.counts[wide, None] * (np.maximum(covered, 0) / (upper - lower))).sum(axis=0)
     return counts

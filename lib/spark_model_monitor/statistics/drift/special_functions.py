@@ -25,7 +25,9 @@ _NOTHING = 1e-17  # a term this small relative to its sum changes nothing
 _OF_ODD = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
 _SMALL = 20.0  # below it, powers and gamma functions are multiplied directly
-_LEAST_A, _MOST_LOG = 10.0, 1.0  # the range in which the sum of incomplete gamma functions has all digits
+# the range in which the sum of incomplete gamma functions has all digits
+_LEAST_A = 10.0
+_MOST_LOG = 1.0
 _OF_SINE = (
     *(-1 / 48, 1 / 2560, -61 / 7741440, 1261 / 7431782400, -79 / 20761804800),
     *(66643 / 761775532277760, -2.044523359411974e-12, 4.833351797967704e-14, -1.152434101767386e-15),
@@ -45,7 +47,9 @@ def normal_quantile(share: float) -> float:
     """
     if 0 < share < 1:
         return _NORMAL.inv_cdf(share)
-    return math.copysign(math.inf, share - 0.5) if share in (0, 1) else math.nan
+    if share in (0, 1):
+        return math.copysign(math.inf, share - 0.5)
+    return math.nan
 
 
 def normal_above(value: float) -> float:
@@ -83,7 +87,9 @@ def student_above(value: float, degrees_of_freedom: float) -> float:
     0.0367
     """
     if not 0 < degrees_of_freedom < _LIKE_NORMAL:
-        return normal_above(value) if degrees_of_freedom > 0 else math.nan
+        if degrees_of_freedom > 0:
+            return normal_above(value)
+        return math.nan
     if value < 0:
         return 1 - student_above(-value, degrees_of_freedom)
     root = value / math.sqrt(degrees_of_freedom)
@@ -104,12 +110,21 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
     """
     tail = min(share, 1 - share)
     if not (0 < degrees_of_freedom < _LIKE_NORMAL and 0 < tail < 0.5):
-        return normal_quantile(share) if degrees_of_freedom > 0 else math.nan
-    a, wanted = degrees_of_freedom / 2, -normal_quantile(tail)
-    at, step, missed = wanted, 0.0, 0.0
+        if degrees_of_freedom > 0:
+            return normal_quantile(share)
+        return math.nan
+    a = degrees_of_freedom / 2
+    wanted = -normal_quantile(tail)
+    at = wanted
+    step = 0.0
+    missed = 0.0
     for _ in range(40):
-        before, missed = missed, wanted + normal_quantile(_student_tail(a, at * at / degrees_of_freedom))
-        step = step * missed / (before - missed) if step and before != missed else missed
+        before = missed
+        missed = wanted + normal_quantile(_student_tail(a, at * at / degrees_of_freedom))
+        if step and before != missed:
+            step = step * missed / (before - missed)
+        else:
+            step = missed
         at += step
         if abs(step) <= 1e-15 * at:
             break
@@ -120,7 +135,8 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
 
 def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
     """The share of a chi-square distribution below `statistic`."""
-    a, x = degrees_of_freedom / 2, statistic / 2
+    a = degrees_of_freedom / 2
+    x = statistic / 2
     if x >= a:
         return 1 - chi_square_above(statistic, degrees_of_freedom)
     term = total = _poisson(a, x)
@@ -137,10 +153,14 @@ def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
     >>> round(chi_square_above(3.84, 1), 4)
     0.05
     """
-    a, x = degrees_of_freedom / 2, statistic / 2
+    a = degrees_of_freedom / 2
+    x = statistic / 2
     if not x >= a:
         return 1 - chi_square_below(statistic, degrees_of_freedom)
-    total = math.erfc(math.sqrt(x)) if degrees_of_freedom % 2 else 0.0
+    if degrees_of_freedom % 2:
+        total = math.erfc(math.sqrt(x))
+    else:
+        total = 0.0
     term = _poisson(a, x) * a / x
     while a >= 1 and term > total * _NOTHING:  # DLMF 8.8.2: down to the parameter 1/2, or 0
         total += term
@@ -175,7 +195,10 @@ def _poisson(a: float, x: float) -> float:
         half = math.exp(-x / 2)
         return half * x**a / math.gamma(a + 1) * half if half else 0.0
     moved = (x - a) / a
-    log = math.log1p(moved) if abs(moved) < 0.5 else math.log(x / a)
+    if abs(moved) < 0.5:
+        log = math.log1p(moved)
+    else:
+        log = math.log(x / a)
     return math.exp(a * (log - moved) - _stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
 
 
@@ -193,7 +216,8 @@ def _student_tail(a: float, log: float) -> float:
     """
     if not log:
         return 0.5
-    x, total = math.exp(-log), 0.0
+    x = math.exp(-log)
+    total = 0.0
     term = math.exp(-a * log) * math.sqrt(-math.expm1(-log)) * _ratio(a) / a
     while a < _LEAST_A or log > _MOST_LOG:
         total += term
@@ -203,11 +227,16 @@ def _student_tail(a: float, log: float) -> float:
             return total / 2 / _ROOT_OF_PI
     t = a - 0.25
     u = t * log
-    gamma, s, power = _ROOT_OF_PI * math.erfc(math.sqrt(u)), 0.5, math.sqrt(u) * math.exp(-u)
-    series, scale = gamma, 1.0
+    gamma = _ROOT_OF_PI * math.erfc(math.sqrt(u))
+    s = 0.5
+    power = math.sqrt(u) * math.exp(-u)
+    series = gamma
+    scale = 1.0
     for coefficient in _OF_SINE:
         for _ in range(2):
-            gamma, s, power = s * gamma + power, s + 1, power * u
+            gamma = s * gamma + power
+            s = s + 1
+            power = power * u
         scale /= t * t
         series += (more := coefficient * gamma * scale)
         if abs(more) <= series * _NOTHING:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
 
-HOUR, DAY = 3600.0, 86400.0
+HOUR = 3600.0
+DAY = 86400.0
 QUARTERS = 60  # quarters of an hour, on each side of 0
 _LONG = DAY * 2.0 ** np.arange(0, 15, 0.5)
 EDGES = np.unique(
@@ -78,4 +79,6 @@ class Ages(State):
 
     def contradiction(self) -> str | None:
         sound = len(self.counts) == len(EDGES) + 1 and bool((self.counts >= 0).all())
-        return None if sound else "its counts are impossible"
+        if sound:
+            return None
+        return "its counts are impossible"

@@ -66,7 +66,10 @@ class Attributions(State):
         names = json.dumps([self.features, self.outputs, self.aggregation, self.baseline], ensure_ascii=False)
         numbers = np.concatenate([self.expected, self.rows, self.sums.reshape(-1)]).astype("<f8").tobytes()
         parts = [names.encode(), numbers, *(sketch.to_bytes() for sketch in self.sketches)]
-        named = {"group_column": self.group_column} if self.group_column else {}
+        if self.group_column:
+            named = {"group_column": self.group_column}
+        else:
+            named = {}
         return {"exact": self.exact, **named}, joined(parts)
 
     @classmethod
@@ -87,7 +90,9 @@ class Attributions(State):
             return "a feature has no sketch"
         if not (np.isfinite(self.sums).all() and np.isfinite(self.expected).all()):
             return "a sum is no finite number"
-        return None if are_counts(self.rows) else "a block has no number of rows"
+        if are_counts(self.rows):
+            return None
+        return "a block has no number of rows"
 
     @property
     def count(self) -> int:

@@ -89,7 +89,9 @@ class BlockSums(State):
         if not all(isinstance(name, str) for name in self.names):
             return "a name is no text"
         counted = [sums for name, sums in zip(self.names, self.sums, strict=True) if "rows" in name.split(".")]
-        return None if all(map(are_counts, counted)) else "a block has no number of rows"
+        if all(map(are_counts, counted)):
+            return None
+        return "a block has no number of rows"
 
 
 def are_counts(sums: Numbers) -> bool:
@@ -183,4 +185,6 @@ class RegressionSums(State):
         return cls(*doubles(cls, payload, (8, BLOCKS)))
 
     def contradiction(self) -> str | None:
-        return None if are_counts(self.rows) and are_counts(self.nonzero) else "a block has no number of rows"
+        if are_counts(self.rows) and are_counts(self.nonzero):
+            return None
+        return "a block has no number of rows"

@@ -71,7 +71,9 @@ class ValuedColumn:
     @property
     def threshold(self) -> float | None:
         """The only value if it is a number, else None."""
-        return number_of(self.values[0]) if len(self.values) == 1 else None
+        if len(self.values) == 1:
+            return number_of(self.values[0])
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,9 @@ def number_of(value: Scalar) -> float | None:
         number = float(value)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    if math.isfinite(number):
+        return number
+    return None
 
 
 def texts_of(values: Sequence[Scalar]) -> str:
@@ -193,7 +197,9 @@ def normalize_code(value: Scalar) -> str:
     if number is None or has_leading_zeros(text) or text != text.strip():
         return text
     is_exact_integer = number.is_integer() and abs(number) < 2**53
-    return str(int(number)) if is_exact_integer else str(number)
+    if is_exact_integer:
+        return str(int(number))
+    return str(number)
 
 
 def list_spellings(value: Scalar) -> tuple[str, ...]:
@@ -309,7 +315,9 @@ class Contingency(State):
 
     @property
     def rows(self) -> int:
-        return sum(self.tables[0].values()) if self.tables else 0
+        if self.tables:
+            return sum(self.tables[0].values())
+        return 0
 
     def __add__(self, other: Contingency) -> Contingency:
         """Raises BadState if the plans differ."""
@@ -327,7 +335,9 @@ class Contingency(State):
     def payload(self) -> tuple[Parameters, bytes]:
         """Its tables and facts as JSON, cells in the order of their texts."""
         tables = [[[*cell, rows] for cell, rows in table.items()] for table in self.tables]
-        facts = [[sorted(of.kinds.items()), of.minimum, of.maximum, of.at_least, of.at_most] for of in self.facts]
+        facts = [
+            [sorted(fact.kinds.items()), fact.minimum, fact.maximum, fact.at_least, fact.at_most] for fact in self.facts
+        ]
         content = {"tables": [sorted(table, key=json.dumps) for table in tables], "facts": facts}
         payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         return {"plan": self.plan}, payload
@@ -351,15 +361,21 @@ class Contingency(State):
             numbers = [number for number in (facts.minimum, facts.maximum) if number is not None]
             if not all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers):
                 return "minimum and maximum are no numbers"
-        return None if all(map(is_count, counted)) else "a count is none"
+        if all(map(is_count, counted)):
+            return None
+        return "a count is none"
 
     def require_of(self, plan: ContingencyPlan) -> None:
         """Raise BadState if the counts were made with a different plan."""
-        sizes, in_blocks = (len(plan.facets), len(plan.valued)), plan.group_column is not None
+        sizes = (len(plan.facets), len(plan.valued))
+        in_blocks = plan.group_column is not None
         places = {len(cell) for table in self.tables for cell in table}
         wanted = {SEGMENTS + len(plan.segmentations) + in_blocks}
         fits = (len(self.tables), len(self.facts)) == sizes and places <= wanted
-        blocks = {cell[-1] for table in self.tables for cell in table} if fits and in_blocks else set()
+        if fits and in_blocks:
+            blocks = {cell[-1] for table in self.tables for cell in table}
+        else:
+            blocks = set()
         if not fits or not blocks <= {None, *range(BLOCKS)}:
             raise BadState(
                 f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"

@@ -37,7 +37,9 @@ _OTHER_NUMBER = r"^(?: *[-+]?(?:\d+\.?\d*|\.\d+){exponent} *|[-+]?(?i:inf(?:init
 OTHER_NUMBER_PATTERN = _OTHER_NUMBER.replace("{exponent}", r"(?:[Ee][-+]?\d+)?")
 OTHER_NUMBER_PATTERN_WITHOUT_EXPONENTS = _OTHER_NUMBER.replace("{exponent}", "")
 
-FIRST_SECOND, LAST_SECOND = 1e9, 2e9  # times from 2001 to 2033
+# times from 2001 to 2033
+FIRST_SECOND = 1e9
+LAST_SECOND = 2e9
 UNITS_OF_SECONDS = (1.0, 1e3, 1e6, 1e9)  # how many are a second
 
 
@@ -82,7 +84,8 @@ class DataTypeCounts(State):
         """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
         if counts is None and len(kinds) and kinds.min() == kinds.max():
             # as most columns are, and bincount takes its time
-            counts, kinds = np.array([len(kinds)]), kinds[:1]
+            counts = np.array([len(kinds)])
+            kinds = kinds[:1]
         return cls.from_counts(np.bincount(kinds, counts, minlength=len(DataType)), missing=missing)
 
     @classmethod
@@ -112,7 +115,9 @@ class DataTypeCounts(State):
             return "Unknown"
         if self.text or self.boolean or self.unknown:
             return "String"
-        return "Fractional" if self.fractional else "Integral"
+        if self.fractional:
+            return "Fractional"
+        return "Integral"
 
     def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
         return DataTypeCounts(*map(add, _counts_of(self), _counts_of(other)))
@@ -120,7 +125,10 @@ class DataTypeCounts(State):
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     """The apparent type of each cell. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (2.0)."""
-    texts = values if values.type == pa.string() else values.cast(pa.string())
+    if values.type == pa.string():
+        texts = values
+    else:
+        texts = values.cast(pa.string())
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
     if len(texts) <= _FEW and not texts.null_count:  # as the values of a category
         are_words = [_is_word(word) for word in texts.view(pa.binary()).to_pylist()]
@@ -267,7 +275,8 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     """
     offsets, data = buffers_of(texts)
     characters = data[offsets[0] : offsets[-1]].copy()
-    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
+    starts = offsets[:-1] - offsets[0]
+    ends = offsets[1:] - offsets[0]
     dots = np.flatnonzero(characters == ord("."))
     if len(dots) != len(texts) or not ((starts <= dots) & (dots < ends)).all():
         return np.zeros(len(texts), dtype=np.bool_)
@@ -340,4 +349,6 @@ class VectorCounts(State):
 
     def contradiction(self) -> str | None:
         fit = self.null_elements + self.nan_elements <= self.elements and self.shortest <= self.longest
-        return None if fit else "its counts contradict each other"
+        if fit:
+            return None
+        return "its counts contradict each other"

@@ -95,7 +95,9 @@ class DateTexts(State):
         is_ascending = self.hashes[1:] > self.hashes[:-1]
         if not is_ascending.all():
             return "its hashes are in no order"
-        return None if (self.counts > 0).all() else "a text occurs never"
+        if (self.counts > 0).all():
+            return None
+        return "a text occurs never"
 
 
 class DateTextsBuilder:

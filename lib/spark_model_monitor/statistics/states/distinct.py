@@ -70,7 +70,8 @@ _LEADING_SHIFT = np.uint64(64 - PRECISION - _LEADING)
 _LEADING_MASK = np.uint32((1 << _LEADING) - 1)
 _TAIL_MASK = np.uint64((1 << (64 - PRECISION)) - 1)
 _LONGEST_RUN = 64 - PRECISION  # of zeros, where there is nothing else
-_MANTISSA_BITS, _EXPONENT_OFFSET = 52, 1023
+_MANTISSA_BITS = 52
+_EXPONENT_OFFSET = 1023
 
 
 def _zeros() -> Registers:
@@ -153,7 +154,8 @@ class DistinctBuilder:
             self._room -= len(hashes)
         if self._room <= 0:
             _raise(self._registers, np.concatenate(self._waiting), 0)
-            self._waiting, self._room = [], WAITING
+            self._waiting = []
+            self._room = WAITING
             # Hashes with fewer leading zeros than the lowest register can't raise any and are skipped from now on: they are
             # nearly all of many values. With the lowest register at 8, one hash in 256 remains.
             lowest = int(self._registers.min())
@@ -166,8 +168,10 @@ class DistinctBuilder:
     @staticmethod
     def states(builders: Sequence[DistinctBuilder]) -> list[DistinctRegisters]:
         """The `state` of each builder; their few buffered hashes raise all registers together."""
-        registers = np.stack([each._registers for each in builders])
-        hashes = [np.concatenate(each._waiting) if each._waiting else np.empty(0, np.uint64) for each in builders]
+        registers = np.stack([builder._registers for builder in builders])
+        hashes = [
+            np.concatenate(builder._waiting) if builder._waiting else np.empty(0, np.uint64) for builder in builders
+        ]
         firsts = np.repeat(REGISTERS * np.arange(len(builders)), [*map(len, hashes)])
         _raise(registers.reshape(-1), np.concatenate(hashes), firsts)
         return [*map(DistinctRegisters, registers)]
@@ -207,7 +211,8 @@ def _bias(raw: float) -> float:
     low = max(int(np.searchsorted(RAW_ESTIMATES, raw)) - _NEIGHBOURS + 1, 0)
     high = min(low + _NEIGHBOURS, len(RAW_ESTIMATES))
     while high < len(RAW_ESTIMATES) and abs(raw - RAW_ESTIMATES[high]) < abs(raw - RAW_ESTIMATES[low]):
-        low, high = low + 1, high + 1
+        low = low + 1
+        high = high + 1
     return float(np.add.accumulate(BIASES[low:high])[-1]) / (high - low)
 
 
@@ -247,7 +252,8 @@ class Repeats(State):
             return self
         if self.level:
             kept = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
-            hashes, counts = hashes[kept], None if counts is None else counts[kept]
+            hashes = hashes[kept]
+            counts = None if counts is None else counts[kept]
         if counts is None:
             # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
             hashes = np.sort(hashes)
@@ -261,7 +267,9 @@ class Repeats(State):
     def __add__(self: R, other: R) -> R:
         low, high = sorted((self, other), key=lambda each: each.level)
         kept = low.hashes < first_rejected_hash(high.level)
-        return high._with(low.hashes[kept], low.counts[kept]) if high.level < GIVEN_UP else high
+        if high.level < GIVEN_UP:
+            return high._with(low.hashes[kept], low.counts[kept])
+        return high
 
     @property
     def different(self) -> int:
@@ -297,7 +305,9 @@ class Repeats(State):
         below = not len(self.hashes) or (
             self.level < GIVEN_UP and int(self.hashes[-1]) < first_rejected_hash(self.level)
         )
-        return None if rise and limits and below else "they are no hashes of its level"
+        if rise and limits and below:
+            return None
+        return "they are no hashes of its level"
 
 
 @registered
@@ -365,11 +375,14 @@ class RepeatsBuilder:
         for hashes, counts in self._waiting:
             if counts is not None:
                 self._found = self._found.and_of(hashes, counts)
-        self._waiting, self._waits = [], 0
+        self._waiting = []
+        self._waits = 0
         if self._found.different < self._of.LEAST_DIFFERENT * int(self._found.counts.sum()):
             self.give_up()
 
 
 def first_rejected_hash(level: int) -> int:
     """The first hash that is not kept."""
-    return 1 << (BITS - level) if level <= BITS else 0
+    if level <= BITS:
+        return 1 << (BITS - level)
+    return 0

@@ -114,7 +114,11 @@ def split(kind: str, payload: bytes) -> list[bytes]:
     start = 0
     while start < len(payload):
         place = start + _LENGTH.size
-        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place  # a truncated length
+        # a truncated length
+        if place <= len(payload):
+            end = place + _LENGTH.unpack_from(payload, start)[0]
+        else:
+            end = place
         if end > len(payload):
             raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
         parts.append(payload[place:end])
@@ -176,7 +180,9 @@ def _is_whole(value: Any) -> bool:
         return bool(value.dtype.kind == "f" or not value.size or (value.min() >= 0 and value.max() <= MOST))
     if isinstance(value, str):
         return _is_text(value)
-    return is_count(value) if type(value) is int else value is not None
+    if type(value) is int:
+        return is_count(value)
+    return value is not None
 
 
 def _is_text(text: str) -> bool:
@@ -259,7 +265,10 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
     parameters: what reading the payload needs, and what two added states must have in common.
     """
     name = kind.encode("ascii")
-    described = _JSON.encode(parameters).encode() if parameters else b""
+    if parameters:
+        described = _JSON.encode(parameters).encode()
+    else:
+        described = b""
     head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
     body = b"".join((head, name, described, payload))
     return body + _CHECKSUM.pack(zlib.crc32(body))  # of everything before it

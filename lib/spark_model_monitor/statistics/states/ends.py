@@ -46,17 +46,24 @@ class Ends(State):
     def and_of(self, values: Values) -> Ends:
         """The ends after more finite values, few of which lie outside those kept."""
         if len(self.smallest) < KEPT:
-            return self + Ends.of(values) if len(self.smallest) else Ends.of(values)
-        low, high = values[values < self.smallest[-1]] + 0.0, values[values > self.largest[0]] + 0.0
-        return self + Ends(low, high) if len(low) or len(high) else self
+            if len(self.smallest):
+                return self + Ends.of(values)
+            return Ends.of(values)
+        low = values[values < self.smallest[-1]] + 0.0
+        high = values[values > self.largest[0]] + 0.0
+        if len(low) or len(high):
+            return self + Ends(low, high)
+        return self
 
     def beyond(self, below: float, above: float) -> tuple[int, bool]:
         """The number of values outside, and whether it is exact, because no end has more than are kept."""
-        low, high = int((self.smallest < below).sum()), int((self.largest > above).sum())
+        low = int((self.smallest < below).sum())
+        high = int((self.largest > above).sum())
         return low + high, max(low, high) < KEPT
 
     def __add__(self, other: Ends) -> Ends:
-        low, high = (self.smallest, other.smallest), (self.largest, other.largest)
+        low = (self.smallest, other.smallest)
+        high = (self.largest, other.largest)
         return Ends(np.sort(np.concatenate(low))[:KEPT], np.sort(np.concatenate(high))[-KEPT:])
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -69,10 +76,16 @@ class Ends(State):
         return cls(smallest, largest)
 
     def contradiction(self) -> str | None:
-        low, high = self.smallest, self.largest
-        are_whole = np.array_equal(low, high) if len(low) < KEPT else len(low) == KEPT and bool((low <= high).all())
+        low = self.smallest
+        high = self.largest
+        if len(low) < KEPT:
+            are_whole = np.array_equal(low, high)
+        else:
+            are_whole = len(low) == KEPT and bool((low <= high).all())
         rise = all(bool((np.diff(side) >= 0).all() and np.isfinite(side).all()) for side in (low, high))
-        return None if are_whole and rise else "they are no ends"
+        if are_whole and rise:
+            return None
+        return "they are no ends"
 
 
 @registered
@@ -89,13 +102,16 @@ class TextLengths(State):
         """The lengths of texts without null. counts: how often each occurs; once if absent."""
         offsets, data = buffers_of(texts)
         are_ascii = data[offsets[0] : offsets[-1]].max(initial=0) < 0x80
-        lengths = np.diff(offsets) if are_ascii else pc.utf8_length(texts).to_numpy()
+        if are_ascii:
+            lengths = np.diff(offsets)
+        else:
+            lengths = pc.utf8_length(texts).to_numpy()
         found = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
         return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
 
     def __add__(self, other: TextLengths) -> TextLengths:
         lengths = sorted(self.counts.keys() | other.counts.keys())
-        return TextLengths({each: self.counts.get(each, 0) + other.counts.get(each, 0) for each in lengths})
+        return TextLengths({length: self.counts.get(length, 0) + other.counts.get(length, 0) for length in lengths})
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Each length that occurs, with its count, ascending."""
@@ -104,11 +120,15 @@ class TextLengths(State):
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> TextLengths:
         lengths, counts = np.frombuffer(payload, "<i8").reshape(-1, 2).T.tolist()
-        return cls(dict(zip(lengths, counts, strict=True))) if len({*lengths}) == len(lengths) else cls({-1: 0})
+        if len({*lengths}) == len(lengths):
+            return cls(dict(zip(lengths, counts, strict=True)))
+        return cls({-1: 0})
 
     def contradiction(self) -> str | None:
         are_lengths = all(0 <= length <= LONGEST and count for length, count in self.counts.items())
-        return None if are_lengths else "a length occurs twice, never, or is none"
+        if are_lengths:
+            return None
+        return "a length occurs twice, never, or is none"
 
 
 LONG = 256  # bytes of the longest text that is analysed; a scan only has the beginning of longer ones
@@ -173,7 +193,10 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     begins[starts] = is_word[starts]
     are_others = content >= 0x80  # of other alphabets
     letters = _between(content | np.uint8(0x20), "a", "z") | are_others
-    characters = count((content & np.uint8(0xC0)) != 0x80) if are_others.any() else lengths
+    if are_others.any():
+        characters = count((content & np.uint8(0xC0)) != 0x80)
+    else:
+        characters = lengths
     size = np.maximum(lengths, 1)
     digits = _between(content, "0", "9")
     return [characters, count(begins), SHARES * count(letters) // size, SHARES * count(digits) // size]

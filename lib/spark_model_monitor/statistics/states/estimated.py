@@ -51,7 +51,10 @@ class EstimatedOutcomes(State):
 
     def known(self) -> tuple[bytes, bytes, bytes]:
         """The baseline's part as bytes; empty for classes or errors that don't exist."""
-        of_classes = self.of_classes.to_bytes() if self.of_classes.of_class else b""
+        if self.of_classes.of_class:
+            of_classes = self.of_classes.to_bytes()
+        else:
+            of_classes = b""
         return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.names else b""
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -65,6 +68,12 @@ class EstimatedOutcomes(State):
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no four states"
             )
-        of_classes = ClassScores.from_bytes(blobs[2]) if blobs[2] else ClassScores()
-        of_errors = BlockSums.from_bytes(blobs[3]) if blobs[3] else BlockSums()
+        if blobs[2]:
+            of_classes = ClassScores.from_bytes(blobs[2])
+        else:
+            of_classes = ClassScores()
+        if blobs[3]:
+            of_errors = BlockSums.from_bytes(blobs[3])
+        else:
+            of_errors = BlockSums()
         return cls(Outcomes.from_bytes(blobs[0]), ScoreCounts.from_bytes(blobs[1]), of_classes, of_errors)

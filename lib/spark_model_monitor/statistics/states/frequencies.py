@@ -71,7 +71,8 @@ class Frequencies(State):
         Raises BadState if the limits differ.
         """
         require_equal(self.KIND, "limit", self.limit, other.limit)
-        counts, cut = self.sum_of_counts(self.counts, other.counts), 0
+        counts = self.sum_of_counts(self.counts, other.counts)
+        cut = 0
         if len(counts) > self.limit:
             cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest count that doesn't fit
             counts = {key: count - cut for key, count in counts.items() if count > cut}
@@ -88,7 +89,12 @@ class Frequencies(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
-        keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist() if len(payload) >= 24 else (-1, 0, 0)
+        if len(payload) >= 24:
+            keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist()
+        else:
+            keys = -1
+            total = 0
+            bound = 0
         texts_at = 24 + 16 * keys  # after three numbers, and a count and a length for each key
         if keys < 0 or len(payload) < texts_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {keys} keys does not fit in {len(payload)} bytes")
@@ -125,7 +131,10 @@ class FrequenciesBuilder:
         if self.given_up:
             self.skip(occurrences)
             return
-        texts = keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
+        if isinstance(keys, pa.Array):
+            texts = keys
+        else:
+            texts = pa.array(keys, pa.string())
         self._differ = counts is not None and not len(self._kept.counts)  # if it is the only call
         if counts is None:
             counts = np.ones(len(texts), dtype=np.int64)
@@ -137,13 +146,15 @@ class FrequenciesBuilder:
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
             self._kept, self._bound = self._folded()
             self.exact &= self._bound == 0
-            self._pending, self._pending_keys = [], 0
+            self._pending = []
+            self._pending_keys = 0
 
     def give_up(self) -> None:
         """Drop all counts, for a column whose counts turn out to be useless. The bound becomes the total."""
         self.given_up = True
         self._kept = self._kept.where(np.zeros(len(self._kept.counts), dtype=bool))
-        self._pending, self._pending_keys = [], 0
+        self._pending = []
+        self._pending_keys = 0
         self._bound = self._total
 
     def skip(self, occurrences: int) -> None:
@@ -210,7 +221,8 @@ class _Counted:
     def added(self) -> _Counted:
         """The distinct values, each with the sum of its counts."""
         texts = self.keys.dictionary_encode()
-        codes, different = texts.indices.to_numpy(), len(texts.dictionary)
+        codes = texts.indices.to_numpy()
+        different = len(texts.dictionary)
         # bincount adds doubles, which are exact up to 2^53
         counts = np.bincount(codes, self.counts, minlength=different).astype(np.int64)
         hashes = None
@@ -221,7 +233,9 @@ class _Counted:
 
     def where(self, chosen: NDArray[np.bool_]) -> _Counted:
         """The chosen values."""
-        hashes = None if self.hashes is None else self.hashes[chosen]
+        hashes = None
+        if self.hashes is not None:
+            hashes = self.hashes[chosen]
         if 8 * np.count_nonzero(chosen) < len(chosen):
             return _Counted(self.keys.take(pa.array(np.flatnonzero(chosen))), self.counts[chosen], hashes)
         return _Counted(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)

@@ -39,7 +39,10 @@ def xxhash64_of(values: pa.Array | NDArray[Any]) -> Hashes:
 
     Raises TypeError for any other type.
     """
-    numbers = _present_numbers(values) if isinstance(values, pa.Array) else values
+    if isinstance(values, pa.Array):
+        numbers = _present_numbers(values)
+    else:
+        numbers = values
     if numbers.dtype == np.float64:
         return _hash_longs(_canonical(numbers).view(np.uint64))
     if numbers.dtype == np.float32:
@@ -77,13 +80,18 @@ def chained_hashes(columns: Sequence[NDArray[np.float64]], known: Sequence[NDArr
 
 def _present_numbers(values: pa.Array) -> NDArray[Any]:
     """The values that are not null, dates as days and timestamps as microseconds, as Spark keeps them."""
-    present = values.drop_null() if values.null_count else values
+    if values.null_count:
+        present = values.drop_null()
+    else:
+        present = values
     kind = present.type
     if pa.types.is_date32(kind):
         return np.asarray(present.view(pa.int32()))
     if pa.types.is_timestamp(kind):
         ticks = np.asarray(present.view(pa.int64()))
-        return ticks // 1_000 if kind.unit == "ns" else ticks * _MICROSECONDS[kind.unit]
+        if kind.unit == "ns":
+            return ticks // 1_000
+        return ticks * _MICROSECONDS[kind.unit]
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return np.asarray(present.to_numpy(zero_copy_only=False))
     raise TypeError(f"values of type {kind} have no hash here; hash them with Spark's xxhash64")
@@ -152,7 +160,9 @@ _LANE_SEEDS = (int(PRIME_1) + int(PRIME_2), int(PRIME_2), 0, -int(PRIME_1))  # b
 _LANE_ROTATIONS = (1, 7, 12, 18)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
-_LOW_BYTE, _BYTE_BITS, _NOTHING = np.uint64(0xFF), np.uint64(8), np.uint64(0)
+_LOW_BYTE = np.uint64(0xFF)
+_BYTE_BITS = np.uint64(8)
+_NOTHING = np.uint64(0)
 _64_BITS = 2**64 - 1
 
 
@@ -180,7 +190,8 @@ def _hashes_of(texts: pa.StringArray, seed: int) -> Hashes:
     elif len(long):
         hashes[long] = _hashes_of_stripes(content, starts[long], stripes[long], seed)
     hashes += lengths.view(np.uint64)
-    words, counts = _stripes_at(content, starts + (stripes << 5)), (lengths & 31) >> 3
+    words = _stripes_at(content, starts + (stripes << 5))
+    counts = (lengths & 31) >> 3
     for step in range(int(counts.max(initial=0))):  # three at most
         _go_on(hashes, counts > step, _lane_after(None, words[:, step]), 27, PRIME_1, PRIME_4)
     _take_rest(hashes, words.ravel()[np.arange(0, words.size, len(_LANE_SEEDS)) + counts], lengths & 7)
@@ -198,7 +209,8 @@ def buffers_of(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
 
 def _hash_of_one(text: bytes, seed: int) -> int:
     """The hash of a text shorter than a stripe. Of few texts numpy's steps take longer."""
-    found, rest = seed + _5 + len(text), text[len(text) & ~7 :]
+    found = seed + _5 + len(text)
+    rest = text[len(text) & ~7 :]
     words = struct.iter_unpack("<Q", text[: len(text) & ~7])
     steps = [(_turned(word * _2, 31) * _1, 27, _1, _4) for (word,) in words]
     if len(rest) >= HALF_WORD_BYTES:
@@ -220,7 +232,8 @@ def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     """The offset of each text, its length in bytes, and the bytes of all, with a spare stripe at the end."""
     places, data = buffers_of(texts)
     offsets = places.astype(np.int64)
-    first, last = int(offsets[0]), int(offsets[-1])
+    first = int(offsets[0])
+    last = int(offsets[-1])
     content = np.empty(last - first + STRIPE_BYTES, np.uint8)
     content[last - first :] = 0
     content[: last - first] = data[first:last]
@@ -285,7 +298,8 @@ def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int
         step += 1
         active = active[counts[active] > step]
     for text in active.tolist():
-        begin, end = int(starts[text]) + STRIPE_BYTES * step, int(starts[text] + STRIPE_BYTES * counts[text])
+        begin = int(starts[text]) + STRIPE_BYTES * step
+        end = int(starts[text] + STRIPE_BYTES * counts[text])
         after = _lanes_of_one(content[begin:end], [int(lane[text]) for lane in lanes])
         for lane, own in zip(lanes, after, strict=True):
             lane[text] = own

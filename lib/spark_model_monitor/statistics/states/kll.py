@@ -90,7 +90,10 @@ class KllSketch(State):
         Source: D1a (weights of equal items are added up).
         """
         if not self._cdf:
-            items = self.levels[0] if len(self.levels) == 1 else np.concatenate(self.levels)
+            if len(self.levels) == 1:
+                items = self.levels[0]
+            else:
+                items = np.concatenate(self.levels)
             # stable, so that zeros of both signs, which compare equal, keep their order; numpy's default sort is faster
             kind: Literal["stable"] | None = "stable" if _count_negative_zeros(items) else None
             if len(self.levels) == 1:
@@ -110,7 +113,10 @@ class KllSketch(State):
         """The smallest item with at least `share` (from 0 to 1) of all values at or below it; NaN if there are none."""
         if share not in self._quantiles:
             values, cumulative = self.step_cdf()
-            place = int(cumulative.searchsorted(share * cumulative[-1])) if len(values) else 0
+            if len(values):
+                place = int(cumulative.searchsorted(share * cumulative[-1]))
+            else:
+                place = 0
             self._quantiles[share] = float(values[min(place, len(values) - 1)]) if len(values) else math.nan
         return self._quantiles[share]
 
@@ -127,7 +133,10 @@ class KllSketch(State):
             return []
         bounds = _bounds(minimum, maximum)
         below = _ranks(cdf, bounds, "left")
-        end = bounds[-1] if as_deequ else max(bounds[-1], maximum)
+        if as_deequ:
+            end = bounds[-1]
+        else:
+            end = max(bounds[-1], maximum)
         below[-1] = _ranks(cdf, [end], "right")[0]  # the last bucket is closed
         counts = np.diff(below)
         return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
@@ -158,7 +167,8 @@ class KllSketch(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
-        k, c = parameters["k"], parameters["c"]
+        k = parameters["k"]
+        c = parameters["c"]
         if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
             raise BadState(
                 f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
@@ -180,14 +190,17 @@ class KllSketch(State):
     def contradiction(self) -> str | None:
         if self.count > MOST or set(self.offsets) - {0, 1}:
             return "its levels stand for no number of values"
-        return None if all(np.isfinite(level).all() for level in self.levels) else "an item is no finite number"
+        if all(np.isfinite(level).all() for level in self.levels):
+            return None
+        return "an item is no finite number"
 
 
 class KllBuilder:
     """Builds a sketch block by block. The result does not depend on how the values are split into blocks."""
 
     def __init__(self, k: int = SKETCH_SIZE, c: float = SHRINKING_FACTOR) -> None:
-        self._k, self._c = k, c
+        self._k = k
+        self._c = c
         self._levels: list[_Level] = []
         self._size = self._limit = 0  # the number of items in all levels, and its limit
         self._negative_zeros = False
@@ -196,7 +209,8 @@ class KllBuilder:
     def update(self, values: Values) -> None:
         """Take finite values in arrival order."""
         self._look_for_negative_zeros(values)
-        taken, total = 0, len(values)
+        taken = 0
+        total = len(values)
         while taken < total:
             # Deequ compacts after the value that exceeds the limit, so values are only appended up to there.
             step = min(self._limit - self._size + 1, total - taken)
@@ -224,7 +238,8 @@ class KllBuilder:
         if was_empty:
             # Deequ would keep the empty sketch's counters; taking the other's makes the empty sketch neutral.
             for level, compactions, offset in zip(self._levels, sketch.compactions, sketch.offsets, strict=True):
-                level.compactions, level.offset = compactions, offset
+                level.compactions = compactions
+                level.offset = offset
             return
         while self._size >= self._limit:  # ≥ here and > in update: as in Deequ
             self._condense()
@@ -246,7 +261,9 @@ class KllBuilder:
     def _sort_of(self, height: int) -> Callable[[Values], None]:
         """The sort of a level, in place; what came from the level below is in order, and numpy's stable sort merges it."""
         sort = _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
-        return functools.partial(sort, kind="stable") if height else sort
+        if height:
+            return functools.partial(sort, kind="stable")
+        return sort
 
     def _look_for_negative_zeros(self, values: Values) -> None:
         """Once per value, as most features have none and each value is sorted twice or so."""

@@ -66,12 +66,16 @@ class Moments(State):
     @property
     def average(self) -> float:
         """sum / count, the mean that the service prints; NaN if there is no finite value. Source: C4.1."""
-        return self.sum / self.count if self.count else math.nan
+        if self.count:
+            return self.sum / self.count
+        return math.nan
 
     @property
     def standard_deviation(self) -> float:
         """Population standard deviation, divided by n; NaN if there is no finite value. Source: G3."""
-        return math.sqrt(self.m2 / self.count) if self.count else math.nan
+        if self.count:
+            return math.sqrt(self.m2 / self.count)
+        return math.nan
 
     def __add__(self, other: Moments) -> Moments:
         """Exact for counts, minimum and maximum; sum, mean and m2 depend on the order of addition, up to rounding."""
@@ -111,7 +115,8 @@ class ValueBlocks:
 
     def cut(self, values: Values) -> Iterator[Values]:
         """Every block that these values complete. Use each block before you request the next one."""
-        taken, total = 0, len(values)
+        taken = 0
+        total = len(values)
         while taken < total:
             if not self._size and total - taken >= BLOCK_VALUES:
                 yield values[taken : taken + BLOCK_VALUES]
@@ -153,12 +158,14 @@ class MomentsBuilder:
         self._missing += missing
         if not len(values):
             return values
-        low, high = float(values.min()), float(values.max())
+        low = float(values.min())
+        high = float(values.max())
         if not (math.isfinite(low) and math.isfinite(high)):  # numpy's minimum is NaN if any value is
             values = self._count_not_finite(values)
             if not len(values):
                 return values
-            low, high = float(values.min()), float(values.max())
+            low = float(values.min())
+            high = float(values.max())
         self._range = _range(self._range, (low, high))
         with self._overflowing():
             for block in self._blocks.cut(values):
@@ -168,7 +175,9 @@ class MomentsBuilder:
     def _overflowing(self) -> AbstractContextManager[None]:
         """Lets sums of huge values become infinite without a warning, as in the JVM."""
         low, high = self._range
-        return nullcontext() if low > -SMALL and high < SMALL else np.errstate(over="ignore", invalid="ignore")
+        if low > -SMALL and high < SMALL:
+            return nullcontext()
+        return np.errstate(over="ignore", invalid="ignore")
 
     def count_absent(self, *, missing: int, nan: int) -> None:
         """Add to the counts of nulls and NaNs without passing the values."""
@@ -246,12 +255,17 @@ def _merged(left: _Totals, right: _Totals) -> _Totals:
     (n, total, mean, m2), (m, more, other_mean, other_m2) = left, right
     if not n or not m:
         return right if m else left
-    count, apart = n + m, other_mean - mean
+    count = n + m
+    apart = other_mean - mean
     return count, total + more, mean + apart * (m / count), m2 + other_m2 + apart * apart * (n * m / count)
 
 
 def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
     """The smallest range that covers both; a NaN range is empty, and -0.0 always becomes 0.0."""
     if math.isnan(left[0]) or math.isnan(right[0]):
-        left, right = (right, right) if math.isnan(left[0]) else (left, left)
+        if math.isnan(left[0]):
+            left = right
+            right = right
+        else:
+            left, right = (left, left)
     return min(left[0], right[0]) + 0.0, max(left[1], right[1]) + 0.0

@@ -60,7 +60,9 @@ def class_key(label: str) -> ClassKey:
         number = float(text)
         if math.isfinite(number):
             return number
-    return text.lower() if text.lower() in _TRUTHS else text
+    if text.lower() in _TRUTHS:
+        return text.lower()
+    return text
 
 
 def is_positive(label: str, positive_label: str | None) -> bool:
@@ -72,7 +74,8 @@ def is_positive(label: str, positive_label: str | None) -> bool:
 Texts: TypeAlias = pa.Array  # of strings, none of them null
 Booleans: TypeAlias = NDArray[np.bool_]
 
-ABOVE, NOT_ABOVE = "above", "not above"
+ABOVE = "above"
+NOT_ABOVE = "not above"
 """Stand-ins for predictions in the confusion counts of a plan without predictions: the side of the score."""
 
 THRESHOLD = 0.5  # the score above which the positive class is predicted. Source: C5.4.
@@ -238,7 +241,7 @@ class Outcomes(State):
     @property
     def rows_by_block(self) -> NDArray[np.float64]:
         """The number of rows in each block, if a column names groups."""
-        return np.array([each.total for each in self.confusions] or self.regression.rows, float)
+        return np.array([confusion.total for confusion in self.confusions] or self.regression.rows, float)
 
     @property
     def has_residuals(self) -> bool:
@@ -248,7 +251,10 @@ class Outcomes(State):
     def payload(self) -> tuple[Parameters, bytes]:
         """The bytes of its states, each preceded by its length."""
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
-        residuals = self.residuals.to_bytes() if self.residuals.count else b""
+        if self.residuals.count:
+            residuals = self.residuals.to_bytes()
+        else:
+            residuals = b""
         is_scored = self.class_scores.of_class or self.class_scores.overflowed
         of_classes = self.class_scores.to_bytes() if is_scored else b""
         blobs = [*(state.to_bytes() for state in states), residuals, of_classes]
@@ -268,7 +274,10 @@ class Outcomes(State):
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no seven states"
             )
         plan = OutcomePlan.from_json(parameters["plan"])
-        by_block = split(cls.KIND, blobs.pop(7)) if plan.group_column is not None and len(blobs) > 7 else []
+        if plan.group_column is not None and len(blobs) > 7:
+            by_block = split(cls.KIND, blobs.pop(7))
+        else:
+            by_block = []
         return cls(
             plan,
             parameters["item_count"],
@@ -301,9 +310,11 @@ class Outcomes(State):
         by_cut = [sum(map(_rows_of, of_cut.values())) for of_cut in self.segments.values()]
         if set(by_cut) - {self.item_count}:
             return "the rows of its segments are not its own"
-        if self.confusions and sum(each.total for each in self.confusions) != self.item_count:
+        if self.confusions and sum(confusion.total for confusion in self.confusions) != self.item_count:
             return "the rows of its blocks are not its own"
-        return "it has fewer rows than its states" if counted > self.item_count else None
+        if counted > self.item_count:
+            return "it has fewer rows than its states"
+        return None
 
 
 _Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
@@ -311,7 +322,9 @@ _Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
 
 def _by_block(mine: tuple[_Added, ...], theirs: tuple[_Added, ...]) -> tuple[_Added, ...]:
     """The sum of both sides, block by block; a side without rows has no blocks."""
-    return tuple(map(add, mine, theirs)) if mine and theirs else mine or theirs
+    if mine and theirs:
+        return tuple(map(add, mine, theirs))
+    return mine or theirs
 
 
 def _rows_of(outcomes: Outcomes) -> int:
@@ -387,17 +400,22 @@ class OutcomeBuilder:
         if not self._pending:
             return
         chunk = _Rows.joined(self._pending)
-        self._pending, self._pending_rows = [], 0
+        self._pending = []
+        self._pending_rows = 0
         part = replace(Outcomes.zero(self._plan), item_count=len(chunk.labels))
         if self._plan.is_regression:
-            labels, predictions = _numbers(chunk.labels), _numbers(chunk.predictions)
+            labels = _numbers(chunk.labels)
+            predictions = _numbers(chunk.predictions)
             part = replace(part, regression=RegressionSums.of(labels, predictions, chunk.blocks))
             with np.errstate(over="ignore"):
                 self._residuals.update(np.nan_to_num(labels - predictions))
         else:
             predictions = self._predictions(chunk)
             part = replace(part, confusion=ConfusionCounts.of(chunk.labels, predictions))
-            in_blocks = [] if self._plan.group_column is None else [chunk.blocks == each for each in range(BLOCKS)]
+            if self._plan.group_column is None:
+                in_blocks = []
+            else:
+                in_blocks = [chunk.blocks == each for each in range(BLOCKS)]
             sides = (chunk.labels, predictions)
             confusions = (ConfusionCounts.of(*(side.filter(pa.array(rows)) for side in sides)) for rows in in_blocks)
             part = replace(part, confusions=tuple(confusions))
@@ -424,7 +442,8 @@ class OutcomeBuilder:
     def _happened(self, labels: Texts, predictions: Texts) -> Booleans:
         """Whether the event whose probability is the score happened, for each row."""
         encoded = labels.dictionary_encode()
-        texts, codes = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+        texts = encoded.dictionary.to_pylist()
+        codes = encoded.indices.to_numpy()
         if self._plan.is_binary:
             positive = np.array([is_positive(label, self._plan.positive_label) for label in texts], dtype=bool)
             return np.asarray(positive[codes])
@@ -448,18 +467,22 @@ class ClassScoresBuilder:
         pairs = of_classes.flatten()
         if self._overflowed or not len(pairs):
             return
-        names, scores = pairs.field(0).dictionary_encode(), _numbers(pairs.field(1))
-        rows, codes = pc.list_parent_indices(of_classes).to_numpy(), names.indices.to_numpy()
+        names = pairs.field(0).dictionary_encode()
+        scores = _numbers(pairs.field(1))
+        rows = pc.list_parent_indices(of_classes).to_numpy()
+        codes = names.indices.to_numpy()
         encoded = labels.dictionary_encode()
         keys = [class_key(text) for text in encoded.dictionary.to_pylist()]
         of_labels = encoded.indices.to_numpy()
         for number, name in enumerate(names.dictionary.to_pylist()):
-            here, key = codes == number, class_key(name)
+            here = codes == number
+            key = class_key(name)
             same = np.array([each == key for each in keys], dtype=bool)
             builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
             builder.update(scores[here], same[of_labels[rows[here]]])
         if len(self._of_class) > MOST_SCORED:
-            self._overflowed, self._of_class = True, {}
+            self._overflowed = True
+            self._of_class = {}
 
     def state(self) -> ClassScores:
         """The scores of all rows so far."""
@@ -491,7 +514,9 @@ class _Rows(NamedTuple):
 def _joined(members: tuple[Any, ...]) -> Any:
     if len(members) == 1 or members[0] is None:
         return members[0]
-    return pa.concat_arrays(members) if isinstance(members[0], pa.Array) else np.concatenate(members)
+    if isinstance(members[0], pa.Array):
+        return pa.concat_arrays(members)
+    return np.concatenate(members)
 
 
 def _numbers(values: Any) -> Numbers:

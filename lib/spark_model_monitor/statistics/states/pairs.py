@@ -48,14 +48,18 @@ class Pairs(State):
         counts: dict[str, tuple[int, ...]] = {}
         for what, size in parameters.get("counted", ()):
             counts[what], numbers = tuple(numbers[:size]), numbers[size:]
-        return cls.of(counts) if not numbers else cls({"": (-1,)})
+        if not numbers:
+            return cls.of(counts)
+        return cls({"": (-1,)})
 
     def contradiction(self) -> str | None:
         try:
             sound = all(is_sound(json.loads(what), len(of)) for what, of in self.counts.items())
         except (ValueError, RecursionError):
             sound = False
-        return None if sound else "its counts are impossible"
+        if sound:
+            return None
+        return "its counts are impossible"
 
 
 def is_sound(what: Any, numbers: int) -> bool:
@@ -68,4 +72,6 @@ def is_sound(what: Any, numbers: int) -> bool:
 
 def size_of(cells: Mapping[str, Any]) -> int:
     """The number of a column's cells: between its cuts, or its values and all others; plus one for missing values."""
-    return len(cells["cuts"]) + 2 if "cuts" in cells else len(cells["values"]) + 2
+    if "cuts" in cells:
+        return len(cells["cuts"]) + 2
+    return len(cells["values"]) + 2

@@ -194,7 +194,10 @@ class FeatureProfile(State):
             num_numbers = moments.present
         inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
         if self.as_numbers and inferred_type == "String":
-            inferred_type = "Integral" if num_numbers == types.integral else "Fractional"
+            if num_numbers == types.integral:
+                inferred_type = "Integral"
+            else:
+                inferred_type = "Fractional"
         members |= {
             "data_types": types,
             "inferred_type": inferred_type,
@@ -223,7 +226,8 @@ class FeatureProfile(State):
 
         Raises BadState if bytes are damaged, or if its data_types, which every profile needs, can't be read.
         """
-        states, lacked = [], set(lacking)
+        states = []
+        lacked = set(lacking)
         for blob in blobs:
             kind, _ = kind_and_version(blob)
             state = decode(blob) if kind == DataTypeCounts.KIND else decode_if_known(blob)
@@ -236,17 +240,23 @@ class FeatureProfile(State):
     def state(self, kind: type[S]) -> S | None:
         """The state of this type; None if the column's type doesn't have it, or if it is lacking."""
         found = self.states.get(kind.KIND)
-        return found if found is not None and isinstance(found, kind) else None
+        if found is not None and isinstance(found, kind):
+            return found
+        return None
 
     @property
     def completeness(self) -> float:
         """The share of present cells; NaN without rows."""
-        return self.num_present / self.data_types.total if self.data_types.total else math.nan
+        if self.data_types.total:
+            return self.num_present / self.data_types.total
+        return math.nan
 
     @property
     def num_others(self) -> int:
         """The present cells of a numeric column that are no numbers; 0 for another column."""
-        return self.num_present - self.num_numbers if self.is_numeric else 0
+        if self.is_numeric:
+            return self.num_present - self.num_numbers
+        return 0
 
     @property
     def is_partly_numbers(self) -> bool:
@@ -257,7 +267,9 @@ class FeatureProfile(State):
 
     def read_as_numbers(self) -> FeatureProfile:
         """The same feature as a column of numbers, if it has some."""
-        return replace(self, as_numbers=True) if self.is_partly_numbers else self
+        if self.is_partly_numbers:
+            return replace(self, as_numbers=True)
+        return self
 
     @property
     def exact_domain(self) -> dict[str, int] | None:
@@ -303,7 +315,9 @@ class FeatureProfile(State):
     def contradiction(self) -> str | None:
         of_vectors = self.vectors or VectorCounts()
         counted = of_vectors.vectors + of_vectors.missing
-        return "it has more vectors than cells" if counted > self.data_types.total else None
+        if counted > self.data_types.total:
+            return "it has more vectors than cells"
+        return None
 
     @property
     def _kinds(self) -> frozenset[str]:
@@ -405,9 +419,12 @@ class _Metrics(Mapping[str, FeatureMetrics]):
 
 
 def _metrics(feature: FeatureProfile) -> FeatureMetrics:
-    rows, moments = feature.data_types.total, feature.moments
+    rows = feature.data_types.total
+    moments = feature.moments
     completeness = feature.num_present / rows if rows else None
-    distinct = feature.distinct.estimate_of_deequ() if feature.distinct is not None else None
+    distinct = None
+    if feature.distinct is not None:
+        distinct = feature.distinct.estimate_of_deequ()
     if moments is None or not feature.is_numeric or not moments.count:
         return FeatureMetrics(completeness, approx_count_distinct=distinct)
     numbers = (moments.average, moments.sum, moments.standard_deviation, moments.minimum, moments.maximum)

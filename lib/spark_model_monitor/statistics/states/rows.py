@@ -74,7 +74,8 @@ class RowCounts(State):
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
         cls.require_size(payload, 8 * (1 + reasons + predicates + 2 * widths))  # kept rows first, pairs of widths last
         kept, *counts = np.frombuffer(payload, "<i8").tolist()
-        matches, pairs = counts[reasons : reasons + predicates], counts[reasons + predicates :]
+        matches = counts[reasons : reasons + predicates]
+        pairs = counts[reasons + predicates :]
         by_width = tuple(zip(pairs[::2], pairs[1::2], strict=True))
         return cls(kept, tuple(counts[:reasons]), tuple(matches), by_width, parameters.get("newest", 0))
 
@@ -115,7 +116,8 @@ class Requests(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The estimate, two lengths, pairs of status and number, then moments and sketch."""
-        moments, latencies = self.moments.to_bytes(), self.latencies.to_bytes()
+        moments = self.moments.to_bytes()
+        latencies = self.latencies.to_bytes()
         pairs = b"".join(_STATUS.pack(*pair) for pair in self.statuses.items())
         head = _REQUESTS_HEAD.pack(self.estimated, len(self.statuses), len(moments))
         return {}, head + pairs + moments + latencies
@@ -180,11 +182,16 @@ def _counted(values: pa.Array) -> dict[float, int]:
 MOST_RUNS = 32  # of a data set. Source: D4.8.
 FEWEST_ROWS = 8  # of a run. Source: D4.8.
 ROWS_OF_A_WINDOW = 128  # rows of a window's runs, which have to hold whole groups of rows. Source: D4.16.
-MOST_GROUPS, ROWS_OF_A_GROUP = 128, 512  # groups kept, of those a column names, and rows kept of each. Source: D4.21.
+# groups kept, of those a column names, and rows kept of each. Source: D4.21.
+MOST_GROUPS = 128
+ROWS_OF_A_GROUP = 512
 
 _HEAD = struct.Struct("<dqq")
 
-_OF_LOT, _OF_PARTITION, _OF_ROW = 16, 12, 18  # bits of a lot's fraction, in this order
+# bits of a lot's fraction, in this order
+_OF_LOT = 16
+_OF_PARTITION = 12
+_OF_ROW = 18
 MOST_PLACES = 1 << _OF_PARTITION  # partitions, or pieces of files, that a lot tells apart
 
 
@@ -227,8 +234,14 @@ class Run(NamedTuple):
         there = np.concatenate((self.rows_present(), other.rows_present()))[:ROWS_OF_A_GROUP]
         end = 8 * int(there.sum())
         are_numbers = all(run.numbers or not run.hashes for run in (self, other))
-        numbers = (self.numbers + other.numbers)[:end] if are_numbers else b""
-        present = b"" if there.all() else np.packbits(there).tobytes()
+        if are_numbers:
+            numbers = (self.numbers + other.numbers)[:end]
+        else:
+            numbers = b""
+        if there.all():
+            present = b""
+        else:
+            present = np.packbits(there).tobytes()
         return Run(self.lot, len(there), numbers, (self.hashes + other.hashes)[:end], present)
 
     def rows_present(self) -> NDArray[np.bool_]:
@@ -250,7 +263,7 @@ def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDAr
     they are without the texts that are none.
     """
     cells = [run.numbers if numeric else run.hashes for run in runs]
-    sizes = np.array([len(each) // 8 for each in cells], np.int64)
+    sizes = np.array([len(cell) // 8 for cell in cells], np.int64)
     if not numeric:
         return np.frombuffer(b"".join(cells), np.uint64), sizes
     numbers = np.frombuffer(b"".join(cells), np.float64)

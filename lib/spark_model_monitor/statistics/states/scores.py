@@ -43,13 +43,15 @@ class ConfusionCounts(State):
     @classmethod
     def of(cls, labels: pa.Array, predictions: pa.Array, limit: int = CLASS_LIMIT) -> ConfusionCounts:
         """The counts of rows, from one text each for label and prediction, neither null."""
-        left, right = labels.dictionary_encode(), predictions.dictionary_encode()
+        left = labels.dictionary_encode()
+        right = predictions.dictionary_encode()
         width = len(right.dictionary)
         if max(len(left.dictionary), width) > limit:
             return cls({}, len(left), limit, overflowed=True)
         codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()  # one number a pair
         cells, occurrences = np.unique(codes, return_counts=True)
-        texts, others = left.dictionary.to_pylist(), right.dictionary.to_pylist()
+        texts = left.dictionary.to_pylist()
+        others = right.dictionary.to_pylist()
         counts = {
             (texts[cell // width], others[cell % width]): count
             for cell, count in zip(cells.tolist(), occurrences.tolist(), strict=True)
@@ -86,7 +88,12 @@ class ConfusionCounts(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
-        total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist() if len(payload) >= 24 else (0, 0, -1)
+        if len(payload) >= 24:
+            total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist()
+        else:
+            total = 0
+            overflowed = 0
+            cells = -1
         texts_at = 24 + 24 * cells  # after three numbers, and a count and two lengths for each cell
         if cells < 0 or len(payload) < texts_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {cells} cells does not fit in {len(payload)} bytes")
@@ -102,9 +109,13 @@ class ConfusionCounts(State):
 
     def contradiction(self) -> str | None:
         if self.overflowed:
-            return "there are counts beside an overflow" if self.counts else None
+            if self.counts:
+                return "there are counts beside an overflow"
+            return None
         told = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
-        return None if told else "its counts are not those of its rows"
+        if told:
+            return None
+        return "its counts are not those of its rows"
 
     @classmethod
     def _limited(cls, counts: Mapping[tuple[str, str], int], total: int, limit: int) -> ConfusionCounts:
@@ -152,7 +163,12 @@ class ScoreCounts(State):
         Raises BadState if the limits differ.
         """
         require_equal(self.KIND, "limit", self.limit, other.limit)
-        left, right = (self._in_bins(), other._in_bins()) if self.binned or other.binned else (self, other)
+        if self.binned or other.binned:
+            left = self._in_bins()
+            right = other._in_bins()
+        else:
+            left = self
+            right = other
         return _added(left, right)._limited()
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -176,7 +192,9 @@ class ScoreCounts(State):
         ascending = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
         if not ascending:
             return "scores are no ascending numbers from 0 to 1"
-        return None if (self.negatives + self.positives > 0).all() else "a score has no rows"
+        if (self.negatives + self.positives > 0).all():
+            return None
+        return "a score has no rows"
 
     def _limited(self) -> ScoreCounts:
         if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
@@ -221,7 +239,8 @@ class ScoreCountsBuilder:
         if not self._pending:
             return
         scores, positive = (np.concatenate(side) for side in zip(*self._pending, strict=True))
-        self._pending, self._pending_rows = [], 0
+        self._pending = []
+        self._pending_rows = 0
         if self._by_code is not None:
             self._by_code += np.bincount(2 * _codes(scores) + positive, minlength=len(self._by_code))
             return
@@ -296,7 +315,8 @@ class ClassScores(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ClassScores:
-        names, blobs = json.loads(parameters.get("classes", "[]")), split(cls.KIND, payload)
+        names = json.loads(parameters.get("classes", "[]"))
+        blobs = split(cls.KIND, payload)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != len(blobs):
             raise BadState(f"state bytes: a {cls.KIND!r} has {len(blobs)} counts, and not as many names")
         counts = dict(zip(names, map(ScoreCounts.from_bytes, blobs), strict=True))
@@ -305,13 +325,16 @@ class ClassScores(State):
     def contradiction(self) -> str | None:
         if self.overflowed and self.of_class:
             return "there are counts beside an overflow"
-        return "it has too many classes" if len(self.of_class) > MOST_SCORED else None
+        if len(self.of_class) > MOST_SCORED:
+            return "it has too many classes"
+        return None
 
 
 CALIBRATION_BINS = 10
 """Bins of equal width, with the upper edge. Source: Guo et al. 2017, "On calibration of modern neural networks"."""
 
-LOG_LOSS, SQUARED_ERROR = "log_loss", "squared_error"
+LOG_LOSS = "log_loss"
+SQUARED_ERROR = "squared_error"
 NAMES = (
     LOG_LOSS,
     SQUARED_ERROR,

@@ -11,7 +11,8 @@ from spark_model_monitor.statistics.states.profile import FeatureProfile
 from spark_model_monitor.statistics.states.rows import RowRuns
 
 MOST_SEGMENTS = 50  # per cut; the rest form one more
-REST, MISSING = "(others)", "(missing)"
+REST = "(others)"
+MISSING = "(missing)"
 Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
 
@@ -97,7 +98,9 @@ Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
 
 def sides_of(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     """The segments that both have, except those cut by the feature itself."""
-    mine = before.state(Segmented) if before is not None else None
+    mine = None
+    if before is not None:
+        mine = before.state(Segmented)
     theirs = now.state(Segmented)
     if before is None or mine is None or theirs is None:
         return {}
@@ -131,10 +134,14 @@ def added(
 ) -> dict[str, Segment]:
     """The sums of the segments of a cut. as_rest: a segment that is part of the rest, which is called like that."""
     rest = rest_of(cut)
-    kept, others = {}, []
+    kept = {}
+    others = []
     for label in sorted(mine.keys() | theirs.keys()):
         sides = [side for side in (mine, theirs) if label in side]
-        state = sides[0][label] + sides[1][label] if len(sides) == 2 else sides[0][label]
+        if len(sides) == 2:
+            state = sides[0][label] + sides[1][label]
+        else:
+            state = sides[0][label]
         if label == rest or all(label in side or rest not in side for side in (mine, theirs)):
             kept[label] = state
         else:

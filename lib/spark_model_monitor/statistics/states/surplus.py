@@ -50,7 +50,9 @@ class SurplusRows:
     @property
     def deviations(self) -> float:
         """The excess in standard deviations; 0 if there is none."""
-        return self.excess / self.error if self.error > 0 else 0.0
+        if self.error > 0:
+            return self.excess / self.error
+        return 0.0
 
     @property
     def least_excess(self) -> float:

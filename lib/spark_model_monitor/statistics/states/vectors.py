@@ -21,9 +21,13 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 DIRECTIONS = 32
 MOST_COMPONENTS = 4096
-SEVERAL, TOO_LONG = MOST_COMPONENTS + 1, MOST_COMPONENTS + 2  # in place of a length: several lengths, or too long
+# in place of a length: several lengths, or too long
+SEVERAL = MOST_COMPONENTS + 1
+TOO_LONG = MOST_COMPONENTS + 2
 LARGEST = 1e100  # a vector with a larger element is left out: squares must not overflow
-BLOCK, STRETCHES = 256, (32, 256, 2048)  # vectors taken together, numbers of neighbours whose means are compared
+# vectors taken together, numbers of neighbours whose means are compared
+BLOCK = 256
+STRETCHES = (32, 256, 2048)
 
 
 @registered
@@ -48,7 +52,9 @@ class VectorMoments(State):
     @property
     def count(self) -> int:
         """The number of vectors analysed."""
-        return int(self.moments[0]) if len(self.moments) else 0
+        if len(self.moments):
+            return int(self.moments[0])
+        return 0
 
     def __add__(self, other: VectorMoments) -> VectorMoments:
         unfit = self.unfit + other.unfit
@@ -57,7 +63,8 @@ class VectorMoments(State):
             return VectorMoments(mine.width, unfit, mine.moments, mine.together, mine.stretches)
         if self.width != other.width or self.width > MOST_COMPONENTS:
             return VectorMoments(SEVERAL if self.width != other.width else self.width, unfit)
-        n, m = self.moments[0], other.moments[0]
+        n = self.moments[0]
+        m = other.moments[0]
         size = len(self.together)
         middle = (len(self.moments) + 1) // 2
         apart = (other.moments[:middle] - self.moments[:middle])[-size:]
@@ -81,7 +88,8 @@ class VectorMoments(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> VectorMoments:
-        width, unfit = parameters["width"], parameters["unfit"]
+        width = parameters["width"]
+        unfit = parameters["unfit"]
         numbers = np.frombuffer(payload, "<f8").astype(np.float64)
         if not 0 < width <= MOST_COMPONENTS:
             return cls(width, unfit, numbers)
@@ -92,16 +100,21 @@ class VectorMoments(State):
 
     def contradiction(self) -> str | None:
         if not 0 < self.width <= MOST_COMPONENTS:
-            return "it has numbers and no length" if len(self.moments) or self.width > TOO_LONG else None
+            if len(self.moments) or self.width > TOO_LONG:
+                return "it has numbers and no length"
+            return None
         numbers = np.concatenate([self.moments, self.together.ravel(), self.stretches.ravel()])
         counts = [self.moments[0], *self.stretches[:, 0]]
         sound = np.isfinite(numbers).all() and all(count >= 0 and count == int(count) for count in counts)
-        return None if sound and self.moments[0] > 0 else "its numbers are none"
+        if sound and self.moments[0] > 0:
+            return None
+        return "its numbers are none"
 
 
 def _sum(left: Numbers, right: Numbers) -> Numbers:
     """Rows, means and squared deviations of both sides together, as in `moments._merged`."""
-    n, m = left[0], right[0]
+    n = left[0]
+    m = right[0]
     if not n or not m:
         return right if m else left
     (mean, squares), (others, more) = np.split(left[1:], 2), np.split(right[1:], 2)
@@ -141,9 +154,15 @@ class VectorMomentsBuilder:
             return
         width = int(lengths[0])
         several = bool((lengths != width).any()) or self._found.width not in (0, width)
-        known = SEVERAL if several else TOO_LONG if width > MOST_COMPONENTS else width
+        if several:
+            known = SEVERAL
+        elif width > MOST_COMPONENTS:
+            known = TOO_LONG
+        else:
+            known = width
         if not 0 < known <= MOST_COMPONENTS:
-            self._found, self._waiting = self._found + VectorMoments(known), []
+            self._found = self._found + VectorMoments(known)
+            self._waiting = []
             return
         rows: Numbers = elements.reshape(-1, width)
         fit = (np.abs(rows) <= LARGEST).all(axis=1)
@@ -152,7 +171,10 @@ class VectorMomentsBuilder:
             rows = rows[fit]
         if not len(rows):
             return
-        self._found = VectorMoments(width, self._found.unfit) if not self._found.width else self._found
+        if not self._found.width:
+            self._found = VectorMoments(width, self._found.unfit)
+        else:
+            self._found = self._found
         self._waiting.append(rows)
         if sum(map(len, self._waiting)) >= BLOCK:
             rows = np.concatenate(self._waiting)
@@ -167,7 +189,9 @@ class VectorMomentsBuilder:
             self._take(rest)
         self._waiting = []
         is_empty = 0 < self._found.width <= MOST_COMPONENTS and not self._found.count
-        return VectorMoments(unfit=self._found.unfit) if is_empty else self._found
+        if is_empty:
+            return VectorMoments(unfit=self._found.unfit)
+        return self._found
 
     def _take(self, rows: Numbers) -> None:
         along = rows @ directions(rows.shape[1])
@@ -179,14 +203,21 @@ class VectorMomentsBuilder:
             self._stretch.append(mean)
         longest = np.zeros((0, len(mean)))
         if len(self._stretch) * BLOCK == STRETCHES[2]:
-            longest, self._stretch = np.mean(self._stretch, axis=0)[None], []
+            longest = np.mean(self._stretch, axis=0)[None]
+            self._stretch = []
         stretches.append(_of_rows(longest))
         apart = along - mean
         # for one component, numpy's own sum: the result of BLAS depends on memory alignment
-        together = apart.T @ apart if along.shape[1] > 1 else (apart**2).sum(axis=0)[None]
+        if along.shape[1] > 1:
+            together = apart.T @ apart
+        else:
+            together = (apart**2).sum(axis=0)[None]
         block = VectorMoments(rows.shape[1], 0, moments, together, np.stack(stretches))
         unfit = VectorMoments(unfit=self._found.unfit)
-        self._found = self._found + block if self._found.count else unfit + block
+        if self._found.count:
+            self._found = self._found + block
+        else:
+            self._found = unfit + block
 
 
 def _means(along: Numbers, stretch: int) -> Numbers:

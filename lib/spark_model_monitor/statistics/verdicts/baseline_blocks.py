@@ -28,7 +28,9 @@ from spark_model_monitor.statistics.verdicts.window_statistics import Windows, a
 
 Indices = NDArray[np.int64]
 
-MOST_VALUES, ENDS = 512, 32  # distinct numbers that are kept apart, and how many at either end always are
+# distinct numbers that are kept apart, and how many at either end always are
+MOST_VALUES = 512
+ENDS = 32
 _CUTS = np.array(CUTS)
 
 
@@ -99,7 +101,10 @@ class BaselineBlocks:
 
     def raw(self) -> dict[str, Values]:
         """The raw statistics, each of shape (columns, blocks)."""
-        of_numbers = self._compare_numbers() if self.are_numbers else {}
+        if self.are_numbers:
+            of_numbers = self._compare_numbers()
+        else:
+            of_numbers = {}
         return {
             "rows": self.block_sizes * np.ones(self.block_sizes.shape),
             "effective": self._effective_rows,
@@ -187,7 +192,8 @@ class BaselineBlocks:
         column_sums = {name: np.empty(self.num_columns) for name in scores}
         for column, values in enumerate(columns):
             counts = self.counts(column, value_of_row)
-            counts = counts if self.are_numbers else np.asfortranarray(counts)
+            if not self.are_numbers:
+                counts = np.asfortranarray(counts)
             for name, value_scores in scores.items():
                 block_sums[name][column] = counts @ value_scores[values]
                 column_sums[name][column] = weights[values] @ value_scores[values]

@@ -30,7 +30,8 @@ from spark_model_monitor.statistics.verdicts.window_statistics import WindowStat
 
 FEWEST_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
 
-MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
+MANY_WINDOWS = 32
+LARGEST_GROWTH = 1.5
 """With this many past windows, smaller ones, whose variance would be extrapolated, are left out. Source: D4.2."""
 
 ENOUGH_WINDOWS = 16
@@ -66,7 +67,10 @@ class PastWindows(dict[str, Values]):
     @cached_property
     def group_size(self) -> float:
         freedom = float(self["freedom"].sum())
-        size = float(self["chi2"].sum()) / freedom if freedom else math.nan
+        if freedom:
+            size = float(self["chi2"].sum()) / freedom
+        else:
+            size = math.nan
         return 1.0 if size <= MOST_DISPERSED else size
 
     def similar(self, effective: float) -> PastWindows:
@@ -75,9 +79,10 @@ class PastWindows(dict[str, Values]):
         if self._similar is None:
             is_similar = _growth(effective, self) <= LARGEST_GROWTH
             are_many = is_similar.sum() >= MANY_WINDOWS
-            self._similar = (
-                PastWindows({name: values[is_similar] for name, values in self.items()}) if are_many else self
-            )
+            if are_many:
+                self._similar = PastWindows({name: values[is_similar] for name, values in self.items()})
+            else:
+                self._similar = self
         return self._similar
 
     def dispersion(self, name: str, effective: float, others: PooledVariance | None) -> Dispersion:
@@ -121,7 +126,8 @@ def _select_scores(name: str, past: WindowStatistics) -> Values:
     share = compute_missing_share(past)
     if not 0 < share < 1:
         return past[name]
-    rows, missing = past["of"], past["nulls"]
+    rows = past["of"]
+    missing = past["nulls"]
     residuals = (missing - rows * share) / np.sqrt(rows * share * (1 - share))
     return np.where(np.isnan(missing), past[name], residuals)
 
@@ -137,7 +143,9 @@ def _square_scores(name: str, past: WindowStatistics) -> Values:
 
 
 def as_past_windows(past: WindowStatistics) -> PastWindows:
-    return past if isinstance(past, PastWindows) else PastWindows(past)
+    if isinstance(past, PastWindows):
+        return past
+    return PastWindows(past)
 
 
 def has_outlier(name: str, past: WindowStatistics) -> bool:
@@ -351,11 +359,14 @@ def _shrink(estimate: Dispersions, prior: tuple[float, float]) -> Dispersion:
     """A column's dispersion, shrunk towards that of the others. A column that varies significantly more than they do,
     at the 5 % level, keeps its own (Wilson and Hilferty 1931).
     """
-    ratio, windows, freedom = float(estimate.ratio), float(estimate.windows), float(estimate.freedom_of_window)
+    ratio = float(estimate.ratio)
+    windows = float(estimate.windows)
+    freedom = float(estimate.freedom_of_window)
     prior_freedom, prior_ratio = prior
     if prior_freedom:
         root = (ratio / prior_ratio) ** (1 / 3)
-        error, prior_error = 2 / 9 / (windows * freedom), 2 / 9 / prior_freedom
+        error = 2 / 9 / (windows * freedom)
+        prior_error = 2 / 9 / prior_freedom
         excess = (1 - prior_error) * root - (1 - error)
         if excess <= ONE_SIDED_95 * math.sqrt(error + prior_error * root**2):
             added = prior_freedom / freedom
@@ -411,4 +422,6 @@ def _expected(name: str, past: WindowStatistics) -> Values:
 
 @cache
 def largest_squared_score(cells: float) -> float:
-    return 1.0 if cells <= 2 else normal_quantile(SHARE_OF_LARGEST / cells) ** 2
+    if cells <= 2:
+        return 1.0
+    return normal_quantile(SHARE_OF_LARGEST / cells) ** 2

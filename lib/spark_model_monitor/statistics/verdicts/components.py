@@ -48,7 +48,8 @@ ONE = np.zeros(1, np.int64)  # the column of a single cell
 LARGE = 1000.0
 """Above this standard deviation, a count's tail is taken as normal; the error is below 3 % at five deviations."""
 
-REACH, LEAST_REACH = 10, 40
+REACH = 10
+LEAST_REACH = 40
 """A tail is summed over this many standard deviations and at least this many counts, for all digits of a double."""
 
 
@@ -85,7 +86,8 @@ def _exact_upper_tail(t: Counts, x: Counts, size: Counts, of: Counts, deviations
     each_has = ends - starts
     widest = REACH * np.maximum.reduceat(deviations, starts) + LEAST_REACH
     terms = np.minimum(np.maximum.reduceat(np.minimum(t, size) - x, starts), widest).astype(np.int64)
-    beyond, terms_of_each = np.ones(len(t)), np.repeat(terms, each_has)
+    beyond = np.ones(len(t))
+    terms_of_each = np.repeat(terms, each_has)
     order = terms_of_each.argsort(kind="stable")
     about = np.frexp(terms_of_each[order])[1]  # cells with a similar number of terms are computed together
     for some in {*about.tolist()} - {0}:
@@ -125,22 +127,28 @@ def two_sided_p_values(totals: Counts, counts: Counts, n: Counts, m: Counts, col
     return p
 
 
-_CERTAIN, _RARE = 1e-12, 0.01  # the number of tests only matters for p-values between these
+# the number of tests only matters for p-values between these
+_CERTAIN = 1e-12
+_RARE = 0.01
 _ROUNDING = 1 + 1e-5  # with many rows a probability has few digits; the rest depends on the cells computed with it
 
 
 def largest_attainable_tails(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
     """The largest attainable tail probability of each cell that is at most `limit`; 0 if no count is that rare."""
     t, places = np.unique(totals, return_inverse=True)
-    size, of = sizes[: len(t)], of[: len(t)]  # the same for all cells of a column
+    # the same for all cells of a column
+    size = sizes[: len(t)]
+    of = of[: len(t)]
     columns = np.frexp(t)[1].astype(np.int64)  # cells of about the same size have the same number of terms
-    expected, most = t * size / of, np.minimum(t, size)
+    expected = t * size / of
+    most = np.minimum(t, size)
     low = np.floor(expected)
     high = np.minimum(most, np.floor(expected + REACH * np.sqrt(expected) + LEAST_REACH)) + 1
     while (high - low > 1).any():
         middle = np.floor((low + high) / 2)
         is_rare = hypergeometric_upper_tail(t, middle, size, of, columns) <= limit * _ROUNDING
-        low, high = np.where(is_rare, low, middle), np.where(is_rare, middle, high)
+        low = np.where(is_rare, low, middle)
+        high = np.where(is_rare, middle, high)
     found: Counts = np.where(high <= most, hypergeometric_upper_tail(t, np.minimum(high, most), size, of, columns), 0.0)
     return found[places]
 
@@ -382,7 +390,10 @@ class _Cells:
             columns[smallest].tolist(), p_values[smallest].tolist(), cells[smallest], strict=True
         ):
             # Too small cells are not tests, two cells are one
-            num_tests = 1.0 if num_cells[column] <= 2 else max(1.0, num_comparable[column])
+            if num_cells[column] <= 2:
+                num_tests = 1.0
+            else:
+                num_tests = max(1.0, num_comparable[column])
             comparisons = num_tests
             if num_tests > 1 and _CERTAIN < p * num_tests < _RARE:
                 comparisons = self._count_comparisons(is_comparable & (self.column_of_cell == column), p)
@@ -463,7 +474,8 @@ class _Pooled:
     """Two numeric distributions, evaluated at the values of both."""
 
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
-        before, after = baseline.step_cdf(), current.step_cdf()
+        before = baseline.step_cdf()
+        after = current.step_cdf()
         self.both = after.beside(before)
         self.steps = self.both.steps
         self.samples = Samples(before.total, after.total, baseline.error + current.error, current.error)
@@ -485,13 +497,19 @@ class _Pooled:
         A sketch's rank errors have either sign along the values: the standard deviation of the error of a mean is a
         quarter of the scores' range times the bound.
         """
-        n, m, weights = self.samples.n, self.samples.m, self.steps.weights
-        difference, total = float(scores @ self.steps.shares), n + m
+        n = self.samples.n
+        m = self.samples.m
+        weights = self.steps.weights
+        difference = float(scores @ self.steps.shares)
+        total = n + m
         effect = abs(difference) * COLUMN_TESTS[name].effect_of_score
         deviations = scores - float(scores @ weights) / total
         squares = deviations * deviations
         variance = float(weights @ squares) / (total - 1)  # a score's permutation variance
-        of_sketches = (self.samples.error * float(np.ptp(scores)) / 4) ** 2 if self.samples.error else 0.0
+        if self.samples.error:
+            of_sketches = (self.samples.error * float(np.ptp(scores)) / 4) ** 2
+        else:
+            of_sketches = 0.0
         deviation = math.sqrt(variance * (1 / n + 1 / m) + of_sketches)
         if effect + deviation * COLUMN_TESTS[name].effect_of_score < LEAST_EFFECT:
             return Component(name, 1.0, effect)
@@ -518,13 +536,16 @@ class _Pooled:
 
 def join_small_cells(totals: Counts, least: float) -> NDArray[np.int64]:
     """The group index of each cell: cells in ascending order of size, joined until a group's total reaches `least`."""
-    found, group, held = [0] * len(totals), 0, 0.0
+    found = [0] * len(totals)
+    group = 0
+    held = 0.0
     counts = totals.tolist()
     for place in np.argsort(totals, kind="stable").tolist():
         found[place] = group
         held += counts[place]
         if held >= least:
-            group, held = group + 1, 0.0
+            group = group + 1
+            held = 0.0
     groups = np.array(found, dtype=np.int64)
     if held and group:
         groups[groups == group] = group - 1
@@ -540,5 +561,6 @@ def _gamma_tail(z: float, skewness: float) -> float:
     """The tail of a gamma distribution above z standard deviations. Source: Wilson and Hilferty 1931."""
     if skewness < 1e-6:
         return normal_above(z)
-    root, thirds = 2 / skewness, skewness**2 / 36
+    root = 2 / skewness
+    thirds = skewness**2 / 36
     return normal_above(3 * root * ((1 + z / root) ** (1 / 3) - 1 + thirds))

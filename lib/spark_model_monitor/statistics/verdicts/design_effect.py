@@ -35,13 +35,17 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_va
 
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
 LONG_GROUP = 64  # rows
-SHORT_BLOCK, FEWEST_BLOCKS = 32, 16  # longer sums than that are taken if there are so many: few say little
+# longer sums than that are taken if there are so many: few say little
+SHORT_BLOCK = 32
+FEWEST_BLOCKS = 16
 ONE_IN_40 = 1.96  # standard deviations of a normal variable
 SIGNIFICANT = 0.005  # of tables of independent rows, at most this share has a column that is taken to be dependent
 PROBABLE = 0.05  # of windows with one dependent column, at most this share has another that is taken to be
 MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
 FEWEST_ROWS = 16  # for an estimate
-CHANGES, OF_TWO_CHANGES = 2, 1.5  # changes of level that are no dependence, and what both explain relative to one
+# changes of level that are no dependence, and what both explain relative to one
+CHANGES = 2
+OF_TWO_CHANGES = 1.5
 QUANTILES = 8  # numbers are scored by the eighth of the values that they are in
 FREQUENT_VALUES = 7  # of a text, which have a score each
 SAMPLED_VALUES = 512  # of a text, which show the most frequent ones
@@ -232,7 +236,10 @@ def _cumulative_sums(scores: Values, run_sizes: Sizes) -> Mapping[int, Values]:
     for size in np.unique(run_sizes).tolist():
         of_size = run_sizes == size
         rows = (starts[of_size, None] + np.arange(size)).ravel()
-        in_runs = scores if of_size.all() else scores.take(rows, axis=1)
+        if of_size.all():
+            in_runs = scores
+        else:
+            in_runs = scores.take(rows, axis=1)
         sums[size] = np.zeros((len(scores), np.count_nonzero(of_size), size + 1))
         np.cumsum(in_runs.reshape(len(scores), -1, size), axis=2, out=sums[size][:, :, 1:])
         sums[size] -= sums[size][:, :, -1:] * (np.arange(size + 1) / size)
@@ -354,12 +361,16 @@ def _largest_likely(effect: DesignEffect, rows: int) -> float:
 
 def typical_rows(of_groups: Sequence[float]) -> float:
     """How many rows count as one in a column that is as alike as most that show groups; 1 if none do."""
-    return float(np.median(of_groups)) if len(of_groups) else 1.0
+    if len(of_groups):
+        return float(np.median(of_groups))
+    return 1.0
 
 
 def allow_for_cut_groups(rows: float) -> float:
     """The design effect with its margin; 1 for one that independent rows have."""
-    return MARGIN * rows if rows > MOST_DISPERSED else 1.0
+    if rows > MOST_DISPERSED:
+        return MARGIN * rows
+    return 1.0
 
 
 def neighbours_design_effect(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> float:

@@ -28,7 +28,8 @@ LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 
 STEADY = 1e-3  # the significance level for a growth trend through earlier windows
 
-LEAST_GAP, FINEST_GAP = 0.1, 1e-4
+LEAST_GAP = 0.1
+FINEST_GAP = 1e-4
 """Shares of a window's length: by how much the newest row must be older than usual, and a gap that counts as none."""
 
 Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
@@ -55,9 +56,14 @@ class RowCountHistory:
     @property
     def expected_row_count(self) -> ExpectedRowCount | None:
         """The expected rows of the window, by now if it is unfinished and earlier windows allow it; None if too few."""
-        earlier = self.by_then if self._knows_by_then else self.earlier
+        if self._knows_by_then:
+            earlier = self.by_then
+        else:
+            earlier = self.earlier
         season = _season(self.time, earlier)
-        return None if season is None else _estimate_row_count(self.time, earlier, season)
+        if season is None:
+            return None
+        return _estimate_row_count(self.time, earlier, season)
 
     @property
     def _knows_by_then(self) -> bool:
@@ -84,16 +90,22 @@ class RowCountHistory:
     @property
     def gap(self) -> float | None:
         """Minutes from the newest row to the end of the window, or of its available part."""
-        return None if self.newest is None else in_minutes((self.until or self.time) - self.newest)
+        if self.newest is None:
+            return None
+        return in_minutes((self.until or self.time) - self.newest)
 
     def p_value(self, rows: float, usual: ExpectedRowCount) -> float:
         """The p-value of this number of rows. An unfinished window may have fewer rows than a whole one, not more."""
         is_of_whole = self.until is not None and not self._knows_by_then
-        return 1.0 if is_of_whole and rows < usual.rows else usual.p_value(rows)
+        if is_of_whole and rows < usual.rows:
+            return 1.0
+        return usual.p_value(rows)
 
     def rows_of_all(self, rows: float) -> float:
         """The rows of the whole window, extrapolated at the rate so far."""
-        return rows * ((self.time - self.start) / (self.until - self.start)) if self.until and self.start else rows
+        if self.until and self.start:
+            return rows * ((self.time - self.start) / (self.until - self.start))
+        return rows
 
 
 def in_minutes(age: timedelta) -> float:
@@ -110,7 +122,9 @@ def _season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None
         if sum(season(time) == season(now) for time in times) >= FEWEST_WINDOWS:
             return season
     covers_a_day = len(times) >= FEWEST_WINDOWS and max(times) - min(times) >= timedelta(days=1)
-    return (lambda time: None) if covers_a_day else None
+    if covers_a_day:
+        return lambda time: None
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +149,9 @@ class ExpectedRowCount:
     def p_value(self, rows: float) -> float:
         """The two-sided p-value of this number of rows; 1 if the change is too small."""
         change = self.change_to(rows)
-        return 1.0 if change < LEAST_CHANGE else min(1.0, 2 * student_above(change / self.deviation, self.freedom))
+        if change < LEAST_CHANGE:
+            return 1.0
+        return min(1.0, 2 * student_above(change / self.deviation, self.freedom))
 
 
 def _estimate_row_count(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> ExpectedRowCount:
@@ -146,18 +162,23 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Callable[[datet
     """
     seasons = [season(time) for time, *_ in earlier]
     names = [season(now), *({*seasons} - {season(now)})]
-    of = np.array([names.index(each) for each in seasons])
+    of = np.array([names.index(season) for season in seasons])
     days = np.array([(time - now) / timedelta(days=1) for time, *_ in earlier])
     logs = np.log(np.array([rows for _, rows, _ in earlier]) + 0.5)
     windows = np.bincount(of)
-    middle, mean = np.bincount(of, days) / windows, np.bincount(of, logs) / windows
-    days, rest = days - middle[of], logs - mean[of]
-    squares, freedom = float(days @ days), len(logs) - len(names) - 1
+    middle = np.bincount(of, days) / windows
+    mean = np.bincount(of, logs) / windows
+    days = days - middle[of]
+    rest = logs - mean[of]
+    squares = float(days @ days)
+    freedom = len(logs) - len(names) - 1
     slope = float(days @ rest) / squares if squares else 0.0
     around = rest - slope * days
     error = math.sqrt(max(float(around @ around), 1e-12) / max(1, freedom) / max(squares, 1e-12))
     if freedom < FEWEST_WINDOWS - 2 or 2 * student_above(abs(slope) / error, freedom) > STEADY:
-        slope, error, around = 0.0, 0.0, rest
+        slope = 0.0
+        error = 0.0
+        around = rest
     expected = float(mean[0] - slope * middle[0])
     squares_of = np.bincount(of, around**2).astype(float)
     freedoms = windows.astype(float) - 1 - (slope != 0) / len(names)

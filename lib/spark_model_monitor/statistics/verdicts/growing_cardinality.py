@@ -21,7 +21,9 @@ from spark_model_monitor.statistics.drift.special_functions import log_gamma
 from spark_model_monitor.statistics.states.rows import MOST_RUNS
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
-FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts in which values begin that rarely do in random order
+# parts in which values begin that rarely do in random order
+FEWEST_BEGINNINGS = 3
+RARELY = 0.05
 FEWEST_LASTING = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
@@ -54,7 +56,10 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
         is_around = (first < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
         may_end = is_around.sum(axis=1).min() >= FEWEST_LASTING
     # Rows sorted by the column begin late, too, but end as early
-    excess = late_begin if may_end else late_begin - max(early_end, 0.0)
+    if may_end:
+        excess = late_begin
+    else:
+        excess = late_begin - max(early_end, 0.0)
     late_parts = np.unique(first[order.tails[first, parts_by_value] <= RARELY])
     if excess < GROWS or len(late_parts) < FEWEST_BEGINNINGS:
         return None

@@ -77,9 +77,14 @@ def design_effect_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, a
     # Partitions come in any order; sums of floating-point numbers have to be the same
     groups = np.repeat(np.arange(len(sizes)), sizes)
     in_order = values[np.lexsort((values, groups))]
-    column = ScoredColumn.from_numbers(in_order) if are_numbers else ScoredColumn.from_texts(in_order)
+    if are_numbers:
+        column = ScoredColumn.from_numbers(in_order)
+    else:
+        column = ScoredColumn.from_texts(in_order)
     effect = group_design_effect(column, sizes).rows
-    return effect if effect > MOST_DISPERSED else 1.0
+    if effect > MOST_DISPERSED:
+        return effect
+    return 1.0
 
 
 def group_design_effect(column: ScoredColumn, sizes: NDArray[np.int64]) -> DesignEffect:
@@ -116,7 +121,9 @@ class NameShares:
     @property
     def share_of_uncounted(self) -> float:
         remaining = max(0.0, 1 - float(self.counted.sum()))
-        return remaining / self.uncounted_names if self.uncounted_names else 0.0
+        if self.uncounted_names:
+            return remaining / self.uncounted_names
+        return 0.0
 
     @property
     def diversity(self) -> float:

@@ -26,7 +26,9 @@ from spark_model_monitor.statistics.verdicts.components import (
 
 BUDGET = 1 / 720  # share of healthy runs that may have any violation: one in a month of hourly runs. Source: D4.
 
-_LEAST, _MOST = 1e-300, 0.75  # p-values are clipped to these: a p-value of 1 would outweigh all others. Source: D4.1.
+# p-values are clipped to these: a p-value of 1 would outweigh all others. Source: D4.1.
+_LEAST = 1e-300
+_MOST = 0.75
 
 
 PARTS = {"drift": 4.0, "prediction drift": 2.0}  # parts of the budget; every other family has one
@@ -128,7 +130,9 @@ def smallest_shift(samples: Samples, level: float, columns: int, *, phi: float =
     error = math.sqrt(phi / 12 / samples.effective + (samples.error / 4) ** 2)  # a uniform rank's variance is 1 / 12
     least = LEAST_EFFECT / math.sqrt(2)  # the shift of the mean rank if normal values have the largest gap d
     reached = max(_critical(level, columns) * error, least - error) + POWER * error
-    return math.sqrt(2) * normal_quantile(0.5 + reached) if reached < 0.5 else math.inf
+    if reached < 0.5:
+        return math.sqrt(2) * normal_quantile(0.5 + reached)
+    return math.inf
 
 
 def smallest_share(share: float, samples: Samples, level: float, columns: int, *, phi: float = 1.0) -> float:
@@ -193,7 +197,10 @@ def smallest_gap(threshold: float, samples: Samples, *, phi: float = 1.0) -> flo
 
 def shift_of_gap(gap: float) -> float:
     """The shift of a normal distribution, in standard deviations, that causes this gap; infinite if none does."""
-    return 2 * normal_quantile((1 + gap) / 2) if gap < 1 else math.inf  # 2 · Φ(shift / 2) - 1 is the gap
+    # 2 · Φ(shift / 2) - 1 is the gap
+    if gap < 1:
+        return 2 * normal_quantile((1 + gap) / 2)
+    return math.inf
 
 
 def gap_of_shift(shift: float) -> float:

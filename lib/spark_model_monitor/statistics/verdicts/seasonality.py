@@ -25,23 +25,35 @@ from numpy.typing import NDArray
 Scores: TypeAlias = NDArray[np.float64]  # shape (windows, scores)
 
 SCORES = ("location", "spread", "missing")  # the raw statistics of a window that show the direction of a change
-DAY, WEEK = 1440, 7  # minutes, days
+# minutes, days
+DAY = 1440
+WEEK = 7
 NEIGHBOURS = 60  # minutes between hours that are alike
 LOOKED_BACK = 14  # days
-FEWEST_DAYS, MOST_OF_THEM = 5, 0.7  # days with an alarm, and their share of days since the first one
-HOURS_DIFFER, WEEKDAYS_DIFFER = 5.0, 25.0
+# days with an alarm, and their share of days since the first one
+FEWEST_DAYS = 5
+MOST_OF_THEM = 0.7
+HOURS_DIFFER = 5.0
+WEEKDAYS_DIFFER = 25.0
 """Limits for the variance between hours, or weekdays, relative to that within them and of rows: beyond noise."""
 STANDS_OUT = 3.0  # normal scores from the level
 MEDIAN_OF_NORMAL = 0.6745  # of a normal variable's absolute value
-CLOSER, CERTAIN = 9.0, 18.0  # sums of squared scores by which windows are closer to one hour than to another
+# sums of squared scores by which windows are closer to one hour than to another
+CLOSER = 9.0
+CERTAIN = 18.0
 FEW = (0.05, 0.95)
-FEWEST_GROUPS, ODD_GROUPS = 6, 2  # the fewest groups with several units for leaving out ODD_GROUPS of them
+# the fewest groups with several units for leaving out ODD_GROUPS of them
+FEWEST_GROUPS = 6
+ODD_GROUPS = 2
 MOST_WEEKS = 3  # weeks of daily windows that show a weekday
 CHOSEN = 5.0  # the factor by which the others then have to differ more, because they are the least variable
 
-CLOCK_DAY, CLOCK_WEEK = "clock:day", "clock:week"
-FORWARD, BACK = "+1h", "-1h"
-CLOCK_LATER, CLOCK_EARLIER = CLOCK_DAY + FORWARD, CLOCK_DAY + BACK
+CLOCK_DAY = "clock:day"
+CLOCK_WEEK = "clock:week"
+FORWARD = "+1h"
+BACK = "-1h"
+CLOCK_LATER = CLOCK_DAY + FORWARD
+CLOCK_EARLIER = CLOCK_DAY + BACK
 CLOCK = tuple(each + by for by in ("", FORWARD, BACK) for each in (CLOCK_DAY, CLOCK_WEEK))
 """References of the same hour: the days before, the weekday, and both shifted by a clock change since then."""
 
@@ -241,10 +253,13 @@ def compare_with_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[s
     apply; and its windows compared with its hour, without alarms where another hour's reference fits. told: windows of
     the last two weeks, by reference. ended: when this window ended.
     """
-    of_day, unlike = told.get(CLOCK_DAY), set[str]()
+    of_day = told.get(CLOCK_DAY)
+    unlike = set[str]()
     if of_day is None:
         return CLOCK_DAY, frozenset(), None
-    like, alarmed, closest = CLOCK_DAY, of_day.alarmed, CLOSER
+    like = CLOCK_DAY
+    alarmed = of_day.alarmed
+    closest = CLOSER
     changed = {by: known for by, _, _, known in _clocks_changed(ended)}
     for by in CLOCKS_CHANGE:
         if (other := told.get(CLOCK_DAY + by)) is None:
@@ -254,7 +269,8 @@ def compare_with_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[s
         since = float(closer.cumsum().max(initial=0.0))  # the most recent windows come first
         certain = float(closer[back < changed.get(by, 0)].clip(-CLOSER, CLOSER).sum())  # no window is enough alone
         if since > closest:
-            like, closest = CLOCK_DAY + by, since
+            like = CLOCK_DAY + by
+            closest = since
             alarmed = of_day.alarmed.copy()
             alarmed[here] &= other.alarmed[there]
             unlike |= {CLOCK_DAY, CLOCK_WEEK} if certain >= CERTAIN else set()
@@ -282,7 +298,8 @@ def like_this_hour(
     """
     off = set() if told is None else told.alarmed_backs
     has_moved = told is not None and told.has_moved()
-    week, examples = _weeks_ago(there, ended), tuple(_examples(off))
+    week = _weeks_ago(there, ended)
+    examples = tuple(_examples(off))
     if has_moved or (weekly and {*examples}.isdisjoint(there)):  # every weekday differs from the days before it
         examples = tuple(DAY * day for day in range(1, WEEK + 1))
     found = {CLOCK_DAY: examples}
@@ -304,7 +321,12 @@ def _weeks_ago(there: Collection[int], ended: datetime) -> tuple[int, ...]:
     the neighbours two weeks ago; if all are missing, the neighbours on another day.
     """
     minute = (60 * ended.hour + ended.minute - 1) % DAY
-    of_another_day = 60 if minute < 60 else -60 if minute >= DAY - 60 else 0
+    if minute < 60:
+        of_another_day = 60
+    elif minute >= DAY - 60:
+        of_another_day = -60
+    else:
+        of_another_day = 0
     last, before = (tuple(DAY * days + by for by in (-60, 60) if by != of_another_day) for days in (WEEK, LOOKED_BACK))
     last = (WEEK * DAY,) if WEEK * DAY in there else last
     for found in ((*last, LOOKED_BACK * DAY), before):
@@ -341,7 +363,8 @@ def _list_windows_at_hour(backs: Iterable[int], minutes: int, changed: int, know
 
 def _examples(off: Collection[int]) -> Iterator[int]:
     """The windows at this hour, except those before a change that has become normal."""
-    found, in_a_row = 0, 0
+    found = 0
+    in_a_row = 0
     for back in range(DAY, LOOKED_BACK * DAY + 1, DAY):
         in_a_row = in_a_row + 1 if back in off else 0
         if found and in_a_row >= FEWEST_DAYS:
@@ -359,7 +382,8 @@ def _by_variance(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.in
     sizes = np.bincount(units).astype(float)
     of = np.zeros(len(sizes), dtype=np.int64)
     of[units] = groups
-    weights, freedom = np.bincount(of, sizes).astype(float), np.bincount(of) - 1
+    weights = np.bincount(of, sizes).astype(float)
+    freedom = np.bincount(of) - 1
     found = []
     for score in scores.T:
         means = np.bincount(units, score) / sizes

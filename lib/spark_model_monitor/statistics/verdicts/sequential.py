@@ -19,11 +19,15 @@ import math
 from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_quantile
 
 ERROR = 0.05  # probability that the interval misses the truth at any look, half of it on either side
-ERROR_OF_PLAN, ERROR_OF_MIXTURE = 0.04, 0.01  # which add up to it
+# which add up to it
+ERROR_OF_PLAN = 0.04
+ERROR_OF_MIXTURE = 0.01
 TUNED = 0.0825
 """Rows of the mixture's prior relative to those planned; this minimises its boundary at the planned end."""
 
-MOST_TIMES, STEP = 1000.0, 1.02  # how far ahead, in multiples of the rows so far, and how finely `rows_to_tell` looks
+# how far ahead, in multiples of the rows so far, and how finely `rows_to_tell` looks
+MOST_TIMES = 1000.0
+STEP = 1.02
 
 
 def boundary(rows: float, planned: float) -> float:
@@ -57,5 +61,9 @@ def rows_to_tell(apart: float, error: float, rows: float, planned: float) -> int
         if apart > boundary(looked, planned) * error * math.sqrt(rows / looked):
             return math.ceil(looked)
         following = looked * STEP
-        looked = planned if looked < planned < following else following  # the planned end is also a look
+        # the planned end is also a look
+        if looked < planned < following:
+            looked = planned
+        else:
+            looked = following
     return None

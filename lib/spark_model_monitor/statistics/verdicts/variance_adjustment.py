@@ -70,10 +70,14 @@ class Groups:
     new_missing: float = 1.0
 
     def of(self, component: str) -> float:
-        return self.of_missing if component == "missing" else self.of_values
+        if component == "missing":
+            return self.of_missing
+        return self.of_values
 
     def new(self, component: str) -> float:
-        return self.new_missing if component == "missing" else self.new_values
+        if component == "missing":
+            return self.new_missing
+        return self.new_values
 
 
 ALONE = Groups()
@@ -95,7 +99,10 @@ def adjust_for_between_window_variance(
         component.comparisons is not None
     ):  # if means vary, counts are no longer hypergeometric, and all cells are comparisons
         moves = "location" not in past or np.isnan(past["location"]).any()
-        own = 0.0 if moves else 1 / overdispersion_factor("location", now, past, groups.of_values, others) ** 2
+        if moves:
+            own = 0.0
+        else:
+            own = 1 / overdispersion_factor("location", now, past, groups.of_values, others) ** 2
         comparisons = component.tests + (component.comparisons - component.tests) * own
         component = replace(component, p=component.p / component.comparisons * comparisons, comparisons=comparisons)
     p = _p_value_given_past(component, now, past, groups.of(component.name), others)
@@ -118,12 +125,16 @@ def _p_value_given_past(
         p = _p_value_of_score(component, now, past, groups, others)
     # Where a past window is an outlier, that law doesn't hold
     is_rare = max(p, component.p) <= RARE
-    outlier = as_past_windows(past).outlier(name) if is_rare else None
+    outlier = None
+    if is_rare:
+        outlier = as_past_windows(past).outlier(name)
     if outlier is None:
         return p
     if name == "missing":
         return _p_value_beyond_outages(now, past, groups)
-    return 1.0 if _distance(name, now) <= MUCH_MORE * outlier else p
+    if _distance(name, now) <= MUCH_MORE * outlier:
+        return 1.0
+    return p
 
 
 def _p_value_of_score(
@@ -141,7 +152,10 @@ def _p_value_of_score(
         factor *= of_all / of_varying
         tests = min(tests, max(1.0, SHARE_OF_LARGEST / normal_above(math.sqrt(of_varying))))
     # a deviation's part that is due to independent rows; with few windows the reference's own error dominates
-    own = 1 / factor if dispersion.degrees_of_freedom >= ENOUGH_WINDOWS - 1 else 1.0
+    if dispersion.degrees_of_freedom >= ENOUGH_WINDOWS - 1:
+        own = 1 / factor
+    else:
+        own = 1.0
     return _two_sided_p_value(component, now, factor, dispersion.degrees_of_freedom, tests, own)
 
 
@@ -216,7 +230,8 @@ def _p_value_of_groups(component: Component, now: Mapping[str, float], groups: f
     """The component's p-value if `groups` rows of the window count as one; 0 if rows are independent."""
     if groups <= 1:
         return 0.0
-    name, rows = component.name, now["rows"]
+    name = component.name
+    rows = now["rows"]
     if name in ("range", "unseen"):
         share: float = 1 - now["effective"] / rows  # the window's share of all values
         return 2 * math.pow(share, component.effect * rows / groups)
@@ -250,7 +265,10 @@ def frequent_value_test(
             continue
         counts = np.array([[before[rank] + after[rank]], [after[rank]], [samples.n], [samples.m]])
         p = float(two_sided_p_values(*counts)[0])
-        shown = past if is_known.all() else PastWindows({key: values[is_known] for key, values in past.items()})
+        if is_known.all():
+            shown = past
+        else:
+            shown = PastWindows({key: values[is_known] for key, values in past.items()})
         tests = float(len(before))
         value = Component(name, min(1.0, tests * p), gap, tests, statistic=after[rank], least_effect=LEAST_EFFECT)
         components.append(replace(adjust_for_between_window_variance(value, now, shown, groups, others), name="cell"))
@@ -301,7 +319,10 @@ def _p_value_of_chi_square(
     by_groups = 2 / max(freedom, 1.0)
     of_few_cells = max(0.0, (min(2 / dispersion.freedom_of_window, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
     of_groups = max(1.0, min(group_size(past), groups, dispersion.ratio * (1 - math.sqrt(of_few_cells))))
-    p_of_groups = _p_value_of_cells_of_groups(now, of_groups) if of_groups > 1 else 0.0
+    if of_groups > 1:
+        p_of_groups = _p_value_of_cells_of_groups(now, of_groups)
+    else:
+        p_of_groups = 0.0
     noncentral = max(0.0, dispersion.ratio / of_groups - 1) * dispersion.growth
     if not noncentral or not freedom:
         return p_of_groups

@@ -129,7 +129,10 @@ def score_numbers(pooled: Pooled, batch: CellBatch | None = None) -> WindowStati
         reference_values = pooled.values[reference_counts > 0]
         low = float(reference_values[0])
         high = float(reference_values[-1])
-        half_width = (high - low) / 2 if math.isfinite(high - low) else 0.0
+        if math.isfinite(high - low):
+            half_width = (high - low) / 2
+        else:
+            half_width = 0.0
         rows = float(pooled.after[-1])
         shares = {}
         for name, distance in (("beyond", 0.0), ("far", half_width)):
@@ -171,7 +174,9 @@ def score_categories(
         cumulative = counts.cumsum()
         statistics = {}
         for name, scores in compute_rank_scores((cumulative - counts / 2) / cumulative[-1]).items():
-            window_scores = _scores_at_next_count(scores, reference[by_frequency]) if is_one_window else None
+            window_scores = None
+            if is_one_window:
+                window_scores = _scores_at_next_count(scores, reference[by_frequency])
             statistics[name] = _mean_score(scores, counts, windows[:, by_frequency], sizes, window_scores)
         return statistics
 

@@ -58,7 +58,9 @@ class Elements(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.attributes, self.texts = [], [], []
+        self.tags = []
+        self.attributes = []
+        self.texts = []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -171,7 +173,10 @@ def test_a_plain_table_has_numbers_to_the_right():
 
 def luminance(colour):
     """Relative luminance of `#rgb` or `#rrggbb`, as WCAG 2.1 defines it."""
-    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
+    if len(colour) == 7:
+        digits = colour[1:]
+    else:
+        digits = "".join(digit * 2 for digit in colour[1:])
     parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -43,7 +43,8 @@ def samples(tmp_path_factory):
 def chosen(samples, expression):
     """Those that the first selector of an expression takes; variables of the dashboard take all."""
     selector = expression[OURS.search(expression).start() :]
-    name, matchers = OURS.match(selector).group(), MATCHER.findall(selector)
+    name = OURS.match(selector).group()
+    matchers = MATCHER.findall(selector)
     takes = {"=": str.__eq__, "!=": str.__ne__, "=~": lambda value, text: bool(re.fullmatch(text, value))}
     return [
         sample
@@ -56,7 +57,8 @@ def chosen(samples, expression):
 
 
 def test_every_metric_and_label_is_one_that_the_sink_writes(samples):
-    names, labels = {sample.name for sample in samples}, {label for sample in samples for label in sample.labels}
+    names = {sample.name for sample in samples}
+    labels = {label for sample in samples for label in sample.labels}
     asked = {name for expression in EXPRESSIONS for name in OURS.findall(expression)}
     assert asked == names
     assert {label for expression in EXPRESSIONS for label, _, _ in MATCHER.findall(expression)} <= labels

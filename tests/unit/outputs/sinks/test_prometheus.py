@@ -40,7 +40,8 @@ def test_the_file_has_violations_alert_time_and_every_metric(report, environment
     assert samples[("model_monitor_violations", *RUN, schedule)] == 3
     assert samples[("model_monitor_alert", *RUN, schedule)] == 1
     assert samples[("model_monitor_last_run_timestamp_seconds", *RUN, schedule)] == 1769900700
-    name, statistic = "metric=feature_completeness_plan", "statistic=value"
+    name = "metric=feature_completeness_plan"
+    statistic = "statistic=value"
     assert samples[("model_monitor_metric", *RUN, name, schedule, statistic)] == 0.5
     for statistic, value in {"sample_count": 2, "sum": 7, "minimum": 3, "maximum": 4}.items():
         labels = (*RUN, "metric=feature_data_age", schedule, f"statistic={statistic}")

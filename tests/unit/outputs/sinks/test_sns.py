@@ -26,14 +26,16 @@ class Recorder:
 
 def published(report, environment, arn=TOPIC):
     """The message that a report becomes, and the region that it goes to."""
-    recorder, regions = Recorder(), []
+    recorder = Recorder()
+    regions = []
     sns(report, arn, environment(aws=lambda service, region: regions.append(region) or recorder))
     [message] = recorder.messages
     return message, regions
 
 
 def test_a_queue_that_subscribed_gets_the_json_document(emulator, report, environment):
-    topics, queues = emulator.client("sns", "eu-west-1"), emulator.client("sqs", "eu-west-1")
+    topics = emulator.client("sns", "eu-west-1")
+    queues = emulator.client("sqs", "eu-west-1")
     arn = topics.create_topic(Name="alarms")["TopicArn"]
     queue = queues.create_queue(QueueName="alarms")["QueueUrl"]
     queue_arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

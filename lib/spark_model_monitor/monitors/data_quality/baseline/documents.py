@@ -88,11 +88,24 @@ def read_profile(statistics: Statistics) -> Profile:
 
 
 def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
-    common, numbers, found = feature.common, feature.numerical_statistics, feature.distribution
-    present, missing = (common.num_present, common.num_missing) if common else (0, 0)
+    common = feature.common
+    numbers = feature.numerical_statistics
+    distribution = feature.distribution
+    if common:
+        present = common.num_present
+        missing = common.num_missing
+    else:
+        present = 0
+        missing = 0
     if feature.inferred_type is InferredType.STRING:
-        counts = {each.value: each.count for each in found.categorical.buckets} if found and found.categorical else {}
-        states = [Frequencies(counts, present)] if sum(counts.values()) == present else []
+        if distribution and distribution.categorical:
+            counts = {bucket.value: bucket.count for bucket in distribution.categorical.buckets}
+        else:
+            counts = {}
+        if sum(counts.values()) == present:
+            states = [Frequencies(counts, present)]
+        else:
+            states = []
         types = DataTypeCounts(missing, text=present)
         return FeatureProfile.of(feature.name, ColumnType.TEXT, [types, *states], () if states else [Frequencies.KIND])
     if numbers is None:
@@ -100,10 +113,11 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     kind = ColumnType(feature.inferred_type.value.lower())
     num_numbers = present - feature.num_others
     types = DataTypeCounts(missing, **{kind.value: num_numbers, "text": feature.num_others})
-    sketch = found.kll.sketch if found and found.kll else None
+    sketch = distribution.kll.sketch if distribution and distribution.kll else None
     if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
         return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
-    levels, k = tuple(np.array(level, dtype=float) for level in sketch.data), round(sketch.parameters.k)
+    levels = tuple(np.array(level, dtype=float) for level in sketch.data)
+    k = round(sketch.parameters.k)
     kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
     infinite = num_numbers - kll.count
     squares = kll.count * (numbers.std_dev or 0.0) ** 2
@@ -145,10 +159,14 @@ def _feature(
     if inferred_type is InferredType.UNKNOWN:
         texts = StringStatistics(common=common)
     else:
-        distinct = None if DistinctRegisters.KIND in feature.lacking else float(metrics.approx_count_distinct or 0)
+        distinct = None
+        if DistinctRegisters.KIND not in feature.lacking:
+            distinct = float(metrics.approx_count_distinct or 0)
         domain = (find_domain(feature, max_domain_size) or {}).items()
         buckets = tuple(CategoryBucket(value=value, count=count) for value, count in domain)
-        found = Distribution(categorical=Categorical(buckets=buckets)) if buckets else None
+        found = None
+        if buckets:
+            found = Distribution(categorical=Categorical(buckets=buckets))
         complete = feature.completeness
         texts = StringStatistics(common=common, distinct_count=distinct, completeness=complete, distribution=found)
     return FeatureStatistics(name=feature.name, inferred_type=inferred_type, string_statistics=texts)
@@ -282,7 +300,9 @@ def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, 
 
     Source: G11.
     """
-    return {"completeness": feature.completeness} if feature.data_types.total else {}
+    if feature.data_types.total:
+        return {"completeness": feature.completeness}
+    return {}
 
 
 @SUGGESTIONS.register("is_non_negative")
@@ -305,4 +325,6 @@ def domains(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
     Source: G9 and G11.
     """
     domain = find_domain(feature, max_domain_size)
-    return {"string_constraints": StringConstraints(domains=tuple(domain))} if domain else {}
+    if domain:
+        return {"string_constraints": StringConstraints(domains=tuple(domain))}
+    return {}

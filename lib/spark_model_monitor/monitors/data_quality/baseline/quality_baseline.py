@@ -117,7 +117,10 @@ class QualityBaseline(StoredBaseline):
     @cached_property
     def features(self) -> tuple[BaselineFeature, ...]:
         """Every feature of constraints.json, in its order."""
-        states = {feature.name: feature for feature in self.profile.features} if self.profile is not None else {}
+        if self.profile is not None:
+            states = {feature.name: feature for feature in self.profile.features}
+        else:
+            states = {}
         return tuple(
             BaselineFeature(self, constraints, self.settings[constraints.name], states.get(constraints.name))
             for constraints in self.constraints.features
@@ -126,7 +129,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def outputs(self) -> frozenset[str]:
         """The features that are model outputs."""
-        return frozenset(each.name for each in self.constraints.features if each.role is Role.PREDICTION)
+        return frozenset(feature.name for feature in self.constraints.features if feature.role is Role.PREDICTION)
 
     def without(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without the `excluded` features."""
@@ -207,11 +210,10 @@ class QualityBaseline(StoredBaseline):
                 grows = reference == PREVIOUS and self.grows(feature)
                 if feature not in now or not (grows or reference == BASELINE or reference in CLOCK):
                     continue
-                raw = (
-                    self._compare_growing_texts(feature, before, now[feature])
-                    if grows
-                    else score_window(before, now[feature])
-                )
+                if grows:
+                    raw = self._compare_growing_texts(feature, before, now[feature])
+                else:
+                    raw = score_window(before, now[feature])
                 if raw is not None:
                     counts = now[feature].categories
                     if reference == BASELINE and counts and self.grows(feature):
@@ -270,7 +272,9 @@ class QualityBaseline(StoredBaseline):
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same baseline with the variation among its parts."""
-        return self if variation is None else replace(self, history={**self.history, BASELINE: variation})
+        if variation is None:
+            return self
+        return replace(self, history={**self.history, BASELINE: variation})
 
     @classmethod
     def from_documents(
@@ -342,7 +346,9 @@ class BaselineFeature:
         if self.season is not None:
             return (BASELINE, *(name for name in self.references if name in CLOCK))
         is_known = bool(self.growth) and PREVIOUS in self.references and self.past(PREVIOUS) is not None
-        return (BASELINE, PREVIOUS) if is_known else (BASELINE,)
+        if is_known:
+            return (BASELINE, PREVIOUS)
+        return (BASELINE,)
 
     @cached_property
     def season(self) -> Season | None:
@@ -361,15 +367,21 @@ class BaselineFeature:
         hour stand for all hours.
         """
         variation = self.baseline.history.get(CLOCK_DAY if reference in CLOCK else reference)
-        found = variation.past.get(self.name) if variation is not None else None
-        return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
+        found = None
+        if variation is not None:
+            found = variation.past.get(self.name)
+        if found is not None and len(found["rows"]) >= FEWEST_WINDOWS:
+            return found
+        return None
 
     def past_in(self, label: str) -> WindowStatistics | None:
         """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
         variation = self.baseline.history.get(BASELINE)
         of_all_rows = self.past(BASELINE)
         name = f"{self.name} in {label}"
-        own = variation.past.get(name) if variation is not None else None
+        own = None
+        if variation is not None:
+            own = variation.past.get(name)
         if own is None or of_all_rows is None:
             return of_all_rows
         return merge_histories({name: own}, {name: of_all_rows})[name]
@@ -378,12 +390,16 @@ class BaselineFeature:
     def past_design_effect(self) -> float:
         """How many rows count as one, by the baseline's parts and earlier windows; NaN if these don't show it."""
         past = self.past(BASELINE)
-        return group_size(past) if past is not None else 1.0
+        if past is not None:
+            return group_size(past)
+        return 1.0
 
     @property
     def family(self) -> str:
         """The family of the feature's drift."""
-        return PREDICTIONS if self.constraints.role is Role.PREDICTION else DRIFT
+        if self.constraints.role is Role.PREDICTION:
+            return PREDICTIONS
+        return DRIFT
 
     @cached_property
     def rises(self) -> bool:
@@ -420,7 +436,9 @@ class BaselineFeature:
     @property
     def suggested_limits(self) -> frozenset[str]:
         """The limits, by their names in the settings, that the baseline suggested; they allow for noise."""
-        return self.baseline.suggested_limits.get(self.name, NO_LIMITS) if self.is_compared else NO_LIMITS
+        if self.is_compared:
+            return self.baseline.suggested_limits.get(self.name, NO_LIMITS)
+        return NO_LIMITS
 
     @cached_property
     def domain(self) -> frozenset[str]:

@@ -18,7 +18,9 @@ from spark_model_monitor.monitors.data_quality.distribution.always_new import co
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution, as_counted
 from spark_model_monitor.statistics.verdicts.components import fewest_beyond_chance
 
-COMPLETENESS, DATA_TYPE, DOMAIN = "completeness", "datatype_check_threshold", "domain_content_threshold"
+COMPLETENESS = "completeness"
+DATA_TYPE = "datatype_check_threshold"
+DOMAIN = "domain_content_threshold"
 
 
 def find_suggested_limits(
@@ -34,8 +36,13 @@ def find_suggested_limits(
     settings = constraints.settings_by_feature()
     config = constraints.monitoring_config
     is_of_earlier_release = config is None or config.requested_limits is None
-    margins = EarlierMargins.of(constraints) if is_of_earlier_release else None
-    copies = {feature.name: feature for feature in copy.features} if copy is not None and is_of_earlier_release else {}
+    margins = None
+    if is_of_earlier_release:
+        margins = EarlierMargins.of(constraints)
+    if copy is not None and is_of_earlier_release:
+        copies = {feature.name: feature for feature in copy.features}
+    else:
+        copies = {}
 
     suggested: dict[str, frozenset[str]] = {}
     for feature in constraints.features:
@@ -45,7 +52,10 @@ def find_suggested_limits(
         limits = settings[feature.name]
         names = set()
         for name, suggestion in _suggestions(feature, distribution):
-            limit = feature.completeness if name == COMPLETENESS else getattr(limits, name)
+            if name == COMPLETENESS:
+                limit = feature.completeness
+            else:
+                limit = getattr(limits, name)
             suggestions = [suggestion]
             if limit != suggestion and margins is not None:
                 suggestions += margins.limits(name, distribution) + _limits_in_copy(copies.get(feature.name), name)
@@ -69,7 +79,10 @@ def _limits_in_copy(copy: FeatureConstraints | None, name: str) -> list[float]:
     """The limit that an earlier release suggested, as the copy in its run says; empty if it suggested none."""
     if copy is None:
         return []
-    values = [copy.completeness] if name == COMPLETENESS else [getattr(each, name) for each in copy.overrides.values()]
+    if name == COMPLETENESS:
+        values = [copy.completeness]
+    else:
+        values = [getattr(override, name) for override in copy.overrides.values()]
     return [value for value in values if value is not None]
 
 
@@ -119,9 +132,11 @@ class EarlierMargins:
         categories = baseline.categories or {}
         if name == DOMAIN and min(categories.values(), default=0) >= OFTEN:
             return [SUGGESTED_SHARE]
-        unseen = (
-            count_singletons(categories) if name == DOMAIN else 0
-        )  # Good 1953, "The population frequencies of species"
+        # Good 1953, "The population frequencies of species"
+        if name == DOMAIN:
+            unseen = count_singletons(categories)
+        else:
+            unseen = 0
         sizes = (baseline.present, round(self.window_rows * baseline.present / baseline.rows))
         shares = [_lowest_healthy_share(unseen, baseline.present, max(rows, 1), self.contents_level) for rows in sizes]
         return [max(share, LEAST_SHARE) for share in shares]
@@ -130,4 +145,6 @@ class EarlierMargins:
 def _lowest_healthy_share(lacking: int, rows: int, window_rows: int, level: float) -> float:
     """The share of a window's rows that fulfil a limit; less has a probability of `level` in a healthy window."""
     fewest = fewest_beyond_chance(lacking, rows, window_rows, level)
-    return 0.0 if fewest is None else (window_rows - fewest + 1) / window_rows
+    if fewest is None:
+        return 0.0
+    return (window_rows - fewest + 1) / window_rows

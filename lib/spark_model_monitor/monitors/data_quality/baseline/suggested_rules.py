@@ -39,7 +39,7 @@ def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
         for each in listed:
             if next(passed):
                 features.setdefault(name, {}).update(each.model_dump(mode="json", exclude_unset=True))
-    row_rules = [each.rule for each in tried.row_rules if next(passed)]
+    row_rules = [row_rule.rule for row_rule in tried.row_rules if next(passed)]
     return Expectations.from_json(json.dumps({"features": features, "row_rules": row_rules}))
 
 
@@ -64,11 +64,14 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
 
 
 def _may_be_ordered(a: FeatureProfile, b: FeatureProfile) -> bool:
-    mine, other = a.moments, b.moments
+    mine = a.moments
+    moments = b.moments
     assert mine is not None
-    assert other is not None
-    return mine.minimum <= other.minimum <= mine.maximum <= other.maximum and mine.average < other.average
+    assert moments is not None
+    return mine.minimum <= moments.minimum <= mine.maximum <= moments.maximum and mine.average < moments.average
 
 
 def _quoted(feature: FeatureProfile) -> str:
-    return feature.name if feature.name.isidentifier() else f"`{feature.name}`"
+    if feature.name.isidentifier():
+        return feature.name
+    return f"`{feature.name}`"

@@ -66,7 +66,9 @@ def list_candidates(
         before = known.get(name)
         if name in left_out or before is None:
             continue
-        numbers = before.numbers.step_cdf().finite() if before.numbers is not None and feature.is_numeric else None
+        numbers = None
+        if before.numbers is not None and feature.is_numeric:
+            numbers = before.numbers.step_cdf().finite()
         if numbers is not None and numbers.total and len(numbers.values) > 1:
             cuts = tuple(sorted({*map(float, numbers.quantiles(QUARTILES))} - {float(numbers.values[0])}))
             if cuts:
@@ -92,19 +94,20 @@ class Examples:
 
     def write(self, looked_at: Mapping[str, Binned], changes: Mapping[str, Change], dataset: Dataset) -> None:
         """Write examples.parquet below the output path. One pass over the data."""
-        names, own = list(looked_at), self.id_column
+        names = list(looked_at)
+        id_column = self.id_column
         rows = []
-        if own is not None and own not in dataset.names:
-            log.warning("--id-column names %r, which is no column of the data; no examples are kept", own)
+        if id_column is not None and id_column not in dataset.names:
+            log.warning("--id-column names %r, which is no column of the data; no examples are kept", id_column)
         elif names:
             bins = [changes[name].behind() for name in names]
-            position = None if own is None else dataset.names.index(own)
+            position = None if id_column is None else dataset.names.index(id_column)
             rows = ids_of(dataset, list(looked_at.values()), bins, self.most, position)
         found = [(names[place], text, file) for place, text, file in rows if text is not None]
         if len(found) < len(rows):
             without = len(rows) - len(found)
             log.warning("%d rows behind violations have no id; name its column with --id-column", without)
-        schema = pa.schema([(name, pa.string()) for name in ("feature", "id", "file")], {"id_column": own or ""})
+        schema = pa.schema([(name, pa.string()) for name in ("feature", "id", "file")], {"id_column": id_column or ""})
         table = pa.table(
             [list(column) for column in zip(*found, strict=True)] if found else [[], [], []], schema=schema
         )
@@ -138,7 +141,8 @@ def find_causes(
         looked_at = dict(itertools.islice(looked_at.items(), MOST_FEATURES))
         if looked_at:
             changes, of_columns, origins = _read(looked_at, alarms, profile, known, dataset, time)
-            level, tests = known.monitoring.false_alarm_budget, len(changes) * (len(of_columns) + len(origins))
+            level = known.monitoring.false_alarm_budget
+            tests = len(changes) * (len(of_columns) + len(origins))
             for name, change in changes.items():
                 root = find_root(name, changes)
                 keys = [key for key in of_columns if root is None and name not in key.columns]
@@ -161,7 +165,9 @@ def find_causes(
         if result.where:
             del members["where"], members["segment"]
         result = result.model_copy(update=members)
-        return without_segments(result) if hide_values else result
+        if hide_values:
+            return without_segments(result)
+        return result
 
     return tuple(map(told, results))
 
@@ -177,12 +183,14 @@ def _read(
     """The violated features in the sample, and the keys of its rows: columns, and origins."""
     numbers = {name: None for name in alarms if known.distributions[name].is_numeric}
     candidates = list(itertools.islice(list_candidates(profile, known.distributions, numbers), MOST_CANDIDATES))
-    columns = [*looked_at.values(), *(each.binned for each in candidates)]
-    position = dataset.names.index(time) if time in dataset.names else None
+    columns = [*looked_at.values(), *(candidate.binned for candidate in candidates)]
+    position = None
+    if time in dataset.names:
+        position = dataset.names.index(time)
     now = sample_of(dataset, columns, profile.item_count, position)
     if not len(now.bins):  # the rows no longer exist
         return {}, [], []
-    before = _before(known, [dataset.names[each.position] for each in columns], columns)
+    before = _before(known, [dataset.names[column.position] for column in columns], columns)
     changes = {}
     for place, (name, binned) in enumerate(looked_at.items()):
         was = _was(known.distributions[name], binned)
@@ -205,17 +213,23 @@ def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | Non
     position = next((place for place, feature in enumerate(profile.features) if feature.name == name), None)
     if position is None:
         return None
-    feature, before = profile.features[position], known.distributions[name]
+    feature = profile.features[position]
+    before = known.distributions[name]
     now = from_feature_profile(feature)
     if before.numbers is not None:
         sides = [side.numbers.step_cdf().finite() for side in (before, now) if side.numbers is not None]
         sides = [side for side in sides if side.total]
         cuts = {float(value) for side in sides for value in side.quantiles(np.linspace(0, 1, BINS + 1).tolist())}
         least = [math.nextafter(float(side.values[0]), -math.inf) for side in sides]
-        return Binned(position, tuple(sorted({*cuts, *least}))) if cuts else None
+        if cuts:
+            return Binned(position, tuple(sorted({*cuts, *least})))
+        return None
     if before.categories is None:
-        return Binned(position, values=(NO_VALUE,)) if before.present < before.rows else None
-    was, found = before.categories, now.categories or {}
+        if before.present < before.rows:
+            return Binned(position, values=(NO_VALUE,))
+        return None
+    was = before.categories
+    found = now.categories or {}
     n, m = (sum(side.values()) or 1 for side in (was, found))
     apart = {value: abs(was.get(value, 0) / n - found.get(value, 0) / m) for value in {*was, *found}}
     return Binned(position, values=tuple(sorted(sorted(apart, key=lambda value: (-apart[value], value))[:MOST_VALUES])))
@@ -223,7 +237,10 @@ def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | Non
 
 def _was(before: FeatureDistribution, binned: Binned) -> Numbers:
     """The shares of the bins in the baseline's states."""
-    present = before.present / before.rows if before.rows else 0.0
+    if before.rows:
+        present = before.present / before.rows
+    else:
+        present = 0.0
     if binned.cuts and before.numbers is not None:
         upto = before.numbers.step_cdf().shares_at(np.array(binned.cuts))
         own = np.diff(upto, prepend=0.0, append=1.0)
@@ -239,7 +256,9 @@ def _tests(binned: Binned, *, missing: bool) -> NDArray[np.bool_]:
     alone = np.eye(size, dtype=bool)
     if missing:
         return alone[:, [MISSING]]
-    return np.column_stack([alone[:, :2], in_order(size)]) if binned.cuts else alone
+    if binned.cuts:
+        return np.column_stack([alone[:, :2], in_order(size)])
+    return alone
 
 
 def _before(known: QualityBaseline, names: Sequence[str], columns: Sequence[Binned]) -> RowSample | None:

@@ -70,7 +70,9 @@ EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one
 EXPLAINED_BY_PART = 0.25  # likewise for a part of the values, since its size is fitted, too
 SWAPPED = 0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
 KNOWN = 0.75  # of the window's values that are the baseline's, times a factor
-HELD, HELD_TIMES = 0.1, 2  # the share of one value that is held, beyond this multiple of the largest one before
+# the share of one value that is held, beyond this multiple of the largest one before
+HELD = 0.1
+HELD_TIMES = 2
 STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
 FEWEST = 20  # rows of a side
 LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
@@ -101,7 +103,9 @@ class Suspect:
     @property
     def categories(self) -> tuple[Counter[str], Counter[str]] | None:
         sides = self.before.categories, self.now.categories
-        return (Counter(sides[0]), Counter(sides[1])) if sides[0] and sides[1] else None
+        if sides[0] and sides[1]:
+            return (Counter(sides[0]), Counter(sides[1]))
+        return None
 
     @property
     def filled(self) -> float:
@@ -136,19 +140,26 @@ def list_suspects(
     for name, (was, found) in both.items():
         frequencies = names[name].frequencies
         others = {other: pair for other, pair in both.items() if other != name}
-        ages = read_ages(known[name], names[name]) if name in known else None
+        ages = None
+        if name in known:
+            ages = read_ages(known[name], names[name])
         yield Suspect(name, was, found, frequencies.counts if frequencies is not None else {}, others, ages=ages)
 
 
 @GUESSES.register("frozen")
 def frozen(suspect: Suspect) -> str | None:
     """All values are the same, where there were several values."""
-    sides = suspect.numbers
+    numbers = suspect.numbers
     counts = suspect.categories
-    if sides is not None and len(sides[1].values) == 1 < len(sides[0].values):
-        value = number_text(float(sides[1].values[0])) if suspect.with_values else "the same"
+    if numbers is not None and len(numbers[1].values) == 1 < len(numbers[0].values):
+        if suspect.with_values:
+            value = number_text(float(numbers[1].values[0]))
+        else:
+            value = "the same"
         return f"all values are {value}: is it frozen?"
-    return "all values are the same: is it frozen?" if counts and len(counts[1]) == 1 < len(counts[0]) else None
+    if counts and len(counts[1]) == 1 < len(counts[0]):
+        return "all values are the same: is it frozen?"
+    return None
 
 
 @GUESSES.register("decimal_comma")
@@ -157,7 +168,9 @@ def decimal_comma(suspect: Suspect) -> str | None:
     if not suspect.before.is_numeric or not suspect.texts:
         return None
     commas = sum(count for text, count in suspect.texts.items() if COMMA.fullmatch(text.strip()))
-    return "numbers are written with a decimal comma?" if commas > 0.5 * sum(suspect.texts.values()) else None
+    if commas > 0.5 * sum(suspect.texts.values()):
+        return "numbers are written with a decimal comma?"
+    return None
 
 
 @GUESSES.register("swapped")
@@ -203,13 +216,13 @@ def filled(suspect: Suspect) -> str | None:
     share = sum(suspect.texts[text] for text in texts if text not in known) / max(suspect.now.rows, 1)
     if texts and share >= LEAST_EFFECT:
         return f"{percent(share)} of the values are a text that is written for missing ones"
-    sides = suspect.numbers
-    if sides is None or len(sides[0].values) <= 2:
+    numbers = suspect.numbers
+    if numbers is None or len(numbers[0].values) <= 2:
         return None
     for value in FILLERS:
-        was, found = (_value_share(side, value) for side in sides)
-        is_new = value not in (0.0, -1.0) or value < float(sides[0].values[0])
-        is_new &= _value_share(sides[0], -value) < found / 2  # no other sign
+        was, found = (_value_share(number, value) for number in numbers)
+        is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
+        is_new &= _value_share(numbers[0], -value) < found / 2  # no other sign
         if found - was < LEAST_EFFECT or not (suspect.filled > 0.5 * (found - was) or (is_new and not was)):
             continue
         if not suspect.with_values:
@@ -223,29 +236,34 @@ def clock(suspect: Suspect) -> str | None:
     """Times, or hours of the day, are shifted by some whole hours against the baseline."""
     if suspect.ages is not None and (older := _hours_older(*suspect.ages)):
         return f"all of them are about {_hours(abs(older))} {'older' if older > 0 else 'younger'}: another time zone?"
-    sides = suspect.numbers
-    if sides is None:
+    numbers = suspect.numbers
+    if numbers is None:
         return None
-    before, now = sides
+    before, now = numbers
     hours: Values = np.arange(24, dtype=np.float64)
-    if len(before.values) > FEW_HOURS and all(np.isin(side.values, hours).all() for side in sides):
-        was, found = (np.diff(side.shares_at(hours), prepend=0.0) for side in sides)
+    if len(before.values) > FEW_HOURS and all(np.isin(number.values, hours).all() for number in numbers):
+        was, found = (np.diff(number.shares_at(hours), prepend=0.0) for number in numbers)
         apart = [abs(np.roll(was, shift) - found).sum() for shift in range(24)]
         best = int(np.argmin(apart))
-        told = f"{best} later" if best <= 12 else f"{24 - best} earlier"
+        if best <= 12:
+            told = f"{best} later"
+        else:
+            told = f"{24 - best} earlier"
         fits = apart[best] < apart[0] / 3
-        return f"the hours of the day are those of the baseline, {told}: a shifted clock?" if fits else None
+        if fits:
+            return f"the hours of the day are those of the baseline, {told}: a shifted clock?"
+        return None
     moves = [count * unit for unit in HOURS for count in range(-MOST_HOURS, MOST_HOURS + 1) if count]
-    _, move = min((_gap(before.values + move, sides), move) for move in moves)
+    _, move = min((_gap(before.values + move, numbers), move) for move in moves)
     at_ends = np.array([now.values[place] - before.values[place] for place in (0, -1)])
     by_ends = [unit * round(float(at_ends.mean()) / unit) for unit in HOURS if np.ptp(at_ends) < NEAR * unit]
-    ends_moved = [each for each in by_ends if each in moves and np.abs(at_ends - each).max() < NEAR * 3600]
-    if ends_moved and _looks(before.values + ends_moved[0], sides):
+    ends_moved = [by_end for by_end in by_ends if by_end in moves and np.abs(at_ends - by_end).max() < NEAR * 3600]
+    if ends_moved and _looks(before.values + ends_moved[0], numbers):
         move = ends_moved[0]
-    elif not _explains(before.values + move, sides):
+    elif not _explains(before.values + move, numbers):
         return None
     unit = next(unit for unit in reversed(HOURS) if abs(move) >= unit)
-    if not ends_moved and any(_looks(before.values + move + half, sides) for half in (-unit / 2, unit / 2)):
+    if not ends_moved and any(_looks(before.values + move + half, numbers) for half in (-unit / 2, unit / 2)):
         return None  # whole hours can't be told from others
     count = round(move / unit)
     return f"all of them are about {_hours(abs(count))} {'later' if count > 0 else 'earlier'}: another time zone?"
@@ -260,7 +278,9 @@ def _hours_older(before: Ages, now: Ages) -> int | None:
     steps = [hours for hours in range(-MOST_HOURS, MOST_HOURS + 1) if hours]
     gap, hours = min((before.gap_after(hours * HOUR, now), hours) for hours in steps)
     noise = _noise(before.total, now.total) + LEAST_EFFECT / 2
-    return hours if gap <= min(noise, EXPLAINED * before.gap_after(0.0, now)) else None
+    if gap <= min(noise, EXPLAINED * before.gap_after(0.0, now)):
+        return hours
+    return None
 
 
 @GUESSES.register("sign", of=("numbers",))
@@ -308,7 +328,10 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
         after = StepCdf(factor * before.values + offset, before.cumulative)
         moved = after.shares_at(points) - shares_before
         squares = float(moved @ moved)
-        part = float(moved @ change) / squares if squares else 0.0
+        if squares:
+            part = float(moved @ change) / squares
+        else:
+            part = 0.0
         return float(np.abs(change - part * moved).max()), part
 
     conversion = _find_conversion(before, CONVERSIONS, fit_part)
@@ -389,14 +412,17 @@ def clipped(suspect: Suspect, sides: Sides) -> str | None:
     before, now = sides
     if len(now.values) <= 2:
         return None
-    low, high = float(now.values[0]), float(now.values[-1])
+    low = float(now.values[0])
+    high = float(now.values[-1])
     at_ends = [_value_share(now, end) - _value_share(before, end) for end in (low, high)]
     inside = [low > before.values[0], high < before.values[-1]]
     if not any(share >= LEAST_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
         return None
     cuts = [share >= LEAST_EFFECT / 2 for share in at_ends]
     found = np.clip(before.values, low if cuts[0] else -np.inf, high if cuts[1] else np.inf)
-    return "numbers beyond an end lie at the end: clipped?" if _looks(found, sides) else None
+    if _looks(found, sides):
+        return "numbers beyond an end lie at the end: clipped?"
+    return None
 
 
 @GUESSES.register("held", of=("numbers",))
@@ -410,7 +436,10 @@ def describe_held_value(suspect: Suspect, sides: Sides) -> str | None:
     usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of the value with the most
     if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
         return None
-    what = number_text(value) if suspect.with_values else "one value"
+    if suspect.with_values:
+        what = number_text(value)
+    else:
+        what = "one value"
     return f"{what} is in {percent(found)} of the values, {percent(was)} before: held, or repeated?"
 
 
@@ -418,10 +447,13 @@ def describe_held_value(suspect: Suspect, sides: Sides) -> str | None:
 def spelling(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     before, now = sides
-    new, plain = _new(before, now), {_plain(text) for text in before}
+    new = _new(before, now)
+    plain = {_plain(text) for text in before}
     known = sum(count for text, count in new.items() if _plain(text) in plain)
     told = "new values differ from known ones in case, spaces or form of letters alone"
-    return told if new and known > 0.9 * new.total() else None
+    if new and known > 0.9 * new.total():
+        return told
+    return None
 
 
 @GUESSES.register("truncated", of=("categories",))
@@ -435,7 +467,9 @@ def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str
     for text, count in before.items():
         cut[text[:longest]] += count
     fits = _total_variation(cut, now) <= _noise(before.total(), now.total()) * math.sqrt(len(cut)) and _new(before, now)
-    return f"texts end after {longest} characters: cut off?" if fits else None
+    if fits:
+        return f"texts end after {longest} characters: cut off?"
+    return None
 
 
 @GUESSES.register("renamed", of=("categories",))
@@ -444,7 +478,8 @@ def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str |
     if suspect.before.times:
         return None
     before, now = sides
-    n, m = before.total(), now.total()
+    n = before.total()
+    m = now.total()
     gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
     new = _new(before, now)
     pairs = list(zip(gone.most_common(), new.most_common(), strict=False))
@@ -454,7 +489,10 @@ def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str |
         share = (was + found) / (n + m)
         if abs(was / n - found / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
             return None
-    what = "a value that is gone was" if len(pairs) == 1 else f"{len(pairs)} values that are gone were"
+    if len(pairs) == 1:
+        what = "a value that is gone was"
+    else:
+        what = f"{len(pairs)} values that are gone were"
     return f"{what} as frequent as {'a new one is' if len(pairs) == 1 else 'new ones are'}: another name?"
 
 
@@ -475,7 +513,9 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
         if not is_centred or not 0.2 < unit < 5 or _has_known_values(sides[0].values * unit, sides[1].values)
     ]
     _, unit = min((_gap(sides[0].values * unit, sides), unit) for unit in units)
-    return unit if _explains(sides[0].values * unit, sides) else None
+    if _explains(sides[0].values * unit, sides):
+        return unit
+    return None
 
 
 def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
@@ -490,7 +530,8 @@ def _gap(values: Values, sides: Sides) -> float:
     """The largest gap between the window and the baseline with its values replaced by `values`."""
     before, now = sides
     order = np.argsort(values, kind="stable")
-    counts, values = np.diff(before.cumulative, prepend=0)[order].cumsum(), values[order]
+    counts = np.diff(before.cumulative, prepend=0)[order].cumsum()
+    values = values[order]
     points = np.concatenate((now.values, values))
     points += 1e-9 * np.abs(points)  # the rounding error of products
     shares = np.concatenate(([0], counts))[np.searchsorted(values, points, side="right")] / before.total
@@ -524,7 +565,8 @@ def _value_share(side: StepCdf, value: float) -> float:
 
 def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float:
     """Half the sum of the differences between shares."""
-    n, m = sum(before.values()), sum(now.values())
+    n = sum(before.values())
+    m = sum(now.values())
     names = before.keys() | now.keys()
     return sum(abs(before.get(name, 0) / n - now.get(name, 0) / m) for name in names) / 2
 

@@ -21,7 +21,8 @@ def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     If columns can't be identified, only their number counts: fewer columns are one violation, and no feature is judged.
     Source: C4.4, C11.4, C11.25; G15.
     """
-    current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
+    current = comparison.num_current_columns
+    baseline = comparison.num_baseline_columns
     missing = comparison.missing if comparison.is_matched else [messages.MISSING_COLUMNS] * (current < baseline)
     return _findings(comparison, missing, messages.missing_columns(current, baseline), messages.MISSING_COLUMNS)
 
@@ -33,7 +34,8 @@ def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     If columns can't be identified, only their number counts: more columns are one violation, and no feature is judged.
     Source: C4.4, C11.4, C11.25; G15.
     """
-    current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
+    current = comparison.num_current_columns
+    baseline = comparison.num_baseline_columns
     extra = comparison.extra if comparison.is_matched else [messages.EXTRA_COLUMNS] * (current > baseline)
     return _findings(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
 
@@ -41,7 +43,8 @@ def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
 def _findings(
     comparison: Comparison, violated: Sequence[str], description: str, if_none: str
 ) -> Iterator[tuple[str, Finding]]:
-    threshold, observed = float(comparison.num_baseline_columns), float(comparison.num_current_columns)
+    threshold = float(comparison.num_baseline_columns)
+    observed = float(comparison.num_current_columns)
     passed = Finding(CheckStatus.PASSED, threshold, observed, decided_by=PRESENCE, formula=FORMULA)
     for name in violated:
         yield name, replace(passed, status=CheckStatus.VIOLATED, description=description)

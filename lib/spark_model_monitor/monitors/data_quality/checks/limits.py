@@ -31,7 +31,9 @@ NOT_COUNTED = "the current data's column is not a text, so its values were not c
 
 def required_share(feature: FeatureComparison) -> float | None:
     """`domain_content_threshold`; None for a feature without a domain."""
-    return None if feature.constraints.domains is None else feature.settings.domain_content_threshold
+    if feature.constraints.domains is None:
+        return None
+    return feature.settings.domain_content_threshold
 
 
 @FEATURE_CHECKS.register("categorical_values_check", threshold=required_share)
@@ -66,9 +68,13 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding
-        groups = 1.0 if feature.calibration.rows_are_independent else feature.design_effect
+        if feature.calibration.rows_are_independent:
+            groups = 1.0
+        else:
+            groups = feature.design_effect
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
-        lacking, rows = round(rare * groups), feature.baseline.present
+        lacking = round(rare * groups)
+        rows = feature.baseline.present
         group_column = feature.suspected_group_column
         return feature.calibration.judge_suggested_limit(
             finding, CONTENTS, lacking, rows, groups=groups, group_column=group_column
@@ -82,7 +88,8 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
 
 def _in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
     """Bounds for the number of present values in the domain; None if unknown."""
-    domain, frequencies = feature.known.domain, feature.current.frequencies
+    domain = feature.known.domain
+    frequencies = feature.current.frequencies
     if frequencies is not None:
         return _bounds(frequencies, domain)
     if feature.current.is_numeric and not _has_number(domain):
@@ -113,7 +120,8 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     windows and groups of rows vary if it is larger, is at most `level`. A feature without a `completeness` entry is not checked.
     Source: C4.4, C11.6, D4.6.
     """
-    baseline, current = feature.baseline, feature.current
+    baseline = feature.baseline
+    current = feature.current
     finding = of_share(
         current.num_present,
         current.num_present + current.num_missing,
@@ -124,7 +132,8 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     )
     if feature.calibration is None or "completeness" not in feature.suggested_limits:
         return finding
-    lacking, least = baseline.rows - baseline.present, 0.0
+    lacking = baseline.rows - baseline.present
+    least = 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least = feature.chance_of_missing
     rows_form_groups = feature.window_design_effect.of_missing > 1
@@ -138,7 +147,10 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         rows_form_groups=rows_form_groups,
         group_column=group_column,
     )
-    phi = 1.0 if feature.calibration.rows_are_independent else feature.phi_of_missing
+    if feature.calibration.rows_are_independent:
+        phi = 1.0
+    else:
+        phi = feature.phi_of_missing
     matters = feature.settings.change_that_matters
     return judge_missing(
         finding,
@@ -178,7 +190,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     expected = feature.constraints.inferred_type
     if expected is InferredType.UNKNOWN:
         return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
-    types, exact = feature.current.data_types, feature.whole.exact_classes
+    types = feature.current.data_types
+    exact = feature.whole.exact_classes
     name = expected.value
     count = _count_of_type(feature.current, expected, exact=exact)
     if not exact and feature.dates is not None:
@@ -194,7 +207,10 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         description=partial(messages.data_type, name, threshold),
     )
     if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
-        groups = 1.0 if feature.calibration.rows_are_independent else feature.design_effect
+        if feature.calibration.rows_are_independent:
+            groups = 1.0
+        else:
+            groups = feature.design_effect
         baseline = feature.baseline
         finding = feature.calibration.judge_suggested_limit(
             finding,
@@ -223,9 +239,13 @@ def _count_of_type(current: FeatureProfile, expected: InferredType, *, exact: bo
     if expected is InferredType.INTEGRAL:
         return types.integral
     if expected is InferredType.FRACTIONAL:
-        return types.fractional if exact else current.num_numbers
+        if exact:
+            return types.fractional
+        return current.num_numbers
     texts = types.text + types.boolean
-    return texts if exact else texts + types.integral + types.fractional
+    if exact:
+        return texts
+    return texts + types.integral + types.fractional
 
 
 NOT_NUMERIC = "the current data's values are not all numbers"
@@ -246,7 +266,8 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     be Enabled. A feature whose `is_non_negative` is false or absent is not checked.
     Source: C11.5.
     """
-    current, moments = feature.current, feature.current.moments
+    current = feature.current
+    moments = feature.current.moments
     if not current.num_present:
         return Finding.not_judged(threshold, NO_VALUES)
     if moments is None or not current.is_numeric:

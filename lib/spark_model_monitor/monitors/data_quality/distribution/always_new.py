@@ -24,7 +24,8 @@ EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and
 
 FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
 
-LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
+LEAST_DIFFERENT = 0.9
+MOST_APART = 2.5
 """Row numbers, even of a random half: at least the first fraction of them are different, and their range is at most the
 second times their count. Random numbers of so short a range would repeat: 82 % would be different."""
 
@@ -54,8 +55,12 @@ def why_always_new(feature: FeatureProfile) -> str | None:
         return None
     counts = feature.exact_domain
     if counts is None:
-        return ONCE if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present else None
-    return ONCE if 2 * count_singletons(counts) > feature.num_present else None
+        if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present:
+            return ONCE
+        return None
+    if 2 * count_singletons(counts) > feature.num_present:
+        return ONCE
+    return None
 
 
 def name_of_times(feature: FeatureProfile) -> str | None:
@@ -84,7 +89,8 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
 @once
 def may_rise(feature: FeatureProfile) -> bool:
     """Whether the values, if they rise by row, are keys: whole numbers, nearly all different and evenly spread."""
-    moments, sketch = feature.moments, feature.kll
+    moments = feature.moments
+    sketch = feature.kll
     if moments is None or sketch is None or not moments.count or not has_whole_numbers(feature):
         return False
     values, cumulative = sketch.step_cdf()
@@ -98,12 +104,14 @@ def unit_of_times(feature: FeatureProfile) -> float | None:
     moments = feature.moments
     if moments is None or not moments.count or not feature.is_numeric:
         return None
-    low, high = moments.minimum, moments.maximum
+    low = moments.minimum
+    high = moments.maximum
     return next((unit for unit in UNITS_OF_SECONDS if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
 
 
 def _numbers_rows(feature: FeatureProfile) -> bool:
-    moments, rows = feature.moments, feature.num_present
+    moments = feature.moments
+    rows = feature.num_present
     if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
         return False
     apart = (moments.maximum - moments.minimum + 1) / rows
@@ -115,7 +123,8 @@ def _numbers_rows(feature: FeatureProfile) -> bool:
 
 
 def _nearly_all_differ(feature: FeatureProfile) -> bool:
-    sketch, rows = feature.kll, feature.num_present
+    sketch = feature.kll
+    rows = feature.num_present
     if sketch is not None and not sketch.error:
         return len(sketch.step_cdf()[0]) >= LEAST_DIFFERENT * rows
     return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * LEAST_DIFFERENT * rows

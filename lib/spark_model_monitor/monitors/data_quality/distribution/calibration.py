@@ -163,7 +163,10 @@ class Calibration:
                 return passed.unsure(reason, advice_on_groups(group_column))
             return passed.but(reason=AS_WINDOWS_VARY)
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
-        enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
+        if fewest is None:
+            enough = NEVER_ENOUGH
+        else:
+            enough = ENOUGH.format(fewest=fewest)
         return passed.but(reason=MAY_BE_CHANCE.format(rows=finding.m, enough=enough))
 
 
@@ -190,16 +193,20 @@ class ColumnRequest:
     @property
     def lacking(self) -> Lacking:
         """The number of missing values and the number of rows, on both sides."""
-        before, after = self.baseline, self.current
+        before = self.baseline
+        after = self.current
         return (before.rows - before.present, before.rows), (after.rows - after.present, after.rows)
 
     @property
     def cdfs(self) -> tuple[StepCdf, StepCdf] | None:
         """Both sides, if both are known and numeric."""
-        before, after = self.baseline, self.current
+        before = self.baseline
+        after = self.current
         if before.reason or after.reason or before.numbers is None or after.numbers is None:
             return None
-        return (before.numbers.step_cdf(), after.numbers.step_cdf()) if before.present and after.present else None
+        if before.present and after.present:
+            return (before.numbers.step_cdf(), after.numbers.step_cdf())
+        return None
 
 
 def compute_column_tests(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
@@ -226,7 +233,8 @@ def compute_column_tests(all_asked: Sequence[ColumnRequest]) -> list[Column | No
 
 
 def _untested(asked: ColumnRequest) -> Column | None:
-    baseline, current = asked.baseline, asked.current
+    baseline = asked.baseline
+    current = asked.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
     column = Column(unfit=asked.unfit, family=asked.family, group_column=asked.group_column)
@@ -254,7 +262,9 @@ def _untested(asked: ColumnRequest) -> Column | None:
 
 
 def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, float] | None) -> None:
-    groups, others, past = asked.groups, asked.others, asked.past
+    groups = asked.groups
+    others = asked.others
+    past = asked.past
     if now is None or past is None or column.samples is None:
         column.components = ()
         return
@@ -264,7 +274,10 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     ]
     is_numeric = asked.baseline.numbers is not None and asked.current.numbers is not None
     if not is_numeric:
-        new_share = now["unseen"] if asked.known is None else _share_of_new_values(asked, asked.known)
+        if asked.known is None:
+            new_share = now["unseen"]
+        else:
+            new_share = _share_of_new_values(asked, asked.known)
         components.append(unseen_category_test(now, past, column.samples.share, groups, new_share))
     if asked.follows_values and len(asked.baseline.frequent_values):
         counts = count_frequent_values(asked.baseline, asked.current)
@@ -324,7 +337,9 @@ UNSEEN_MISSING = "with {rows:,} rows up to {points:.3g} points more missing valu
 MORE_MISSING = "{points:.3g} points more values are missing than in the baseline, which may be chance"
 FEWER_MISSING = "{points:.3g} points fewer values are missing than in the baseline"
 
-SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"  # the words for a smallest change
+# the words for a smallest change
+SHIFT = "{change:.2g} standard deviations"
+SHARE = "{change:.2g} % of the records"
 
 NAME_GROUPS = "name the column that says which rows belong together (--group-column), or --rows independent if none do"
 NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
@@ -343,7 +358,9 @@ RARE = 0.05
 
 def advice_on_groups(group_column: str | None) -> str:
     """What would tell where rows form groups. group_column: the column that shows them, if nobody named it."""
-    return NAME_GROUPS if group_column is None else NAME_GROUP_COLUMN.format(column=group_column)
+    if group_column is None:
+        return NAME_GROUPS
+    return NAME_GROUP_COLUMN.format(column=group_column)
 
 
 def verdict(
@@ -360,7 +377,10 @@ def verdict(
     smallest = smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
     if math.isfinite(smallest):
-        words = SHIFT.format(change=smallest) if column.share is None else SHARE.format(change=100 * smallest)
+        if column.share is None:
+            words = SHIFT.format(change=smallest)
+        else:
+            words = SHARE.format(change=100 * smallest)
         members |= {"smallest_change": smallest, "change": words}
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
@@ -379,7 +399,9 @@ def verdict(
 def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """The verdict of the column's own tests, which independent rows or earlier windows allow."""
     level, _ = calibration.level_and_tests(column.family)
-    rarest, distance, samples = column.rarest, column.distance, column.samples
+    rarest = column.rarest
+    distance = column.distance
+    samples = column.samples
     finding = finding.but(p=column.p, adjusted_p=column.adjusted_p, level=level, decided_by=None, limit=None)
     if rarest is not None:
         finding = finding.but(decided_by=COLUMN_TESTS[rarest.name].words, statistic=rarest.statistic)
@@ -390,7 +412,10 @@ def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibrat
         finding = finding.but(distance_low=low, distance_high=high)
     elif not is_rejected:
         return finding
-    why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
+    if column.windows:
+        why = LEARNT.format(windows=column.windows)
+    else:
+        why = INDEPENDENT
     if column.unfit:
         why += f"; {column.unfit}"
     why += IN_GROUPS.format(rows=column.groups) if column.groups > 1 else ""
@@ -419,27 +444,40 @@ def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Fin
 
 def smallest_change(threshold: float, column: Column, calibration: Calibration) -> float:
     """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
-    samples, phi = column.samples, column.certain_phi
+    samples = column.samples
+    phi = column.certain_phi
     if samples is None:
         return math.inf
     if not (calibration.rows_are_independent or column.windows):
         gap = smallest_gap(threshold, samples, phi=phi)
-        return shift_of_gap(gap) if column.share is None else gap if gap < 1 else math.inf
+        if column.share is None:
+            return shift_of_gap(gap)
+        if gap < 1:
+            return gap
+        return math.inf
     level, columns = calibration.level_and_tests(column.family)
     if column.share is None:
         return smallest_shift(samples, level, columns, phi=phi)
     share = max(min(column.share, 1 - column.share), RARE)
     smallest = smallest_share(share, samples, level, columns, phi=phi)
-    return smallest - share if smallest < 1 else math.inf
+    if smallest < 1:
+        return smallest - share
+    return math.inf
 
 
 def _unless_unseen(
     finding: Finding, smallest: float, column: Column, calibration: Calibration, matters: ChangeThatMatters
 ) -> Finding:
     """A finding that passed, unless a change that matters may have gone unseen, or there is one that may be chance."""
-    rows = column.samples.m if column.samples is not None else 0
+    if column.samples is not None:
+        rows = column.samples.m
+    else:
+        rows = 0
     is_number = column.share is None
-    size = matters.shift(column.present) if is_number else matters.share(column.present)
+    if is_number:
+        size = matters.shift(column.present)
+    else:
+        size = matters.share(column.present)
     gap_that_matters = gap_of_shift(size) if is_number else size
     gap = max(column.distance or 0.0, column.unseen)
     if gap > gap_that_matters:
@@ -467,7 +505,9 @@ def _enough_rows(column: Column, lacking_power: float) -> str:
     if samples is None or not math.isfinite(lacking_power):
         return ""
     needed = samples.m * lacking_power**2 / column.present
-    return ENOUGH_ROWS.format(rows=int(float(f"{needed:.1e}"))) if needed <= samples.n else ""
+    if needed <= samples.n:
+        return ENOUGH_ROWS.format(rows=int(float(f"{needed:.1e}")))
+    return ""
 
 
 def _advice(column: Column, calibration: Calibration) -> str:
@@ -511,12 +551,18 @@ def judge_missing(
     smallest = smallest_missing(missing, baseline.num_rows, finding.m, level / tests, phi=phi)
     if math.isfinite(smallest):
         finding = finding.but(smallest_change=smallest)
-    advice = f"{advice_on_groups(group_column)}; or {LONGER_WINDOWS}" if rows_form_groups else LONGER_WINDOWS
+    if rows_form_groups:
+        advice = f"{advice_on_groups(group_column)}; or {LONGER_WINDOWS}"
+    else:
+        advice = LONGER_WINDOWS
     if increase > matters.missing:
         return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
     if -increase > matters.missing:
         return finding.unsure(FEWER_MISSING.format(points=-100 * increase), LOOK_FOR_DEFAULT, is_change_seen=True)
     if smallest > size and share + size <= 1:  # else so many more can't be missing
-        unseen = NOTHING_SEEN if not math.isfinite(smallest) else UNSEEN_MISSING
+        if not math.isfinite(smallest):
+            unseen = NOTHING_SEEN
+        else:
+            unseen = UNSEEN_MISSING
         return finding.unsure(unseen.format(rows=finding.m, points=100 * smallest), advice)
     return finding

@@ -85,7 +85,9 @@ def window_design_effects(
         effects = _effects_of_named_groups(profile, runs)
         return WindowDesignEffects({**effects, **_effects_of_filled_columns(effects, profile, baseline)})
     effects = _effects_of_neighbours([*_sample_columns(profile, runs, NEIGHBOURS)], unfit_features or {})
-    group = None if baseline is None else _find_group_column(profile, baseline, runs)
+    group = None
+    if baseline is not None:
+        group = _find_group_column(profile, baseline, runs)
     scattered: dict[str, FeatureDesignEffect] = {}
     for name, effect in group.effects.items() if group is not None else ():
         neighbours = effects.get(name, INDEPENDENT_ROWS)
@@ -148,7 +150,10 @@ class SampledColumn:
         return sum(self.run_sizes)
 
     def score(self) -> ScoredColumn:
-        score_values = ScoredColumn.from_numbers if self.are_numbers else ScoredColumn.from_texts
+        if self.are_numbers:
+            score_values = ScoredColumn.from_numbers
+        else:
+            score_values = ScoredColumn.from_texts
         return score_values(self.values, self.has_value)
 
     @property
@@ -159,11 +164,14 @@ class SampledColumn:
         if not self.are_numbers:
             return 0.5
         run = np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
-        run = run if self.has_value is None else run[self.has_value]
+        if self.has_value is not None:
+            run = run[self.has_value]
         within = run[1:] == run[:-1]
         rises = np.count_nonzero((self.values[1:] > self.values[:-1]) & within)
         falls = np.count_nonzero((self.values[1:] < self.values[:-1]) & within)
-        return min(rises, falls) / (rises + falls) if rises + falls >= FEWEST_STEPS else 0.5
+        if rises + falls >= FEWEST_STEPS:
+            return min(rises, falls) / (rises + falls)
+        return 0.5
 
 
 def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float = math.inf) -> Iterator[SampledColumn]:
@@ -309,7 +317,9 @@ def _name_shares(baseline: FeatureProfile) -> NameShares | None:
         unseen_names = max(float(baseline.distinct.estimate() - len(counts)), 1.0)
     shares = NameShares(counts / present, unseen_names)
     repeats = present >= FEWEST_ROWS_PER_NAME * (len(counts) + unseen_names)
-    return shares if repeats and shares.diversity >= FEWEST_NAMES else None
+    if repeats and shares.diversity >= FEWEST_NAMES:
+        return shares
+    return None
 
 
 def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | None:
@@ -324,7 +334,9 @@ def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | N
     if before.column_type is now.column_type:  # else equal values have other hashes
         union = float((before.distinct + now.distinct).estimate())
         shared = min(names, max(0.0, before.distinct.estimate() + names - union))
-    return names if shares.has_too_few(shared, now.num_present) else None
+    if shares.has_too_few(shared, now.num_present):
+        return names
+    return None
 
 
 def _explain_by_groups(
@@ -346,7 +358,10 @@ def _explain_by_groups(
             # Other columns of names are new where the groups are, so they show nothing
             if column.name in names or column.run_sizes != group.run_sizes:
                 continue
-            rows = order if column.has_value is None else order[column.has_value[order]]
+            if column.has_value is None:
+                rows = order
+            else:
+                rows = order[column.has_value[order]]
             if len(rows):
                 features.append((column.name, "of_values"))
                 estimates.append(_effect_in_order(column.score(), rows, group_of_row))

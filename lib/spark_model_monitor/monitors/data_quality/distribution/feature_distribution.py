@@ -95,7 +95,9 @@ class FeatureDistribution:
     @property
     def completeness(self) -> float:
         """The share of all rows that have a value; 1 without rows."""
-        return (self.present + self.other_cells) / self.num_rows if self.num_rows else 1.0
+        if self.num_rows:
+            return (self.present + self.other_cells) / self.num_rows
+        return 1.0
 
     @property
     def type_name(self) -> str:
@@ -130,7 +132,9 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     inferred_type = InferredType(feature.inferred_type)
     present = feature.num_present - feature.num_others
     rows = present + feature.num_missing
-    share = (types.text + types.boolean) / types.present if types.present else None
+    share = None
+    if types.present:
+        share = (types.text + types.boolean) / types.present
     members: dict[str, Any] = {"text_share": share, "times": name_of_times(feature), "other_cells": feature.num_others}
     found = partial(FeatureDistribution, inferred_type, rows, present, **members)
     if not present:
@@ -176,20 +180,34 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
         present = feature.common.num_present - feature.num_others
     if not present:
         return FeatureDistribution(feature.inferred_type, rows, other_cells=feature.num_others)
-    numbers = _numbers(feature.numerical_statistics) if feature.numerical_statistics else None
-    categorical = feature.distribution.categorical if feature.distribution else None
-    counts = {bucket.value: bucket.count for bucket in categorical.buckets} if categorical else {}
+    numbers = None
+    if feature.numerical_statistics:
+        numbers = _numbers(feature.numerical_statistics)
+    categorical = None
+    if feature.distribution:
+        categorical = feature.distribution.categorical
+    if categorical:
+        counts = {bucket.value: bucket.count for bucket in categorical.buckets}
+    else:
+        counts = {}
     categories = _frequencies(counts).counts if counts else None
-    reason = None if numbers or categories else _why_nothing(feature)
+    reason = None
+    if not (numbers or categories):
+        reason = _why_nothing(feature)
     if numbers and (missing := present - numbers.total):
-        numbers, reason = None, NOT_IN_SKETCH.format(missing=missing, present=present)
-    mean = feature.numerical_statistics.mean if feature.numerical_statistics else None
+        numbers = None
+        reason = NOT_IN_SKETCH.format(missing=missing, present=present)
+    mean = None
+    if feature.numerical_statistics:
+        mean = feature.numerical_statistics.mean
     members: dict[str, Any] = {"mean": mean, "other_cells": feature.num_others}
     return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, **members)
 
 
 def _numbers(statistics: NumericalStatistics) -> NumericDistribution | None:
-    kll = statistics.distribution.kll if statistics.distribution else None
+    kll = None
+    if statistics.distribution:
+        kll = statistics.distribution.kll
     if kll is None or kll.sketch is None:
         return None
     known = statistics.min, statistics.max, statistics.std_dev
@@ -201,7 +219,9 @@ def _why_nothing(feature: FeatureStatistics) -> str:
         return NOTHING_SAID
     if feature.inferred_type.is_numeric:
         return NO_SKETCH
-    return NOT_LISTED if feature.inferred_type is InferredType.STRING else NOT_COUNTED
+    if feature.inferred_type is InferredType.STRING:
+        return NOT_LISTED
+    return NOT_COUNTED
 
 
 def _frequencies(counts: Mapping[str, int]) -> Frequencies:

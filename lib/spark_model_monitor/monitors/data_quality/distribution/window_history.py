@@ -55,7 +55,10 @@ WINDOW = "window"  # the reference for what a window leaves of itself alone
 PREVIOUS = "previous:8"  # what a catalogue that grows is compared with. Source: D4.20.
 
 OUTCOME = "outcome"  # the member of what a window leaves
-CHANGED, CANNOT_TELL, UNCHANGED, ACCEPTED = "changed", "cannot tell", "unchanged", "accepted"
+CHANGED = "changed"
+CANNOT_TELL = "cannot tell"
+UNCHANGED = "unchanged"
+ACCEPTED = "accepted"
 """What became of a feature in a window; accepted: a person said that the change was fine."""
 
 GROWS = (
@@ -98,7 +101,9 @@ class Variation:
 
     def why_unfit(self, name: str) -> str | None:
         """Why a feature's parts may not show how its windows vary; None if they do, or if windows replaced them."""
-        return None if name in self.replaced else self.unfit.get(name)
+        if name in self.replaced:
+            return None
+        return self.unfit.get(name)
 
     @property
     def keeps_time(self) -> bool:
@@ -179,7 +184,8 @@ def _add_block_statistics(
     """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
     sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
     parts = BaselineBlocks([cut.apart for cut in cuts], sizes, are_numbers=is_numeric)
-    raw, nothing = parts.raw(), np.full(sizes.shape[1], np.nan)
+    raw = parts.raw()
+    nothing = np.full(sizes.shape[1], np.nan)
     alike: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
     between = alike if are_by_time else parts.between(FREQUENT)
     for place, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
@@ -209,7 +215,8 @@ def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Map
 
 def score_windows(sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
     """The same for each column; cells of all columns are computed together."""
-    numbers, texts = CellBatch(are_numbers=True), CellBatch(are_numbers=False)
+    numbers = CellBatch(are_numbers=True)
+    texts = CellBatch(are_numbers=False)
     return [_score_feature(before, after, numbers, texts) for before, after in sides]
 
 
@@ -263,7 +270,9 @@ def _frequent_in_runs(feature: FeatureDistribution) -> Part:
 
 def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
     """The counts of new values of a text in parts or windows, and the rows of windows; None if too few are known."""
-    raw = variation.past.get(name) if variation is not None else None
+    raw = None
+    if variation is not None:
+        raw = variation.past.get(name)
     if raw is None:
         return None
     found = ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])

@@ -50,7 +50,10 @@ class Seen:
 
     def expected_types(self) -> dict[str, InferredType]:
         """The types of the features in the baseline; empty if there is none."""
-        features = self.compared.constraints.features if self.compared is not None else ()
+        if self.compared is not None:
+            features = self.compared.constraints.features
+        else:
+            features = ()
         return {feature.name: feature.inferred_type for feature in features}
 
 

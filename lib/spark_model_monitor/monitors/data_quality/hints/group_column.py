@@ -11,7 +11,9 @@ def group_column(window: Seen) -> Said:
 
     Source: D4.23.
     """
-    effects = window.compared.design_effects if window.compared is not None else None
+    effects = None
+    if window.compared is not None:
+        effects = window.compared.design_effects
     if effects is None or effects.group_column is None:
         return
     name = effects.group_column

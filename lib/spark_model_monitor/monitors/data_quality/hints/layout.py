@@ -26,7 +26,8 @@ def header_is_data(seen: Seen) -> Said:
     (levels and lags have an order) with a fraction or a negative number. The hint names no column: the names are record values.
     Source: M16.
     """
-    header, features = seen.layout.header, seen.profile.features
+    header = seen.layout.header
+    features = seen.profile.features
     if len(header) != len(features) or not all(map(_may_be_value, header, features)):
         return
     pairs = list(zip(header, features, strict=True))
@@ -58,7 +59,9 @@ def _certainty(numbers: Sequence[str]) -> int:
         return 0
     in_order = sorted(map(float, numbers))
     is_sorted = [float(number) for number in numbers] in (in_order, in_order[::-1])
-    return 1 if is_sorted or len(numbers) < FEWEST_NUMBERS else 2
+    if is_sorted or len(numbers) < FEWEST_NUMBERS:
+        return 1
+    return 2
 
 
 @HINTS.register("inputs_alone")
@@ -83,7 +86,10 @@ def segments(seen: Seen) -> Said:
     Source: D4.13.
     """
     compared = seen.compared
-    first = compared.baseline.profile if compared is not None else seen.profile
+    if compared is not None:
+        first = compared.baseline.profile
+    else:
+        first = seen.profile
     if first is not None and first.features and "segments" in first.features[0].states:
         from spark_model_monitor.monitors.segments import hints_of_segments
 
@@ -102,7 +108,9 @@ def unknown_members(seen: Seen) -> Said:
 
 
 def _rows_in(profile: Profile) -> Mapping[str, Mapping[str, int]]:
-    found = profile.features[0].states.get("segments") if profile.features else None
+    found = None
+    if profile.features:
+        found = profile.features[0].states.get("segments")
     return {
         cut: {label: each.data_types.total for label, each in segments.items()}
         for cut, segments in getattr(found, "cuts", {}).items()

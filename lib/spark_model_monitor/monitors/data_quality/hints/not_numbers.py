@@ -219,7 +219,9 @@ def _largest_by_sum_of_others(feature: FeatureProfile) -> float:
     m2_of_others = max(0.0, moments.m2 - deviation**2 * moments.count / num_others)
     largest_deviation = math.sqrt(m2_of_others)  # that one of them can have, if all others are equal
     is_far = abs(largest - sum_of_others / num_others) > FAR_OUTSIDE * largest_deviation
-    return largest / sum_of_others if is_far and sum_of_others else 0.0
+    if is_far and sum_of_others:
+        return largest / sum_of_others
+    return 0.0
 
 
 @HINTS.register("number_forms")
@@ -305,7 +307,9 @@ def other_numbers(data: Seen) -> Said:
     Source: M16, C11.34.
     """
     baseline_counts = {}
-    baseline = data.compared.baseline.profile if data.compared is not None else None
+    baseline = None
+    if data.compared is not None:
+        baseline = data.compared.baseline.profile
     if baseline is not None:
         baseline_counts = {feature.name: _count_other_numbers(feature) for feature in baseline.features}
     # Columns that are written so, and not in the baseline

@@ -22,7 +22,9 @@ def delivered_twice(data: Seen) -> Said:
 
     Source: D4.9.
     """
-    states = find_row_repeats(data.compared) if data.compared is not None else None
+    states = None
+    if data.compared is not None:
+        states = find_row_repeats(data.compared)
     if data.compared is None or states is None or fraction_of_copies(states[1].counts) < LEAST_COPIES:
         return
     evidence = repeated_rows(data.compared)

@@ -50,7 +50,9 @@ class Values:
             return None
         if distribution.is_numeric:
             numbers = distribution.numbers
-            return None if numbers is None else cls(False, numbers=numbers.step_cdf())
+            if numbers is None:
+                return None
+            return cls(False, numbers=numbers.step_cdf())
         texts = distribution.categories
         if distribution.inferred_type is not InferredType.STRING or (_text_share(distribution) or 0.0) < MOSTLY_TEXT:
             return None

@@ -115,8 +115,11 @@ def follows_the_clock(seen: Seen) -> Said:
 
     Source: D4.18.
     """
-    features = seen.compared.features if seen.compared is not None else ()
-    found = [each for each in features if each.season and each.season.learnt and each.season.stands_out]
+    if seen.compared is not None:
+        features = seen.compared.features
+    else:
+        features = ()
+    found = [feature for feature in features if feature.season and feature.season.learnt and feature.season.stands_out]
     names = [each.name for each in found]
     if not names:
         return
@@ -132,5 +135,8 @@ def follows_the_clock(seen: Seen) -> Said:
 
 
 def _has_one_value(feature: FeatureComparison) -> bool:
-    numbers, categories = feature.now.numbers, feature.now.categories
-    return len(numbers.step_cdf().values) == 1 if numbers is not None else len(categories or ()) == 1
+    numbers = feature.now.numbers
+    categories = feature.now.categories
+    if numbers is not None:
+        return len(numbers.step_cdf().values) == 1
+    return len(categories or ()) == 1

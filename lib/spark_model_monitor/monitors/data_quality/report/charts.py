@@ -26,7 +26,9 @@ class Bins:
         """The 22 shares of a distribution's values; None if there are none, or they are not known one by one."""
         if self.ends is not None and side.numbers is not None:
             cdf = side.numbers.step_cdf()
-            return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0) if cdf.total else None
+            if cdf.total:
+                return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0)
+            return None
         if self.ends is None and side.categories:
             return self._of_categories(side.categories)
         return None
@@ -58,7 +60,9 @@ def choose_bins(baseline: FeatureDistribution) -> Bins | None:
         low, high = finite.quantiles((TAIL, 1 - TAIL))
         return Bins((low, high))
     counts = baseline.categories
-    return Bins(names=tuple(sorted(counts, key=lambda name: (-counts[name], name)))) if counts else None
+    if counts:
+        return Bins(names=tuple(sorted(counts, key=lambda name: (-counts[name], name))))
+    return None
 
 
 def draw_overlay(
@@ -67,7 +71,10 @@ def draw_overlay(
     """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: the
     largest number of categories whose names may be shown; others are counted.
     """
-    sides = [baseline] if current is None else [baseline, current]
+    if current is None:
+        sides = [baseline]
+    else:
+        sides = [baseline, current]
     bins = choose_bins(baseline)
     found = [bins.shares(side) if bins is not None else None for side in sides]
     shares = [np.clip(each, 0.0, 1.0) for each in found if each is not None]
@@ -80,19 +87,25 @@ def draw_overlay(
         named = len(bins.names) <= most_named
         names = [name if named else f"value {place}" for place, name in enumerate(bins.names[:BINS], start=1)]
         names += [*(["others"] * (len(bins.names) > BINS)), "new"]
-        return overlay([each[kept] for each in shares], words, names=names)
+        return overlay([share[kept] for share in shares], words, names=names)
     low, high = bins.ends
     medians = [number_text(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None]
-    words = f"median {medians[0]}" if len(sides) == 1 else f"median {medians[0]} in the baseline, {medians[1]} now"
-    kept = [*range(BINS + 2)] if low < high else [0, 1, BINS + 1]
-    return overlay([each[kept] for each in shares], words, bins.ends)
+    if len(sides) == 1:
+        words = f"median {medians[0]}"
+    else:
+        words = f"median {medians[0]} in the baseline, {medians[1]} now"
+    if low < high:
+        kept = [*range(BINS + 2)]
+    else:
+        kept = [0, 1, BINS + 1]
+    return overlay([share[kept] for share in shares], words, bins.ends)
 
 
 def overlay(
     shares: Sequence[Values], words: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
 ) -> Overlay:
     """shares: of the baseline, and of the window if any. ends: of the baseline's numbers. names: of its categories."""
-    baseline, *current = (tuple(map(float, side)) for side in shares)
+    baseline, *current = (tuple(map(float, share)) for share in shares)
     now = current[0] if current else ()
     if ends is None:
         return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))

@@ -76,7 +76,8 @@ def create_page(
     """The page of a run. known: what it was compared with; None for a baseline. max_domain_size: the largest number of
     categories whose names are shown."""
     features = {feature.name: feature for feature in reversed(profile.features)}
-    now, most_named = from_profile(profile), 0 if hide_values else max_domain_size
+    now = from_profile(profile)
+    most_named = 0 if hide_values else max_domain_size
     if known is None and not results:
         return _baseline_page(features, now)
     known = known or QualityBaseline.from_documents(
@@ -93,9 +94,9 @@ def create_page(
     bad.sort(key=lambda name: (name in apart, -apart.get(name, 0.0)))
     cards = []
     for name in bad:
-        said = create_violation_message(first[name], features.get(name), known, max_domain_size)
+        violation_message = create_violation_message(first[name], features.get(name), known, max_domain_size)
         before, after = sides(first[name], features.get(name), known)
-        cards.append(_card(name, first[name], said, by_name[name], before, after, known, most_named))
+        cards.append(_card(name, first[name], violation_message, by_name[name], before, after, known, most_named))
     unsure = unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
     unsure_cards = tuple(
@@ -109,8 +110,14 @@ def create_page(
     calm = [name for name in names if name not in first and name not in unsure_names]
     if len(calm) > MOST_LINES:
         calm.sort(key=lambda name: -max((_size(each) for each in by_name.get(name, ())), default=0.0))
-    order = "the largest first, the model's outputs last" if 0 < len(apart) < len(bad) else "the largest first"
-    sections = [PageSection("Changed", (Cards(tuple(cards)),), note=order)] if cards else []
+    if 0 < len(apart) < len(bad):
+        order = "the largest first, the model's outputs last"
+    else:
+        order = "the largest first"
+    if cards:
+        sections = [PageSection("Changed", (Cards(tuple(cards)),), note=order)]
+    else:
+        sections = []
     if unsure_cards:
         blocks: list[Block] = [Cards(unsure_cards)]
         if len(unsure) > MOST_CARDS:
@@ -123,7 +130,7 @@ def create_page(
         note += f", {len(left_out):,} not compared" if left_out else ""
         note += f", the {LINES_SHOWN} with the largest differences first" if len(calm) > MOST_LINES else ""
         sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
-    rows = max((side.num_rows for side in known.distributions.values()), default=0)
+    rows = max((distribution.num_rows for distribution in known.distributions.values()), default=0)
     return _page(sections, facts=(("baseline", f"{rows:,} rows"),) if rows else ())
 
 
@@ -154,11 +161,25 @@ def _card(
     also = [check_in_words(each) for each in violated(results) if each.check != first.check]
     where = place_of(first, with_values=most_named > 0)
     guess = first.guess or ("a new category, or another spelling of one?" if first.check == DOMAIN else "")
-    others = f"also: {', '.join(dict.fromkeys(also))}" if also else ""
-    output = "a model output: it follows its inputs" if name in known.outputs else ""
+    if also:
+        others = f"also: {', '.join(dict.fromkeys(also))}"
+    else:
+        others = ""
+    if name in known.outputs:
+        output = "a model output: it follows its inputs"
+    else:
+        output = ""
     hints = filter(None, (output, where, guess, others))
-    picture = draw_overlay(before, now, most_named) if before else draw_overlay(now, None, most_named) if now else None
-    evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
+    if before:
+        picture = draw_overlay(before, now, most_named)
+    elif now:
+        picture = draw_overlay(now, None, most_named)
+    else:
+        picture = None
+    if first.check in ("missing_column_check", "extra_column_check"):
+        evidence = ""
+    else:
+        evidence = evidence_of(first)
     more: tuple[Block, ...] = (_checks_table(results), *_tables(first), EXPLAIN.format(name=quote(name)))
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
@@ -172,7 +193,9 @@ def _unsure_card(
 ) -> Card:
     """A feature that may have changed: why nobody can tell, and what to do."""
     now = current.get(feature.name)
-    picture = draw_overlay(before, now, most_named) if before and now else None
+    picture = None
+    if before and now:
+        picture = draw_overlay(before, now, most_named)
     more: tuple[Block, ...] = (_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
     advice = (f"To find out: {feature.advice}",) if feature.advice else ()
     reason = feature.reason or ""
@@ -181,7 +204,11 @@ def _unsure_card(
 
 def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
     """The checks of a feature with their numbers; of its segments only the violated ones."""
-    shown = (each for each in check_results if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED)
+    shown = (
+        check_result
+        for check_result in check_results
+        if check_result.check != SEGMENT_DRIFT or check_result.status is CheckStatus.VIOLATED
+    )
     rows = (
         (
             check_in_words(each),
@@ -220,15 +247,21 @@ def _typical_value(side: Side) -> str:
     """A feature in one number: its mean, or its number of values."""
     if side is None:
         return "–"
-    return f"{len(side.categories):,} values" if side.categories else number_text(side.mean)
+    if side.categories:
+        return f"{len(side.categories):,} values"
+    return number_text(side.mean)
 
 
 def _lacking(side: Side) -> str:
-    return percent(1 - side.present / side.rows) if side and side.rows else "–"
+    if side and side.rows:
+        return percent(1 - side.present / side.rows)
+    return "–"
 
 
 def _size(result: CheckResult) -> float:
-    return result.impact if result.impact is not None else result.distance or 0.0
+    if result.impact is not None:
+        return result.impact
+    return result.distance or 0.0
 
 
 def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, FeatureDistribution]) -> Page:
@@ -255,8 +288,14 @@ def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, F
     rows = max((side.num_rows for side in found.values()), default=0)
     text = f"{len(lines):,} features of {count_text(rows)} rows: later data is checked against what they are like."
     told = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
-    more = f"; and {len(strange) - 3:,} more" if len(strange) > 3 else ""
-    detail = f"Look at them first: {told}{more}." if strange else "Nothing about them looks odd."
+    if len(strange) > 3:
+        more = f"; and {len(strange) - 3:,} more"
+    else:
+        more = ""
+    if strange:
+        detail = f"Look at them first: {told}{more}."
+    else:
+        detail = "Nothing about them looks odd."
     wide = [PageSection("What the data is like", (PageTable(columns, lines),), note=f"{len(lines):,} features")]
     return _page(wide, Headline(text, detail))
 
@@ -268,14 +307,19 @@ def _odd(feature: FeatureProfile, found: FeatureDistribution) -> str:
     values = found.categories or (found.numbers.step_cdf().values if found.numbers else ())
     if len(values) == 1:
         return "it has one value alone"
-    lacking = f"{_lacking(found)} are missing" if found.present < found.rows / 2 else ""
+    if found.present < found.rows / 2:
+        lacking = f"{_lacking(found)} are missing"
+    else:
+        lacking = ""
     if found.other_cells:
         lacking = f"{found.other_cells:,} of {found.other_cells + found.present:,} values are no numbers"
     return why_always_new(feature) or lacking or found.reason or ""
 
 
 def _median(side: Side) -> str:
-    cdf = side.numbers.step_cdf() if side and side.numbers else None
+    cdf = None
+    if side and side.numbers:
+        cdf = side.numbers.step_cdf()
     if cdf is None or not cdf.total:
         return number_text(None)
     low, middle, high = (number_text(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))

@@ -45,7 +45,8 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.ends import KEPT
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
-MOST_VALUES, LONGEST = 5, 60
+MOST_VALUES = 5
+LONGEST = 60
 SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
 MOST_OF_FLAG = 2  # distinct numbers
 ALIKE = 0.2  # of a standard deviation: the change of a mean, or of the standard deviation, that outliers make
@@ -97,7 +98,10 @@ def with_words(
         )
 
         now = {name: from_feature_profile(feature) for name, feature in bad.items()}
-        before = {} if known.profile is None else {each.name: each for each in known.profile.features}
+        if known.profile is None:
+            before = {}
+        else:
+            before = {feature.name: feature for feature in known.profile.features}
         for suspect in list_suspects(bad, before, known.distributions, now):
             if guess := guess_mistake(replace(suspect, with_values=not hide_values)):
                 guesses[suspect.name] = guess[1]
@@ -109,17 +113,24 @@ def with_words(
         guesses |= renamed
 
     def told(result: CheckResult) -> CheckResult:
-        found = create_violation_message(result, features.get(result.feature or ""), known, max_domain_size)
-        shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
+        violation_message = create_violation_message(result, features.get(result.feature or ""), known, max_domain_size)
+        shown = tuple(
+            value if len(value) <= LONGEST else value[:LONGEST] + "…"
+            for value in violation_message.values[:MOST_VALUES]
+        )
         values = None if hide_values else shown or None
-        members: dict[str, Any] = {"words": found.words, "values": values, "change": found.change}
+        members: dict[str, Any] = {
+            "words": violation_message.words,
+            "values": values,
+            "change": violation_message.change,
+        }
         if result.feature in renamed:
             members["words"] += f"; {renamed[result.feature]}"
         if hide_values and result.description:
             members["description"] = _without_values(result.description)
-        if hide_values and found.ends:
-            members["words"] = found.words.replace(found.ends, "")
-            members["change"] = (found.change or "").replace(found.ends, "")
+        if hide_values and violation_message.ends:
+            members["words"] = violation_message.words.replace(violation_message.ends, "")
+            members["change"] = (violation_message.change or "").replace(violation_message.ends, "")
         if result.check != SEGMENT_DRIFT:
             members["guess"] = guesses.get(result.feature or "")
         else:
@@ -147,7 +158,7 @@ def sides(
         return before, from_feature_profile(current) if current is not None else None
     from spark_model_monitor.monitors.data_quality.checks.drift.segments import select_segment
 
-    whole = next((each for each in known.profile.features if each.name == name), None)
+    whole = next((feature for feature in known.profile.features if feature.name == name), None)
     found = (select_segment(each, result.segment) for each in (whole, current))
     first, second = (from_feature_profile(each) if each is not None else None for each in found)
     return first, second
@@ -171,7 +182,9 @@ def create_violation_message(
         template = _OF_COLUMNS
     if template is not None:
         words = template.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
-        change = words.removeprefix(f"{name} ") if name and words.startswith(name) else None
+        change = None
+        if name and words.startswith(name):
+            change = words.removeprefix(f"{name} ")
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
         return ViolationMessage(plain_words(result))
@@ -190,7 +203,10 @@ def create_violation_message(
             f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}"
         )
     if result.check == "data_type_check":
-        type_before = "no dates or times" if before.times else f"not {before.inferred_type.value}"
+        if before.times:
+            type_before = "no dates or times"
+        else:
+            type_before = f"not {before.inferred_type.value}"
         what = f"{percent(1 - result.observed)} are {type_before} any more"
         return ViolationMessage(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
@@ -205,7 +221,8 @@ def create_violation_message(
     if result.threshold is None or result.formula is None:
         return ViolationMessage(plain_words(result))
     shown = percent if result.formula.startswith("share") else number_text
-    was, is_now = shown(result.threshold), shown(result.observed)
+    was = shown(result.threshold)
+    is_now = shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
     return ViolationMessage(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
 
@@ -224,13 +241,17 @@ def _describe_surplus(surplus: CheckResult) -> str:
     share = percent(observed)
     if surplus.formula != SURPLUS:
         share = f"about {percent(float(f'{observed:.2g}'))}"
-    were = f"{percent(float(f'{surplus.threshold:.2g}'))} were" if surplus.threshold else "none were"
+    if surplus.threshold:
+        were = f"{percent(float(f'{surplus.threshold:.2g}'))} were"
+    else:
+        were = "none were"
     return f"{share} of the rows are surplus copies of other rows, {were}"
 
 
 def _describe_relation(result: CheckResult) -> ViolationMessage:
     """The change in a relation between columns. change: for a relation, what it was."""
-    was, now = result.threshold or 0.0, result.observed or 0.0
+    was = result.threshold or 0.0
+    now = result.observed or 0.0
     if result.change is not None:
         change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
         return ViolationMessage(
@@ -241,12 +262,18 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
 
 
 def _drifted(result: CheckResult) -> str:
-    against = f" from {result.against}" if result.against not in (None, "baseline") else ""
+    if result.against not in (None, "baseline"):
+        against = f" from {result.against}"
+    else:
+        against = ""
     observed = result.observed or 0.0
     threshold = result.threshold or 0.0
     if not result.observes_p_value and result.adjusted_p is not None and observed <= threshold:
         return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
-    what = "p-value" if result.observes_p_value else "distance"
+    if result.observes_p_value:
+        what = "p-value"
+    else:
+        what = "distance"
     return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
@@ -306,7 +333,10 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
         was, found = (np.diff(side.ranks_at(values), prepend=0) / side.total for side in sides)
         place = _largest(was, found)
         if is_flag or abs(was - found)[place] >= LEAST_EFFECT:
-            named = [number_text(float(values[place]))] if len(values) <= MOST_NAMED_NUMBERS else []
+            if len(values) <= MOST_NAMED_NUMBERS:
+                named = [number_text(float(values[place]))]
+            else:
+                named = []
             return _describe_value(float(was[place]), float(found[place]), named)
     told = {"mean": (before.mean, now.mean), "standard deviation": (_deviation(sides[0]), _deviation(sides[1]))}
     known = ((what, b, c) for what, (b, c) in told.items() if b is not None and c is not None)
@@ -316,7 +346,8 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
     _, what, was_, is_ = max(apart, key=itemgetter(0))
     change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
     change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
-    change = change if what == "mean" else f"has another spread: its {what} {change}"
+    if what != "mean":
+        change = f"has another spread: its {what} {change}"
     shown = f"{what} {number_text(was_)} → {number_text(is_)}"
     return ViolationMessage(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
 
@@ -332,12 +363,21 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> V
     num_infinite = moments.present - moments.count
     clauses = []
     if num_infinite * numbers.total > infinite_before * moments.present:
-        were = f" ({percent(infinite_before / numbers.total)} were)" if infinite_before else ""
+        if infinite_before:
+            were = f" ({percent(infinite_before / numbers.total)} were)"
+        else:
+            were = ""
         clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
 
     # The states know exactly how many numbers are outside, unless these are many in a large window
-    num_above = beyond(current, above=numbers.maximum)[0] if moments.count else 0
-    num_below = beyond(current, below=numbers.minimum)[0] if moments.count else 0
+    if moments.count:
+        num_above = beyond(current, above=numbers.maximum)[0]
+    else:
+        num_above = 0
+    if moments.count:
+        num_below = beyond(current, below=numbers.minimum)[0]
+    else:
+        num_below = 0
     for count, direction in ((num_above, "above"), (num_below, "below")):
         if count:
             verb = "lies" if count == 1 else "lie"
@@ -412,7 +452,10 @@ def _deviation(values: StepCdf) -> float | None:
 def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
     missing_before = percent(_missing_share(before))
     missing_now = percent(_missing_share(now))
-    earlier = "where none was" if missing_before == "0 %" else f"{missing_before} before"
+    if missing_before == "0 %":
+        earlier = "where none was"
+    else:
+        earlier = f"{missing_before} before"
     change = f"is missing in {missing_now} of the records, {earlier}"
     short = f"missing {missing_before} → {missing_now}"
     if name:
@@ -421,7 +464,9 @@ def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -
 
 
 def _missing_share(side: FeatureDistribution) -> float:
-    return 1 - side.present / side.rows if side.rows else 0.0
+    if side.rows:
+        return 1 - side.present / side.rows
+    return 0.0
 
 
 def _without_values(description: str) -> str:

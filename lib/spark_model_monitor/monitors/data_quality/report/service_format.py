@@ -94,11 +94,15 @@ def _place(found: int) -> tuple[int, ...]:
 
 def use_words_of_service(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
     """The same results, violations in the words of the container that wrote `constraints`. Source: C4.4, C4.4a."""
-    describe = _describe_as_in_2019 if constraints.is_of_2019 else _describe_as_since_2020
+    if constraints.is_of_2019:
+        describe = _describe_as_in_2019
+    else:
+        describe = _describe_as_since_2020
     texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
 
     def describe_violation(result: CheckResult) -> CheckResult:
-        observed, threshold = result.observed, result.threshold
+        observed = result.observed
+        threshold = result.threshold
         if result.status is not CheckStatus.VIOLATED or observed is None or threshold is None:
             return result
         description = describe(result.check, observed, threshold, is_text=result.feature in texts)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.monitors.model_quality.calibration import GROUPS, Calibration, compact
+from spark_model_monitor.monitors.model_quality.calibration import GROUPS, Calibration, merge_neighbouring_scores
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate, JackknifeEstimate, Scale
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
-from spark_model_monitor.monitors.model_quality.metrics import METRICS, metrics_given
+from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicable_metrics
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums
 from spark_model_monitor.statistics.states.scores import CALIBRATION_BINS, NAMES, ScoreCounts
 
@@ -55,7 +55,8 @@ class Cells:
 
     def evidence(self, positives: NDArray[Any], classes: tuple[str, ...] = ("0", "1")) -> BinaryEvidence:
         """The evidence if so many rows of each cell, or fractions of them, are positive. positives: shaped as rows."""
-        hits, rows = positives.sum(axis=0), self.rows.sum(axis=0)
+        hits = positives.sum(axis=0)
+        rows = self.rows.sum(axis=0)
         matrix = np.stack([self.rows.sum(axis=1) - positives.sum(axis=1), positives.sum(axis=1)])
         counts = ScoreCounts(self.scores, rows - hits, hits)
         return BinaryEvidence(matrix, classes, counts, _probability_sums(self.scores, rows, hits))
@@ -69,9 +70,9 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
         hits * (1 - scores) ** 2 + (rows - hits) * scores**2,
     ]
     bins = np.searchsorted(EDGES, scores, side="left")
-    by_bin = [np.bincount(bins, each, minlength=CALIBRATION_BINS) for each in (rows, hits, rows * scores)]
+    by_bin = [np.bincount(bins, weights, minlength=CALIBRATION_BINS) for weights in (rows, hits, rows * scores)]
     sums = np.zeros((len(NAMES), BLOCKS))
-    sums[:, 0] = np.concatenate([[each.sum() for each in losses], *by_bin])
+    sums[:, 0] = np.concatenate([[loss.sum() for loss in losses], *by_bin])
     return BlockSums(NAMES, sums)
 
 
@@ -87,7 +88,7 @@ Believed = Callable[[Sequence[Cells], Sequence[NDArray[Any]]], BinaryEvidence | 
 """Evidence if this many rows of each cell are positive; cells and positives are given per class against the rest."""
 
 
-def estimated(
+def estimate_two_classes(
     predictions: ScoreCounts,
     reference: ScoreCounts,
     classes: tuple[str, ...] = ("0", "1"),
@@ -101,10 +102,10 @@ def estimated(
     Source: the estimate is NannyML's CBPE (nannyml.readthedocs.io, "Estimation of performance of the monitored model"). The error
     comes from repeated draws: of the baseline's labels, with a new calibration each time, and of the window's.
     """
-    return _estimated([Cells.of(predictions)], [reference], of_two(classes), costs)
+    return _build_estimation([Cells.of(predictions)], [reference], believe_two_classes(classes), costs)
 
 
-def estimated_of_classes(
+def estimate_classes(
     predictions: Sequence[ScoreCounts],
     reference: Sequence[ScoreCounts],
     classes: tuple[str, ...],
@@ -115,15 +116,17 @@ def estimated_of_classes(
     Classes are drawn independently, although a row has only one. With c equal classes, labels of two correlate by
     -1/(c - 1), as do scores; so errors correlate by its square, and a mean of all has c/(c - 1) times the variance.
     """
-    together = math.sqrt(len(classes) / max(1, len(classes) - 1))
-    return _estimated([*map(Cells.of, predictions)], reference, of_many(classes, rows), None, together)
+    dependence_factor = math.sqrt(len(classes) / max(1, len(classes) - 1))
+    return _build_estimation(
+        [*map(Cells.of, predictions)], reference, believe_classes(classes, rows), None, dependence_factor
+    )
 
 
-def of_two(classes: tuple[str, ...] = ("0", "1")) -> Believed:
+def believe_two_classes(classes: tuple[str, ...] = ("0", "1")) -> Believed:
     return lambda cells, positives: cells[0].evidence(positives[0], classes)
 
 
-def of_many(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believed:
+def believe_classes(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believed:
     """Each class by itself; the labels of all classes add up to the number of rows."""
 
     def believed(cells: Sequence[Cells], positives: Sequence[NDArray[Any]]) -> MulticlassEvidence:
@@ -131,8 +134,8 @@ def of_many(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believed:
             np.array([float(part.sum()) for part in parts]) for parts in (positives, [p[1] for p in positives])
         )
         scores = tuple(
-            ScoreCounts(each.scores, each.rows.sum(axis=0) - part.sum(axis=0), part.sum(axis=0))
-            for each, part in zip(cells, positives, strict=True)
+            ScoreCounts(class_cells.scores, class_cells.rows.sum(axis=0) - part.sum(axis=0), part.sum(axis=0))
+            for class_cells, part in zip(cells, positives, strict=True)
         )
         labels *= rows.sum() / (labels.sum() or 1.0)
         return MulticlassEvidence(np.diag(rows), classes, scores=scores, estimated=np.stack([hits, labels, rows]))
@@ -140,33 +143,37 @@ def of_many(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believed:
     return believed
 
 
-def _estimated(
+def _build_estimation(
     cells: Sequence[Cells],
     reference: Sequence[ScoreCounts],
     believed: Believed,
     costs: Mapping[str, float] | None,
-    together: float = 1.0,
+    dependence_factor: float = 1.0,
 ) -> Estimation:
     """together: by how much the errors of a mean of classes exceed those of independent draws."""
-    expected = expected_of(cells, reference, believed)
-    values = values_of(expected, costs)
-    apart = differences(cells, reference, believed, values, costs)
+    expected = compute_expected_evidence(cells, reference, believed)
+    values = compute_metric_values(expected, costs)
+    deviations = simulate_differences(cells, reference, believed, values, costs)
     names = [name for name, value in values.items() if math.isfinite(value)]
-    wider = {name: together if name in OF_ALL_ALIKE else 1.0 for name in names}
-    known = {name: _estimate(name, values[name], wider[name] * apart[name], expected) for name in names}
-    return Estimation(expected, known)
+    wider = {name: dependence_factor if name in OF_ALL_ALIKE else 1.0 for name in names}
+    estimates = {name: _build_estimate(name, values[name], wider[name] * deviations[name], expected) for name in names}
+    return Estimation(expected, estimates)
 
 
-def expected_of(
+def compute_expected_evidence(
     cells: Sequence[Cells], reference: Sequence[ScoreCounts], believed: Believed
 ) -> BinaryEvidence | MulticlassEvidence:
     """The expected evidence of the cells, if scores mean what the reference says."""
     return believed(
-        cells, [each.rows * Calibration.of(known)(each.scores) for each, known in zip(cells, reference, strict=True)]
+        cells,
+        [
+            class_cells.rows * Calibration.of(class_counts)(class_cells.scores)
+            for class_cells, class_counts in zip(cells, reference, strict=True)
+        ],
     )
 
 
-def differences(
+def simulate_differences(
     cells: Sequence[Cells],
     reference: Sequence[ScoreCounts],
     believed: Believed,
@@ -174,47 +181,75 @@ def differences(
     costs: Mapping[str, float] | None = None,
 ) -> dict[str, Numbers]:
     """Realised minus estimated value of each metric in each draw, if only noise parts them; NaN where undefined."""
-    random, few, known = np.random.default_rng(SEED), [each.pooled() for each in cells], [*map(compact, reference)]
-    truths = [*map(Calibration.of, known)]
-    found: dict[str, list[float]] = {name: [] for name in names}
+    random = np.random.default_rng(SEED)
+    pooled_cells = [cell.pooled() for cell in cells]
+    compacted = [*map(merge_neighbouring_scores, reference)]
+    truths = [*map(Calibration.of, compacted)]
+    deviations: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
-        again = [_drawn(random, counts, truth) for counts, truth in zip(known, truths, strict=True)]
-        drawn = [random.binomial(each.rows, truth(each.scores)) for each, truth in zip(few, truths, strict=True)]
-        realised = values_of(believed(few, drawn), costs)
-        told = values_of(expected_of(few, again, believed), costs)
-        for name, values in found.items():
-            values.append(realised.get(name, math.nan) - told.get(name, math.nan))
-    return {name: np.array(values) for name, values in found.items()}
+        redrawn_counts = [
+            _redraw_counts(random, counts, truth) for counts, truth in zip(compacted, truths, strict=True)
+        ]
+        drawn = [
+            random.binomial(class_cells.rows, truth(class_cells.scores))
+            for class_cells, truth in zip(pooled_cells, truths, strict=True)
+        ]
+        realised = compute_metric_values(believed(pooled_cells, drawn), costs)
+        estimated_values = compute_metric_values(
+            compute_expected_evidence(pooled_cells, redrawn_counts, believed), costs
+        )
+        for name, values in deviations.items():
+            values.append(realised.get(name, math.nan) - estimated_values.get(name, math.nan))
+    return {name: np.array(values) for name, values in deviations.items()}
 
 
-def _drawn(random: np.random.Generator, counts: ScoreCounts, truth: Calibration) -> ScoreCounts:
+def _redraw_counts(random: np.random.Generator, counts: ScoreCounts, truth: Calibration) -> ScoreCounts:
     rows = counts.negatives + counts.positives
     hits = random.binomial(rows, truth(counts.scores))
     return replace(counts, negatives=rows - hits, positives=hits)
 
 
-def values_of(
+def compute_metric_values(
     evidence: BinaryEvidence | MulticlassEvidence, costs: Mapping[str, float] | None = None
 ) -> dict[str, float]:
     """Every metric of the evidence, except those of a constant classifier, which say nothing about the model."""
     with np.errstate(all="ignore"):
-        told = (each for each in metrics_given(evidence) if "operator" in each.facts)
-        found = {each.name: float(each(evidence).value) for each in told}
+        model_metrics = (metric for metric in applicable_metrics(evidence) if "operator" in metric.facts)
+        values = {metric.name: float(metric(evidence).value) for metric in model_metrics}
     if costs and isinstance(evidence, BinaryEvidence):
         parts = {"tp": evidence.true_positives, "fp": evidence.false_positives}
         parts |= {"tn": evidence.true_negatives, "fn": evidence.false_negatives}
-        found[BUSINESS_VALUE] = sum(worth * parts[name] for name, worth in costs.items()) / evidence.matrix.sum().item()
-    return found
+        values[BUSINESS_VALUE] = (
+            sum(worth * parts[name] for name, worth in costs.items()) / evidence.matrix.sum().item()
+        )
+    return values
 
 
-def _estimate(name: str, value: float, apart: Numbers, expected: BinaryEvidence | MulticlassEvidence) -> Estimate:
-    drawn = apart[np.isfinite(apart)]
-    error = float(np.sqrt(np.mean(drawn * drawn))) if len(drawn) > REPEATS / 2 else math.nan
-    usual = METRICS[expected.PROBLEM_TYPE].get(name)(expected) if name != BUSINESS_VALUE else None
-    if isinstance(usual, FractionEstimate):
+def _build_estimate(
+    name: str, value: float, deviations: Numbers, expected: BinaryEvidence | MulticlassEvidence
+) -> Estimate:
+    drawn = deviations[np.isfinite(deviations)]
+    if len(drawn) > REPEATS / 2:
+        error = float(np.sqrt(np.mean(drawn * drawn)))
+    else:
+        error = math.nan
+    plain_estimate = None
+    if name != BUSINESS_VALUE:
+        plain_estimate = METRICS[expected.PROBLEM_TYPE].get(name)(expected)
+    if isinstance(plain_estimate, FractionEstimate):
         certain = not error or not 0 < value < 1
-        trials = usual.trials if certain else value * (1 - value) / error**2
-        return FractionEstimate(value, round(usual.n), trials, METHOD, usual.bound, usual.units or usual.n)
-    scale = Scale.LINEAR if usual is None else usual.scale
+        if certain:
+            trials = plain_estimate.trials
+        else:
+            trials = value * (1 - value) / error**2
+        return FractionEstimate(
+            value,
+            round(plain_estimate.n),
+            trials,
+            METHOD,
+            plain_estimate.bound,
+            plain_estimate.units or plain_estimate.n,
+        )
+    scale = Scale.LINEAR if plain_estimate is None else plain_estimate.scale
     rows = round(expected.matrix.sum().item())
     return JackknifeEstimate(value, rows, error, REPEATS - 1, scale, METHOD)

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]  # shape (rows,), the bin of each
 
-BINS, MOST_TEXTS = 10, 20  # per feature: for numbers with about equal rows, for texts the most frequent ones
-ROUNDS, STEPS = 50, 24  # of raking, and points on the path from known to later rows
+# per feature: for numbers with about equal rows, for texts the most frequent ones
+BINS = 10
+MOST_TEXTS = 20
+# of raking, and points on the path from known to later rows
+ROUNDS = 50
+STEPS = 24
 FEWEST_ROWS = 100
 FEWEST_ALIKE = 30.0  # effective number of known rows that resemble later ones; with fewer, no result
 SHOWN = 3  # features in a sentence
@@ -60,11 +64,14 @@ class LossByFeature:
         if max(map(abs, (self.together, *self.by_feature.values()))) < LEAST:
             return f"{reason} No feature's shift explains a loss."
         parts = [f"{name} {100 * part:+.1f}" for name, part in [*self.by_feature.items()][:SHOWN]]
-        rest = sum([*self.by_feature.values()][SHOWN:])
-        others = [f"all others {100 * rest:+.1f}"] if len(self.by_feature) > SHOWN else []
-        others += [f"what no feature explains by itself {100 * self.together:+.1f}"] if self.together else []
-        whole = f"{100 * (self.after - self.before):+.1f} points"
-        return f"{reason} The loss of {whole} by feature: {', '.join(parts + others)}."
+        unshown_sum = sum([*self.by_feature.values()][SHOWN:])
+        if len(self.by_feature) > SHOWN:
+            further_parts = [f"all others {100 * unshown_sum:+.1f}"]
+        else:
+            further_parts = []
+        further_parts += [f"what no feature explains by itself {100 * self.together:+.1f}"] if self.together else []
+        total_change = f"{100 * (self.after - self.before):+.1f} points"
+        return f"{reason} The loss of {total_change} by feature: {', '.join(parts + further_parts)}."
 
 
 def loss_by_feature(
@@ -121,85 +128,95 @@ def loss_by_feature(
         raise BadConfiguration(
             f"the later rows have no {', '.join(map(repr, absent))}; give both sides the same features"
         )
-    losses: Numbers = np.asarray(_numbers(known[loss]), dtype=np.float64)
+    losses: Numbers = np.asarray(_convert_to_numbers(known[loss]), dtype=np.float64)
     if not np.isfinite(losses).all():
         raise BadInput(f"{int((~np.isfinite(losses)).sum()):,} losses are no numbers; leave these rows out")
-    for side, rows in (("known", len(known)), ("later", len(later))):
+    for name_of_side, rows in (("known", len(known)), ("later", len(later))):
         if rows < FEWEST_ROWS:
-            raise BadInput(f"there are {rows:,} {side} rows; to tell features apart takes {FEWEST_ROWS:,}")
-    binned = [_places(known[name], later[name]) for name in names]
-    exponents = _raked([here for here, _ in binned], [_shares(*sides) for sides in binned])
-    parts, weights = _parts(losses, exponents), _weights(sum(exponents, np.zeros(len(losses))))
-    ordered = sorted(zip(names, parts.tolist(), strict=True), key=lambda each: -abs(each[1]))
+            raise BadInput(f"there are {rows:,} {name_of_side} rows; to tell features apart takes {FEWEST_ROWS:,}")
+    binned = [_bin_rows(known[name], later[name]) for name in names]
+    exponents = _fit_to_margins([known_bins for known_bins, _ in binned], [_later_shares(*bins) for bins in binned])
+    parts = _integrate_parts(losses, exponents)
+    weights = _normalized_weights(sum(exponents, np.zeros(len(losses))))
+    ordered = sorted(zip(names, parts.tolist(), strict=True), key=lambda named_part: -abs(named_part[1]))
     before = float(losses.mean())
     explained = before + float(parts.sum())
-    whole = explained if after is None else after
-    return LossByFeature(before, whole, dict(ordered), whole - explained, float(1 / np.sum(weights**2)))
+    total_after = explained if after is None else after
+    return LossByFeature(before, total_after, dict(ordered), total_after - explained, float(1 / np.sum(weights**2)))
 
 
-def _numbers(column: Any) -> Any:
+def _convert_to_numbers(column: Any) -> Any:
     import pandas as pd
 
     return pd.to_numeric(column, errors="coerce")
 
 
-def _places(known: Any, later: Any) -> tuple[Places, Places]:
+def _bin_rows(known_column: Any, later: Any) -> tuple[Places, Places]:
     """The bin of each row: of numbers by the known rows' quantiles, of texts the text; missing ones have their own."""
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known):
-        sides = [np.asarray(_numbers(side), dtype=np.float64) for side in (known, later)]
-        present = sides[0][np.isfinite(sides[0])]
-        edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1])) if len(present) else np.zeros(0)
-        found = [np.where(np.isnan(side), len(edges) + 1, np.searchsorted(edges, side, side="left")) for side in sides]
-        return found[0].astype(np.int64), found[1].astype(np.int64)
-    frequent = known.astype("string").value_counts().index[:MOST_TEXTS]
-    places = {text: place for place, text in enumerate(frequent)} | {None: MOST_TEXTS + 1}
-    texts = [[None if pd.isna(text) else text for text in side.astype("string")] for side in (known, later)]
-    here, there = (np.array([places.get(text, MOST_TEXTS) for text in side], np.int64) for side in texts)
-    return here, there
+    if pd.api.types.is_numeric_dtype(known_column) and not pd.api.types.is_bool_dtype(known_column):
+        columns = [np.asarray(_convert_to_numbers(column), dtype=np.float64) for column in (known_column, later)]
+        present = columns[0][np.isfinite(columns[0])]
+        if len(present):
+            edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
+        else:
+            edges = np.zeros(0)
+        bins = [
+            np.where(np.isnan(column), len(edges) + 1, np.searchsorted(edges, column, side="left"))
+            for column in columns
+        ]
+        return bins[0].astype(np.int64), bins[1].astype(np.int64)
+    frequent = known_column.astype("string").value_counts().index[:MOST_TEXTS]
+    bin_of_text = {text: bin_number for bin_number, text in enumerate(frequent)} | {None: MOST_TEXTS + 1}
+    texts = [[None if pd.isna(text) else text for text in column.astype("string")] for column in (known_column, later)]
+    known_bins, later_bins = (
+        np.array([bin_of_text.get(text, MOST_TEXTS) for text in column], np.int64) for column in texts
+    )
+    return known_bins, later_bins
 
 
-def _shares(known: Places, later: Places) -> Numbers:
+def _later_shares(known_bins: Places, later_bins: Places) -> Numbers:
     """The later rows' share of each bin with known rows; bins without known rows are left out."""
-    size = int(max(known.max(), later.max())) + 1
-    counted = np.bincount(later, minlength=size) + 0.5  # a bin that happens to be empty is not impossible
-    counted = np.where(np.bincount(known, minlength=size) > 0, counted, 0.0)
+    size = int(max(known_bins.max(), later_bins.max())) + 1
+    counted = np.bincount(later_bins, minlength=size) + 0.5  # a bin that happens to be empty is not impossible
+    counted = np.where(np.bincount(known_bins, minlength=size) > 0, counted, 0.0)
     shares: Numbers = counted / counted.sum()
     return shares
 
 
-def _raked(places: Sequence[Places], wanted: Sequence[Numbers]) -> list[Numbers]:
+def _fit_to_margins(bins_by_feature: Sequence[Places], wanted_shares: Sequence[Numbers]) -> list[Numbers]:
     """For each feature the exponent of each row's weight that gives every feature its wanted shares."""
-    exponents = [np.zeros(len(shares)) for shares in wanted]
-    total = np.zeros(len(places[0]))
+    exponents = [np.zeros(len(shares)) for shares in wanted_shares]
+    total = np.zeros(len(bins_by_feature[0]))
     for _ in range(ROUNDS):
         moved = 0.0
-        for place, shares, exponent in zip(places, wanted, exponents, strict=True):
-            here = np.bincount(place, _weights(total), minlength=len(shares))
-            step = np.log(np.divide(shares, here, out=np.ones_like(shares), where=here > 0))
+        for row_bins, shares, exponent in zip(bins_by_feature, wanted_shares, exponents, strict=True):
+            current_shares = np.bincount(row_bins, _normalized_weights(total), minlength=len(shares))
+            step = np.log(np.divide(shares, current_shares, out=np.ones_like(shares), where=current_shares > 0))
             exponent += step
-            total += step[place]
+            total += step[row_bins]
             moved = max(moved, float(np.abs(step).max()))
         if moved < 1e-9:
             break
-    return [exponent[place] for place, exponent in zip(places, exponents, strict=True)]
+    return [exponent[row_bins] for row_bins, exponent in zip(bins_by_feature, exponents, strict=True)]
 
 
-def _weights(exponents: Numbers) -> Numbers:
+def _normalized_weights(exponents: Numbers) -> Numbers:
     weights = np.exp(exponents - exponents.max())
     shares: Numbers = weights / weights.sum()
     return shares
 
 
-def _parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
+def _integrate_parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
     """For each feature the integral of the covariance of its exponent and the loss, along the path to the weights."""
     steps, lengths = np.polynomial.legendre.leggauss(STEPS)
-    total, parts = sum(exponents, np.zeros(len(losses))), np.zeros(len(exponents))
+    total = sum(exponents, np.zeros(len(losses)))
+    parts = np.zeros(len(exponents))
     for step, length in zip((steps + 1) / 2, lengths / 2, strict=True):
-        weights = _weights(step * total)
-        apart = weights * (losses - weights @ losses)
-        parts += length * np.array([float(apart @ exponent) for exponent in exponents])
+        weights = _normalized_weights(step * total)
+        weighted_deviations = weights * (losses - weights @ losses)
+        parts += length * np.array([float(weighted_deviations @ exponent) for exponent in exponents])
     return parts
 
 
@@ -275,7 +292,7 @@ def retraining(
         raise BadConfiguration(f"interval is {interval!r}, and the loss {loss!r} is not in it; write its low end first")
     if not 0 <= regained <= 1:
         raise BadConfiguration(f"regained is {regained!r}; it has to be a share from 0 to 1")
-    a_day = {name: each * rows_a_day * cost_of_loss for name, each in (("", loss), ("_low", low), ("_high", high))}
+    a_day = {name: rate * rows_a_day * cost_of_loss for name, rate in (("", loss), ("_low", low), ("_high", high))}
     won = {name: cost * regained * days for name, cost in a_day.items()}
     verdict = "cannot tell"
     if won["_low"] > cost_of_retraining:

@@ -33,34 +33,34 @@ from spark_model_monitor.monitors.model_quality.calibration import (
     CalibrationCheck,
     check_calibration,
     check_classes,
-    compact,
+    merge_neighbouring_scores,
 )
-from spark_model_monitor.monitors.model_quality.checks import check_all, ledger_of, violations_of
+from spark_model_monitor.monitors.model_quality.checks import check_all, plan_budget, violations_of
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     BUSINESS_VALUE,
     Estimation,
-    estimated,
-    estimated_of_classes,
+    estimate_classes,
+    estimate_two_classes,
 )
-from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, quotient
+from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, jackknife_quotient
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     Evidence,
     MulticlassEvidence,
     RegressionEvidence,
     class_table,
-    scores_of_classes,
+    scores_by_class,
 )
 from spark_model_monitor.monitors.model_quality.measurement import (
     Measured,
     Measurement,
-    metrics_of,
-    published_of,
-    summary_of,
-    table_of,
+    build_metrics,
+    build_table,
+    published_metrics,
+    summarize,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, page_of
+from spark_model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, create_page
 from spark_model_monitor.monitors.predictors.errors import NO_ERROR_MODEL
 from spark_model_monitor.monitors.protocol import (
     Finding,
@@ -97,7 +97,8 @@ IN_WORDS = {
     ProblemType.REGRESSION: "problem of numbers",
 }
 FEWEST_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
-OF_ERRORS, DIRECT = frozenset({"mae", "mse", "rmse"}), "model of errors"
+OF_ERRORS = frozenset({"mae", "mse", "rmse"})
+DIRECT = "model of errors"
 
 READING = (
     "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
@@ -136,7 +137,8 @@ class EstimateJudgement(Judgement[ModelBaseline]):
     def results(self) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return ()
-        monitor, estimated_metrics = self.monitor, self.sample.metrics
+        monitor = self.monitor
+        estimated_metrics = self.sample.metrics
         if estimated_metrics.calibration.problem is not None:
             reason = f"nothing is estimated: {estimated_metrics.calibration.problem}"
             return tuple(
@@ -154,16 +156,16 @@ class EstimateJudgement(Judgement[ModelBaseline]):
             min_samples=monitor.min_samples,
             hide_values=monitor.hide_values,
         )
-        return tuple(_as_estimate(result) for result in results)
+        return tuple(_rename_as_estimate(result) for result in results)
 
     @property
     def budget(self) -> BudgetLedger | None:
         if self.baseline is None:
             return None
-        return ledger_of(self.baseline, self.monitor.plan.problem_type, self.monitor.false_alarm_budget)
+        return plan_budget(self.baseline, self.monitor.plan.problem_type, self.monitor.false_alarm_budget)
 
     def page(self, results: tuple[CheckResult, ...]) -> Page:
-        page = page_of(self.sample.metrics.measurement, results, hide_values=self.monitor.hide_values)
+        page = create_page(self.sample.metrics.measurement, results, hide_values=self.monitor.hide_values)
         *sections, _reading = page.sections
         check = self.sample.metrics.calibration
         if check.problem is not None:
@@ -178,16 +180,19 @@ class EstimateJudgement(Judgement[ModelBaseline]):
                 "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
             )
             sections.append(PageSection("What a score is worth", (chart,)))
-        how = READING_NUMBERS if self.monitor.plan.is_regression else READING
+        if self.monitor.plan.is_regression:
+            how = READING_NUMBERS
+        else:
+            how = READING
         reading = PageSection("How to read this", how, folded=True)
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
-        return (*published_of(self.sample.metrics.measurement), violation_count(results))
+        return (*published_metrics(self.sample.metrics.measurement), violation_count(results))
 
     def summary(self) -> Summary:
-        return summary_of(self.sample.metrics.measurement)
+        return summarize(self.sample.metrics.measurement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +270,9 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
                 "here, and name its output path as --baseline of later windows"
             )
         refuse_rules(self, request.rules)
-        evidence = request.baseline.evidence if isinstance(request.baseline, ModelBaseline) else None
+        evidence = None
+        if isinstance(request.baseline, ModelBaseline):
+            evidence = request.baseline.evidence
         if evidence is None or evidence.PROBLEM_TYPE is not self.plan.problem_type:
             raise BadConfiguration(
                 f"the baseline has no states of a {IN_WORDS[self.plan.problem_type]} with labels; name the output path of a "
@@ -283,7 +290,10 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
     def scan(self, measures: EstimatePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         plan, evidence = measures
-        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
+        if isinstance(dataset, OutcomeDataset):
+            data = dataset
+        else:
+            data = outcomes(dataset, plan, label=None)
         if isinstance(evidence, RegressionEvidence):
             errors = data.errors
             if errors is None:
@@ -296,60 +306,71 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         assert evidence.scores is not None  # ensured by `plan_scan`
         if isinstance(evidence, BinaryEvidence):
-            return Scanned(EstimatedOutcomes(scanned.outcomes, compact(evidence.scores)), scanned.rows)
+            return Scanned(
+                EstimatedOutcomes(scanned.outcomes, merge_neighbouring_scores(evidence.scores)), scanned.rows
+            )
         if scanned.outcomes.item_count and not scanned.outcomes.class_scores.of_class:
             raise BadInput(
                 f"the window has the probability of one class a row, or of more than {MOST_SCORED} classes; an estimate takes "
                 "those of all: give arrays of labels and of probabilities, or an object by class"
             )
-        scores = {name: compact(counts) for name, counts in zip(evidence.classes, evidence.scores, strict=True)}
+        scores = {
+            name: merge_neighbouring_scores(counts)
+            for name, counts in zip(evidence.classes, evidence.scores, strict=True)
+        }
         return Scanned(EstimatedOutcomes(scanned.outcomes, of_classes=ClassScores(scores)), scanned.rows)
 
     def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
         predictions = state.predictions
         if self.plan.is_regression:
-            return _of_numbers(state)
+            return _estimate_errors(state)
         classes = class_table(predictions.confusion, predictions.plan).classes
         if self.plan.is_binary:
             checked = check_calibration(state.reference)
             rows = int((state.reference.negatives + state.reference.positives).sum())
         else:
             checked = check_classes(state.of_classes)
-            rows = sum(int(each.positives.sum()) for each in state.of_classes.of_class.values())
+            rows = sum(int(estimate.positives.sum()) for estimate in state.of_classes.of_class.values())
         named: dict[str, Measured] = {}
         nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
         evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
         if checked.problem is None and predictions.item_count:
-            scores, reference = predictions.scores, state.reference
+            scores = predictions.scores
+            reference = state.reference
             binary = self.plan.is_binary
-            found = estimated(scores, reference, classes, self.costs) if binary else _of_classes(state)
-            evidence = replace(found.evidence, probabilities=None)
-            known = METRICS[self.plan.problem_type]
-            for name, each in found.estimates.items():
-                ours = name == BUSINESS_VALUE or bool(known.get(name).facts.get("ours", False))
-                named[PREFIX + name] = Measured(PREFIX + name, each, ours=ours)
+            if binary:
+                estimation = estimate_two_classes(scores, reference, classes, self.costs)
+            else:
+                estimation = _estimate_classes(state)
+            evidence = replace(estimation.evidence, probabilities=None)
+            registry = METRICS[self.plan.problem_type]
+            for name, estimate in estimation.estimates.items():
+                ours = name == BUSINESS_VALUE or bool(registry.get(name).facts.get("ours", False))
+                named[PREFIX + name] = Measured(PREFIX + name, estimate, ours=ours)
         measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
         return EstimatedMeasurement(measurement, checked, rows)
 
     def documents(
-        self, state: EstimatedOutcomes, found: EstimatedMeasurement, context: RunContext = NOBODY_SAID
+        self, state: EstimatedOutcomes, measured: EstimatedMeasurement, context: RunContext = NOBODY_SAID
     ) -> tuple[Document, ...]:
-        check, matrix = found.calibration, found.measurement.evidence
+        check = measured.calibration
+        matrix = measured.measurement.evidence
         tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
         note = CalibrationNote(
-            rows=found.reference_rows,
+            rows=measured.reference_rows,
             error=check.error if not self.plan.is_regression else _mean_distance(state.of_errors),
             left=check.left,
             tenths=tuple(map(tuple, tenths)),
             problem=check.problem,
         )
-        members = metrics_of(found.measurement)
-        names = (each.model_copy(update={"name": each.name.removeprefix(PREFIX)}) for each in members.metrics)
-        by_label, by_class = {}, {}
+        members = build_metrics(measured.measurement)
+        names = (metric.model_copy(update={"name": metric.name.removeprefix(PREFIX)}) for metric in members.metrics)
+        by_label = {}
+        by_class = {}
         if isinstance(matrix, MulticlassEvidence) and matrix.estimated is not None:
             parts = zip(matrix.classes, matrix.estimated.T.tolist(), strict=True)
-            by_class = {name: dict(zip(PARTS_OF_A_CLASS, each, strict=True)) for name, each in parts}
-        elif isinstance(matrix, BinaryEvidence) and found.measurement.metrics:
+            by_class = {name: dict(zip(PARTS_OF_A_CLASS, class_sums, strict=True)) for name, class_sums in parts}
+        elif isinstance(matrix, BinaryEvidence) and measured.measurement.metrics:
             cells = zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
             by_label = {label: dict(zip(matrix.classes, row, strict=True)) for label, row in cells}
         document = EstimatedQuality(
@@ -377,69 +398,81 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         self, sample: Sample[EstimatedOutcomes, EstimatedMeasurement], baseline: ModelBaseline | None
     ) -> EstimateJudgement:
         if baseline is not None and self.plan.is_regression:
-            baseline = _of_errors_alone(baseline)
+            baseline = _restrict_to_error_metrics(baseline)
         return EstimateJudgement(self, sample, baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
 
     def table(self, documents: tuple[EstimatedQuality]) -> Table:
-        return table_of(documents[0].metrics, "value", "interval", "n")
+        return build_table(documents[0].metrics, "value", "interval", "n")
 
 
-def _of_errors_alone(known: ModelBaseline) -> ModelBaseline:
+def _restrict_to_error_metrics(baseline: ModelBaseline) -> ModelBaseline:
     """The baseline without metrics that have no estimate."""
-    return known.without(set(known.limits(ProblemType.REGRESSION)) - OF_ERRORS)
+    return baseline.without(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
-def _as_estimate(result: CheckResult) -> CheckResult:
+def _rename_as_estimate(result: CheckResult) -> CheckResult:
     """The result under the estimate's name."""
     name = result.metric or ""
-    told = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
+    description = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
     twin = result.same_as and PREFIX + result.same_as
-    return result.model_copy(update={"metric": PREFIX + name, "description": told or None, "same_as": twin})
+    return result.model_copy(update={"metric": PREFIX + name, "description": description or None, "same_as": twin})
 
 
-def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
+def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     """The expected errors. Their error is that of actual about expected errors, in the window and in the rows that test
     the model of errors. Squared errors exceed the squares of expectations by the same factor as in those rows.
     """
-    worth, window = state.of_errors, state.predictions.regression
-    known, rows = (float(worth.of(ROWS).sum()) if worth.names else 0.0), float(window.rows.sum())
-    here, checked = RegressionEvidence(window), CalibrationCheck()
+    worth = state.of_errors
+    window = state.predictions.regression
+    if worth.names:
+        tested_rows = float(worth.of(ROWS).sum())
+    else:
+        tested_rows = 0.0
+    rows = float(window.rows.sum())
+    regression_evidence = RegressionEvidence(window)
+    checked = CalibrationCheck()
     named: dict[str, Measured] = {}
-    if known < FEWEST_ROWS:
-        checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(known), needed=FEWEST_ROWS))
+    if tested_rows < FEWEST_ROWS:
+        checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(tested_rows), needed=FEWEST_ROWS))
     elif rows:
-        once_more = math.sqrt(1 + known / rows)  # the error of the known rows, and that of the window
-        error, mae = math.sqrt(float(worth.of(APART_2).sum())) / known, float(window.absolute.sum()) / rows
-        ratio = quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
+        once_more = math.sqrt(1 + tested_rows / rows)  # the error of the known rows, and that of the window
+        error = math.sqrt(float(worth.of(APART_2).sum())) / tested_rows
+        mae = float(window.absolute.sum()) / rows
+        ratio = jackknife_quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
         squares = float(window.squared.sum()) / rows
-        mse, error_2 = ratio.value * squares, ratio.standard_error * squares
+        mse = ratio.value * squares
+        error_2 = ratio.standard_error * squares
         rmse = math.sqrt(mse)
         for name, value, off, freedom in (
-            ("mae", mae, error, known - 1),
+            ("mae", mae, error, tested_rows - 1),
             ("mse", mse, error_2, ratio.freedom),
             ("rmse", rmse, error_2 / (2 * rmse) if rmse else 0.0, ratio.freedom),
         ):
             estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, DIRECT)
             named[PREFIX + name] = Measured(PREFIX + name, estimate)
-    measurement = Measurement(ProblemType.REGRESSION, here, state.predictions.item_count, named)
-    return EstimatedMeasurement(measurement, checked, int(known))
+    measurement = Measurement(ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, named)
+    return EstimatedMeasurement(measurement, checked, int(tested_rows))
 
 
 def _mean_distance(worth: BlockSums) -> float:
     """The mean distance between errors and their expected values."""
-    return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0)) if worth.names else 0.0
+    if worth.names:
+        return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0))
+    return 0.0
 
 
-def _of_classes(state: EstimatedOutcomes) -> Estimation:
+def _estimate_classes(state: EstimatedOutcomes) -> Estimation:
     """The estimates for many classes: the baseline's and the window's."""
     predictions = state.predictions
     table = class_table(predictions.confusion, predictions.plan)
     keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
     classes = tuple(keys.values())
     predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}
-    here, known = (scores_of_classes(each, classes) for each in (predictions.class_scores, state.of_classes))
+    window_scores, reference_scores = (
+        scores_by_class(class_scores, classes) for class_scores in (predictions.class_scores, state.of_classes)
+    )
     rows = np.array([predicted.get(key, 0) for key in keys], np.int64)
-    return estimated_of_classes(here or (), known or (), classes, rows)
+    return estimate_classes(window_scores or (), reference_scores or (), classes, rows)

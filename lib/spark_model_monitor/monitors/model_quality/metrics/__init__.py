@@ -30,10 +30,10 @@ METRICS: Mapping[ProblemType, Registry[Metric]] = {
 }
 
 
-def metrics_given(evidence: Evidence) -> list[Entry[Metric]]:
+def applicable_metrics(evidence: Evidence) -> list[Entry[Metric]]:
     """Those that the evidence is enough for."""
-    known = METRICS[evidence.PROBLEM_TYPE].values()
-    return [each for each in known if "given" not in each.facts or each.facts["given"](evidence)]
+    registered = METRICS[evidence.PROBLEM_TYPE].values()
+    return [metric for metric in registered if "given" not in metric.facts or metric.facts["given"](evidence)]
 
 
 import_all(sys.modules[__name__])

@@ -20,7 +20,8 @@ from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLAS
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.blocks import Numbers
 
-LESS, GREATER = ComparisonOperator.LESS_THAN, ComparisonOperator.GREATER_THAN
+LESS = ComparisonOperator.LESS_THAN
+GREATER = ComparisonOperator.GREATER_THAN
 
 
 @BINARY.register("recall", operator=LESS, family="recall")
@@ -89,17 +90,24 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
 
     F = (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP), so that its derivatives are (1 + β²)(1 - F)/D, -β²·F/D and -F/D.
     """
-    hits, found_falsely, missed = evidence.true_positives, evidence.false_positives, evidence.false_negatives
-    rows, square = hits + found_falsely + missed, beta * beta
-    share, exactness = recall(evidence).value, precision(evidence).value
+    hits = evidence.true_positives
+    found_falsely = evidence.false_positives
+    missed = evidence.false_negatives
+    rows = hits + found_falsely + missed
+    square = beta * beta
+    share = recall(evidence).value
+    exactness = precision(evidence).value
     weighted = square * exactness + share
-    value = 0.0 if weighted == 0 else (1 + square) * exactness * share / weighted
-    whole = (1 + square) * hits + square * missed + found_falsely
-    if not whole:
+    if weighted == 0:
+        value = 0.0
+    else:
+        value = (1 + square) * exactness * share / weighted
+    denominator = (1 + square) * hits + square * missed + found_falsely
+    if not denominator:
         return FractionEstimate(value, 0, 0, "delta method")
     slopes = ((1 + square) * (1 - value), -square * value, -value)
     counts = (hits, missed, found_falsely)
-    variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / whole**2
+    variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / denominator**2
     units = hits + min(found_falsely, missed)
     return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
 
@@ -160,11 +168,11 @@ def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
 def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean of the F1 of each class that is a label or a prediction, however rare."""
     hits, labels, predictions = _shares(evidence)
-    whole = labels + predictions
-    weights = _of_equal_weight(labels, predictions)
-    of_class = _divided(2 * hits, whole)
-    at_either = -_divided(weights * of_class, whole)
-    at_hit = _divided(2 * weights, whole)
+    denominators = labels + predictions
+    weights = _equal_class_weights(labels, predictions)
+    of_class = _divide(2 * hits, denominators)
+    at_either = -_divide(weights * of_class, denominators)
+    at_hit = _divide(2 * weights, denominators)
     return _weighted(evidence, weights, of_class, at_label=at_either, at_hit=at_hit, at_prediction=at_either)
 
 
@@ -180,9 +188,9 @@ def macro_recall(evidence: MulticlassEvidence) -> FractionEstimate:
     return _mean_of_classes(evidence, of_labels=1, of_predictions=0, by_labels=False)
 
 
-def _of_equal_weight(labels: Numbers, predictions: Numbers) -> Numbers:
-    there = labels + predictions > 0
-    weights: Numbers = there / max(np.count_nonzero(there), 1)
+def _equal_class_weights(labels: Numbers, predictions: Numbers) -> Numbers:
+    occurs = labels + predictions > 0
+    weights: Numbers = occurs / max(np.count_nonzero(occurs), 1)
     return weights
 
 
@@ -193,9 +201,13 @@ def _mean_of_classes(
     recall. by_labels: whether a class counts by its share of the labels, or all alike.
     """
     hits, labels, predictions = _shares(evidence)
-    weights = labels if by_labels else _of_equal_weight(labels, predictions)
-    whole = of_labels * labels + of_predictions * predictions
-    of_class, per_row = _divided((of_labels + of_predictions) * hits, whole), _divided(weights, whole)
+    if by_labels:
+        weights = labels
+    else:
+        weights = _equal_class_weights(labels, predictions)
+    denominators = of_labels * labels + of_predictions * predictions
+    of_class = _divide((of_labels + of_predictions) * hits, denominators)
+    per_row = _divide(weights, denominators)
     return _weighted(
         *(evidence, weights, of_class),
         at_label=of_class * (by_labels - of_labels * per_row),
@@ -238,7 +250,7 @@ def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
     return np.diagonal(shares), shares.sum(axis=1), shares.sum(axis=0)
 
 
-def _divided(numerator: Numbers, denominator: Numbers) -> Numbers:
+def _divide(numerator: Numbers, denominator: Numbers) -> Numbers:
     """Quotients, 0 where nothing is to be divided by."""
     return np.divide(numerator, denominator, out=np.zeros_like(denominator), where=denominator > 0)
 

@@ -14,9 +14,9 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     JackknifeEstimate,
     Kept,
     Scale,
-    chosen,
-    jackknifed,
-    quotient,
+    jackknife,
+    jackknife_quotient,
+    sum_blocks,
 )
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION
@@ -57,13 +57,14 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     sums = _sums(evidence)
     rows, hits, _ = (part.sum(axis=0) for part in calibration(sums))
 
-    def statistic(kept: Kept) -> Numbers:
-        total, share = chosen(kept, rows), chosen(kept, hits) / chosen(kept, rows)
+    def statistic(included: Kept) -> Numbers:
+        total = sum_blocks(included, rows)
+        share = sum_blocks(included, hits) / sum_blocks(included, rows)
         entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN for one class
-        normalized: Numbers = chosen(kept, sums.of(LOG_LOSS)) / total / entropy
+        normalized: Numbers = sum_blocks(included, sums.of(LOG_LOSS)) / total / entropy
         return normalized
 
-    return jackknifed(statistic, rows, scale=Scale.LOG)
+    return jackknife(statistic, rows, scale=Scale.LOG)
 
 
 @BINARY.register("calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities)
@@ -90,17 +91,17 @@ def _expected_calibration_error(sums: BlockSums) -> JackknifeEstimate:
     rows, hits, scores = calibration(sums)
     by_block = rows.sum(axis=0)
 
-    def statistic(kept: Kept) -> Numbers:
-        apart = np.abs(chosen(kept, hits) - chosen(kept, scores))
-        error: Numbers = apart.sum(axis=0) / chosen(kept, by_block)
+    def statistic(included: Kept) -> Numbers:
+        deviations = np.abs(sum_blocks(included, hits) - sum_blocks(included, scores))
+        error: Numbers = deviations.sum(axis=0) / sum_blocks(included, by_block)
         return error
 
-    return jackknifed(statistic, by_block, scale=Scale.LOG)
+    return jackknife(statistic, by_block, scale=Scale.LOG)
 
 
 def _mean(sums: BlockSums, name: str) -> JackknifeEstimate:
     rows, _, _ = calibration(sums)
-    return quotient(sums.of(name), rows.sum(axis=0))
+    return jackknife_quotient(sums.of(name), rows.sum(axis=0))
 
 
 def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
@@ -114,13 +115,13 @@ def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
 @REGRESSION.register("mae", operator=GREATER, family="mae")
 def mae(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of |label - prediction|."""
-    return quotient(evidence.sums.absolute, evidence.sums.rows, kept=evidence.kept)
+    return jackknife_quotient(evidence.sums.absolute, evidence.sums.rows, kept=evidence.kept)
 
 
 @REGRESSION.register("mse", operator=GREATER, family="mse")
 def mse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of (label - prediction)²."""
-    return quotient(evidence.sums.squared, evidence.sums.rows, kept=evidence.kept)
+    return jackknife_quotient(evidence.sums.squared, evidence.sums.rows, kept=evidence.kept)
 
 
 @REGRESSION.register("rmse", operator=GREATER, family="mse")
@@ -128,10 +129,10 @@ def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Square root of the mean squared error."""
     sums = evidence.sums
 
-    def statistic(kept: Kept) -> Numbers:
-        return np.sqrt(chosen(kept, sums.squared) / chosen(kept, sums.rows))
+    def statistic(included: Kept) -> Numbers:
+        return np.sqrt(sum_blocks(included, sums.squared) / sum_blocks(included, sums.rows))
 
-    return jackknifed(statistic, sums.rows, evidence.kept, Scale.LOG)
+    return jackknife(statistic, sums.rows, evidence.kept, Scale.LOG)
 
 
 @REGRESSION.register("r2", operator=LESS, family="r2")
@@ -139,25 +140,27 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     """1 - sum of squared errors / sum of the labels' squared deviations from their mean. Not defined if all labels are equal."""
     sums = evidence.sums
 
-    def statistic(kept: Kept) -> Numbers:
-        middle = chosen(kept, sums.rows * sums.label_mean) / chosen(kept, sums.rows)
-        apart = sums.rows * (sums.label_mean - middle[:, np.newaxis]) ** 2
-        spread = chosen(kept, sums.label_m2) + np.where(kept, apart, 0.0).sum(axis=-1)
-        return np.where(spread > 0, 1 - chosen(kept, sums.squared) / spread, np.nan)
+    def statistic(included: Kept) -> Numbers:
+        middle = sum_blocks(included, sums.rows * sums.label_mean) / sum_blocks(included, sums.rows)
+        squared_distances = sums.rows * (sums.label_mean - middle[:, np.newaxis]) ** 2
+        spread = sum_blocks(included, sums.label_m2) + np.where(included, squared_distances, 0.0).sum(axis=-1)
+        return np.where(spread > 0, 1 - sum_blocks(included, sums.squared) / spread, np.nan)
 
-    return jackknifed(statistic, sums.rows, evidence.kept, Scale.COMPLEMENT)
+    return jackknife(statistic, sums.rows, evidence.kept, Scale.COMPLEMENT)
 
 
 @REGRESSION.register("mape", operator=GREATER, family="mape", ours=True)
 def mape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of |label - prediction| / |label| over the rows whose label is not 0; a share, 0.05 is 5 %."""
-    return quotient(evidence.sums.relative, evidence.sums.nonzero, kept=evidence.kept)
+    return jackknife_quotient(evidence.sums.relative, evidence.sums.nonzero, kept=evidence.kept)
 
 
 @REGRESSION.register("wape", operator=GREATER, family="wape", ours=True)
 def wape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Sum of |label - prediction| over the sum of |label|; a share, 0.05 is 5 %. Not defined if all labels are 0."""
-    return quotient(evidence.sums.absolute, evidence.sums.absolute_label, rows=evidence.sums.rows, kept=evidence.kept)
+    return jackknife_quotient(
+        evidence.sums.absolute, evidence.sums.absolute_label, rows=evidence.sums.rows, kept=evidence.kept
+    )
 
 
 def has_residuals(evidence: RegressionEvidence) -> bool:

@@ -36,11 +36,15 @@ class Curve:
 
     @property
     def positives(self) -> float:
-        return float(self.true_positives[-1]) if len(self.true_positives) else 0.0
+        if len(self.true_positives):
+            return float(self.true_positives[-1])
+        return 0.0
 
     @property
     def negatives(self) -> float:
-        return float(self.false_positives[-1]) if len(self.false_positives) else 0.0
+        if len(self.false_positives):
+            return float(self.false_positives[-1])
+        return 0.0
 
     def thinned(self, points: int) -> Curve:
         """About so many of the points, as Spark's MLlib thins a curve: of every so many points the last is kept.
@@ -52,8 +56,8 @@ class Curve:
         grouping = size // points
         if grouping < 2:
             return self
-        kept = np.unique(np.append(np.arange(grouping - 1, size, grouping), size - 1))
-        return Curve(self.true_positives[kept], self.false_positives[kept])
+        kept_points = np.unique(np.append(np.arange(grouping - 1, size, grouping), size - 1))
+        return Curve(self.true_positives[kept_points], self.false_positives[kept_points])
 
     def roc(self) -> tuple[Numbers, Numbers]:
         """False and true positive rates, from (0, 0) to (1, 1), both ends added as MLlib does; a class without rows has rate 0.
@@ -86,7 +90,8 @@ def area_under_roc(scores: ScoreCounts) -> float:
 
     NaN if a class has no rows. The scores of a bin are taken as equal.
     """
-    positives, negatives = float(scores.positives.sum()), float(scores.negatives.sum())
+    positives = float(scores.positives.sum())
+    negatives = float(scores.negatives.sum())
     if not (positives and negatives):
         return math.nan
     below = np.cumsum(scores.negatives) - scores.negatives
@@ -101,9 +106,12 @@ def bound_of_roc(scores: ScoreCounts) -> float | None:
     """
     if not scores.binned:
         return None
-    positives, negatives = float(scores.positives.sum()), float(scores.negatives.sum())
+    positives = float(scores.positives.sum())
+    negatives = float(scores.negatives.sum())
     within = np.dot(scores.positives.astype(np.float64), scores.negatives.astype(np.float64))
-    return float(within / (2 * positives * negatives)) if positives and negatives else None
+    if positives and negatives:
+        return float(within / (2 * positives * negatives))
+    return None
 
 
 def variance_of_roc(scores: ScoreCounts) -> float:
@@ -113,8 +121,10 @@ def variance_of_roc(scores: ScoreCounts) -> float:
     Source: DeLong, DeLong and Clarke-Pearson 1988, "Comparing the areas under two or more correlated receiver operating
     characteristic curves".
     """
-    p, n = scores.positives.astype(np.float64), scores.negatives.astype(np.float64)
-    positives, negatives = p.sum(), n.sum()
+    p = scores.positives.astype(np.float64)
+    n = scores.negatives.astype(np.float64)
+    positives = p.sum()
+    negatives = n.sum()
     if positives < 2 or negatives < 2:
         return math.nan
     of_positives = (np.cumsum(n) - n / 2) / negatives
@@ -128,7 +138,9 @@ def variance_of_roc(scores: ScoreCounts) -> float:
 def area_under_precision_recall(scores: ScoreCounts) -> float:
     """The area under precision over recall, by trapezoids; NaN without positive rows."""
     curve = Curve.of(scores)
-    return trapezoids(*curve.precision_recall()) if curve.positives else math.nan
+    if curve.positives:
+        return trapezoids(*curve.precision_recall())
+    return math.nan
 
 
 def bound_of_precision_recall(scores: ScoreCounts) -> float | None:
@@ -141,8 +153,10 @@ def bound_of_precision_recall(scores: ScoreCounts) -> float | None:
     curve = Curve.of(scores)
     if not scores.binned or not curve.positives:
         return None
-    t1, f1 = curve.true_positives, curve.false_positives
-    t0, f0 = np.concatenate([[0.0], t1[:-1]]), np.concatenate([[0.0], f1[:-1]])
+    t1 = curve.true_positives
+    f1 = curve.false_positives
+    t0 = np.concatenate([[0.0], t1[:-1]])
+    f0 = np.concatenate([[0.0], f1[:-1]])
     chords = (t1 - t0) * (t1 / (t1 + f1) + t0 / np.maximum(t0 + f1, 1.0)) / 2
     before = np.maximum(t0 + f0, 1.0)  # where it is 0, f0 is 0 too
     arches = (t1 - t0) - f0 * np.log(np.maximum(t1 + f0, 1.0) / before)
@@ -166,9 +180,15 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
     Source: C5.1, C11.9; DeLong, DeLong and Clarke-Pearson 1988 for the variance.
     """
     scores = _scores(evidence)
-    thinned = Curve.of(scores).thinned(SERVICE_BINS) if evidence.as_service else None
-    value = area_under_roc(scores) if thinned is None else trapezoids(*thinned.roc())
-    positives, negatives = int(scores.positives.sum()), int(scores.negatives.sum())
+    thinned = None
+    if evidence.as_service:
+        thinned = Curve.of(scores).thinned(SERVICE_BINS)
+    if thinned is None:
+        value = area_under_roc(scores)
+    else:
+        value = trapezoids(*thinned.roc())
+    positives = int(scores.positives.sum())
+    negatives = int(scores.negatives.sum())
     return FractionEstimate.of_variance(
         value,
         variance_of_roc(scores),
@@ -188,9 +208,15 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     confidence intervals".
     """
     scores = _scores(evidence)
-    thinned = Curve.of(scores).thinned(SERVICE_BINS) if evidence.as_service else None
-    value = area_under_precision_recall(scores) if thinned is None else trapezoids(*thinned.precision_recall())
-    rows, positives = int(scores.positives.sum() + scores.negatives.sum()), int(scores.positives.sum())
+    thinned = None
+    if evidence.as_service:
+        thinned = Curve.of(scores).thinned(SERVICE_BINS)
+    if thinned is None:
+        value = area_under_precision_recall(scores)
+    else:
+        value = trapezoids(*thinned.precision_recall())
+    rows = int(scores.positives.sum() + scores.negatives.sum())
+    positives = int(scores.positives.sum())
     return FractionEstimate(value, rows, positives, "binomial", bound_of_precision_recall(scores))
 
 
@@ -214,13 +240,23 @@ def weighted_auc(evidence: MulticlassEvidence) -> FractionEstimate:
 
 
 def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEstimate:
-    both = [each for each in evidence.scores or () if each.positives.sum() and each.negatives.sum()]
-    if not both:
+    judged_classes = [
+        class_scores
+        for class_scores in evidence.scores or ()
+        if class_scores.positives.sum() and class_scores.negatives.sum()
+    ]
+    if not judged_classes:
         return FractionEstimate(math.nan, 0, 0, "DeLong")
-    labels = np.array([each.positives.sum() for each in both], np.float64)
-    weights = labels / labels.sum() if by_labels else np.full(len(both), 1 / len(both))
-    areas, variances = (np.array([of(each) for each in both]) for of in (area_under_roc, variance_of_roc))
-    bounds = [bound_of_roc(each) for each in both]
+    labels = np.array([class_scores.positives.sum() for class_scores in judged_classes], np.float64)
+    if by_labels:
+        weights = labels / labels.sum()
+    else:
+        weights = np.full(len(judged_classes), 1 / len(judged_classes))
+    areas, variances = (
+        np.array([compute(class_scores) for class_scores in judged_classes])
+        for compute in (area_under_roc, variance_of_roc)
+    )
+    bounds = [bound_of_roc(class_scores) for class_scores in judged_classes]
     return FractionEstimate.of_variance(
         float(weights @ areas),
         float(weights @ np.sqrt(variances)) ** 2,

@@ -51,7 +51,8 @@ class Skewness(ColumnMetric):
         if not self.count or not other.count:
             return self if self.count else other
         count = self.count + other.count
-        mine, theirs = self.count / count, other.count / count
+        mine = self.count / count
+        theirs = other.count / count
         apart = other.mean - self.mean
         between = apart * apart * (mine * other.count)  # n·m / (n + m) of the squared distance of the means
         return Skewness(

@@ -63,7 +63,8 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     """
     if not feature.settings.perform_comparison:
         return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
-    baseline, current = feature.baseline, feature.now
+    baseline = feature.baseline
+    current = feature.now
     reason = why_not_compared(baseline, current)
     if reason is not None:
         return _not_compared(feature, threshold, reason)
@@ -75,7 +76,8 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, GROWS)
     if feature.calibration is not None and in_baseline.rises and not in_baseline.is_drift_requested:
         return Finding.not_judged(threshold, RISING)
-    settings, calibration = feature.settings, feature.calibration
+    settings = feature.settings
+    calibration = feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
     compared = compare_distributions(baseline, current, *methods, feature.whole.ties)
     direction = find_direction(baseline.mean, current.mean)
@@ -109,7 +111,9 @@ def _lost_share(feature: FeatureComparison) -> float:
 
     Only frequent values are counted one by one where there are many.
     """
-    before = feature.before.frequencies if feature.before is not None else None
+    before = None
+    if feature.before is not None:
+        before = feature.before.frequencies
     now = feature.current.frequencies
     if before is None or now is None or not before.total or not now.total or not now.exact:
         return 0.0

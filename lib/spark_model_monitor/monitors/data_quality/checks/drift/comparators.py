@@ -56,13 +56,18 @@ _TFDV = {
 
 def name_check(distance: str) -> str:
     """The check name in violations of a comparator of this distance."""
-    return _TFDV[distance][0] if distance in _TFDV else DRIFT
+    if distance in _TFDV:
+        return _TFDV[distance][0]
+    return DRIFT
 
 
 def unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator[str]:
     """An error line for each comparator whose distance doesn't fit its feature's kind; TFDV's own are 0 then."""
     for index, feature in enumerate(constraints.features):
-        kind = "numeric" if feature.inferred_type.is_numeric else "categorical"
+        if feature.inferred_type.is_numeric:
+            kind = "numeric"
+        else:
+            kind = "categorical"
         if not feature.inferred_type.is_numeric and feature.inferred_type is not InferredType.STRING:
             continue
         for distance in (each.distance for each in constraints.monitoring_of(feature.name).comparators or ()):
@@ -100,10 +105,12 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
 
 
 def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
-    distance, threshold = comparator.distance, comparator.threshold
+    distance = comparator.distance
+    threshold = comparator.threshold
     if not feature.settings.perform_comparison:
         return Finding.not_judged(threshold, SWITCHED_OFF)
-    baseline, current = feature.baseline, feature.now
+    baseline = feature.baseline
+    current = feature.now
     reason = why_not_compared(baseline, current)
     if reason is None:
         reason = why_type_forbids(feature)
@@ -121,7 +128,9 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
     )
     if finding.status is not CheckStatus.VIOLATED or distance not in _TFDV or finding.observed is None:
         return finding
-    value = None if takes_numbers else _most_different(distance, baseline, current)
+    value = None
+    if not takes_numbers:
+        value = _most_different(distance, baseline, current)
     text = messages.comparator_high(
         _TFDV[distance][1], finding.observed, threshold, value, reference=comparator.against
     )
@@ -183,12 +192,18 @@ def _with_limits(
     # Limits of shares
     shares = {member: limits_by_check[check] for check, member in SHARES.items() if check in limits_by_check}
     requested_limits = [*shares]
-    completeness = {"completeness": shares.pop("completeness")} if "completeness" in shares else {}
+    if "completeness" in shares:
+        completeness = {"completeness": shares.pop("completeness")}
+    else:
+        completeness = {}
     # Limits of drift
     drift: dict[str, Any] = {}
     drift_limit = limits_by_check.get(DRIFT)
     if comparators is not None:
-        limits = ((each, limits_by_check.get(name_check(each.distance), drift_limit)) for each in comparators)
+        limits = (
+            (comparator, limits_by_check.get(name_check(comparator.distance), drift_limit))
+            for comparator in comparators
+        )
         drift["comparators"] = tuple(
             each if limit is None else each.model_copy(update={"threshold": limit}) for each, limit in limits
         )

@@ -38,7 +38,12 @@ FIRST_WEEKS = "the first days of a schedule, or of a new weekday: this may be so
 NAME_TIME = "name the baseline's time column (--time-column), which shows what follows the clock; or "
 WAIT_A_WEEK = "wait for a week, or run earlier windows (spark-model-monitor backfill)"
 WAIT_TWO_WEEKS = "wait for two weeks, or run earlier windows (spark-model-monitor backfill)"
-USUAL, RECURRING, OPEN, TOLD, NEW = "usual", "recurring", "open", "said", "new"  # values of `hour` in a result
+# values of `hour` in a result
+USUAL = "usual"
+RECURRING = "recurring"
+OPEN = "open"
+TOLD = "said"
+NEW = "new"
 
 
 def is_usual(beside: Mapping[str, Finding], season: Season) -> bool:
@@ -82,14 +87,19 @@ def excused(
 def judge_same_hour(beside: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
     """The hour's finding: an alarm once the column is known for a week, if no other reference is like the window."""
 
-    hour = season.like if CLOCK_DAY in season.unlike else CLOCK_DAY
+    if CLOCK_DAY in season.unlike:
+        hour = season.like
+    else:
+        hour = CLOCK_DAY
 
     def told(name: str, finding: Finding) -> Finding:
         if finding.status is not CheckStatus.VIOLATED:
             return finding
         if not season.learnt:
             return finding.unjudged(NOT_KNOWN, OPEN)
-        return finding if name == hour and not is_usual(beside, season) else finding.unjudged(OTHERWISE, OPEN)
+        if name == hour and not is_usual(beside, season):
+            return finding
+        return finding.unjudged(OTHERWISE, OPEN)
 
     return {name: told(name, finding) for name, finding in beside.items()}
 
@@ -145,7 +155,8 @@ def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:
     """Alarms, also those that the hour excused, and alarms of the hour itself: not examples for later windows."""
     found: set[Violated] = set()
     for each in results:
-        name, violated = each.feature or "", each.status is CheckStatus.VIOLATED
+        name = each.feature or ""
+        violated = each.status is CheckStatus.VIOLATED
         if each.against in CLOCK:
             if violated or each.hour == OPEN:
                 found.add((each.against or CLOCK_DAY, name))

@@ -86,7 +86,10 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
         distance = sum(each.within + each.mix for each in of_cut)
         top = max(of_cut, key=lambda each: each.within)
         share = top.within / distance if distance else 0.0
-        mixed = sum(each.mix for each in of_cut) / distance if distance else 0.0
+        if distance:
+            mixed = sum(each.mix for each in of_cut) / distance
+        else:
+            mixed = 0.0
         if mixed >= MOST and mixed - MOST > best[0]:
             best = mixed - MOST, max(of_cut, key=lambda each: each.mix), mixed
         elif share >= MOST and share - top.rows > best[0]:
@@ -103,14 +106,22 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
 
 def select_segment(feature: FeatureProfile | None, label: str) -> FeatureProfile | None:
     """A feature in one segment."""
-    found = feature.state(Segmented) if feature is not None else None
-    return next((each[label] for each in found.cuts.values() if label in each), None) if found is not None else None
+    found = None
+    if feature is not None:
+        found = feature.state(Segmented)
+    if found is not None:
+        return next((cut[label] for cut in found.cuts.values() if label in cut), None)
+    return None
 
 
 def find_cut(feature: FeatureProfile | None, label: str) -> str:
     """The cut of a segment."""
-    found = feature.state(Segmented) if feature is not None else None
-    return next((cut for cut, each in found.cuts.items() if label in each), "") if found is not None else ""
+    found = None
+    if feature is not None:
+        found = feature.state(Segmented)
+    if found is not None:
+        return next((cut for cut, each in found.cuts.items() if label in each), "")
+    return ""
 
 
 def _largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
@@ -150,7 +161,9 @@ def _missing(side: FeatureProfile) -> tuple[float, float]:
 
 
 def _share(counted: tuple[float, float]) -> float:
-    return counted[0] / counted[1] if counted[1] else 0.0
+    if counted[1]:
+        return counted[0] / counted[1]
+    return 0.0
 
 
 # The drift in every segment, and the segment of a violation of the whole.
@@ -165,7 +178,11 @@ def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
         return result
     missing = result.component == "missing" or result.check != DRIFT
     parts = compute_contributions(feature.before, feature.current, missing=missing)
-    where, segment = describe_location(parts) if result.status is CheckStatus.VIOLATED else ("", None)
+    if result.status is CheckStatus.VIOLATED:
+        where, segment = describe_location(parts)
+    else:
+        where = ""
+        segment = None
     return result.model_copy(update={"parts": parts or None, "where": where or None, "segment": segment})
 
 
@@ -188,8 +205,13 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
 def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:
     """The measures with the segments of a baseline, for those columns that the data has."""
     assert known.profile is not None
-    found = known.profile.features[0].state(Segmented) if known.profile.features else None
-    labels = {cut: tuple(segments) for cut, segments in found.cuts.items()} if found is not None else {}
+    found = None
+    if known.profile.features:
+        found = known.profile.features[0].state(Segmented)
+    if found is not None:
+        labels = {cut: tuple(segments) for cut, segments in found.cuts.items()}
+    else:
+        labels = {}
     fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
     return replace(measures, segments=fitting, labels=labels)
 
@@ -213,6 +235,6 @@ def create_tables(result: CheckResult) -> Iterator[PageTable]:
     if result.parts and result.parts[0].segment != HIDDEN:
         titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
         parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
-        numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
+        numbers = ((part.segment, percent(part.rows), *map(number_text, (part.within, part.mix))) for part in parts)
         yield PageTable(titles, tuple(map(Line, numbers)), PARTS)
     yield from causes_table(result)

@@ -75,7 +75,8 @@ def _select_guards(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
 
 GROUP = 40  # up to n rows may belong together, and be one value that is drawn once
 
-FEWEST_ALIEN, FEWEST_SEEN = 5, 10 * GROUP
+FEWEST_ALIEN = 5
+FEWEST_SEEN = 10 * GROUP
 """At least n rows of a window are not an accident, and a baseline of at least n rows would have had some."""
 
 LEAST_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
@@ -133,7 +134,10 @@ class Evidence:
         if self.family == NEW_KINDS and not self.has_values:
             tests += 1  # it would count if the window had such values
         counts_as_is = calibration.rows_are_independent or self.is_alien
-        p = self.p if counts_as_is else max(self.p, self.grouped_p)
+        if counts_as_is:
+            p = self.p
+        else:
+            p = max(self.p, self.grouped_p)
         found = None
         if self.share is not None:
             rule = (level / tests, self.least_effect, self.rarity)
@@ -171,7 +175,8 @@ def share_evidence(
     (b, n), (w, m) = baseline, current
     if not n or not m:
         return None
-    before, after = b / n, w / m
+    before = b / n
+    after = w / m
     least_rise = LEAST_RATIO * (b + 0.5) / n - before
     alien = 0.0 if is_kind and not b else alien
     is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
@@ -265,7 +270,9 @@ def _difference_in_errors(difference: float, baseline: Mean, current: Mean, grou
     """The difference of means in its standard errors; infinite if there is no spread. group: how many rows count as one."""
     error = math.sqrt(group * (baseline.variance / baseline.count + current.variance / current.count))
     if not error:
-        return math.copysign(math.inf, difference) if difference else 0.0
+        if difference:
+            return math.copysign(math.inf, difference)
+        return 0.0
     return difference / error
 
 
@@ -299,13 +306,18 @@ def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = 
     """The number of finite numbers outside, and their total. If more lie there than the stored ends hold, or without
     ends: the number that certainly does.
     """
-    moments, sketch = feature.moments, feature.kll
+    moments = feature.moments
+    sketch = feature.kll
     assert moments is not None
     assert sketch is not None
     if below <= moments.minimum and moments.maximum <= above:
         return 0, moments.count
     ends = feature.state(Ends)
-    least, is_all = ends.beyond(below, above) if ends is not None else (1, False)
+    if ends is not None:
+        least, is_all = ends.beyond(below, above)
+    else:
+        least = 1
+        is_all = False
     if is_all:
         return least, moments.count
     values, cumulative = sketch.step_cdf()
@@ -315,5 +327,9 @@ def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = 
 
 def exact_counts(feature: FeatureProfile) -> Frequencies | None:
     """The counts of a text's values, if all of them were counted."""
-    counts = None if feature.is_numeric else feature.frequencies
-    return counts if counts is not None and counts.exact else None
+    counts = None
+    if not feature.is_numeric:
+        counts = feature.frequencies
+    if counts is not None and counts.exact:
+        return counts
+    return None

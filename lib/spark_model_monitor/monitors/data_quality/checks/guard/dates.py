@@ -31,7 +31,9 @@ FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one da
 LEAST_OF_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
 SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY = 3  # times as many rows as the baseline has for each date
-LEAST_MARGIN, WIDTHS, LARGEST_MARGIN = 300, 2, 730
+LEAST_MARGIN = 300
+WIDTHS = 2
+LARGEST_MARGIN = 730
 """Days by which dates may lie outside the baseline's and the window's usual ones: two widths of its range, but at least so
 many, for a window of a year beside a baseline of a month; at most so many where each row stands for itself. A window of which
 nobody says when it ends may be one of the second year after the baseline."""

@@ -23,9 +23,12 @@ from spark_model_monitor.statistics.states.ends import KEPT
 
 ALIEN = 0.01  # of a window
 SHARP = 0.5  # of the distance from the first tenth to the middle: a lowest tenth below it is a sharp end
-FAR, NEAR = 2.0, 0.5  # in widths of the baseline's range; NEAR where surely no group of rows lies so near
+# in widths of the baseline's range; NEAR where surely no group of rows lies so near
+FAR = 2.0
+NEAR = 0.5
 STEEPEST_TAIL = 4.0  # exponent of a tail that steps or a bound make look steeper
-SHORT_TAIL, LONGEST_TAIL = 0.15, 1.2
+SHORT_TAIL = 0.15
+LONGEST_TAIL = 1.2
 """Of the inner eight tenths: ends are sharp if the wider outer tenth is below the first; tails exceed the second."""
 
 
@@ -35,7 +38,8 @@ def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
 
     Source: D4.9.
     """
-    old, new = before.moments, feature.current.moments
+    old = before.moments
+    new = feature.current.moments
     if old is None or new is None or not (before.is_numeric and feature.current.is_numeric):
         return None
     sides = ((side.present - side.count, side.present) for side in (old, new))
@@ -49,19 +53,22 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     Negative numbers are a new kind if the baseline's numbers end sharply or stay far from 0; otherwise their tail may reach 0.
     Source: D4.9.
     """
-    old, sketch = before.moments, before.kll
+    old = before.moments
+    sketch = before.kll
     if feature.settings.non_negative_check or not has_numbers(before, feature.current) or old is None or sketch is None:
         return None
     if old.minimum < 0:
         return None
-    negative, is_end = beyond(feature.current, below=0.0), _is_sharp_end(before)
+    negative = beyond(feature.current, below=0.0)
+    is_end = _is_sharp_end(before)
     evidence = share_evidence("share of negative numbers", (0, old.count), negative, is_kind=is_end)
     return _with_distances(evidence, feature, before, negative[0])
 
 
 def _is_sharp_end(before: FeatureProfile) -> bool:
     """Whether numbers that are not negative end sharply, or far from 0, so that no tail leads below it."""
-    old, sketch = before.moments, before.kll
+    old = before.moments
+    sketch = before.kll
     if old is None or sketch is None:
         return False
     tenth = sketch.quantile(0.1)
@@ -78,22 +85,26 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     If drift tests independent rows, its component `range` decides.
     Source: D4.9.
     """
-    old, sketch = before.moments, before.kll
+    old = before.moments
+    sketch = before.kll
     tested = feature.settings.rows_are_independent and feature.known.is_drift_calibrated
     if tested or not has_numbers(before, feature.current) or old is None or sketch is None:
         return None
     width = old.maximum - old.minimum
     if not 0 < width < math.inf or why_always_new(before) or feature.known.rises:
         return None
-    first, last = sketch.quantile(0.1), sketch.quantile(0.9)
-    tail, inner = max(old.maximum - last, first - old.minimum), last - first
+    first = sketch.quantile(0.1)
+    last = sketch.quantile(0.9)
+    tail = max(old.maximum - last, first - old.minimum)
+    inner = last - first
     by = (NEAR if feature.has_independent_rows or tail < SHORT_TAIL * inner else FAR) * width
     high = old.maximum + by
     low = old.minimum - by
     if old.minimum >= 0:  # negative numbers alone are left to sign_check
         has_both = beyond(feature.current, above=high)[0] > 0 and _is_sharp_end(before)
         low = 0.0 if has_both else -math.inf
-    outside, is_kind = beyond(feature.current, below=low, above=high), tail <= LONGEST_TAIL * inner
+    outside = beyond(feature.current, below=low, above=high)
+    is_kind = tail <= LONGEST_TAIL * inner
     evidence = share_evidence("share of numbers far outside of the range", (0, old.count), outside, is_kind=is_kind)
     return _with_distances(evidence, feature, before, outside[0])
 
@@ -116,7 +127,10 @@ def compute_rarity(before: FeatureProfile, current: FeatureProfile, count: int) 
     Source: D4.9; Hill 1975, "A simple general approach to inference about the tail of a distribution".
     """
     sketch = before.kll
-    middle = sketch.quantile(0.5) if sketch is not None else 0.0
+    if sketch is not None:
+        middle = sketch.quantile(0.5)
+    else:
+        middle = 0.0
     baseline = _furthest_distances(before, middle)
     furthest = _furthest_distances(current, middle)[-count:]
     if not len(baseline) or not len(furthest) or furthest[0] <= baseline[-1]:

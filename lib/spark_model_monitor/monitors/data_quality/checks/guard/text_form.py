@@ -49,7 +49,10 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     shapes = before.state(TextShapes)
     if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
         return None
-    count_by_form = count_forms_of_values if comes_and_goes else count_forms
+    if comes_and_goes:
+        count_by_form = count_forms_of_values
+    else:
+        count_by_form = count_forms
     forms_before = count_by_form(before)
     forms_now = count_by_form(feature.current)
     if not forms_before or not forms_now:
@@ -61,7 +64,10 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
         # As many are new by chance as occur once in the baseline
         by_chance = sum(count == 1 for count in counts_before.values()), counts_before.total()
-        texts = "sampled texts" if exact_counts(feature.current) is None else "texts"
+        if exact_counts(feature.current) is None:
+            texts = "sampled texts"
+        else:
+            texts = "texts"
         if comes_and_goes:
             texts = "different texts"
         quantity = f"share of {texts} in a form that was not there"
@@ -97,7 +103,10 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
         return False
     # The first numbers with a digit more begin with 1, where texts are known
     counts = exact_counts(feature.current)
-    longer = [text for text in counts.counts if len(text) > longest] if counts is not None else []
+    if counts is not None:
+        longer = [text for text in counts.counts if len(text) > longest]
+    else:
+        longer = []
     return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer)
 
 

@@ -42,7 +42,8 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         return None
     if shapes := _free_text_shapes(feature, before):
         return mean_evidence(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
-    old, new = exact_counts(before), exact_counts(feature.current)
+    old = exact_counts(before)
+    new = exact_counts(feature.current)
     if old is None or new is None or not feature.are_texts or feature.constraints.domains is not None:
         return None
     return mean_evidence(what, _mean_length_of_values(old), _mean_length_of_values(new))
@@ -111,7 +112,8 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
-    old, new = before.state(Words), feature.current.state(Words)
+    old = before.state(Words)
+    new = feature.current.state(Words)
     if old is None or new is None or old.different < FEWEST_WORDS or _free_text_shapes(feature, before) is None:
         return None
     (b, n), (w, m) = old.new_in(new)
@@ -166,7 +168,8 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
     """The text lengths of both sides; None if a side has none, they are unknown, or values are dates."""
-    old, new = before.state(TextLengths), feature.current.state(TextLengths)
+    old = before.state(TextLengths)
+    new = feature.current.state(TextLengths)
     if recognise_dates(before):
         return None
     if old is None or new is None or not feature.are_texts:
@@ -176,7 +179,8 @@ def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[T
 
 def _free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
     """The characters of texts without a domain, on both sides; None where values are dates or numbers, or they are unknown."""
-    old, new = before.state(TextShapes), feature.current.state(TextShapes)
+    old = before.state(TextShapes)
+    new = feature.current.state(TextShapes)
     if old is None or new is None or not old.texts + old.long or not new.texts + new.long or before.is_numeric:
         return None
     if not feature.are_texts or feature.constraints.domains is not None:

@@ -20,8 +20,11 @@ from spark_model_monitor.statistics.states.vectors import VectorMoments
 
 NEARLY_ALL = 0.99  # of the values of a column of times are times
 TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
-SLACK, PART = HOUR / 4, 0.25  # the smallest relevant change of an age: absolute, and relative
-FAR, FAR_ALIEN = HOUR / 2, 0.2
+# the smallest relevant change of an age: absolute, and relative
+SLACK = HOUR / 4
+PART = 0.25
+FAR = HOUR / 2
+FAR_ALIEN = 0.2
 """The distance beyond all ages of the baseline, in addition to PART of them; the share of a window that no group reaches."""
 WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
@@ -32,10 +35,12 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
     Source: D4.9.
     """
-    unit, moments = unit_of_times(before), before.moments
+    unit = unit_of_times(before)
+    moments = before.moments
     if unit is None or moments is None or not has_numbers(before, feature.current):
         return None
-    first, last = FIRST_SECOND * unit / WIDER, LAST_SECOND * unit * WIDER
+    first = FIRST_SECOND * unit / WIDER
+    last = LAST_SECOND * unit * WIDER
     current = beyond(feature.current, below=first, above=last)
     return share_evidence("share of times in another unit", (0, moments.count), current, is_kind=True)
 
@@ -43,7 +48,9 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 def read_ages(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
     """The ages on both sides; None if few of the baseline's values are times, or rows have no times to compare with."""
     old, new = (each.state(Ages) for each in (before, current))
-    return (old, new) if old and new and old.total >= NEARLY_ALL * before.num_present and new.total else None
+    if old and new and old.total >= NEARLY_ALL * before.num_present and new.total:
+        return (old, new)
+    return None
 
 
 @GUARDS.register("time_future_check", needs=Ages, same_as=("time_age_check",))
@@ -68,10 +75,11 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
     Source: D4.9.
     """
     moments = before.state(VectorMoments), feature.current.state(VectorMoments)
-    sides, shares = read_ages(before, feature.current), np.array([*TENTHS.values()])
-    if sides is None or moments[0] is None or moments[1] is None:
+    ages = read_ages(before, feature.current)
+    shares = np.array([*TENTHS.values()])
+    if ages is None or moments[0] is None or moments[1] is None:
         return None
-    old, new = sides
+    old, new = ages
     young, oldest = old.quantiles(np.array([0.0, 1.0]))
     ends = young - FAR - PART * abs(young), oldest + FAR + PART * abs(oldest)
     far = share_evidence(

@@ -36,7 +36,8 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import FEWE
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
-UNIQUE, LEAST_DROP = 0.9, 0.2
+UNIQUE = 0.9
+LEAST_DROP = 0.2
 ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
 ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
 MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
@@ -56,13 +57,18 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     Source: D4.9.
     """
     current = feature.current
-    n, m = before.num_present, current.num_present
-    old, new = _different(before), _different(current)
+    n = before.num_present
+    m = current.num_present
+    old = _different(before)
+    new = _different(current)
     if not old or not new or recognise_dates(before):
         return None
-    share, after = min(old / n, 1.0), min(new / m, 1.0)
+    share = min(old / n, 1.0)
+    after = min(new / m, 1.0)
     if share < UNIQUE:
-        return _compare_single_value(feature, before) if old > 1 else None
+        if old > 1:
+            return _compare_single_value(feature, before)
+        return None
     if m > LARGEST * n or m < FEWEST_OF_MEAN:
         return None
     error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
@@ -80,8 +86,12 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
 def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The rows of the most frequent value, if the window has no other."""
     current = feature.current
-    n, m = before.num_present, current.num_present
-    often = _most_frequent(before) if _is_constant(current) else n
+    n = before.num_present
+    m = current.num_present
+    if _is_constant(current):
+        often = _most_frequent(before)
+    else:
+        often = n
     evidence = share_evidence("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
     if evidence is not None:
         evidence.share = None
@@ -106,7 +116,9 @@ def _different(feature: FeatureProfile) -> int:
         return len(counts.counts)
     if feature.is_numeric and feature.kll is not None and not feature.kll.error:
         return len(feature.kll.step_cdf()[0])
-    return feature.distinct.estimate() if feature.distinct is not None else 0
+    if feature.distinct is not None:
+        return feature.distinct.estimate()
+    return 0
 
 
 @once
@@ -115,7 +127,9 @@ def _most_frequent(feature: FeatureProfile) -> int:
     if feature.is_numeric and feature.kll is not None:
         weights = np.diff(feature.kll.step_cdf()[1], prepend=0)
         return int(weights.max() + feature.kll.error * feature.num_present)
-    return max(feature.frequencies.counts.values(), default=0) + feature.frequencies.bound if feature.frequencies else 0
+    if feature.frequencies:
+        return max(feature.frequencies.counts.values(), default=0) + feature.frequencies.bound
+    return 0
 
 
 @GUARDS.register("frequent_value_check", needs=Frequencies)
@@ -126,14 +140,17 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     Above 4,096 values, only bounds are known: the window's share is at least the observed share, the baseline's at most.
     Source: D4.9.
     """
-    old, new = before.frequencies, feature.current.frequencies
+    old = before.frequencies
+    new = feature.current.frequencies
     if before.is_numeric or feature.current.is_numeric or recognise_dates(before):
         return None
     if old is None or new is None or not old.total or not new.counts:
         return None
     if feature.known.growth and new.exact:
         past = feature.known.past(BASELINE)
-        return None if past is None else compare_largest_shares(feature, past["far"], new)
+        if past is None:
+            return None
+        return compare_largest_shares(feature, past["far"], new)
     if old.exact and new.exact and feature.settings.perform_comparison:
         return None
     most = max(new.counts, key=lambda value: new.counts[value] - _at_most(old, value) * new.total / old.total)
@@ -244,12 +261,15 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
 
 def find_row_repeats(comparison: Comparison) -> tuple[RowRepeats, RowRepeats] | None:
     """The kinds of rows of the baseline and the window, if both are known and have the same columns."""
-    before, now = comparison.baseline.profile, comparison.current
-    if before is None or [each.name for each in before.features] != [each.name for each in now.features]:
+    before = comparison.baseline.profile
+    now = comparison.current
+    if before is None or [feature.name for feature in before.features] != [feature.name for feature in now.features]:
         return None
     states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
     first, last = states or (None, None)
-    return (first, last) if first and last and first.different and last.different else None
+    if first and last and first.different and last.different:
+        return (first, last)
+    return None
 
 
 def _squared_distances(comparison: Comparison) -> float:
@@ -269,7 +289,10 @@ def _compare_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evi
     larger = new.different * 2.0**new.level / (old.different * 2.0**old.level)
     if old.repeated > MOST * old.different or larger > LARGEST:
         return None
-    repeated = old.repeated if larger <= 1 else min(old.different, math.ceil((old.repeated + 1) * larger))
+    if larger <= 1:
+        repeated = old.repeated
+    else:
+        repeated = min(old.different, math.ceil((old.repeated + 1) * larger))
     sides = (repeated, old.different), (new.repeated, new.different)
     evidence = share_evidence(what, *sides, alien=ALIEN, is_kind=True)
     if evidence is not None:
@@ -288,29 +311,40 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
 
     Source: D4.20.
     """
-    counts, growth = exact_counts(feature.current), feature.known.growth
+    counts = exact_counts(feature.current)
+    growth = feature.known.growth
     if growth is None or counts is None or not counts.total:
         return None
     if recognise_dates(before):
         return None
-    of_parts, rows_of_parts = growth[0], np.full(len(growth[0]), before.num_present / 2 / len(growth[0]))
+    of_parts = growth[0]
+    rows_of_parts = np.full(len(growth[0]), before.num_present / 2 / len(growth[0]))
     of_windows, rows_of_windows = count_new_values(feature.whole.baseline.history.get(PREVIOUS), feature.name) or (
         (),
         (),
     )
-    new, rows = np.concatenate((of_parts, of_windows)), np.concatenate((rows_of_parts, rows_of_windows))
+    new = np.concatenate((of_parts, of_windows))
+    rows = np.concatenate((rows_of_parts, rows_of_windows))
     earlier = feature.known.references.get(PREVIOUS)
     new_ones = new_values(feature.now, feature.baseline, earlier)
-    values_now, values_before = len(counts.counts), _different(before)
+    values_now = len(counts.counts)
+    values_before = _different(before)
     are_most_new = 2 * sum(counts.counts[value] for value in new_ones) > counts.total and 2 * values_now > values_before
     is_known = (
         earlier is not None or are_most_new
     )  # unless values come and go, so that a window has few of the baseline's
-    found, since = len(new_ones), 0 if is_known else before.num_present
+    found = len(new_ones)
+    since = 0 if is_known else before.num_present
     expected = rows * (new.sum() / rows.sum())
-    squares = float(((new - expected) ** 2 / expected).sum()) if new.any() else 0.0
+    if new.any():
+        squares = float(((new - expected) ** 2 / expected).sum())
+    else:
+        squares = 0.0
     freedom = len(new) - 1
-    scatter = max(1.0, squares / freedom) if chi_square_above(squares, freedom) < SELDOM else 1.0
+    if chi_square_above(squares, freedom) < SELDOM:
+        scatter = max(1.0, squares / freedom)
+    else:
+        scatter = 1.0
     usual = counts.total * float(new.sum() / rows.sum())
     # Of the values that so many rows have, each is new or not: all at once are new more seldom than as many of more values
     values_per_row = max(values_now / counts.total, new.sum() / rows.sum())

@@ -51,7 +51,8 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
 
     Source: D4.9.
     """
-    old, new = before.vectors, feature.current.vectors
+    old = before.vectors
+    new = feature.current.vectors
     if old is None or new is None or old.shortest != old.longest:
         return None
     current = _count_other_lengths(new, old.shortest), new.vectors
@@ -65,7 +66,8 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
     Source: D4.9.
     """
-    old, new = before.state(VectorMoments), feature.current.state(VectorMoments)
+    old = before.state(VectorMoments)
+    new = feature.current.state(VectorMoments)
     if before.vectors is None or old is None or new is None:
         return None
     if not (0 < old.width <= MOST_COMPONENTS and 0 < new.width <= MOST_COMPONENTS):
@@ -83,7 +85,8 @@ def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     """
     if before.vectors is None or feature.current.vectors is None:
         return None
-    baseline, current = _mean_norm(before.moments), _mean_norm(feature.current.moments)
+    baseline = _mean_norm(before.moments)
+    current = _mean_norm(feature.current.moments)
     if baseline is None or current is None:
         return None
     return mean_evidence("mean norm of the vectors", baseline, current)
@@ -106,10 +109,12 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evi
     regression".
     """
     what = "distance of the mean vector in standard deviations"
-    old, new = before.state(VectorMoments), feature.current.state(VectorMoments)
+    old = before.state(VectorMoments)
+    new = feature.current.state(VectorMoments)
     if before.vectors is None or old is None or new is None or not old.width or not new.width:
         return None
-    n, m = before.num_present, feature.current.num_present
+    n = before.num_present
+    m = feature.current.num_present
     if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
         return Evidence(what, math.nan, 0.0, n, m, reason=why)
     return compare_means(what, old, new)
