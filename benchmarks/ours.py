@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -26,6 +26,6 @@ def whole_profile(spark: SparkSession, folder: Path, dataset_format: str = "parq
 def profile_into(spark: SparkSession, source: str, dataset_format: str, output: str) -> None:
     """The same from any place to any other."""
     flags = ["--dataset-source", source, "--dataset-format", dataset_format, "--output-path", output]
-    config = config_of("baseline", sources_of(flags, {}), in_container=False)
+    config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(SparkEngine(spark), config) as data:
         run_baseline(data, monitor_for(config)).write(config.output_path, spark)

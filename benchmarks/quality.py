@@ -24,7 +24,7 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, report
 
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -109,7 +109,7 @@ def validation_table() -> Path:
 def baseline_run(spark: SparkSession, output: str) -> None:
     flags = ["--dataset-source", str(validation_table()), "--dataset-format", "csv", "--output-path", output]
     flags += [*MODEL_QUALITY, "--probability-attribute", "score", "--ground-truth-attribute", "label"]
-    config = config_of("baseline", sources_of(flags, {}), in_container=False)
+    config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(SparkEngine(spark), config) as data:
         run_baseline(data, monitor_for(config)).write(output, spark)
 
@@ -121,7 +121,7 @@ def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
         flags = ["--dataset-source", str(source), "--dataset-format", "merged", "--output-path", output]
         flags += [*MODEL_QUALITY, "--probability-attribute", "0", "--baseline", baseline]
         flags += ["--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z"]
-        config = config_of("monitor", sources_of(flags, {}), in_container=False)
+        config = build_config("monitor", read_sources(flags, {}), in_container=False)
         known = read_baseline(config, monitor_for(config))
         with read_source(SparkEngine(spark), config, known) as data:
             run_monitoring(data, monitor_for(config), known, output_path=output).write(output, spark)

@@ -11,19 +11,19 @@ from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.running.inputs.run_inputs import (
-    compared_with,
-    context_of,
     decisions_for,
-    planned_checks,
+    load_check_plan,
     read_baseline,
     reference_to_baseline,
+    run_context,
     violated_since,
     with_history,
+    without_excluded_features,
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.looks import run_look, with_budget_of_look
 from spark_model_monitor.running.runs.run import read_expectations, run_monitoring
-from spark_model_monitor.running.runtime.ending import end_of_run
+from spark_model_monitor.running.runtime.ending import end_of_run, show_findings
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
     notify,
@@ -56,15 +56,15 @@ def one_window(job: Job, monitor: Monitor) -> None:
     if job.config.look_every:
         baseline = with_budget_of_look(baseline, job.config)
     with read_source(engine, job.config, baseline) as data:
-        checks = planned_checks(job.config, data)
+        checks = load_check_plan(job.config, data)
         findings = run_monitoring(
             data,
             monitor,
-            compared_with(baseline, job.config),
+            without_excluded_features(baseline, job.config),
             checks=checks,
             max_quarantined_share=job.config.max_quarantined_share,
             output_path=job.config.output_path,
-            context=context_of(job.config),
+            context=run_context(job.config),
             decisions=decisions_for(job.config),
             since=violated_since(job.config),
             expectations=rules,
@@ -72,13 +72,16 @@ def one_window(job: Job, monitor: Monitor) -> None:
     job.lift_time_limit()
     reference = reference_to_baseline(job.config, monitor)
     run = put_in_place(findings, job.config, reference)
-    write_results_table(run, job.config.results_table)
+    tables = findings.tables(hide_values=not job.config.sends_values)
+    write_results_table(run, job.config.results_table, tables)
     write_metrics(findings, job.config)
     write_junit(findings, job.config)
     notify(findings, run, job.config)
     run_postprocessor(job.config.post_analytics_processor_script)
-    said = printable(str(findings.headline(with_values=False)))
-    job.finish(*end_of_run(findings, job.config), said=said)
+    sentence = printable(findings.without_values.summary())
+    if not job.is_guest and show_findings(findings, sys.stdout):
+        sentence = ""  # it stands above
+    job.finish(*end_of_run(findings, job.config), said=sentence)
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:

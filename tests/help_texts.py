@@ -1,4 +1,4 @@
-"""Writes down the help of each job, so that a command prints it without loading what reads the flags.
+"""Writes the help of each job and the names of options down, so that a command prints them without what reads the flags.
 
 python -m tests.help_texts
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.running.configuration.command_line import help_file
+from spark_model_monitor.running.configuration.command_line import OPTION_NAMES_FILE, help_file
+from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.help import help_text, short_help
 from spark_model_monitor.running.configuration.options import JOBS
 
@@ -19,6 +20,13 @@ def help_texts() -> Iterator[tuple[Path, str]]:
     for job in JOBS:
         yield help_file(job, all_flags=False), short_help(job, AnalysisType.DATA_QUALITY)
         yield help_file(job, all_flags=True), help_text(job)
+    names = set(OPTIONS)
+    for option in OPTIONS.values():
+        if option.opposite:
+            names.add(option.opposite)
+    lines = sorted(names)
+    lines.append("")
+    yield OPTION_NAMES_FILE, "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def write_day(folder: Path, rows: int) -> None:
 
 def skeleton(html: str) -> str:
     """What a page says, a line for each text, without its numbers."""
-    shown = re.sub(r"<(script|style|svg).*?</\1>", "", html.partition("<body>")[2], flags=re.DOTALL)
+    shown = re.sub(r'<svg class="drawn".*?</svg>', "", html.partition("<body>")[2], flags=re.DOTALL)  # within others
+    shown = re.sub(r"<(script|style|svg).*?</\1>", "", shown, flags=re.DOTALL)
     texts = (re.sub(r"\s+", " ", text).strip() for text in re.split(r"<[^>]*>", shown))
     texts = (re.sub(r"\b[0-9a-f]{8}\b", "#", text) for text in texts)  # ids of runs, which depend on where they lie
     numbered = (re.sub(r"[×÷+−]? ?[\d.,⁰¹²³⁴⁵⁶⁷⁸⁹]*\d[\d.,⁰¹²³⁴⁵⁶⁷⁸⁹]*", "#", text) for text in texts)

@@ -13,7 +13,7 @@ from tests.running_jobs import JobsHere
 
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -185,7 +185,7 @@ def analysed(engine, folder, case, source):
     (folder / "analysis_config.json").write_text(json.dumps(whole))
     flags = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(folder / "analysis_config.json")]
     flags += ["--dataset-source", str(data), "--output-path", str(folder / "out")]
-    given = config_of("baseline", sources_of(flags, {}), in_container=False)
+    given = build_config("baseline", read_sources(flags, {}), in_container=False)
     monitor = monitor_for(given)
     with read_source(engine, given) as dataset:
         return run_baseline(dataset, monitor).constraints.body_dict

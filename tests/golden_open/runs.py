@@ -7,7 +7,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.results import Baseline, Findings
@@ -36,4 +36,4 @@ def findings_of(spark: SparkSession, output: Path, *flags: object) -> Findings:
 
 def _config(job: str, output: Path, flags: tuple[object, ...]) -> JobConfig:
     given = [*map(str, flags), "--output-path", str(output)]
-    return config_of(job, sources_of(given, {}), in_container=False)
+    return build_config(job, read_sources(given, {}), in_container=False)

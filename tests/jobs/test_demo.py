@@ -41,7 +41,8 @@ def shown(jobs):
 
 def test_the_last_lines_name_the_feature_and_the_client_that_sends_it_wrong(shown):
     assert re.fullmatch(
-        rf"3 of 15 features changed\. The largest is {FAULT.feature}, which is about \d+ times what it was, "
+        rf"3 of 15 features changed\. The largest is {FAULT.feature}, which is about \d+ times what it was "
+        r"\(mean [\d.,]+ → [\d.,]+\), "
         rf"all of it comes from client {re.escape(FAULT.client)}\. .*",
         shown[-2],
     )

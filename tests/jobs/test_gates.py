@@ -66,7 +66,7 @@ def filled(text, values):
 
 def test_the_action_fails_for_violations_and_says_them_as_junit_and_in_the_summary(repository):
     named = {"baseline": "orders-baseline", "package": "spark-model-monitor", "output": "with space/report"}
-    done, outputs, summary = action(repository, data="later.csv", junit="junit.xml", flags="--hide-values", **named)
+    done, outputs, summary = action(repository, data="later.csv", junit="junit.xml", **named)
 
     assert done.returncode == 4, done.stderr + done.stdout
     assert outputs.keys() == {"report", "status", "outcome"}
@@ -75,7 +75,11 @@ def test_the_action_fails_for_violations_and_says_them_as_junit_and_in_the_summa
     assert outputs["outcome"] == "changed"
     assert (repository / outputs["report"]).is_file()
     assert summary.startswith("### spark-model-monitor: changed\n")
-    assert "country" in summary
+    sentence, table = summary.split("\n\n```text\n")
+    assert "✗ 1 of 2 features changed: country has one value that was not there before" in sentence
+    assert re.search(r"^✗ country +now +has one value", table, re.MULTILINE)
+    assert "ES" not in summary
+    assert not re.search(r"\d\d:\d\d:\d\d|INFO", summary)
     [suite] = ElementTree.parse(repository / "junit.xml").getroot()
     failed = [case.get("classname") for case in suite if case.find("failure") is not None]
     assert failed == ["DATA_QUALITY.country"]
@@ -88,6 +92,13 @@ def test_the_action_passes_for_data_as_they_were(repository):
     assert (done.returncode, outputs["status"]) == (0, "0"), done.stderr + done.stdout
     [suite] = ElementTree.parse(repository / "spark-model-monitor-report" / "junit.xml").getroot()
     assert (int(suite.get("tests")) > 0, suite.get("failures")) == (True, "0")
+
+
+def test_the_summary_of_a_step_that_failed_says_why(repository):
+    done, _, summary = action(repository, first=1, data="nowhere.csv", baseline="orders-baseline")
+
+    assert done.returncode == 2, done.stderr + done.stdout
+    assert summary.startswith("### spark-model-monitor: failed\n\n--dataset-source is 'nowhere.csv'")
 
 
 @pytest.mark.parametrize(("fail_on", "status"), [("violations", 0), ("cannot-tell", 5)])

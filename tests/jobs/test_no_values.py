@@ -1,4 +1,5 @@
-"""No value of a record leaves a job but by the documents that are made of values, and by the quarantine.
+"""No value of a record leaves a job but by the documents that are made of values, by the quarantine, and on the pages that
+people look at.
 
 Every value of the data is MARKER, or has it inside; what a job says and writes is searched for it. Names of features are none.
 """
@@ -7,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.running_jobs import JobProcesses, JobsHere
 from tests.servers import http_server
@@ -277,17 +281,95 @@ def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name)
     assert [body for _, _, body in server.requests if MARKER.encode() in body] == []
 
 
-def test_new_categories_are_named_to_people_and_never_in_the_log(folder, tmp_path, capfd):
-    (tmp_path / "new.csv").write_text((folder / "good.csv").read_text().replace("b\n", f"{MARKER}\n"))
-    flags = ("--baseline", "baseline", "--dataset-source", tmp_path / "new.csv", "--dataset-format", "csv")
-    with http_server(200) as server:
-        sink = ("--sink", f"webhook:{server.url}", "--output-path", tmp_path / "out")
-        finished = JobsHere(folder)("monitor", *flags, *sink)
+EVERYWHERE = {"checks.json", "report.html", "statistics.json"}
+"""Files of a window that name its new category where people look; `constraint_violations.json` is sent on, and never does."""
 
-    assert MARKER not in finished.said + "".join(capfd.readouterr())
-    [(_, _, body)] = server.requests
-    assert MARKER.encode() in body
-    assert {path.rpartition("/")[2] for path in told_in(tmp_path / "out", "")} == {"checks.json"}
+
+def list_files_with_values(run_folder):
+    """The names of a run's files with MARKER, besides states; Parquet as its rows, with the metadata decoded."""
+    names = set()
+    for path in run_folder.rglob("*"):
+        if not path.is_file() or FOLDERS_OF_VALUES & set(path.relative_to(run_folder).parts):
+            continue
+        content = path.read_bytes()
+        if path.suffix == ".parquet":
+            content = str(pq.read_table(pa.BufferReader(content)).to_pylist()).encode()
+        if any(spelling in content for spelling in SPELLINGS):
+            names.add(path.name)
+    return names
+
+
+def choose_sinks(server, folder):
+    """Every kind of sink that reaches something on this machine, and the files that they write."""
+    return (
+        *("--sink", f"webhook:{server.url}", "--sink", f"apprise:json{server.url.removeprefix('http')}/chat"),
+        *("--sink", f"prometheus:{folder / 'run.prom'}", "--junit", folder / "junit.xml"),
+        *("--results-table", folder / "tables", "--every"),
+    )
+
+
+def run_with_sinks(folder, tmp_path, capfd, *flags):
+    """A window with a new category and a segment that drifts: what the job said, what was sent, and its folder."""
+    # A window with a new category
+    rows = "".join(f"{20 + row % 40},{row % 7}.5,{MARKER if row % 2 else 'a'}\n" for row in range(200))
+    (tmp_path / "new.csv").write_text("age,amount,plan\n" + rows)
+    window = ("--baseline", "baseline", "--dataset-source", tmp_path / "new.csv", "--dataset-format", "csv")
+    # Everything that can be told of it is
+    with http_server(200) as server:
+        sinks = choose_sinks(server, tmp_path)
+        publish = {"publish_cloudwatch_metrics": "Enabled"}
+        finished = JobsHere(folder)(
+            "monitor", *window, *sinks, *flags, "--engine", "local", "--output-path", tmp_path / "out", **publish
+        )
+    assert finished.status == 0, finished.said
+
+    # What was written and sent
+    written = capfd.readouterr()
+    bodies = b"".join(body for _, _, body in server.requests)
+    pages = [base64.b64decode(page) for page in re.findall(rb'"base64": *"([^"]+)"', bodies)]
+    sent = {
+        "requests": bodies,
+        "page": b"".join(pages),
+        "prometheus": (tmp_path / "run.prom").read_bytes(),
+        "junit": (tmp_path / "junit.xml").read_bytes(),
+        "tables": b"".join(
+            str(pq.read_table(pa.BufferReader(path.read_bytes())).to_pylist()).encode()
+            for path in sorted((tmp_path / "tables").rglob("*.parquet"))
+        ),
+    }
+    return finished.said + written.out + written.err, sent
+
+
+def test_values_are_shown_to_people_and_neither_sent_nor_logged(folder, tmp_path, capfd):
+    logged, sent = run_with_sinks(folder, tmp_path, capfd)
+
+    assert MARKER not in logged
+    assert [name for name, content in sent.items() if MARKER.encode() in content] == []
+    assert b"plan has one value" in sent["requests"]
+    assert b"plan has one value" in sent["page"]
+    assert (
+        list_files_with_values(tmp_path / "out") - {"summary.parquet", "report.ipynb", "constraints.json"} == EVERYWHERE
+    )
+
+
+def test_values_are_sent_if_somebody_says_so_and_never_logged(folder, tmp_path, capfd):
+    logged, sent = run_with_sinks(folder, tmp_path, capfd, "--values", "send")
+
+    assert MARKER not in logged
+    assert {name for name in ("requests", "page", "junit") if MARKER.encode() in sent[name]} == {
+        "requests",
+        "page",
+        "junit",
+    }
+
+
+@pytest.mark.parametrize("flags", [["--hide-values"], ["--values", "hide"]], ids=" ".join)
+def test_hidden_values_are_only_in_documents_made_of_them(folder, tmp_path, capfd, flags):
+    logged, sent = run_with_sinks(folder, tmp_path, capfd, *flags)
+
+    assert MARKER not in logged
+    assert [name for name, content in sent.items() if MARKER.encode() in content] == []
+    assert list_files_with_values(tmp_path / "out") <= {"statistics.json", "constraints.json"}
 
 
 @pytest.mark.parametrize("name", ["monitor of captures", "script that exits"])

@@ -17,7 +17,7 @@ from jobs import merge, monitor
 from spark_model_monitor.reports.notices import MISSED, Report
 from spark_model_monitor.reports.sinks import SINKS, Environment
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.options import flag_of, variable_of
+from spark_model_monitor.running.configuration.options import flag_name, variable_name
 from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.plan import JobCommand
 from spark_model_monitor.running.scheduling.runs import Note
@@ -71,14 +71,14 @@ def located(given: Mapping[str, str]) -> dict[str, str]:
 
 def flags_of(given: Mapping[str, str]) -> list[str]:
     """Options as flags."""
-    return [f"{flag_of(name)}={text}" for name, text in located(given).items()]
+    return [f"{flag_name(name)}={text}" for name, text in located(given).items()]
 
 
 def write_entry(folder: Path, name: str, kind: str, began: datetime, jobs: Mapping[str, Mapping[str, str]]) -> None:
     """An hourly schedule's entry, and a file of variables for each of its jobs. The last one has a folder for each run."""
     entries = []
     for job, given in jobs.items():
-        variables = {variable_of(option, OPTIONS[option]): text for option, text in located(given).items()}
+        variables = {variable_name(option, OPTIONS[option]): text for option, text in located(given).items()}
         (folder / f"{name}-{job}.env").write_text("".join(f"{each}={text}\n" for each, text in variables.items()))
         entries.append({"job": job, "env_file": f"{name}-{job}.env"})
     entries[-1]["output_folder"] = "%Y/%m/%d/%H"

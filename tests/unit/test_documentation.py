@@ -43,9 +43,9 @@ from spark_model_monitor.reports.derivation import Explanation
 from spark_model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, webhook
 from spark_model_monitor.running import layout
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.help import help_of, help_text
-from spark_model_monitor.running.configuration.options import Option, flag_of, variable_of
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.help import describe_option, help_text
+from spark_model_monitor.running.configuration.options import Option, flag_name, variable_name
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch import submission
 from spark_model_monitor.statistics.drift import DISTANCES
@@ -256,7 +256,7 @@ def refused_by_its_job(command: Command) -> list[str]:
     given = (FOUND_OUT if command.is_verb else []) + request.job_arguments
     given += REQUIRED if "…" in command.words else []
     try:
-        config_of(job, sources_of(given, command.variables), in_container=False)
+        build_config(job, read_sources(given, command.variables), in_container=False)
     except MonitorError as error:
         return [line for line in str(error).splitlines() if "where there is no file" not in line]
     return []
@@ -384,20 +384,20 @@ def option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
         if jobs and (analysis is AnalysisType.DATA_QUALITY or not jobs_of(option)):
             whose = "both" if len(jobs) == len(JOBS) else jobs[0]
             default = _default(name, option, jobs[0])
-            cells = (_flags(name, option), f"`{variable_of(name, option)}`", whose, default, help_of(name))
+            cells = (_flags(name, option), f"`{variable_name(name, option)}`", whose, default, describe_option(name))
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 
 def _flags(name: str, option: Option) -> str:
     if option.opposite:
-        return f"`{flag_of(name)}`, `{flag_of(option.opposite)}`"
-    return f"`{flag_of(name)} {option.placeholder}`".replace(" `", "`")
+        return f"`{flag_name(name)}`, `{flag_name(option.opposite)}`"
+    return f"`{flag_name(name)} {option.placeholder}`".replace(" `", "`")
 
 
 def _default(name: str, option: Option, job: str) -> str:
     text = " ".join(help_text(job).split())
-    found = re.search(rf"Variable {variable_of(name, option)}; (.*?)\.(?= |$)", text)
+    found = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
     assert found, name
     return found.group(1).removeprefix("default: ")
 
@@ -424,7 +424,7 @@ def merge_option_table() -> str:
     for name, option in OPTIONS.items():
         if option.is_used_by("merge", AnalysisType.DATA_QUALITY):
             default = _default(name, option, "merge")
-            cells = (_flags(name, option), f"`{variable_of(name, option)}`", default, help_of(name))
+            cells = (_flags(name, option), f"`{variable_name(name, option)}`", default, describe_option(name))
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
@@ -449,7 +449,7 @@ def test_the_table_of_bias_metrics_is_the_one_of_the_registries():
 
 def test_options_of_the_contract_without_effect_on_data_quality_are_listed_as_such():
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
-    unused = [flag_of(name) for name, option in OPTIONS.items() if not option.ours and not jobs_of(option)]
+    unused = [flag_name(name) for name, option in OPTIONS.items() if not option.ours and not jobs_of(option)]
     sentence = ", ".join(f"`{flag}`" for flag in unused)
 
     assert sentence in " ".join(page.split()), f"docs/jobs.md has to list these: {sentence}"
@@ -713,9 +713,9 @@ def test_a_documented_schedule_is_one_and_its_variables_start_its_job(name, tmp_
     [job] = Schedule.from_json(entry).jobs
     (tmp_path / job.env_file).write_text("".join(line.strip() + "\n" for line in variables.splitlines()))
     smtp = {"MODEL_MONITOR_SMTP_HOST": "smtp.example.org", "MODEL_MONITOR_SMTP_FROM": "monitor@example.org"}
-    sources = sources_of(["--env-file", str(tmp_path / job.env_file)], smtp)
+    sources = read_sources(["--env-file", str(tmp_path / job.env_file)], smtp)
 
-    assert config_of(job.job, sources, in_container=False).output_path == "/data/reports/churn"
+    assert build_config(job.job, sources, in_container=False).output_path == "/data/reports/churn"
 
 
 def test_the_documented_cron_job_of_kubernetes_calls_run_due():

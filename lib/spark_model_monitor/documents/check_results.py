@@ -359,6 +359,34 @@ def part_of(facet: str, value: str) -> str:
     return f"{facet}={value}"
 
 
+HIDDEN = "(hidden)"  # stands in the place of a value
+
+
+def remove_values(check_result: CheckResult) -> CheckResult:
+    """The result without the members that name values of the data: categories, segments, and what rows have in common."""
+    parts = check_result.parts
+    if parts:
+        parts = tuple(part.model_copy(update={"segment": HIDDEN}) for part in parts)
+    causes = check_result.cause
+    if causes:
+        causes = tuple(a_cause.model_copy(update={"value": None}) for a_cause in causes)
+    description = check_result.description
+    in_segment = f", in {check_result.segment}"
+    if description and check_result.segment and description.endswith(in_segment):
+        description = f"{description.removesuffix(in_segment)}, {check_result.where}"
+    members = {"values": None, "segment": None, "parts": parts, "cause": causes, "description": description}
+    return check_result.model_copy(update=members)
+
+
+def locate_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
+    """A result without values, with the location of its change. before, located: the same with values, without and with it."""
+    members = {}
+    for member in ("where", "cause", "parts", "guess"):
+        if getattr(located, member) != getattr(before, member):
+            members[member] = getattr(located, member)
+    return remove_values(unnamed.model_copy(update=members))
+
+
 COMPLETENESS = "completeness_check"
 EXPECTATION = "expectation_check"
 
@@ -405,7 +433,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
         # probably the same rows lack all of these features
         key = next(((each.check, each.observed, each.m) for each in lacking), name)
         alarms.setdefault(key, []).extend(found)
-    ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, found)))
+    ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, _in_own_units(found))))
     numbers = {id(result): number for number, found in enumerate(ordered, start=1) for result in found}
 
     def told(result: CheckResult) -> CheckResult:
@@ -491,15 +519,20 @@ def check_in_words(result: CheckResult) -> str:
 _OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}
 
 
+def _in_own_units(violations: list[CheckResult]) -> list[CheckResult]:
+    """Those that repeat no other metric in other units, such as a norm; all, if each does."""
+    return [violation for violation in violations if violation.same_as is None] or violations
+
+
 def _first_said_first(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
     """The results with what several features have in common first, else the largest first."""
     common = len({*map(cause, alarm)}) > 1
     return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, *_worst_first(each))))
 
 
-def _worst_first(violation: CheckResult) -> tuple[float, bool]:
-    """By severity; of two that are as bad, a person's own rule comes first."""
-    return -excess(violation), violation.check != EXPECTATION
+def _worst_first(violation: CheckResult) -> tuple[bool, float, bool]:
+    """By severity, what repeats a metric in other units last; of two that are as bad, a person's own rule comes first."""
+    return violation.same_as is not None, -excess(violation), violation.check != EXPECTATION
 
 
 def _values(result: CheckResult) -> str:

@@ -10,6 +10,7 @@ from spark_model_monitor.documents.check_results import (
     BESIDE,
     EXPECTATION,
     LABEL,
+    NAMED,
     OF_THE_WINDOW,
     ONE_SEGMENT,
     Alarm,
@@ -43,6 +44,7 @@ CHECKS_OF_ALL = frozenset(
 )
 """Checks whose result is about the data set or the window if it has a name of `OF_ALL`; otherwise it is about a feature."""
 
+NEW_VALUES = "of values that were not there before"  # how the words of a change to several new values end
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
@@ -53,6 +55,7 @@ CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
+NOTHING_COMPARED = "Nothing was compared."
 NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row")
 FINE = {
@@ -130,8 +133,7 @@ def headline_of(
         detail.append(f"Also: {some_of(others)}.")
     detail += _unsure_details(unsure)
     if calm > 0:
-        fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
-        detail.append(f"The other {counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
+        detail.append(_describe_others(calm, unit))
     detail += _list_exceptions(fewer, not_compared(results, bad))
     has_violations = any(check_result.is_violation for check_result in results)
     mark = Mark.BAD if has_violations else Mark.NONE
@@ -155,7 +157,11 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
     found = _beside(results) if unit == "attribution" else []
     found = found or [each for alike in by_cause(results) for each in alike if each.is_violation]
     bad = _one_each(each for each in found if not _is_of_all(each))
-    keys = {_key(each) for each in (*_judged(results, unit), *bad) if each.check not in BETWEEN_COLUMNS}
+    keys = set(map(_key, bad))
+    for check_result in _judged(results, unit):
+        # A rule that holds, or a relation between columns, is no feature
+        if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
+            keys.add(_key(check_result))
     return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
 
 
@@ -172,7 +178,12 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
     count = counted(compared, unit)
     if unit == "feature":
         detail = " ".join(_list_exceptions(fewer, not_compared(results)))
-        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", detail, Mark.GOOD)
+        rules = sum(check_result.check == EXPECTATION for check_result in judged)
+        hold = "the rule holds" if rules == 1 else f"all {rules:,} rules hold"
+        if not compared:
+            return Headline(f"No change seen: {hold}." if rules else NOTHING_COMPARED, detail, Mark.GOOD)
+        also = f"; {hold}" if rules else ""
+        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}{also}.", detail, Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
         calm = ""
@@ -185,6 +196,13 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
     else:
         said = "no change seen"
     detail = ""
+    unjudged = []
+    for check_result in results:
+        if check_result.status is CheckStatus.NOT_JUDGED and not check_result.is_of_one_segment:
+            unjudged.append(check_result)
+    names = {_key(each) for each in unjudged}.difference(map(_key, judged))
+    if unit == "bias metric" and names:
+        detail = f"{counted(len(names), 'other')} could not be judged: {unjudged[0].reason or 'checks.json says why'}."
     if unit == "metric" and (closest := _closest_to_violation(judged)) is not None:
         limit = f"{SIDES.get(closest.check, '')}{number_text(closest.threshold)}"
         if closest.p is None:
@@ -192,6 +210,11 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
         else:
             chance = f"; by chance alone: {once_in(closest.p)}"
         detail = f"The closest is {closest.metric}: {number_text(closest.observed)}, {limit} is asked for{chance}."
+        beyond = [metric for metric in judged if _is_beyond_threshold(metric)]
+        if beyond:
+            are = "is" if len(beyond) == 1 else "are"
+            names_beyond = some_of([str(metric.metric) for metric in beyond])
+            detail = f"{names_beyond} {are} beyond, by no more than chance explains. {detail}"
     return Headline(f"{count} checked: {said}.", detail, Mark.GOOD)
 
 
@@ -214,9 +237,16 @@ def _cannot_tell(unsure: Sequence[FeatureOutcome], compared: int, unit: str) -> 
     detail = _unsure_details(unsure)
     calm = compared - len(unsure)
     if calm and unit != "attribution":
-        fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
-        detail.append(f"The other {counted(calm, unit)} {fine}.")
+        detail.append(_describe_others(calm, unit))
     return Headline(text, " ".join(detail), Mark.UNSURE)
+
+
+def _describe_others(number: int, unit: str) -> str:
+    """`The other 3 features look as they did.`"""
+    noun = "feature" if unit == "attribution" else unit
+    if number == 1:
+        return f"The other {noun} {FINE[unit].format(s='s', they='it')}."
+    return f"The other {counted(number, noun)} {FINE[unit].format(s='', they='they')}."
 
 
 def _unsure_details(unsure: Sequence[FeatureOutcome]) -> list[str]:
@@ -233,6 +263,15 @@ def _unsure_details(unsure: Sequence[FeatureOutcome]) -> list[str]:
     if len(features_by_advice) > REASONS_NAMED:
         sentences.append("checks.json has the reasons of all.")
     return sentences
+
+
+def _is_beyond_threshold(metric: CheckResult) -> bool:
+    """Whether a metric of all rows lies on the wrong side of its threshold, by however little."""
+    if metric.observed is None or metric.threshold is None or metric.where:
+        return False
+    if metric.check == "LessThanThreshold":
+        return metric.observed < metric.threshold
+    return metric.check == "GreaterThanThreshold" and metric.observed > metric.threshold
 
 
 def _closest_to_violation(check_results: Sequence[CheckResult]) -> CheckResult | None:
@@ -337,10 +376,11 @@ def change_of(result: CheckResult, *, with_values: bool = True) -> str:
     if result.change:
         changed = result.change
         if with_values and result.values:
-            changed = changed.replace(ONE_VALUE, f"the value {result.values[0]}")
-        if where:
-            return f"{changed}, {where}"
-        return changed
+            value = result.values[0]
+            changed = changed.replace(ONE_VALUE, f"the value {value if value.strip() else repr(value)}")
+            if changed.endswith(NEW_VALUES):
+                changed += f", such as {', '.join(result.values[:NAMED])}"
+        return f"{changed}, {where}" if where else changed
     said = result.words or plain_words(result)
     name = whose(result)[0]
     change = said.removeprefix(name).removeprefix(f" of {whose(result)[1]}").lstrip(": ")
@@ -382,14 +422,16 @@ def window_text(window: RunWindow | None) -> str:
 def moved(before: float, now: float, deviation: float | None = None) -> tuple[str, str]:
     """How a number moved, in words that follow its name, and short: `is about 95 times what it was`, `× 95`.
 
-    deviation: the baseline's standard deviation; a mean that is small relative to it is not a useful unit.
+    deviation: the baseline's standard deviation; a mean that is small relative to it is not a useful unit, so the change is
+    given in the data's unit and, short, in standard deviations.
     """
     if not (math.isfinite(before) and math.isfinite(now)):
         return f"went from {number_text(before, 3)} to {number_text(now, 3)}", ""
     if deviation and abs(before) < deviation / 4:
         apart = (now - before) / deviation
         side = "higher" if apart > 0 else "lower"
-        return f"is {abs(apart):.2g} standard deviations {side}", f"{'+' if apart > 0 else '−'} {abs(apart):.2g} sd"
+        sign = "+" if apart > 0 else "−"
+        return f"is {number_text(abs(now - before), 3)} {side}", f"{sign} {abs(apart):.2g} sd"
     if not before or before * now <= 0:
         return f"went from {number_text(before, 3)} to {number_text(now, 3)}", ""
     ratio = now / before

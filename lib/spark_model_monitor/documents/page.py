@@ -153,13 +153,16 @@ class PointChart:
 
 @dataclass(frozen=True, slots=True)
 class CurveChart:
-    """A curve between 0 and 1 on both axes. words: what it shows in a sentence. diagonal: whether to draw it for comparison."""
+    """A curve between 0 and 1 on both axes. words: what it shows in a sentence. diagonal: whether to draw it for comparison.
+    has_ends: whether the axes' names also say what their ends are instead of 0 and 1.
+    """
 
     title: str
     points: tuple[tuple[float, float], ...]
     axes: tuple[str, str]
     words: str
     diagonal: bool = False
+    has_ends: bool = False
 
     @classmethod
     def of_numbers(
@@ -167,7 +170,8 @@ class CurveChart:
     ) -> CurveChart:
         """A curve of any numbers, with axes from minimum to maximum. names: of x and y. words: by default the axes'."""
         axes = (_ends_of(names[0], x), _ends_of(names[1], y))
-        return cls(title, tuple(zip(_scaled(x), _scaled(y), strict=True)), axes, words or f"{axes[1]} over {axes[0]}")
+        points = tuple(zip(_scaled(x), _scaled(y), strict=True))
+        return cls(title, points, axes, words or f"{axes[1]} over {axes[0]}", has_ends=True)
 
     def __str__(self) -> str:
         return f"{self.title}: {self.words}"
@@ -278,7 +282,7 @@ class PageSection:
 class Page:
     """A report. name: the stem of its files. facts: what it is about, as pairs of a word and a value. headline: the
     main result. trail: model, monitor and window. links: to neighbouring pages, as pairs of a word and a relative path.
-    html_only: whether a run writes no notebook and no PDF of it.
+    html_only: whether a run writes no notebook and no PDF of it. files: names of the run's files beside it.
     """
 
     name: str
@@ -289,6 +293,16 @@ class Page:
     trail: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     html_only: bool = False
+    files: tuple[str, ...] = ()
+
+    @property
+    def tab_title(self) -> str:
+        """Whose page it is, what it is about, and when: `churn: Data quality, 4 March 2024, 20:00 to 21:00 UTC`."""
+        name, *further_parts = self.trail or (self.title,)
+        title = self.title
+        if name.lower() != title.lower():
+            title = f"{name}: {title}"
+        return ", ".join((title, *(part for part in further_parts if part.lower() != self.title.lower())))
 
     @property
     def has_script(self) -> bool:
@@ -315,13 +329,19 @@ VERDICTS = {
 EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where this page lies."
 
 
+LONGEST_NUMBER = 1e12  # from which a number is shown as a power of ten
+
+
 def number_text(value: float | None, digits: int = 4) -> str:
-    """A number for people: `0.1324`, `-36.69`, `∞`; `–` for none."""
+    """A number for people: `0.1324`, `−36.69`, `73,920`, `∞`; `–` for none."""
     if value is None:
         return "–"
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "−∞"
-    return f"{value:,.{digits}g}".replace("-", "−")
+    text = f"{value:,.{digits}g}"
+    if "e+" in text and abs(value) < LONGEST_NUMBER:
+        text = f"{float(f'{value:.{digits}g}'):,.0f}"
+    return text.replace("-", "−")
 
 
 def count_text(count: float) -> str:

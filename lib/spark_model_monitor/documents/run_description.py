@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -27,12 +28,22 @@ class BaselineReference(Document, file="baseline.json", meant="baseline.json of 
     constraints: Name | None = None
     statistics: Name | None = None
 
+    @property
+    def name(self) -> str | None:
+        """Its name for people: that of its folder, or the hour of an earlier window; None if it has neither."""
+        folder = self.folder or (self.constraints or "").rpartition("/")[0]
+        hour = _HOUR_FOLDER.search(folder)
+        if hour is not None:
+            return "the window of {}-{}-{} {}:00".format(*hour.groups())
+        return name_of_place(folder)
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
     options for reading its data, which a later job may reuse. evaluation_time: when it ran, for documents that have
-    this time; by default the end of the window, so that a rerun writes the same bytes."""
+    this time; by default the end of the window, so that a rerun writes the same bytes. data: the name of the data set; by
+    default that of its file, folder or table. sends_values: whether values of the data may leave for sinks and tables."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -41,6 +52,8 @@ class RunContext:
     report: bool = True
     read_by: Mapping[str, str] | None = None
     evaluation_time: datetime | None = None
+    data: str | None = None
+    sends_values: bool = False
 
     @property
     def window(self) -> RunWindow | None:
@@ -69,6 +82,26 @@ _MOMENT = Expected("a time such as 2026-03-04T20:00:00Z")
 Moment = Annotated[str, Strict(), AfterValidator(lambda text: time_of(text) and text), _MOMENT]
 
 
+_HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
+_ENDINGS = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|orc|avro|gz|bz2|zst))+$", re.IGNORECASE)
+_NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNORECASE)
+"""Parts of a path that name no data: dates and hours, the usual variant, partitions, patterns, our runs, schemes."""
+
+
+def name_of_place(path: str) -> str | None:
+    """The name of the data in a file, a folder or a table: `orders` of `/data/orders.csv.gz` or ``delta.`/data/orders` ``,
+    `sales.orders` of the table `sales.orders`. None if the path has no name, such as `/`.
+    """
+    parts = path.rstrip("`").rpartition("`")[2].replace("\\", "/").split("/")
+    if "_runs" in parts:
+        parts = parts[: parts.index("_runs")]
+    names = [_ENDINGS.sub("", part) for part in parts]
+    candidates = [re.sub(r"[-_.]*[*?\[].*", "", name) for name in names if not _NO_NAME.fullmatch(name)]
+    if not candidates or not candidates[-1].strip("."):
+        return None
+    return candidates[-1]
+
+
 class RunWindow(Section):
     """The times from `start` (included) to `end` (excluded): `2026-03-04T20:00:00Z`."""
 
@@ -82,7 +115,8 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     earlier releases have no outcome (`known_outcome`). product: the release
     that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or recognised.
     deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
-    either. expectations: the sha256 that identifies the rules; None without rules.
+    either. expectations: the sha256 that identifies the rules; None without rules. data: the name of the data set; absent
+    if it has none, and in earlier releases.
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
@@ -105,6 +139,12 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     read_by: Mapping[str, str] | None = None
     deequ: Name | None = None
     expectations: Name | None = None
+    data: Name | None = None
+
+    @property
+    def name(self) -> str | None:
+        """Whose run it is: the model's name, else the data set's."""
+        return self.model or self.data
 
     @property
     def known_outcome(self) -> Outcome | None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, Bins, Mark, RowSample, rows_evenly, sample_of
 from spark_model_monitor.data.profiling.segments import AND, Part
 from spark_model_monitor.data.records.event_times import microseconds_of, moment_of
-from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus, remove_values
 from spark_model_monitor.documents.headline import ONE_VALUE
 from spark_model_monitor.documents.page import Column, Line, PageTable, percent
 from spark_model_monitor.errors import MonitorError, NoData
@@ -593,10 +593,10 @@ def with_causes(
             return result
         if result.where:  # the requested segments say it
             members |= {"segment": result.segment, "where": result.where}
+        located = result.model_copy(update=members)
         if hide_values:
-            members["segment"] = None
-            members["cause"] = tuple(each.model_copy(update={"value": None}) for each in members["cause"] or ()) or None
-        return result.model_copy(update=members)
+            return remove_values(located)
+        return located
 
     return tuple(map(told, results))
 

@@ -22,6 +22,7 @@ from spark_model_monitor.documents.check_results import (
     Summary,
     Violation,
     Violations,
+    remove_values,
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
@@ -215,8 +216,12 @@ class Judgement(ABC, Generic[BaselineT]):
         """What looks wrong with the data, besides the checks."""
         return ()
 
-    def write_sentences(self, results: tuple[CheckResult, ...], /) -> tuple[CheckResult, ...]:
-        """The results; violations in words."""
+    def write_sentences(
+        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
+        """The results; violations in words. hide_values: without any value of the data, as they are sent."""
+        if hide_values:
+            return tuple(map(remove_values, results))
         return results
 
     def find_causes(
@@ -226,12 +231,12 @@ class Judgement(ABC, Generic[BaselineT]):
         return results
 
     @abstractmethod
-    def page(self, results: tuple[CheckResult, ...], /) -> Page:
-        """The report of a run; its last section explains how to read it."""
+    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+        """The report of a run; its last section explains how to read it. hide_values: without names of categories."""
 
     @abstractmethod
-    def summary(self) -> Summary:
-        """A summary of every feature or metric."""
+    def summary(self, *, hide_values: bool = False) -> Summary:
+        """A summary of every feature or metric. hide_values: without names of categories and segments."""
 
     @abstractmethod
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any, /) -> tuple[PublishedMetric, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -68,7 +68,8 @@ class Report:
     full paths of the run's files, by kind. alarms: at most `MOST_VIOLATIONS` as text, the largest first. alarm_count:
     number of all alarms. metrics: as CloudWatch's objects (C9.1). time: time of the report. notices: messages besides
     the alert. said: the sentence of the run's page. outcome: of the run, None if nothing was judged. unsure: the
-    features or metrics of which nobody can tell whether they changed.
+    features or metrics of which nobody can tell whether they changed. data: the name of the data set. page: renders the
+    page without values of the data, for sinks that send it; None if the run's own may be sent.
     """
 
     analysis_type: str
@@ -90,6 +91,13 @@ class Report:
     said: Headline | None = None
     outcome: Outcome | None = None
     unsure: tuple[FeatureOutcome, ...] = ()
+    data: str | None = None
+    page: Callable[[], bytes] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def model(self) -> str | None:
+        """Whose report it is: the model's name, else the data set's."""
+        return self.endpoint or self.data
 
     @property
     def largest(self) -> str | None:
@@ -210,7 +218,7 @@ def document(report: Report) -> dict[str, Any]:
         + (f"; the largest: {printable(report.largest)}" if report.largest and not report.said else ""),
         "headline": None if report.said is None else str(report.said),
         "analysis_type": report.analysis_type,
-        "model": report.endpoint,
+        "model": report.model,
         "schedule": report.schedule,
         "window": {"start": moment(report.start), "end": moment(report.end)} if report.start and report.end else None,
         "status": report.status if report.is_of_a_run else None,
@@ -247,7 +255,7 @@ def document_bytes(report: Report) -> bytes:
 
 
 def _whose(report: Report) -> str:
-    names = " / ".join(name for name in (report.endpoint, report.schedule) if name)
+    names = " / ".join(name for name in (report.model, report.schedule) if name)
     if names:
         return f"{report.analysis_type} of {names}"
     return report.analysis_type

@@ -85,7 +85,7 @@ def _data_quality(config: JobConfig) -> Monitor:
         column_metrics=config.column_metrics,
         columns=config.columns or "name",
         predictions=config.predictions,
-        hide_values=config.hide_values,
+        hide_values=config.hides_values,
         time_column=config.time_column,
         find_causes=config.find_causes,
         keep_examples=config.keep_examples,
@@ -104,7 +104,7 @@ def _model_quality(config: JobConfig) -> Monitor:
         false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
-        hide_values=config.hide_values,
+        hide_values=config.hides_values,
         find_causes=config.find_causes,
     )
 
@@ -121,24 +121,26 @@ def _estimated_quality(config: JobConfig) -> Monitor:
         false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         costs=config.cost_matrix,
-        hide_values=config.hide_values,
+        hide_values=config.hides_values,
     )
 
 
 def _bias(config: JobConfig) -> Monitor:
     """How a model, and the data it learns from, treat a sensitive group beside the rest."""
     from spark_model_monitor.monitors.bias.monitor import BiasMonitor
-    from spark_model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
+    from spark_model_monitor.running.inputs.measures import bias_measures, bias_tolerances
 
-    return BiasMonitor(bias_measures(config), bias_tolerances_of(config), config.find_causes)
+    return BiasMonitor(
+        bias_measures(config), bias_tolerances(config), config.find_causes, hide_values=config.hides_values
+    )
 
 
 def _explainability(config: JobConfig) -> Monitor:
     """Which features move a model's answers, and whether that changes."""
     from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-    from spark_model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances_of
+    from spark_model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances
 
-    return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances_of(config))
+    return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances(config))
 
 
 def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Monitor:

@@ -21,7 +21,7 @@ from spark_model_monitor.integrations.imports.descriptions import definition_of,
 from spark_model_monitor.integrations.imports.jobs import JobVariables, entry_of, jobs_of, recurrence_of, window_of
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.options import variable_of
+from spark_model_monitor.running.configuration.options import variable_name
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, held
@@ -211,8 +211,8 @@ def results_of(record: Mapping[str, Any]) -> str:
     return jobs_of(definition, schedule.name, record["CapturePrefix"])[-1].variables["output_path"]
 
 
-DATAPOINTS = variable_of("datapoints_to_alert", OPTIONS["datapoints_to_alert"])
-PERIOD = variable_of("evaluation_period", OPTIONS["evaluation_period"])
+DATAPOINTS = variable_name("datapoints_to_alert", OPTIONS["datapoints_to_alert"])
+PERIOD = variable_name("evaluation_period", OPTIONS["evaluation_period"])
 
 ASCENDING = "Ascending"
 

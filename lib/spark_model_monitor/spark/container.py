@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.configuration.command_line import PROCESSING_JOB_FILES
-from spark_model_monitor.running.configuration.reading import Sources, sources_of
+from spark_model_monitor.running.configuration.reading import Sources, read_sources
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, message_path, start_logging, write_message
 from spark_model_monitor.spark.launch import submission
 
@@ -106,7 +106,7 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     """Become the job's spark-submit; returns only on an idle host (0) or for an earlier error (its own status)."""
     environment = os.environ if environment is None else environment
     start_logging()
-    sources = sources_of([], environment)
+    sources = read_sources([], environment)
     root = Path(sources.text("container_root") or "/")
     try:
         if is_idle(root):

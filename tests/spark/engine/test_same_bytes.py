@@ -37,7 +37,7 @@ from spark_model_monitor import (
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.data_sets import read_outcomes
 from spark_model_monitor.running.inputs.features import read_features
 from spark_model_monitor.running.inputs.measures import outcome_plan
@@ -487,7 +487,7 @@ def test_of_segments_of_merged_records(spark, tmp_path):
     flags = ["--dataset-source", str(tmp_path), "--dataset-format", "merged", "--inference-attribute", "0"]
     flags += ["--problem-type", "BinaryClassification", "--segments", "sex,sex*age:40", "--output-path", "none"]
     flags += ["--analysis-type", "MODEL_QUALITY"]
-    config = config_of("baseline", sources_of(flags, {}), in_container=False)
+    config = build_config("baseline", read_sources(flags, {}), in_container=False)
     monitor = ModelQualityMonitor(outcome_plan(config))
     both = [run_baseline(read_outcomes(each, config), monitor) for each in (LocalEngine(), SparkEngine(spark))]
 
@@ -766,8 +766,8 @@ def test_columns_that_are_left_out_need_not_be_readable(spark, tmp_path, called)
         unreadable["span"] = pa.array([1] * 60, pa.duration("ns"))
     pq.write_table(pa.table({**unreadable, **TODAY}), tmp_path / "data.parquet")
     given = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
-    flags = sources_of([*given, "--exclude-features-attribute", called], {})
-    config = config_of("baseline", flags, in_container=False)
+    flags = read_sources([*given, "--exclude-features-attribute", called], {})
+    config = build_config("baseline", flags, in_container=False)
 
     runs = [
         run_baseline(read_features(each, config), DataQualityMonitor()) for each in (LocalEngine(), SparkEngine(spark))

@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.features import read_features
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -41,7 +41,7 @@ def folder_of(tmp_path_factory):
 def read(spark):
     def reading(folder, data_format, *flags):
         given = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", "out", *flags]
-        return read_features(SparkEngine(spark), config_of("baseline", sources_of(given, {}), in_container=False))
+        return read_features(SparkEngine(spark), build_config("baseline", read_sources(given, {}), in_container=False))
 
     return reading
 
@@ -99,4 +99,4 @@ def test_a_script_wants_lines(spark, tmp_path, data_format, sentence):
     given = ["--dataset-format", data_format, "--output-path", "out", "--record-preprocessor-script", str(script)]
 
     with pytest.raises(BadConfiguration, match=f"^record_preprocessor_script: {sentence}; drop one of the two"):
-        read_features(SparkEngine(spark), config_of("baseline", sources_of(given, {}), in_container=False))
+        read_features(SparkEngine(spark), build_config("baseline", read_sources(given, {}), in_container=False))

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.records.merged_lines import line_of, merged
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -28,7 +28,7 @@ TABLE = pd.DataFrame(PAIRS, columns=["truth", "answer"])
 def config(folder, data_format, *flags, problem_type="MulticlassClassification"):
     given = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", str(folder / "out")]
     given += ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem_type, *flags]
-    return config_of("monitor", sources_of(given, {}), in_container=False)
+    return build_config("monitor", read_sources(given, {}), in_container=False)
 
 
 def metrics_of(spark, settings):

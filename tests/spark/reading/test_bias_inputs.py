@@ -10,7 +10,7 @@ from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.bias.measures import BiasMeasures, build_plan
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -94,7 +94,7 @@ def analysed(spark, folder, *flags, engine=None, **members):
     path.write_text(json.dumps({**CONFIG, **members}))
     given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--no-flip-test"]
     given += ["--dataset-source", str(folder), "--output-path", str(folder.parent / "out"), *flags]
-    config = config_of("baseline", sources_of(given, {}), in_container=False)
+    config = build_config("baseline", read_sources(given, {}), in_container=False)
     monitor = monitor_for(config)
     with read_source(engine or SparkEngine(spark), config) as dataset:
         run = run_baseline(dataset, monitor, max_quarantined_share=config.max_quarantined_share)
@@ -317,7 +317,7 @@ def test_a_document_that_does_not_fit_is_put_aside_whole(spark, folder):
     config.write_text(json.dumps({**CONFIG, **paths, "dataset_type": "application/json"}))
     given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(config), "--dataset-source", str(folder)]
     given += ["--output-path", str(folder.parent / "out"), "--no-flip-test"]
-    job = config_of("baseline", sources_of(given, {}), in_container=False)
+    job = build_config("baseline", read_sources(given, {}), in_container=False)
 
     with read_source(SparkEngine(spark), job) as dataset:
         run = run_baseline(dataset, monitor_for(job), max_quarantined_share=0.5, output_path=str(folder.parent / "out"))

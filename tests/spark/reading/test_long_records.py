@@ -20,7 +20,7 @@ from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.reading.scripts import read_script
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.merging.request import MergeRequest
 from spark_model_monitor.running.merging.run import merge
@@ -198,7 +198,7 @@ def test_merged_records_are_refused_for_every_analysis(session, tmp_path, analys
     flags += ["--output-path", str(tmp_path / "out"), "--problem-type", "BinaryClassification"]
     flags += ["--inference-attribute", "0", "--ground-truth-attribute", "0"]
     flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--no-flip-test"]
-    config = config_of("baseline", sources_of(flags, {}), in_container=False)
+    config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(SparkEngine(session), config) as data:
         found = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
 

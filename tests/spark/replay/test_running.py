@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.replay.running import replay
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.running.scheduling.schedules import Recurrence
@@ -35,7 +35,7 @@ def config(example, output_path, *flags):
         "--start-time": "2024-03-04T16:00:00Z",
     }
     words = [str(word) for pair in told.items() for word in pair]
-    return config_of("monitor", sources_of([*words, *flags], {}), in_container=False)
+    return build_config("monitor", read_sources([*words, *flags], {}), in_container=False)
 
 
 def test_every_window_between_the_bounds_is_run_and_the_fault_is_seen_in_the_last(spark, example, tmp_path):

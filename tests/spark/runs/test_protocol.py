@@ -23,8 +23,8 @@ from spark_model_monitor.documents.check_results import Violations
 from spark_model_monitor.documents.constraints import MonitoringSettings, Verdicts
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
-from spark_model_monitor.running.inputs.run_inputs import compared_with, read_baseline
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.inputs.run_inputs import read_baseline, without_excluded_features
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -80,7 +80,9 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(spark, table, tmp_p
 def test_methods_asked_for_by_flags_judge_the_next_window(spark, tmp_path):
     def config(job, *flags):
         data = ("--dataset-source", str(tmp_path / f"{job}.csv"), "--dataset-format", "csv")
-        return config_of(job, sources_of([*data, "--output-path", str(tmp_path / job), *flags], {}), in_container=False)
+        return build_config(
+            job, read_sources([*data, "--output-path", str(tmp_path / job), *flags], {}), in_container=False
+        )
 
     (tmp_path / "baseline.csv").write_text("flag,plan\n" + "0,a\n" * 50 + "0,b\n" * 40 + "1,b\n" * 10)
     (tmp_path / "monitor.csv").write_text("flag,plan\n" + "0,a\n" * 10 + "1,a\n" * 80 + "1,b\n" * 10)
@@ -91,7 +93,7 @@ def test_methods_asked_for_by_flags_judge_the_next_window(spark, tmp_path):
     compared = config("monitor", "--baseline", asked.output_path)
     baseline = read_baseline(compared, monitor_for(compared))
     with read_source(SparkEngine(spark), compared, baseline) as data:
-        findings = run_monitoring(data, monitor_for(compared), compared_with(baseline, compared))
+        findings = run_monitoring(data, monitor_for(compared), without_excluded_features(baseline, compared))
 
     drift = {o.feature: o for o in findings.results if o.check == "baseline_drift_check"}
     # by hand: shares after smoothing 91/102 and 11/102, swapped; shares .5 and .5 against .9 and .1

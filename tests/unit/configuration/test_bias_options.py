@@ -10,9 +10,9 @@ import pytest
 from spark_model_monitor.data.reading.formats import CsvFormat, MergedFormat
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.bias.comparison import Tolerances
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
-from spark_model_monitor.running.inputs.measures import attribution_measures, bias_measures, bias_tolerances_of
-from spark_model_monitor.running.inputs.measures import attribution_tolerances_of as of_attributions
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.inputs.measures import attribution_measures, bias_measures, bias_tolerances
+from spark_model_monitor.running.inputs.measures import attribution_tolerances as of_attributions
 from spark_model_monitor.running.kinds import monitor_for
 from spark_model_monitor.statistics.states.contingency import ValueKind
 
@@ -33,7 +33,7 @@ def configured(tmp_path):
         path = tmp_path / "analysis_config.json"
         path.write_text(json.dumps({k: v for k, v in {**ANALYSIS, **members}.items() if k not in remove}))
         given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--output-path", "out", *flags]
-        return config_of(job, sources_of(given, {}), in_container=False)
+        return build_config(job, read_sources(given, {}), in_container=False)
 
     return configuring
 
@@ -92,18 +92,18 @@ def test_how_metrics_are_judged(configured):
         "--bias-ranges",
         "DPL=-0.1:0.1",
     )
-    tolerances = bias_tolerances_of(configured(*SOURCE, *flags, job="monitor"))
+    tolerances = bias_tolerances(configured(*SOURCE, *flags, job="monitor"))
 
     assert tolerances.with_intervals
     assert tolerances.neutral_di
     assert (tolerances.min_rows, tolerances.ranges) == (50, {"DPL": (-0.1, 0.1)})
-    assert bias_tolerances_of(configured(*SOURCE)) == Tolerances()
+    assert bias_tolerances(configured(*SOURCE)) == Tolerances()
     other = configured(*SOURCE, "--false-alarm-budget", "0.01", job="monitor")
-    assert (bias_tolerances_of(other).false_alarm_budget, of_attributions(other).budget) == (0.01, 0.01)
+    assert (bias_tolerances(other).false_alarm_budget, of_attributions(other).budget) == (0.01, 0.01)
     assert of_attributions(configured(*SOURCE)).budget == 1 / 720
-    as_service = bias_tolerances_of(configured(*SOURCE, "--compat", "service"))
+    as_service = bias_tolerances(configured(*SOURCE, "--compat", "service"))
     assert (as_service.with_intervals, as_service.neutral_di) == (False, False)
-    off = bias_tolerances_of(configured(*SOURCE, "--bias-ci", "none", "--bias-di-neutral", "0", job="monitor"))
+    off = bias_tolerances(configured(*SOURCE, "--bias-ci", "none", "--bias-di-neutral", "0", job="monitor"))
     assert (off.with_intervals, off.neutral_di) == (False, False)
 
 
@@ -150,7 +150,7 @@ def test_a_bias_job_needs_a_configuration():
     given = ["--analysis-type", "MODEL_BIAS", *SOURCE, "--dataset-format", "csv", "--output-path", "out"]
 
     with pytest.raises(BadConfiguration, match="analysis_config is missing; write --analysis-config FILE"):
-        monitor_for(config_of("baseline", sources_of(given, {}), in_container=False))
+        monitor_for(build_config("baseline", read_sources(given, {}), in_container=False))
 
 
 def test_predictions_may_be_named_by_the_containers_variables(configured):

@@ -10,11 +10,11 @@ from spark_model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import (
-    config_of,
-    sources_of,
+    adopt_baseline_options,
+    build_config,
+    read_sources,
     with_default_output,
     with_recognised_format,
-    with_what_the_baseline_read,
 )
 
 
@@ -26,7 +26,7 @@ def orders(tmp_path, monkeypatch):
 
 
 def found_out(job, words, variables=None):
-    return with_recognised_format(job, with_default_output(job, sources_of(words, variables or {})))
+    return with_recognised_format(job, with_default_output(job, read_sources(words, variables or {})))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def found_out(job, words, variables=None):
 )
 def test_a_path_alone_is_the_data_and_the_rest_is_found_out(orders, job, output):
     sources = found_out(job, [orders, "--ground-truth-source", "labels"])
-    config = config_of(job, sources, in_container=False)
+    config = build_config(job, sources, in_container=False)
 
     assert (config.dataset_source, config.output_path) == (orders, output)
     assert job == "merge" or config.dataset_format == CsvFormat(header=True)
@@ -43,7 +43,7 @@ def test_a_path_alone_is_the_data_and_the_rest_is_found_out(orders, job, output)
 
 def test_what_is_said_anywhere_counts(orders, tmp_path):
     (tmp_path / "a.env").write_text("output_path=results\ndataset_format=parquet\n")
-    config = config_of("baseline", found_out("baseline", [orders, "--env-file", "a.env"]), in_container=False)
+    config = build_config("baseline", found_out("baseline", [orders, "--env-file", "a.env"]), in_container=False)
 
     assert (config.output_path, config.dataset_format) == ("results", ParquetFormat())
 
@@ -53,7 +53,7 @@ def test_a_baseline_in_the_usual_place_is_not_written_over(orders, tmp_path):
     (tmp_path / "orders-baseline" / "constraints.json").write_text("{}")
 
     with pytest.raises(BadConfiguration) as caught:
-        config_of("baseline", found_out("baseline", [orders]), in_container=False)
+        build_config("baseline", found_out("baseline", [orders]), in_container=False)
     assert str(caught.value) == (
         "orders-baseline is there already; write --output-path orders-baseline to replace that baseline, or another directory"
     )
@@ -123,7 +123,7 @@ def test_records_without_a_type_in_the_configuration_stay_merged_ones(orders, tm
 def test_a_threshold_belongs_to_all_that_stands_before_its_sign(orders, text, expected):
     words = [orders, "--threshold", text]
     sources = found_out("monitor", words)
-    config = config_of("monitor", sources, in_container=False)
+    config = build_config("monitor", sources, in_container=False)
 
     assert config.threshold == expected
 
@@ -134,7 +134,7 @@ def test_a_name_without_a_threshold_is_a_fault(orders, text):
     sources = found_out("monitor", words)
 
     with pytest.raises(BadConfiguration, match="write FEATURE=NUMBER, such as"):
-        config_of("monitor", sources, in_container=False)
+        build_config("monitor", sources, in_container=False)
 
 
 @pytest.fixture
@@ -144,10 +144,10 @@ def monitored(orders):
     def told(read_by, *words):
         table = pa.table({"country": ["DE", "FR"], "items": [3, 4]})
         run_baseline(table, DataQualityMonitor(), context=RunContext(read_by=read_by)).write("made")
-        given = sources_of([orders, "--baseline", "made", *words], {})
+        given = read_sources([orders, "--baseline", "made", *words], {})
         sources = with_default_output("monitor", given)
-        sources = with_recognised_format("monitor", with_what_the_baseline_read("monitor", sources))
-        return sources, config_of("monitor", sources, in_container=False)
+        sources = with_recognised_format("monitor", adopt_baseline_options("monitor", sources))
+        return sources, build_config("monitor", sources, in_container=False)
 
     return told
 

@@ -8,10 +8,10 @@ import pytest
 from tests.help_texts import help_texts
 
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.running.configuration.command_line import kept_help
+from spark_model_monitor.running.configuration.command_line import read_stored_help
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.help import RARE, help_of, help_text, short_help
-from spark_model_monitor.running.configuration.options import JOBS, flag_of, variable_of
+from spark_model_monitor.running.configuration.help import RARE, describe_option, help_text, short_help
+from spark_model_monitor.running.configuration.options import JOBS, flag_name, variable_name
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -20,9 +20,9 @@ def test_help_has_every_option_of_a_job_with_its_variable(job):
     words = " ".join(text.split())
     options = {name: option for name, option in OPTIONS.items() if job in option.jobs}
 
-    assert [name for name in options if f"  {flag_of(name)}" not in text] == []
-    assert [name for name, option in options.items() if f"Variable {variable_of(name, option)}; " not in words] == []
-    assert [name for name in options if help_of(name) not in words] == []
+    assert [name for name in options if f"  {flag_name(name)}" not in text] == []
+    assert [name for name, option in options.items() if f"Variable {variable_name(name, option)}; " not in words] == []
+    assert [name for name in options if describe_option(name) not in words] == []
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -47,12 +47,12 @@ def test_help_tells_defaults_and_what_is_required():
 def test_the_short_help_fits_a_screen_and_names_no_flag_of_another_analysis(job, analysis):
     text = short_help(job, analysis)
     named = set(re.findall(r"--[a-z0-9-]+", text)) - {"--help", "--help-all"}
-    used = {flag_of(name) for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
+    used = {flag_name(name) for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
 
     assert 24 <= len(text.splitlines()) <= 40
     assert max(map(len, text.splitlines())) <= 80
     assert named <= used | {"--analysis-type"}
-    assert used - named <= {flag_of(name) for name in RARE}
+    assert used - named <= {flag_name(name) for name in RARE}
 
 
 @pytest.mark.parametrize(("path", "text"), list(help_texts()), ids=lambda value: getattr(value, "name", ""))
@@ -62,9 +62,9 @@ def test_the_help_that_a_command_prints_is_that_of_the_options(path, text):
 
 
 def test_help_of_another_analysis_is_said_by_the_job():
-    assert kept_help("monitor", ["--help"], {}) == short_help("monitor", AnalysisType.DATA_QUALITY)
-    assert kept_help("monitor", ["--help-all"], {}) == help_text("monitor")
-    assert kept_help("monitor", ["--analysis-type", "MODEL_BIAS", "--help"], {}) is None
-    assert kept_help("monitor", ["--help"], {"MODEL_MONITOR_ANALYSIS_TYPE": "MODEL_BIAS"}) is None
-    assert kept_help("jobs/monitor.py", ["--help"], {}) is None
-    assert kept_help("replay", ["--help"], {}) is None
+    assert read_stored_help("monitor", ["--help"], {}) == short_help("monitor", AnalysisType.DATA_QUALITY)
+    assert read_stored_help("monitor", ["--help-all"], {}) == help_text("monitor")
+    assert read_stored_help("monitor", ["--analysis-type", "MODEL_BIAS", "--help"], {}) is None
+    assert read_stored_help("monitor", ["--help"], {"MODEL_MONITOR_ANALYSIS_TYPE": "MODEL_BIAS"}) is None
+    assert read_stored_help("jobs/monitor.py", ["--help"], {}) is None
+    assert read_stored_help("replay", ["--help"], {}) is None

@@ -12,8 +12,8 @@ from spark_model_monitor.data.reading.formats import CsvFormat, TableFormat
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from spark_model_monitor.running.configuration.options import Compatibility, flag_of, variable_of
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.options import Compatibility, flag_name, variable_name
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for
 from spark_model_monitor.spark.launch.request import WITH_VALUE, WITHOUT_VALUE
 
@@ -21,8 +21,8 @@ REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path"
 
 
 def read(*flags: str, job: str = "baseline", in_container: bool = False, **environment: str) -> JobConfig:
-    sources = sources_of([*REQUIRED, *flags], environment)
-    return config_of(job, sources, in_container=in_container)
+    sources = read_sources([*REQUIRED, *flags], environment)
+    return build_config(job, sources, in_container=in_container)
 
 
 def container(root: Path, environment: dict[str, str], name: str = "opt/ml/config") -> str:
@@ -42,7 +42,7 @@ def test_the_variables_of_the_container_are_enough():
         "PATH": "/usr/bin",
     }
 
-    config = config_of("baseline", sources_of([], environment), in_container=True)
+    config = build_config("baseline", read_sources([], environment), in_container=True)
 
     assert config.dataset_source == "/opt/ml/processing/input/baseline_dataset_input"
     assert config.dataset_format == CsvFormat(header=True)
@@ -60,8 +60,8 @@ def test_flag_wins_over_environment_over_env_file_over_job_file_over_default(tmp
     flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", "flag"]
     places = ["--env-file", str(env_file), "--container-root", root]
 
-    sources = sources_of([*flags, *places], {"output_path": "environment", "features_attribute": "environment"})
-    config = config_of("baseline", sources, in_container=True)
+    sources = read_sources([*flags, *places], {"output_path": "environment", "features_attribute": "environment"})
+    config = build_config("baseline", sources, in_container=True)
 
     assert config.output_path == "flag"
     assert config.features_attribute == "environment"
@@ -73,7 +73,7 @@ def test_flag_wins_over_environment_over_env_file_over_job_file_over_default(tmp
 def test_the_job_file_is_also_found_where_the_guide_once_puts_it(tmp_path):
     root = container(tmp_path, {"output_path": "slip"}, name="opt/ml/processing")
 
-    sources = sources_of(["--container-root", root], {})
+    sources = read_sources(["--container-root", root], {})
 
     assert sources.text("output_path") == "slip"
 
@@ -82,7 +82,7 @@ def test_container_root_and_env_file_are_taken_from_variables_too(tmp_path):
     env_file = tmp_path / "a.env"
     env_file.write_text(f"MODEL_MONITOR_CONTAINER_ROOT={container(tmp_path, {'output_path': 'deep'})}\n")
 
-    sources = sources_of([], {"MODEL_MONITOR_ENV_FILE": str(env_file)})
+    sources = read_sources([], {"MODEL_MONITOR_ENV_FILE": str(env_file)})
 
     assert sources.text("output_path") == "deep"
 
@@ -97,7 +97,7 @@ def test_env_file_takes_json_as_it_is_and_interpolates_nothing(tmp_path):
         "\n"
     )
 
-    sources = sources_of(["--env-file", str(env_file)], {"HOME": "/root"})
+    sources = read_sources(["--env-file", str(env_file)], {"HOME": "/root"})
 
     assert not sources.errors
     assert sources.text("dataset_format") == '{"csv": {"header": true}}'
@@ -109,7 +109,7 @@ def test_a_line_of_the_env_file_that_is_no_variable_is_named(tmp_path):
     env_file = tmp_path / "a.env"
     env_file.write_text("output_path=out\nnonsense\n")
 
-    sources = sources_of(["--env-file", str(env_file)], {})
+    sources = read_sources(["--env-file", str(env_file)], {})
 
     assert list(sources.errors) == [f"{env_file}: line 2 is not NAME=VALUE; quote a value that has quotes or # in it"]
 
@@ -123,7 +123,7 @@ def test_five_faults_are_one_error_with_five_lines():
     flags = ["--dataset-sorce", "in", "--dataset-format", "cvs", "--output-path", "--max-quarantined-share", "5"]
 
     with pytest.raises(BadConfiguration) as caught:
-        config_of("baseline", sources_of(flags, {"problem_type": "Regresion"}), in_container=False)
+        build_config("baseline", read_sources(flags, {"problem_type": "Regresion"}), in_container=False)
 
     lines = str(caught.value).splitlines()
     assert lines[0] == "--dataset-sorce is no flag of this job; did you mean --dataset-source?"
@@ -139,7 +139,7 @@ def test_five_faults_are_one_error_with_five_lines():
 
 def test_what_is_missing_is_told_with_flag_and_variable():
     with pytest.raises(BadConfiguration) as caught:
-        config_of("baseline", sources_of([], {}), in_container=False)
+        build_config("baseline", read_sources([], {}), in_container=False)
 
     assert str(caught.value).splitlines() == [
         "dataset_format is missing; write --dataset-format FORMAT, or set the variable dataset_format",
@@ -221,28 +221,30 @@ TWO_BASELINES = "--baseline-constraints and {} name two baselines; leave one of 
     ],
 )
 def test_a_run_has_one_baseline_and_keeps_it(flags, variables, sentence):
-    named = sources_of(["--dataset-source", "d", "--dataset-format", "csv", "--output-path", "out", *flags], variables)
+    named = read_sources(
+        ["--dataset-source", "d", "--dataset-format", "csv", "--output-path", "out", *flags], variables
+    )
     with pytest.raises(BadConfiguration) as caught:
-        config_of("monitor", named, in_container=False)
+        build_config("monitor", named, in_container=False)
 
     assert str(caught.value) == sentence
 
 
 def test_the_container_s_baseline_is_told_as_ignored_beside_ours():
-    named = sources_of(
+    named = read_sources(
         ["--dataset-source", "d", "--dataset-format", "csv", "--output-path", "out", "--baseline", "a"],
         {"baseline_constraints": "b", "baseline_statistics": "c"},
     )
 
-    ignored = config_of("monitor", named, in_container=False).ignored
+    ignored = build_config("monitor", named, in_container=False).ignored
 
     assert ignored == ("variable baseline_constraints", "variable baseline_statistics")
 
 
 def test_a_table_needs_no_dataset_source():
-    sources = sources_of(["--dataset-format", "table:sales.orders", "--output-path", "out"], {})
+    sources = read_sources(["--dataset-format", "table:sales.orders", "--output-path", "out"], {})
 
-    config = config_of("baseline", sources, in_container=False)
+    config = build_config("baseline", sources, in_container=False)
 
     assert config.dataset_format == TableFormat("sales.orders")
     assert config.dataset_source == ""
@@ -440,8 +442,8 @@ def test_a_configuration_can_be_made_in_python():
 def test_every_option_is_read_from_its_variable_and_from_its_flag():
     unread = []
     for name, option in OPTIONS.items():
-        from_flag = sources_of([flag_of(name), "true"] if option.placeholder else [flag_of(name)], {})
-        from_variable = sources_of([], {variable_of(name, option): "true"})
+        from_flag = read_sources([flag_name(name), "true"] if option.placeholder else [flag_name(name)], {})
+        from_variable = read_sources([], {variable_name(name, option): "true"})
         if not from_flag.text(name) == from_variable.text(name) == "true":
             unread.append(name)
 
@@ -449,23 +451,23 @@ def test_every_option_is_read_from_its_variable_and_from_its_flag():
 
 
 def test_a_variable_of_ours_has_a_prefix_and_one_of_the_service_has_its_name():
-    named = {name: variable_of(name, option) for name, option in OPTIONS.items()}
+    named = {name: variable_name(name, option) for name, option in OPTIONS.items()}
 
     assert named == {name: f"MODEL_MONITOR_{name.upper()}" if option.ours else name for name, option in OPTIONS.items()}
 
 
 def test_no_flag_is_taken_by_spark_submit():
-    flags = {flag_of(each) for name, option in OPTIONS.items() for each in (name, option.opposite or name)}
+    flags = {flag_name(each) for name, option in OPTIONS.items() for each in (name, option.opposite or name)}
 
     assert flags & (WITH_VALUE | WITHOUT_VALUE | {"--help", "--dry-run"}) == set()
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "conf").glob("*.env")), ids=lambda path: path.name)
 def test_our_own_files_of_variables_can_be_read(path):
-    sources = sources_of(["--env-file", str(path), "--dataset-source", "in"], {})
+    sources = read_sources(["--env-file", str(path), "--dataset-source", "in"], {})
 
     assert (list(sources.errors), sources.doubtful) == ([], ())
-    assert config_of("baseline", sources, in_container=False).ignored == ()
+    assert build_config("baseline", sources, in_container=False).ignored == ()
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.encryption import S3Encryption, encryption_settings
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 
 FLAGS = ("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out")
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/8f1c2b7e-0000-4000-8000-000000000000"
 
 
 def settings_for(*flags, **variables):
-    config = config_of("baseline", sources_of([*FLAGS, *flags], variables), in_container=False)
+    config = build_config("baseline", read_sources([*FLAGS, *flags], variables), in_container=False)
     return encryption_settings(config.s3_encryption, config.s3_kms_key)
 
 

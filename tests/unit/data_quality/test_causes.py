@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import pickle
+import re
 import weakref
 from datetime import datetime, timedelta, timezone
 
@@ -351,6 +352,46 @@ def test_the_ids_of_the_first_rows_behind_a_violation_are_kept(broken):
 
     assert [line[0] for line in kept(broken / "run")] == first
     assert (broken / "run" / "examples.parquet").stat().st_mode & 0o077 == 0
+
+
+def test_a_card_shows_five_ids_and_the_command_that_prints_the_rows(broken):
+    data = pd.read_csv(broken / "now.csv")
+    page = (broken / "run" / "report.html").read_text()
+
+    assert f"rows: {', '.join(data[in_business(data)].order.head(5))}<" in page
+    assert "spark-model-monitor rows FOLDER spend --source DATA" in page
+    assert not any(b"o-" in file.read_bytes() for file in (broken / "run").glob("c*.json"))
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        pytest.param({"keep_examples": 9, "hide_values": True}, True, id="hidden values"),
+        pytest.param({"keep_examples": 0}, False, id="none kept"),
+    ],
+)
+def test_a_card_shows_no_id_that_is_hidden_or_was_not_kept(broken, options, command):
+    baseline = run_baseline(str(broken / "before.csv"), MONITOR, engine="local")
+    monitor = DataQualityMonitor(id_column="order", **options)
+    run = str(broken / "other")
+    findings = run_monitoring(str(broken / "now.csv"), monitor, baseline, engine="local", output_path=run)
+    page = findings.report().html
+
+    assert "spend" in page
+    assert "o-" not in page.replace("no-", "").partition("<body>")[2]
+    assert ("spark-model-monitor rows FOLDER spend" in page) == command
+
+
+def test_a_card_shows_at_most_five_ids(broken):
+    baseline = run_baseline(str(broken / "before.csv"), MONITOR, engine="local")
+    monitor = DataQualityMonitor(id_column="order", keep_examples=9)
+    run = str(broken / "other")
+    findings = run_monitoring(str(broken / "now.csv"), monitor, baseline, engine="local", output_path=run)
+    [rows] = re.findall(r"<p>rows: ([^<]*)</p>", findings.report().html)
+
+    findings.write(run)
+    assert len(kept(run)) == 9
+    assert len(rows.split(", ")) == 5
 
 
 def test_with_the_source_the_rows_are_printed_with_the_offending_cells_marked(broken):

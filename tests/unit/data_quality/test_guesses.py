@@ -82,7 +82,7 @@ def guessed(baseline, column, change, **monitor):
         pytest.param(
             "plan",
             lambda x: x.replace({"small plan": "basic"}),
-            "as frequent as a new one is: another name?",
+            "'small plan', which is gone, was as frequent as 'basic' is: another name?",
             id="renamed",
         ),
         pytest.param("plan", lambda x: x.str[:3], "texts end after 3 characters: cut off?", id="truncated"),

@@ -98,7 +98,7 @@ def test_what_changed_stands_first_with_the_old_and_the_new_value(churn):
     assert charge.evidence.startswith("distance ")
     assert {second.name, third.name} == {"country", "note"}
     assert cards(churn)["note"].said == "missing 0 % → 50 %"
-    assert "a value that is gone was as frequent as a new one is: another name?" in cards(churn)["country"].hints
+    assert "'FR', which is gone, was as frequent as 'ES' is: another name?" in cards(churn)["country"].hints
 
 
 def test_each_card_has_every_check_of_its_feature_and_the_command_that_derives_the_numbers(churn):
@@ -131,7 +131,13 @@ def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
     assert [card.name for card in unsure_cards.values()] == names[:MOST_CARDS]
     card = unsure_cards["steady_0"]
     assert card.said.startswith("with 20 values a shift below ")
-    assert card.hints == ("To find out: --rows independent if no rows belong together; or take longer windows",)
+    smallest = float(re.search(r"below ([\d.]+) standard", card.said)[1])
+    in_units, advice = card.hints
+    assert in_units.startswith("Would have been found: a change of its mean by ")
+    # The numbers from 0 to 1 have a deviation of 0.29
+    by = float(re.search(r"by ([\d.]+) \(", in_units)[1])
+    assert by == pytest.approx(smallest * np.linspace(0, 1, 400).std(), rel=0.05)
+    assert advice == "To find out: --rows independent if no rows belong together; or take longer windows"
     assert isinstance(card.picture, Overlay)
     assert card.mark is Mark.UNSURE
     assert {"? may have changed", "✓ passed"} == {line.cells[1] for line in card.more[0].lines}
@@ -169,7 +175,7 @@ def test_a_change_is_told_in_a_persons_terms():
     assert moved(0.297, 0.5894) == ("is 98 % higher", "+ 98 %")
     assert moved(10.0, 2.0) == ("is about 1/5 of what it was", "÷ 5")
     assert moved(0.0, 5.0) == ("went from 0 to 5", "")
-    assert moved(0.1, 2.1, 4.0) == ("is 0.5 standard deviations higher", "+ 0.5 sd")
+    assert moved(0.1, 2.1, 4.0) == ("is 2 higher", "+ 0.5 sd")
 
 
 def test_how_often_chance_alone_does_it():
@@ -315,7 +321,9 @@ def test_another_unit_stands_in_the_sentence_as_well():
     judgement = MONITOR.judge(Sample(now, MONITOR.metrics(now)), known)
     results = judgement.write_sentences(judgement.results)
 
-    assert headline_of(results).text == "1 of 1 feature changed: x is about 100 times what it was (another unit?)."
+    assert headline_of(results).text == (
+        "1 of 1 feature changed: x is about 100 times what it was (mean 200 → 20,000, another unit?)."
+    )
 
 
 def test_a_key_is_not_counted_as_compared():
@@ -371,7 +379,7 @@ def test_a_change_beside_the_same_hour_is_one_of_the_tables_features():
     headline = headline_of([*of_window, *changes, create_result("x", PASSED)])
 
     assert headline.text == "1 of 2 features changed: w is higher."
-    assert headline.detail == "The other 1 feature looks as it did."
+    assert headline.detail == "The other feature looks as it did."
 
 
 def test_another_number_of_rows_is_a_change_of_the_window():

@@ -194,3 +194,16 @@ def test_whoever_hides_values_has_none_in_words_nor_texts(hide):
     }
     assert ("secret" in text) is not hide
     assert ("minimum: -1234.5" in text) is not hide
+
+
+def test_a_text_of_another_length_is_named():
+    """Without a limit on new values, the guard sees that no text had three characters."""
+    before = ["km", "mi"] * 200
+    after = ["km", "mi"] * 80 + ["m/s"] * 40
+    violations = told(
+        profile_of(text_feature("unit", before)), profile_of(text_feature("unit", after)), domain_content_threshold=0.5
+    )
+    violation = violations["unit", "code_length_check"]
+
+    assert violation.change == "has one value in 20 % of the records, in none before"
+    assert violation.values == ("m/s",)

@@ -8,7 +8,12 @@ from datetime import datetime, timezone
 import pytest
 
 from spark_model_monitor.documents.constraints import MonitoringConfig
-from spark_model_monitor.documents.run_description import RunContext, RunDescription
+from spark_model_monitor.documents.run_description import (
+    BaselineReference,
+    RunContext,
+    RunDescription,
+    name_of_place,
+)
 from spark_model_monitor.errors import BadDocument
 
 HOUR = RunContext(datetime(2026, 3, 4, 20, tzinfo=timezone.utc), datetime(2026, 3, 4, 21, tzinfo=timezone.utc), "churn")
@@ -73,3 +78,41 @@ def test_it_is_read_as_it_was_written():
 def test_another_document_is_called_by_its_name():
     with pytest.raises(BadDocument, match=r"it is a checks\.json"):
         RunDescription.from_json('{"version": 0.0, "checks": []}')
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/data/orders.csv", "orders"),
+        ("orders.csv.gz", "orders"),
+        ("s3://bucket/sales/orders/", "orders"),
+        ("s3://bucket", "bucket"),
+        ("captures/churn/AllTraffic/2024/03/04/20", "churn"),
+        ("/warehouse/orders/day=2024-03-04/part=3", "orders"),
+        ("data/orders-*.parquet", "orders"),
+        ("data/orders/*.parquet", "orders"),
+        ("delta.`/warehouse/sales.db/orders`", "orders"),
+        ("sales.orders", "sales.orders"),
+        ("churn-2.1", "churn-2.1"),
+        ("/reports/orders-baseline/_runs/0123456789abcdef", "orders-baseline"),
+        ("", None),
+        ("/", None),
+        (".", None),
+        ("2024/03/04/20", None),
+    ],
+)
+def test_data_is_named_after_its_file_table_or_folder(path, name):
+    assert name_of_place(path) == name
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ({"folder": "/data/orders-baseline/_runs/0123456789abcdef"}, "orders-baseline"),
+        ({"constraints": "/data/march/constraints.json"}, "march"),
+        ({"folder": "/reports/churn/2024/03/04/19/_runs/0123456789abcdef"}, "the window of 2024-03-04 19:00"),
+        ({}, None),
+    ],
+)
+def test_a_baseline_is_named_after_its_folder_or_its_hour(location, name):
+    assert BaselineReference(**location).name == name

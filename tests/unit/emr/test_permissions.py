@@ -63,14 +63,14 @@ def test_the_template_gives_the_job_no_more_than_the_page_says():
 
 def test_the_templates_job_is_one_that_starts(tmp_path):
     """Its arguments are read by the job's own reader; what the platform fills in is filled in here."""
-    from spark_model_monitor.running.configuration.reading import config_of, sources_of
+    from spark_model_monitor.running.configuration.reading import build_config, read_sources
 
     template, _ = decode.decode(str(TEMPLATE))
     text = template["Resources"]["Schedule"]["Properties"]["Target"]["Input"]["Fn::Sub"]
     text = text.replace("<aws.scheduler.scheduled-time>", "2026-01-31T23:10:00Z")
     request = json.loads(re.sub(r"\$\{([\w.:]+)\}", r"\1", text))
-    config = config_of(
-        "monitor", sources_of(request["JobDriver"]["SparkSubmit"]["EntryPointArguments"], {}), in_container=False
+    config = build_config(
+        "monitor", read_sources(request["JobDriver"]["SparkSubmit"]["EntryPointArguments"], {}), in_container=False
     )
 
     assert config.ignored == ()

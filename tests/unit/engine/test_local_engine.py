@@ -26,7 +26,7 @@ from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, packed
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadInput, NeedsSpark, NoData
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.features import read_features
 
 ROOT = Path(__file__).parents[3]
@@ -252,8 +252,8 @@ def test_what_only_spark_reads_is_one_sentence(tmp_path, needs_spark):
 def test_a_column_that_is_left_out_need_not_be_readable(tmp_path, values, called):
     write(tmp_path, n=pa.array(range(60)), x=values)
     given = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
-    flags = sources_of([*given, "--exclude-features-attribute", called], {})
-    config = config_of("baseline", flags, in_container=False)
+    flags = read_sources([*given, "--exclude-features-attribute", called], {})
+    config = build_config("baseline", flags, in_container=False)
 
     found = run_baseline(read_features(LocalEngine(), config), DataQualityMonitor())
 

@@ -16,7 +16,7 @@ from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument
 from spark_model_monitor.integrations.imports.command import answers_on, import_schedules
 from spark_model_monitor.integrations.imports.jobs import env_text
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 
 TRANSFORM_INPUT = {
     "DataCapturedDestinationS3Uri": "s3://bucket/transforms/",
@@ -34,7 +34,7 @@ def moved(tmp_path):
         out = io.StringIO()
         import_schedules([(f"file {number}", each) for number, each in enumerate(given)], tmp_path, out, **options)
         variables = {
-            path.name: {name: value.text for name, value in sources_of(["--env-file", str(path)], {}).values.items()}
+            path.name: {name: value.text for name, value in read_sources(["--env-file", str(path)], {}).values.items()}
             for path in tmp_path.glob("*.env")
         }
         return out.getvalue(), variables, tmp_path
@@ -95,7 +95,9 @@ def test_a_data_quality_schedule_is_one_job_over_the_endpoints_captures(moved):
 def test_the_monitoring_job_takes_the_env_file(moved):
     _, _, folder = moved(answers.schedule(), answers.definition(), answers.endpoint())
 
-    config = config_of("monitor", sources_of(["--env-file", str(folder / "churn-hourly.env")], {}), in_container=False)
+    config = build_config(
+        "monitor", read_sources(["--env-file", str(folder / "churn-hourly.env")], {}), in_container=False
+    )
 
     assert config.analysis_type is AnalysisType.DATA_QUALITY
     assert config.ignored == config.doubtful == ()
@@ -293,7 +295,7 @@ def test_any_value_is_read_from_an_env_file_as_it_was_written(tmp_path_factory, 
     file = tmp_path_factory.mktemp("env") / "a.env"
     file.write_text(env_text("a title", {"dataset_source": value}, {}), encoding="utf-8")
 
-    sources = sources_of(["--env-file", str(file)], {})
+    sources = read_sources(["--env-file", str(file)], {})
 
     assert (sources.text("dataset_source"), dict(sources.errors)) == (value, {})
 

@@ -59,3 +59,9 @@ def test_names_that_xml_can_not_hold_are_written_as_python_writes_them():
     suite = suite_of(result("data_type_check", CheckStatus.PASSED, feature='a\x00<b>\ufffe"'))
 
     assert read_cases(suite)[0].get("classname") == 'DATA_QUALITY.a\\x00<b>\\ufffe"'
+
+
+def test_the_suite_says_whose_checks_they_are():
+    suite = ElementTree.fromstring(junit_xml([], "DATA_QUALITY", ("orders", "hourly")))[0]
+
+    assert suite.get("name") == "spark-model-monitor DATA_QUALITY of orders / hourly"

@@ -11,7 +11,7 @@ from tests.unit.records.captured_lines import captured
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.records.missing_values import is_missing_word, without_missing_values
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.features import read_features
 from spark_model_monitor.running.runs.run import run_baseline
 
@@ -47,7 +47,7 @@ def test_named_texts_are_missing(tmp_path, dataset_format, write):
     (tmp_path / "data").write_text("\n".join(lines))
     flags = ["--dataset-source", str(tmp_path / "data"), "--dataset-format", dataset_format]
     flags += ["--output-path", str(tmp_path / "out"), "--missing-values", "NA,?,na"]
-    config = config_of("baseline", sources_of(flags, {}), in_container=False)
+    config = build_config("baseline", read_sources(flags, {}), in_container=False)
     run = run_baseline(read_features(LocalEngine(), config), DataQualityMonitor())
     feature = run.statistics.features[1]
 

@@ -142,3 +142,31 @@ def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
     assert len(table.lines) == MOST_LINES
     assert table.caption == "7,000 more models, of which none is worse, are left out."
     assert page.headline.text == "No alert in 10,000 models."
+
+
+def test_tables_are_called_tables_and_not_models():
+    page = page_of_all(
+        [Watched(name, State.OK, "DATA_QUALITY", name) for name in ("sales.orders", "sales.items")],
+        "sales.*",
+        noun="table",
+    )
+    words = html_of(page).partition("</style>")[2].partition("<script>")[0]
+
+    assert "2 tables" in str(page.headline)
+    assert "All tables" in [section.heading for section in page.sections]
+    assert re.search(r"\bmodels?\b", re.sub(r"<[^>]*>", " ", words)) is None
+
+
+def test_a_long_sentence_is_cut_between_words_and_a_time_never_in_its_middle():
+    time = "2024-03-04T20:00:00Z"
+    for number in range(30):
+        note = f"{'x' * number} " + f"{time} (orders) " * 9
+        [table] = next(
+            section.blocks
+            for section in page_of_all(
+                [Watched("orders", State.OK, "DATA_QUALITY", "orders", note=note)], "all"
+            ).sections
+            if section.heading == "All models"
+        )
+        shown = next(cell for cell in table.lines[0].cells if "…" in str(cell))
+        assert set(re.findall(r"2024\S*", shown)) == {time}

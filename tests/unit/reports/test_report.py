@@ -147,7 +147,8 @@ def test_the_page_begins_with_what_is_wrong_since_when_and_by_how_much(day):
     assert "windows with violations 3 of 4" in said
     assert "records 800" in said
     assert "since 03:00, 2 of 4 windows" in first
-    assert first.index("charge") < first.index("No change seen") < first.index("age")
+    assert first.index("charge") < first.index("Changed before violated in an earlier window") < first.index("age")
+    assert "No change seen" not in first
 
 
 def test_an_hour_without_a_run_is_an_empty_column(day):
@@ -456,3 +457,13 @@ def test_an_analysis_json_of_anything_is_named(tmp_path, content):
 
     with pytest.raises(BadDocument, match="analysis.json: is no analysis.json"):
         read_run(str(tmp_path))
+
+
+def test_a_history_without_a_model_is_named_after_its_folder(tmp_path):
+    folder = put(tmp_path / "orders", 0, {"age": 0.0})
+    run = folder / json.loads((folder / "_current.json").read_text())["folder"] / "run.json"
+    run.write_text(run.read_text().replace('"churn"', "null"))
+
+    page = report_of(Request([str(tmp_path / "orders")])).page
+    assert page.title == "orders"
+    assert page.tab_title.startswith("orders, 4 March 2026")

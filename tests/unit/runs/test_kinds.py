@@ -6,7 +6,7 @@ from importlib import import_module
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import KINDS, monitor_for, monitor_types
 from spark_model_monitor.statistics.states.encoding import kinds
 
@@ -22,7 +22,7 @@ def test_no_two_kinds_share_a_name_a_namespace_or_a_state():
 
 
 def test_a_configuration_gets_the_monitor_that_its_analysis_type_names():
-    config = config_of("baseline", sources_of([*REQUIRED], {}), in_container=False)
+    config = build_config("baseline", read_sources([*REQUIRED], {}), in_container=False)
 
     assert isinstance(monitor_for(config), DataQualityMonitor)
 

@@ -61,7 +61,7 @@ def test_the_first_screen_says_what_is_wrong_since_when_and_from_what_to_what(vi
     first = [text.strip() for text in texts[: texts.index("What was read ")]]
 
     for said in (
-        "1 of 1 feature changed: charge is about 201 times what it was.",
+        "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950).",
         "4 March 2024, 20:00 to 21:00 UTC",
         "200",
         "3",
@@ -74,7 +74,7 @@ def test_the_first_screen_says_what_is_wrong_since_when_and_from_what_to_what(vi
 def test_every_place_that_tells_of_a_run_says_the_same_sentence(violated):
     said = violated.summary()
 
-    assert said == "1 of 1 feature changed: charge is about 201 times what it was."
+    assert said == "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950)."
     assert violated.report().page.headline.text == said
     report = Report(
         "DATA_QUALITY", "r1", HOUR.end, AlertReport(AlertStatus.IN_ALERT, changed=True), 1, said=violated.headline()
@@ -88,7 +88,10 @@ def test_a_change_that_goes_on_says_since_when(violated):
     before = [each.model_copy(update={"since": "2024-03-04T18:00:00Z"}) for each in violated.results]
     found = dataclasses.replace(violated, results=tuple(before))
 
-    assert found.summary() == "1 of 1 feature changed, since 18:00: charge is about 201 times what it was."
+    assert (
+        found.summary()
+        == "1 of 1 feature changed, since 18:00: charge is about 201 times what it was (mean 49.5 → 9,950)."
+    )
     [card] = found.report().page.sections[1].blocks[0].cards
     assert card.since == "since 18:00, 3rd hour"
 

@@ -13,7 +13,7 @@ from spark_model_monitor.data.reading.readers import within
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, NeedsSpark
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.features import read_columns
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -91,7 +91,7 @@ def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_told_by_the_
 ):
     monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
     flags = ("--dataset-source", str(tmp_path), "--baseline", "known", "--output-path", "report", *flags)
-    config = config_of("monitor", sources_of(flags, {}), in_container=False)
+    config = build_config("monitor", read_sources(flags, {}), in_container=False)
 
     assert why_spark_runs(config, None) == reason
 
@@ -109,9 +109,9 @@ def test_flags_that_the_data_gives_nothing_to_are_told(tmp_path, caplog):
     (tmp_path / "orders.csv").write_text("at,x\n1,2\n")
     given = {"dataset-source": tmp_path / "orders.csv", "dataset-format": "csv", "output-path": "out"}
     given |= {"time-column": "when", "sample": "0.5"}
-    sources = sources_of([f"--{name}={text}" for name, text in given.items()], {})
+    sources = read_sources([f"--{name}={text}" for name, text in given.items()], {})
 
-    read_columns(LocalEngine(), config_of("monitor", sources, in_container=False))
+    read_columns(LocalEngine(), build_config("monitor", sources, in_container=False))
 
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "--sample and --target-model are of captures; all rows of this data are read",

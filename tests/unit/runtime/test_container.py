@@ -7,7 +7,7 @@ import json
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.configuration.reading import sources_of
+from spark_model_monitor.running.configuration.reading import read_sources
 from spark_model_monitor.spark.container import heap_mebibytes, is_idle, job_of, main, variables_of
 
 
@@ -29,13 +29,13 @@ def put(root, relative, document):
     ],
 )
 def test_the_variables_say_which_job_it_is(environment, job):
-    assert job_of(sources_of([], environment)) == job
+    assert job_of(read_sources([], environment)) == job
 
 
 def test_the_processing_jobs_own_file_says_it_as_well(tmp_path):
     put(tmp_path, "opt/ml/config/processingjobconfig.json", {"Environment": {"ground_truth_source": "/g"}})
 
-    assert job_of(sources_of([], {"MODEL_MONITOR_CONTAINER_ROOT": str(tmp_path)})) == "merge"
+    assert job_of(read_sources([], {"MODEL_MONITOR_CONTAINER_ROOT": str(tmp_path)})) == "merge"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_processing_jobs_own_file_says_it_as_well(tmp_path):
 def test_an_analysis_config_makes_it_an_analysis_of_its_own_folders(tmp_path, methods, analysis_type):
     put(tmp_path, "opt/ml/processing/input/config/analysis_config.json", {"label": "y", "methods": methods})
 
-    assert variables_of(sources_of([], {}), tmp_path) == {
+    assert variables_of(read_sources([], {}), tmp_path) == {
         "analysis_type": analysis_type,
         "MODEL_MONITOR_ANALYSIS_CONFIG": f"{tmp_path}/opt/ml/processing/input/config/analysis_config.json",
         "dataset_source": f"{tmp_path}/opt/ml/processing/input/data",
@@ -60,13 +60,13 @@ def test_an_analysis_config_makes_it_an_analysis_of_its_own_folders(tmp_path, me
 
 def test_variables_that_are_set_win_over_the_folders(tmp_path):
     put(tmp_path, "opt/ml/processing/input/config/analysis_config.json", {"label": "y"})
-    sources = sources_of([], {"dataset_source": "/elsewhere", "analysis_type": "MODEL_BIAS"})
+    sources = read_sources([], {"dataset_source": "/elsewhere", "analysis_type": "MODEL_BIAS"})
 
     assert set(variables_of(sources, tmp_path)) == {"MODEL_MONITOR_ANALYSIS_CONFIG", "output_path"}
 
 
 def test_without_an_analysis_config_nothing_is_stood_for(tmp_path):
-    assert variables_of(sources_of([], {}), tmp_path) == {}
+    assert variables_of(read_sources([], {}), tmp_path) == {}
 
 
 @pytest.mark.parametrize(("host", "idle"), [("algo-1", False), ("algo-2", True), ("algo-3", True)])
@@ -133,7 +133,7 @@ def test_a_file_of_the_platform_that_is_no_object_is_named(tmp_path, text):
 
     told = r"analysis_config\.json:? ?(can't be read as JSON|has to be a JSON object|methods has to be an object)"
     with pytest.raises(BadConfiguration, match=told):
-        variables_of(sources_of([], {}), tmp_path)
+        variables_of(read_sources([], {}), tmp_path)
 
 
 def test_the_heap_is_half_of_what_the_container_may_use(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.merging.request import MergeRequest, merge_request
 from spark_model_monitor.running.merging.sources import text_of
 
@@ -14,7 +14,7 @@ CONTAINER = {"dataset_source": "in", "ground_truth_source": "truth", "output_pat
 
 
 def request(*flags: str) -> MergeRequest:
-    return merge_request(config_of("merge", sources_of(list(flags), CONTAINER), in_container=False))
+    return merge_request(build_config("merge", read_sources(list(flags), CONTAINER), in_container=False))
 
 
 def window(*flags: str) -> tuple[str, str, str]:
@@ -31,7 +31,7 @@ def test_the_containers_three_variables_are_enough():
 
 def test_a_missing_source_is_told_with_all_that_is_missing():
     with pytest.raises(BadConfiguration) as caught:
-        config_of("merge", sources_of([], {}), in_container=False)
+        build_config("merge", read_sources([], {}), in_container=False)
 
     assert str(caught.value).splitlines() == [
         "output_path is missing; write --output-path DIRECTORY, or set the variable output_path",

@@ -19,7 +19,7 @@ from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.notices import AlertReport
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import violated_since
 from spark_model_monitor.running.runtime.publishing import monitored_window, notify, report_of, require_sinks
 from spark_model_monitor.storage.lease import PREFIX, Holder
@@ -29,7 +29,7 @@ def config(folder, *flags, hour=22):
     """The configuration of a monitoring run of one hour."""
     window = ("--start-time", f"2026-01-31T{hour}:00:00Z", "--end-time", f"2026-01-31T{hour + 1}:00:00Z")
     given = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", f"{folder}/2026/01/31/{hour}")
-    return config_of("monitor", sources_of((*given, *window, *flags), {}), in_container=False)
+    return build_config("monitor", read_sources((*given, *window, *flags), {}), in_container=False)
 
 
 def findings(violations, records=100, hints=(), unsure=()):
@@ -44,6 +44,7 @@ def findings(violations, records=100, hints=(), unsure=()):
     for name in unsure:
         feature = FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason="few rows", advice="more")
         unsure_features.append(feature)
+    # A violated check for each name
     names = [f"feature {index}" for index in range(violations)]
     check = {"check": "data_type_check", "status": CheckStatus.VIOLATED, "observed": 0.5, "threshold": 1.0}
     check_results = [CheckResult(feature=name, **check) for name in names]
@@ -51,17 +52,22 @@ def findings(violations, records=100, hints=(), unsure=()):
     for name in names:
         violation = Violation(feature_name=name, constraint_check_type="data_type_check", description="…")
         reported_violations.append(violation)
-    return SimpleNamespace(
+    # What a run would be
+    context = SimpleNamespace(model=None, data="captures", schedule=None)
+    stand_in = SimpleNamespace(
         count=violations,
         violations=Violations(violations=tuple(reported_violations)),
         results=in_alarms(check_results, {}),
         headline=lambda: None,
         outcome=outcome,
         unsure=tuple(unsure_features),
-        current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
+        current=SimpleNamespace(ledger=SimpleNamespace(kept=records), context=context),
         hints=tuple(Hint(hint="swapped_columns", features=("a", "b"), description=text) for text in hints),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
     )
+    stand_in.without_values = stand_in  # it has no values
+    stand_in.sendable = stand_in
+    return stand_in
 
 
 @pytest.fixture
@@ -276,9 +282,9 @@ def test_traffic_is_not_looked_at_unless_it_is_asked_for(telling):
 def test_a_scheduled_time_is_the_window_that_is_told(tmp_path):
     """C6.2b and C10b: the run of 23:00 looks at the hour before."""
     flags = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", str(tmp_path))
-    given = config_of(
+    given = build_config(
         "monitor",
-        sources_of((*flags, "--scheduled-time", "2026-01-31T23:10:00Z", "--sagemaker-endpoint-name", "churn"), {}),
+        read_sources((*flags, "--scheduled-time", "2026-01-31T23:10:00Z", "--sagemaker-endpoint-name", "churn"), {}),
         in_container=False,
     )
     now = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -387,7 +393,7 @@ def test_a_repeated_flag_adds_a_sink_and_the_variable_takes_several(tmp_path):
     flags = config(tmp_path, "--sink", "cloudwatch", "--sink=email:a@example.org")
     required = {"dataset_source": "x", "dataset_format": "capture", "output_path": "out"}
     variables = {**required, "MODEL_MONITOR_SINK": "cloudwatch,email:a@example.org"}
-    by_variable = config_of("monitor", sources_of((), variables), in_container=False)
+    by_variable = build_config("monitor", read_sources((), variables), in_container=False)
 
     assert flags.sink == by_variable.sink
     assert [destination.name for destination in flags.sink] == ["cloudwatch", "email"]
@@ -396,4 +402,4 @@ def test_a_repeated_flag_adds_a_sink_and_the_variable_takes_several(tmp_path):
 def test_secrets_are_no_unknown_variables(tmp_path):
     secrets = {"MODEL_MONITOR_WEBHOOK_SECRET": "s", "MODEL_MONITOR_SMTP_PASSWORD": "s", "MODEL_MONITOR_SMTP_HOST": "h"}
 
-    assert sources_of((), secrets).doubtful == ()
+    assert read_sources((), secrets).doubtful == ()

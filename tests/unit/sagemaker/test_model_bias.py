@@ -10,7 +10,7 @@ import pytest
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import definition_of
 from spark_model_monitor.integrations.imports.jobs import jobs_of
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for
 from spark_model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor, local_jobs
 
@@ -61,7 +61,7 @@ def test_the_configuration_is_written_where_the_job_reads_it(home):
 def test_the_job_understands_what_it_is_told(home):
     _, (_, job) = scheduled(home)
 
-    measures = monitor_for(config_of("monitor", sources_of([], job.variables), in_container=False)).measures()
+    measures = monitor_for(build_config("monitor", read_sources([], job.variables), in_container=False)).measures()
 
     assert (measures.label, measures.prediction, measures.config.group_variable) == (-2, -1, None)
 

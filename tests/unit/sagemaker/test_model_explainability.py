@@ -10,7 +10,7 @@ import pytest
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import definition_of
 from spark_model_monitor.integrations.imports.jobs import jobs_of
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for
 from spark_model_monitor.sagemaker import (
     EndpointInput,
@@ -69,7 +69,7 @@ def test_the_job_understands_the_configuration_that_the_sdk_writes(home):
     variables = job_of().variables
     written = json.loads(Path(variables["MODEL_MONITOR_ANALYSIS_CONFIG"]).read_text())
 
-    measures = monitor_for(config_of("monitor", sources_of([], variables), in_container=False)).measures()
+    measures = monitor_for(build_config("monitor", read_sources([], variables), in_container=False)).measures()
 
     assert written["headers"] == ["age", "income"]
     assert written["predictor"]["label_headers"] == ["buys"]

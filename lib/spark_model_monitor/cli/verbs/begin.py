@@ -25,8 +25,8 @@ def _completion_flags(parser: argparse.ArgumentParser) -> None:
 def completion(given: argparse.Namespace) -> int:
     """Print a script with which bash or zsh completes commands and flags: eval "$(spark-model-monitor completion bash)"."""
     from spark_model_monitor.cli import parser
-    from spark_model_monitor.running.configuration.help import script
+    from spark_model_monitor.running.configuration.help import completion_script
 
     flags = {name: command.flags for name, command in parser().commands.items()}
-    sys.stdout.write(script(given.shell, flags))
+    sys.stdout.write(completion_script(given.shell, flags))
     return 0

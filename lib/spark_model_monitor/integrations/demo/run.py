@@ -51,7 +51,7 @@ from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.baselines import read_baseline, shares_at
 from spark_model_monitor.reports.history_page import command
 from spark_model_monitor.reports.outputs.printable import error_lines, text_table
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
@@ -124,7 +124,9 @@ def estimate_hour(output: Path, window: Window) -> None:
         "--baseline": known,
         "--output-path": str(output / ESTIMATED),
     }
-    config = config_of("monitor", sources_of([word for pair in flags.items() for word in pair], {}), in_container=False)
+    config = build_config(
+        "monitor", read_sources([word for pair in flags.items() for word in pair], {}), in_container=False
+    )
     monitor = monitor_for(config)
     with read_source(LocalEngine(), config) as data:
         run_monitoring(data, monitor, read_baseline(known, monitor)).write(config.output_path)

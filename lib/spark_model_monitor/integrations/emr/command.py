@@ -28,8 +28,8 @@ from spark_model_monitor.integrations.emr.runs import Run, Shipment, jar_for, li
 from spark_model_monitor.running.configuration.command_line import NAMING, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
-from spark_model_monitor.running.inputs.run_inputs import unused_window, window_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.inputs.run_inputs import configured_window, unused_window
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
 from spark_model_monitor.spark.launch.deequ_jar import jar_path, without_jar
@@ -129,9 +129,9 @@ def _run(
 def _examined(request: Request) -> JobConfig:
     """The configuration of the job's flags, checked here, before a request to a cluster."""
     refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
-    sources = sources_of(request.job_arguments, {})
-    config = config_of(Path(request.job).stem, sources, in_container=False)
-    window_of(config)  # raises for an incomplete one
+    sources = read_sources(request.job_arguments, {})
+    config = build_config(Path(request.job).stem, sources, in_container=False)
+    configured_window(config)  # raises for an incomplete one
     if sources.text("env_file"):
         raise BadConfiguration(
             "--env-file names a file of this machine, which the cluster has not; write its lines as flags"

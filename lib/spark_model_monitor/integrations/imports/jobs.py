@@ -13,10 +13,10 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduledWindow, ScheduleStatus
 from spark_model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.options import variable_of
+from spark_model_monitor.running.configuration.options import variable_name
 from spark_model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
 
-_COMPAT = variable_of("compat", OPTIONS["compat"])
+_COMPAT = variable_name("compat", OPTIONS["compat"])
 
 
 def env_text(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
@@ -43,7 +43,7 @@ _ANALYSES = {
     "ModelBias": AnalysisType.MODEL_BIAS,
     "ModelExplainability": AnalysisType.MODEL_EXPLAINABILITY,
 }
-MODEL = variable_of("model", OPTIONS["model"])
+MODEL = variable_name("model", OPTIONS["model"])
 _WITH_GROUND_TRUTH = ("ModelQuality", "ModelBias")
 _HALVES = {"ModelQuality": ["endpointOutput"], "ModelBias": ["endpointInput", "endpointOutput"]}
 _TRANSFORM_OUTPUT = "batchTransformOutput"
@@ -140,7 +140,7 @@ def _folder_of_outputs(captures: str) -> str:
 
 
 def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
-    known = {variable_of(option, OPTIONS[option]) for option in OPTIONS}
+    known = {variable_name(option, OPTIONS[option]) for option in OPTIONS}
     passed = {key: text for key, text in definition.environment.items() if key not in texts}
     unused = tuple(sorted(passed.keys() - known))
     return JobVariables(name, _given({**texts, **passed}), missing, unused, HOUR_FOLDER)
@@ -148,7 +148,9 @@ def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], defini
 
 def _given(texts: Mapping[str, str]) -> dict[str, str]:
     """The variables with a text, by the names that our jobs use."""
-    return {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in texts.items() if text}
+    return {
+        variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in texts.items() if text
+    }
 
 
 def _of_baseline(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
@@ -335,5 +337,5 @@ def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object
 
 def _by_option(variables: Mapping[str, str]) -> dict[str, str]:
     """The variables that our jobs read, by the names of their options, without those of scripts."""
-    options = {variable_of(name, option): name for name, option in OPTIONS.items()}
+    options = {variable_name(name, option): name for name, option in OPTIONS.items()}
     return {options[variable]: text for variable, text in variables.items() if variable in options}

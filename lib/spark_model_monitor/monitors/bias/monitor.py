@@ -62,7 +62,7 @@ from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_
 from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.metrics import SAME_AS
-from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, create_page
+from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, add_rates, create_page
 from spark_model_monitor.monitors.protocol import (
     Finding,
     Judgement,
@@ -251,6 +251,14 @@ class BiasJudgement(Judgement[BiasBaseline]):
             return tuple(hints_of_segments(before, count_segment_rows(self.sample.metrics.groups)))
         return ()
 
+    def write_sentences(
+        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
+        """The results; violations of all rows with the rates that a metric compares."""
+        groups = self.sample.metrics.groups
+        worded = tuple(add_rates(check_result, groups, hide_values=hide_values) for check_result in results)
+        return super(BiasJudgement, self).write_sentences(worded, hide_values=hide_values)
+
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
     ) -> tuple[CheckResult, ...]:
@@ -262,9 +270,10 @@ class BiasJudgement(Judgement[BiasBaseline]):
         from spark_model_monitor.monitors.bias.scan import find_causes
 
         budget = self.monitor.tolerances.false_alarm_budget
-        return find_causes(results, self.sample.state, self.baseline, dataset, budget)
+        hide = self.monitor.hide_values
+        return find_causes(results, self.sample.state, self.baseline, dataset, budget, hide_values=hide)
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
+    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         page = create_page(self.sample.metrics, results)
         methods = None
         if self.monitor.wanted:
@@ -277,7 +286,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.metrics, results))
 
-    def summary(self) -> Summary:
+    def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
             whose = part_of(group.facet, group.choice.configured)
@@ -305,6 +314,8 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         How the metrics are judged.
     find_causes : bool, default True
         Whether to read rows again if a metric is violated, to find the segment and the origin of the change.
+    hide_values : bool, default False
+        Don't name what the rows behind a change have in common. Groups have names: you configured them.
 
     Examples
     --------
@@ -327,6 +338,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     wanted: BiasMeasures | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)
     find_causes: bool = True
+    hide_values: bool = False
 
     def measures(self) -> BiasMeasures:
         if self.wanted is None:

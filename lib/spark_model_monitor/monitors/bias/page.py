@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, by_cause, name_of
+from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, by_cause, name_of, whose
 from spark_model_monitor.documents.clarify import BiasMetric
 from spark_model_monitor.documents.headline import place_of
 from spark_model_monitor.documents.page import (
@@ -26,7 +26,9 @@ from spark_model_monitor.documents.page import (
     Point,
     PointChart,
     count_text,
+    counted,
     number_text,
+    percent,
     table_of,
 )
 from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, compute_performance
@@ -53,16 +55,69 @@ Verdicts = Mapping[tuple[str, ...], CheckResult]
 """The drift check's results by stage, facet, facet value, metric and segment, which is empty for all rows."""
 
 
+RATES = {
+    **dict.fromkeys(("DPL", "KL", "JS", "LP", "TVD", "KS"), ("is positive", "positives", "rows")),
+    **dict.fromkeys(("DPPL", "DI"), ("is predicted positive", "predicted_positives", "rows")),
+    "RD": ("is predicted positive", "true_positives", "positives"),
+    "SD": ("is predicted negative", "true_negatives", "negatives"),
+    "DAR": ("is positive", "true_positives", "predicted_positives"),
+    "DRR": ("is negative", "true_negatives", "predicted_negatives"),
+}
+"""What a metric compares: in words, and as counts of `Outcomes`, the first divided by the second."""
+
+DENOMINATORS = {
+    "rows": "rows",
+    "positives": "positive rows",
+    "negatives": "negative rows",
+    "predicted_positives": "rows predicted positive",
+    "predicted_negatives": "rows predicted negative",
+}
+
+
+def describe_rates(metric: str, group: GroupAnalysis) -> str:
+    """What a metric compares: `the group is positive in 21 % of its rows, the rest in 49 %`; empty for other metrics."""
+    if metric not in RATES:
+        return ""
+    # The rate in the group, then in the rest
+    words, part, total = RATES[metric]
+    rates = []
+    for outcomes in (group.counts.d, group.counts.a):
+        denominator = float(getattr(outcomes, total))
+        if not denominator:
+            return ""
+        rates.append(percent(float(getattr(outcomes, part)) / denominator))
+    return f"the group {words} in {rates[0]} of its {DENOMINATORS[total]}, the rest in {rates[1]}"
+
+
+def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_values: bool = False) -> CheckResult:
+    """The violation; if it is a violation in all rows, with the rates in its sentence. hide_values: name no group."""
+    has_rates = violation.is_violation and violation.check == DRIFT_CHECK and not violation.is_of_one_segment
+    if not has_rates or None in (violation.observed, violation.threshold):
+        return violation
+    value = str((violation.model_extra or {}).get(FACET_VALUE, ""))
+    for group in groups:
+        if (group.facet, group.choice.configured) != (violation.feature, value):
+            continue
+        rates = describe_rates(violation.metric or "", group)
+        if rates:
+            change = f"is {number_text(violation.observed)}, it was {number_text(violation.threshold)} in the baseline: {rates}"
+            name, part = whose(violation)
+            if hide_values:
+                part = violation.feature or part
+            return violation.model_copy(update={"change": change, "words": f"{name} of {part} {change}"})
+    return violation
+
+
 def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     """The report of an analysis. results: of its checks, none for a baseline."""
     verdicts = {_verdict_key(result): result for result in results if result.check == DRIFT_CHECK}
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
     metrics = sum(len(group.metrics) for group in analysis.groups)
-    sentence = f"{metrics:,} bias metrics of {facets}: later data is checked against them."
+    sentence = f"{counted(metrics, 'bias metric')} of {facets}: later data is checked against them."
     headline = None
     if not results:
-        headline = Headline(sentence, f"{count_text(analysis.rows)} rows.")
+        headline = Headline(sentence, f"{counted(analysis.rows, 'row')}.")
     return Page(NAME, TITLE, facts, tuple(_draw_sections(analysis, results, verdicts)), headline)
 
 
@@ -115,7 +170,10 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
             evidence = ""
         metrics = group.metrics if group else ()
         about = next((metric.description for metric in metrics if metric.name == result.metric), "")
-        hints = tuple(filter(None, (place_of(result), about)))
+        rates = ""
+        if group and not result.is_of_one_segment:
+            rates = describe_rates(result.metric or "", group)
+        hints = tuple(filter(None, (rates, place_of(result), about)))
         hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
         more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
         yield Card(name, change, "", result.since or "", picture, hints, None, evidence, more, of=name_of(result))
@@ -197,7 +255,7 @@ def _draw_chart(
 def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]) -> PageTable:
     judged = any(result is not None for result in metric_results)
     with_interval = any(result is not None and result.interval is not None for result in metric_results)
-    columns = [Column("metric"), Column("description", is_name=True), Column("value", is_number=True)]
+    columns = [Column("metric", is_name=True), Column("description"), Column("value", is_number=True)]
     if judged:
         columns += [Column("baseline", is_number=True)]
         columns += [Column("95 % interval", is_number=True)] if with_interval else []

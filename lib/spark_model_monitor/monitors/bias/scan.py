@@ -309,11 +309,17 @@ Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or th
 
 
 def find_causes(
-    results: tuple[CheckResult, ...], state: Contingency, baseline: BiasBaseline, data: Dataset, level: float
+    check_results: tuple[CheckResult, ...],
+    state: Contingency,
+    baseline: BiasBaseline,
+    data: Dataset,
+    level: float,
+    *,
+    hide_values: bool = False,
 ) -> tuple[CheckResult, ...]:
     """The results; violations with the segment and the origin of the change, if it has one. Source: D4.19."""
     if (source := baseline.source) is None:
-        return results
+        return check_results
     plan = ContingencyPlan.from_text(state.plan)
     chosen = choose_groups(state, plan)
     groups = {
@@ -344,7 +350,7 @@ def find_causes(
         rows = sum(state.tables[0].values())
         return marked(data, rows), marked(resources.enter_context(source()), rows)
 
-    parts = {part for result in violated(results) for part in about(result) if part[:2] in groups}
+    parts = {part for result in violated(check_results) for part in about(result) if part[:2] in groups}
     return with_causes(
-        results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=False
+        check_results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=hide_values
     )

@@ -60,7 +60,6 @@ CONTROL_DATA_MISSING = "{control} data missing"
 SIDES = {"training": "serving and training", "previous": "previous and current"}
 """TFDV's names for both sides, by the reference of the comparison. Source: D3.6."""
 
-HIDDEN = "(hidden)"  # stands in the place of a value
 NUMBER_OF_ROWS = "Number of rows"
 NEWEST_ROW = "Newest row"
 REPEATED_ROWS = "Repeated rows"

@@ -6,7 +6,7 @@ import json
 import math
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -207,12 +207,15 @@ ProfileSample: TypeAlias = Sample[Profile, Mapping[str, FeatureMetrics]]
 
 @dataclass(frozen=True)
 class DataQualityJudgement(Judgement[QualityBaseline]):
-    """What a data-quality monitor says of a sample's features. comparison: with the baseline; None without one."""
+    """What a data-quality monitor says of a sample's features. comparison: with the baseline; None without one. row_ids:
+    of the rows behind violations that `find_causes` kept, by feature.
+    """
 
     monitor: DataQualityMonitor
     sample: ProfileSample
     baseline: QualityBaseline | None
     comparison: Comparison | None
+    row_ids: dict[str, list[str]] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(
@@ -295,11 +298,13 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         _, own_hints = self._own_rules
         return (*all_hints(Seen(profile, layout, self.comparison)), *own_hints)
 
-    def write_sentences(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    def write_sentences(
+        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return results
         size = self.monitor.max_domain_size
-        hide = self.monitor.hide_values
+        hide = hide_values or self.monitor.hide_values
         return with_words(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
 
     def find_causes(
@@ -316,24 +321,29 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
 
         examples = None
         if output_path is not None:
-            examples = Examples(output_path, monitor.keep_examples, monitor.id_column)
+            examples = Examples(output_path, monitor.keep_examples, monitor.id_column, self.row_ids)
         profile = self.sample.state
         time = monitor.time_column
         hide = monitor.hide_values
         return find_causes(results, profile, self.baseline, dataset, examples, time, hide_values=hide)
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
-        size = self.monitor.max_domain_size
-        hide = self.monitor.hide_values
-        return create_page(self.sample.state, results, self.baseline, max_domain_size=size, hide_values=hide)
+    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+        return create_page(
+            self.sample.state,
+            results,
+            self.baseline,
+            max_domain_size=self.monitor.max_domain_size,
+            hide_values=hide_values or self.monitor.hide_values,
+            row_ids=self.row_ids,
+        )
 
     def published_metrics(
         self, results: tuple[CheckResult, ...], constraints: Constraints
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.state, results, constraints))
 
-    def summary(self) -> Summary:
-        if self.monitor.hide_values:
+    def summary(self, *, hide_values: bool = False) -> Summary:
+        if hide_values or self.monitor.hide_values:
             size = 0
         else:
             size = self.monitor.max_domain_size

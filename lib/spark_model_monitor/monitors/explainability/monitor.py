@@ -150,7 +150,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         state = self.sample.state
         return BudgetLedger.of_one(ATTRIBUTIONS, tolerances.budget, len(state.outputs) * len(state.features))
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
+    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         page = page_of(self.sample.metrics, results, self.baseline)
         methods = None
         if self.monitor.wanted:
@@ -180,7 +180,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
     def files(self) -> Mapping[str, bytes]:
         return self.sample.metrics.files
 
-    def summary(self) -> Summary:
+    def summary(self, *, hide_values: bool = False) -> Summary:
         rows = (
             SummaryRow(name, output.name, "attribution", value=value)
             for output in self.sample.metrics.outputs

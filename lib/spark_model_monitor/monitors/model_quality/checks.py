@@ -16,6 +16,7 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Family,
+    remove_values,
 )
 from spark_model_monitor.documents.json_text import java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
@@ -388,6 +389,19 @@ class _Judge:
             return False
         end = measured.estimate.end(WORSE_SIDE[operator].opposite, level_of_one_metric(note))
         return end is None or not operator.is_broken(end, threshold)
+
+
+def without_class_names(
+    check_results: Sequence[CheckResult], measurement: Measurement, baseline: ModelBaseline
+) -> tuple[CheckResult, ...]:
+    """The results without names of classes and segments."""
+    counted = [unseen.reason for unseen in _check_unseen_classes(measurement, baseline, hide_values=True)]
+    unnamed = []
+    for check_result in map(remove_values, check_results):
+        if check_result.check == UNSEEN_CHECK and counted:
+            check_result = check_result.model_copy(update={"reason": counted[0]})
+        unnamed.append(check_result)
+    return tuple(unnamed)
 
 
 def _check_unseen_classes(

@@ -339,15 +339,27 @@ def published_metrics(measurement: Measurement) -> Iterator[PublishedMetric]:
             yield PublishedMetric(name, measured.value)
 
 
-def summarize(measurement: Measurement, *, hide_values: bool = False) -> Summary:
-    """The metrics for a history, including those of segments, whose names are values."""
+def summarize(
+    measurement: Measurement,
+    baseline_segments: Mapping[str, Iterable[str]] | None = None,
+    *,
+    hide_values: bool = False,
+) -> Summary:
+    """The metrics for a history, including those of segments, whose names are values. hide_values: number segments, in
+    the order of the baseline, and don't name them.
+    """
     rows = []
     for name, measured in measurement.metrics.items():
         low, high = confidence_interval(measured.estimate) or (None, None)
         rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
-    by_segment = () if hide_values else measurement.segments.values()
-    for label, segment in (pair for segments in by_segment for pair in segments.items()):
-        rows += [SummaryRow(name, label, value=measured.value) for name, measured in segment.metrics.items()]
+    for cut, segments in measurement.segments.items():
+        # A segment has the same number in every window
+        labels = list(dict.fromkeys((*(baseline_segments or {}).get(cut, ()), *segments)))
+        for label, of_segment in segments.items():
+            part = label
+            if hide_values:
+                part = f"segment {labels.index(label) + 1} of {cut}"
+            rows += [SummaryRow(name, part, value=measured.value) for name, measured in of_segment.metrics.items()]
     return Summary(tuple(rows))
 
 

@@ -27,6 +27,7 @@ from spark_model_monitor.monitors.model_quality.checks import (
     level_per_test,
     plan_budget,
     violations_of,
+    without_class_names,
 )
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
@@ -239,15 +240,25 @@ class QualityJudgement(Judgement[ModelBaseline]):
         level = monitor.false_alarm_budget
         return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=monitor.hide_values)
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
-        return create_page(self.sample.metrics, results, hide_values=self.monitor.hide_values)
+    def page(self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+        return create_page(self.sample.metrics, check_results, hide_values=hide_values or self.monitor.hide_values)
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The defined metrics, by their names in statistics.json and metrics.json."""
         return (*published_metrics(self.sample.metrics), violation_count(results))
 
-    def summary(self) -> Summary:
-        return summarize(self.sample.metrics, hide_values=self.monitor.hide_values)
+    def write_sentences(
+        self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
+        if not hide_values or self.baseline is None:
+            return check_results
+        return without_class_names(check_results, self.sample.metrics, self.baseline)
+
+    def summary(self, *, hide_values: bool = False) -> Summary:
+        segments = None
+        if self.baseline is not None:
+            segments = self.baseline.segments
+        return summarize(self.sample.metrics, segments, hide_values=hide_values or self.monitor.hide_values)
 
 
 @dataclass(frozen=True, slots=True)

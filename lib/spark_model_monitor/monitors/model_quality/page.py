@@ -31,6 +31,7 @@ from spark_model_monitor.documents.page import (
     Point,
     PointChart,
     count_text,
+    counted,
     number_text,
     percent,
 )
@@ -83,16 +84,18 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
     table = PageTable(COLUMNS, lines).without_empty()
-    sections.append(PageSection("All metrics", (table,), note=note if judged else f"{len(lines):,} metrics"))
+    sections.append(PageSection("All metrics", (table,), note=note if judged else counted(len(lines), "metric")))
     if measurement.segments and not hide_values:
         sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
     in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
     reading = PageSection("How to read this", READING + (OF_GROUPS,) * in_groups, folded=True)
-    headline = None
-    if not results:
-        headline = Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
+    headline = (
+        None
+        if results
+        else Headline(f"{counted(len(lines), 'metric')} of the baseline: later data is checked against them.")
+    )
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 
 

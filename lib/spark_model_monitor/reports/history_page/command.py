@@ -20,7 +20,7 @@ from spark_model_monitor.documents.check_results import CheckResults, name_of, w
 from spark_model_monitor.documents.constraints import Constraints, Role
 from spark_model_monitor.documents.document import DocumentType
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.documents.run_description import BaselineReference
+from spark_model_monitor.documents.run_description import BaselineReference, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, read_history
 from spark_model_monitor.reports.history_page.page import PageContext, page_of
@@ -81,7 +81,7 @@ def report(
     features : sequence of str, optional
         Patterns of names, such as ``"age*"``; by default all names.
     title : str, optional
-        Title of the page; by default the model.
+        Title of the page; by default the model, or the name of the folder.
     max_size : str, optional
         Maximum size of the page, such as ``"5MB"``. The page says what is left out.
 
@@ -141,9 +141,16 @@ def _history(request: Request) -> History:
     return replace(history, series=kept)
 
 
+def _name_of_folders(folders: Sequence[str]) -> str:
+    """The names of the folders of runs without a model; a general one for folders without names, such as hours."""
+    paths = [storage_of(folder).resolved(folder).removeprefix("file:") for folder in folders]
+    names = dict.fromkeys(filter(None, map(name_of_place, paths)))
+    return ", ".join(names) or "Model monitoring"
+
+
 def _report(history: History, request: Request, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
-    title = request.title or (", ".join(models) if models else "Model monitoring")
+    title = request.title or ", ".join(models) or _name_of_folders(request.folders)
     judged = [_judged(series, request.features) for series in history.series]
     page_context = PageContext(_baselines(history), _outputs(history), links or {})
     return Report(page_of(history, title, page_context, _bytes(request.most_bytes), judged))

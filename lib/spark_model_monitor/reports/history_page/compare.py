@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -34,7 +35,7 @@ from spark_model_monitor.documents.page import (
     short_name,
 )
 from spark_model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
-from spark_model_monitor.errors import BadInput
+from spark_model_monitor.errors import BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.documents import MAX_DOMAIN_SIZE, read_profile
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.checks.drift.segments import compute_contributions, describe_location
@@ -72,6 +73,9 @@ HEADINGS = {"inferred_type": "type", "std_dev": "sd"}
 LONGEST_NAME = 60  # characters of a name that are always shown
 SETTINGS = "monitoring_config"  # the name of a file's settings among its constraints
 DOMAIN = "domain"
+BY_CHANCE = "Different by no more than chance"
+
+log = logging.getLogger(__name__)
 
 Number = Any
 
@@ -153,6 +157,28 @@ class Compared:
             return results
         return tuple(map(_as_documents_tell, results))
 
+    @cached_property
+    def changed_names(self) -> frozenset[str] | None:
+        """What changed by more than chance, as a run of B with A as its baseline says; None if their states don't tell."""
+        if self.before.profile is None or self.after.profile is None:
+            return None
+        try:
+            return frozenset(violation.feature or "" for violation in violated(self.judged()))
+        except MonitorError as fault:
+            log.info("changes are not told from chance: %s", fault)
+            return None
+
+    @property
+    def significant(self) -> tuple[Change, ...]:
+        """The changes that chance doesn't explain; all that differ where nobody can tell."""
+        changed_names = self.changed_names
+        different = [change for change in self.changes if change.kind != "same"]
+        return tuple(
+            change
+            for change in different
+            if changed_names is None or change.kind != "changed" or change.name in changed_names
+        )
+
     def plain(self) -> dict[str, Any]:
         """The comparison as JSON."""
         return {
@@ -216,8 +242,10 @@ def main(
 def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     """The comparison as a page."""
     broken = {result.feature or result.metric: result for result in results}
-    different = [change for change in found.changes if change.kind != "same"]
-    cards = tuple(_card(found, change, broken.get(change.name)) for change in different)
+    # What changed, what differs by chance, and what is the same
+    changed = found.significant
+    by_chance = [change for change in found.changes if change.kind != "same" and change not in changed]
+    cards = tuple(_card(found, change, broken.get(change.name)) for change in changed)
     same = tuple(Line((change.name, number_text(change.distance))) for change in found.changes if change.kind == "same")
     sections = []
     if results:
@@ -226,17 +254,26 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     if cards:
         order = f"the largest {'impact' if found.shares else 'change'} first"
         sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
+    if by_chance:
+        of_differences = (Column("feature or metric", is_name=True), Column("distance", is_number=True), Column("what"))
+        lines = tuple(Line((change.name, number_text(change.distance), _words(change))) for change in by_chance)
+        sections.append(PageSection(BY_CHANCE, (PageTable(of_differences, lines),), note=f"{len(by_chance):,}"))
     if same:
         columns = (Column("feature or metric", is_name=True), Column("distance", is_number=True))
         sections.append(PageSection("The same", (PageTable(columns, same),), note=f"{len(same):,}"))
-    text = f"{len(different):,} of {len(found.changes):,} features or metrics changed."
+    # The headline
+    text = f"{len(changed):,} of {len(found.changes):,} features or metrics changed."
+    if by_chance:
+        differ = f"{len(by_chance):,} others differ"
+        if len(by_chance) == 1:
+            differ = "1 other differs"
+        text = f"{text[:-1]} by more than chance; {differ} by no more."
     if results:
-        text = f"{len(results):,} violations of the constraints: {text[0].lower()}{text[1:]}"
-    if different:
-        first = f"The largest: {short_name(different[0].name)}, {' '.join(_first(different[0])).strip()}."
-    else:
-        first = ""
-    headline = Headline(text if different else "No change seen.", first, Mark.BAD if results else Mark.NONE)
+        text = f"{counted(len(results), 'violation')} of the constraints: {text[0].lower()}{text[1:]}"
+    first = ""
+    if changed:
+        first = f"The largest: {short_name(changed[0].name)}, {' '.join(_first(changed[0])).strip()}."
+    headline = Headline(text if changed or by_chance else "No change seen.", first, Mark.BAD if results else Mark.NONE)
     facts = (("before", found.before.path), ("after", found.after.path))
     return Page("compare", "Comparison", facts, tuple(sections), headline, html_only=True)
 
@@ -428,6 +465,8 @@ def _text(
 ) -> str:
     different = [change for change in found.changes if change.kind != "same"]
     differ = f"{len(different):,} of {len(found.changes):,} features or metrics differ"
+    if found.changed_names is not None and different:
+        differ += f", {len(found.significant):,} of them by more than chance"
     counts = (found.before.item_count, found.after.item_count)
     text = f"{differ}\n"
     if counts != (None, None):
@@ -436,19 +475,18 @@ def _text(
         rows = [
             [
                 change.name,
-                change.kind,
+                change.kind if change in found.significant else "by chance",
                 _rounded(change.distance),
                 "; ".join(filter(None, (_where(found, change.name), _words(change)))),
             ]
-            for change in different
+            for change in sorted(different, key=lambda change: change not in found.significant)
         ]
         header = ["name", "change", "distance", "what"]
         text += "\n" + text_table(header, rows, width=160, shortest_name=LONGEST_NAME)
     if judge:
         told = [f"  {printable(f'{violation.feature}: {violation.description}')}\n" for violation in violations]
-        text += f"\n{len(violations):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(
-            told
-        )
+        violation_count = counted(len(violations), "violation")
+        text += f"\n{violation_count} of the constraints of {printable(found.before.path)}\n" + "".join(told)
     if unsure:
         lines = (f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure)
         text += f"\n{len(unsure):,} of which nobody can tell\n" + "".join(f"  {printable(line)}\n" for line in lines)

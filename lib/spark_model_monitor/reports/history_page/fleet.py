@@ -25,6 +25,7 @@ from spark_model_monitor.documents.page import (
     PointChart,
     Track,
     Tracks,
+    counted,
     short_name,
 )
 
@@ -35,8 +36,8 @@ MOST_LINES = 3_000  # models; the page says how many more there are
 LONGEST = 100  # length of a sentence in characters, so that a line stays low
 
 HOW = (
-    "A line is a model, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, red "
-    "where the window had some.",
+    "A line is a {noun}, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, "
+    "red where the window had some.",
     "In alert: the last windows had violations. May have changed: the last run could not tell. Not checked: the last run "
     "failed, the entry can't be run, or no run has completed for two periods.",
 )
@@ -169,36 +170,41 @@ def _said(key: Sequence[str], of: Sequence[Watched]) -> str:
     return f"{what} changed in {many} since {_time(of[0].since)} ({names})"
 
 
-def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each schedule's own") -> Page:
-    """watched: the monitors of all models, in any order. budget: of false alarms, as text."""
+def page_of_all(
+    watched: Sequence[Watched], title: str, budget: str = "each schedule's own", noun: str = "model"
+) -> Page:
+    """watched: the monitors of all models, in any order. budget: of false alarms, as text. noun: what is monitored: a
+    model, or a table.
+    """
     models: dict[str, list[Watched]] = {}
     for each in sorted(watched, key=_worst_first):
         models.setdefault(each.model or each.name, []).append(each)
     kinds = [kind for kind in (*KINDS, "") if any(each.kind == kind for each in watched)]
     lines = tuple(_line(name, of, kinds) for name, of in list(models.items())[:MOST_LINES])
     columns = (
-        Column("model", is_name=True),
+        Column(noun, is_name=True),
         *(Column(KINDS.get(kind, "entry")) for kind in kinds),
         *map(Column, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
     )
     left = len(models) - MOST_LINES
     if left > 0:
-        more = f"{left:,} more models, of which none is worse, are left out."
+        more = f"{counted(left, f'more {noun}')}, of which none is worse, are left out."
     else:
         more = ""
     sections = []
     bad = [each for each in watched if each.state is State.IN_ALERT]
     if bad:
-        sections.append(PageSection("What changed", (_common(bad),), note="models in which a column changed"))
+        sections.append(PageSection("What changed", (_common(bad, noun),), note=f"{noun}s in which a column changed"))
     table = PageTable(columns, lines, more, of_all=True).without_empty()
-    sections.append(PageSection("All models", (table,), note="the worst first"))
+    sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     times = sorted({window.time for each in watched for window in each.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_over_time(watched, times),)))
-    sections.append(PageSection("How to read this", tuple[Block, ...](HOW), folded=True))
+    how = tuple[Block, ...](sentence.format(noun=noun) for sentence in HOW)
+    sections.append(PageSection("How to read this", how, folded=True))
     counts = ((state.value[2:], f"{sum(each.state is state for each in watched):,}") for state in State)
     facts = (*counts, ("false alarms allowed", budget))
-    return Page("index", title, facts, tuple(sections), _headline(models, bad), trail=(title,), html_only=True)
+    return Page("index", title, facts, tuple(sections), _headline(models, bad, noun), trail=(title,), html_only=True)
 
 
 def _worst_first(each: Watched) -> tuple[int, str, int, str]:
@@ -206,11 +212,8 @@ def _worst_first(each: Watched) -> tuple[int, str, int, str]:
     return each.state.rank, each.since or "~", -last, each.name
 
 
-def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headline:
-    if len(models) != 1:
-        many = f"{len(models):,} models"
-    else:
-        many = "1 model"
+def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
+    many = counted(len(models), noun)
     failed = [name for name, monitors in models.items() if any(monitor.state is State.FAILED for monitor in monitors)]
     if failed:
         unchecked = f"Not checked: {_listed(failed)}."
@@ -247,15 +250,19 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
     return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Mark.BAD)
 
 
-def _common(bad: Sequence[Watched]) -> PointChart:
-    """How many models have each change, compared with the window before."""
+def _common(bad: Sequence[Watched], noun: str) -> PointChart:
+    """How many models or tables have each change, compared with the window before."""
     now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
     before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
     points = tuple(Point(cause, float(count), float(before[cause]), mark=Mark.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
     return PointChart(
-        "Models by what changed", points, (0.0, top), value_label="the last window", reference_label="the window before"
+        f"{noun.capitalize()}s by what changed",
+        points,
+        (0.0, top),
+        value_label="the last window",
+        reference_label="the window before",
     )
 
 
@@ -297,10 +304,35 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     owners, tags = (
         dict.fromkeys(filter(None, texts)) for texts in ([o.owner for o in of], [t for o in of for t in o.tags])
     )
-    cells += [_time(worst.since), short_name(worst.said, LONGEST), bars if worst.windows else "–"]
+    cells += [_time(worst.since), _shortened(worst.said), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
     marks = {State.IN_ALERT: Mark.BAD, State.UNSURE: Mark.UNSURE}
     return Line(tuple(cells), marks.get(worst.state, Mark.NONE))
+
+
+_LONG_PATH = re.compile(r"\S*/\S*(/[^/\s]+/[^/\s]+)")
+
+
+def _shortened(sentence: str) -> str:
+    """A sentence; if it is long, paths without their beginnings, and its first and last words. No word is cut."""
+    if len(sentence) <= LONGEST:
+        return sentence
+    words = _LONG_PATH.sub(r"…\1", sentence).split()
+    if len(" ".join(words)) <= LONGEST:
+        return " ".join(words)
+    last_words = ["…", *_last_words(words, LONGEST // 3)]
+    first_words = words[: 1 - len(last_words)]
+    while len(" ".join([*first_words, *last_words])) > LONGEST and len(first_words) > 1:
+        first_words.pop()
+    return " ".join([*first_words, *last_words])
+
+
+def _last_words(words: Sequence[str], maximum: int) -> list[str]:
+    """The last words, of at most so many characters, but one at least."""
+    count = 1
+    while count < len(words) - 1 and len(" ".join(words[-count - 1 :])) <= maximum:
+        count += 1
+    return list(words[-count:])
 
 
 def _time(text: str) -> str:

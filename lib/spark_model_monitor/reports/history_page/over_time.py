@@ -19,6 +19,7 @@ from spark_model_monitor.documents.page import (
     Track,
     Tracks,
     count_text,
+    counted,
     number_text,
 )
 from spark_model_monitor.documents.run_description import RunDescription, time_of
@@ -82,7 +83,8 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     """Violations, records, and the metrics violated most often; tables and cards show the others."""
     counts = history.run_violations()
     marks = tuple(map(_mark, counts, history.run_outcomes()))
-    note = f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows"
+    num_windows = sum(count is not None for count in counts)
+    note = f"in {sum(map(bool, counts)):,} of {counted(num_windows, 'window')}"
     runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
     found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
     drawn = [Track("violations", note, tuple(counts), marks, links=found)]

@@ -47,6 +47,7 @@ from spark_model_monitor.documents.page import (
     Point,
     PointChart,
     count_text,
+    counted,
     number_text,
     percent,
 )
@@ -98,7 +99,8 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     times = history.labels
     cards: list[Card] = []
     unsure_cards: list[Card] = []
-    tables = []
+    tables: list[PageTable] = []
+    earlier_tables: list[PageTable] = []
     counts = []
     for series, results in zip(history.series, judged, strict=True):
         by_name: dict[str, list[CheckResult]] = {}
@@ -117,15 +119,20 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         unsure_cards += unsure
         unsure_names = {card.of for card in unsure}
         calm = [row for row in found if row not in bad and series.names[row] not in unsure_names]
-        lines = tuple(_line(history, series, row, found[row], known) for row in calm)
-        if lines:
-            if history.has_models:
-                kind = f"{series.model}, {_kind(series)}"
-            else:
-                kind = _kind(series)
-            tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
+        caption = ""
+        if len(history.series) > 1:
+            caption = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
+        was_violated: list[bool] = np.any(series.is_violated, axis=1, keepdims=False).tolist()
+        num_earlier = sum(was_violated[row] for row in calm)
+        for rows, own_tables in (
+            ([row for row in calm if not was_violated[row]], tables),
+            ([row for row in calm if was_violated[row]], earlier_tables),
+        ):
+            lines = tuple(_line(history, series, row, found[row], known) for row in rows)
+            if lines:
+                own_tables.append(PageTable(_CALM, lines, caption).without_empty())
         changed, compared, unit = tally(checks or series.last[1].results())
-        calm_count = max(compared - len(changed) - len(unsure), 0)
+        calm_count = max(compared - len(changed) - len(unsure) - num_earlier, 0)
         counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
     drawn = tracks_of(history, times, known.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
@@ -149,6 +156,9 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     if unsure_cards:
         note = "in the last window nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", (Cards(tuple(unsure_cards)),), note=note))
+    if earlier_tables:
+        note = "violated in an earlier window, not in the last one; red bars show when"
+        sections.append(PageSection("Changed before", tuple(earlier_tables), note=note))
     if tables:
         note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts)
         sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
@@ -203,21 +213,19 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
         else:
             calm = f"No alert. {first.text}"
         many = f"{bad:,} of the" if bad else "None of the"
+        past = ""
         if len(counts) > 1:
-            past = f"{many} {len(counts):,} windows had violations."
-        else:
-            past = ""
+            past = f"{many} {counted(len(counts), 'window')} had violations."
         said = " ".join(part for part in (first.detail, *(each.text for each in others), past) if part)
         return Headline(calm, said, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
-    if all(earlier):
-        fine = f"The {len(earlier):,}"
-    else:
-        fine = f"{sum(earlier):,} of the {len(earlier):,}"
-    if earlier:
-        before = f"{fine} windows before had no violation."
-    else:
-        before = ""
+    before = ""
+    if len(earlier) == 1:
+        before = f"The window before had {'no violation' if all(earlier) else 'violations, too'}."
+    elif all(earlier) and earlier:
+        before = f"The {len(earlier):,} windows before had no violation."
+    elif earlier:
+        before = f"{sum(earlier):,} of the {len(earlier):,} windows before had no violation."
     said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
     time = _time(history, since)
     text = first.text
@@ -277,10 +285,9 @@ def _card(
     baseline = known.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
-    if since is None:
-        when = ""
-    else:
-        when = f"since {_time(history, since)}, {violated:,} of {len(series.ran):,} windows"
+    when = ""
+    if since is not None:
+        when = f"since {_time(history, since)}, {violated:,} of {counted(len(series.ran), 'window')}"
     of = "value" if series.is_metric[row] else "mean"
     now = run.number(of, name)
     before = baseline.number(of, name) if baseline else None
@@ -415,4 +422,4 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
         rows = records[place]
         cells = (times[place], f"{count:,}", "–" if rows is None else count_text(rows), "; ".join(texts))
         lines.append(Line(cells, Mark.BAD if count else Mark.UNSURE if unsure else Mark.GOOD))
-    return PageTable(columns, tuple(lines), f"{len(times):,} windows, the latest first")
+    return PageTable(columns, tuple(lines), f"{counted(len(times), 'window')}, the latest first")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from spark_model_monitor.documents.check_results import OF_THE_WINDOW, Alarm, CheckResult, CheckStatus, whose
 from spark_model_monitor.documents.outcome import run_outcome
@@ -11,18 +11,21 @@ from spark_model_monitor.reports.outputs.printable import printable
 SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
 
 
-def junit_xml(check_results: Iterable[CheckResult], analysis_type: str) -> bytes:
+def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: Sequence[str] = ()) -> bytes:
     """One test case per check: violations are failures; checks that can't tell are skipped, with the reason and what to
-    do. The suite has the run's outcome.
+    do. The suite has the run's outcome. names: of the model or the data set, and of the schedule.
     """
     from xml.etree import ElementTree  # not needed without `--junit`
 
-    suite = ElementTree.Element("testsuite", name=f"spark-model-monitor {analysis_type}", errors="0")
+    # The suite is named by whose run it is, and has the outcome
+    whose_checks = " of ".join(filter(None, (analysis_type, " / ".join(names))))
+    suite = ElementTree.Element("testsuite", name=_text(f"spark-model-monitor {whose_checks}"), errors="0")
     check_results = tuple(check_results)
     outcome = run_outcome(check_results)
     if outcome is not None:
         properties = ElementTree.SubElement(suite, "properties")
         ElementTree.SubElement(properties, "property", name="outcome", value=outcome.value)
+    # A test case for each check
     for check_result in check_results:
         name, part = whose(check_result)
         case = ElementTree.SubElement(suite, "testcase", classname=_text(f"{analysis_type}.{name or OF_THE_WINDOW}"))

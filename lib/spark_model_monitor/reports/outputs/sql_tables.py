@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -36,19 +37,20 @@ def catalog_settings(place: str | None) -> dict[str, str]:
     return {}
 
 
-def write_results_table(run: Run, place: str | None) -> None:
+def write_results_table(run: Run, place: str | None, tables: Mapping[str, bytes]) -> None:
     """Write the summary and the checks of a published run to the tables, replacing earlier results of the same window.
 
-    place: a folder, or the tables' name in Spark's catalog; None: nowhere. Raises OutputFailed if writing fails.
+    place: a folder, or the tables' name in Spark's catalog; None: nowhere. tables: both as Parquet, by the names of the
+    run's files; unlike those they may name no value of the data. Raises OutputFailed if writing fails.
     """
     described = document_of(run, RunDescription)
     if place is None or described is None:
         return
     superseded = _superseded(run, described)
     for file in (SUMMARY, CHECKS):
-        if file in run.digests:
+        if file in tables:
             table = _table(place, file.removesuffix(".parquet"))
-            table.put(run.run_id, rows_of_run(storage_of(run.folder).read(join(run.folder, file)), described))
+            table.put(run.run_id, rows_of_run(tables[file], described))
             if superseded is not None:
                 table.drop(superseded)
     log.info("wrote the results of run %s to the tables of %s", run.run_id, place)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from jinja2.bccache import Bucket
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from spark_model_monitor.documents.page import (
     LINES_SHOWN,
@@ -57,8 +58,46 @@ def html_of(page: Page) -> str:
 
 
 def part_of(page: Page) -> str:
-    """The same as part of another page, with its styles, which don't affect the rest of that page."""
+    """The same as part of another page, with its styles, which don't affect the rest of that page but a line before it."""
     return f"<style>{_STYLE}</style>\n{_MACROS.body(page)}\n"
+
+
+# Letters of words that fit everywhere on a page, and of the pieces that longer ones are broken into
+LONG_WORD = 25
+PIECE = 20
+_LONG_WORDS = re.compile(rf"(\S{{{LONG_WORD + 1},}})")
+_PIECES = re.compile(r"[^_./-]*[_./-]+|[^_./-]+")
+_UNBREAKABLE = Markup('<span class="run">{}</span>')
+
+
+def breakable(text: str) -> Markup:
+    """A text as HTML whose long words break after `_`, `.`, `-` and `/` alone; a piece that is longer than its line is cut."""
+    html = []
+    for index, part in enumerate(_LONG_WORDS.split(printable(text))):
+        is_long_word = index % 2 == 1
+        if is_long_word:
+            html.append(Markup("<wbr>").join(map(_unbroken, _pieces(part))))
+        else:
+            html.append(escape(part))
+    return Markup("").join(html)
+
+
+def _pieces(word: str) -> list[str]:
+    """A word in few pieces of at most PIECE letters, if it has enough places to break."""
+    pieces = [""]
+    for piece in _PIECES.findall(word):
+        if pieces[-1] and len(pieces[-1]) + len(piece) > PIECE:
+            pieces.append(piece)
+        else:
+            pieces[-1] += piece
+    return pieces
+
+
+def _unbroken(piece: str) -> Markup:
+    """A piece of a word, within which browsers break no line."""
+    if len(piece) <= PIECE and "…" not in piece:
+        return escape(piece)
+    return _UNBREAKABLE.format(piece)
 
 
 def block_html(block: Block) -> Markup:
@@ -79,9 +118,9 @@ def block_html(block: Block) -> Markup:
     return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
 
 
-def points_svg(chart: PointChart) -> Markup:
+def points_svg(chart: PointChart, width: str = "100%") -> Markup:
     """A chart of points as a standalone SVG element."""
-    return Markup(_MACROS.points(chart))
+    return Markup(_MACROS.points(chart, width))
 
 
 class _Compiled(FileSystemBytecodeCache):
@@ -108,6 +147,7 @@ _STYLE, _SCRIPT = (
     Markup(_TEMPLATES.loader.get_source(_TEMPLATES, name)[0])  # type: ignore[union-attr]
     for name in ("page.css", "page.js")
 )
+_TEMPLATES.filters["breakable"] = breakable
 _TEMPLATES.globals |= {
     "style": _STYLE,
     "rendered": block_html,
@@ -118,6 +158,7 @@ _TEMPLATES.globals |= {
     "most_cards": MOST_CARDS,
     "most_lines": MOST_LINES,
     "lines_shown": LINES_SHOWN,
+    "long_word": LONG_WORD,
     "pairs": lambda columns, cells: zip(columns, cells, strict=True),
 }
 _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
@@ -130,13 +171,17 @@ def notebook_of(page: Page) -> str:
     else:
         said = ""
     facts = "  \n".join(f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts)
-    head = f"# {_escaped(page.title)}\n\n{said}{facts}"
+    trail = f"{_escaped(' › '.join(page.trail))}\n\n" if page.trail else ""
+    head = f"# {_escaped(page.title)}\n\n{trail}{said}{facts}"
     cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
     for place, cell in enumerate(cells):
         cell["id"] = sha256(f"{place}".encode()).hexdigest()[:8]
     metadata = {"language_info": {"name": "python"}}
     notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
+
+
+NOTEBOOK_WIDTH = "600"  # pixels of a chart in a notebook, which shows it as an image
 
 
 def _cells(section: PageSection) -> Iterator[dict[str, Any]]:
@@ -157,7 +202,7 @@ def _markdown(text: str) -> dict[str, Any]:
 
 
 def _chart(chart: PointChart) -> dict[str, Any]:
-    shown = {"image/svg+xml": points_svg(chart), "text/plain": printable(svg.description_of(chart))}
+    shown = {"image/svg+xml": points_svg(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.description_of(chart))}
     data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [output], "source": []}

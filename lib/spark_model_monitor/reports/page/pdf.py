@@ -40,6 +40,8 @@ def pdf_of(page: Page) -> bytes:
     styles = _styles()
     story: list[Any] = [Paragraph(_plain(page.title), styles["title"])]
     facts = " · ".join(f"{_plain(word)}: <b>{_plain(value)}</b>" for word, value in page.facts)
+    if page.trail:
+        story.append(Paragraph(_plain(" › ".join(page.trail)), styles["text"]))
     story += [Paragraph(_plain(str(page.headline)), styles["h3"])] if page.headline else []
     story.append(Paragraph(facts, styles["text"]))
     for section in page.sections:
@@ -47,7 +49,7 @@ def pdf_of(page: Page) -> bytes:
         story += [flowable for block in section.blocks for flowable in _flowables(block, styles)]
     buffer = io.BytesIO()
     margins = {f"{side}Margin": MARGIN for side in ("left", "right", "top", "bottom")}
-    SimpleDocTemplate(buffer, pagesize=A4, title=printable(page.title), invariant=1, **margins).build(story)
+    SimpleDocTemplate(buffer, pagesize=A4, title=printable(page.tab_title), invariant=1, **margins).build(story)
     return buffer.getvalue()
 
 

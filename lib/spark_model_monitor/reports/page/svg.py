@@ -4,6 +4,7 @@ PDF draw them.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -25,10 +26,9 @@ WIDTH = 340
 HEIGHT = 124
 MINI = 130, 26  # of an overlay in a table cell
 HOURS = 276, 30
+LONG_TIME = 8  # letters of a window's name beyond which fewer are shown
 TICKS = 120, 14
-# width of category names, and height of each bar
-NAMES = 118
-BAR = 24
+BAR = 32  # height of a category with its name
 MOST_NAMED = 8  # categories in a chart; those with the largest change
 SIDE = 200  # side length of a curve's square
 # of a chart of points: minimum length of its axis, room to its right, and height of each line
@@ -36,15 +36,21 @@ BARS = 210
 NUMBERS = 60
 LINE = 26
 LEAST = 100  # minimum height of a chart of points
-# that fit before the axis of categories, and of points
-LETTERS = 20
-MOST_LETTERS = 34
+# of a page's chart of points: height of each value with its name, and units of its axis
+POINT = 36
+UNITS = 1000
+MOST_LETTERS = 34  # that fit before the axis of points in a PDF
+# pixels for names of categories and of points, on the narrowest card
+NAME_WIDTH = 180
+POINT_NAME_WIDTH = 215
+FONT_SIZE = 12  # pixels of all text in drawings, which never scales
 
 # size of a drawing over time
 TRACK = 720
 HIGH = 36
 MOST_NUMBERS = 36  # up to this many windows, cells show a number
 MOST_TICKS = 8
+PHONE = 330  # pixels of a drawing over time on a phone
 
 
 def bars(shares: Sequence[float], top: float, width: float, height: float) -> str:
@@ -125,6 +131,17 @@ def pitch(chart: PointChart) -> float:
     return round(max(LINE, LEAST / max(1, len(chart.points))), 1)
 
 
+def compute_height(chart: PointChart) -> float:
+    """The height of a page's chart of points."""
+    return round(max(POINT, LEAST / max(1, len(chart.points))) * len(chart.points), 1)
+
+
+def fraction(value: float, chart: PointChart) -> float:
+    """The position of a value on a page's chart, in units of its axis; values beyond the axis are put at its ends."""
+    low, high = chart.span
+    return round(UNITS * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
+
+
 def bar(point: Point, chart: PointChart) -> tuple[float, float]:
     """Start and width of a value's bar."""
     start, end = sorted((place(chart.neutral, chart), place(point.value or 0.0, chart)))
@@ -170,9 +187,31 @@ def _in_words(point: Point, chart: PointChart) -> str:
     return words
 
 
-def cut(text: str) -> str:
-    """A name, shortened to fit before an axis."""
-    return short_name(text, LETTERS)
+NARROW_LETTERS = frozenset("fijlrtI.,:;'|!()[]/ ")
+WIDE_LETTERS = frozenset("mwMW@%—…жшщюмыфЖШЩЮМЫФ")
+
+
+def letter_width(letter: str) -> float:
+    """The width of a letter in a wide font such as DejaVu Sans, relative to the font's size."""
+    if letter in NARROW_LETTERS:
+        return 0.42
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 1.25
+    if letter in WIDE_LETTERS:
+        return 1.0
+    if letter.isupper():
+        return 0.78
+    return 0.65
+
+
+def fit(name: str, width: float) -> str:
+    """A name; if it is wider than so many pixels, its beginning and end."""
+    letters = len(name)
+    shown = name
+    while letters > 3 and sum(map(letter_width, shown)) * FONT_SIZE > width:
+        letters -= 1
+        shown = short_name(name, letters)
+    return shown
 
 
 class Drawn(NamedTuple):
@@ -248,16 +287,22 @@ def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Mark, str, str
             yield mark, f"{value:.0f}" if value else "✓", f"{time}: {value:.0f} {track.title}"
 
 
-def ticks(times: Sequence[str], most: int = MOST_TICKS) -> list[str]:
-    """Some of the windows' names, evenly spaced, without the day if all have the same."""
-    step = max(1, -(-len(times) // most))
+def is_crowded(track: Track) -> bool:
+    """Whether the numbers in a track's cells have no room on a phone."""
+    digits = max((len(f"{value:.0f}") for value in track.values if value is not None), default=1)
+    return len(track.values) * (2 + 8 * digits) > PHONE
+
+
+def ticks(times: Sequence[str], most_ticks: int = MOST_TICKS) -> list[tuple[float, str]]:
+    """Some of the windows' names, evenly spaced, without the day if all have the same; half as many if they are long.
+    Each with the start position of its window, as a share of the width.
+    """
     days = {time.rpartition(" ")[0] for time in times}
-    return [time.rpartition(" ")[2] if len(days) == 1 else time for time in times[::step]]
-
-
-def tick(place: int, times: Sequence[str], most: int = MOST_TICKS) -> float:
-    """The start position of the window of one of `ticks`, as a share of the width."""
-    return place * max(1, -(-len(times) // most)) / max(1, len(times))
+    names = [time.rpartition(" ")[2] if len(days) == 1 else time for time in times]
+    if any(len(name) > LONG_TIME for name in names):
+        most_ticks //= 2
+    step = max(1, -(-len(names) // most_ticks))
+    return [(index / len(names), names[index]) for index in range(0, len(names), step)]
 
 
 def words_of(track: Track, times: Sequence[str]) -> str:

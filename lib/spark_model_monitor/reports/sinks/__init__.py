@@ -20,12 +20,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.errors import BadConfiguration, SinkFailed, needing
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.reports.notices import Report
-from spark_model_monitor.storage import LocalStorage, is_local
+from spark_model_monitor.storage import LocalStorage, is_local, join
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -104,12 +105,22 @@ Sink = Callable[[Report, str, Environment], None]
 SINKS: Registry[Sink] = Registry("sink")
 
 
-def page_here(report: Report) -> str | None:
-    """The path of the run's page on this machine, for sinks that send the file itself; None if it is elsewhere."""
+@contextmanager
+def page_here(report: Report) -> Iterator[str | None]:
+    """The path of the run's page on this machine, for sinks that send the file itself; None if it is elsewhere.
+
+    A page that names values of the data stays where it is: one without them is sent.
+    """
     page = report.paths.get("page")
-    if page and is_local(page) and LocalStorage().exists(page):
-        return page
-    return None
+    if not page or not is_local(page) or not LocalStorage().exists(page):
+        yield None
+    elif report.page is None:
+        yield page
+    else:
+        with TemporaryDirectory() as folder:
+            copy = join(folder, page.rpartition("/")[2])
+            LocalStorage().write(copy, report.page())
+            yield copy
 
 
 MOST_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s and 2 s between them

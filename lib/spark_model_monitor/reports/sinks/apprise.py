@@ -49,14 +49,15 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
         "body": rest.strip() or first,
         "notify_type": _kind(report),
         "body_format": "text",
-        "attach": page_here(report) if service.attachment_support else None,
     }
 
     def send() -> None:
         if not outbox.notify(**message):
             raise PassingFailure(f"Apprise reached nobody by {_scheme(url)}://; check the URL and the service")
 
-    attempt(send, environment)
+    with page_here(report) as page:
+        message["attach"] = page if service.attachment_support else None
+        attempt(send, environment)
 
 
 def _service(url: str) -> Any:

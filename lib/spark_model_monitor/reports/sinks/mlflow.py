@@ -65,8 +65,9 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
         client.log_batch(run_id, tags=tags)
         while some := list(islice(found, METRICS_PER_REQUEST)):
             client.log_batch(run_id, metrics=some)
-        if page := page_here(report):
-            client.log_artifact(run_id, page)
+        with page_here(report) as page:
+            if page is not None:
+                client.log_artifact(run_id, page)
         if given is None:
             client.set_terminated(run_id)
     except ModuleNotFoundError as error:
@@ -94,7 +95,7 @@ def _verdict(report: Report) -> dict[str, str]:
     said = {
         "run_id": report.run_id,
         "analysis_type": report.analysis_type,
-        "model": report.endpoint,
+        "model": report.model,
         "schedule": report.schedule,
         "window": f"{moment(report.start)}/{moment(report.end)}" if report.start and report.end else None,
         "status": report.status,

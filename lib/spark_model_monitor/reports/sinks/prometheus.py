@@ -101,7 +101,7 @@ def _of_metrics(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
 def _labels_of_run(report: Report) -> dict[str, str]:
     return {
         "analysis_type": report.analysis_type,
-        "endpoint": report.endpoint or "",
+        "endpoint": report.model or "",
         "monitoring_schedule": report.schedule or "",
     }
 

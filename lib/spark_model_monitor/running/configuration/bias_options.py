@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 
 from spark_model_monitor.data.reading.formats import listed
 from spark_model_monitor.errors import BadDocument, BadInput
-from spark_model_monitor.running.configuration.options import Placeholder, of_text
+from spark_model_monitor.running.configuration.options import Placeholder, parse_text_by
 from spark_model_monitor.statistics.states.contingency import ValueKind
 from spark_model_monitor.storage import storage_here
 
@@ -33,7 +33,7 @@ def read_analysis_config(path: str) -> AnalysisConfig:
     return AnalysisConfig.from_json(storage_here(path).read(path), path)
 
 
-def _analysis_config(path: str) -> str:
+def _read_analysis_path(path: str) -> str:
     try:
         if not storage_here(path).exists(path):
             raise ValueError(f"is {path!r}, where there is no file; write the path of a local file, or of one on S3")
@@ -45,45 +45,45 @@ def _analysis_config(path: str) -> str:
     return path
 
 
-def _column_types(text: str) -> dict[str, ValueKind]:
-    found: dict[str, ValueKind] = {}
+def _read_column_types(text: str) -> dict[str, ValueKind]:
+    kind_by_column: dict[str, ValueKind] = {}
     kinds = {kind.value: kind for kind in ValueKind}
     for pair in listed(text):
         name, equals, kind = pair.rpartition("=")
         if not equals or kind.strip().lower() not in kinds:
             raise ValueError(f"has {pair!r}; write COLUMN=categorical or COLUMN=continuous, several with commas")
-        found[name.strip()] = kinds[kind.strip().lower()]
-    return found
+        kind_by_column[name.strip()] = kinds[kind.strip().lower()]
+    return kind_by_column
 
 
-def _ranges(text: str) -> dict[str, tuple[float, float]]:
+def _read_ranges(text: str) -> dict[str, tuple[float, float]]:
     from spark_model_monitor.monitors.bias.analysis import ALL_METHODS  # few jobs need it, and importing it takes time
 
-    known = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
-    found: dict[str, tuple[float, float]] = {}
+    metric_names = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
+    range_by_metric: dict[str, tuple[float, float]] = {}
     for pair in listed(text):
         name, _, ends = pair.partition("=")
         low, _, high = ends.partition(":")
         try:
-            found[name.strip()] = float(low), float(high)
+            range_by_metric[name.strip()] = float(low), float(high)
         except ValueError:
             written = "METRIC=LOW:HIGH, such as DPL=-0.1:0.1, several with commas"
             raise ValueError(f"has {pair!r}; write {written}") from None
-        if name.strip() not in known:
-            raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(known)}")
-        low_end, high_end = found[name.strip()]
+        if name.strip() not in metric_names:
+            raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(metric_names)}")
+        low_end, high_end = range_by_metric[name.strip()]
         if math.isnan(low_end) or math.isnan(high_end) or low_end > high_end:
             raise ValueError(f"has {pair!r}, whose first number has to be the smaller one")
-    return found
+    return range_by_metric
 
 
-def _neutral(value: Any) -> Any:
+def _read_neutral(value: Any) -> Any:
     if str(value).strip() not in ("0", "1"):
         raise ValueError(f"is {value!r}; write 0 as the service has it, or 1, where disparate impact is neutral")
     return int(value)
 
 
-LocalAnalysisConfig = Annotated[str, of_text(_analysis_config), Placeholder("FILE")]
-TypesByColumn = Annotated[Mapping[str, ValueKind], of_text(_column_types), Placeholder("COLUMNS")]
-RangesByMetric = Annotated[Mapping[str, tuple[float, float]], of_text(_ranges), Placeholder("RANGES")]
-NeutralValue = Annotated[int, BeforeValidator(_neutral), Placeholder("0|1")]
+LocalAnalysisConfig = Annotated[str, parse_text_by(_read_analysis_path), Placeholder("FILE")]
+TypesByColumn = Annotated[Mapping[str, ValueKind], parse_text_by(_read_column_types), Placeholder("COLUMNS")]
+RangesByMetric = Annotated[Mapping[str, tuple[float, float]], parse_text_by(_read_ranges), Placeholder("RANGES")]
+NeutralValue = Annotated[int, BeforeValidator(_read_neutral), Placeholder("0|1")]

@@ -6,7 +6,6 @@ Standard library only. For a word after a switch, the job itself decides whether
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -14,14 +13,14 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 
-_DECLARED = re.compile(r"(?<=^    )\w+(?=: (?:Annotated\[$|.+ = _\w+\())|(?<=opposite=\")\w+", re.MULTILINE)
+OPTION_NAMES_FILE = Path(__file__).with_name("help_texts") / "option-names.txt"
+"""The names of all options, a line each; `contract.py`, which declares them, takes a library to import."""
 
 
 @cache
 def option_names() -> tuple[str, ...]:
-    """The options that `contract.py`, beside this module, declares, and the flags that turn its switches off."""
-    declared = Path(__file__).with_name("contract.py").read_text(encoding="utf-8")
-    return tuple(found[0] for found in _DECLARED.finditer(declared))
+    """The options of the jobs, and the flags that turn their switches off."""
+    return tuple(OPTION_NAMES_FILE.read_text(encoding="utf-8").split())
 
 
 HELP_FLAGS = ("--help", "-h", "--help-all")
@@ -36,10 +35,12 @@ def help_file(job: str, *, all_flags: bool) -> Path:
     return Path(__file__).with_name("help_texts") / f"{job}{'-all' if all_flags else ''}.txt"
 
 
-def kept_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+def read_stored_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
     """The requested help; None if the job must produce it, as for another analysis than the default."""
     chosen = any(word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _CHOOSING)
-    chosen |= any(environment.get(each) for name in _CHOOSING for each in (name, f"MODEL_MONITOR_{name.upper()}"))
+    chosen |= any(
+        environment.get(variable) for name in _CHOOSING for variable in (name, f"MODEL_MONITOR_{name.upper()}")
+    )
     file = help_file(Path(job).name, all_flags="--help-all" in arguments)
     if chosen or job != Path(job).name or not file.is_file() or any(map(os.path.exists, _IN_CONTAINER)):
         return None
@@ -63,12 +64,12 @@ OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
 
 def require_places(arguments: Sequence[str]) -> None:
     """Raises BadConfiguration with a line for each local path that doesn't exist, or is not a baseline."""
-    errors = [error for flag, path in _named(arguments) for error in _errors(flag, path)]
+    errors = [error for flag, path in _list_named_paths(arguments) for error in _find_path_errors(flag, path)]
     if errors:
         raise BadConfiguration.gathered(errors)
 
 
-def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The flags that name paths, with the paths; a word at the beginning or after a value is the data."""
     words = iter(arguments)
     is_free = True
@@ -85,7 +86,7 @@ def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             is_free = bool(equals)
 
 
-def _errors(flag: str, text: str) -> Iterator[str]:
+def _find_path_errors(flag: str, text: str) -> Iterator[str]:
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
         return
     if text.startswith("file:"):
@@ -95,14 +96,18 @@ def _errors(flag: str, text: str) -> Iterator[str]:
     if not os.path.exists(path):
         above, name = os.path.split(path.rstrip("/"))
         if os.path.isdir(above or "."):
-            there = os.listdir(above or ".")
+            names_there = os.listdir(above or ".")
         else:
-            there = []
-        there = [each for each in there if flag != BASELINE or _is_baseline(os.path.join(above, each))]
+            names_there = []
+        names_there = [
+            name_there
+            for name_there in names_there
+            if flag != BASELINE or _is_baseline(os.path.join(above, name_there))
+        ]
         if os.path.islink(path.rstrip("/")):
             yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
             return
-        near = did_you_mean(name, there, "", shown=partial(os.path.join, above))
+        near = did_you_mean(name, names_there, "", shown=partial(os.path.join, above))
         hint = f"; {near}" if near else ""
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"
     elif flag == BASELINE and not _is_baseline(path):

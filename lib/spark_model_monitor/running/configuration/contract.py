@@ -41,8 +41,14 @@ from spark_model_monitor.running.configuration.bias_options import (
     RangesByMetric,
     TypesByColumn,
 )
-from spark_model_monitor.running.configuration.encryption import S3Encryption, only_with_kms
-from spark_model_monitor.running.configuration.options import Option, Placeholder, named_in, read_name, threshold_of
+from spark_model_monitor.running.configuration.encryption import S3Encryption, require_kms
+from spark_model_monitor.running.configuration.options import (
+    Option,
+    Placeholder,
+    choose_from,
+    parse_threshold_by,
+    read_name,
+)
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from spark_model_monitor.statistics.states.outcomes import ProblemType
 from spark_model_monitor.storage.lease import WAIT
@@ -65,18 +71,18 @@ _METHOD = "{}, but Simple if only a threshold is given"
 _TEXT_METHODS = ", ".join(CATEGORICAL_METHODS)
 
 
-def _option(placeholder: str = "", *, initial: Any = None, **facts: Any) -> Any:
+def _declare_option(placeholder: str = "", *, initial: Any = None, **facts: Any) -> Any:
     """A field with its `Option`. initial: its value where no source has one, `...` if it can't do without."""
     field = Field(initial)
     field.metadata.append(Option(placeholder, **facts))
     return field
 
 
-_of_contract = partial(_option, ours=False)
-_of_monitoring = partial(_option, jobs=_MONITOR)
-_of_merge = partial(_option, jobs=_MERGE)
-_of_analysis = partial(_option, jobs=_ANALYSER)
-_of_window = partial(_option, jobs=_IN_A_WINDOW)
+_of_contract = partial(_declare_option, ours=False)
+_of_monitoring = partial(_declare_option, jobs=_MONITOR)
+_of_merge = partial(_declare_option, jobs=_MERGE)
+_of_analysis = partial(_declare_option, jobs=_ANALYSER)
+_of_window = partial(_declare_option, jobs=_IN_A_WINDOW)
 _of_columns = partial(_of_analysis, analyses=_DATA_QUALITY)
 _of_columns_in_a_window = partial(_of_monitoring, analyses=_DATA_QUALITY)
 _of_outcomes = partial(_of_analysis, analyses=_MODEL_QUALITY)
@@ -84,7 +90,7 @@ _of_predictions = partial(_of_analysis, analyses=_OF_QUALITY)
 _of_bias = partial(_of_analysis, analyses=_BIAS)
 _of_bias_in_a_window = partial(_of_monitoring, analyses=_BIAS)
 _of_attributions_in_a_window = partial(_of_monitoring, analyses=_EXPLAINABILITY)
-_suggestion = partial(_option, jobs=_BASELINE, analyses=_DATA_QUALITY)
+_suggestion = partial(_declare_option, jobs=_BASELINE, analyses=_DATA_QUALITY)
 _of_model = partial(_of_contract, analyses=ANALYSES_OF_MODELS)
 _of_called = partial(_of_analysis, analyses=_WITH_FEATURES)
 
@@ -243,9 +249,13 @@ class JobConfig(BaseModel):
     """File for the checks as JUnit XML, for CI servers: one test case per check; a violation is a failure."""
 
     hide_values: kinds.Switch = _of_monitoring(
-        initial=False, analyses=(*_DATA_QUALITY, *_OF_QUALITY), opposite="show_values"
+        initial=False, analyses=(*_DATA_QUALITY, *_OF_QUALITY, *_BIAS), opposite="show_values"
     )
-    """Keep values of the data out of alarms: no categories or classes in mails, pages, or checks.json."""
+    """The same as --values hide; --show-values is --values show."""
+
+    values: Annotated[kinds.ShownValues | None, AfterValidator(kinds.not_hidden_twice)] = _of_analysis(default="show")
+    """Where categories, classes and segments of the data are named: hide them everywhere, even on pages and in checks.json; show
+    them on pages and terminals; or send them to sinks, too."""
 
     find_causes: kinds.Switch = _of_monitoring(
         initial=True,
@@ -283,7 +293,7 @@ class JobConfig(BaseModel):
     min_traffic: kinds.Share | None = _of_monitoring(default="not checked")
     """Notify the sinks if a window has less than this share of the records usual for its hour of the day."""
 
-    log_values: kinds.Switch = _option(initial=False, opposite="log_no_values")
+    log_values: kinds.Switch = _declare_option(initial=False, opposite="log_no_values")
     """Log the text of an unexpected error with its trace; the text may repeat values of the data."""
 
     sagemaker_endpoint_name: str | None = _of_contract("NAME", jobs=_IN_A_WINDOW)
@@ -295,23 +305,23 @@ class JobConfig(BaseModel):
     sagemaker_endpoint_datacapture_prefix: str | None = _of_contract("PATH", jobs=())
     """Prefix of the path of the captures."""
 
-    categorical_drift_method: Annotated[str | None, named_in(CATEGORICAL_DRIFT_METHODS)] = _of_contract(
+    categorical_drift_method: Annotated[str | None, choose_from(CATEGORICAL_DRIFT_METHODS)] = _of_contract(
         "METHOD", default=_METHOD.format("LInfinity"), jobs=_BASELINE, analyses=_DATA_QUALITY, choices=_TEXT_METHODS
     )
     """Distance for text features: {choices}; written into the suggested constraints."""
 
-    comparison_method: Annotated[str | None, named_in(COMPARISON_METHODS)] = _suggestion(
+    comparison_method: Annotated[str | None, choose_from(COMPARISON_METHODS)] = _suggestion(
         "METHOD", default=_METHOD.format("Robust"), choices=", ".join(NUMERIC_METHODS)
     )
     """Distance for numeric features: {choices}; written into the suggested constraints."""
 
-    comparison_threshold: Annotated[float | None, threshold_of("comparison_method", NUMERIC_METHODS)] = _suggestion(
-        "NUMBER", default=_USUAL
+    comparison_threshold: Annotated[float | None, parse_threshold_by("comparison_method", NUMERIC_METHODS)] = (
+        _suggestion("NUMBER", default=_USUAL)
     )
     """Distance above which a numeric feature has drifted, without allowance for noise; written into the suggested constraints."""
 
     categorical_comparison_threshold: Annotated[
-        float | None, threshold_of("categorical_drift_method", CATEGORICAL_METHODS)
+        float | None, parse_threshold_by("categorical_drift_method", CATEGORICAL_METHODS)
     ] = _suggestion("NUMBER", default=_USUAL)
     """Distance above which a text feature has drifted, without allowance for noise; written into the suggested constraints."""
 
@@ -365,7 +375,7 @@ class JobConfig(BaseModel):
     column_metrics: kinds.ColumnMetrics = _of_columns(initial=())
     """Metrics of numeric features beyond those of the service: names, comma-separated; docs/files.md lists them."""
 
-    predictions: kinds.Names = _option(initial=(), jobs=_BASELINE, analyses=_DATA_QUALITY)
+    predictions: kinds.Names = _declare_option(initial=(), jobs=_BASELINE, analyses=_DATA_QUALITY)
     """Columns with the model's output: names, comma-separated. Their drift has its own part of the budget."""
 
     time_column: str | None = _of_analysis("COLUMN")
@@ -391,7 +401,7 @@ class JobConfig(BaseModel):
     """Thresholds: interval, the baseline's own values, with allowance for noise; absolute:0.02 or relative:5%, so much worse,
     without allowance; none, as interval, in the service's file."""
 
-    window_rows: kinds.Whole | None = _option(jobs=())
+    window_rows: kinds.Whole | None = _declare_option(jobs=())
     """Without effect: verdicts allow for the noise of windows of any size."""
 
     min_samples: kinds.Whole | None = _of_monitoring(analyses=_OF_QUALITY)
@@ -403,7 +413,7 @@ class JobConfig(BaseModel):
     error_model: str | None = _of_monitoring("FILE", analyses=(AnalysisType.ESTIMATED_QUALITY,))
     """Model file from --learn-errors or ErrorModel.learnt, which estimates how far predicted numbers are off."""
 
-    learn_errors: str | None = _option("FILE", jobs=_BASELINE, analyses=_MODEL_QUALITY)
+    learn_errors: str | None = _declare_option("FILE", jobs=_BASELINE, analyses=_MODEL_QUALITY)
     """File, such as errors.skops, for a model of how far predicted numbers are off, learnt from up to 100,000 rows."""
 
     metrics: kinds.Names = _of_outcomes("METRICS", initial=())
@@ -467,10 +477,10 @@ class JobConfig(BaseModel):
     )
     """bootstrap: also judge each feature's attribution by the interval of its change, in checks.json only."""
 
-    max_quarantined_share: kinds.Share = _option(initial=0.01)
+    max_quarantined_share: kinds.Share = _declare_option(initial=0.01)
     """Share of unreadable records above which the job fails."""
 
-    max_record_size: kinds.Size = _option(initial=MAX_RECORD_BYTES, default="256MB")
+    max_record_size: kinds.Size = _declare_option(initial=MAX_RECORD_BYTES, default="256MB")
     """Maximum length of a record's line, such as 64MB; longer lines are refused, and never held in memory whole."""
 
     accept_exponents: kinds.Switch | None = _of_analysis(
@@ -484,16 +494,18 @@ class JobConfig(BaseModel):
     flatten_json: kinds.Switch = _of_analysis(initial=False, opposite="no_flatten_json", remembered=True)
     """Turn nested JSON objects, and arrays within captured rows, into features named outer.inner; otherwise they are refused."""
 
-    max_runtime: kinds.Period | None = _option(default="no limit")
+    max_runtime: kinds.Period | None = _declare_option(default="no limit")
     """Maximum time until the job publishes, such as PT1H; after that, the job is stopped and publishes nothing."""
 
-    lease_wait: kinds.Wait = _option(initial=WAIT, default="PT10M")
+    lease_wait: kinds.Wait = _declare_option(initial=WAIT, default="PT10M")
     """How long to wait for another run that writes to the same output, such as PT1H; PT0S: don't wait."""
 
-    s3_encryption: S3Encryption | None = _option(default="the bucket's default")
+    s3_encryption: S3Encryption | None = _declare_option(default="the bucket's default")
     """Encryption to request for every write to S3: SSE-S3 or SSE-KMS."""
 
-    s3_kms_key: Annotated[str | None, AfterValidator(only_with_kms)] = _option("KEY", default="AWS's own key for S3")
+    s3_kms_key: Annotated[str | None, AfterValidator(require_kms)] = _declare_option(
+        "KEY", default="AWS's own key for S3"
+    )
     """Key for SSE-KMS: its ARN, or its id in the bucket's account."""
 
     threshold: kinds.ThresholdsByFeature = _of_columns_in_a_window(initial={}, repeatable=True)
@@ -505,16 +517,16 @@ class JobConfig(BaseModel):
     attributions: str | None = _of_columns_in_a_window("PATH")
     """analysis.json of explainability, or its output path: pages and mails then list influential features first."""
 
-    compat: kinds.Compatibility = _option(initial=kinds.Compatibility.NONE)
+    compat: kinds.Compatibility = _declare_option(initial=kinds.Compatibility.NONE)
     """service: exactly the service's numbers (one partition, its type classes, its rules); none: correct numbers."""
 
     columns: Annotated[
-        str | None, named_in(dict(zip(COLUMNS, COLUMNS, strict=True))), AfterValidator(kinds.as_compatible)
+        str | None, choose_from(dict(zip(COLUMNS, COLUMNS, strict=True))), AfterValidator(kinds.as_compatible)
     ] = _of_columns_in_a_window("|".join(COLUMNS), default="name, but exact with --compat service")
     """How to match named columns. name: a column that only one side has is a violation, others are judged; exact: a different
     number of columns is the only violation, and names that differ match by position."""
 
-    engine: EngineName = _option("ENGINE", initial=EngineName.AUTO)
+    engine: EngineName = _declare_option("ENGINE", initial=EngineName.AUTO)
     """What reads and counts the data: spark, local (processes on this machine, no JVM), or auto: Spark within spark-submit, for
     data that only Spark opens, and above 1 GB (captures 2, Parquet and CSV 10)."""
 
@@ -524,20 +536,20 @@ class JobConfig(BaseModel):
     results_table: Annotated[str | None, AfterValidator(kinds.table_or_folder)] = _of_analysis("NAME|PATH")
     """Where to write summary and checks as SQL tables: a folder, or NAME_summary, NAME_checks of Spark's catalog."""
 
-    progress: kinds.Switch | None = _option(opposite="no_progress", default="on a terminal")
+    progress: kinds.Switch | None = _declare_option(opposite="no_progress", default="on a terminal")
     """Show a progress bar of the stages."""
 
-    env_file: str | None = _option("FILE")
+    env_file: str | None = _declare_option("FILE")
     """File of variables, one NAME=VALUE per line; the environment has priority."""
 
-    container_root: str = _option("DIRECTORY", initial="/")
+    container_root: str = _declare_option("DIRECTORY", initial="/")
     """Directory in which to look for a container's opt/ml."""
 
     @field_validator("*", mode="before")
     @classmethod
     def _member(cls, value: Any, info: ValidationInfo) -> Any:
         """A member of an enumeration by its value, without regard to case."""
-        kind = enum_of(cls.model_fields[info.field_name or ""])
+        kind = find_enum(cls.model_fields[info.field_name or ""])
         if kind is None:
             return value
         return read_name({str(member.value): member for member in kind}, value)
@@ -548,6 +560,16 @@ class JobConfig(BaseModel):
         if self.fail_on is None and self.fail_on_violations:
             return kinds.FailOn.VIOLATIONS
         return self.fail_on
+
+    @property
+    def hides_values(self) -> bool:
+        """Whether no page and no file but those made of values names values of the data."""
+        return self.hide_values or self.values is kinds.ShownValues.HIDE
+
+    @property
+    def sends_values(self) -> bool:
+        """Whether sinks, JUnit files and result tables may name values of the data."""
+        return self.values is kinds.ShownValues.SEND
 
     @property
     def replays_service(self) -> bool:
@@ -569,14 +591,14 @@ class JobConfig(BaseModel):
     @property
     def leaves_no_trace(self) -> bool:
         """Whether it is data quality, without a script or check of others, or a table's library; a sink may be theirs."""
-        others = (
+        foreign_code = (
             self.record_preprocessor_script,
             self.post_analytics_processor_script,
             self.checks,
             self.results_table,
         )
         of_files = not isinstance(self.dataset_format, (TableFormat, SparkFormat))
-        return self.analysis_type is AnalysisType.DATA_QUALITY and of_files and not any(others)
+        return self.analysis_type is AnalysisType.DATA_QUALITY and of_files and not any(foreign_code)
 
     @property
     def runs_our_code_alone(self) -> bool:
@@ -584,19 +606,19 @@ class JobConfig(BaseModel):
         return self.leaves_no_trace and not self.sink
 
 
-def _declared(field: FieldInfo) -> Iterator[Option]:
+def _read_declared_option(field: FieldInfo) -> Iterator[Option]:
     """The option of a field, with what its type and its initial value say of it."""
     annotated = (field, *(alias for alias in get_args(field.annotation) if hasattr(alias, "__metadata__")))
-    declared = [each for where in annotated for each in getattr(where, "__metadata__", field.metadata)]
-    names = "|".join(str(member.value) for member in enum_of(field) or ())
-    usual = next((each.text for each in declared if isinstance(each, Placeholder)), names)
+    declared = [metadata for where in annotated for metadata in getattr(where, "__metadata__", field.metadata)]
+    names = "|".join(str(member.value) for member in find_enum(field) or ())
+    usual_placeholder = next((metadata.text for metadata in declared if isinstance(metadata, Placeholder)), names)
     for option in declared:
         if isinstance(option, Option):
             default = "none" if option.default is None and field.default in ((), {}) else option.default
-            yield replace(option, placeholder=option.placeholder or usual, default=default)
+            yield replace(option, placeholder=option.placeholder or usual_placeholder, default=default)
 
 
-def enum_of(field: FieldInfo) -> type[Enum] | None:
+def find_enum(field: FieldInfo) -> type[Enum] | None:
     """The enumeration whose members a field holds; None if it holds something else."""
     alternatives = get_args(field.annotation)
     kinds = (field.annotation, *(alternatives if NoneType in alternatives else ()))
@@ -604,6 +626,6 @@ def enum_of(field: FieldInfo) -> type[Enum] | None:
 
 
 OPTIONS: Mapping[str, Option] = {
-    name: option for name, field in JobConfig.model_fields.items() for option in _declared(field)
+    name: option for name, field in JobConfig.model_fields.items() for option in _read_declared_option(field)
 }
 """Every option by its attribute's name, in the order of --help."""

@@ -19,12 +19,14 @@ class S3Encryption(str, Enum):
 _IN_S3A = {S3Encryption.SSE_S3: "AES256", S3Encryption.SSE_KMS: "SSE-KMS"}
 
 
-def only_with_kms(key: str | None, info: ValidationInfo) -> str | None:
+def require_kms(key: str | None, info: ValidationInfo) -> str | None:
     """A key of the key management service; the chosen encryption must use it."""
     encryption = info.data.get("s3_encryption")
     if key is not None and encryption is not S3Encryption.SSE_KMS:
-        found = encryption.value if encryption else "not given"
-        raise ValueError(f"is given and s3_encryption is {found}; write --s3-encryption SSE-KMS, or leave the key out")
+        encryption_text = encryption.value if encryption else "not given"
+        raise ValueError(
+            f"is given and s3_encryption is {encryption_text}; write --s3-encryption SSE-KMS, or leave the key out"
+        )
     return key
 
 

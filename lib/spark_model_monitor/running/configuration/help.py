@@ -11,8 +11,8 @@ from functools import cache
 from itertools import pairwise
 
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, enum_of
-from spark_model_monitor.running.configuration.options import JOBS, Option, flag_of, variable_of
+from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, find_enum
+from spark_model_monitor.running.configuration.options import JOBS, Option, flag_name, variable_name
 
 WIDTH = 110
 
@@ -68,7 +68,7 @@ GROUPS = {
         *("as_of", "since", "lenient_window", "max_quarantined_share", "features_attribute", "inference_attribute"),
         *("probability_attribute", "ground_truth_attribute", "probability_threshold_attribute"),
     ),
-    "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic"),
+    "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic", "values"),
     "run": (
         *(
             "analysis_type",
@@ -88,7 +88,7 @@ GROUPS = {
 RARE = (
     *("metric_time", "publish_cloudwatch_metrics", "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"),
     *("allow_mixed_encodings", "max_record_size", "omit_empty_violations", "log_values", "lease_wait"),
-    *("container_root", "trust_type", "model_sha256", "manifest_root"),
+    *("container_root", "trust_type", "model_sha256", "manifest_root", "hide_values"),
 )
 """Flags that only --help-all names."""
 
@@ -96,52 +96,55 @@ RARE = (
 def short_help(job: str, analysis: AnalysisType) -> str:
     """A screen of help: the flags that people need first, and the names of the analysis's other flags."""
     used = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
-    others = [name for name in used if name not in (*FIRST[job], *RARE)]
-    grouped = {heading: [name for name in others if name in names] for heading, names in GROUPS.items()}
-    rest = [name for name in others if not any(name in names for names in GROUPS.values())]
+    further_names = [name for name in used if name not in (*FIRST[job], *RARE)]
+    grouped = {heading: [name for name in further_names if name in names] for heading, names in GROUPS.items()}
+    ungrouped_names = [name for name in further_names if not any(name in names for names in GROUPS.values())]
     heading = "labels" if job == "merge" else "analysis"
-    groups = {**grouped, heading: rest}
+    groups = {**grouped, heading: ungrouped_names}
     return SHORT.format(
         job=job,
         needed=" --baseline DIRECTORY" if job == "monitor" else "",
         first="\n".join(
-            _wrapped(f"  {flag_of(name)} {used[name].placeholder}\n      {_meaning(name)}", 6) for name in FIRST[job]
+            _wrap_text(f"  {flag_name(name)} {used[name].placeholder}\n      {_first_sentence(name)}", 6)
+            for name in FIRST[job]
         ),
         scope="" if job == "merge" else f" of {analysis.value}",
         others="" if job == "merge" else "--analysis-type TYPE --help lists those of another analysis\n",
         groups="\n".join(
-            _wrapped(f"  {heading:9}{', '.join(map(flag_of, names))}", 11) for heading, names in groups.items() if names
+            _wrap_text(f"  {heading:9}{', '.join(map(flag_name, names))}", 11)
+            for heading, names in groups.items()
+            if names
         ),
         example=EXAMPLES[job],
     )
 
 
 @cache
-def _sentences() -> Mapping[str, str]:
+def _read_sentences() -> Mapping[str, str]:
     """The sentences below each option in `contract.py`. Only a request for help reads them."""
     [config] = ast.parse(inspect.getsource(JobConfig)).body
     assert isinstance(config, ast.ClassDef)
-    found = (
+    documented_fields = (
         (ast.unparse(field.target), ast.literal_eval(text.value))
         for field, text in pairwise(config.body)
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
     )
-    return {name: " ".join(text.split()) for name, text in found}
+    return {name: " ".join(text.split()) for name, text in documented_fields}
 
 
-def help_of(name: str) -> str:
+def describe_option(name: str) -> str:
     """One or two sentences on an option."""
-    return _sentences()[name].replace("{choices}", OPTIONS[name].choices or ", ".join(_values(name)))
+    return _read_sentences()[name].replace("{choices}", OPTIONS[name].choices or ", ".join(_option_values(name)))
 
 
-def _meaning(name: str) -> str:
+def _first_sentence(name: str) -> str:
     default = OPTIONS[name].default
     if default:
-        return f"{help_of(name)} Default: {default}."
-    return help_of(name)
+        return f"{describe_option(name)} Default: {default}."
+    return describe_option(name)
 
 
-def _wrapped(text: str, indent: int) -> str:
+def _wrap_text(text: str, indent: int) -> str:
     """Lines of a screen's width, with continuation lines indented."""
     return "\n".join(
         "\n".join(textwrap.wrap(line, SCREEN, subsequent_indent=" " * indent, break_on_hyphens=False))
@@ -151,37 +154,41 @@ def _wrapped(text: str, indent: int) -> str:
 
 def help_text(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
-    used = {name: option for name, option in sorted(OPTIONS.items(), key=_of_few) if option.analyses_of(job)}
-    unused = [flag_of(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
-    blocks = [HEADER.format(job=job), *(_block(name, option, job) for name, option in used.items())]
+    used = {
+        name: option for name, option in sorted(OPTIONS.items(), key=_is_of_few_analyses) if option.analyses_of(job)
+    }
+    unused = [flag_name(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
+    blocks = [HEADER.format(job=job), *(_format_option(name, option, job) for name, option in used.items())]
     if unused:
         blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused), WIDTH - 2)]))
     return "\n".join(blocks) + "\n"
 
 
-def _of_few(named: tuple[str, Option]) -> bool:
+def _is_of_few_analyses(named: tuple[str, Option]) -> bool:
     """Whether the default analysis does not use the option: those come last."""
     return AnalysisType.DATA_QUALITY not in named[1].analyses
 
 
-def _block(name: str, option: Option, job: str) -> str:
-    head = f"  {flag_of(name)} {option.placeholder}".rstrip()
+def _format_option(name: str, option: Option, job: str) -> str:
+    head = f"  {flag_name(name)} {option.placeholder}".rstrip()
     if option.opposite:
-        head = f"  {flag_of(name)}, {flag_of(option.opposite)}"
-    return "\n".join([head, *(f"      {line}" for line in _lines(name, option, job))])
+        head = f"  {flag_name(name)}, {flag_name(option.opposite)}"
+    return "\n".join([head, *(f"      {line}" for line in _format_option_lines(name, option, job))])
 
 
-def _lines(name: str, option: Option, job: str) -> Iterator[str]:
-    yield from textwrap.wrap(help_of(name), WIDTH - 6)
+def _format_option_lines(name: str, option: Option, job: str) -> Iterator[str]:
+    yield from textwrap.wrap(describe_option(name), WIDTH - 6)
     analyses = option.analyses_of(job)
     if len(analyses) == len(AnalysisType):
         scope = ""
     else:
         scope = f" Only for {', '.join(analyses)}."
-    yield from textwrap.wrap(f"Variable {variable_of(name, option)}; {_default(name, option, job)}.{scope}", WIDTH - 6)
+    yield from textwrap.wrap(
+        f"Variable {variable_name(name, option)}; {_format_default(name, option, job)}.{scope}", WIDTH - 6
+    )
 
 
-def _default(name: str, option: Option, job: str) -> str:
+def _format_default(name: str, option: Option, job: str) -> str:
     field = JobConfig.model_fields[name]
     if job in option.presets:
         return f"default: {option.presets[job]}"
@@ -219,23 +226,25 @@ complete -o default -F _spark_model_monitor spark-model-monitor
 """
 
 
-def script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
+def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
     """The script that a shell's start file evaluates. commands: flags by command, with or without those of jobs."""
-    flags = {job: [flag_of(name) for name in _names(job)] for job in JOBS}
-    values = {flag_of(name): found for name in OPTIONS if (found := _values(name))}
-    bash = OF_BASH.format(commands=" ".join(commands), values=_cases(values), flags=_cases({**commands, **flags}))
+    flags = {job: [flag_name(name) for name in _option_names(job)] for job in JOBS}
+    values = {flag_name(name): choices for name in OPTIONS if (choices := _option_values(name))}
+    bash = OF_BASH.format(
+        commands=" ".join(commands), values=_format_cases(values), flags=_format_cases({**commands, **flags})
+    )
     return (OF_ZSH if shell == "zsh" else "") + bash
 
 
-def _cases(words: Mapping[str, Sequence[str]]) -> str:
-    return "\n".join(f'        {name}) words="{" ".join(each)}" ;;' for name, each in words.items())
+def _format_cases(words: Mapping[str, Sequence[str]]) -> str:
+    return "\n".join(f'        {name}) words="{" ".join(words_of_name)}" ;;' for name, words_of_name in words.items())
 
 
-def _names(job: str) -> list[str]:
+def _option_names(job: str) -> list[str]:
     used = {name: option for name, option in OPTIONS.items() if option.analyses_of(job)}
     return [*used, *(option.opposite for option in used.values() if option.opposite)]
 
 
-def _values(name: str) -> list[str]:
+def _option_values(name: str) -> list[str]:
     """The values that an option takes; empty if they aren't a list."""
-    return [str(member.value) for member in enum_of(JobConfig.model_fields[name]) or ()]
+    return [str(member.value) for member in find_enum(JobConfig.model_fields[name]) or ()]

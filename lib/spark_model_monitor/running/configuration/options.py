@@ -55,6 +55,16 @@ class FailOn(str, Enum):
     CANNOT_TELL = "cannot-tell"
 
 
+class ShownValues(str, Enum):
+    """Where values of the data may stand besides the run's own files: nowhere, on pages and terminals, or also in what
+    sinks get.
+    """
+
+    HIDE = "hide"
+    SHOW = "show"
+    SEND = "send"
+
+
 @dataclass(frozen=True)
 class Option:
     """What is declared with an option in addition to its type and default.
@@ -95,12 +105,12 @@ class Option:
 PREFIX = "MODEL_MONITOR_"  # of the variables of our own options
 
 
-def flag_of(name: str) -> str:
+def flag_name(name: str) -> str:
     """`--dataset-source` of `dataset_source`."""
     return f"--{name.replace('_', '-')}"
 
 
-def variable_of(name: str, option: Option) -> str:
+def variable_name(name: str, option: Option) -> str:
     """The environment variable of an option or its opposite: the contract's own name; MODEL_MONITOR_<FLAG> for ours."""
     if option.ours:
         return f"{PREFIX}{name.upper()}"
@@ -134,20 +144,20 @@ def read_switch(value: Any) -> Any:
     return text in _YES
 
 
-def _enabled(value: Any) -> Any:
+def _read_enabled(value: Any) -> Any:
     if isinstance(value, str) and value.strip().lower() not in ("enabled", "disabled", "true", "false"):
         raise ValueError(f"is {value!r}; write Enabled or Disabled")
     return read_switch(value)
 
 
-def _sha256(text: str) -> str:
+def _read_sha256(text: str) -> str:
     digest = text.strip().lower()
     if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
         raise ValueError(f"is {text!r}; write the 64 hexadecimal digits that sha256sum prints")
     return digest
 
 
-def _number(value: Any) -> Any:
+def _read_number(value: Any) -> Any:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -157,8 +167,8 @@ def _number(value: Any) -> Any:
     return number
 
 
-def _share(value: Any) -> Any:
-    number = _number(value)
+def _read_share(value: Any) -> Any:
+    number = _read_number(value)
     if not 0 <= number <= 1:
         if 1 < number <= 100:
             hint = f" ({number:g} % is {number / 100:g})"
@@ -168,31 +178,31 @@ def _share(value: Any) -> Any:
     return number
 
 
-def _chance(value: Any) -> Any:
-    number = _share(value)
+def _read_chance(value: Any) -> Any:
+    number = _read_share(value)
     if number in (0, 1):
         raise ValueError(f"is {value!r}; it has to be above 0 and below 1 (1 in 720 is 0.0014)")
     return number
 
 
-def _whole(value: Any) -> Any:
+def _read_whole_number(value: Any) -> Any:
     text = str(value).strip()
     if not text.isdigit() or int(text) < 1:
         raise ValueError(f"is {value!r}; it has to be a whole number above 0")
     return int(text)
 
 
-def _up_to_100(value: Any) -> Any:
-    number = _whole(value)
+def _read_percentage(value: Any) -> Any:
+    number = _read_whole_number(value)
     if number > 100:  # C10e
         raise ValueError(f"is {value!r}; it has to be a whole number from 1 to 100")
     return number
 
 
-def _size(value: Any) -> Any:
-    found = SIZE.fullmatch(str(value).strip())
-    if found:
-        size = int(found[1]) * UNITS[found[2].lower()]
+def _read_size(value: Any) -> Any:
+    match = SIZE.fullmatch(str(value).strip())
+    if match:
+        size = int(match[1]) * UNITS[match[2].lower()]
     else:
         size = 0
     if not LEAST_SIZE <= size <= MOST_SIZE:
@@ -209,6 +219,13 @@ def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
     return period
 
 
+def not_hidden_twice(values: ShownValues | None, options: ValidationInfo) -> ShownValues | None:
+    """Where values are shown; not shown or sent where they are hidden by the other option."""
+    if options.data.get("hide_values") and values not in (None, ShownValues.HIDE):
+        raise ValueError(f"is {values.value!r}, and hide_values hides them; leave one of them out")
+    return values
+
+
 def connect_address(url: str | None, info: ValidationInfo) -> str | None:
     """The address of a Spark Connect server, which requires the Spark engine."""
     if url is None:
@@ -220,11 +237,13 @@ def connect_address(url: str | None, info: ValidationInfo) -> str | None:
     return url
 
 
-def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:
+def table_or_folder(target: str | None, info: ValidationInfo) -> str | None:
     """Where results go as tables; a catalog's table requires an engine with a catalog."""
-    if place is not None and is_of_catalog(place) and info.data.get("engine") == "local":
-        raise ValueError(f"is {place!r}, a table of Spark's catalog; write --engine spark, or a path such as ./{place}")
-    return place
+    if target is not None and is_of_catalog(target) and info.data.get("engine") == "local":
+        raise ValueError(
+            f"is {target!r}, a table of Spark's catalog; write --engine spark, or a path such as ./{target}"
+        )
+    return target
 
 
 def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
@@ -234,7 +253,7 @@ def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
     return columns
 
 
-def of_text(read: Callable[[str], Any]) -> BeforeValidator:
+def parse_text_by(read: Callable[[str], Any]) -> BeforeValidator:
     """Parses a text; other values are returned as they are. A BadConfiguration becomes an error of the text."""
 
     def validated(value: Any) -> Any:
@@ -248,24 +267,24 @@ def of_text(read: Callable[[str], Any]) -> BeforeValidator:
     return BeforeValidator(validated)
 
 
-def _duration(text: str) -> timedelta:
+def _read_duration(text: str) -> timedelta:
     try:
         return read_offset(text.strip(), "")
     except BadConfiguration:
         raise ValueError(f"is {text!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
 
 
-def _span(least: timedelta, wanted: str, text: str) -> timedelta:
-    if (span := _duration(text)) < least:
-        raise ValueError(f"is {text!r}; it has to be {wanted}")
+def _read_span(shortest: timedelta, requirement: str, text: str) -> timedelta:
+    if (span := _read_duration(text)) < shortest:
+        raise ValueError(f"is {text!r}; it has to be {requirement}")
     return span
 
 
-_period = partial(_span, timedelta.resolution, "longer than nothing, such as PT24H or P7D")
-_wait = partial(_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
+_period = partial(_read_span, timedelta.resolution, "longer than nothing, such as PT24H or P7D")
+_wait = partial(_read_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
 
 
-def _thresholds(text: str) -> dict[str, float]:
+def _read_thresholds(text: str) -> dict[str, float]:
     thresholds = {}
     beginning = ""  # of a name with commas, as far as it was read
     for word in between_commas(text):
@@ -275,7 +294,7 @@ def _thresholds(text: str) -> dict[str, float]:
             continue
         beginning = ""
         try:
-            thresholds[named.strip()] = _number(number)
+            thresholds[named.strip()] = _read_number(number)
         except ValueError:
             raise ValueError(f"is {text!r}; {PAIRS_OF_THRESHOLDS}") from None
     if beginning.strip(" ,"):
@@ -286,38 +305,38 @@ def _thresholds(text: str) -> dict[str, float]:
 PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, several with commas"
 
 
-def _costs(text: str) -> dict[str, float]:
+def _read_costs(text: str) -> dict[str, float]:
     pairs = [pair.partition("=") for pair in listed(text)]
     try:
-        found = {name.strip().lower(): _number(number) for name, _, number in pairs}
+        worth_by_outcome = {name.strip().lower(): _read_number(number) for name, _, number in pairs}
     except ValueError:
-        found = {}
-    if not found or set(found) - {"tp", "fp", "tn", "fn"}:
+        worth_by_outcome = {}
+    if not worth_by_outcome or set(worth_by_outcome) - {"tp", "fp", "tn", "fn"}:
         raise ValueError(f"is {text!r}; write what outcomes are worth, such as tp=40,fp=-5, of tp, fp, tn and fn")
-    return found
+    return worth_by_outcome
 
 
-def _column_metrics(text: str) -> tuple[str, ...]:
+def _read_column_metrics(text: str) -> tuple[str, ...]:
     try:
         return chosen(listed(text))
     except BadConfiguration as error:
         raise ValueError(f"is {text!r}; {error}") from error
 
 
-def _script(path: str) -> str:
+def _read_script_path(path: str) -> str:
     if is_local(path) and not local_path(path).is_file():
         raise ValueError(f"is {path!r}, where there is no file; write the path of a Python file")
     return path
 
 
-def _moment(text: str) -> datetime:
+def _read_moment(text: str) -> datetime:
     time = parse_time(text.strip())
     if time is None:
         raise ValueError(f"is {text!r}; it has to be a time, such as 2021-05-06T22:00:00Z")
     return time
 
 
-def _version(value: Any, info: ValidationInfo) -> Any:
+def _read_version(value: Any, info: ValidationInfo) -> Any:
     data_format = info.data.get("dataset_format", DELTA)
     if data_format != DELTA and not isinstance(data_format, TableFormat):
         raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
@@ -327,7 +346,7 @@ def _version(value: Any, info: ValidationInfo) -> Any:
     return time or int(value)
 
 
-def _tolerance(text: str) -> Any:
+def _read_tolerance(text: str) -> Any:
     from spark_model_monitor.monitors.model_quality.measurement import Tolerance  # slow, and few jobs have one
 
     try:
@@ -337,30 +356,30 @@ def _tolerance(text: str) -> Any:
 
 
 Switch = Annotated[bool, BeforeValidator(read_switch)]
-Enabled = Annotated[bool, BeforeValidator(_enabled), Placeholder("Enabled|Disabled")]
-Number = Annotated[float, BeforeValidator(_number), Placeholder("NUMBER")]
-Share = Annotated[float, BeforeValidator(_share), Placeholder("SHARE")]
-Chance = Annotated[float, BeforeValidator(_chance), Placeholder("SHARE")]
-Whole = Annotated[int, BeforeValidator(_whole), Placeholder("NUMBER")]
-Moment = Annotated[datetime, of_text(_moment), Placeholder("TIME")]
-TableVersion = Annotated[Version, BeforeValidator(_version), Placeholder("VERSION|TIME")]
-Duration = Annotated[timedelta, of_text(_duration), Placeholder("DURATION")]
-Period = Annotated[timedelta, of_text(_period), Placeholder("DURATION")]
-Wait = Annotated[timedelta, of_text(_wait), Placeholder("DURATION")]
-Size = Annotated[int, BeforeValidator(_size), Placeholder("SIZE")]
-UpTo100 = Annotated[int, BeforeValidator(_up_to_100), Placeholder("NUMBER")]
-ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds), Placeholder("THRESHOLDS")]
-Costs = Annotated[Mapping[str, float], of_text(_costs), Placeholder("COSTS")]
-Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations), Placeholder("SINK")]
-Names = Annotated[tuple[str, ...], of_text(listed), Placeholder("FEATURES")]
-ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics), Placeholder("METRICS")]
-Sha256 = Annotated[str, of_text(_sha256), Placeholder("DIGEST")]
-Script = Annotated[str, of_text(_script), Placeholder("FILE")]
-DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format), Placeholder("FORMAT")]
-ToleranceRule = Annotated[Any, of_text(_tolerance), Placeholder("TOLERANCE")]
+Enabled = Annotated[bool, BeforeValidator(_read_enabled), Placeholder("Enabled|Disabled")]
+Number = Annotated[float, BeforeValidator(_read_number), Placeholder("NUMBER")]
+Share = Annotated[float, BeforeValidator(_read_share), Placeholder("SHARE")]
+Chance = Annotated[float, BeforeValidator(_read_chance), Placeholder("SHARE")]
+Whole = Annotated[int, BeforeValidator(_read_whole_number), Placeholder("NUMBER")]
+Moment = Annotated[datetime, parse_text_by(_read_moment), Placeholder("TIME")]
+TableVersion = Annotated[Version, BeforeValidator(_read_version), Placeholder("VERSION|TIME")]
+Duration = Annotated[timedelta, parse_text_by(_read_duration), Placeholder("DURATION")]
+Period = Annotated[timedelta, parse_text_by(_period), Placeholder("DURATION")]
+Wait = Annotated[timedelta, parse_text_by(_wait), Placeholder("DURATION")]
+Size = Annotated[int, BeforeValidator(_read_size), Placeholder("SIZE")]
+UpTo100 = Annotated[int, BeforeValidator(_read_percentage), Placeholder("NUMBER")]
+ThresholdsByFeature = Annotated[Mapping[str, float], parse_text_by(_read_thresholds), Placeholder("THRESHOLDS")]
+Costs = Annotated[Mapping[str, float], parse_text_by(_read_costs), Placeholder("COSTS")]
+Destinations = Annotated[tuple[Destination, ...], parse_text_by(read_destinations), Placeholder("SINK")]
+Names = Annotated[tuple[str, ...], parse_text_by(listed), Placeholder("FEATURES")]
+ColumnMetrics = Annotated[tuple[str, ...], parse_text_by(_read_column_metrics), Placeholder("METRICS")]
+Sha256 = Annotated[str, parse_text_by(_read_sha256), Placeholder("DIGEST")]
+Script = Annotated[str, parse_text_by(_read_script_path), Placeholder("FILE")]
+DataFormat = Annotated[DatasetFormat, parse_text_by(parse_dataset_format), Placeholder("FORMAT")]
+ToleranceRule = Annotated[Any, parse_text_by(_read_tolerance), Placeholder("TOLERANCE")]
 
 
-def named_in(meant: Mapping[str, Any]) -> BeforeValidator:
+def choose_from(meant: Mapping[str, Any]) -> BeforeValidator:
     """A validator that maps names to their meanings, ignoring case."""
     return BeforeValidator(partial(read_name, meant))
 
@@ -378,7 +397,7 @@ def read_name(meant: Mapping[str, Any], value: Any) -> Any:
     raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
 
 
-def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
+def parse_threshold_by(setting: str, methods: Registry[Distance]) -> BeforeValidator:
     """A threshold within the range of the distance that `setting` names, or of the first one of all."""
 
     def read(value: Any, info: ValidationInfo) -> Any:
@@ -386,8 +405,8 @@ def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
             return None
         method = methods.get(info.data.get(setting) or next(iter(methods)))
         if method.facts["range"][1] == 1:
-            return _share(value)
-        number = _number(value)
+            return _read_share(value)
+        number = _read_number(value)
         if number < 0:
             raise ValueError(f"is {value!r}; it has to be a number, 0 or more")
         return number

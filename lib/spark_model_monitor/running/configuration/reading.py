@@ -31,9 +31,9 @@ from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfi
 from spark_model_monitor.running.configuration.options import (
     PREFIX,
     Compatibility,
-    flag_of,
+    flag_name,
     read_switch,
-    variable_of,
+    variable_name,
 )
 from spark_model_monitor.storage import is_local, local_path, opens_here
 
@@ -76,43 +76,43 @@ class Sources:
         return None
 
 
-def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:
+def read_sources(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:
     """The options as given by flags, environment and files, errors included; nothing is decided.
 
     --env-file and --container-root name further sources, and are read from those above these.
     """
     errors: dict[str, str | None] = {}
-    layers = [_of_flags(arguments, errors), _of_variables(environment, "variable {}")]
-    doubtful = _doubtful(environment, "variable {}", only_prefixed=True)
+    layers = [_read_flags(arguments, errors), _read_variables(environment, "variable {}")]
+    doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
 
-    env_file = _highest(layers).get("env_file")
+    env_file = _take_highest(layers).get("env_file")
     if env_file is not None:
         variables = _read_env_file(env_file, errors)
-        layers.append(_of_variables(variables, f"{env_file.text}: {{}}"))
-        doubtful += _doubtful(variables, f"{env_file.text}: {{}}", only_prefixed=False)
+        layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
+        doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
-    root = _highest(layers).get("container_root", Given("/", ""))
+    root = _take_highest(layers).get("container_root", Given("/", ""))
     for relative in PROCESSING_JOB_FILES:
         path = Path(root.text) / relative
-        layers.append(_of_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
-    return Sources(_highest(layers), errors, tuple(doubtful))
+        layers.append(_read_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
+    return Sources(_take_highest(layers), errors, tuple(doubtful))
 
 
-def _highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
-    return {name: given for layer in reversed(layers) for name, given in layer.items()}
+def _take_highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
+    return {name: value_of_option for layer in reversed(layers) for name, value_of_option in layer.items()}
 
 
-def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[str, Given]:
+def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[str, Given]:
     """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do."""
-    flags = {flag_of(name): (name, "true") for name in OPTIONS}
-    flags.update({flag_of(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
+    flags = {flag_name(name): (name, "true") for name in OPTIONS}
+    flags.update({flag_name(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
     free = next((name for name, option in OPTIONS.items() if option.free), "")
-    given: dict[str, Given] = {}
+    values_by_name: dict[str, Given] = {}
     words = list(arguments)
     while words:
         flag, equals, text = words.pop(0).partition("=")
-        if free and free not in given and not flag.startswith("-"):
-            given[free] = Given(flag + equals + text, flag_of(free))
+        if free and free not in values_by_name and not flag.startswith("-"):
+            values_by_name[free] = Given(flag + equals + text, flag_name(free))
             continue
         if flag not in flags:
             near = difflib.get_close_matches(flag.replace("_", "-"), flags, n=1)
@@ -128,16 +128,16 @@ def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[s
             text = text if equals else words.pop(0)
         else:
             if equals:
-                text = _of_switch(text, switched == "true")
+                text = _resolve_switch(text, switched == "true")
             else:
                 text = switched
         if text.strip():
-            if OPTIONS[name].repeatable and name in given:
-                before = f"{given[name].text},"
+            if OPTIONS[name].repeatable and name in values_by_name:
+                before = f"{values_by_name[name].text},"
             else:
                 before = ""
-            given[name] = Given(before + text, flag)
-    return given
+            values_by_name[name] = Given(before + text, flag)
+    return values_by_name
 
 
 PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
@@ -152,22 +152,24 @@ def _unknown(flag: str, near: Sequence[str]) -> str:
     return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
 
 
-def _of_variables(variables: Mapping[str, str], place: str) -> dict[str, Given]:
-    given = {}
-    for variable, (name, positive) in _known_variables().items():
+def _read_variables(variables: Mapping[str, str], location_template: str) -> dict[str, Given]:
+    values_by_name = {}
+    for variable, (name, positive) in _list_variables().items():
         if (text := variables.get(variable, "")).strip():
-            given[name] = Given(text if positive else _of_switch(text, positive), place.format(variable))
-    return given
+            values_by_name[name] = Given(
+                text if positive else _resolve_switch(text, positive), location_template.format(variable)
+            )
+    return values_by_name
 
 
 @cache
-def _known_variables() -> Mapping[str, tuple[str, bool]]:
+def _list_variables() -> Mapping[str, tuple[str, bool]]:
     """The option of each variable, and whether it means yes or is its opposite."""
-    ways = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
-    return {variable_of(key, option): (name, key == name) for name, option, key in ways}
+    spellings = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
+    return {variable_name(key, option): (name, key == name) for name, option, key in spellings}
 
 
-def _of_switch(text: str, positive: bool) -> str:
+def _resolve_switch(text: str, positive: bool) -> str:
     """The switch that `--progress=TEXT` or `--no-progress=TEXT` means; a text that is neither yes nor no is kept."""
     try:
         if read_switch(text) == positive:
@@ -177,30 +179,30 @@ def _of_switch(text: str, positive: bool) -> str:
         return text
 
 
-def _doubtful(variables: Mapping[str, str], place: str, *, only_prefixed: bool) -> list[str]:
+def _find_doubtful_names(variables: Mapping[str, str], location_template: str, *, only_prefixed: bool) -> list[str]:
     """Names that nearly match ours: with our prefix, or (in a file of variables) a typo away."""
-    known = _known_variables().keys()
-    found = []
+    known_names = _list_variables().keys()
+    doubtful_names = []
     judged = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
-    for name in sorted(judged - known - set(OTHER_VARIABLES)):
-        near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.85)
+    for name in sorted(judged - known_names - set(OTHER_VARIABLES)):
+        near = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
         if name.startswith(PREFIX) or near:
-            found.append(place.format(name) + (f" (did you mean {near[0]}?)" if near else ""))
-    return found
+            doubtful_names.append(location_template.format(name) + (f" (did you mean {near[0]}?)" if near else ""))
+    return doubtful_names
 
 
-def _read_env_file(given: Given, errors: dict[str, str | None]) -> dict[str, str]:
+def _read_env_file(env_file: Given, errors: dict[str, str | None]) -> dict[str, str]:
     from dotenv.parser import parse_stream  # not loaded by a run without such a file
 
     try:
-        with open(given.text, encoding="utf-8-sig") as file:
-            return dict(_bindings(given.text, parse_stream(file), errors))
+        with open(env_file.text, encoding="utf-8-sig") as file:
+            return dict(_bindings(env_file.text, parse_stream(file), errors))
     except (OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError):
             reason = error.strerror
         else:
             reason = "it is not UTF-8 text"
-        fault = f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"
+        fault = f"{env_file.place} is {env_file.text!r}, which can't be read ({reason}); write the path of a local file"
         errors[fault] = None
         return {}
 
@@ -254,7 +256,7 @@ def with_default_output(job: str, sources: Sources) -> Sources:
 
     They are unchanged if one is given, or if the data is not on this machine.
     """
-    path = _local_data(job, sources)
+    path = _find_local_data(job, sources)
     if path is None or job not in ENDINGS or "output_path" in sources.values:
         return sources
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{ENDINGS[job]}"
@@ -262,7 +264,7 @@ def with_default_output(job: str, sources: Sources) -> Sources:
         write = f"write --output-path {output} to replace that baseline, or another directory"
         error = f"{output} is there already; {write}"
         return replace(sources, errors={**sources.errors, error: "output_path"})
-    return _chosen(sources, "output_path", output, f"output: {output}")
+    return _choose_value(sources, "output_path", output, f"output: {output}")
 
 
 def with_recognised_format(job: str, sources: Sources) -> Sources:
@@ -270,11 +272,11 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
 
     Raises BadInput and NoData for files whose format can't be recognised.
     """
-    path = _local_data(job, sources)
-    implied = stood_for(sources.values, job, with_default=False)
+    path = _find_local_data(job, sources)
+    implied = implied_options(sources.values, job, with_default=False)
     if path is None or job == "merge" or "dataset_format" in {*sources.values, *implied}:
         return sources
-    default = stood_for(sources.values, job).get("dataset_format")
+    default = implied_options(sources.values, job).get("dataset_format")
     if default is not None:
         return _with_other_format_than(default, path, sources)
     try:
@@ -284,9 +286,9 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
     remembered = None
     if job == "monitor":
         remembered = _read_by_baseline(sources).get("dataset_format")
-    if remembered is not None and _is_kind_of(remembered, word):
-        return _chosen(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
-    return _chosen(sources, "dataset_format", word, f"format: {word}, detected from {path}")
+    if remembered is not None and _is_detailed_form(remembered, word):
+        return _choose_value(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
+    return _choose_value(sources, "dataset_format", word, f"format: {word}, detected from {path}")
 
 
 def _with_other_format_than(default: str, path: Path, sources: Sources) -> Sources:
@@ -297,59 +299,59 @@ def _with_other_format_than(default: str, path: Path, sources: Sources) -> Sourc
         return sources
     if not isinstance(parse_dataset_format(word), CsvFormat):
         return sources
-    return _chosen(sources, "dataset_format", word, f"format: {word}, detected from {path}, and not {default}")
+    return _choose_value(sources, "dataset_format", word, f"format: {word}, detected from {path}, and not {default}")
 
 
-def _is_kind_of(text: str, word: str) -> bool:
+def _is_detailed_form(text: str, word: str) -> bool:
     """Whether a given format is a more detailed form of the recognised one."""
     dataset_format = parse_dataset_format(text)
-    own = parse_dataset_format(word)
+    recognised_format = parse_dataset_format(word)
     if isinstance(dataset_format, SparkFormat):
-        return dataset_format.reader == ("csv" if isinstance(own, CsvFormat) else word)
-    return type(dataset_format) is type(own) and getattr(dataset_format, "separator", None) == getattr(
-        own, "separator", None
+        return dataset_format.reader == ("csv" if isinstance(recognised_format, CsvFormat) else word)
+    return type(dataset_format) is type(recognised_format) and getattr(dataset_format, "separator", None) == getattr(
+        recognised_format, "separator", None
     )
 
 
-def _local_data(job: str, sources: Sources) -> Path | None:
+def _find_local_data(job: str, sources: Sources) -> Path | None:
     """The path of the data; None if not given, or if it is not on this machine."""
-    path = stood_for(sources.values, job).get("dataset_source", sources.text("dataset_source"))
+    path = implied_options(sources.values, job).get("dataset_source", sources.text("dataset_source"))
     if path is None or not is_local(path) or not local_path(path).exists():
         return None
     return local_path(path)
 
 
-def _chosen(sources: Sources, name: str, text: str, sentence: str) -> Sources:
-    values = {**sources.values, name: Given(text, flag_of(name))}
+def _choose_value(sources: Sources, name: str, text: str, sentence: str) -> Sources:
+    values = {**sources.values, name: Given(text, flag_name(name))}
     return replace(sources, values=values, chosen=(*sources.chosen, sentence))
 
 
-def stood_for(given: Mapping[str, Given], job: str, *, with_default: bool = True) -> dict[str, str]:
+def implied_options(values: Mapping[str, Given], job: str, *, with_default: bool = True) -> dict[str, str]:
     """Options that an analysis configuration implies where they are not given: the location and the format of its data.
 
     Its `dataset_uri` overrides everything but a flag. A monitor's configuration does not give the format of its data:
     it is merged records, or for attributions captured ones. with_default: also give this format.
     Source: B1 and B5.1.
     """
-    if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
+    if "analysis_type" not in values or values["analysis_type"].text.upper() not in ANALYSES:
         return {}
     try:
-        config = read_analysis_config(given["analysis_config"].text)
+        config = read_analysis_config(values["analysis_config"].text)
     except (KeyError, BadInput, BadDocument):  # reported when the option itself is read
         return {}
-    found = {}
+    implied = {}
     if config.dataset_type is not None and config.dataset_type.name in FORMATS:
-        found["dataset_format"] = FORMATS[config.dataset_type.name]
+        implied["dataset_format"] = FORMATS[config.dataset_type.name]
     elif config.dataset_type is None and job == "monitor" and with_default:
-        found["dataset_format"] = WITHOUT_TYPE[given["analysis_type"].text.upper()]
-    found = {name: text for name, text in found.items() if name not in given}
-    source = given.get("dataset_source")
+        implied["dataset_format"] = WITHOUT_TYPE[values["analysis_type"].text.upper()]
+    implied = {name: text for name, text in implied.items() if name not in values}
+    source = values.get("dataset_source")
     if config.dataset_uri is not None and not (source and source.place.startswith("--")):
-        found["dataset_source"] = config.dataset_uri
-    return found
+        implied["dataset_source"] = config.dataset_uri
+    return implied
 
 
-def with_what_the_baseline_read(job: str, sources: Sources) -> Sources:
+def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     """The sources with the options by which a monitor's baseline was read, unless they set them or the service is replayed.
 
     Of its format only what `with_recognised_format` leaves open is taken, such as whether there is a header.
@@ -361,15 +363,20 @@ def with_what_the_baseline_read(job: str, sources: Sources) -> Sources:
     is_given = sources.values.keys()
     for name, text in remembered.items():
         if name not in is_given and name != "dataset_format":
-            sources = _chosen(sources, name, text, f"{name}: {text}, as the baseline has it")
-        elif name in is_given and _listed(sources.values[name].text) != _listed(text) and name != "dataset_format":
-            given = sources.values[name]
-            sentence = f"{given.place} is {given.text}, but {text} for the baseline; what that changes is no drift"
+            sources = _choose_value(sources, name, text, f"{name}: {text}, as the baseline has it")
+        elif (
+            name in is_given
+            and _split_list(sources.values[name].text) != _split_list(text)
+            and name != "dataset_format"
+        ):
+            value_of_option = sources.values[name]
+            difference = f"{value_of_option.place} is {value_of_option.text}, but {text} for the baseline"
+            sentence = f"{difference}; what that changes is no drift"
             sources = replace(sources, chosen=(*sources.chosen, sentence))
     return sources
 
 
-def _listed(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     return sorted(listed(text))
 
 
@@ -392,32 +399,34 @@ def without_consequences(error: BadConfiguration) -> BadConfiguration:
     """The same error; if no data is named, without the two lines on what would follow from it, the format and the
     output path."""
     lines = str(error).splitlines()
-    if _missing("dataset_source") not in lines:
+    if _format_missing("dataset_source") not in lines:
         return error
-    consequences = _missing("dataset_format"), _missing("output_path")
+    consequences = _format_missing("dataset_format"), _format_missing("output_path")
     return BadConfiguration.gathered([line for line in lines if line not in consequences])
 
 
-def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
+def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     """The configuration that the sources add up to.
 
     Raises BadConfiguration with one line for each error: its place, what was found and what to write instead.
     """
     errors = list(sources.errors)
-    told = set(sources.errors.values())
-    texts = {name: given.text for name, given in sources.values.items()}
-    texts |= stood_for(sources.values, job)
+    reported = set(sources.errors.values())
+    texts = {name: value_of_option.text for name, value_of_option in sources.values.items()}
+    texts |= implied_options(sources.values, job)
     texts = {**{name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}, **texts}
     config = None
     try:
         config = JobConfig.model_validate({"job": job, **texts})
     except ValidationError as error:
-        found = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
-        errors += [_error(name, text, sources.values) for name, text in found.items() if name not in told]
-    if "dataset_source" not in told | set(texts) and not _names_its_data(texts.get("dataset_format", "")):
-        errors.append(_missing("dataset_source"))
-    errors += [_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts]
-    errors += [] if config is None else _faults_of_baseline(config, sources.values)
+        messages = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
+        errors += [_format_error(name, text, sources.values) for name, text in messages.items() if name not in reported]
+    if "dataset_source" not in reported | set(texts) and not _names_its_data(texts.get("dataset_format", "")):
+        errors.append(_format_missing("dataset_source"))
+    errors += [
+        _format_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts
+    ]
+    errors += [] if config is None else _find_baseline_faults(config, sources.values)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
     overruled = BASELINE_FILES if config.baseline is not None else ()
@@ -431,34 +440,34 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
         update={
             "ignored": tuple(ignored),
             "doubtful": sources.doubtful,
-            "remembered": dict(_remembered(config, texts)),
+            "remembered": dict(_list_remembered(config, texts)),
             "publish_cloudwatch_metrics": in_container if publish is None else publish,
         }
     )
 
 
-def _faults_of_baseline(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
+def _find_baseline_faults(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
     """Errors: a second baseline whose flag would be ignored, and a window that would overwrite its baseline."""
     if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
         return
-    place = values["baseline"].place
+    location = values["baseline"].place
     for name in BASELINE_FILES:
-        if name in values and values[name].place == flag_of(name):
-            yield f"{flag_of(name)} and {place} name two baselines; leave one of them out"
-    if _resolved(config.baseline) == _resolved(config.output_path):
+        if name in values and values[name].place == flag_name(name):
+            yield f"{flag_name(name)} and {location} name two baselines; leave one of them out"
+    if _resolve_path(config.baseline) == _resolve_path(config.output_path):
         yield (
-            f"{place} is {config.baseline!r}, as is the output path, so that the window would take the baseline's place; write "
-            f"another output path, or {flag_of('baseline')} previous for the run before"
+            f"{location} is {config.baseline!r}, as is the output path, so that the window would take the baseline's place; "
+            f"write another output path, or {flag_name('baseline')} previous for the run before"
         )
 
 
-def _resolved(path: str) -> str:
+def _resolve_path(path: str) -> str:
     if is_local(path):
         return str(local_path(path).resolve())
     return path.rstrip("/")
 
 
-def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _list_remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """How the data is read, by option; a table's name includes its location."""
     is_table = isinstance(config.dataset_format, TableFormat)
     for name, option in OPTIONS.items():
@@ -466,15 +475,15 @@ def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[s
             yield name, texts[name]
 
 
-def _error(name: str, message: str, values: Mapping[str, Given]) -> str:
+def _format_error(name: str, message: str, values: Mapping[str, Given]) -> str:
     if name in values:
         return f"{values[name].place} {message}"
-    return _missing(name)
+    return _format_missing(name)
 
 
-def _missing(name: str) -> str:
+def _format_missing(name: str) -> str:
     option = OPTIONS[name]
-    return f"{name} is missing; write {flag_of(name)} {option.placeholder}, or set the variable {name}"
+    return f"{name} is missing; write {flag_name(name)} {option.placeholder}, or set the variable {name}"
 
 
 def _names_its_data(text: str) -> bool:

@@ -42,17 +42,17 @@ from spark_model_monitor.monitors.predictors.errors import NO_ERROR_MODEL, Error
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.inputs.features import options_of, read_columns, without
-from spark_model_monitor.running.inputs.joined import joined
+from spark_model_monitor.running.inputs.features import drop_features, read_columns, read_options
+from spark_model_monitor.running.inputs.joined import join_data_sets
 from spark_model_monitor.running.inputs.measures import (
     features_path,
     has_predictions,
     has_records,
     outcome_plan,
+    probability_threshold,
     reads_label,
-    threshold_of,
 )
-from spark_model_monitor.running.inputs.run_inputs import load_metrics, window_of
+from spark_model_monitor.running.inputs.run_inputs import configured_window, load_metrics
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.states.segments import fits
 
@@ -78,7 +78,7 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     plan = outcome_plan(config, labels)
     if baseline is not None:  # its rows are counted as the baseline's are
         plan = replace(plan, group_column=getattr(baseline, "group_column", None))
-    return _outcomes(engine, config, plan, with_label=True)
+    return _read_outcomes(engine, config, plan, with_label=True)
 
 
 def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -86,10 +86,10 @@ def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline
 
     Raises BadConfiguration if the configuration does not give their location, NoData if there is nothing to read.
     """
-    return _outcomes(engine, config, outcome_plan(config), with_label=False)
+    return _read_outcomes(engine, config, outcome_plan(config), with_label=False)
 
 
-def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
+def learn_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
     """The model of prediction errors learnt from the baseline's rows; None if not requested. rows: their number.
 
     Raises BadConfiguration or BadInput for rows from which errors can't be learnt.
@@ -105,10 +105,10 @@ def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | 
         if name not in table.names:
             columns = ", ".join(table.names)
             raise BadConfiguration(f"{option} is {name!r}; errors are learnt from columns, here {columns}")
-    known = rows_evenly(table, rows, ERROR_ROWS).to_pandas()
+    labelled_rows = rows_evenly(table, rows, ERROR_ROWS).to_pandas()
     for name in (prediction, label):  # the baseline refuses such rows, and says how many are too many
-        known = known[np.isfinite(pd.to_numeric(known[name], errors="coerce"))]
-    return ErrorModel.learnt(known, label=label or "", prediction=prediction or "")
+        labelled_rows = labelled_rows[np.isfinite(pd.to_numeric(labelled_rows[name], errors="coerce"))]
+    return ErrorModel.learnt(labelled_rows, label=label or "", prediction=prediction or "")
 
 
 def require_numbers(config: JobConfig) -> None:
@@ -122,7 +122,7 @@ def require_numbers(config: JobConfig) -> None:
         )
 
 
-def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_label: bool) -> Dataset:
+def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_label: bool) -> Dataset:
     data_format = config.dataset_format
     errors = None
     if not with_label and plan.is_regression:
@@ -134,36 +134,36 @@ def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_labe
         if config.error_model is None:
             raise BadConfiguration(NO_ERROR_MODEL)
         errors = ErrorModel.read(config.error_model)
-    where = partial(_where, config, with_label=with_label)
+    where = partial(_outcome_reading, config, with_label=with_label)
     if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
         halves = tuple(half for half in OUTPUT_INDEXES if half in data_format.index_names)
         if not halves:
             raise BadConfiguration(
                 f"dataset_format: captureIndexNames names none of {', '.join(OUTPUT_INDEXES)}, which hold the predictions"
             )
-        source = _captures(engine, config)
-        reading = records_of(halves, options_of(config))
+        source = _list_captures(engine, config)
+        reading = records_of(halves, read_options(config))
         if plan.reads_features:
             names = columns_of_inputs(engine, source, reading)
         else:
             names = ()
         has_none = not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments))
         if has_none and plan.group_column is None:
-            return _of_lines(engine, config, source, LineDecoder(where(reading)))
+            return _read_lines(engine, config, source, LineDecoder(where(reading)))
         feature_reading = FeatureReading(columns=len(names), names=names)
         decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=feature_reading))
-        return _of_lines(engine, config, source, decoder, cut_by=plan)
+        return _read_lines(engine, config, source, decoder, cut_by=plan)
     is_plain = errors is None and not plan.reads_features and not config.record_preprocessor_script
     if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
         listing = list_dataset(engine, config.dataset_source)
-        return _of_lines(engine, config, listing, DocumentDecoder(where()))
+        return _read_lines(engine, config, listing, DocumentDecoder(where()))
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     addresses = _addresses(config) | ({} if with_label else {"label": None})
     return outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
 
 
-def _captures(engine: Engine, config: JobConfig) -> Listing:
-    window = window_of(config)
+def _list_captures(engine: Engine, config: JobConfig) -> Listing:
+    window = configured_window(config)
     return list_captures(
         engine,
         config.dataset_source,
@@ -174,12 +174,12 @@ def _captures(engine: Engine, config: JobConfig) -> Listing:
     )
 
 
-def _where(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:
+def _outcome_reading(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:
     addresses = config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
     return reading_of(outcome_plan(config), *addresses, records, with_label=with_label)
 
 
-def _of_lines(
+def _read_lines(
     engine: Engine,
     config: JobConfig,
     source: Listing,
@@ -219,12 +219,14 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        dataset = read_records(engine, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUT_INDEXES))
+        dataset = read_records(
+            engine, config, analysis, partial(_reading_of_analysis, config, analysis), (INPUT, *OUTPUT_INDEXES)
+        )
     elif isinstance(config.dataset_format, CsvFormat):
         dataset = read_joined_csv(engine, config, config.dataset_format, analysis)
     else:
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
-    return without(_with_prediction(dataset, config, analysis), config.exclude_features_attribute)
+    return drop_features(_add_prediction_column(dataset, config, analysis), config.exclude_features_attribute)
 
 
 def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
@@ -234,14 +236,14 @@ def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     def beside(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
         if uri is None:
             return None
-        there = config.model_copy(update={"dataset_source": uri})
-        return read_headed_csv(engine, there, csv_format, analysis.model_copy(update={"headers": headers}))
+        config_of_part = config.model_copy(update={"dataset_source": uri})
+        return read_headed_csv(engine, config_of_part, csv_format, analysis.model_copy(update={"headers": headers}))
 
     facets = beside(analysis.facet_dataset_uri, analysis.facet_headers)
     predictions = beside(analysis.predicted_label_dataset_uri, analysis.predicted_label_headers)
     if facets is None and predictions is None:
         return dataset
-    return joined(dataset, facets, predictions, analysis)
+    return join_data_sets(dataset, facets, predictions, analysis)
 
 
 def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
@@ -256,12 +258,12 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
             f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
             "name all of them"
         )
-    found = [cell.strip() for cell in cells]
-    has_names = 2 * len(set(found) & set(analysis.headers)) > len(found)  # most of the first line
-    is_header = found == list(analysis.headers) or (has_names and not config.replays_service)
+    first_line_cells = [cell.strip() for cell in cells]
+    has_names = 2 * len(set(first_line_cells) & set(analysis.headers)) > len(first_line_cells)  # most of the first line
+    is_header = first_line_cells == list(analysis.headers) or (has_names and not config.replays_service)
     dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
     if is_header:
-        absent = [name for name in analysis.headers if name not in found]
+        absent = [name for name in analysis.headers if name not in first_line_cells]
     else:
         absent = []
     if absent:
@@ -269,7 +271,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
             f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
             "that the columns have there"
         )
-    named = replace(dataset, names=tuple(found) if is_header else analysis.headers)
+    named = replace(dataset, names=tuple(first_line_cells) if is_header else analysis.headers)
     return named.of_features(analysis.headers)
 
 
@@ -288,11 +290,11 @@ def read_records(
     if is_json:
         source = list_dataset(engine, config.dataset_source)
     else:
-        source = _captures(engine, config)
+        source = _list_captures(engine, config)
     if is_json:
         records = NO_RECORDS
     else:
-        records = records_of(halves, options_of(config))
+        records = records_of(halves, read_options(config))
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
     files = source.files
     storage = engine.storage(source.path)
@@ -305,7 +307,7 @@ def read_records(
         source,
         reading(records),
         analysis.headers,
-        threshold=threshold_of(config, analysis),
+        threshold=probability_threshold(config, analysis),
         documents=is_json,
         whole_files=whole_files,
         as_service=config.replays_service,
@@ -313,7 +315,7 @@ def read_records(
     )
 
 
-def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> OutcomeReading:
+def _reading_of_analysis(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> OutcomeReading:
     is_json = isinstance(config.dataset_format, JsonFormat)
     prediction = config.inference_attribute
     if prediction is None and analysis.predicted_label is not None:
@@ -337,10 +339,10 @@ def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> O
     )
 
 
-def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
+def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
     """A table whose predictions are probabilities, with a last column of predicted labels."""
-    places = (config.inference_attribute, analysis.predicted_label, analysis.predicted_label_dataset_uri)
-    named = any(place is not None for place in places)
+    configured_names = (config.inference_attribute, analysis.predicted_label, analysis.predicted_label_dataset_uri)
+    named = any(position_or_name is not None for position_or_name in configured_names)
     if has_records(config, analysis) or named or config.probability_attribute is None:
         return dataset
     address = config.probability_attribute
@@ -350,9 +352,9 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
         position = dataset.names.index(address)
     else:
         position = int(address)
-    rows = dataset.table.above(f"c{position}", threshold_of(config, analysis), f"c{len(dataset.names)}")
-    rest = rows.columns[len(dataset.names) : -1]
-    columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
+    rows = dataset.table.above(f"c{position}", probability_threshold(config, analysis), f"c{len(dataset.names)}")
+    further_columns = rows.columns[len(dataset.names) : -1]
+    columns = [*(f"c{position_or_name}" for position_or_name in range(len(dataset.names) + 1)), *further_columns]
     return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))
 
 
@@ -364,20 +366,22 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        dataset = _records(engine, config, analysis, baseline)
+        dataset = _read_records(engine, config, analysis, baseline)
     elif isinstance(config.dataset_format, CsvFormat):
         dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
-        expected_names = analysis.headers or _features_of(baseline) or ()
+        expected_names = analysis.headers or _baseline_features(baseline) or ()
         rare_names = set(dataset.rare).difference(expected_names)
         if rare_names:
             log.warning("%d features that almost no record has are not explained", len(rare_names))
             dataset = dataset.of_features([name for name in dataset.names if name not in rare_names])
-    return without(dataset, config.exclude_features_attribute)
+    return drop_features(dataset, config.exclude_features_attribute)
 
 
-def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None) -> Dataset:
+def _read_records(
+    engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None
+) -> Dataset:
     label = None
     if reads_label(config, analysis):
         label = analysis.label
@@ -395,7 +399,7 @@ def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseli
         )
 
     if analysis.headers is None:
-        headers = _features_of(baseline)
+        headers = _baseline_features(baseline)
     else:
         headers = analysis.headers
     if headers is not None and label is None:
@@ -403,7 +407,7 @@ def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseli
     return read_records(engine, config, analysis.model_copy(update={"headers": headers}), reading, (INPUT,))
 
 
-def _features_of(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
+def _baseline_features(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
     """The features of the baseline's columns, in their order."""
     if isinstance(baseline, AttributionBaseline):
         by_output = baseline.constraints.values

@@ -13,7 +13,7 @@ from spark_model_monitor.data.reading.readers import within
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.inputs.run_inputs import unused_window, window_of
+from spark_model_monitor.running.inputs.run_inputs import configured_window, unused_window
 
 log = logging.getLogger(__name__)
 
@@ -25,20 +25,20 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
     dataset = read_columns(engine, config, baseline.names if baseline else None)
-    return set_for_width(engine, without(dataset, config.exclude_features_attribute))
+    return set_for_width(engine, drop_features(dataset, config.exclude_features_attribute))
 
 
 def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
     """The data set with all its columns. names: those of the baseline, for captured records and transforms."""
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
-    options = options_of(config, names)
+    options = read_options(config, names)
     if config.record_preprocessor_script:
         from spark_model_monitor.data.reading.scripts import read_script
 
         options = replace(options, script=read_script(config.record_preprocessor_script, engine))
     dataset = read_path(engine, config.dataset_source, config.dataset_format, options)
-    if whole := unused_window(config):
-        log.warning("%s", whole)
+    if warning := unused_window(config):
+        log.warning("%s", warning)
     if not captured and (config.sample is not None or config.target_model is not None):
         log.warning("--sample and --target-model are of captures; all rows of this data are read")
     if options.window is None or config.time_column is None or captured:
@@ -50,11 +50,11 @@ def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | Non
     return within(dataset, config.time_column, options.window)
 
 
-def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
+def read_options(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
     """The configured reading options, except a script, which must be loaded. names: of the baseline's features."""
     return ReadOptions(
         names,
-        window_of(config),
+        configured_window(config),
         config.lenient_window,
         config.sample,
         target_model=config.target_model,
@@ -70,7 +70,7 @@ def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadO
     )
 
 
-def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
+def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
     """The data set without some features, each given by name or 0-based index.
 
     Raises BadConfiguration if one of them is not a feature of the data.

@@ -19,7 +19,9 @@ from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.bias.measures import BESIDE
 
 
-def joined(dataset: Dataset, facets: Dataset | None, predictions: Dataset | None, config: AnalysisConfig) -> Dataset:
+def join_data_sets(
+    dataset: Dataset, facets: Dataset | None, predictions: Dataset | None, config: AnalysisConfig
+) -> Dataset:
     """The data set with the columns of `facets` appended, and then the predicted label from `predictions`.
 
     With a join source, rows that one of the others lacks are left out. Predictions that are scores become labels where
@@ -31,45 +33,47 @@ def joined(dataset: Dataset, facets: Dataset | None, predictions: Dataset | None
     source = config.joinsource_name_or_index
     key = None
     if source is not None:
-        key = _column(dataset, "joinsource_name_or_index", source)
-    rows = _rows_of(dataset, "the data set")
-    for member, other in zip(BESIDE, (facets, predictions), strict=True):
-        if other is None:
+        key = _find_column(dataset, "joinsource_name_or_index", source)
+    rows = _read_rows(dataset, "the data set")
+    for member, part in zip(BESIDE, (facets, predictions), strict=True):
+        if part is None:
             continue
-        found = _rows_of(other, member)
+        part_rows = _read_rows(part, member)
         if key is None:
-            if max(len(dataset.files), len(other.files)) > 1:
+            if max(len(dataset.files), len(part.files)) > 1:
                 raise BadConfiguration(
                     f"{member}: a data set of several files has no order of rows; name the column that rows are joined by as "
                     "joinsource_name_or_index"
                 )
-            if found.num_rows != rows.num_rows:
+            if part_rows.num_rows != rows.num_rows:
                 raise BadInput(
-                    f"{member} has {found.num_rows:,} rows and the data set {rows.num_rows:,}, which belong together by their "
-                    "place; write a row for each, or name the column that rows are joined by as joinsource_name_or_index"
+                    f"{member} has {part_rows.num_rows:,} rows and the data set {rows.num_rows:,}, which belong together by "
+                    "their place; write a row for each, or name the column that rows are joined by as joinsource_name_or_index"
                 )
         else:
-            place = _column(other, f"{member}: joinsource_name_or_index", key if key in other.names else source or key)
-            if len(pc.unique(found[place])) < found.num_rows:
-                raise BadInput(f"{member}: column {place!r}, which rows are joined by, has a value twice")
-            at = pc.index_in(rows[key], found[place], skip_nulls=True)
-            rows = rows.filter(at.is_valid())
-            found = found.take(at.drop_null()).drop_columns([place])
-        if other is predictions:
-            found = _predicted(other, found, config)
-        for name in found.column_names:
-            rows = rows.append_column(name, found[name])
+            join_column = _find_column(
+                part, f"{member}: joinsource_name_or_index", key if key in part.names else source or key
+            )
+            if len(pc.unique(part_rows[join_column])) < part_rows.num_rows:
+                raise BadInput(f"{member}: column {join_column!r}, which rows are joined by, has a value twice")
+            row_indexes = pc.index_in(rows[key], part_rows[join_column], skip_nulls=True)
+            rows = rows.filter(row_indexes.is_valid())
+            part_rows = part_rows.take(row_indexes.drop_null()).drop_columns([join_column])
+        if part is predictions:
+            part_rows = _read_predicted_labels(part, part_rows, config)
+        for name in part_rows.column_names:
+            rows = rows.append_column(name, part_rows[name])
     return replace(read_arrow(dataset.engine, rows), listing=dataset.listing)
 
 
-def _column(dataset: Dataset, member: str, name_or_index: str | int) -> str:
+def _find_column(dataset: Dataset, member: str, name_or_index: str | int) -> str:
     columns = NamedColumns(dataset.names, AnalysisConfig.FILE_NAME)
     name = columns.named(member, name_or_index)
     columns.require_all_found()
     return name
 
 
-def _rows_of(dataset: Dataset, what: str) -> pa.Table:
+def _read_rows(dataset: Dataset, name_of_part: str) -> pa.Table:
     """The rows in the order of their files, without header lines."""
     rows = pa.Table.from_batches(dataset.table.batches(), dataset.table.schema)
     if dataset.refusable:
@@ -78,15 +82,15 @@ def _rows_of(dataset: Dataset, what: str) -> pa.Table:
             rows = rows.filter(pc.not_equal(rows[REASON], int(no_row)))
         if bad := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
             mend = "joined rows need all of them; mend or drop these"
-            raise BadInput(f"{what}: {bad:,} of its lines can't be read, and {mend}")
+            raise BadInput(f"{name_of_part}: {bad:,} of its lines can't be read, and {mend}")
     return rows.select(range(len(dataset.names))).rename_columns(list(dataset.names))
 
 
-def _predicted(dataset: Dataset, rows: pa.Table, config: AnalysisConfig) -> pa.Table:
+def _read_predicted_labels(dataset: Dataset, rows: pa.Table, config: AnalysisConfig) -> pa.Table:
     """The predicted label, the only column unless one is named; scores are converted to their labels."""
     only = 0 if len(dataset.names) == 1 else "predicted_label"
-    wanted = only if config.predicted_label is None else config.predicted_label
-    name = _column(dataset, "predicted_label", wanted)
+    name_or_index = only if config.predicted_label is None else config.predicted_label
+    name = _find_column(dataset, "predicted_label", name_or_index)
     labels = rows[name]
     if config.probability_threshold is not None:
         try:

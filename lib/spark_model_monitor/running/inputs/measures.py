@@ -31,7 +31,7 @@ LAST = -1
 LAST_BUT_ONE = -2
 
 
-def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
+def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     """The model. Raises BadConfiguration if none is named, or its kind or its requests can't be determined."""
     if config.model is None:
         named = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
@@ -45,7 +45,7 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
         flavour = infer_flavour(config.model)
     model = resolve_model(
         config.model,
-        _request(config, analysis),
+        _model_request(config, analysis),
         flavour=flavour,
         allows_pickle=config.allow_pickle,
         trusted=config.trust_type,
@@ -56,15 +56,15 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
     return model
 
 
-def _request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
+def _model_request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
     """The model's request and answer; in a monitor's configuration, the attributes give the location of the scores."""
     if analysis.predictor is None:
         members = {}
     else:
         members = analysis.predictor.plain()
-    told = config.probability_attribute or config.inference_attribute
-    if told is not None and not members.keys() & {"probability", "label"}:
-        members["probability"] = int(told) if told.isdecimal() else told
+    address = config.probability_attribute or config.inference_attribute
+    if address is not None and not members.keys() & {"probability", "label"}:
+        members["probability"] = int(address) if address.isdecimal() else address
     return members
 
 
@@ -75,7 +75,7 @@ def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None =
     Raises BadConfiguration listing everything missing or inconsistent.
     Source: C1.1, C11d.
     """
-    faults = list(_faults(config))
+    faults = list(_find_faults(config))
     if faults:
         raise BadConfiguration.gathered(faults)
     assert config.problem_type is not None  # otherwise an error
@@ -94,10 +94,12 @@ def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None =
     )
 
 
-def _faults(config: JobConfig) -> list[str]:
+def _find_faults(config: JobConfig) -> list[str]:
     faults = []
     if (problem := config.problem_type) is None:
-        faults.append(f"problem_type is missing; write one of: {', '.join(each.value for each in ProblemType)}")
+        faults.append(
+            f"problem_type is missing; write one of: {', '.join(problem_type.value for problem_type in ProblemType)}"
+        )
     if config.inference_attribute is None and problem not in (None, ProblemType.BINARY_CLASSIFICATION):
         needs = f"{problem.value} needs the column, index or JSON path of the prediction"
         faults.append(f"inference_attribute is missing; {needs}")
@@ -114,15 +116,15 @@ def _faults(config: JobConfig) -> list[str]:
 
 def bias_measures(config: JobConfig) -> BiasMeasures:
     """The measures of a bias job. Raises BadConfiguration listing all that its configuration lacks or can't request."""
-    analysis, where = _analysis_of(config)
+    analysis, where = _read_analysis(config)
     for member in BESIDE:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
-            beside = f"{member} is read beside CSV alone; write the data set as CSV, or join them first"
-            raise BadConfiguration(f"{where}: {beside}")
+            sentence = f"{member} is read beside CSV alone; write the data set as CSV, or join them first"
+            raise BadConfiguration(f"{where}: {sentence}")
     predicted = has_predictions(config, analysis)
     asks = config.model is not None and not predicted
     methods = resolve_methods(analysis, has_predictions=predicted or asks, where=where)
-    label, prediction = _places(config, analysis, predicted)
+    label, prediction = _find_label_and_prediction(config, analysis, predicted)
     if label is None:
         raise BadConfiguration(f"{where}: label is missing; name the label's column, or --ground-truth-attribute")
     return BiasMeasures(
@@ -135,15 +137,15 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         with_flip_test=config.flip_test,
         flip_rows=config.flip_test_rows or FLIP_TEST_ROWS,
         where=where,
-        model=model_asked(config, analysis) if asks and methods.post_training is not None else None,
-        threshold=threshold_of(config, analysis),
+        model=requested_model(config, analysis) if asks and methods.post_training is not None else None,
+        threshold=probability_threshold(config, analysis),
         as_service=config.replays_service,
         segments=() if config.replays_service else config.segments,
         group_column=None if config.replays_service else config.group_column,
     )
 
 
-def _analysis_of(config: JobConfig) -> tuple[AnalysisConfig, str]:
+def _read_analysis(config: JobConfig) -> tuple[AnalysisConfig, str]:
     """The configuration of the analysis, and its file's name for errors. Raises BadConfiguration if none is named."""
     if config.analysis_config is None:
         raise BadConfiguration(
@@ -152,13 +154,13 @@ def _analysis_of(config: JobConfig) -> tuple[AnalysisConfig, str]:
     return read_analysis_config(config.analysis_config), PurePosixPath(config.analysis_config).name
 
 
-def threshold_of(config: JobConfig, analysis: AnalysisConfig) -> float:
+def probability_threshold(config: JobConfig, analysis: AnalysisConfig) -> float:
     """The probability above which a prediction is 1."""
-    given = (config.probability_threshold_attribute, analysis.probability_threshold, THRESHOLD)
-    return next(threshold for threshold in given if threshold is not None)
+    candidates = (config.probability_threshold_attribute, analysis.probability_threshold, THRESHOLD)
+    return next(threshold for threshold in candidates if threshold is not None)
 
 
-def bias_tolerances_of(config: JobConfig) -> Tolerances:
+def bias_tolerances(config: JobConfig) -> Tolerances:
     """How metrics are judged."""
     ours = not config.replays_service
     return Tolerances(
@@ -191,7 +193,9 @@ def features_path(config: JobConfig, analysis: AnalysisConfig) -> str | None:
     return analysis.features
 
 
-def _places(config: JobConfig, analysis: AnalysisConfig, predicted: bool) -> tuple[str | int | None, str | int | None]:
+def _find_label_and_prediction(
+    config: JobConfig, analysis: AnalysisConfig, predicted: bool
+) -> tuple[str | int | None, str | int | None]:
     """The columns of label and prediction."""
     if isinstance(config.dataset_format, CaptureFormat):  # without ground truth the label is one of the features
         return analysis.label, LAST if predicted else None
@@ -214,7 +218,7 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
 
     Raises BadConfiguration listing all that its configuration lacks, or can't request.
     """
-    analysis, where = _analysis_of(config)
+    analysis, where = _read_analysis(config)
     require_in_scope(analysis, where)
     if analysis.segment_config:
         log.warning("segment_config parts the metrics of bias alone; attributions are those of all rows")
@@ -228,8 +232,8 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
         )
     return AttributionMeasures(
         analysis.model_copy(update={"features": features_path(config, analysis)}),
-        model_asked(config, analysis),
-        _others(config, analysis),
+        requested_model(config, analysis),
+        _other_columns(config, analysis),
         baseline=config.output_path if config.baseline == PREVIOUS else config.baseline,
         sampled_rows=config.shap_sampled_rows or SAMPLED_ROWS,
         algorithm=Algorithm.KERNEL if config.replays_service else config.shap_algorithm,
@@ -243,7 +247,7 @@ def reads_label(config: JobConfig, analysis: AnalysisConfig) -> bool:
     return isinstance(config.dataset_format, JsonFormat) and analysis.label is not None
 
 
-def _others(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...]:
+def _other_columns(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...]:
     """The columns that are not features: for records only the label, after the features."""
     if has_records(config, analysis):
         if reads_label(config, analysis):
@@ -257,19 +261,19 @@ def _others(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...
     return tuple(name for name in named if name is not None)
 
 
-def attribution_tolerances_of(config: JobConfig) -> AttributionTolerances:
+def attribution_tolerances(config: JobConfig) -> AttributionTolerances:
     """How attributions are judged."""
     attribution_tolerances = AttributionTolerances()
     attribution_ci = config.attribution_ci
     if config.attribution_min_rows is None:
-        least = attribution_tolerances.min_rows
+        min_rows = attribution_tolerances.min_rows
     else:
-        least = config.attribution_min_rows
+        min_rows = config.attribution_min_rows
     return AttributionTolerances(
         threshold=attribution_tolerances.threshold
         if config.attribution_threshold is None
         else config.attribution_threshold,
-        min_rows=0 if config.replays_service else least,
+        min_rows=0 if config.replays_service else min_rows,
         budget=config.budget_of_a_run,
         with_changes=not config.replays_service
         if attribution_ci is None

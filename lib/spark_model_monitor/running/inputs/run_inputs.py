@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.records.windows import Window, hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
-from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
@@ -52,13 +52,13 @@ log = logging.getLogger(__name__)
 PREVIOUS = "previous"
 
 
-def window_of(config: JobConfig) -> Window | None:
+def configured_window(config: JobConfig) -> Window | None:
     """The window of `start_time` and `end_time`, or of a scheduled time; None if none of them is given.
 
     Raises BadConfiguration if only one of the two is, if they are in the wrong order, or if there are two windows.
     """
     if config.scheduled_time is not None:
-        return _scheduled_window(config, config.scheduled_time)
+        return _resolve_scheduled_window(config, config.scheduled_time)
     if config.start_time is None and config.end_time is None:
         return None
     if config.start_time is None or config.end_time is None:
@@ -72,7 +72,7 @@ def window_of(config: JobConfig) -> Window | None:
 
 def unused_window(config: JobConfig) -> str | None:
     """The sentence about a window without effect; None if there is no window, or it has one."""
-    if config.time_column is not None or config.each_commit or window_of(config) is None:
+    if config.time_column is not None or config.each_commit or configured_window(config) is None:
         return None
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         return None
@@ -81,11 +81,11 @@ def unused_window(config: JobConfig) -> str | None:
     )
 
 
-def window_told(config: JobConfig) -> tuple[str, datetime] | None:
+def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     """The window's identity, and its end: from its times, else from the hour folder of the output, which then gives its
     beginning; None if unknown.
     """
-    window = window_of(config)
+    window = configured_window(config)
     hour = hour_of_path(join(config.output_path, ""))
     if window is not None:
         return f"{moment(window.start)}/{moment(window.end)}", window.end
@@ -94,24 +94,42 @@ def window_told(config: JobConfig) -> tuple[str, datetime] | None:
     return None
 
 
-def context_of(config: JobConfig) -> RunContext:
+def run_context(config: JobConfig) -> RunContext:
     """The window, the model and the schedule of a run."""
-    window = window_of(config)
+    window = configured_window(config)
     if window is not None:
         start = window.start
         end = window.end
     else:
         start = None
         end = None
-    names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
-    context = RunContext(start, end, *names, config.report, config.remembered or None)
+    context = RunContext(
+        start,
+        end,
+        config.sagemaker_endpoint_name,
+        config.sagemaker_monitoring_schedule_name,
+        config.report,
+        config.remembered or None,
+        data=_name_of_data(config),
+        sends_values=config.sends_values,
+    )
     if config.replays_service and window is None:
         # The service's files say when they were made; the end of a window says it the same in every rerun
         return replace(context, evaluation_time=config.metric_time or datetime.now(timezone.utc))
     return context
 
 
-def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
+def _name_of_data(config: JobConfig) -> str | None:
+    """The name of the file, folder or table that is read; None without one."""
+    if isinstance(config.dataset_format, TableFormat):
+        table = config.dataset_format.name
+        if "`" not in table:  # named by a catalog: the same table read from its folder has the same name
+            table = table.rpartition(".")[2]
+        return name_of_place(table)
+    return name_of_place(config.dataset_source)
+
+
+def _resolve_scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
     """The window from the scheduled time's full hour, as a run may start some minutes late, by the two offsets.
 
     Raises BadConfiguration if the window has no length, or if another one is given.
@@ -129,7 +147,7 @@ def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
     return Window(start, end)
 
 
-def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
+def load_check_plan(config: JobConfig, data: Dataset) -> CheckPlan | None:
     """The plan for the checks of `--checks`, None without the flag.
 
     Raises BadConfiguration for checks that can't be loaded, or can't be evaluated on this data.
@@ -163,7 +181,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
     is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
-    if config.time_column is not None and is_table and window_of(config) is not None:
+    if config.time_column is not None and is_table and configured_window(config) is not None:
         return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"
@@ -181,17 +199,17 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
             require_opener(path)
             return f"{path} is opened by it"
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
-    return why_spark(host, read or None, config.dataset_format, window=window_of(config))
+    return why_spark(host, read or None, config.dataset_format, window=configured_window(config))
 
 
-def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
+def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
     """The baseline without the features that `exclude_features_attribute` excludes from the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
-    given = set(config.exclude_features_attribute)
+    excluded = set(config.exclude_features_attribute)
     names = baseline.names
     by_index = {str(position): name for position, name in enumerate(names)}
-    return baseline.without({each if each in names else by_index.get(each, each) for each in given})
+    return baseline.without({each if each in names else by_index.get(each, each) for each in excluded})
 
 
 WITHOUT_STATISTICS = (
@@ -207,35 +225,35 @@ def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     Raises BadConfiguration if no baseline is named, or if it can't be opened.
     """
     try:
-        known = _named(config, monitor)
+        baseline = _read_named_baseline(config, monitor)
     except BadInput as fault:
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
-    if known is None and config.baseline is None:
+    if baseline is None and config.baseline is None:
         log.warning("no baseline is named; nothing but the expectations is judged")
-    elif known is None:
+    elif baseline is None:
         log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
-    if not isinstance(known, QualityBaseline):
-        return known
-    if known.profile is None and not known.distributions:
+    if not isinstance(baseline, QualityBaseline):
+        return baseline
+    if baseline.profile is None and not baseline.distributions:
         log.warning(WITHOUT_STATISTICS)
     if config.attributions:
         shares = shares_at(config.attributions)
     else:
         shares = {}
-    return _with_thresholds(known, config).with_budget(config.run_budget).with_attributions(shares)
+    return _with_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
 
 
-def with_history(known: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline with the history of earlier windows, and with the references that are made of their states."""
-    told = window_told(config)
-    if told is None or not isinstance(known, QualityBaseline) or config.replays_service:
-        return known
-    time = moment(told[1])
+    window_identity = identify_window(config)
+    if window_identity is None or not isinstance(baseline, QualityBaseline) or config.replays_service:
+        return baseline
+    time = moment(window_identity[1])
     history = read_history(config.output_path).before(time)
-    beside = history.beside(known, time, baseline_id(reference_to_baseline(config, monitor)))
-    window = window_of(config)
+    references = history.beside(baseline, time, baseline_id(reference_to_baseline(config, monitor)))
+    window = configured_window(config)
     start = None if window is None else window.start
-    return beside.with_volume(told[1], history.rows(), start, history.rows(NEWEST_ROW))
+    return references.with_volume(window_identity[1], history.rows(), start, history.rows(NEWEST_ROW))
 
 
 def decisions_for(config: JobConfig) -> list[Decision]:
@@ -247,7 +265,7 @@ def decisions_for(config: JobConfig) -> list[Decision]:
 
 def violated_since(config: JobConfig) -> Mapping[str, str]:
     """The violations of the previous window, and since when; empty where the service is replayed."""
-    told = window_told(config)
+    told = identify_window(config)
     time = moment(told[1] if told else datetime.now(timezone.utc))
     if config.replays_service:
         return {}
@@ -292,7 +310,7 @@ def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineRefere
     return None
 
 
-def _named(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+def _read_named_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     known: StoredBaseline | None = None
     if config.baseline == PREVIOUS:
         known = baselines.previous(config.output_path, monitor)

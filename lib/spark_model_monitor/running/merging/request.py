@@ -10,7 +10,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, J
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.inputs.run_inputs import window_of
+from spark_model_monitor.running.inputs.run_inputs import configured_window
 from spark_model_monitor.running.merging.choosing import ToLabel
 from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
@@ -106,7 +106,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
 
     Raises BadConfiguration if the options contradict each other.
     """
-    window = window_of(config)
+    window = configured_window(config)
     first = last = as_of = None
     if window is not None:
         first = hour_of(window.start)

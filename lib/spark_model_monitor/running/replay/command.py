@@ -24,10 +24,10 @@ from spark_model_monitor.documents.run_description import moment
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.running.configuration.command_line import require_places
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.configuration.options import flag_of
+from spark_model_monitor.running.configuration.options import flag_name
 from spark_model_monitor.running.configuration.reading import (
-    config_of,
-    sources_of,
+    build_config,
+    read_sources,
     with_default_output,
     with_recognised_format,
 )
@@ -79,12 +79,12 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
     monitoring += ["--output-path", output_path]
     if given.windows is not None:
         monitoring += ["--dataset-source", given.windows]
-    sources = sources_of(monitoring, environment)
+    sources = read_sources(monitoring, environment)
     if sources.text("dataset_source") is None:
         folder = "the folder above the captures' hour folders"
         raise BadConfiguration(f"--windows is missing; write --windows CAPTURES, {folder}")
     if sources.text("dataset_format") is None:
-        monitoring += [flag_of("dataset_format"), "capture"]
+        monitoring += [flag_name("dataset_format"), "capture"]
     return Request(given.reports, recurrence_of(given.schedule or HOURLY), output_path, monitoring)
 
 
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
     words = [*others, "--output-path", output_path]
     for name in ("windows", "reports", "schedule"):
         if getattr(given, name) is not None:
-            words += [flag_of(name), getattr(given, name)]
+            words += [flag_name(name), getattr(given, name)]
     if not is_local(output_path):
         sys.stderr.write(f"the result will be in {join(output_path, JSON_NAME)} and {TEXT_NAME} beside it\n")
         return (start_job or _submit)(JOB, words)
@@ -182,8 +182,8 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
     """
     given, flags = _backfill_parser().parse_known_args(list(arguments))
     require_places(flags)
-    sources = with_recognised_format("monitor", with_default_output("backfill", sources_of(flags, os.environ)))
-    config = config_of("monitor", sources, in_container=False)
+    sources = with_recognised_format("monitor", with_default_output("backfill", read_sources(flags, os.environ)))
+    config = build_config("monitor", sources, in_container=False)
     if config.time_column is None and not isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         raise BadConfiguration(
             f"{config.dataset_source}: every hour would be of all of its rows; backfill is of captures in hour folders, and of "

@@ -26,7 +26,7 @@ from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS, VIOLATIONS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.options import Compatibility
-from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, compared_with, read_baseline
+from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, read_baseline, without_excluded_features
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
 from spark_model_monitor.running.runs.run import run_monitoring
@@ -206,7 +206,7 @@ def _verdict(
     """The verdict of one monitoring run, and its tables; the sentence of its error if it fails."""
     try:
         with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
-            known = compared_with(baseline, config)
+            known = without_excluded_features(baseline, config)
             max_quarantined_share = config.max_quarantined_share
             findings = run_monitoring(data, monitor_for(config), known, max_quarantined_share=max_quarantined_share)
     except MonitorError as error:

@@ -35,10 +35,10 @@ from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_his
 from spark_model_monitor.reports.outputs.files import document_of, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import (
-    context_of,
     decisions_for,
     read_baseline,
     reference_to_baseline,
+    run_context,
     violated_since,
     with_history,
 )
@@ -182,7 +182,7 @@ def _scan_commits(
         try:
             with read_source(engine, commit_config) as data:
                 share = commit_config.max_quarantined_share
-                context = context_of(commit_config)
+                context = run_context(commit_config)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
         except (NoData, NotRecorded) as nothing:
             log.info("version %d: %s", commit.version, nothing)
@@ -196,7 +196,7 @@ def _judge_commit(window: _Window, baseline: StoredBaseline | None, monitor: Mon
     decisions = decisions_for(config)
     since = violated_since(config)
     findings = run_monitoring(
-        window.rows, monitor, baseline, context=context_of(config), decisions=decisions, since=since
+        window.rows, monitor, baseline, context=run_context(config), decisions=decisions, since=since
     )
     run = put_in_place(findings, config, reference_to_baseline(config, monitor))
     notify(findings, run, config)
@@ -212,7 +212,7 @@ def _publish_learnt_baseline(
         log.info("%s: another value in each commit, so left out", ", ".join(names))
         left_out = ",".join(map(quoted, [*config.exclude_features_attribute, *names]))
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
-        windows = [replace(window, rows=_without_features(window.rows, names)) for window in windows]
+        windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
     accepted = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
     total = learnt_commits.total
@@ -251,7 +251,7 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
     return identifying
 
 
-def _without_features(rows: Baseline, names: Sequence[str]) -> Baseline:
+def _drop_features(rows: Baseline, names: Sequence[str]) -> Baseline:
     kept_indexes = [place for place, feature in enumerate(rows.state.features) if feature.name not in names]
     features, runs = (
         tuple(members[place] for place in kept_indexes) if members else ()
@@ -264,7 +264,7 @@ def _select_alike_commits(commits: Mapping[int, Baseline], monitor: DataQualityM
     """The commits that don't stand out: first compared with the others without the most distant ones, since one outlier
     hides another, then again with all that remain, so that no healthy commit is lost.
     """
-    fitting = _BaselineCommits(_most_common_schema(commits), monitor)
+    fitting = _BaselineCommits(_select_most_common_schema(commits), monitor)
     suspects = [commit for commit in fitting.commits if fitting.has_odd(commit, aside=SET_ASIDE)]
     left = {number: each for number, each in fitting.commits.items() if number not in suspects}
     if len(left) < len(suspects):
@@ -276,7 +276,7 @@ def _select_alike_commits(commits: Mapping[int, Baseline], monitor: DataQualityM
     return once_more
 
 
-def _most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
+def _select_most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
     """The commits with the columns that most commits have; of schemas as common, the older one's. A new schema in a few
     commits is a change for people to look at, however new it is."""
     schemas: list[dict[int, Baseline]] = []

@@ -28,14 +28,14 @@ from spark_model_monitor.reports.history.variation import MOST_WINDOWS
 from spark_model_monitor.reports.outputs.files import document_of, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import (
-    compared_with,
-    context_of,
+    configured_window,
     decisions_for,
     read_baseline,
     reference_to_baseline,
+    run_context,
     violated_since,
-    window_of,
     with_history,
+    without_excluded_features,
 )
 from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.results import LEDGER, Baseline
@@ -75,7 +75,7 @@ def budget_share_of_look(length: timedelta, every: timedelta, *, is_last: bool) 
 
 def with_budget_of_look(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
     """The baseline with the budget of a look; unchanged if the window is looked at once."""
-    window = window_of(config)
+    window = configured_window(config)
     if config.look_every is None or window is None or not isinstance(baseline, QualityBaseline):
         return baseline
     share = budget_share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
@@ -88,7 +88,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     Raises BadConfiguration without a window around the look; and what a scan raises.
     """
     config = job.config
-    window = window_of(job.config)
+    window = configured_window(job.config)
     until = job.config.look_until
     if window is None or until is None or config.look_every is None or not window.start < until < window.end:
         raise BadConfiguration("look_until has to be a time within a window, and look_every how often it is looked at")
@@ -101,10 +101,10 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     baseline = replace(baseline, volume=volume)
     # What came since the previous look is added to its states
     folder = join(config.output_path, FOLDER)
-    context = replace(context_of(config), end=until)
+    context = replace(run_context(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)
     if since >= moment(until):
-        return _finish_look(violations, config)
+        return _close_look(violations, config)
     rows: Baseline | None = None
     try:
         rows = _scan_part(engine, config, monitor, baseline, (time_of(since) if since else window.start, until))
@@ -131,7 +131,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     findings = run_monitoring(
         current,
         monitor,
-        compared_with(baseline, config),
+        without_excluded_features(baseline, config),
         context=context,
         decisions=decisions_for(config),
         since=violated_since(config),
@@ -141,10 +141,10 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
         counts.remember(state.item_count if isinstance(state, Profile) else 0)
     if findings.count:
         notify(findings, run, config)
-    return _finish_look(findings.count, config)
+    return _close_look(findings.count, config)
 
 
-def _finish_look(violations: int, config: JobConfig) -> tuple[str, int]:
+def _close_look(violations: int, config: JobConfig) -> tuple[str, int]:
     """Message and status: what a look can't tell, the whole window may."""
     return completed(violations), exit_status(outcome_of_count(violations), config.fails_on)
 

@@ -30,9 +30,10 @@ from spark_model_monitor.documents.page import (
     PageSection,
     PageTable,
     count_text,
+    counted,
     table_of,
 )
-from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, time_of
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.statistics.states import ColumnType, Profile
 
@@ -81,9 +82,12 @@ def create_run_page(
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
     context: Around = NOTHING_AROUND,
+    baseline: BaselineReference | None = None,
 ) -> Page:
     """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
-    violates no constraint; shown with the features that they are about, if those changed."""
+    violates no constraint; shown with the features that they are about, if those changed. headline: of a monitoring run;
+    without it, a baseline's, which its page has. baseline: its location, None if it is unknown.
+    """
     sections = [_add_context_to_section(section, described, hints, context.hours) for section in page.sections]
     placed = {
         card.name
@@ -106,15 +110,19 @@ def create_run_page(
     account = PageSection("What was read", (_draw_account(ledger),), note=_summarize_ledger(ledger), folded=True)
     facts = dict(_list_facts(described, ledger, results, budget))
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
+    baseline_name = None
+    if baseline is not None:
+        baseline_name = baseline.name
     trail = (
-        described.model,
+        described.name,
         described.schedule,
         KINDS.get(described.analysis_type, page.title),
         window_text(described.window),
+        f"compared with {baseline_name}" if baseline_name else None,
     )
     return replace(
         page,
-        headline=page.headline or headline,
+        headline=headline or page.headline,
         trail=tuple(part for part in trail if part),
         links=context.links,
         facts=tuple(facts.items()),
@@ -126,6 +134,11 @@ def create_run_page(
             last,
         ),
     )
+
+
+def linked_files(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The names of a run's files that a browser shows, which lie beside its page."""
+    return tuple(sorted(name for name in files if name.endswith(".json") and "/" not in name))
 
 
 def _add_context_to_section(
@@ -184,7 +197,7 @@ def _add_context_to_card(card: Card, described: RunDescription, hints: Sequence[
             unit = "window"
         since = f"since {since_text(since, window)}, {_format_ordinal(position)} {unit}"
     elif window and not since:
-        since = "since this window"
+        since = "in this window"
     of_it = tuple(hint.description for hint in hints if card.name in hint.features)
     return replace(card, since=since, hints=(*card.hints, *of_it))
 
@@ -223,7 +236,7 @@ def _summarize_ledger(ledger: Ledger) -> str:
         f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in counts_by_name.items() if count
     ]
     sentences += [f"{count:,} {reason}" for reason, count in ledger.not_in_log.items()]
-    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *sentences])
+    return "; ".join([f"{ledger.kept:,} of {counted(ledger.read, 'record')} kept", *sentences])
 
 
 def _draw_account(ledger: Ledger) -> PageTable:

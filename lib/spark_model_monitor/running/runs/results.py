@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor import __version__
 from spark_model_monitor.data.reading.data import session_at_hand
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, alarms_of
+from spark_model_monitor.documents.check_results import (
+    BudgetLedger,
+    CheckResult,
+    CheckResults,
+    Hint,
+    alarms_of,
+    remove_values,
+)
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import headline_of
@@ -47,7 +54,7 @@ from spark_model_monitor.reports.history.archive import (
 from spark_model_monitor.reports.outputs.files import Run, publish
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from spark_model_monitor.reports.page.files import Report, report_files
-from spark_model_monitor.running.runs.pages import AsTables, create_run_page
+from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import opened_by, opening_session
 
@@ -211,10 +218,14 @@ class Baseline(AsTables):
 
     def files(self) -> dict[str, bytes]:
         """Every file of the run by its name below the output path."""
-        files = {**self.files_of_data(), **summary_file(self.judgement.summary()), **self.judgement.files}
+        files = {**self.files_of_data(), **self.tables(), **self.judgement.files}
         if self.context.report:
-            files |= report_files(self.report().page)
+            files |= report_files(replace(self.report().page, files=linked_files(files)))
         return files
+
+    def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
+        """summary.parquet by name."""
+        return summary_file(self.judgement.summary(hide_values=hide_values))
 
     def files_of_data(self) -> dict[str, bytes]:
         """The same files without what a monitor says of the data."""
@@ -255,6 +266,7 @@ class Baseline(AsTables):
             read_by=self.context.read_by,
             deequ=self.deequ,
             expectations=self.judged.digest if self.judged is not None else None,
+            data=self.context.data,
         )
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
@@ -310,6 +322,8 @@ class Findings(AsTables):
         What looks wrong but breaks no constraint, such as two swapped columns.
     judgement : Judgement
         What the monitor says of the window: the source of the report, and of the budget.
+    unnamed : tuple of CheckResult, optional
+        The results without values of the data, in the same order. By default the results without the members that have some.
 
     Examples
     --------
@@ -330,6 +344,26 @@ class Findings(AsTables):
     constraints: Any
     hints: tuple[Hint, ...] = ()
     judgement: Judgement = field(kw_only=True)
+    unnamed: tuple[CheckResult, ...] | None = field(default=None, kw_only=True)
+
+    @cached_property
+    def without_values(self) -> Findings:
+        """The same findings without any value of the data: for the log, the exit message, and whatever is sent."""
+        unnamed = self.unnamed
+        if unnamed is None:
+            unnamed = tuple(map(remove_values, self.results))
+        return replace(self, results=unnamed, violations=self.current.monitor.violations(unnamed), unnamed=unnamed)
+
+    def page_without_values(self) -> bytes:
+        """The page as HTML without any value of the data."""
+        return self.without_values.report().html.encode()
+
+    @property
+    def sendable(self) -> Findings:
+        """The findings as sinks, JUnit files and result tables get them; `RunContext.sends_values` lets values out."""
+        if self.current.context.sends_values:
+            return self
+        return self.without_values
 
     @property
     def baseline(self) -> StoredBaseline | None:
@@ -389,7 +423,8 @@ class Findings(AsTables):
         Raises
         ------
         ViolationsFound
-            If there are any. The text has one line per alarm, then one per feature that nobody can tell about.
+            If there are any. The text has one line per alarm, then one per feature that nobody can tell about. It names values of
+            the data; `findings.without_values.raise_for_violations()` doesn't, for logs that are kept.
         """
         lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
         if cannot_tell:
@@ -406,6 +441,25 @@ class Findings(AsTables):
         if self.outcome is Outcome.CANNOT_TELL:
             return f"{counted}, cannot tell"
         return counted
+
+    def __str__(self) -> str:
+        """The sentence of the page, and a table of what changed, in at most 20 lines."""
+        return self.text().rstrip("\n")
+
+    def text(self, *, width: int | None = None, is_coloured: bool = False) -> str:
+        """The sentence of the page, and a table of what changed, in at most 20 lines.
+
+        Parameters
+        ----------
+        width : int, optional
+            Characters of a line. By default the sentence is not wrapped.
+        is_coloured : bool, default False
+            Whether to mark lines by a terminal's colours.
+        """
+        from spark_model_monitor.reports.outputs.findings_text import findings_text
+
+        window = self.current.context.window
+        return findings_text(self.headline(), self.results, window, width=width, is_coloured=is_coloured)
 
     def _repr_html_(self) -> str:
         return f"<p>{self._counted()}</p>" + self.report().part
@@ -424,20 +478,24 @@ class Findings(AsTables):
         run_id = baseline.run_id if baseline is not None else None
         return self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
 
-    def _page(self, described: RunDescription, context: Around) -> Page:
+    def _page(self, described: RunDescription, context: Around, baseline: BaselineReference | None = None) -> Page:
         page, headline = self._own_page
+        ledger = self.current.ledger
         return create_run_page(
-            page, described, self.current.ledger, self.results, self.hints, headline, self.budget, context
+            page, described, ledger, self.results, self.hints, headline, self.budget, context, baseline
         )
 
     @cached_property
     def _own_page(self) -> tuple[Page, Headline]:
-        return self.judgement.page(self.results), self.headline()
+        names_no_values = self.unnamed is self.results
+        return self.judgement.page(self.results, hide_values=names_no_values), self.headline()
 
     def headline(self, *, with_values: bool = True) -> Headline:
         """What changed, since when, by how much. with_values: whether to show values of records."""
+        if not with_values:
+            return self.without_values.headline()
         outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
-        return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
+        return headline_of(self.results, self.current.context.window, outputs, self.hints)
 
     def summary(self) -> str:
         """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
@@ -460,17 +518,22 @@ class Findings(AsTables):
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
         files |= self.judgement.files
-        if self.current.context.report:
-            files |= report_files(self._page(described, NOTHING_AROUND))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not omit_empty:
-            files[self.violations.FILE_NAME] = self.violations.to_json().encode()
+            files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
+        if self.current.context.report:
+            page = self._page(described, NOTHING_AROUND, baseline)
+            files |= report_files(replace(page, files=linked_files(files)))
         return files
 
-    def tables(self) -> dict[str, bytes]:
+    def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
         """summary.parquet and checks.parquet by name."""
-        return summary_file(self.judgement.summary(), self.results) | checks_file(self.results)
+        findings = self
+        if hide_values:
+            findings = self.without_values
+        summary = self.judgement.summary(hide_values=hide_values)
+        return summary_file(summary, findings.results) | checks_file(findings.results)
 
     def write(
         self,
@@ -514,7 +577,8 @@ class Findings(AsTables):
             else:
                 context = NOTHING_AROUND
             if context != NOTHING_AROUND:
-                shown = report_files(self._page(described, context))
+                page = replace(self._page(described, context, baseline), files=linked_files(files))
+                shown = report_files(page)
             else:
                 shown = {}
             return publish(files, path, shown=shown)

@@ -31,8 +31,8 @@ from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, wr
 from spark_model_monitor.data.reading.listing import faulty_files_named, require_unchanged
 from spark_model_monitor.data.records.refusals import Refusal, remedy
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.check_results import CheckResult, Hint, in_alarms
-from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment
+from spark_model_monitor.documents.check_results import CheckResult, Hint, in_alarms, locate_without_values
+from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment, name_of_place
 from spark_model_monitor.errors import (
     NO_DATA,
     SCRIPT_FAILED,
@@ -390,6 +390,8 @@ class _Reading:
                 context = NOBODY_SAID
             else:
                 context = RunContext(self.window.start, self.window.end)
+        if context.data is None and dataset.listing.path:
+            context = replace(context, data=name_of_place(dataset.listing.path))
         return _describe(self.monitor, scanned, ledger, context), dataset
 
     def _scan_until_read(
@@ -462,11 +464,15 @@ class _Comparison:
             log.info("%s records: columns matched with the baseline's by %s", records, matched_by.value)
         judgement = self.monitor.judge(current.sample(), self.baseline)
         # What people accepted comes before the sentences, which name the alarms that are left
-        check_results = self._accept_decisions(judgement.results)
-        check_results = in_alarms(judgement.write_sentences(check_results), self.violated_since)
+        accepted = self._accept_decisions(judgement.results)
+        worded = in_alarms(judgement.write_sentences(accepted), self.violated_since)
+        check_results = worded
         if as_read is not None:
-            check_results = judgement.find_causes(check_results, as_read, self.output_path)
-        hints = (*self._hints_of_ended_alarms(check_results), *judgement.hints)
+            check_results = judgement.find_causes(worded, as_read, self.output_path)
+        # The same without values of the data, for logs, sinks and tables
+        unnamed = in_alarms(judgement.write_sentences(accepted, hide_values=True), self.violated_since)
+        unnamed = tuple(map(locate_without_values, unnamed, worded, check_results))
+        hints = (*self._collect_ended_alarms(check_results), *judgement.hints)
         _log_hints(hints)
         return Findings(
             violations=self.monitor.violations(check_results),
@@ -475,6 +481,7 @@ class _Comparison:
             constraints=current.constraints if self.baseline is None else self.baseline.constraints,
             hints=hints,
             judgement=judgement,
+            unnamed=unnamed,
         )
 
     def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
@@ -484,7 +491,7 @@ class _Comparison:
 
         return accepted(check_results, self.decisions)
 
-    def _hints_of_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
+    def _collect_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
         if not self.violated_since:
             return ()
         from spark_model_monitor.documents.alerts import ended

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, TextIO
 
 from spark_model_monitor.documents.check_results import some_of
 from spark_model_monitor.documents.outcome import Outcome
@@ -21,6 +23,23 @@ def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
     else:
         unsure = some_of([feature.name for feature in findings.unsure])
     return completed(findings.count, unsure), exit_status(findings.outcome, config.fails_on)
+
+
+def show_findings(findings: Findings, stream: TextIO) -> bool:
+    """Write the sentence and the table of a run; returns whether the stream is a terminal.
+
+    Somebody is looking at a terminal, so that values of the data have names there. Anything else is kept as a log.
+    """
+    is_terminal = stream.isatty()
+    if is_terminal:
+        is_coloured = not os.environ.get("NO_COLOR")  # no-color.org
+        text = findings.text(width=get_terminal_size().columns, is_coloured=is_coloured)
+    else:
+        text = findings.without_values.text()
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding))
+    stream.flush()
+    return is_terminal
 
 
 def exit_status(outcome: Outcome | None, fail_on: FailOn | None) -> ExitStatus:

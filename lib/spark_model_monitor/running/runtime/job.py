@@ -45,11 +45,11 @@ from spark_model_monitor.running.configuration.help import help_text, short_help
 from spark_model_monitor.running.configuration.options import read_switch
 from spark_model_monitor.running.configuration.reading import (
     Sources,
-    config_of,
-    sources_of,
+    adopt_baseline_options,
+    build_config,
+    read_sources,
     with_default_output,
     with_recognised_format,
-    with_what_the_baseline_read,
     without_consequences,
 )
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
@@ -91,7 +91,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     """
     variables = os.environ if environment is None else environment
     if {*HELP_FLAGS} & {*arguments}:
-        asked = (sources_of(arguments, variables).text("analysis_type") or "").upper()
+        asked = (read_sources(arguments, variables).text("analysis_type") or "").upper()
         analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
         sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
         raise SystemExit(0)
@@ -124,15 +124,20 @@ class Job:
         self._around = ExitStack()  # contexts to close in the thread that opened them
         self._time_limit: TimeLimit | None = None
 
+    @property
+    def is_guest(self) -> bool:
+        """Whether it runs in the Spark of a notebook or a task, whose output is the host's."""
+        return self._host is not None
+
     @cached_property
     def config(self) -> JobConfig:
         """The configuration of the run.
 
         Raises BadConfiguration with all its errors.
         """
-        sources = with_recognised_format(self.name, with_what_the_baseline_read(self.name, self._sources))
+        sources = with_recognised_format(self.name, adopt_baseline_options(self.name, self._sources))
         try:
-            config = config_of(self.name, sources, in_container=is_container(self._container_root))
+            config = build_config(self.name, sources, in_container=is_container(self._container_root))
         except BadConfiguration as error:
             raise without_consequences(error) from error
         if not config.leaves_no_trace:
@@ -227,7 +232,7 @@ class Job:
 
     @cached_property
     def _sources(self) -> Sources:
-        return with_default_output(self.name, sources_of(self._arguments, self._environment))
+        return with_default_output(self.name, read_sources(self._arguments, self._environment))
 
     @property
     def _container_root(self) -> str:

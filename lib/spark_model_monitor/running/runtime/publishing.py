@@ -54,7 +54,7 @@ from spark_model_monitor.reports.outputs.metrics import METRICS_FILE, MetricCont
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.inputs.run_inputs import baseline_id, window_of, window_told
+from spark_model_monitor.running.inputs.run_inputs import baseline_id, configured_window, identify_window
 from spark_model_monitor.running.kinds import KINDS
 from spark_model_monitor.running.runs.results import CHECKS, Findings
 from spark_model_monitor.running.runtime.failures import failure_of
@@ -97,7 +97,9 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
     Raises OutputFailed if it can't be written.
     """
     if config.junit is not None:
-        content = junit_xml(findings.results, config.analysis_type.value)
+        context = findings.current.context
+        names = tuple(filter(None, (context.model or context.data, context.schedule)))
+        content = junit_xml(findings.sendable.results, config.analysis_type.value, names)
         storage_of(config.junit).write(config.junit, content)
 
 
@@ -107,7 +109,7 @@ def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
 
 
 def _time_of_metrics(config: JobConfig) -> datetime:
-    window = window_of(config)
+    window = configured_window(config)
     return config.metric_time or (window.start if window else datetime.now(timezone.utc))
 
 
@@ -132,12 +134,12 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
 
     reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
     """
-    told = window_told(config)
+    told = identify_window(config)
     baseline = findings.baseline
     if told is None or baseline is None or config.replays_service:
         return
     violated = examples_lost(findings.results)
-    window = window_of(config)
+    window = configured_window(config)
     newest = findings.current.ledger.newest
     age = None
     if not (window is None or newest is None):
@@ -211,7 +213,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
     Raises SinkFailed if a sink fails and `--sink-required` is set.
     """
-    _log_alarms(alarms_of(findings.results))
+    _log_alarms(alarms_of(findings.without_values.results))
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
@@ -252,7 +254,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
 def _log_alarms(alarms: Sequence[Alarm]) -> None:
     for alarm in alarms[:ALARMS_NAMED]:
-        log.info("violated: %s", printable(alarm.sentence(with_values=False)))
+        log.info("violated: %s", printable(alarm.sentence()))
     if len(alarms) > ALARMS_NAMED:
         log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
 
@@ -277,8 +279,8 @@ def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: Alert
 
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
-    name, time = window_told(config) or (f"run {run.run_id}", now)
-    window = window_of(config)
+    name, time = identify_window(config) or (f"run {run.run_id}", now)
+    window = configured_window(config)
     began = moment(window.start if window is not None else time)
     since = list(since_of(findings.results, began).items())[:MOST_KEPT]
     violated = [each for each in findings.results if each.is_violation]
@@ -303,8 +305,12 @@ def report_of(
     alert: AlertReport,
     notices: tuple[Notice, ...] = (),
 ) -> Report:
-    """The report of the run."""
-    window = window_of(config)
+    """The report of the run. It names values of the data only if they may be sent."""
+    page = None
+    if findings.sendable is not findings:
+        page = findings.page_without_values
+    findings = findings.sendable
+    window = configured_window(config)
     violations = [violation.plain() for violation in findings.violations.violations]
     alarms = alarms_of(findings.results)
     return Report(
@@ -327,6 +333,8 @@ def report_of(
         said=findings.headline(),
         outcome=findings.outcome,
         unsure=findings.unsure,
+        data=findings.current.context.data,
+        page=page,
     )
 
 

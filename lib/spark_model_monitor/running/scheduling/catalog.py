@@ -47,7 +47,8 @@ def fleet_of_tables(
         where = warehouse or ("Spark's catalog" if of_spark else "the catalog")
         write = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
         raise BadConfiguration(f"{pattern!r} fits no table of {where}; {write}")
-    return Fleet(pattern, tuple(_entry(name, told, output, now) for name, told in sorted(found.items())), sinks)
+    table_entries = tuple(_entry(name, told, output, now) for name, told in sorted(found.items()))
+    return Fleet(pattern, table_entries, sinks, noun="table")
 
 
 def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) -> Entry:

@@ -59,13 +59,15 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """Schedules monitored together. name: of the file or folder. sinks: each gets one message per cause.
-    alarms_per_month: expected number of false alarms of all entries together, None if each has its own budget.
+    alarms_per_month: expected number of false alarms of all entries together, None if each has its own budget. noun:
+    what entries monitor.
     """
 
     name: str
     entries: tuple[Entry, ...]
     sinks: tuple[Destination, ...] = ()
     alarms_per_month: float | None = None
+    noun: str = "model"
 
     @property
     def share(self) -> float | None:

@@ -20,8 +20,8 @@ from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_m
 from spark_model_monitor.reports.alerts import Destination, read_destinations
 from spark_model_monitor.reports.outputs.files import document_of, file_at, run_before
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.options import flag_of, variable_of
-from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, sources_of
+from spark_model_monitor.running.configuration.options import flag_name, variable_name
+from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.scheduling.schedules import Clock, Recurrence, full_hour, read_offset
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
@@ -140,8 +140,8 @@ class Plan:
         if id(job) not in self.read:
             path = self.env_file(job)
             variables = (job.variables or {}).items()
-            said = {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in variables}
-            self.read[id(job)] = sources_of([] if path is None else ["--env-file", str(path)], said)
+            said = {variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in variables}
+            self.read[id(job)] = read_sources([] if path is None else ["--env-file", str(path)], said)
         return self.read[id(job)]
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
@@ -165,10 +165,10 @@ class Plan:
             "fail_on_violations": "true",  # so that the exit status shows violations
             **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
         }
-        words = [f"{flag_of(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
+        words = [f"{flag_name(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
         return JobCommand(
             (*self.entry.spark_options, job.job, *words),
-            {variable_of(name, OPTIONS[name]): given[name] for name in SECRET_OPTIONS if name in given},
+            {variable_name(name, OPTIONS[name]): given[name] for name in SECRET_OPTIONS if name in given},
             self.folder,
             given["output_path"],
             None if longest is None else longest + GRACE_SECONDS,
@@ -209,7 +209,7 @@ class Plan:
         if not window.start < until < window.end:
             return None
         command = self.command(self.entry.jobs[-1], scheduled)
-        return replace(command, words=(*command.words, f"{flag_of('look_until')}={moment(until)}"))
+        return replace(command, words=(*command.words, f"{flag_name('look_until')}={moment(until)}"))
 
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
@@ -345,7 +345,7 @@ def _faults_of_jobs(plan: Plan, where: str) -> list[str]:
     for place, job in enumerate(plan.entry.jobs):
         if job.job not in jobs:
             errors.append(f"{where}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
-        known = {name for pair in OPTIONS.items() for name in (pair[0], variable_of(*pair))}
+        known = {name for pair in OPTIONS.items() for name in (pair[0], variable_name(*pair))}
         for name in sorted(set(job.variables or {}) - known):
             hint = did_you_mean(name, sorted(known), "docs/jobs.md lists them", shown=str)
             errors.append(f"{where}: jobs[{place}].variables: {name!r} is no option; {hint}")

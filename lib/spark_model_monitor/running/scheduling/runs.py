@@ -28,7 +28,7 @@ from spark_model_monitor.errors import BadDocument, BadInput, MissingDependency,
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.outputs.printable import error_lines
 from spark_model_monitor.running.configuration.command_line import require_places
-from spark_model_monitor.running.configuration.options import flag_of
+from spark_model_monitor.running.configuration.options import flag_name
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, write_message
 from spark_model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
@@ -261,7 +261,7 @@ class _Forked:
     """A job in a worker: a used one if possible."""
 
     def __init__(self, command: JobCommand) -> None:
-        is_on_spark = f"{flag_of('engine')}={EngineName.SPARK.value}" in command.words
+        is_on_spark = f"{flag_name('engine')}={EngineName.SPARK.value}" in command.words
         loaded = [*LOADED, *(LOADED_FOR_SPARK if is_on_spark else ())]
         multiprocessing.get_context("forkserver").set_forkserver_preload(loaded)  # before Spark's process is forked off
         if is_on_spark:

@@ -138,7 +138,7 @@ def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: dat
         for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
             if is_draft(left.name):
                 left.unlink(missing_ok=True)
-        PageFile(page_of_all(watched, fleet.name, _budget(fleet))).save(page)
+        PageFile(page_of_all(watched, fleet.name, _budget(fleet), fleet.noun)).save(page)
         failures = _tell(watched, page, fleet, now, environment) if fleet.sinks else []
     for failure in failures:
         log.warning("%s", failure)

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import error_lines
-from spark_model_monitor.running.configuration.command_line import kept_help, require_places
+from spark_model_monitor.running.configuration.command_line import read_stored_help, require_places
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.spark.launch.request import Request, read_request
 
@@ -61,7 +61,10 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         remote = flag_or_variable("remote", request.job_arguments, os.environ)
         if is_verb and not (request.asks_for_help or request.options or request.target or remote):
             require_places(request.job_arguments)
-        if request.asks_for_help and (text := kept_help(request.job, request.job_arguments, os.environ)) is not None:
+        if (
+            request.asks_for_help
+            and (text := read_stored_help(request.job, request.job_arguments, os.environ)) is not None
+        ):
             sys.stdout.write(text)
             return 0
         if request.asks_for_help or _starts_python(request, is_verb=is_verb):

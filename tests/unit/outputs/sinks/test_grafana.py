@@ -95,3 +95,43 @@ def test_panels_lie_beside_each_other_and_say_what_they_show():
     assert max(x for x, _ in cells) < 24
     assert len({panel["title"] for panel in BOARD["panels"]}) == len({panel["id"] for panel in BOARD["panels"]})
     assert BOARD["schemaVersion"] >= 39
+
+
+def render_text(template, labels, value):
+    """A template of an alert's text, as Prometheus fills it in: only what ours use of Go's templates."""
+    text = re.sub(r"-}}\s+", "}}", template)
+    text = re.sub(
+        r"{{ with \$labels\.(\w+) }}(.*?){{ \. }}(.*?){{ end }}",
+        lambda match: f"{match[2]}{labels[match[1]]}{match[3]}" if labels.get(match[1]) else "",
+        text,
+    )
+    text = text.replace("{{ $value | humanizeDuration }}", value)
+    kind = labels["analysis_type"].replace("_", " ").lower()
+    text = text.replace('{{ $labels.analysis_type | reReplaceAll "_" " " | toLower }}', kind)
+    return re.sub(r"{{ \$labels\.(\w+) }}", lambda match: labels[match[1]], text)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sentences"),
+    [
+        (
+            "hourly",
+            [
+                "The data quality of shop, monitored by hourly, has changed and is in alert",
+                "The data quality of shop, monitored by hourly, has not been checked for 3h",
+            ],
+        ),
+        (
+            "",
+            [
+                "The data quality of shop has changed and is in alert",
+                "The data quality of shop has not been checked for 3h",
+            ],
+        ),
+    ],
+)
+def test_an_alert_reads_as_a_sentence_with_and_without_a_schedule(schedule, sentences):
+    labels = {"analysis_type": "DATA_QUALITY", "endpoint": "shop", "monitoring_schedule": schedule}
+    templates = [rule["annotations"]["summary"] for group in RULES["groups"] for rule in group["rules"]]
+
+    assert [render_text(template, labels, "3h") for template in templates] == sentences

@@ -9,7 +9,7 @@ import itertools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, RowSample, ids_of, sample_of
-from spark_model_monitor.documents.check_results import COMPLETENESS, SEGMENT_DRIFT, CheckResult, CheckStatus, by_cause
+from spark_model_monitor.documents.check_results import (
+    COMPLETENESS,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    by_cause,
+    remove_values,
+)
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.causes import (
     MOST_CANDIDATES,
@@ -37,7 +44,6 @@ from spark_model_monitor.monitors.causes import (
     of_origins,
     shares_of,
 )
-from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_feature_profile,
@@ -84,13 +90,14 @@ def list_candidates(
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Ids of rows behind violations, which only their owner may read. most: per violated feature. id_column: the column
-    with the ids; None for those of captured events.
+    """Ids of rows behind violations, in a file that only its owner may read. most: per violated feature. id_column: the
+    column with the ids; None for those of captured events. ids: those that were written, by feature.
     """
 
     output_path: str
     most: int
     id_column: str | None = None
+    ids: dict[str, list[str]] = field(default_factory=dict, compare=False)
 
     def write(self, looked_at: Mapping[str, Binned], changes: Mapping[str, Change], dataset: Dataset) -> None:
         """Write examples.parquet below the output path. One pass over the data."""
@@ -111,6 +118,8 @@ class Examples:
         table = pa.table(
             [list(column) for column in zip(*found, strict=True)] if found else [[], [], []], schema=schema
         )
+        for name, text, _ in found:
+            self.ids.setdefault(name, []).append(text)
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         path = join(self.output_path, "examples.parquet")
@@ -166,7 +175,7 @@ def find_causes(
             del members["where"], members["segment"]
         result = result.model_copy(update=members)
         if hide_values:
-            return without_segments(result)
+            return remove_values(result)
         return result
 
     return tuple(map(told, results))

@@ -75,6 +75,8 @@ HELD = 0.1
 HELD_TIMES = 2
 STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
 FEWEST = 20  # rows of a side
+DIGITS = 10  # of a value that is named, which a reader may look for
+OF_ONE_VALUE = 0.9  # of the largest gap: the change of one value that explains it without a conversion
 LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
 
 
@@ -334,6 +336,12 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
             part = 0.0
         return float(np.abs(change - part * moved).max()), part
 
+    # One value that became more frequent needs no conversion to be explained
+    values = np.concatenate((before.values, now.values))
+    gaps_of_values = now.counts_at(values) / now.total - before.counts_at(values) / before.total
+    if float(np.abs(gaps_of_values).max()) >= OF_ONE_VALUE * largest:
+        return None
+
     conversion = _find_conversion(before, CONVERSIONS, fit_part)
     noise = _noise(before.total, now.total)
     if conversion is None or largest <= noise or conversion.part < LEAST_PART:
@@ -436,10 +444,7 @@ def describe_held_value(suspect: Suspect, sides: Sides) -> str | None:
     usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of the value with the most
     if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
         return None
-    if suspect.with_values:
-        what = number_text(value)
-    else:
-        what = "one value"
+    what = number_text(value, DIGITS) if suspect.with_values else "one value"
     return f"{what} is in {percent(found)} of the values, {percent(was)} before: held, or repeated?"
 
 
@@ -450,10 +455,14 @@ def spelling(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str 
     new = _new(before, now)
     plain = {_plain(text) for text in before}
     known = sum(count for text, count in new.items() if _plain(text) in plain)
-    told = "new values differ from known ones in case, spaces or form of letters alone"
-    if new and known > 0.9 * new.total():
-        return told
-    return None
+    if not new or known <= 0.9 * new.total():
+        return None
+    if suspect.with_values:
+        name = new.most_common(1)[0][0]
+        written = [text for text in before if _plain(text) == _plain(name)]
+        if written:
+            return f"{name!r} differs from {written[0]!r} in case, spaces or form of letters alone"
+    return "new values differ from known ones in case, spaces or form of letters alone"
 
 
 @GUESSES.register("truncated", of=("categories",))
@@ -489,11 +498,12 @@ def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str |
         share = (was + found) / (n + m)
         if abs(was / n - found / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
             return None
-    if len(pairs) == 1:
-        what = "a value that is gone was"
-    else:
-        what = f"{len(pairs)} values that are gone were"
-    return f"{what} as frequent as {'a new one is' if len(pairs) == 1 else 'new ones are'}: another name?"
+    if len(pairs) > 1:
+        return f"{len(pairs)} values that are gone were as frequent as new ones are: another name?"
+    (name_gone, _), (name_new, _) = pairs[0]
+    if suspect.with_values:
+        return f"{name_gone!r}, which is gone, was as frequent as {name_new!r} is: another name?"
+    return "a value that is gone was as frequent as a new one is: another name?"
 
 
 def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:

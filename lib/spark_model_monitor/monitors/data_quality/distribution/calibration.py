@@ -340,6 +340,7 @@ FEWER_MISSING = "{points:.3g} points fewer values are missing than in the baseli
 # the words for a smallest change
 SHIFT = "{change:.2g} standard deviations"
 SHARE = "{change:.2g} % of the records"
+ONE_DEVIATION = SHIFT.format(change=1)
 
 NAME_GROUPS = "name the column that says which rows belong together (--group-column), or --rows independent if none do"
 NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
@@ -381,6 +382,8 @@ def verdict(
             words = SHIFT.format(change=smallest)
         else:
             words = SHARE.format(change=100 * smallest)
+        if words == ONE_DEVIATION:
+            words = words.removesuffix("s")
         members |= {"smallest_change": smallest, "change": words}
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_model_monitor.documents.page import Overlay, number_text, percent
+from spark_model_monitor.documents.page import Overlay, counted, number_text, percent
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.statistics.drift.distributions import Values
 
@@ -81,7 +81,7 @@ def draw_overlay(
     if bins is None or len(shares) < len(sides):
         return None
     if bins.ends is None:
-        words = f"{len(bins.names):,} values in the baseline"
+        words = f"{counted(len(bins.names), 'value')} in the baseline"
         words += f", {shares[1][-1]:.1%} now are others" if len(sides) > 1 else ""
         kept = [*range(min(len(bins.names), BINS)), *([BINS] if len(bins.names) > BINS else []), BINS + 1]
         named = len(bins.names) <= most_named

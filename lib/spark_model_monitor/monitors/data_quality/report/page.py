@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from shlex import quote
 
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
+    DRIFT,
     ONE_VALUE,
     evidence_of,
     no_more_than,
@@ -31,10 +33,10 @@ from spark_model_monitor.documents.page import (
     Page,
     PageSection,
     PageTable,
-    count_text,
     counted,
     number_text,
     percent,
+    short_name,
 )
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -54,6 +56,11 @@ from spark_model_monitor.monitors.data_quality.report.sentences import (
 from spark_model_monitor.monitors.protocol import violated
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
+# of rows on a card, and letters of each
+MOST_IDS = 5
+LONGEST_ID = 40
+NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
+
 CHECKS = ("check", "verdict", "found", "limit", "how")
 READING = (
     "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
@@ -72,9 +79,10 @@ def create_page(
     *,
     max_domain_size: int = 0,
     hide_values: bool = False,
+    row_ids: Mapping[str, Sequence[str]] = NO_ROW_IDS,
 ) -> Page:
     """The page of a run. known: what it was compared with; None for a baseline. max_domain_size: the largest number of
-    categories whose names are shown."""
+    categories whose names are shown. row_ids: of rows behind violations, by feature."""
     features = {feature.name: feature for feature in reversed(profile.features)}
     now = from_profile(profile)
     most_named = 0 if hide_values else max_domain_size
@@ -96,7 +104,9 @@ def create_page(
     for name in bad:
         violation_message = create_violation_message(first[name], features.get(name), known, max_domain_size)
         before, after = sides(first[name], features.get(name), known)
-        cards.append(_card(name, first[name], violation_message, by_name[name], before, after, known, most_named))
+        card = _card(name, first[name], violation_message, by_name[name], before, after, known, most_named)
+        row_hints = _row_hints(name, first[name], row_ids.get(name, ()), hide_values=hide_values)
+        cards.append(replace(card, hints=(*card.hints, *row_hints)))
     unsure = unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
     unsure_cards = tuple(
@@ -130,8 +140,8 @@ def create_page(
         note += f", {len(left_out):,} not compared" if left_out else ""
         note += f", the {LINES_SHOWN} with the largest differences first" if len(calm) > MOST_LINES else ""
         sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
-    rows = max((distribution.num_rows for distribution in known.distributions.values()), default=0)
-    return _page(sections, facts=(("baseline", f"{rows:,} rows"),) if rows else ())
+    rows = max((side.num_rows for side in known.distributions.values()), default=0)
+    return _page(sections, facts=(("baseline", counted(rows, "row")),) if rows else ())
 
 
 def _page(
@@ -184,6 +194,16 @@ def _card(
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
 
+def _row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
+    """The ids of some rows of a violated feature, and the command that prints all that were kept."""
+    ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MOST_IDS]
+    if ids and not hide_values:
+        noun = "row" if len(ids) == 1 else "rows"
+        yield f"{noun}: {', '.join(short_name(row_id, LONGEST_ID) for row_id in ids)}"
+    if kept_ids:
+        yield f"to print such rows: spark-model-monitor rows FOLDER {quote(name)} --source DATA"
+
+
 def _unsure_card(
     feature: FeatureOutcome,
     check_results: Sequence[CheckResult],
@@ -198,8 +218,29 @@ def _unsure_card(
         picture = draw_overlay(before, now, most_named)
     more: tuple[Block, ...] = (_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
     advice = (f"To find out: {feature.advice}",) if feature.advice else ()
+    advice = (*_findable_change(check_results, before), *advice)
     reason = feature.reason or ""
     return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Mark.UNSURE)
+
+
+def _findable_change(check_results: Sequence[CheckResult], before: Side) -> Iterable[str]:
+    """The change that would have been found nine times in ten, for numbers in the data's unit."""
+    for check_result in check_results:
+        size = check_result.smallest_change
+        if check_result.check != DRIFT or size is None or not check_result.change:
+            continue
+        words = check_result.change
+        deviation = None
+        if before is not None and before.numbers is not None:
+            from spark_model_monitor.monitors.data_quality.report.moved_values import find_deviation
+
+            deviation = find_deviation(before.numbers.step_cdf())
+        if deviation is not None:
+            words = f"of its mean by {number_text(size * deviation, 2)} ({words})"
+        else:
+            words = f"of a share by {words}"
+        yield f"Would have been found: a change {words}"
+        return
 
 
 def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
@@ -247,9 +288,7 @@ def _typical_value(side: Side) -> str:
     """A feature in one number: its mean, or its number of values."""
     if side is None:
         return "–"
-    if side.categories:
-        return f"{len(side.categories):,} values"
-    return number_text(side.mean)
+    return counted(len(side.categories), "value") if side.categories else number_text(side.mean)
 
 
 def _lacking(side: Side) -> str:
@@ -286,17 +325,12 @@ def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, F
     lines = tuple(map(Line, cells))
     strange = [name for name in found if odd[name]]
     rows = max((side.num_rows for side in found.values()), default=0)
-    text = f"{len(lines):,} features of {count_text(rows)} rows: later data is checked against what they are like."
+    features_of_rows = f"{counted(len(lines), 'feature')} of {counted(rows, 'row')}"
+    text = f"{features_of_rows}: later data is checked against what they are like."
     told = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
-    if len(strange) > 3:
-        more = f"; and {len(strange) - 3:,} more"
-    else:
-        more = ""
-    if strange:
-        detail = f"Look at them first: {told}{more}."
-    else:
-        detail = "Nothing about them looks odd."
-    wide = [PageSection("What the data is like", (PageTable(columns, lines),), note=f"{len(lines):,} features")]
+    more = f"; and {len(strange) - 3:,} more" if len(strange) > 3 else ""
+    detail = f"Look at them first: {told}{more}." if strange else "Nothing about them looks odd."
+    wide = [PageSection("What the data is like", (PageTable(columns, lines),), note=counted(len(lines), "feature"))]
     return _page(wide, Headline(text, detail))
 
 

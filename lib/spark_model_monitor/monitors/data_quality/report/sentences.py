@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     EXPECTATION,
+    HIDDEN,
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
     plain_words,
+    remove_values,
 )
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
+from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE
 from spark_model_monitor.documents.page import number_text, percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
-from spark_model_monitor.monitors.data_quality.checks.guard import beyond
 from spark_model_monitor.monitors.data_quality.checks.guard.values import SURPLUS
-from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     as_counted,
@@ -36,22 +31,14 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.messages import (
     COMPARATOR_VALUE,
     EXTRA_COLUMNS,
-    HIDDEN,
     MISSING_COLUMNS,
     negative,
 )
-from spark_model_monitor.statistics.drift.distributions import Ranks, StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.statistics.states.ends import KEPT
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
-MOST_VALUES = 5
-LONGEST = 60
-SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
-MOST_OF_FLAG = 2  # distinct numbers
-ALIKE = 0.2  # of a standard deviation: the change of a mean, or of the standard deviation, that outliers make
+MOST_VALUES, LONGEST = 5, 60
+NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number_share_check")  # of texts
 UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
-MOST_NAMED_NUMBERS = 20  # distinct numbers of a feature whose values are named, as categories are
 
 DOMAIN = "categorical_values_check"
 _PLAIN = {
@@ -103,7 +90,9 @@ def with_words(
         else:
             before = {feature.name: feature for feature in known.profile.features}
         for suspect in list_suspects(bad, before, known.distributions, now):
-            if guess := guess_mistake(replace(suspect, with_values=not hide_values)):
+            num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
+            is_listed = num_categories <= max_domain_size
+            if guess := guess_mistake(replace(suspect, with_values=is_listed and not hide_values)):
                 guesses[suspect.name] = guess[1]
 
     # Of renamed columns the log speaks, too: such a guess names columns, and no value
@@ -141,11 +130,9 @@ def with_words(
         return result.model_copy(update=members)
 
     found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
-    if not hide_values:
-        return found
-    from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
-
-    return tuple(map(without_segments, found))
+    if hide_values:
+        return tuple(map(remove_values, found))
+    return found
 
 
 def sides(
@@ -189,14 +176,17 @@ def create_violation_message(
     if current is None or before is None or now is None or result.observed is None:
         return ViolationMessage(plain_words(result))
     if result.check == COMPLETENESS:
-        return _missing(name, before, now)
+        return describe_missing(name, before, now)
     if result.check == DOMAIN:
         domains = {feature.name: feature.domains or () for feature in known.constraints.features}
+        from spark_model_monitor.monitors.data_quality.report.moved_values import name_denominator
+
         listed = as_counted(domains.get(name, ()))
         new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
         share = percent(1 - result.observed)
         if len(new) == 1:
-            change = f"has {ONE_VALUE} that was not there before in {share} of the records"
+            denominator = name_denominator(before, now)
+            change = f"has {ONE_VALUE} that was not there before in {share} of the {denominator}"
         else:
             change = f"has {share} of values that were not there before"
         return ViolationMessage(
@@ -210,16 +200,31 @@ def create_violation_message(
         what = f"{percent(1 - result.observed)} are {type_before} any more"
         return ViolationMessage(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
-        drift = _describe_moved_value(result, before, now, max_domain_size)
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_moved_value
+
         is_of_baseline = result.check == DRIFT and result.against in (None, "baseline")
-        if is_of_baseline and _are_unusual(result, before, now):
-            drift = _describe_unusual(before, current) or drift
+        drift = describe_moved_value(result, before, now, current if is_of_baseline else None, max_domain_size)
         words = f"{name} {_drifted(result)}{drift.words and f': {drift.words}'}"
         return replace(drift, words=words, change=drift.change or "has another distribution")
-    if result.check in UNUSUAL_CHECKS and (unusual := _describe_unusual(before, current)) is not None:
-        return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
+    if result.check in UNUSUAL_CHECKS:
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_unusual
+
+        unusual = describe_unusual(before, current)
+        if unusual is not None:
+            return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
         return ViolationMessage(plain_words(result))
+    if result.check in NEW_KINDS:
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_new_kind
+
+        new_kind = describe_new_kind(result, before, now, max_domain_size)
+        if new_kind is not None:
+            return replace(new_kind, words=f"{name}: {new_kind.words}")
+    if result.check == "distinct_share_check":
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_repeated_values
+
+        repeated = describe_repeated_values(result, before, now)
+        return replace(repeated, words=f"{name}: {repeated.words}")
     shown = percent if result.formula.startswith("share") else number_text
     was = shown(result.threshold)
     is_now = shown(result.observed)
@@ -277,179 +282,8 @@ def _drifted(result: CheckResult) -> str:
     return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
-def _describe_moved_value(
-    result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
-) -> ViolationMessage:
-    if result.component == "missing" and before.rows and now.rows:
-        return _missing("", before, now)
-    if before.numbers is not None and now.numbers is not None:
-        return _moved_numbers(result, before, now)
-    if not before.categories or not now.categories:
-        return ViolationMessage("")
-    b, c = category_cells(before.categories, now.categories)
-    names = sorted({*before.categories, *now.categories})
-    shares_before = b / b.sum()
-    shares_now = c / c.sum()
-    place = _largest(shares_before, shares_now)
-    is_listed = len(before.categories if b[place] else now.categories) <= max_domain_size
-
-    # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
-    new_share = float(shares_now[b == 0].sum()) - count_singletons(before.categories) / b.sum()
-    if new_share >= SEVERAL * abs(shares_now - shares_before)[place]:
-        new_values = [names[index] for index in np.flatnonzero(b == 0)]
-        return _describe_new_values(shares_now[b == 0], new_values, len(now.categories) <= max_domain_size)
-    return _describe_value(float(shares_before[place]), float(shares_now[place]), [names[place]] if is_listed else [])
-
-
-def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
-    """Values that the baseline never had. shares: of each."""
-    share = percent(float(shares.sum()))
-    most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
-    change = f"has {share} of values that were not there before"
-    words = f"{share} are {len(values):,} values that are not in the baseline"
-    return ViolationMessage(words, most_frequent if is_listed else [], change, f"new values: {share}")
-
-
-def _largest(before: Values, now: Values) -> int:
-    """The location of the largest difference; of equal ones, that of a rise."""
-    apart = np.round(now - before, 9)
-    return int(np.lexsort((apart, abs(apart)))[-1])
-
-
-def _describe_value(was: float, now: float, values: Sequence[str]) -> ViolationMessage:
-    words = f"the share of {ONE_VALUE} went from {percent(was)} to {percent(now)}"
-    change = f"has {ONE_VALUE} in {percent(now)} of the records, in {percent(was) if was else 'none'} before"
-    return ViolationMessage(words, values, change, f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}")
-
-
-def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
-    """The share of one value if cells show one; else the mean or the standard deviation, whichever moved more."""
-    assert before.numbers is not None
-    assert now.numbers is not None
-    sides = before.numbers.step_cdf(), now.numbers.step_cdf()
-    is_flag = _is_flag(before, now)
-    if is_flag or result.component in ("cell", "chi2"):
-        values = np.union1d(sides[0].values, sides[1].values)
-        was, found = (np.diff(side.ranks_at(values), prepend=0) / side.total for side in sides)
-        place = _largest(was, found)
-        if is_flag or abs(was - found)[place] >= LEAST_EFFECT:
-            if len(values) <= MOST_NAMED_NUMBERS:
-                named = [number_text(float(values[place]))]
-            else:
-                named = []
-            return _describe_value(float(was[place]), float(found[place]), named)
-    told = {"mean": (before.mean, now.mean), "standard deviation": (_deviation(sides[0]), _deviation(sides[1]))}
-    known = ((what, b, c) for what, (b, c) in told.items() if b is not None and c is not None)
-    apart = [(abs(c - b), what, b, c) for what, b, c in known if f"{b:,.4g}" != f"{c:,.4g}"]
-    if not apart:
-        return ViolationMessage("")
-    _, what, was_, is_ = max(apart, key=itemgetter(0))
-    change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
-    change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
-    if what != "mean":
-        change = f"has another spread: its {what} {change}"
-    shown = f"{what} {number_text(was_)} → {number_text(is_)}"
-    return ViolationMessage(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
-
-
-def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ViolationMessage | None:
-    """The numbers that are infinite, and those outside the baseline's range; None if there are none, or it is unknown."""
-    numbers = before.numbers
-    moments = current.moments
-    sketch = current.kll
-    if numbers is None or numbers.minimum is None or numbers.maximum is None or moments is None or sketch is None:
-        return None
-    infinite_before = numbers.negative_infinite + numbers.positive_infinite
-    num_infinite = moments.present - moments.count
-    clauses = []
-    if num_infinite * numbers.total > infinite_before * moments.present:
-        if infinite_before:
-            were = f" ({percent(infinite_before / numbers.total)} were)"
-        else:
-            were = ""
-        clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
-
-    # The states know exactly how many numbers are outside, unless these are many in a large window
-    if moments.count:
-        num_above = beyond(current, above=numbers.maximum)[0]
-    else:
-        num_above = 0
-    if moments.count:
-        num_below = beyond(current, below=numbers.minimum)[0]
-    else:
-        num_below = 0
-    for count, direction in ((num_above, "above"), (num_below, "below")):
-        if count:
-            verb = "lies" if count == 1 else "lie"
-            at_least = "at least " * (count >= KEPT and sketch.error > 0)
-            clauses.append((f"{at_least}{count:,}", f"{verb} {direction}"))
-    if not clauses:
-        return None
-    # The first count is of all values
-    words = f"{clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
-    for number, verb in clauses[1:]:
-        words += f", {number} {verb}"
-    ends = ""
-    if num_above or num_below:
-        words += " the baseline's range"
-        ends = f" {number_text(numbers.minimum)} to {number_text(numbers.maximum)}"
-    change = words.replace("lies ", "").replace("lie ", "").replace("are infinite", "that are infinite")
-    return ViolationMessage(words + ends, (), f"has {change}{ends}", words, "", ends)
-
-
-def _are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
-    """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
-    if before.numbers is None or now.numbers is None or _is_flag(before, now):
-        return False
-    if drift.component == "range":
-        return True
-    # The numbers inside the range, beside all finite ones
-    low, high = before.numbers.ends
-    cdf = now.numbers.step_cdf()
-    weights = np.diff(cdf.cumulative, prepend=0)
-    is_inside = (cdf.values >= low) & (cdf.values <= high)
-    cdf_before = before.numbers.step_cdf().finite()
-    if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
-        return False
-    mean_before, deviation_before = _mean_and_deviation(cdf_before.values, np.diff(cdf_before.cumulative, prepend=0))
-
-    def is_alike(chosen: NDArray[np.bool_]) -> bool:
-        mean, deviation = _mean_and_deviation(cdf.values[chosen], weights[chosen])
-        is_near = abs(mean - mean_before) <= ALIKE * deviation_before
-        return is_near and abs(deviation - deviation_before) <= ALIKE * deviation_before
-
-    is_finite = np.isfinite(cdf.values)
-    return is_alike(is_inside) and not (is_finite.all() and is_alike(is_finite))
-
-
-def _mean_and_deviation(values: Values, weights: Values | Ranks) -> tuple[float, float]:
-    with np.errstate(over="ignore", invalid="ignore"):  # of huge values
-        mean = float(np.average(values, weights=weights))
-        return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
-
-
-def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
-    """Whether both sides together have so few different numbers."""
-    if before.numbers is None or now.numbers is None:
-        return False
-    values = np.union1d(before.numbers.step_cdf().values, now.numbers.step_cdf().values)
-    return len(values) <= MOST_OF_FLAG
-
-
-def _is_unit(before: StepCdf, now: StepCdf) -> bool:
-    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
-
-    return find_unit_factor(before, now) is not None
-
-
-def _deviation(values: StepCdf) -> float | None:
-    """None if there are no numbers, or they lie too far apart."""
-    finite = values.finite()
-    found = finite.deviation if finite.total else math.nan
-    return found if math.isfinite(found) else None
-
-
-def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
+def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
+    """How the share of missing values changed."""
     missing_before = percent(_missing_share(before))
     missing_now = percent(_missing_share(now))
     if missing_before == "0 %":

@@ -35,7 +35,12 @@ from spark_model_monitor.monitors.model_quality.calibration import (
     check_classes,
     merge_neighbouring_scores,
 )
-from spark_model_monitor.monitors.model_quality.checks import check_all, plan_budget, violations_of
+from spark_model_monitor.monitors.model_quality.checks import (
+    check_all,
+    plan_budget,
+    violations_of,
+    without_class_names,
+)
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     BUSINESS_VALUE,
     Estimation,
@@ -164,8 +169,9 @@ class EstimateJudgement(Judgement[ModelBaseline]):
             return None
         return plan_budget(self.baseline, self.monitor.plan.problem_type, self.monitor.false_alarm_budget)
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
-        page = create_page(self.sample.metrics.measurement, results, hide_values=self.monitor.hide_values)
+    def page(self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+        hide = hide_values or self.monitor.hide_values
+        page = create_page(self.sample.metrics.measurement, check_results, hide_values=hide)
         *sections, _reading = page.sections
         check = self.sample.metrics.calibration
         if check.problem is not None:
@@ -191,8 +197,15 @@ class EstimateJudgement(Judgement[ModelBaseline]):
         """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
         return (*published_metrics(self.sample.metrics.measurement), violation_count(results))
 
-    def summary(self) -> Summary:
-        return summarize(self.sample.metrics.measurement)
+    def write_sentences(
+        self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
+        if not hide_values or self.baseline is None:
+            return check_results
+        return without_class_names(check_results, self.sample.metrics.measurement, self.baseline)
+
+    def summary(self, *, hide_values: bool = False) -> Summary:
+        return summarize(self.sample.metrics.measurement, hide_values=hide_values or self.monitor.hide_values)
 
 
 @dataclass(frozen=True, slots=True)

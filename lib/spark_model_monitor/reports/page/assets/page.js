@@ -40,7 +40,8 @@ for (const label of document.querySelectorAll(".sift")) {
   const [search, only] = root.querySelectorAll("input");
   const told = root.querySelector(".found"), detail = root.querySelector(".detail");
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const LABELS = 180, AXIS = 18;
+  const AXIS = 18, SCROLLBAR = 20;
+  let labels = 180;
   let shown = [], row = 0, column = columns - 1, high = 18, wide = 8;
 
   const colour = (place) => {
@@ -55,11 +56,23 @@ for (const label of document.querySelectorAll(".sift")) {
     return dark.matches ? `hsl(212 32% ${18 + 26 * distance}%)` : `hsl(212 52% ${88 - 32 * distance}%)`;
   };
 
+  const fitted = (name, room) => { // both ends of a name, in letters of one size
+    const letters = [...name];
+    let most = letters.length, text = name;
+    while (most > 3 && pen.measureText(text).width > room) {
+      most = Math.min(most - 1, 40);
+      text = `${letters.slice(0, Math.ceil(most / 2)).join("")}…${letters.slice(letters.length - Math.floor(most / 2)).join("")}`;
+    }
+    return text;
+  };
+
   const draw = () => {
     const lines = shown.length;
     high = lines <= 60 ? 18 : lines <= 200 ? 10 : 5;
-    wide = Math.max(1, Math.floor((Math.max(root.clientWidth, 320) - LABELS - 4) / columns));
-    const scale = window.devicePixelRatio || 1, width = LABELS + wide * columns, height = Math.max(1, high * lines) + AXIS;
+    labels = root.clientWidth < 500 ? 120 : 180;
+    wide = (root.clientWidth - labels - SCROLLBAR) / columns; // all windows without scrolling, however narrow
+    if (wide > 1) wide = Math.floor(wide);
+    const scale = window.devicePixelRatio || 1, width = labels + Math.ceil(wide * columns), height = Math.max(1, high * lines) + AXIS;
     canvas.width = map.width = width * scale; canvas.height = map.height = height * scale;
     canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
     pen.setTransform(scale, 0, 0, scale, 0, 0);
@@ -70,19 +83,22 @@ for (const label of document.querySelectorAll(".sift")) {
     const days = new Set(data.times.map((time) => time.split(" ")[0]));
     const every = Math.ceil((days.size > 1 ? 110 : 48) / wide);
     pen.fillStyle = style.getPropertyValue("--muted");
-    for (let window = 0; window < columns; window += every)
-      pen.fillText(days.size > 1 ? data.times[window] : data.times[window].split(" ").pop(), LABELS + window * wide, AXIS / 2);
+    for (let window = 0; window < columns; window += every) {
+      const time = days.size > 1 ? data.times[window] : data.times[window].split(" ").pop(), left = labels + window * wide;
+      if (left + pen.measureText(time).width <= width) pen.fillText(time, left, AXIS / 2);
+    }
     shown.forEach((of, place) => {
       const top = AXIS + place * high;
       if (high > 8) {
         pen.fillStyle = ink;
-        const name = data.names[of];
-        pen.fillText(name.length > 30 ? `${name.slice(0, 15)}…${name.slice(-14)}` : name, 2, top + high / 2, LABELS - 6);
+        pen.fillText(fitted(data.names[of], labels - 6), 2, top + high / 2);
       }
-      for (let window = 0; window < columns; window++) {
+      const order = [...Array(columns).keys()]; // violated ones last, so that nothing covers them
+      if (wide < 1) order.sort((one, other) => (statuses[of * columns + one] === VIOLATED) - (statuses[of * columns + other] === VIOLATED));
+      for (const window of order) {
         const filled = colour(of * columns + window);
         if (!filled) continue;
-        const left = LABELS + window * wide;
+        const left = labels + window * wide;
         if (filled === "hatch") {
           pen.strokeStyle = line;
           pen.save(); pen.beginPath(); pen.rect(left, top, wide - gap, high - gap); pen.clip(); pen.beginPath();
@@ -90,7 +106,7 @@ for (const label of document.querySelectorAll(".sift")) {
           pen.stroke(); pen.restore();
         } else {
           pen.fillStyle = filled;
-          pen.fillRect(left, top, wide - gap, high - gap);
+          pen.fillRect(left, top, Math.max(wide - gap, 1), high - gap);
         }
         if (statuses[of * columns + window] === VIOLATED && wide > 11 && high > 11) {
           pen.fillStyle = "#fff";
@@ -110,7 +126,7 @@ for (const label of document.querySelectorAll(".sift")) {
     seen.setTransform(scale, 0, 0, scale, 0, 0);
     seen.strokeStyle = getComputedStyle(root.closest(".mm-report")).getPropertyValue("--ink");
     seen.lineWidth = 2;
-    seen.strokeRect(LABELS + column * wide, AXIS + chosen * high, Math.max(wide, 3), high);
+    seen.strokeRect(labels + column * wide, AXIS + chosen * high, Math.max(wide, 3), high);
   };
 
   const made = (name, text) => {
@@ -172,7 +188,7 @@ for (const label of document.querySelectorAll(".sift")) {
   only.addEventListener("change", sift);
   canvas.addEventListener("click", (event) => {
     const of = shown[Math.floor((event.offsetY - AXIS) / high)];
-    if (of !== undefined) choose(of, Math.floor((event.offsetX - LABELS) / wide));
+    if (of !== undefined) choose(of, Math.floor((event.offsetX - labels) / wide));
   });
   canvas.addEventListener("keydown", (event) => {
     const place = shown.indexOf(row);

@@ -14,6 +14,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
+    HIDDEN,
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
@@ -26,7 +27,6 @@ from spark_model_monitor.monitors.causes import ALONE, MOST, causes_table
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
-from spark_model_monitor.monitors.data_quality.messages import HIDDEN
 from spark_model_monitor.monitors.segments import told_once
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import category_cells
@@ -214,13 +214,6 @@ def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> 
         labels = {}
     fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
     return replace(measures, segments=fitting, labels=labels)
-
-
-def without_segments(result: CheckResult) -> CheckResult:
-    """The result without the names of segments, which are values of the data, and without those in causes."""
-    parts = result.parts and tuple(part.model_copy(update={"segment": HIDDEN}) for part in result.parts)
-    causes = result.cause and tuple(each.model_copy(update={"value": None}) for each in result.cause)
-    return result.model_copy(update={"segment": None, "parts": parts, "cause": causes})
 
 
 # The tables on a page.

@@ -1,0 +1,416 @@
+"""What moved in a feature's values, in words: the fact that the deciding test saw, in the units of the data. Pure.
+
+A test combines many differences; a person wants the one that they would notice. Of categories it is the value whose share
+changed most among those that the evidence is about. Of numbers it is one value, if its share explains the change; else the
+numbers outside the baseline's range, those of a tail, or the mean, the median or the standard deviation.
+Called by `sentences.create_violation_message`, on the driver.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from operator import itemgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.check_results import CheckResult
+from spark_model_monitor.documents.headline import ONE_VALUE, moved
+from spark_model_monitor.documents.page import number_text, percent
+from spark_model_monitor.monitors.data_quality.checks.guard import beyond
+from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.report.sentences import ViolationMessage, describe_missing
+from spark_model_monitor.statistics.drift.distributions import (
+    Counts,
+    Pooled,
+    Ranks,
+    StepCdf,
+    Values,
+    category_cells,
+)
+from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.states.ends import KEPT
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+
+SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
+MOST_OF_FLAG = 2  # distinct numbers
+ALIKE = 0.2  # of a standard deviation: the change of a mean, or of the standard deviation, that outliers make
+CLEAR = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
+COMPARABLE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
+MOST_CODES = 20  # distinct numbers that may be codes, as of categories
+EXPLAINED = 0.9  # of the largest gap of two distributions: the change of one value that explains it
+EXPLAINED_BY_CODE = 0.5  # likewise for codes, of which several may change
+FEWEST_OF_TAIL = 5  # numbers of both sides in a tail
+DIGITS = 10  # of a value, which a reader may look for
+
+
+def describe_moved_value(
+    drift: CheckResult,
+    before: FeatureDistribution,
+    now: FeatureDistribution,
+    current: FeatureProfile | None,
+    max_domain_size: int,
+) -> ViolationMessage:
+    """What changed in the values of a drifted feature. current: its states, if it is compared with the baseline."""
+    if drift.component == "missing" and before.rows and now.rows:
+        return describe_missing("", before, now)
+    if before.numbers is not None and now.numbers is not None:
+        return _describe_moved_numbers(drift, before, now, current)
+    if before.categories and now.categories:
+        return _describe_moved_categories(drift, before, now, max_domain_size)
+    return ViolationMessage("")
+
+
+def name_denominator(before: FeatureDistribution, now: FeatureDistribution) -> str:
+    """What shares of present values are shares of: `records`, unless some have no value."""
+    is_complete = before.present == before.num_rows and now.present == now.num_rows
+    return "records" if is_complete else "present values"
+
+
+def _describe_moved_categories(
+    drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
+) -> ViolationMessage:
+    categories_before = before.categories or {}
+    categories_now = now.categories or {}
+    counts_before, counts_now = category_cells(categories_before, categories_now)
+    names = sorted({*categories_before, *categories_now})
+    shares_before = counts_before / counts_before.sum()
+    shares_now = counts_now / counts_now.sum()
+    index = find_clearest_value(counts_before, counts_now)
+
+    # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
+    is_new = counts_before == 0
+    new_share = float(shares_now[is_new].sum()) - count_singletons(categories_before) / counts_before.sum()
+    is_about_new = drift.component == "unseen" and is_new.sum() > 1
+    if is_about_new or new_share >= SEVERAL * abs(shares_now - shares_before).max():
+        new_values = [names[new] for new in np.flatnonzero(is_new)]
+        is_listed = len(categories_now) <= max_domain_size
+        return _describe_new_values(shares_now[is_new], new_values, is_listed)
+    is_listed = len(categories_before if counts_before[index] else categories_now) <= max_domain_size
+    values = [names[index]] if is_listed else []
+    return _describe_value(float(shares_before[index]), float(shares_now[index]), values, name_denominator(before, now))
+
+
+def find_clearest_value(before: Counts, now: Counts) -> int:
+    """The index of the value to name. before, now: how often each occurs, on no side all zero.
+
+    Of the values whose change is nearly as clear as the clearest one's, the one that changed most; new values come first.
+    """
+    num_before = before.sum()
+    num_now = now.sum()
+    gaps = np.round(now / num_now - before / num_before, 9)
+    shares = (before + now) / (num_before + num_now)
+    errors = np.sqrt(shares * (1 - shares) * (1 / num_before + 1 / num_now))
+    scores = np.divide(np.abs(gaps), errors, out=np.zeros(len(gaps)), where=errors > 0)
+    is_clear = scores >= CLEAR * scores.max()
+    sizes = np.where(is_clear, np.abs(gaps), -1.0)
+    is_new = is_clear & (before == 0) & (sizes >= COMPARABLE * sizes.max())
+    # The last key counts most
+    return int(np.lexsort((gaps, sizes, is_new))[-1])
+
+
+def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
+    """Values that the baseline never had. shares: of each."""
+    share = percent(float(shares.sum()))
+    most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
+    change = f"has {share} of values that were not there before"
+    words = f"{share} are {len(values):,} values that are not in the baseline"
+    return ViolationMessage(words, most_frequent if is_listed else [], change, f"new values: {share}")
+
+
+def _describe_value(was: float, now: float, values: Sequence[str], denominator: str) -> ViolationMessage:
+    """How the share of one value changed."""
+    words = f"the share of {ONE_VALUE} went from {percent(was)} to {percent(now)}"
+    short = f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}"
+    if not now:
+        change = f"no longer has {ONE_VALUE}, which was in {percent(was)} of the {denominator}"
+    elif not was:
+        change = f"has {ONE_VALUE} in {percent(now)} of the {denominator}, in none before"
+    else:
+        change = f"has {ONE_VALUE} in {percent(now)} of the {denominator}, in {percent(was)} before"
+    return ViolationMessage(words, values, change, short)
+
+
+def _describe_moved_numbers(
+    drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution, current: FeatureProfile | None
+) -> ViolationMessage:
+    """The first of these that explains the change: another unit, one value, numbers outside the range, a tail, a moment."""
+    assert before.numbers is not None
+    assert now.numbers is not None
+    cdf_before = before.numbers.step_cdf()
+    cdf_now = now.numbers.step_cdf()
+    pooled = cdf_now.beside(cdf_before)
+    counts_before = np.diff(pooled.before, prepend=0).astype(float)
+    counts_now = np.diff(pooled.after, prepend=0).astype(float)
+    gaps = counts_now / counts_now.sum() - counts_before / counts_before.sum()
+    denominator = name_denominator(before, now)
+
+    def describe_one(index: int) -> ViolationMessage:
+        name = number_text(float(pooled.values[index]), DIGITS)
+        was = float(counts_before[index] / pooled.before[-1])
+        is_now = float(counts_now[index] / pooled.after[-1])
+        return _describe_value(was, is_now, [name], denominator)
+
+    if len(pooled.values) <= MOST_OF_FLAG:
+        return describe_one(find_clearest_value(counts_before, counts_now))
+    if is_in_another_unit(cdf_before, cdf_now):
+        return _describe_moments(drift, before, now, cdf_before, cdf_now)
+
+    # One value, as of a sensor that stopped, or written for missing ones
+    clearest = find_clearest_value(counts_before, counts_now)
+    same_direction = np.sort(gaps * np.sign(gaps[clearest]))
+    is_alone = same_direction[-2] <= COMPARABLE * abs(gaps[clearest])
+    is_large = abs(gaps[clearest]) >= max(LEAST_EFFECT, EXPLAINED * pooled.gap)
+    if is_alone and is_large and math.isfinite(pooled.values[clearest]):
+        return describe_one(clearest)
+
+    # Numbers outside the baseline's range, which many tests see
+    if current is not None and are_unusual(drift, before, now):
+        unusual = describe_unusual(before, current)
+        if unusual is not None:
+            return unusual
+    are_codes = drift.component in ("cell", "chi2") and len(pooled.values) <= MOST_CODES
+    if are_codes and abs(gaps[clearest]) >= max(LEAST_EFFECT, EXPLAINED_BY_CODE * pooled.gap):
+        return describe_one(clearest)
+    if drift.component == "cell" and not _has_moved(cdf_before, cdf_now):
+        tail = _describe_tail(pooled, before, current, denominator)
+        if tail is not None:
+            return tail
+    return _describe_moments(drift, before, now, cdf_before, cdf_now)
+
+
+def describe_new_kind(
+    share: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
+) -> ViolationMessage | None:
+    """Texts of a kind that the baseline never had, by their names; None if the values aren't known one by one."""
+    if share.threshold or not before.categories or not now.categories or not now.present:
+        return None
+    counts = {value: count for value, count in now.categories.items() if value not in before.categories}
+    shares = np.array([count / now.present for count in counts.values()])
+    # Texts of a new kind are new values, but not all of these need be of it
+    if not math.isclose(float(shares.sum()), share.observed or 0.0, rel_tol=1e-6):
+        return None
+    is_listed = len(now.categories) <= max_domain_size
+    if len(counts) > 1:
+        return _describe_new_values(shares, [*counts], is_listed)
+    values = []
+    if is_listed:
+        values = [*counts]
+    return _describe_value(0.0, float(shares[0]), values, name_denominator(before, now))
+
+
+def describe_repeated_values(
+    share: CheckResult, before: FeatureDistribution, now: FeatureDistribution
+) -> ViolationMessage:
+    """Fewer values differ: the number that repeats, if one does, else the share of different values, which is an estimate."""
+    if before.numbers is not None and now.numbers is not None:
+        pooled = now.numbers.step_cdf().beside(before.numbers.step_cdf())
+        counts_before = np.diff(pooled.before, prepend=0).astype(float)
+        counts_now = np.diff(pooled.after, prepend=0).astype(float)
+        index = find_clearest_value(counts_before, counts_now)
+        was = float(counts_before[index] / pooled.before[-1])
+        is_now = float(counts_now[index] / pooled.after[-1])
+        if is_now - was >= COMPARABLE * ((share.threshold or 0.0) - (share.observed or 0.0)):
+            name = number_text(float(pooled.values[index]), DIGITS)
+            return _describe_value(was, is_now, [name], name_denominator(before, now))
+    different_before = percent(float(f"{share.threshold or 0.0:.2g}"))
+    different_now = percent(float(f"{share.observed or 0.0:.2g}"))
+    words = f"about {different_now} of its values differ, about {different_before} did"
+    return ViolationMessage(words, (), f"repeats values: {words}", words)
+
+
+def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
+    """Whether mean or standard deviation of the finite numbers changed by more than a few outliers make."""
+    moments = []
+    for cdf in (cdf_before.finite(), cdf_now.finite()):
+        if not cdf.total:
+            return False
+        moments.append(compute_mean_and_deviation(cdf.values, np.diff(cdf.cumulative, prepend=0)))
+    smallest_change = ALIKE * moments[0][1]
+    return any(abs(after - before) > smallest_change for before, after in zip(*moments, strict=True))
+
+
+def _describe_tail(
+    pooled: Pooled, before: FeatureDistribution, current: FeatureProfile | None, denominator: str
+) -> ViolationMessage | None:
+    """The tail whose share changed most clearly; None without one. Numbers that the baseline never had are said as such."""
+    num_before = float(pooled.before[-1])
+    num_now = float(pooled.after[-1])
+    # The shares at or below each value but the last one, which all are
+    shares_before = pooled.before[:-1] / num_before
+    shares_now = pooled.after[:-1] / num_now
+    num_at_most = pooled.before[:-1] + pooled.after[:-1]
+    shares = num_at_most / (num_before + num_now)
+    has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= FEWEST_OF_TAIL
+    # The clearest of them
+    errors = np.sqrt(shares * (1 - shares) * (1 / num_before + 1 / num_now))
+    scores = np.divide(np.abs(shares_now - shares_before), errors, out=np.zeros(len(errors)), where=has_enough)
+    if not len(scores) or not scores.max():
+        return None
+    index = int(scores.argmax())
+    is_high = shares[index] > 0.5
+    was = float(shares_before[index])
+    is_now = float(shares_now[index])
+    bound = float(pooled.values[index + 1])
+    if is_high:
+        was = 1 - was
+        is_now = 1 - is_now
+        bound = float(pooled.values[index])
+    # In words
+    if not was and current is not None:
+        return describe_unusual(before, current)
+    more = "more" if is_now > was else "fewer"
+    tail = "low"
+    ends = f" below {number_text(bound, DIGITS)}"
+    if is_high:
+        tail = "high"
+        ends = f" above {number_text(bound, DIGITS)}"
+    words = f"{percent(is_now)} of the {denominator}{ends}, {percent(was)} before"
+    return ViolationMessage(words, (), f"has {more} {tail} values: {words}", words, "", ends)
+
+
+def _describe_moments(
+    drift: CheckResult,
+    before: FeatureDistribution,
+    now: FeatureDistribution,
+    cdf_before: StepCdf,
+    cdf_now: StepCdf,
+) -> ViolationMessage:
+    """How the mean, the median or the standard deviation changed, whichever the test is about."""
+    deviation = find_deviation(cdf_before)
+    moments = {
+        "mean": (before.mean, now.mean),
+        "standard deviation": (deviation, find_deviation(cdf_now)),
+    }
+    # In a long tail the mean hardly moves when all numbers do
+    is_mean_still = None not in (before.mean, now.mean, deviation) and (
+        abs((now.mean or 0.0) - (before.mean or 0.0)) < ALIKE / 2 * (deviation or 0.0)
+    )
+    if drift.component in ("location", "ks") and is_mean_still:
+        median_before = cdf_before.quantiles([0.5])[0]
+        median_now = cdf_now.quantiles([0.5])[0]
+        moments = {"median": (median_before, median_now), **moments}
+    changes = []
+    for name, (was, is_now) in moments.items():
+        if was is not None and is_now is not None and f"{was:,.4g}" != f"{is_now:,.4g}":
+            changes.append((abs(is_now - was), name, was, is_now))
+    if not changes:
+        return ViolationMessage("")
+    # The test's own moment, unless another one changed far more
+    largest = max(changes, key=itemgetter(0))
+    decisive = {"location": "mean", "spread": "standard deviation"}.get(drift.component or "")
+    named = [change for change in changes if change[1] in ("median", decisive)]
+    _, name, was, is_now = largest
+    if named and named[0][0] >= COMPARABLE * largest[0]:
+        _, name, was, is_now = named[0]
+    size, by = moved(was, is_now, None if name == "standard deviation" else deviation)
+    numbers = f"{name} {number_text(was)} → {number_text(is_now)}"
+    if name == "standard deviation":
+        change = f"has another spread: its {name} {size} ({number_text(was)} → {number_text(is_now)})"
+    else:
+        unit = ", another unit?" if name == "mean" and is_in_another_unit(cdf_before, cdf_now) else ""
+        change = f"{size} ({numbers}{unit})"
+    return ViolationMessage(f"its {name} went from {was:,.4g} to {is_now:,.4g}", (), change, numbers, by)
+
+
+def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ViolationMessage | None:
+    """The numbers that are infinite, and those outside the baseline's range; None if there are none, or it is unknown."""
+    numbers = before.numbers
+    moments = current.moments
+    sketch = current.kll
+    if numbers is None or numbers.minimum is None or numbers.maximum is None or moments is None or sketch is None:
+        return None
+    infinite_before = numbers.negative_infinite + numbers.positive_infinite
+    num_infinite = moments.present - moments.count
+    clauses = []
+    if num_infinite * numbers.total > infinite_before * moments.present:
+        were = f" ({percent(infinite_before / numbers.total)} were)" if infinite_before else ""
+        clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
+
+    # The states know exactly how many numbers are outside, unless these are many in a large window
+    num_above = beyond(current, above=numbers.maximum)[0] if moments.count else 0
+    num_below = beyond(current, below=numbers.minimum)[0] if moments.count else 0
+    values, ranks = sketch.step_cdf()
+    for count, direction in ((num_above, "above"), (num_below, "below")):
+        if not count:
+            continue
+        verb = "lies" if count == 1 else "lie"
+        amount = f"{count:,}"
+        if count >= KEPT and sketch.error > 0:
+            at_most = int(values.searchsorted(numbers.maximum, side="right"))
+            less = int(values.searchsorted(numbers.minimum, side="left"))
+            counts_below = np.concatenate(([0], ranks))
+            outside = counts_below[less]
+            if direction == "above":
+                outside = ranks[-1] - counts_below[at_most]
+            amount = f"about {percent(float(f'{outside / moments.present:.2g}'))}"
+        clauses.append((amount, f"{verb} {direction}"))
+    if not clauses:
+        return None
+    # The first count is of all values
+    words = f"{clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
+    for number, verb in clauses[1:]:
+        words += f", {number} {verb}"
+    ends = ""
+    if num_above or num_below:
+        words += " the baseline's range"
+        ends = f" {number_text(numbers.minimum)} to {number_text(numbers.maximum)}"
+    change = words.replace("lies ", "").replace("lie ", "").replace("are infinite", "that are infinite")
+    return ViolationMessage(words + ends, (), f"has {change}{ends}", words, "", ends)
+
+
+def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
+    """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
+    if before.numbers is None or now.numbers is None or _is_flag(before, now):
+        return False
+    if drift.component == "range":
+        return True
+    # The numbers inside the range, beside all finite ones
+    low, high = before.numbers.ends
+    cdf = now.numbers.step_cdf()
+    weights = np.diff(cdf.cumulative, prepend=0)
+    is_inside = (cdf.values >= low) & (cdf.values <= high)
+    cdf_before = before.numbers.step_cdf().finite()
+    if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
+        return False
+    mean_before, deviation_before = compute_mean_and_deviation(
+        cdf_before.values, np.diff(cdf_before.cumulative, prepend=0)
+    )
+
+    def is_alike(chosen: NDArray[np.bool_]) -> bool:
+        mean, deviation = compute_mean_and_deviation(cdf.values[chosen], weights[chosen])
+        is_near = abs(mean - mean_before) <= ALIKE * deviation_before
+        return is_near and abs(deviation - deviation_before) <= ALIKE * deviation_before
+
+    is_finite = np.isfinite(cdf.values)
+    return is_alike(is_inside) and not (is_finite.all() and is_alike(is_finite))
+
+
+def compute_mean_and_deviation(values: Values, weights: Values | Ranks) -> tuple[float, float]:
+    """The mean and the population standard deviation; infinite for huge values."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(np.average(values, weights=weights))
+        return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
+
+
+def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
+    """Whether both sides together have so few different numbers."""
+    if before.numbers is None or now.numbers is None:
+        return False
+    return len(now.numbers.step_cdf().beside(before.numbers.step_cdf()).values) <= MOST_OF_FLAG
+
+
+def is_in_another_unit(before: StepCdf, now: StepCdf) -> bool:
+    """Whether all numbers are the baseline's in another unit."""
+    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
+
+    return find_unit_factor(before, now) is not None
+
+
+def find_deviation(values: StepCdf) -> float | None:
+    """None if there are no numbers, or they lie too far apart."""
+    finite = values.finite()
+    deviation = finite.deviation if finite.total else math.nan
+    return deviation if math.isfinite(deviation) else None

@@ -1,0 +1,128 @@
+"""Findings as plain text: the sentence of the page first, then a line for each change. For terminals, notebooks without
+HTML, and the summaries of builds. Pure.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, by_cause, name_of
+from spark_model_monitor.documents.headline import change_of
+from spark_model_monitor.documents.outcome import unsure_features
+from spark_model_monitor.documents.page import Headline, Mark, short_name
+from spark_model_monitor.documents.run_description import RunWindow, time_of
+from spark_model_monitor.reports.outputs.printable import GAP, printable, shortened, text_table
+
+MOST_LINES = 20
+MOST_DETAIL = 5  # lines of the sentence's consequences
+WIDTH = 100
+LEAST_WIDTH = 40
+MOST_OF_CHANGE = 3  # lines
+SIGNS = {Mark.BAD: "✗", Mark.GOOD: "✓", Mark.UNSURE: "?", Mark.NONE: "•"}
+COLOURS = {"✗": "31", "✓": "32", "?": "33"}  # red, green, yellow. Source: ECMA-48, 8.3.117
+TITLES = ("name", "since", "what")
+
+
+def findings_text(
+    headline: Headline,
+    check_results: Sequence[CheckResult],
+    window: RunWindow | None = None,
+    *,
+    width: int | None = None,
+    is_coloured: bool = False,
+) -> str:
+    """At most `MOST_LINES` lines. width: of a terminal, to which the sentence is wrapped; None leaves it on one line."""
+    # The sentence
+    lines = _wrap(f"{SIGNS[headline.mark]} {headline.text}", width)
+    number_of_bold = len(lines)
+    if headline.detail:
+        detail = _wrap(headline.detail, width)
+        lines += detail[:MOST_DETAIL]
+        if len(detail) > MOST_DETAIL:
+            lines[-1] += " …"
+
+    # The table: as many rows as the other lines leave room for, below a blank line, titles and a rule
+    number_of_text_lines = len(lines)
+    room = MOST_LINES - number_of_text_lines - 3
+    rows = _rows(check_results, window)
+    table = _table_lines(rows, max(width or WIDTH, LEAST_WIDTH))
+    if table:
+        title_lines = table.pop(0)
+        lines += ["", *title_lines]
+    while sum(map(len, table)) > room:
+        table.pop()
+        room = MOST_LINES - number_of_text_lines - 4
+    rows_left_out = len(rows) - len(table)
+    for row_lines in table:
+        lines += row_lines
+    if rows_left_out:
+        lines.append(f"and {rows_left_out:,} more")
+    if is_coloured:
+        lines = [_coloured(line, is_bold=index < number_of_bold) for index, line in enumerate(lines)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _wrap(text: str, width: int | None) -> list[str]:
+    if width is None:
+        return [printable(text)]
+    return textwrap.wrap(printable(text), max(width, LEAST_WIDTH), break_long_words=False, break_on_hyphens=False)
+
+
+def _rows(check_results: Sequence[CheckResult], window: RunWindow | None) -> list[tuple[str, str, str]]:
+    """Name, since and change: what changed, the largest first, and then what nobody can tell."""
+    rows = []
+    for violations in by_cause(check_results):
+        largest = violations[0]
+        name = f"{SIGNS[Mark.BAD]} {short_name(name_of(largest) or OF_THE_WINDOW)}"
+        rows.append((name, _since(largest.since, window), change_of(largest)))
+    for feature in unsure_features(check_results):
+        name = f"{SIGNS[Mark.UNSURE]} {short_name(feature.name)}"
+        rows.append((name, "", f"cannot tell: {feature.reason or 'the reason is unknown'}"))
+    return rows
+
+
+def _since(since: str | None, window: RunWindow | None) -> str:
+    """When it began: `18:00`, with the date if it differs from the window's."""
+    if since is None:
+        return "now"
+    began = time_of(since)
+    is_same_day = window is not None and time_of(window.start).date() == began.date()
+    return f"{began:%H:%M}" if is_same_day else f"{began:%Y-%m-%d %H:%M}"
+
+
+def _table_lines(rows: Sequence[tuple[str, str, str]], width: int) -> list[list[str]]:
+    """The lines of the titles, then those of each row: a long change takes several, and is cut between words."""
+    if not rows:
+        return []
+    # The widths of the columns: names and times take what they need, changes the rest
+    width_of_since = max(len(since) for _, since, _ in (TITLES, *rows))
+    width_of_names = min(max(len(name) for name, *_ in (TITLES, *rows)), width // 3)
+    width_of_changes = width - width_of_names - width_of_since - 2 * len(GAP)
+    # A row takes as many lines of the table as its change
+    cells: list[tuple[str, str, str]] = []
+    number_of_lines = []
+    for name, since, change in rows:
+        change_lines = textwrap.wrap(
+            printable(change), width_of_changes, max_lines=MOST_OF_CHANGE, placeholder=" …", break_on_hyphens=False
+        )
+        number_of_lines.append(max(len(change_lines), 1))
+        first_line, *further_lines = change_lines or [""]
+        cells.append((shortened(name, width_of_names), since, first_line))
+        cells += [("", "", line) for line in further_lines]
+    # The lines by row
+    lines = text_table(TITLES, cells, width=width).splitlines()
+    starts = accumulate(number_of_lines, initial=2)
+    return [lines[:2], *(lines[start:end] for start, end in pairwise(starts))]
+
+
+def _coloured(line: str, *, is_bold: bool) -> str:
+    codes = []
+    if line[:1] in COLOURS:
+        codes.append(COLOURS[line[0]])
+    if is_bold:
+        codes.append("1")
+    if not codes:
+        return line
+    return f"\x1b[{';'.join(codes)}m{line}\x1b[0m"

@@ -1,0 +1,172 @@
+"""What leaves a run names no value of its data: every member of a report, JUnit, result tables, the text for logs, errors."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spark_model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    DataQualityMonitor,
+    ModelQualityMonitor,
+    MonitoringSettings,
+    OutcomePlan,
+    ProblemType,
+    run_baseline,
+    run_monitoring,
+)
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.run_description import RunContext
+from spark_model_monitor.errors import ViolationsFound
+from spark_model_monitor.reports.notices import AlertReport, document_bytes, headline, text
+from spark_model_monitor.reports.outputs.junit import junit_xml
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.runtime.publishing import report_of
+
+MARKER = "Zq7"  # in every category, class and segment of the data
+PLANS = [f"{MARKER}business", f"{MARKER}free"]
+FRAMES = []  # kept, so that rows can be read again for what they have in common
+
+
+def draw_people(rows, seed, *, is_odd=False):
+    """Rows of two plans; odd ones have another country, and other amounts in one plan."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "plan": rng.choice(PLANS, rows, p=[0.2, 0.8]),
+            "country": rng.choice([f"{MARKER}DE", f"{MARKER}FR"], rows),
+            "amount": rng.normal(size=rows),
+        }
+    )
+    if is_odd:
+        frame["country"] = frame["country"].replace(f"{MARKER}FR", f"{MARKER}ES")
+        frame.loc[frame["plan"] == PLANS[0], "amount"] += 3
+    return frame
+
+
+def draw_answers(rows, seed, *, is_odd=False):
+    """Classes as they were predicted and happened; odd ones are wrong in one plan, and have another class."""
+    rng = np.random.default_rng(seed)
+    frame = draw_people(rows, seed)
+    frame["label"] = rng.choice([f"{MARKER}yes", f"{MARKER}no"], rows)
+    is_wrong = rng.random(rows) < 0.1
+    if is_odd:
+        is_wrong |= (frame["plan"] == PLANS[0]).to_numpy()
+        frame.loc[:20, "label"] = f"{MARKER}maybe"
+    frame["prediction"] = np.where(is_wrong, f"{MARKER}no", frame["label"])
+    return frame
+
+
+def draw_decisions(rows, seed, *, is_odd=False):
+    """Decisions; odd ones turn women of one plan down."""
+    rng = np.random.default_rng(seed)
+    frame = draw_people(rows, seed)
+    frame["sex"] = rng.choice(["f", "m"], rows)
+    frame["hired"] = rng.choice([0, 1], rows)
+    if is_odd:
+        frame.loc[(frame["plan"] == PLANS[0]) & (frame["sex"] == "f"), "hired"] = 0
+    return frame
+
+
+BIAS = AnalysisConfig.from_json(
+    '{"label": "hired", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}]}'
+)
+CASES = {
+    "data quality": (draw_people, DataQualityMonitor(settings=MonitoringSettings(segments=("plan",))), "DATA_QUALITY"),
+    "model quality": (
+        draw_answers,
+        ModelQualityMonitor(OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION, segments=("plan",))),
+        "MODEL_QUALITY",
+    ),
+    "bias": (draw_decisions, BiasMonitor(BiasMeasures.of(BIAS)), "MODEL_BIAS"),
+}
+
+WITH_VALUES_IN_SENTENCES = ("data quality", "model quality")
+
+
+def compare_rows(case, **context):
+    rows_of, monitor, _ = CASES[case]
+    known_rows = rows_of(6_000, 1)
+    odd_rows = rows_of(3_000, 2, is_odd=True)
+    FRAMES[:] = [known_rows, odd_rows]
+    baseline = run_baseline(known_rows, monitor)
+    return run_monitoring(odd_rows, monitor, baseline, context=RunContext(**context))
+
+
+def collect_what_leaves(findings, tmp_path, analysis_type):
+    """Everything that sinks, files for others and logs get of a run, as text by what it is."""
+    run = findings.write(tmp_path)
+    flags = [f"--output-path={tmp_path}", "--dataset-source=here", "--dataset-format=csv", "--baseline=there"]
+    flags.append(f"--analysis-type={analysis_type}")
+    config = config_of("monitor", sources_of(flags, {}), in_container=False)
+    now = datetime(2024, 3, 4, tzinfo=timezone.utc)
+    report = report_of(findings, run, config, now, AlertReport(AlertStatus.IN_ALERT))
+    tables = findings.tables(hide_values=not findings.current.context.sends_values)
+    with pytest.raises(ViolationsFound) as error:
+        findings.without_values.raise_for_violations()
+    return {
+        "report": repr(report),
+        "message": headline(report) + text(report),
+        "document": document_bytes(report).decode(),
+        "page": "" if report.page is None else report.page().decode(),
+        "JUnit": junit_xml(findings.sendable.results, analysis_type).decode(),
+        "tables": str([pq.read_table(pa.BufferReader(content)).to_pylist() for content in tables.values()]),
+        "violations": (tmp_path / "constraint_violations.json").read_text(),
+        "error": str(error.value),
+        "log": findings.without_values.summary() + findings.without_values.text(),
+    }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_leaves_a_run_names_no_value_and_what_people_look_at_does(case, tmp_path):
+    findings = compare_rows(case)
+    leaving = collect_what_leaves(findings, tmp_path, CASES[case][2])
+
+    assert {name: content for name, content in leaving.items() if MARKER in content} == {}
+    looked_at = {
+        "page": (tmp_path / "report.html").read_text(),
+        "checks": (tmp_path / "checks.json").read_text(),
+        "notebook": findings._repr_html_(),
+        "terminal": findings.text(),
+    }
+    if case == "bias":
+        del looked_at[
+            "terminal"
+        ]  # the sentence of a bias metric has its group, and what its rows have in common is on the page
+    assert [name for name, content in looked_at.items() if MARKER not in content] == []
+
+
+@pytest.mark.parametrize("case", WITH_VALUES_IN_SENTENCES)
+def test_values_leave_a_run_that_may_send_them(case, tmp_path):
+    leaving = collect_what_leaves(compare_rows(case, sends_values=True), tmp_path, CASES[case][2])
+
+    assert MARKER in leaving["document"]
+    assert MARKER in leaving["message"]
+    assert MARKER in leaving["tables"]
+    assert leaving["page"] == ""  # the run's own page is sent
+    assert MARKER not in leaving["log"]
+
+
+@pytest.mark.parametrize("case", WITH_VALUES_IN_SENTENCES)
+def test_the_same_sentence_stands_without_the_value(case):
+    findings = compare_rows(case)
+    named = findings.headline().text
+    unnamed = findings.without_values.headline().text
+
+    # Words that the sentences share, around each value
+    pattern = (
+        re.escape(unnamed).replace("one\\ value\\ of\\ plan", "plan .+").replace("one\\ segment\\ of\\ plan", "plan=.+")
+    )
+    assert re.fullmatch(pattern.replace("one\\ value", "the value .+"), named)
+    assert MARKER in named
+    assert findings.without_values.outcome is findings.outcome
+    assert findings.without_values.count == findings.count
+    assert findings.without_values.without_values.results == findings.without_values.results
