@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.documents.challenge import Verdict
+from spark_model_monitor.documents.challenge import TrialVerdict
 from spark_model_monitor.monitors.model_quality.challenge import Answers, compare_answers, decide_verdict
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.statistics.verdicts.sequential import boundary
@@ -117,8 +117,8 @@ def of_metrics(trials: int, looks: int, rows: int, of_kinds: dict[str, tuple[str
                 comparison = compare_answers(*some, paired=True, planned_rows=rows)
                 for name in tuple(open_ones):
                     _, verdict, *_ = decide_verdict(comparison, name, rows)
-                    better[name] += verdict is Verdict.PROMOTE
-                    open_ones -= {name} if verdict is not Verdict.CANNOT_TELL else set()
+                    better[name] += verdict is TrialVerdict.PROMOTE
+                    open_ones -= {name} if verdict is not TrialVerdict.CANNOT_TELL else set()
         for name in names:
             yield f"{name}, {trials} trials of {looks} looks at {rows:,} pairs: promoted {better[name] / trials:.1%} (mark 5 %)"
 

@@ -27,8 +27,8 @@ from scipy import stats
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.documents.run_description import moment
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
+from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import WindowDesignEffects
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Past
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
@@ -157,8 +157,8 @@ class Product:
     def judge(self, columns: Columns, number: int) -> set[str]:
         start = START + timedelta(hours=self.hours * number)
         end = start + timedelta(hours=self.hours)
-        self.window = f"{moment(start)}/{moment(end)}"
-        self.end = moment(end)
+        self.window = f"{format_moment(start)}/{format_moment(end)}"
+        self.end = format_moment(end)
         with switched_off(self.part):
             baseline = self.history.beside(self.baseline, self.end, "baseline")
             baseline = baseline.with_volume(end, self.history.rows(), start)
@@ -175,7 +175,7 @@ class Product:
         window = Entry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
         with switched_off(self.part):
             unsure = {feature.name for feature in self.findings.unsure}
-            raw = self.findings.known.raw_statistics(state, examples_lost(self.findings.results), None, unsure)
+            raw = self.findings.known.raw_statistics(state, find_lost_examples(self.findings.results), None, unsure)
             self.history = replace(self.history, states={**self.history.states, self.window: state})
             self.history = self.history.with_window(window, raw)
 
@@ -233,7 +233,7 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
     "distances of far numbers": {FAR_NUMBERS: returns(1.0)},
     "largest share of a catalogue": {LARGEST_SHARE: returns(None)},
-    "growth of catalogues": {f"{QUALITY}.distribution.window_history:beginnings": returns(None)},
+    "growth of catalogues": {f"{QUALITY}.distribution.window_history:count_beginnings": returns(None)},
     "clock": {CLOCK: returns(({}, {}))},
     "first days of a schedule": {FIRST_DAYS: returns(False)},
     "weekdays of daily windows": {WEEKDAYS: returns({})},

@@ -25,7 +25,7 @@ from side_by_side import quick_asked
 
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoding import Reading
-from spark_model_monitor.data.records.json_features import features_of, infer, rows_of
+from spark_model_monitor.data.records.json_features import choose_features, decode_records, infer_members
 from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
@@ -138,9 +138,9 @@ def prepare_features(records: int) -> Decoding:
     batch = pa.RecordBatch.from_pydict({LINE: [content], FILE: ["records.json"]})
 
     def decode() -> None:
-        features = features_of(list(infer(True, [batch])), "records.json", flatten=False)
+        features = choose_features(list(infer_members(True, [batch])), "records.json", flatten=False)
         schema = pa.schema([*features.fields, (REASON, pa.int32())])
-        list(rows_of(features, schema, True, [batch]))
+        list(decode_records(features, schema, True, [batch]))
 
     return decode
 

@@ -25,7 +25,7 @@ from scipy import stats
 from verdicts import Mark, Remembered
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.reports.history.variation import Entry, History, new_history
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
@@ -146,7 +146,7 @@ def judged(
         profile = findings.current.state
         Remembered.profiles_of[ended] = profile
         entry = Entry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
-        history = history.with_window(entry, beside.raw_statistics(profile, examples_lost(findings.results)))
+        history = history.with_window(entry, beside.raw_statistics(profile, find_lost_examples(findings.results)))
 
 
 FAULTS: dict[str, Callable[[pd.Series, np.random.Generator], pd.Series]] = {

@@ -23,7 +23,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
 from spark_model_monitor.documents.constraints import MonitoringConfig
-from spark_model_monitor.documents.run_description import RunDescription, RunWindow, moment
+from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.reports.outputs.result_tables import summary_file
 
@@ -75,7 +75,7 @@ def write_runs(folder: Path, windows: int, features: int, rows: int) -> None:
         described = RunDescription(
             job="monitor",
             analysis_type="DATA_QUALITY",
-            window=RunWindow(start=moment(start), end=moment(start + HOUR)),
+            window=RunWindow(start=format_moment(start), end=format_moment(start + HOUR)),
             model="synthetic",
             schedule=None,
             baseline_run_id="b",

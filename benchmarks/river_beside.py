@@ -28,7 +28,7 @@ import pandas as pd
 from verdicts import Mark, Remembered, Values
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.reports.history.variation import Entry, History, new_history
 
 HERE = Path(__file__).parent
@@ -138,7 +138,7 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
         Remembered.profiles_of[ended] = findings.current.state
         entry = Entry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
         history = history.with_window(
-            entry, beside.raw_statistics(findings.current.state, examples_lost(findings.results))
+            entry, beside.raw_statistics(findings.current.state, find_lost_examples(findings.results))
         )
     return None
 

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from spark_model_monitor import DataQualityMonitor, Findings, run_baseline, run_monitoring
-from spark_model_monitor.documents.headline import change_of, headline_of
+from spark_model_monitor.documents.headline import describe_change, write_headline
 
 Random = np.random.Generator
 Change = Callable[[pd.DataFrame, Random], pd.DataFrame | None]
@@ -400,13 +400,13 @@ def raise_alarm(alarm: Alarm, random: Random) -> Findings:
 def read_statements(findings: Findings) -> tuple[list[str], list[str]]:
     """All sentences, and those that name a cause."""
     causes = []
-    sentences = [headline_of(findings.results, hints=findings.hints).text]
+    sentences = [write_headline(findings.results, hints=findings.hints).text]
     for violation in filter(attrgetter("is_violation"), findings.results):
-        sentences.append(f"{violation.feature} {change_of(violation)} {violation.guess or ''}")
+        sentences.append(f"{violation.feature} {describe_change(violation)} {violation.guess or ''}")
         if violation.guess:
             causes.append(f"{violation.feature}: {violation.guess}")
         if violation.where or violation.cause:
-            causes.append(f"{violation.feature} {change_of(violation)}")
+            causes.append(f"{violation.feature} {describe_change(violation)}")
     hints = [f"{hint.hint}: {hint.description}" for hint in findings.hints]
     return list(dict.fromkeys(sentences + hints)), list(dict.fromkeys(causes + hints))
 

@@ -48,7 +48,7 @@ def tested(cells: int) -> Callable[[], Any]:
     names = [f"v{place}" for place in range(cells)]
     shares = random.dirichlet(np.ones(cells))
     before, after = (dict(zip(names, random.multinomial(n, shares).tolist(), strict=True)) for n in (20_000, 5_000))
-    return lambda: components.category_tests([(before, after)] * COLUMNS)
+    return lambda: components.compare_categories([(before, after)] * COLUMNS)
 
 
 def with_scipy(run: Callable[[], Any]) -> Callable[[], Any]:

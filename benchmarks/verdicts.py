@@ -39,12 +39,12 @@ from side_by_side import Contestant, own_process, race
 from sklearn import datasets
 
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
-from spark_model_monitor.data.profiling.gathering import gatherers_of
+from spark_model_monitor.data.profiling.gathering import build_gatherers
 from spark_model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples, is_recurring
 from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, compute_column_tests
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
@@ -55,7 +55,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.monitors.protocol import TOLD, Sample, ScanRequest
+from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample, ScanRequest
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -69,8 +69,8 @@ from spark_model_monitor.statistics.states import (
     Moments,
     MomentsBuilder,
     Profile,
+    RowRun,
     RowRuns,
-    Run,
 )
 from spark_model_monitor.statistics.states.frequencies import LIMIT
 from spark_model_monitor.statistics.states.kll import KllBuilder
@@ -80,11 +80,11 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import Pool
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
-    category_tests,
     chance_of_more,
+    compare_categories,
+    compare_missing_values,
+    compare_numbers,
     fewest_beyond_chance,
-    missing_value_tests,
-    numeric_tests,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
@@ -186,10 +186,10 @@ def moments(values: Values) -> Moments:
 
 def compare_columns(baseline: Column, window: Column) -> tuple[Component, ...]:
     """The components of one column."""
-    missing = missing_value_tests((baseline.missing, baseline.rows), (window.missing, window.rows))
+    missing = compare_missing_values((baseline.missing, baseline.rows), (window.missing, window.rows))
     if baseline.numbers is not None and window.numbers is not None:
-        return (*missing, *numeric_tests([(baseline.numbers, window.numbers)])[0])
-    return (*missing, *category_tests([(baseline.categories, window.categories)])[0])
+        return (*missing, *compare_numbers([(baseline.numbers, window.numbers)])[0])
+    return (*missing, *compare_categories([(baseline.categories, window.categories)])[0])
 
 
 def within(runs: int, level: float) -> int:
@@ -414,7 +414,7 @@ def parts_of(
     present = [part[~np.isnan(part)] for part in kept]
     runs = RowRuns(
         tuple(
-            Run(float(lot), len(part), own.tobytes(), own.astype(np.uint64).tobytes())
+            RowRun(float(lot), len(part), own.tobytes(), own.astype(np.uint64).tobytes())
             for lot, (part, own) in enumerate(zip(kept, present, strict=True))
         )
     )
@@ -428,7 +428,7 @@ def beside(
     if past is None:
         return float(gap(baseline, window) - 1.8 * math.sqrt(1 / baseline.present + 1 / window.present) <= 0.1)
     (found,) = compute_column_tests(
-        [ColumnRequest(distribution(baseline), distribution(window), past=past, others=others)]
+        [ColumnRequest(distribution(baseline), distribution(window), past=past, pooled_variance=others)]
     )
     return found.p if found is not None else 1.0
 
@@ -992,7 +992,7 @@ def alarms_by(before: Column, now: Column, past: WindowStatistics | None, others
             lacks = chance_of_more(before.missing, before.rows, now.missing, now.rows)
             missing = Component("missing", lacks, 1.0)  # completeness has no least effect
             allowed = adjust_for_between_window_variance(
-                missing, raw, select_similar_size(raw, past), others=others if name == IN_COMPANY else None
+                missing, raw, select_similar_size(raw, past), pooled=others if name == IN_COMPANY else None
             )
             is_missing = allowed.p <= OF_MISSING
         if found <= OF_DRIFT or is_missing:
@@ -1445,7 +1445,7 @@ def gathered(cells: Cells) -> FeatureProfile:
     else:
         kind = ColumnType.FRACTIONAL
     column = ColumnPlan(0, kind, hashed_by_spark=False)
-    numbers, others = gatherers_of(ScanPlan((column,), LIMIT))
+    numbers, others = build_gatherers(ScanPlan((column,), LIMIT))
     block = Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])])
     for gatherer in (numbers, *(one for _, one in others)):
         gatherer.update(block)
@@ -1554,7 +1554,7 @@ def elec2(full: bool) -> Iterator[Mark]:
         baseline = column(name, np.concatenate(parts[:20]))
         raw = estimate_block_variation(
             Profile(6_720, (FeatureProfile("x", ColumnType.FRACTIONAL),)),
-            [RowRuns(tuple(Run(float(lot), 336, part.tobytes()) for lot, part in enumerate(parts[:20])))],
+            [RowRuns(tuple(RowRun(float(lot), 336, part.tobytes()) for lot, part in enumerate(parts[:20])))],
         ).past.get("x")
         if raw is None:
             print(f"        elec2, {name}: the weeks of the baseline differ too much")
@@ -1755,12 +1755,15 @@ def watched(
             place,
             frozenset(each.feature or "" for each in alarms),
             bool(alarms) and all(map(is_recurring, alarms)),
-            any(each.hint == "follows_the_clock" for each in monitor.judge(Sample(window, {}, TOLD), beside).hints),
+            any(
+                each.hint == "follows_the_clock"
+                for each in monitor.judge(Sample(window, {}, NAMED_COLUMNS), beside).hints
+            ),
             lambda fault: judged(monitor, hour_of(random, hours, fault), beside),  # noqa: B023
         )
         Remembered.profiles_of[ended] = window
         entry = Entry(ended, ended, "0", ended, "b", bool(alarms))
-        history = history.with_window(entry, beside.raw_statistics(window, examples_lost(results)))
+        history = history.with_window(entry, beside.raw_statistics(window, find_lost_examples(results)))
 
 
 def clock(full: bool) -> Iterator[Mark]:
@@ -1981,7 +1984,7 @@ def growth(full: bool) -> Iterator[Mark]:
                 alarms += violated
                 Remembered.profiles_of[ended] = window
                 entry = Entry(ended, ended, "0", ended, "b", violated)
-                history = history.with_window(entry, beside.raw_statistics(window, examples_lost(results)))
+                history = history.with_window(entry, beside.raw_statistics(window, find_lost_examples(results)))
         told = ", ".join(f"{kind} found in {seen} of {of}" for kind, (seen, of) in found.items())
         print(f"        {name}: {alarms} of {windows} healthy windows alarm; {told}")
         most = within(windows, BUDGET)
@@ -1999,7 +2002,7 @@ def baseline_of_texts(cells: list[str], *, are_by_time: bool) -> Any:
     runs = []
     for part in range(32):
         hashes = np.array([hash(each) for each in cells[part * rows : part * rows + min(rows, 512)]])
-        runs.append(Run(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
+        runs.append(RowRun(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
     kept = RowRuns(tuple(runs))
     constraints = monitor.constraints(profile)
     known = monitor.stored_baseline(constraints, None, profile, constraints)
@@ -2016,7 +2019,7 @@ def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
         runs.append(
             RowRuns(
                 tuple(
-                    Run(
+                    RowRun(
                         float(lot),
                         512,
                         found[~np.isnan(found)].tobytes(),

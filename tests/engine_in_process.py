@@ -21,6 +21,6 @@ class InProcess(LocalEngine):
 class InOrder(InProcess):
     """Each piece of a file is a partition, in the order of the files' names and of their pieces: rows come as they lie there."""
 
-    def packed(self, files, cut):
+    def pack_pieces(self, files, cut):
         in_order = sorted(files, key=lambda file: file.path)
         return [[piece] for file in in_order for piece in cut(file, self.of_bytes or file.size_bytes)]

@@ -26,8 +26,8 @@ from tests.unit.model_quality.outcomes_made import MULTICLASS, REGRESSION, SCORE
 from tests.unit.runs.test_challenge import WITH_SCORES, answers
 
 from spark_model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
-from spark_model_monitor.documents.check_results import in_alarms
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.check_results import group_into_alarms
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
@@ -184,7 +184,7 @@ def write_pages_of_quality(folder: Path, name: str, before: Measurement, after: 
     baseline = ModelBaseline(suggest(before, BARE))
     for state, window in (("healthy", before), ("changed", after)):
         check_results = check_all(window, baseline)
-        headline = headline_of(check_results)
+        headline = write_headline(check_results)
         page = page_of_quality(window, check_results)
         (folder / f"{name}-{state}.html").write_text(html_of(replace(page, headline=headline)))
 
@@ -220,8 +220,8 @@ def write_quality_pages(folder: Path) -> None:
 
 def write_judged_page(path: Path, judgement: Judgement[StoredBaseline]) -> None:
     """The page of a monitor's judgement, with its headline."""
-    check_results = in_alarms(judgement.results, {})
-    path.write_text(html_of(replace(judgement.page(check_results), headline=headline_of(check_results))))
+    check_results = group_into_alarms(judgement.results, {})
+    path.write_text(html_of(replace(judgement.page(check_results), headline=write_headline(check_results))))
 
 
 def write_bias_pages(folder: Path) -> None:

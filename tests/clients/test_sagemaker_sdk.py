@@ -107,8 +107,8 @@ def test_the_sdk_reads_in_our_files_what_we_wrote(folder):
 def test_what_the_sdk_saves_is_read_by_us_with_its_change_and_nothing_else(folder):
     saved = Constraints.from_json((folder / "s3/bucket/saved/constraints.json").read_bytes())
 
-    assert not saved.monitoring_of("Город").evaluate_constraints
-    assert saved.monitoring_of("Day Mins") == MonitoringSettings(verdicts="none")
+    assert not saved.settings_for("Город").evaluate_constraints
+    assert saved.settings_for("Day Mins") == MonitoringSettings(verdicts="none")
     changed = saved.features[1].model_copy(update={"monitoring_config_overrides": None})
     assert saved.model_copy(update={"features": (saved.features[0], changed)}) == CONSTRAINTS
     assert Statistics.from_json((folder / "s3/bucket/saved/statistics.json").read_bytes()) == STATISTICS

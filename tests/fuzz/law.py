@@ -23,8 +23,8 @@ from tests.engine_in_process import InOrder
 from tests.fuzz.reference import OUTSIDE, REFUSED, SAMPLED_OUT, UNCLAIMED, WITHOUT_DATA, same
 from tests.fuzz.windows import Window
 
-from spark_model_monitor.data.records.locations import FILE_KEY, LINE, keys_of
-from spark_model_monitor.data.records.outcome_records import rows_of_blocks
+from spark_model_monitor.data.records.locations import FILE_KEY, LINE, compute_file_keys
+from spark_model_monitor.data.records.outcome_records import decode_blocks
 from spark_model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
 from spark_model_monitor.statistics.states.rows import Requests
 
@@ -158,10 +158,13 @@ def alone(window: Window, line: bytes, path: str) -> list[Any]:
     """The rows of a line that stands alone."""
     engine = InOrder()
     dataset = window.kind.read(engine, str(window.folder))
-    columns = [pa.array([line], pa.binary()).view(pa.string()), pa.array(keys_of([f"file://{path}"]), pa.int64())]
+    columns = [
+        pa.array([line], pa.binary()).view(pa.string()),
+        pa.array(compute_file_keys([f"file://{path}"]), pa.int64()),
+    ]
     batch = pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY])
     if window.kind.outcomes:
-        return [row for one in rows_of_blocks(dataset.decoder, (), [batch]) for row in rows_in(one, 3)]
+        return [row for one in decode_blocks(dataset.decoder, (), [batch]) for row in rows_in(one, 3)]
     return rows_in(dataset.rows.decoding(batch), len(dataset.names))
 
 

@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.reading.paths import named_files
+from spark_model_monitor.data.reading.paths import list_named_files
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import LocalStorage
 
@@ -57,7 +57,7 @@ def require_law(folder: Path, seed: int) -> bool:
 
     [file] = LocalStorage().list_files(str(manifest))
     try:
-        named = named_files(LocalEngine(), [file], str(root))[file]
+        named = list_named_files(LocalEngine(), [file], str(root))[file]
     except BadInput as fault:
         sentence = str(fault)
         named = []

@@ -253,7 +253,7 @@ def make_log_format(name: str, make_record: Callable[[Row], Row]) -> Format:
     return Format(name, lambda row: json_of(make_record(row)).encode(), make_odd, in_lines)
 
 
-def _bodies(row: Row) -> tuple[str, str]:
+def _format_bodies(row: Row) -> tuple[str, str]:
     """The request and the answer of a row, as JSON."""
     inputs = {name: value for name, value in row.items() if name in ("n", "x", "w") or name not in NAMES}
     answers = {name: row[name] for name in "ap" if name in row}
@@ -261,12 +261,12 @@ def _bodies(row: Row) -> tuple[str, str]:
 
 
 def make_vertex_row(row: Row) -> Row:
-    request, answer = _bodies(row)
+    request, answer = _format_bodies(row)
     return {"request_id": "1", "logging_time": LOG_TIME, "request_payload": [request], "response_payload": [answer]}
 
 
 def make_inference_row(row: Row) -> Row:
-    request, answer = _bodies(row)
+    request, answer = _format_bodies(row)
     bodies = {"request": f'{{"dataframe_records":[{request}]}}', "response": f'{{"predictions":[{answer}]}}'}
     return {"databricks_request_id": "1", "request_time": LOG_TIME, "status_code": 200, **bodies}
 

@@ -17,7 +17,7 @@ from tests.fuzz.damage import Raw, damaged, damaged_bytes, file_of, line_of
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.outcomes import read_labelled, read_line_outcomes, reading_of
+from spark_model_monitor.data.reading.outcomes import build_reading, read_labelled, read_line_outcomes
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
@@ -184,12 +184,12 @@ OUTPUTS = ("endpointOutput", "batchTransformOutput")
 
 
 def _outcomes(engine: Any, path: str, *, times: Times | None = None, sample: float | None = None) -> Any:
-    decoder = LineDecoder(reading_of(PLAN, None, "0", "1", Reading(OUTPUTS, window=times, sample=sample)))
+    decoder = LineDecoder(build_reading(PLAN, None, "0", "1", Reading(OUTPUTS, window=times, sample=sample)))
     return read_line_outcomes(engine, list_captures(engine, path, times), decoder)
 
 
 def _documents(engine: Any, path: str) -> Any:
-    return read_line_outcomes(engine, list_dataset(engine, path), DocumentDecoder(reading_of(PLAN, "y", "a", "p")))
+    return read_line_outcomes(engine, list_dataset(engine, path), DocumentDecoder(build_reading(PLAN, "y", "a", "p")))
 
 
 def _labelled(engine: Any, path: str) -> Any:

@@ -8,7 +8,7 @@ from base64 import b64decode
 import pytest
 
 from spark_model_monitor.capture import CaptureOptions, Exchange, Payload
-from spark_model_monitor.capture.records import captured_halves, record_line
+from spark_model_monitor.capture.records import build_halves, format_record
 from spark_model_monitor.data.records.windows import parse_time
 
 OPTIONS = CaptureOptions(endpoint="x")
@@ -35,7 +35,7 @@ def test_a_record_of_the_service_comes_out_byte_for_byte(golden, name):
         event = record["eventMetadata"]
         time = parse_time(event["inferenceTime"])
         exchange = Exchange(event["eventId"], time, 0.0, event.get("inferenceId"))
-        halves = captured_halves(*(payload_of(half) for half in record["captureData"].values()), OPTIONS)
+        halves = build_halves(*(payload_of(half) for half in record["captureData"].values()), OPTIONS)
 
-        assert record_line(exchange, halves, None) == line
+        assert format_record(exchange, halves, None) == line
     assert lines

@@ -12,7 +12,7 @@ from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.paths import listed_outputs, read_transform
+from spark_model_monitor.data.reading.paths import list_outputs, read_transform
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
@@ -139,7 +139,7 @@ def test_the_transform_of_the_bias_run_is_read_through_its_manifest(golden, tmp_
     manifest = json.loads((capture / "output-manifest.json").read_text())
     manifest[0]["prefix"] = f"{capture}/"  # the bucket of the run is not at hand
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    listing = listed_outputs(SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path)), "/")
+    listing = list_outputs(SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path)), "/")
     dataset = read_transform(SparkEngine(spark), listing, JsonFormat(lines=False))
     published = json.loads((capture / "test-dataset.json.out").read_text())
 

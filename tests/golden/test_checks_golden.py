@@ -16,10 +16,10 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
-from spark_model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.monitors.protocol import create_violations
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -51,7 +51,7 @@ def feature_of(name: str, cells: tuple[str, ...]) -> FeatureProfile:
     kll.update(moments.update(parse_numbers(texts, kinds)))
     counts = texts.drop_null().value_counts()
     frequencies.update(counts.field("values"), counts.field("counts").to_numpy())
-    states = [DataTypeCounts.of_kinds(kinds), moments.state(), kll.state(), frequencies.state()]
+    states = [DataTypeCounts.from_kinds(kinds), moments.state(), kll.state(), frequencies.state()]
     return FeatureProfile.of(name, ColumnType.TEXT, states)
 
 
@@ -73,7 +73,7 @@ def violations_in(path: Path) -> Violations:
 
 
 @pytest.fixture(scope="module")
-def churn(golden) -> Callable[..., Comparison]:
+def churn(golden) -> Callable[..., WindowComparison]:
     """The churn run beside its baseline."""
     folder = golden / "dq-churn"
     constraints = Constraints.from_json((folder / "constraints.json").read_bytes())
@@ -84,8 +84,8 @@ def churn(golden) -> Callable[..., Comparison]:
     baseline = profile_of(names, rows)
     current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
-    def comparison(**options) -> Comparison:
-        return Comparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
+    def comparison(**options) -> WindowComparison:
+        return WindowComparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
 
     return comparison
 
@@ -93,7 +93,7 @@ def churn(golden) -> Callable[..., Comparison]:
 def test_the_churn_run_has_the_sixty_violations_of_the_real_one(golden, churn):
     folder = golden / "dq-churn" / "run"
 
-    found = as_set(violations_of(check_all(churn(**AS_THE_SERVICE))))
+    found = as_set(create_violations(check_all(churn(**AS_THE_SERVICE))))
 
     assert len(found) == 60
     assert found == as_set(violations_in(folder / "expected-violations.derived.json"))
@@ -103,7 +103,7 @@ def test_the_churn_run_has_the_sixty_violations_of_the_real_one(golden, churn):
 def test_by_default_the_churn_run_has_one_more_which_the_service_lost_with_the_ties(golden, churn):
     expected = as_set(violations_in(golden / "dq-churn" / "run" / "expected-violations.derived.json"))
 
-    (more,) = as_set(violations_of(check_all(churn()))) - expected
+    (more,) = as_set(create_violations(check_all(churn()))) - expected
 
     assert more[:2] == ("Churn", "baseline_drift_check")
     distance = re.fullmatch(rf"Baseline drift distance: {NUMBER} exceeds threshold: 0\.1", more[2])[1]
@@ -127,11 +127,13 @@ def test_the_published_traffic_breaks_churns_types_by_the_one_row_that_is_fracti
     names = [feature.name for feature in features.features]
 
     found = as_set(
-        violations_of(check_all(Comparison(QualityBaseline(features, {}), profile_of(names, rows), exact_classes=True)))
+        create_violations(
+            check_all(WindowComparison(QualityBaseline(features, {}), profile_of(names, rows), exact_classes=True))
+        )
     )
 
     assert len(found) == 59
-    share = messages.java_double(333 / 334 * 100)
+    share = messages.format_java_double(333 / 334 * 100)
     assert {text for _, _, text in found} == {
         "Data type match requirement is not met. Expected data type: Integral, Expected match: 100.0%. "
         f"Observed: Only {share}% of data is Integral."
@@ -146,10 +148,10 @@ def test_the_cookbook_run_has_the_two_violations_of_the_real_one(golden):
     current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     outcomes = check_all(
-        Comparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)
+        WindowComparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)
     )
 
-    assert as_set(violations_of(outcomes)) == as_set(violations_in(folder / "run" / "constraint_violations.json"))
+    assert as_set(create_violations(outcomes)) == as_set(violations_in(folder / "run" / "constraint_violations.json"))
     drift = [outcome for outcome in outcomes if outcome.check == "baseline_drift_check"]
     assert [outcome.status for outcome in drift] == [CheckStatus.PASSED] * 5
 

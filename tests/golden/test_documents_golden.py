@@ -89,7 +89,7 @@ def test_the_housing_statistics_as_rows(golden):
 def test_the_housing_constraints_hold_the_defaults_for_every_feature(golden):  # G12
     constraints = Constraints.from_json((golden / "dq-housing-full/constraints.json").read_text())
 
-    assert {constraints.monitoring_of(feature.name) for feature in constraints.features} == {
+    assert {constraints.settings_for(feature.name) for feature in constraints.features} == {
         MonitoringSettings(verdicts="none")
     }
     assert constraints.monitoring_config == MonitoringSettings(verdicts="none").as_config()
@@ -102,5 +102,5 @@ def test_constraints_of_2021_lack_the_categorical_members_and_mean_the_same(gold
     constraints = Constraints.from_json((golden / "dq-churn/constraints.json").read_text())
 
     assert constraints.monitoring_config.distribution_constraints.categorical_drift_method is None
-    assert constraints.monitoring_of("Churn") == MonitoringSettings(verdicts="none")
-    assert constraints.monitoring_of("Churn").comparison_method == "Robust"
+    assert constraints.settings_for("Churn") == MonitoringSettings(verdicts="none")
+    assert constraints.settings_for("Churn").comparison_method == "Robust"

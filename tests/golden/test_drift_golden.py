@@ -25,7 +25,7 @@ from spark_model_monitor.statistics.drift.distances import (
     wasserstein,
 )
 from spark_model_monitor.statistics.drift.distributions import category_cells
-from spark_model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges
+from spark_model_monitor.statistics.drift.histograms import Histogram, compute_decile_edges, count_decile_cells
 from spark_model_monitor.statistics.states import KllBuilder, KllSketch
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "golden" / "drift-vectors.json"
@@ -136,14 +136,14 @@ def test_numeric_robust_distances_at_a_level_are_those_of_the_vectors(case, key,
 def test_histograms_and_deciles_are_those_of_the_vectors(case):
     sides = sides_of(case)
     expected = case["intermediate"]
-    histograms = [*map(Histogram.of_numbers, sides)]
+    histograms = [*map(Histogram.from_numbers, sides)]
     baseline, current = (side.step_cdf() for side in sides)
 
     for histogram, name in zip(histograms, ("hist10_baseline", "hist10_window"), strict=True):
         assert [*histogram.lower, histogram.upper[-1]] == close(expected[name]["edges"])
         assert histogram.counts.tolist() == expected[name]["counts"]
-    assert decile_edges(baseline).tolist() == expected["decile_edges"]
-    assert [cells.tolist() for cells in decile_cells(baseline, current)] == [
+    assert compute_decile_edges(baseline).tolist() == expected["decile_edges"]
+    assert [cells.tolist() for cells in count_decile_cells(baseline, current)] == [
         expected["decile_counts_baseline"],
         expected["decile_counts_window"],
     ]

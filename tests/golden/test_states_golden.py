@@ -12,10 +12,10 @@ import pyarrow.csv
 import pytest
 
 from spark_model_monitor.statistics.states import (
-    Bucket,
     DataTypeCounts,
     DistinctBuilder,
     FrequenciesBuilder,
+    HistogramBin,
     KllBuilder,
     KllSketch,
     Moments,
@@ -53,7 +53,7 @@ def moments_of(cells: pa.Array) -> Moments:
     return built(MomentsBuilder(), parse_numbers(cells))
 
 
-def buckets_of(cells: pa.Array) -> list[Bucket]:
+def buckets_of(cells: pa.Array) -> list[HistogramBin]:
     moments = moments_of(cells)
     return sketch_of(cells).buckets(moments.minimum, moments.maximum)
 
@@ -98,7 +98,7 @@ def test_buckets_are_the_services_to_the_last_bit(request, data_set, columns):
 
     assert len(published) == columns
     for name, statistics in published.items():
-        expected = [Bucket(**bucket) for bucket in statistics["distribution"]["kll"]["buckets"]]
+        expected = [HistogramBin(**bucket) for bucket in statistics["distribution"]["kll"]["buckets"]]
         assert buckets_of(cells[name]) == expected, name
 
 

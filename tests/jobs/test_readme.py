@@ -133,7 +133,7 @@ def test_keys_and_dates_are_always_new_with_a_reason_as_the_page_says(baselined,
     reason = features(path)[name]["always_new"]
     assert reason.startswith(why)
     assert constraints.feature(name).domains is None
-    assert not constraints.monitoring_of(name).perform_comparison
+    assert not constraints.settings_for(name).perform_comparison
 
 
 def test_every_file_that_came_out_is_documented(baselined, clone):

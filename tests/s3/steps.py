@@ -9,7 +9,7 @@ from io import StringIO
 from pyspark.sql import SparkSession
 
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
-from spark_model_monitor.data.reading.lines import long_lines_of
+from spark_model_monitor.data.reading.lines import find_long_lines
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.reports.history_page import command, compare
 from spark_model_monitor.reports.outputs.files import current_run
@@ -70,7 +70,7 @@ def count_together(spark: SparkSession, folder: str, threads: int, times: int) -
     storage.write(path, b"0")
 
     def count(_: int) -> None:
-        lease = Lease(storage, folder, rest=lambda seconds: time.sleep(seconds / 20))
+        lease = Lease(storage, folder, sleep=lambda seconds: time.sleep(seconds / 20))
         try:
             lease.take()
             storage.write(path, str(int(storage.read(path)) + 1).encode())
@@ -104,5 +104,5 @@ def long_lines(spark: SparkSession, path: str, max_record_bytes: int) -> tuple[l
     session = beside(spark)
     session.conf.set(MAX_RECORD_SIZE, str(max_record_bytes))
     files = storage_of(path, session).list_files(path)
-    found = [[line.number, line.start, line.size_bytes] for line in long_lines_of(SparkEngine(session), files)]
+    found = [[line.number, line.start, line.size_bytes] for line in find_long_lines(SparkEngine(session), files)]
     return found, sorted(row[0] for row in read_lines(session, path).select(LINE).collect())

@@ -51,7 +51,7 @@ MUTANTS = (
     ),
     Mutant(
         "storage/local.py",
-        "draft = target.with_name(draft_name(target.name))",
+        "draft = target.with_name(make_draft_name(target.name))",
         'draft = target.with_name(f".{target.name}.draft")',
         "drafts of all runs have the same name",
     ),
@@ -111,7 +111,7 @@ MUTANTS = (
     ),
     Mutant(
         "reports/alerts.py",
-        "is_news = alerts.told_of(to.key) is not alerts.status or",
+        "is_news = alerts.find_last_status(to.key) is not alerts.status or",
         "is_news = alerts.status is AlertStatus.IN_ALERT or",
         "every window notifies again of an alarm that continues",
     ),

@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
-from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.monitors.protocol import select_violations
 
 ROWS = 2_000
 
@@ -79,7 +79,9 @@ def test_a_fault_is_found_by_its_check_alone(spark, baseline, plant, where):
 
     findings = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark)
 
-    assert {(found.feature, found.check) for found in violated(findings.results) if found.check in GUARDS} == where
+    assert {
+        (found.feature, found.check) for found in select_violations(findings.results) if found.check in GUARDS
+    } == where
 
 
 def test_ages_that_nobody_has_are_a_drift_and_no_second_violation_beside_it(spark, baseline):

@@ -50,7 +50,7 @@ from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch import submission
 from spark_model_monitor.statistics.drift import DISTANCES
 from spark_model_monitor.statistics.states.columns import COLUMN_METRICS
-from spark_model_monitor.statistics.states.encoding import kinds
+from spark_model_monitor.statistics.states.encoding import list_kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -600,7 +600,7 @@ def test_the_table_of_column_metrics_is_the_one_of_the_registry():
 def test_every_kind_of_state_is_documented():
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 
-    assert [kind for kind in kinds() if f"| `{kind}` |" not in page] == []
+    assert [kind for kind in list_kinds() if f"| `{kind}` |" not in page] == []
 
 
 def test_every_reason_for_a_refusal_is_documented_and_no_other():

@@ -10,10 +10,10 @@ from tests.fuzz.patterns import UsedPattern, require_linear, used_patterns
 
 from spark_model_monitor.reports.history_page.service_violations import TEXTS
 from spark_model_monitor.running.runtime.failures import KNOWN
-from spark_model_monitor.storage.files import REFUSALS, Named
+from spark_model_monitor.storage.files import REFUSALS, NameKind
 
 GIVEN = {
-    "of.value": [kind.value for kind in Named],
+    "kind.value": [kind.value for kind in NameKind],
     "form": [text.pattern.pattern for text in TEXTS],
     "sign": [*KNOWN, *REFUSALS],
     "f'\\\\b{re.escape(each.name)}\\\\b'": [r"\bmodel\-1\b"],

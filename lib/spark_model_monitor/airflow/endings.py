@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from spark_model_monitor.airflow.places import moment
-from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents.alerts import Alerts
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.outcome import Outcome
@@ -294,7 +294,7 @@ def _violated(files: StoredFiles, folder: str) -> Entries:
 def _alert(files: StoredFiles, output_path: str) -> str | None:
     """The alert of this run's series; it is stored above the hour folders (docs/alerts.md)."""
     top = output_path.rstrip("/")
-    if hour_of_path(join(top, MESSAGE)) is not None:
+    if parse_hour_of_path(join(top, MESSAGE)) is not None:
         top = top.rsplit("/", _HOUR_LEVELS)[0]
     path = join(top, Alerts.FILE_NAME)
     content = files.read(path)

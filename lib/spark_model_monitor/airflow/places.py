@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
-from spark_model_monitor.data.records.windows import Window, duration
+from spark_model_monitor.data.records.windows import Window, format_duration
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean, needing
 from spark_model_monitor.running.configuration.command_line import option_names
 from spark_model_monitor.running.layout import Layout, cache_directory
@@ -120,7 +120,7 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, timedelta):
-        return duration(value)
+        return format_duration(value)
     if isinstance(value, Mapping):
         return json.dumps(value)
     if isinstance(value, Iterable) and not isinstance(value, str):

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from spark_model_monitor.airflow.operators import MergeOperator, MonitorOperator, skip_behind
 from spark_model_monitor.airflow.places import LocalProcess, Location, moment, window_of
-from spark_model_monitor.data.records.windows import duration, parse_time
+from spark_model_monitor.data.records.windows import format_duration, parse_time
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.storage import join
@@ -201,7 +201,7 @@ def reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: tim
         return f"the alert is {alert}"
     last = None if before is None else parse_time(before)
     if last is not None and now - last < cool_down:
-        return f"the last time was {before}, and the cool-down is {duration(cool_down)}"
+        return f"the last time was {before}, and the cool-down is {format_duration(cool_down)}"
     return None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
-from spark_model_monitor.capture.options import paths_of
+from spark_model_monitor.capture.options import parse_paths
 from spark_model_monitor.capture.records import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_TYPE,
@@ -38,21 +38,24 @@ class CaptureMiddleware:
     def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
         self._app = app
         self._writer = writer
-        self._paths = paths_of(paths)
+        self._paths = parse_paths(paths)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        # The server's own start and end, not a request
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._closing(send))
             return
         exchange = None
+        # Only what may be captured costs anything
         headers = scope.get("headers", ())
         is_post = scope["type"] == "http" and scope["method"] == "POST"
         if is_post and (self._paths is None or scope["path"] in self._paths):
-            exchange = self._writer.begin(_first(headers, INFERENCE_ID), _all(headers, CUSTOM_ATTRIBUTES))
+            exchange = self._writer.begin(_get_header(headers, INFERENCE_ID), _get_headers(headers, CUSTOM_ATTRIBUTES))
         if exchange is None:
             await self._app(scope, receive, send)
             return
-        conversation = _Conversation(self._writer, exchange, _first(headers, CONTENT_TYPE))
+        # From here on, the messages are seen on their way, and passed on unchanged
+        conversation = _Conversation(self._writer, exchange, _get_header(headers, CONTENT_TYPE))
         try:
             await self._app(scope, conversation.receiving(receive), conversation.sending(send))
         except Exception:
@@ -66,6 +69,7 @@ class CaptureMiddleware:
         async def closing(message: Message) -> None:
             if message["type"] in SHUTDOWN:
                 self._writer.close()
+            # First the client, then our record of it
             await send(message)
 
         return closing
@@ -77,6 +81,7 @@ class _Conversation(Conversation):
     def receiving(self, receive: Receive) -> Receive:
         async def received() -> Message:
             message = await receive()
+            # A request comes in pieces
             if message["type"] == "http.request":
                 self.request.add(message.get("body", b""))
             return message
@@ -88,7 +93,7 @@ class _Conversation(Conversation):
             await send(message)
             if message["type"] == "http.response.start":
                 self.status = message["status"]
-                self.response_type = _first(message.get("headers", ()), CONTENT_TYPE)
+                self.response_type = _get_header(message.get("headers", ()), CONTENT_TYPE)
             elif message["type"] == "http.response.body":
                 self.response.add(message.get("body", b""))
                 if not message.get("more_body", False):
@@ -97,10 +102,11 @@ class _Conversation(Conversation):
         return sent
 
 
-def _all(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:
-    wanted = name.encode("ascii")
-    return [value.decode("latin-1") for key, value in headers if key.lower() == wanted]
+def _get_headers(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:
+    # Names of headers have no case; values may have any byte
+    lower_name = name.encode("ascii")
+    return [value.decode("latin-1") for key, value in headers if key.lower() == lower_name]
 
 
-def _first(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
-    return next(iter(_all(headers, name)), None)
+def _get_header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
+    return next(iter(_get_headers(headers, name)), None)

@@ -94,6 +94,7 @@ class ErrorLog:
         values: never anything of a request or an answer.
         """
         with self._lock:
+            # Of one kind, at most one line a minute
             if self._seconds() < self._quiet_until.get(text, float("-inf")):
                 self._held_back[text] = self._held_back.get(text, 0) + 1
                 return
@@ -116,17 +117,18 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
     """
     if percentage >= ALL:
         return True
+    # A hash of key and seed: each request has a fixed place between 0 and 100 %
     salt = seed.to_bytes(8, "big", signed=True)
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_BYTES, salt=salt)
     return int.from_bytes(digest.digest(), "big") < percentage / ALL * _VALUES
 
 
-def paths_of(paths: Collection[str] | None) -> frozenset[str] | None:
+def parse_paths(paths: Collection[str] | None) -> frozenset[str] | None:
     """The paths that a middleware captures, None for all. Raises ValueError for a text, or without a leading slash."""
-    found = None if paths is None else frozenset(paths)  # copied, as an iterator can be read only once
-    if isinstance(paths, str) or not all(path.startswith("/") for path in found or ()):
+    unique_paths = None if paths is None else frozenset(paths)  # copied, as an iterator can be read only once
+    if isinstance(paths, str) or not all(path.startswith("/") for path in unique_paths or ()):
         raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
-    return found
+    return unique_paths
 
 
 REQUEST = "REQUEST"
@@ -173,8 +175,10 @@ class CaptureOptions:
     """CSV or JSON by content type, in lower case."""
 
     def __post_init__(self) -> None:
-        if faults := [*_faults_of_names(self), *_faults_of_sampling(self), *_faults_of_content(self)]:
+        # All faults at once, not the first
+        if faults := [*_check_names(self), *_check_sampling(self), *_check_content(self)]:
             raise ValueError("\n".join(faults))
+        # Content types have no case
         encodings = {kind.lower(): "JSON" for kind in self.json_content_types}
         encodings |= {kind.lower(): "CSV" for kind in self.csv_content_types}
         object.__setattr__(self, "encodings", encodings)
@@ -200,8 +204,8 @@ class CaptureLimits:
     retry_seconds: float = 1.0
 
     def __post_init__(self) -> None:
-        given = ((limit.name, getattr(self, limit.name)) for limit in fields(self))
-        if faults := [f"{name} is {value!r}; it has to be above 0" for name, value in given if not _is_above_0(value)]:
+        limits = ((limit.name, getattr(self, limit.name)) for limit in fields(self))
+        if faults := [f"{name} is {value!r}; it has to be above 0" for name, value in limits if not _is_above_0(value)]:
             raise ValueError("\n".join(faults))
 
 
@@ -213,22 +217,23 @@ def _is_above_0(value: object) -> bool:
     return _is_number(value) and value > 0  # type: ignore[operator]
 
 
-def _faults_of_names(options: CaptureOptions) -> list[str]:
+def _check_names(options: CaptureOptions) -> list[str]:
     return [
-        f"{what} is {name!r}; it becomes a folder, so write letters, digits, '.', '_' and '-' (at most 63, a letter or digit "
+        f"{option} is {name!r}; it becomes a folder, so write letters, digits, '.', '_' and '-' (at most 63, a letter or digit "
         "first), and no year"
-        for what, name in (("endpoint", options.endpoint), ("variant", options.variant))
+        for option, name in (("endpoint", options.endpoint), ("variant", options.variant))
         if not isinstance(name, str) or not _NAME.fullmatch(name) or _YEAR.fullmatch(name)
     ]
 
 
-def _faults_of_sampling(options: CaptureOptions) -> list[str]:
+def _check_sampling(options: CaptureOptions) -> list[str]:
     switches = {"enable_capture": options.enable_capture, "with_metadata": options.with_metadata}
     faults = [
-        f"{name} is {given!r}; it has to be True or False"
-        for name, given in switches.items()
-        if not isinstance(given, bool)
+        f"{name} is {value!r}; it has to be True or False"
+        for name, value in switches.items()
+        if not isinstance(value, bool)
     ]
+    # True is a number to Python, but no percentage
     percentage = options.sampling_percentage
     seed = options.sampling_seed
     if not _is_number(percentage) or not 0 <= percentage <= 100:
@@ -238,8 +243,9 @@ def _faults_of_sampling(options: CaptureOptions) -> list[str]:
     return faults
 
 
-def _faults_of_content(options: CaptureOptions) -> list[str]:
+def _check_content(options: CaptureOptions) -> list[str]:
     faults = []
+    # A text would be taken for a list of its letters
     chosen = options.capture_options
     if isinstance(chosen, str) or not chosen or not set(chosen) <= {REQUEST, RESPONSE}:
         faults.append(f"capture_options is {chosen!r}; write ['REQUEST'], ['RESPONSE'] or ['REQUEST', 'RESPONSE']")
@@ -249,6 +255,7 @@ def _faults_of_content(options: CaptureOptions) -> list[str]:
             faults.append(
                 f"{name} is {kinds!r}; write a list of content types without parameters, such as ['text/csv']"
             )
+    # Only lists that are lists can be compared
     if not faults:
         csv, json = ({kind.lower() for kind in kinds} for kinds in lists.values())
         faults += [
@@ -281,6 +288,7 @@ class Switch:
 
     def is_on(self) -> bool:
         """Whether a request that arrives now is captured."""
+        # The file is read once in a while, however many requests ask
         if self._path is not None and self._seconds() >= self._next_seconds:
             self._next_seconds = self._seconds() + self._seconds_between
             self._is_on = self._read(self._path)
@@ -288,6 +296,7 @@ class Switch:
 
     def _read(self, path: Path) -> bool:
         try:
+            # Neither on nor off, or unreadable: as it was
             return STATES[path.read_text(encoding="utf-8").strip().lower()]
         except FileNotFoundError:
             return self._enabled

@@ -45,6 +45,7 @@ class LocalFolder:
         return f"LocalFolder({str(self.folder)!r})"
 
     def deliver(self, file: Path, key: str) -> None:
+        # The same file system, so a reader sees the whole file or none
         target = self.folder / key
         target.parent.mkdir(parents=True, exist_ok=True)
         file.rename(target)
@@ -55,11 +56,12 @@ def _private_folder() -> Path:
     user made the one of that name.
     """
     folder = Path(tempfile.gettempdir()) / f"model-monitor-capture-{os.getuid()}"
+    # Whoever made the folder first may be another user of this machine
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()  # a link may be anybody's
+    status = folder.lstat()  # a link may be anybody's
     writable = stat.S_IWGRP | stat.S_IWOTH
-    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & writable:
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & writable:
         folder.chmod(0o700)
         return folder
     another = Path(tempfile.mkdtemp(prefix="model-monitor-capture-"))
@@ -83,11 +85,13 @@ class S3Folder:
     """
 
     def __init__(self, uri: str, *, spool: str | Path | None = None, client: Any = None, **put_arguments: Any) -> None:
+        # A wrong address shows at the start, not at the first upload
         address = urlparse(uri)
         if address.scheme != "s3" or not address.netloc:
             raise ValueError(f"{uri!r} is no address of a folder in S3; write 's3://bucket/prefix'")
         self.bucket = address.netloc
         self.prefix = address.path.strip("/")
+        # Writers to different folders don't see each other's files
         name = quote(f"{self.bucket}/{self.prefix}", safe="")
         self.spool = Path(spool) if spool else _private_folder() / name
         self._client = client
@@ -98,6 +102,7 @@ class S3Folder:
 
     def deliver(self, file: Path, key: str) -> None:
         """One PUT: readers see the whole object or none. boto3 tries again by itself, as it is configured."""
+        # At the first upload, since a forked process can't use its parent's client
         if self._client is None:
             import boto3
 
@@ -139,6 +144,7 @@ class Outbox:
         """Deliver files until closed. After a failure the pauses double. Never raises."""
         pause_seconds = self._limits.retry_seconds
         while not self._closed.is_set():
+            # Wait for files; after a failure also for the pause
             self._arrived.wait()
             self._arrived.clear()
             while self._files and not self._closed.is_set():
@@ -147,6 +153,7 @@ class Outbox:
                 else:
                     self._closed.wait(pause_seconds)
                     pause_seconds = min(2 * pause_seconds, max(self._limits.rotate_seconds, pause_seconds))
+        # The last try of each file, until one fails
         while self._files and self._deliver_first():
             pass
         self._leave()
@@ -167,6 +174,7 @@ class Outbox:
         return True
 
     def _deliver(self, draft: Draft) -> None:
+        # An empty draft is nothing to deliver
         if not draft.path.exists():
             self._faults.warn("%s was taken away by somebody else; its records are lost", draft.path)
         elif not draft.size_bytes:

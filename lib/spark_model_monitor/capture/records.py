@@ -33,6 +33,7 @@ class Payload:
     content_type: str | None = None
 
     def __post_init__(self) -> None:
+        # Texts and views become bytes that nobody changes later
         if isinstance(self.body, str):
             text = self.body.encode("utf-8", "backslashreplace")
         else:
@@ -68,6 +69,7 @@ class Body:
 
     def add(self, chunk: object) -> None:
         """Add the next bytes; other types are left to the server to judge."""
+        # One chunk may exceed the limit, which shows that the body was too large
         if self._room >= 0 and isinstance(chunk, (bytes, bytearray, memoryview)) and len(chunk):
             content = bytes(chunk)
             self._room -= len(content)
@@ -100,6 +102,7 @@ class Conversation:
 
     def end(self, status: int | None = None) -> None:
         """Capture, once: a failure after the answer was sent changes nothing. status: None for the one sent."""
+        # The writer takes None for a request that is not captured, or was already
         exchange = self._exchange
         self._exchange = None
         self._writer.end(
@@ -122,20 +125,22 @@ REQUEST_METADATA = "requestMetadata"  # the member for latency and status. Ours:
 FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on mean that there is no answer of the model
 
 
-def captured_halves(
+def build_halves(
     request: Payload | None, response: Payload | None, options: CaptureOptions
 ) -> dict[str, dict[str, str | None]]:
     """The members of captureData: the payloads that exist and that the options request."""
+    # A half that is not captured is no member
     halves = {}
     if request is not None and REQUEST in options.capture_options:
-        halves[INPUT[0]] = _half(request, INPUT[1], options.encodings)
+        halves[INPUT[0]] = _build_half(request, INPUT[1], options.encodings)
     if response is not None and RESPONSE in options.capture_options:
-        halves[OUTPUT[0]] = _half(response, OUTPUT[1], options.encodings)
+        halves[OUTPUT[0]] = _build_half(response, OUTPUT[1], options.encodings)
     return halves
 
 
-def record_line(exchange: Exchange, halves: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> bytes:
+def format_record(exchange: Exchange, halves: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> bytes:
     """The record in UTF-8 with its line end. metadata: the content of `requestMetadata`, None for no such member."""
+    # Members in the service's order
     event: dict[str, Any] = {"eventId": exchange.event_id}
     if exchange.inference_id is not None:
         event["inferenceId"] = exchange.inference_id
@@ -155,32 +160,34 @@ def request_metadata(latency_seconds: float, status: int, sampling_percentage: f
     return {"latencyMs": round(latency_seconds * 1000, 3), "status": status, "samplingPercentage": sampling_percentage}
 
 
-def _half(payload: Payload, mode: str, encodings: Mapping[str, str]) -> dict[str, str | None]:
-    data, encoding = encoded(payload, encodings)
+def _build_half(payload: Payload, mode: str, encodings: Mapping[str, str]) -> dict[str, str | None]:
+    data, encoding = encode_body(payload, encodings)
     return {"observedContentType": payload.content_type, "mode": mode, "data": data, "encoding": encoding}
 
 
-def encoded(payload: Payload, encodings: Mapping[str, str]) -> tuple[str, str]:
+def encode_body(payload: Payload, encodings: Mapping[str, str]) -> tuple[str, str]:
     """A body as text, and the encoding that says what the text is: CSV, JSON or BASE64.
 
     encodings: CSV or JSON by content type, in lower case. A body of such a type that is no text in its charset (UTF-8 if the
     header names none; a compressed one, too) is BASE64, so that nothing is lost.
     """
+    # `text/csv; charset=latin-1`
     kind, _, parameters = (payload.content_type or "").partition(";")
     encoding = encodings.get(kind.strip().lower())
     if encoding is not None:
         try:
-            return payload.body.decode(_charset(parameters)), encoding
+            return payload.body.decode(_parse_charset(parameters)), encoding
         except (UnicodeDecodeError, LookupError):
             pass
     return b64encode(payload.body).decode("ascii"), BASE64
 
 
 @lru_cache(maxsize=64)
-def _charset(parameters: str) -> str:
+def _parse_charset(parameters: str) -> str:
     """The charset among the parameters of a content type, few of which a server sees."""
     if "charset" not in parameters.lower():
         return "utf-8"
+    # The standard library's parser knows quotes and escapes
     header = Message()
     header["Content-Type"] = f"text/plain;{parameters}"
     return header.get_content_charset("utf-8")

@@ -46,11 +46,13 @@ class Buffer:
     def offer(self, line: Line) -> bool:
         """Add a line; False if there is no room for it, or after `take_last`."""
         with self._lock:
+            # Never waits: a server's thread is here
             size_bytes = self._size_bytes + len(line.content)
             if self._closed or size_bytes > self._max_bytes:
                 return False
             self._lines.append(line)
             self._size_bytes = size_bytes
+        # Outside the lock, which the called thread needs
         if size_bytes * 2 > self._max_bytes:
             self._half_full()
         return True
@@ -72,16 +74,17 @@ class Buffer:
     def give_back(self, lines: list[Line]) -> int:
         """Put unwritten lines back in front; returns the number of those, the latest, for which there was no room."""
         with self._lock:
+            # New lines may have come meanwhile
             room = self._max_bytes - self._size_bytes
-            kept = []
+            returned = []
             for line in lines:
                 if len(line.content) > room:
                     break
                 room -= len(line.content)
-                kept.append(line)
-            self._lines[:0] = kept
+                returned.append(line)
+            self._lines[:0] = returned
             self._size_bytes = self._max_bytes - room
-        return len(lines) - len(kept)
+        return len(lines) - len(returned)
 
 
 LOCK = ".lock"
@@ -115,6 +118,7 @@ class Draft:
             while written < len(content):
                 written += os.write(self._descriptor, content[written:] if written else content)
         except OSError:
+            # A half-written line would damage the next one
             os.ftruncate(self._descriptor, self.size_bytes)
             raise
         self.size_bytes += len(content)
@@ -128,6 +132,7 @@ class Draft:
         """Remove the text after the last line end: a line that was being written when its process was killed."""
         end = self.size_bytes
         while end:
+            # From the end, since only the last line can be cut
             start = max(0, end - READ_BACK_BYTES)
             line_end = os.pread(self._descriptor, end - start, start).rfind(b"\n")
             if line_end >= 0:
@@ -139,7 +144,7 @@ class Draft:
 
     def release(self) -> None:
         """Unlock the file, wherever it is now."""
-        _unlocked_and_closed(self._descriptor)
+        _unlock_and_close(self._descriptor)
 
     def forget(self) -> None:
         """In a forked process: leave the file to the parent, which continues with it."""
@@ -155,6 +160,7 @@ class Spool:
 
     def create(self, key: str) -> Draft:
         """A new draft of this process. Raises OSError if it can't be created."""
+        # The key is the name, so that any process can deliver the file
         path = self.folder / quote(key, safe="")
         with self._locked():
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -162,11 +168,12 @@ class Spool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return Draft(path, descriptor)
 
-    def orphans(self) -> list[Draft]:
+    def claim_orphans(self) -> list[Draft]:
         """The drafts of ended processes, locked by this one and cut to whole lines. Raises OSError."""
         with self._locked():
+            # A draft whose lock is free has lost its process
             paths = [path for path in sorted(self.folder.iterdir()) if path.suffix == SUFFIX]
-            drafts = [draft for path in paths for draft in _claimed(path)]
+            drafts = [draft for path in paths for draft in _claim(path)]
         for draft in drafts:
             draft.cut_to_whole_lines()
         return drafts
@@ -186,17 +193,17 @@ class Spool:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
-            _unlocked_and_closed(descriptor)
+            _unlock_and_close(descriptor)
 
 
-def _unlocked_and_closed(descriptor: int) -> None:
+def _unlock_and_close(descriptor: int) -> None:
     """Closing alone does not unlock if a process was forked meanwhile, which has the lock open as well."""
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
-def _claimed(path: Path) -> Iterator[Draft]:
+def _claim(path: Path) -> Iterator[Draft]:
     """The draft at `path`, if its process has ended; nothing for other files, links or files under another's key."""
     if {"", ".", ".."} & set(unquote(path.name).split("/")):
         return
@@ -233,13 +240,14 @@ class Drafts:
 
     def append(self, lines: Sequence[Line]) -> list[Line]:
         """Write lines to the drafts of their hours; returns those that could not be written."""
+        # One write for each hour's file
         by_hour: dict[int, list[Line]] = {}
         for line in lines:
-            by_hour.setdefault(_hour_of(line.time), []).append(line)
+            by_hour.setdefault(_count_hours(line.time), []).append(line)
         unwritten: list[Line] = []
         for hour, same in by_hour.items():
             try:
-                self._draft_of(hour, same[0].time).append(b"".join([line.content for line in same]), len(same))
+                self._get_draft(hour, same[0].time).append(b"".join([line.content for line in same]), len(same))
             except OSError as error:
                 self._faults.warn("captured records can't be written to %s (%s)", self._spool.folder, error)
                 unwritten += same
@@ -247,6 +255,7 @@ class Drafts:
 
     def take_finished(self) -> list[Draft]:
         """The drafts that are old or large enough; new ones replace them."""
+        # Old drafts, and large ones
         due = [hour for hour, growing in self._by_hour.items() if self._is_due(*growing)]
         return [self._by_hour.pop(hour)[0] for hour in due]
 
@@ -256,10 +265,10 @@ class Drafts:
         self._by_hour = {}
         return drafts
 
-    def _draft_of(self, hour: int, time: datetime) -> Draft:
+    def _get_draft(self, hour: int, time: datetime) -> Draft:
         if hour not in self._by_hour:
             self._require_room()
-            # as the service names its files: MM-SS-mmm-<uuid>.jsonl in the folder of the hour (C3.1)
+            # As the service names its files: MM-SS-mmm-<uuid>.jsonl in the folder of the hour (C3.1)
             name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
             draft = self._spool.create(f"{self._folder}/{name}")
             self._by_hour[hour] = draft, self._seconds()
@@ -277,6 +286,6 @@ class Drafts:
         return age_seconds >= self._limits.rotate_seconds or draft.size_bytes >= self._limits.rotate_bytes
 
 
-def _hour_of(time: datetime) -> int:
+def _count_hours(time: datetime) -> int:
     """The number of the hour since the beginning of time. Cheap, since it holds up the server's threads."""
     return time.toordinal() * 24 + time.hour

@@ -31,8 +31,8 @@ from spark_model_monitor.capture.records import (
     FIRST_STATUS_OF_FAILURES,
     Exchange,
     Payload,
-    captured_halves,
-    record_line,
+    build_halves,
+    format_record,
     request_metadata,
 )
 from spark_model_monitor.capture.spool import Buffer, Drafts, Line, Spool
@@ -80,10 +80,12 @@ class CaptureWriter:
         """
         try:
             self._tally.add("begun")
+            # Cheap questions first: most requests may not be captured at all
             if not self._switch.is_on():
                 self._tally.add("switched_off")
                 return None
             event_id = str(uuid.uuid4())
+            # Requests of one inference id are sampled alike, on every server
             key = event_id if inference_id is None else inference_id
             if not is_sampled(key, self.options.sampling_percentage, self.options.sampling_seed):
                 self._tally.add("sampled_out")
@@ -119,11 +121,13 @@ class CaptureWriter:
 
         Requests that end afterwards are dropped. Called again it does nothing.
         """
+        # The threads see it when they wake
         self._closed = True
         atexit.unregister(self.close)
         threads = self._threads
         self._threads = ()
         self._wake.set()
+        # One deadline for both threads
         deadline_seconds = self._clock.seconds() + timeout_seconds
         for thread in threads:
             thread.join(max(0.0, deadline_seconds - self._clock.seconds()))
@@ -169,7 +173,7 @@ class CaptureWriter:
         with self._starting:
             if not self._threads and not self._closed:
                 self._threads = (
-                    Thread(target=self._to_the_disk, name="spark-model-monitor-capture-disk", daemon=True),
+                    Thread(target=self._write_to_disk, name="spark-model-monitor-capture-disk", daemon=True),
                     Thread(target=self._outbox.run, name="spark-model-monitor-capture-delivery", daemon=True),
                 )
                 for thread in self._threads:
@@ -177,6 +181,7 @@ class CaptureWriter:
 
     def _after_fork(self) -> None:
         """In the child process: the threads are gone, and buffer and files belong to the parent."""
+        # The parent goes on with its files
         for draft in self._drafts.take_all():
             draft.forget()
         self._outbox.forget()
@@ -184,6 +189,7 @@ class CaptureWriter:
 
     def _record(self, exchange: Exchange, request: Payload | None, response: Payload | None, status: int) -> None:
         options = self.options
+        # Too large, or failed: at most its metadata is recorded
         bodies = [payload.body for payload in (request, response) if payload is not None]
         too_large = any(len(body) > options.max_payload_bytes for body in bodies)
         has_data = status < FIRST_STATUS_OF_FAILURES and not too_large
@@ -195,10 +201,10 @@ class CaptureWriter:
             latency_seconds = self._clock.seconds() - exchange.started_seconds
             metadata = request_metadata(latency_seconds, status, options.sampling_percentage)
         if has_data:
-            halves = captured_halves(request, response, options)
+            halves = build_halves(request, response, options)
         else:
             halves = {}
-        self._offer(Line(exchange.arrived, record_line(exchange, halves, metadata)), has_data=has_data)
+        self._offer(Line(exchange.arrived, format_record(exchange, halves, metadata)), has_data=has_data)
 
     def _offer(self, line: Line, *, has_data: bool) -> None:
         if not self._threads:  # in a forked process
@@ -212,32 +218,36 @@ class CaptureWriter:
         else:
             self._note_full(1)
 
-    def _to_the_disk(self) -> None:
+    def _write_to_disk(self) -> None:
         """The flushing thread: writes the buffer at every flush interval, and everything at the end."""
         adopted_seconds = float("-inf")
         while not self._closed:
+            # Other processes may have died since
             if self._clock.seconds() - adopted_seconds >= self._limits.rotate_seconds:
                 adopted_seconds = self._clock.seconds()
-                self._guarded(self._adopt_orphans)
-            self._guarded(self._flush)
+                self._run_guarded(self._adopt_orphans)
+            self._run_guarded(self._flush)
+            # At every interval, earlier if the buffer is half full
             self._wake.wait(self._limits.flush_seconds)
             self._wake.clear()
-        self._guarded(lambda: self._note_lost(len(self._drafts.append(self._buffer.take_last()))))
+        # The last lines, after which none are accepted
+        self._run_guarded(lambda: self._note_lost(len(self._drafts.append(self._buffer.take_last()))))
         self._outbox.put(self._drafts.take_all())
         self._outbox.close()
 
     def _adopt_orphans(self) -> None:
-        orphans = self._spool.orphans()
+        orphans = self._spool.claim_orphans()
         if orphans:
             log.info("delivering %d files that a process left when it was killed", len(orphans))
             self._outbox.put(orphans)
 
     def _flush(self) -> None:
+        # What can't be written waits in memory, as far as there is room
         unwritten = self._drafts.append(self._buffer.take())
         self._note_lost(self._buffer.give_back(unwritten))
         self._outbox.put(self._drafts.take_finished())
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def _run_guarded(self, step: Callable[[], None]) -> None:
         """Keeps the thread alive whatever a step raises."""
         try:
             step()
@@ -256,7 +266,7 @@ class CaptureWriter:
 
     def _note_fault(self, error: Exception) -> None:
         self._tally.add("faults")
-        # the text of an exception may hold captured data
+        # The text of an exception may hold captured data
         self._faults.warn("a request could not be captured (%s)", type(error).__name__)
 
 

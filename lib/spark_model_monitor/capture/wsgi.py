@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from spark_model_monitor.capture.options import paths_of
+from spark_model_monitor.capture.options import parse_paths
 from spark_model_monitor.capture.records import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_LENGTH,
@@ -39,13 +39,14 @@ class CaptureMiddleware:
     def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
         self._app = app
         self._writer = writer
-        self._paths = paths_of(paths)
+        self._paths = parse_paths(paths)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        exchange = self._begun(environ)
+        exchange = self._begin(environ)
         if exchange is None:
             return self._app(environ, start_response)
         conversation = _Conversation(self._writer, exchange, environ.get("CONTENT_TYPE") or None)
+        # The application reads through ours
         environ["wsgi.input"] = _Input(environ["wsgi.input"], conversation.request)
         try:
             return _Answer(self._app(environ, conversation.starting(start_response)), conversation)
@@ -53,15 +54,18 @@ class CaptureMiddleware:
             conversation.end(SERVER_ERROR)
             raise
 
-    def _begun(self, environ: Environ) -> Exchange | None:
+    def _begin(self, environ: Environ) -> Exchange | None:
         path = environ.get("PATH_INFO", "")
         if environ["REQUEST_METHOD"] != "POST" or not (self._paths is None or path in self._paths):
             return None
-        attributes = environ.get(_variable(CUSTOM_ATTRIBUTES))
-        return self._writer.begin(environ.get(_variable(INFERENCE_ID)), () if attributes is None else (attributes,))
+        # A missing header is no empty one
+        attributes = environ.get(_format_variable(CUSTOM_ATTRIBUTES))
+        return self._writer.begin(
+            environ.get(_format_variable(INFERENCE_ID)), () if attributes is None else (attributes,)
+        )
 
 
-def _variable(header: str) -> str:
+def _format_variable(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
@@ -72,11 +76,13 @@ class _Conversation(Conversation):
 
     def starting(self, start_response: StartResponse) -> StartResponse:
         def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+            # The server's errors are the application's
             write = start_response(status, headers, *exc_info)
             if status[:3].isdigit():
                 self.status = int(status[:3])
             else:
                 self.status = SERVER_ERROR
+            # Names of headers have no case
             by_name = {name.lower(): value for name, value in headers}
             self.response_type = by_name.get(CONTENT_TYPE)
             self._response_bytes = by_name.get(CONTENT_LENGTH)
@@ -121,10 +127,10 @@ class _Input:
 
     def __getattr__(self, name: str) -> Any:
         """Stream methods that PEP 3333 does not require, as far as this stream has them."""
-        found = getattr(self._stream, name)
+        method = getattr(self._stream, name)
         if name in ("read1", "readall"):
-            return lambda *size: self._kept(found(*size))
-        return found
+            return lambda *size: self._kept(method(*size))
+        return method
 
     def _kept(self, chunk: bytes) -> bytes:
         self._body.add(chunk)
@@ -141,6 +147,7 @@ class _Answer:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
+            # Recorded before it is sent: a server may stop reading after the last byte
             for chunk in self._chunks:
                 self._conversation.response.add(chunk)
                 yield chunk
@@ -152,6 +159,7 @@ class _Answer:
     def close(self) -> None:
         """Called by the server when the answer was sent, or can't be."""
         try:
+            # PEP 3333: what the application returned has to be closed
             close = getattr(self._chunks, "close", None)
             if close is not None:
                 close()

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, whose
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, identify_subject
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
 from spark_model_monitor.documents.outcome import Outcome
 
@@ -73,17 +73,17 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
     transitions: tuple[Transition, ...] = ()
     told: tuple[Notified, ...] = ()
 
-    def since_before(self, time: str) -> Mapping[str, str]:
+    def find_alarm_starts(self, time: str) -> Mapping[str, str]:
         """The alarms of the last window that ended before a time, and when each began."""
         return next((window.since or {} for window in reversed(self.windows) if window.time < time), {})
 
-    def told_of(self, sink: str) -> AlertStatus:
+    def find_last_status(self, sink: str) -> AlertStatus:
         """The status that `sink` was last notified of; OK if it never was."""
-        return next((told.status for told in self.told if told.sink == sink), AlertStatus.OK)
+        return next((notified.status for notified in self.told if notified.sink == sink), AlertStatus.OK)
 
-    def missed_by(self, sink: str) -> tuple[Transition, ...]:
+    def find_missed(self, sink: str) -> tuple[Transition, ...]:
         """The changes that `sink` could not be notified of since its last notification, the oldest first."""
-        return next((told.missed or () for told in self.told if told.sink == sink), ())
+        return next((notified.missed or () for notified in self.told if notified.sink == sink), ())
 
 
 TWO_SIDED_95 = 1.96
@@ -114,59 +114,64 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 
     def covers(self, result: CheckResult) -> bool:
         """Whether a violation repeats one of the alarms: same subject, same direction, and not larger."""
-        return any(_is_again(result, alarm) for alarm in self.alarms)
+        return any(_is_repeated(result, alarm) for alarm in self.alarms)
 
 
-def accepted(results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
+def apply_decisions(results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
     """The results; violations that a decision covers are not judged."""
-    return tuple(_unless_accepted(result, decisions) for result in results)
+    return tuple(_apply_decision(result, decisions) for result in results)
 
 
-def _unless_accepted(result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
+def _apply_decision(result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
     covering = (decision for decision in decisions if result.status is CheckStatus.VIOLATED and decision.covers(result))
     decision = next(covering, None)
     if decision is None:
         return result
-    said = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
-    reason = " ".join(said) + (f": {decision.why}" if decision.why else "")
+    reason_parts = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
+    reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
+    # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
     unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
     return result.model_copy(update=unjudged)
 
 
-def _is_again(result: CheckResult, alarm: CheckResult) -> bool:
-    if whose(result) != whose(alarm) or _kind(result) != _kind(alarm):
+def _is_repeated(result: CheckResult, alarm: CheckResult) -> bool:
+    if identify_subject(result) != identify_subject(alarm) or _identify_alarm(result) != _identify_alarm(alarm):
         return False
-    now = _size(result)
-    then = _size(alarm)
+    now = _select_size(result)
+    then = _select_size(alarm)
+    # A distance is one from the baseline, whatever its threshold
     limit = 0.0 if alarm.distance is not None else alarm.threshold
     if now is None or then is None or limit is None:
         return now == then
-    low, high = _interval(alarm, then, limit)
+    # On the same side of the limit, and no further from it than the accepted change may have been
+    low, high = _estimate_interval(alarm, then, limit)
     if then >= limit:
         return limit <= now <= high
     return low <= now <= limit
 
 
-def _kind(result: CheckResult) -> tuple[str | None, ...]:
+def _identify_alarm(result: CheckResult) -> tuple[str | None, ...]:
     """What identifies an alarm. Tests of values count as one: which of them detects a change first is chance."""
     component = OF_VALUES if result.component in TESTS_OF_VALUES else result.component
     return result.check, result.against, component, result.direction
 
 
-def _size(result: CheckResult) -> float | None:
+def _select_size(result: CheckResult) -> float | None:
     if result.distance is None:
         return result.observed
     return result.distance
 
 
-def _interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:
+def _estimate_interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:
     """The plausible range of the true size: the interval of its distance, its own, or that of a share; else a quarter
     of its distance from the limit on both sides, as later windows have other numbers of rows.
     """
+    # The interval of the distance, or of the number itself
     if alarm.distance_low is not None and alarm.distance_high is not None:
         return alarm.distance_low, alarm.distance_high
     if alarm.interval is not None:
         return alarm.interval
+    # A share, by its normal approximation
     if alarm.m and 0 <= size <= 1:
         reach = TWO_SIDED_95 * math.sqrt(size * (1 - size) / alarm.m)
         return size - reach, size + reach
@@ -199,18 +204,22 @@ class Promotions(Document, file="_promotions.json", meant="_promotions.json of `
         return tuple(promotion for promotion in self.promotions if promotion.taken_back is None)
 
 
-def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None) -> tuple[Hint, ...]:
+def report_ended_alarms(
+    results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None
+) -> tuple[Hint, ...]:
     """Hints for alarms of the previous window that are over in this one; each is reported once, in its first window.
 
     since: when each cause's alarm began, from the previous window. began: when this window began.
     """
+    # A cause is over if some of its checks were judged and none of them is violated
     judged: dict[str, bool] = {}
     for check_result in results:
         if check_result.status is not CheckStatus.NOT_JUDGED and since:
             is_over = check_result.status is not CheckStatus.VIOLATED
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
-    over = ((name, start) for name, start in since.items() if judged.get(name, False))
+    ended_alarms = ((name, start) for name, start in since.items() if judged.get(name, False))
     return tuple(
-        Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}") for name, start in over
+        Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}")
+        for name, start in ended_alarms
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
 
 from spark_model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 
 LISTED = 20
@@ -26,9 +27,8 @@ class NamedColumns:
         """The column's name; the given text if there is no such column."""
         if isinstance(name_or_index, str):
             if name_or_index not in self._names:
-                self._faults.append(
-                    f"{self._where}: {member} is {name_or_index!r}, which is no column of the data; {self._near(name_or_index)}"
-                )
+                fault = f"{member} is {name_or_index!r}, which is no column of the data"
+                self._faults.append(f"{self._where}: {fault}; {self._suggest_names(name_or_index)}")
             return name_or_index
         if not -len(self._names) <= name_or_index < len(self._names):
             self._faults.append(
@@ -41,54 +41,54 @@ class NamedColumns:
     def require_all_found(self, column_types: Collection[str] = ()) -> None:
         """Raise BadConfiguration with every column that was not found, including those of `--column-types`."""
         faults = self._faults + [
-            f"--column-types names {name!r}, which is no column of the data; {self._near(name)}"
+            f"--column-types names {name!r}, which is no column of the data; {self._suggest_names(name)}"
             for name in column_types
             if name not in self._names
         ]
         if faults:
             raise BadConfiguration.gathered(faults)
 
-    def _near(self, name: str) -> str:
-        rest = " …" if len(self._names) > LISTED else ""
-        return did_you_mean(name, self._names, f"the columns are {', '.join(self._names[:LISTED])}{rest}", most=3)
+    def _suggest_names(self, name: str) -> str:
+        ellipsis = " …" if len(self._names) > LISTED else ""
+        return did_you_mean(name, self._names, f"the columns are {', '.join(self._names[:LISTED])}{ellipsis}", most=3)
 
 
 BEYOND_A_DOUBLE = 2**1024
 
 
-def _scalar(value: Any) -> Any:
+def _parse_scalar(value: Json) -> Json:
     if not isinstance(value, str | int | float) or (isinstance(value, int) and abs(value) >= BEYOND_A_DOUBLE):
         raise ValueError("no scalar")
     str(value).encode()  # a lone surrogate can't be encoded
     return value
 
 
-def _name_or_index(value: Any) -> Any:
+def _parse_name_or_index(value: Json) -> Json:
     if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 0):
         raise ValueError("neither name nor index")
     return value
 
 
-def _lower(value: Any) -> Any:
+def _convert_to_lower(value: Json) -> Json:
     if isinstance(value, str):
         return value.lower()
     return value
 
 
-def _listed(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+def _wrap_single(value: Json, read: ValidatorFunctionWrapHandler) -> Json:
     """A list, or one item without brackets, which is written back that way."""
     if isinstance(value, list | tuple | dict):
         return read(value)
     return Single(read([value]))
 
 
-Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar), Expected("a text, a number or a boolean")]
+Scalar = Annotated[str | int | float | bool, BeforeValidator(_parse_scalar), Expected("a text, a number or a boolean")]
 NameOrIndex = Annotated[
-    str | int, BeforeValidator(_name_or_index), Expected("a column's name, its index from 0, or a JMESPath")
+    str | int, BeforeValidator(_parse_name_or_index), Expected("a column's name, its index from 0, or a JMESPath")
 ]
 WholeNumber = Annotated[int, Strict(), Field(ge=1), Expected("a whole number above 0")]
 Seed = Annotated[int, Strict(), Expected("a whole number")]
-Scalars: TypeAlias = Annotated[tuple[Scalar, ...], WrapValidator(_listed)]
+Scalars: TypeAlias = Annotated[tuple[Scalar, ...], WrapValidator(_wrap_single)]
 
 
 class DatasetType(Enum):
@@ -143,7 +143,7 @@ class SegmentConfig(StrictSection):
 class BiasMethods(StrictSection):
     """The metrics of one part: names, or "all"."""
 
-    methods: Annotated[tuple[Name, ...], WrapValidator(_listed)]
+    methods: Annotated[tuple[Name, ...], WrapValidator(_wrap_single)]
 
 
 class ShapMethod(StrictSection):
@@ -153,7 +153,7 @@ class ShapMethod(StrictSection):
     num_clusters: WholeNumber | None = None
     use_logit: Flag | None = None
     num_samples: WholeNumber | None = None
-    agg_method: Annotated[Aggregation, BeforeValidator(_lower)] | None = None
+    agg_method: Annotated[Aggregation, BeforeValidator(_convert_to_lower)] | None = None
     save_local_shap_values: Flag | None = None
     seed: Seed | None = None
     features_to_explain: tuple[NameOrIndex, ...] | None = None
@@ -197,8 +197,8 @@ class PredictorConfig(StrictSection):
     instance_type: Name | None = None
     initial_instance_count: WholeNumber | None = None
     accelerator_type: Name | None = None
-    content_type: Annotated[ContentType, BeforeValidator(_lower)] | None = None
-    accept_type: Annotated[ContentType, BeforeValidator(_lower)] | None = None
+    content_type: Annotated[ContentType, BeforeValidator(_convert_to_lower)] | None = None
+    accept_type: Annotated[ContentType, BeforeValidator(_convert_to_lower)] | None = None
     label: NameOrIndex | None = None
     probability: NameOrIndex | None = None
     label_headers: Scalars | None = None
@@ -220,7 +220,7 @@ class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analy
     """
 
     version: Annotated[str, Field(pattern=r"^1\.0$"), Expected('"1.0"')] | None = None
-    dataset_type: Annotated[DatasetType, BeforeValidator(_lower)] | None = None
+    dataset_type: Annotated[DatasetType, BeforeValidator(_convert_to_lower)] | None = None
     dataset_uri: Name | None = None
     headers: tuple[Name, ...] | None = None
     label: NameOrIndex | None = None

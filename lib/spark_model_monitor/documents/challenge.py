@@ -17,7 +17,7 @@ from spark_model_monitor.documents.document import (
 )
 
 
-class Verdict(Enum):
+class TrialVerdict(Enum):
     """What a trial says so far."""
 
     PROMOTE = "promote"
@@ -25,14 +25,14 @@ class Verdict(Enum):
     CANNOT_TELL = "cannot tell"
 
 
-class Design(Enum):
+class TrialDesign(Enum):
     """How rows are assigned to the models: the same rows to both, or different rows to each."""
 
     SHADOW = "shadow"
     SPLIT = "split"
 
 
-class Difference(Section):
+class MetricDifference(Section):
     """One metric of both models. difference: challenger minus champion. interval: its ends, valid for all looks of the
     trial together; None with too few rows. p: of this look alone. method: how the standard error was computed.
     """
@@ -85,11 +85,11 @@ class Challenge(Document, file="challenge.json", meant="challenge.json of a tria
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"rows_to_tell", "disagreement"})
 
     version: Number = 0.0
-    verdict: Verdict
+    verdict: TrialVerdict
     reason: Name
     metric: Name
     problem_type: Name
-    design: Design
+    design: TrialDesign
     rows: Count
     planned_rows: Count
     rows_to_tell: Count | None = None
@@ -100,4 +100,4 @@ class Challenge(Document, file="challenge.json", meant="challenge.json of a tria
     unfair: tuple[Name, ...] = ()
     disagreement: UndefinableNumber = None
     segments: tuple[Segment, ...] = ()
-    metrics: tuple[Difference, ...]
+    metrics: tuple[MetricDifference, ...]

@@ -199,7 +199,7 @@ class CheckResult(Section):
     @property
     def full_name(self) -> str:
         """The name in histories of runs."""
-        return name_of(self)
+        return format_full_name(self)
 
 
 UNREAD_NAMED = 5  # the number of members that a hint names; the rest are counted
@@ -213,16 +213,16 @@ class Hint(Section):
     description: Name
 
     @classmethod
-    def of_unread(cls, constraints: Document) -> tuple[Hint, ...]:
+    def from_unread_members(cls, constraints: Document) -> tuple[Hint, ...]:
         """A hint about members of the constraints that nothing reads; empty if all are known."""
-        found = [*constraints.unknown_members()]
-        if len(found) > UNREAD_NAMED:
-            more = f"; and {len(found) - UNREAD_NAMED} more"
+        unknown_members = [*constraints.unknown_members()]
+        if len(unknown_members) > UNREAD_NAMED:
+            more = f"; and {len(unknown_members) - UNREAD_NAMED} more"
         else:
             more = ""
-        said = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(found[:UNREAD_NAMED])}{more}"
-        if found:
-            return (cls(hint="unknown_members", features=(), description=said),)
+        description = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(unknown_members[:UNREAD_NAMED])}{more}"
+        if unknown_members:
+            return (cls(hint="unknown_members", features=(), description=description),)
         return ()
 
 
@@ -242,10 +242,10 @@ class BudgetLedger(Section):
     families: tuple[Family, ...]
 
     @classmethod
-    def of_one(cls, family: str, budget: float, tests: int) -> BudgetLedger:
+    def with_one_family(cls, family: str, budget: float, tests: int) -> BudgetLedger:
         """A ledger with one family, which has the whole budget, for independent rows. Source: D4.6."""
-        found = Family(family=family, level=budget, tests=tests)
-        return cls(false_alarm_budget=budget, rows="independent", families=(found,))
+        only_family = Family(family=family, level=budget, tests=tests)
+        return cls(false_alarm_budget=budget, rows="independent", families=(only_family,))
 
 
 class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
@@ -333,28 +333,28 @@ class Summary:
     bins: Bins = field(default_factory=dict)
 
 
-def whose(result: CheckResult) -> tuple[str, str]:
+def identify_subject(result: CheckResult) -> tuple[str, str]:
     """The name and the part that a check's result belongs to, as in summaries."""
     members = result.model_extra or {}
     value = members.get(FACET_VALUE)
     if value is None:
         part = str(members.get(LABEL, ""))
     else:
-        part = part_of(result.feature or "", str(value))
+        part = format_group(result.feature or "", str(value))
     return result.metric or result.feature or "", part
 
 
-def name_of(result: CheckResult) -> str:
+def format_full_name(result: CheckResult) -> str:
     """The name that a check's result has in histories of runs."""
-    return shown_name(*whose(result))
+    return join_name(*identify_subject(result))
 
 
-def shown_name(name: str, part: str) -> str:
+def join_name(name: str, part: str) -> str:
     """A summary's name and part as one text."""
     return f"{name} ({part})" if part else name
 
 
-def part_of(facet: str, value: str) -> str:
+def format_group(facet: str, value: str) -> str:
     """The name of a sensitive group."""
     return f"{facet}={value}"
 
@@ -407,86 +407,102 @@ class Alarm:
 
     def sentence(self, *, with_values: bool = True) -> str:
         """What was, what is, since when, without a full stop. with_values: whether to name values of records."""
-        first, *others = self.results
-        said = (first.words or plain_words(first)) + (_values(first) if with_values else "")
-        alike = [name for name in dict.fromkeys(map(cause, others)) if name != cause(first)]
-        also = {each.metric or check_in_words(each): _values(each) if with_values else "" for each in others}
-        also.pop(first.metric or check_in_words(first), None)
-        said += f"; the same of {some_of(alike)}" if alike else ""
-        said += f"; also {some_of([name + values for name, values in also.items()])}" if also else ""
-        return said + (f"; since {self.since}" if self.since else "")
+        first, *further = self.results
+        sentence = first.words or describe_violation(first)
+        if with_values:
+            sentence += _format_values(first)
+        # Other features with the same cause, then other checks that say more of it
+        same_causes = [name for name in dict.fromkeys(map(cause, further)) if name != cause(first)]
+        if same_causes:
+            sentence += f"; the same of {list_some(same_causes)}"
+        values_by_check: dict[str, str] = {}
+        for violation in further:
+            check = violation.metric or format_check(violation)
+            values_by_check[check] = _format_values(violation) if with_values else ""
+        values_by_check.pop(first.metric or format_check(first), None)
+        if values_by_check:
+            sentence += f"; also {list_some([name + values for name, values in values_by_check.items()])}"
+        if self.since:
+            sentence += f"; since {self.since}"
+        return sentence
 
 
-def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
+def group_into_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
     """The results; violations get the number of their alarm (1 is the largest), words, and since when the alarm exists.
 
     since: when each cause's alarm began, from the previous window.
     """
     results = tuple(results)
+    # All violations of one cause are one alarm
     causes: dict[str, list[CheckResult]] = {}
     for result in results:
         if result.is_violation:
             causes.setdefault(cause(result), []).append(result)
     alarms: dict[Hashable, list[CheckResult]] = {}
-    for name, found in causes.items():
-        lacking = (each for each in found if each.check == COMPLETENESS)
-        # probably the same rows lack all of these features
-        key = next(((each.check, each.observed, each.m) for each in lacking), name)
-        alarms.setdefault(key, []).extend(found)
-    ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, _in_own_units(found))))
-    numbers = {id(result): number for number, found in enumerate(ordered, start=1) for result in found}
+    for name, violations in causes.items():
+        lacking = (violation for violation in violations if violation.check == COMPLETENESS)
+        # Probably the same rows lack all of these features
+        key = next(((violation.check, violation.observed, violation.m) for violation in lacking), name)
+        alarms.setdefault(key, []).extend(violations)
+    # The number of an alarm is its rank: 1 has the largest severity
+    ordered = sorted(alarms.values(), key=lambda violations: -max(map(compute_severity, _select_own_units(violations))))
+    numbers = {id(result): number for number, violations in enumerate(ordered, start=1) for result in violations}
 
-    def told(result: CheckResult) -> CheckResult:
+    def with_alarm(result: CheckResult) -> CheckResult:
         if result.status is not CheckStatus.VIOLATED:
             return result
-        known = [time for time in (since.get(cause(result)), result.since) if time]
-        members: dict[str, Any] = {"since": min(known, default=None)}
+        start_times = [time for time in (since.get(cause(result)), result.since) if time]
+        members: dict[str, Any] = {"since": min(start_times, default=None)}
         if id(result) in numbers:
-            members |= {"alarm": numbers[id(result)], "words": result.words or plain_words(result)}
+            members |= {"alarm": numbers[id(result)], "words": result.words or describe_violation(result)}
         return result.model_copy(update=members)
 
-    return tuple(map(told, results))
+    return tuple(map(with_alarm, results))
 
 
-def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
+def list_alarm_starts(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
     violations = [check_result for check_result in results if check_result.status is CheckStatus.VIOLATED]
     largest_first = sorted(violations, key=lambda violation: violation.alarm or float("inf"))
     return {cause(violation): violation.since or began for violation in largest_first}
 
 
-def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:
+def collect_alarms(results: Iterable[CheckResult]) -> list[Alarm]:
     """The alarms of a run, the largest first."""
-    found: dict[int, list[CheckResult]] = {}
+    results_by_alarm: dict[int, list[CheckResult]] = {}
     for result in results:
         if result.alarm is not None:
-            found.setdefault(result.alarm, []).append(result)
-    return [Alarm(_first_said_first(found[number])) for number in sorted(found)]
+            results_by_alarm.setdefault(result.alarm, []).append(result)
+    return [Alarm(_sort_alarm(results_by_alarm[number])) for number in sorted(results_by_alarm)]
 
 
 def cause(result: CheckResult) -> str:
     """The name of what changed, the same in every window: a feature, or one of several equivalent metrics."""
-    name, part = whose(result)
+    name, part = identify_subject(result)
     name = result.same_as or name or OF_THE_WINDOW
     return f"{name} of {part}" if part else name
 
 
-def by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
+def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
     """The violations by cause, the largest first."""
-    found: dict[str, list[CheckResult]] = {}
-    violated = (each for each in results if each.status is CheckStatus.VIOLATED)
-    for each in sorted(violated, key=lambda each: (each.alarm or float("inf"), *_worst_first(each))):
-        found.setdefault(cause(each), []).append(each)
-    return list(found.values())
+    results_by_cause: dict[str, list[CheckResult]] = {}
+    violated = (violation for violation in results if violation.status is CheckStatus.VIOLATED)
+    for violation in sorted(
+        violated, key=lambda violation: (violation.alarm or float("inf"), *_rank_severity(violation))
+    ):
+        results_by_cause.setdefault(cause(violation), []).append(violation)
+    return list(results_by_cause.values())
 
 
-def excess(result: CheckResult) -> float:
+def compute_severity(result: CheckResult) -> float:
     """The severity: how far the observed number is beyond its threshold, relative to a threshold above 1, and at most
     1, so that shares, distances and p-values are comparable. It is 1 without a number, the larger of distance and
     effect for a test, and the impact if there are attributions.
     """
+    # Where attributions are known, they weigh the change
     if result.impact is not None:
         return result.impact
+    # A test: by the size of the change, since a p-value depends on the number of rows
     if result.adjusted_p is not None:
         return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
     if result.observed is None or result.threshold is None:
@@ -494,24 +510,25 @@ def excess(result: CheckResult) -> float:
     return min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
 
 
-def plain_words(result: CheckResult) -> str:
+def describe_violation(result: CheckResult) -> str:
     """The finding of a violated check in words, from its own numbers."""
-    name, part = whose(result)
+    name, part = identify_subject(result)
     subject = " of ".join(word for word in (name or OF_THE_WINDOW, part) if word)
     if result.check == EXPECTATION:
         return f"{subject}: {result.reason}"
     if result.observed is None or result.threshold is None:
-        return f"{subject}: {check_in_words(result)}"
+        return f"{subject}: {format_check(result)}"
+    # A limit of a metric, a change of a bias metric, or the limit of any other check
     now = f"{result.observed:,.4g}"
-    asked = f"{result.threshold:,.4g}"
+    limit = f"{result.threshold:,.4g}"
     if result.check in _OPERATORS:
-        return f"{subject} is {now}, the baseline asks for {_OPERATORS[result.check]} {asked}"
+        return f"{subject} is {now}, the baseline asks for {_OPERATORS[result.check]} {limit}"
     if result.check == "bias_drift_check":
-        return f"{subject} is {now}, it was {asked} in the baseline"
-    return f"{subject}: {check_in_words(result)}, {now} where the baseline asks for {asked}"
+        return f"{subject} is {now}, it was {limit} in the baseline"
+    return f"{subject}: {format_check(result)}, {now} where the baseline asks for {limit}"
 
 
-def check_in_words(result: CheckResult) -> str:
+def format_check(result: CheckResult) -> str:
     """`completeness` of `completeness_check`."""
     return result.check.removesuffix("_check").replace("_", " ")
 
@@ -519,28 +536,30 @@ def check_in_words(result: CheckResult) -> str:
 _OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}
 
 
-def _in_own_units(violations: list[CheckResult]) -> list[CheckResult]:
+def _select_own_units(violations: list[CheckResult]) -> list[CheckResult]:
     """Those that repeat no other metric in other units, such as a norm; all, if each does."""
     return [violation for violation in violations if violation.same_as is None] or violations
 
 
-def _first_said_first(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
+def _sort_alarm(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
     """The results with what several features have in common first, else the largest first."""
     common = len({*map(cause, alarm)}) > 1
-    return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, *_worst_first(each))))
+    return tuple(
+        sorted(alarm, key=lambda violation: (common and violation.check != COMPLETENESS, *_rank_severity(violation)))
+    )
 
 
-def _worst_first(violation: CheckResult) -> tuple[bool, float, bool]:
+def _rank_severity(violation: CheckResult) -> tuple[bool, float, bool]:
     """By severity, what repeats a metric in other units last; of two that are as bad, a person's own rule comes first."""
-    return violation.same_as is not None, -excess(violation), violation.check != EXPECTATION
+    return violation.same_as is not None, -compute_severity(violation), violation.check != EXPECTATION
 
 
-def _values(result: CheckResult) -> str:
+def _format_values(result: CheckResult) -> str:
     if result.values:
         return f" ({', '.join(map(repr, result.values))})"
     return ""
 
 
-def some_of(names: Sequence[str], most: int = NAMED) -> str:
+def list_some(names: Sequence[str], maximum: int = NAMED) -> str:
     """The first names, and the number of the others."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+    return ", ".join(names[:maximum]) + (f" and {len(names) - maximum:,} more" if len(names) > maximum else "")

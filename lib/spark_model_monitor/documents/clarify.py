@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 
 from spark_model_monitor.documents.document import Document, Expected, Name, Number, Section
+from spark_model_monitor.documents.json_text import Json
 
 
 class ClarifyDocument(Document):
@@ -31,7 +32,7 @@ OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explan
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def _metric_value(value: Any) -> float | None:
+def _parse_metric_value(value: Json) -> float | None:
     if isinstance(value, str) and value in INFINITIES:
         return INFINITIES[value]
     if value is None or value == "NaN":
@@ -43,7 +44,7 @@ def _metric_value(value: Any) -> float | None:
 
 MetricNumber = Annotated[
     float | None,
-    BeforeValidator(_metric_value),
+    BeforeValidator(_parse_metric_value),
     Expected('a number, "Infinity", "-Infinity", or null if it is not defined'),
 ]
 
@@ -58,7 +59,7 @@ class BiasMetric(Section):
     value: MetricNumber = None
     error: Name | None = None
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Json]:
         texts = {number: text for text, number in INFINITIES.items()}
         return {name: texts.get(member, member) for name, member in super().plain().items()}
 
@@ -160,8 +161,8 @@ class AttributionReport(ClarifyDocument, file="analysis.json", meant="explainabi
     @property
     def values(self) -> Mapping[str, Mapping[str, float]]:
         """The global values of the features, by output."""
-        found = self.explanations.kernel_shap or {}
-        return {output: attributions.global_shap_values for output, attributions in found.items()}
+        attributions_by_output = self.explanations.kernel_shap or {}
+        return {output: attributions.global_shap_values for output, attributions in attributions_by_output.items()}
 
     @property
     def shares(self) -> Mapping[str, float]:

@@ -1,7 +1,7 @@
 """constraints.json of the data-quality jobs: the constraints of each feature, and how it is monitored.
 
 The models mirror the file, including old names and places, so that a file is written back unchanged.
-`Constraints.monitoring_of(feature)` interprets them: one `MonitoringSettings` without gaps. Model-quality constraints
+`Constraints.settings_for(feature)` interprets them: one `MonitoringSettings` without gaps. Model-quality constraints
 are another document. Driver only, pure.
 
 Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and
@@ -31,11 +31,11 @@ from spark_model_monitor.documents.document import (
     Section,
     Share,
     Threshold,
-    named_in,
+    require_name_in,
 )
 from spark_model_monitor.documents.expectations import DataSetExpectations, Expectations, FeatureRules
 from spark_model_monitor.documents.requested_limits import is_suggested
-from spark_model_monitor.documents.statistics import InferredType, feature_of
+from spark_model_monitor.documents.statistics import InferredType, find_feature
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
@@ -90,22 +90,22 @@ LIMIT_NAMES = (
 )
 """The limits that a baseline suggests, by their members in the file."""
 
-LimitName = Annotated[str, Strict(), named_in(LIMIT_NAMES), Expected.one_of(LIMIT_NAMES)]
+LimitName = Annotated[str, Strict(), require_name_in(LIMIT_NAMES), Expected.one_of(LIMIT_NAMES)]
 
 REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"  # what a window is compared with
 
 
-class Role(Enum):
+class FeatureRole(Enum):
     """The role of a feature that is not an input of the model."""
 
     PREDICTION = "prediction"
 
 
-ComparisonMethod = Annotated[str, Strict(), named_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
+ComparisonMethod = Annotated[str, Strict(), require_name_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
 """The method that compares two numeric distributions."""
 
 CategoricalDriftMethod = Annotated[
-    str, Strict(), named_in(CATEGORICAL_DRIFT_METHODS), Expected.one_of(CATEGORICAL_DRIFT_METHODS)
+    str, Strict(), require_name_in(CATEGORICAL_DRIFT_METHODS), Expected.one_of(CATEGORICAL_DRIFT_METHODS)
 ]
 """The method that compares two distributions of categories."""
 
@@ -121,7 +121,7 @@ class Comparator(Section):
             '"baseline", "previous", "previous:8" (the 8 windows before) or "seasonal:24" (each 24th window before)'
         ),
     ]
-    distance: Annotated[str, Strict(), named_in(tuple(DISTANCES)), Expected.one_of(tuple(DISTANCES))]
+    distance: Annotated[str, Strict(), require_name_in(tuple(DISTANCES)), Expected.one_of(tuple(DISTANCES))]
     threshold: Threshold
 
 
@@ -225,7 +225,7 @@ class FeatureConstraints(Section):
     string_constraints: StringConstraints | None = None
     monitoring_config_overrides: MonitoringConfig | None = None
     monitoringConfigOverrides: MonitoringConfig | None = None  # noqa: N815 - the guide's spelling
-    role: Role | None = None
+    role: FeatureRole | None = None
     always_new: Name | None = None
     expectations: FeatureRules | None = None
 
@@ -245,10 +245,12 @@ class FeatureConstraints(Section):
         """
         if not (self.string_constraints or self.monitoring_config_overrides or self.monitoringConfigOverrides):
             return {}
-        places = (("string_constraints.", self.string_constraints), ("", self))
+        sections = (("string_constraints.", self.string_constraints), ("", self))
         spellings = ("monitoringConfigOverrides", "monitoring_config_overrides")
-        found = {f"{place}{name}": getattr(section, name, None) for place, section in places for name in spellings}
-        return {place: config for place, config in found.items() if config is not None}
+        config_by_path = {
+            f"{prefix}{name}": getattr(section, name, None) for prefix, section in sections for name in spellings
+        }
+        return {prefix: config for prefix, config in config_by_path.items() if config is not None}
 
     @property
     def configs(self) -> list[MonitoringConfig]:
@@ -392,13 +394,16 @@ class MonitoringSettings:
         return self.comparators is not None or not is_of_suggested_method or not is_limit_suggested
 
     def __post_init__(self) -> None:
+        # Words of the file become members of their enumerations
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
-            self._set(name, _word(name, words, getattr(self, name)))
+            self._set(name, _parse_word(name, words, getattr(self, name)))
+        # Limits that somebody gave decide alone, even if their values are the suggested ones
         if not self.is_calibrated:  # every limit applies as written
             self._set("requested_limits", ())
         elif self.requested_limits is None:
             limits = [name for name in LIMIT_NAMES if getattr(self, name, None) is not None]
             self._set("requested_limits", tuple(limits))
+        # Shares of values
         for name in ("datatype_check_threshold", "domain_content_threshold"):
             if getattr(self, name) is None:
                 self._set(name, SUGGESTED_SHARE)
@@ -415,11 +420,13 @@ class MonitoringSettings:
         written = getattr(self, kind.method)
         threshold = getattr(self, kind.threshold)
         if written is None:
+            # Somebody who writes a limit and no method means the distance itself, without a margin for noise
             is_limit_alone = threshold is not None and self.is_calibrated
             if is_limit_alone:
                 written = PLAIN_DISTANCE
             else:
                 written = kind.suggested_method
+        # The method's own threshold if none is given: each has its own scale
         method = kind.methods.get(OTHER_NAMES.get(written, written))
         self._set(kind.method, method.name)
         if threshold is None:
@@ -433,6 +440,7 @@ class MonitoringSettings:
 
     def as_config(self) -> MonitoringConfig:
         """All settings, as the newest containers write them; our own settings only if they are switched on."""
+        # Members of ours, which the service has not, stand in the file only if they say something
         if self.non_negative_check:
             absent = set()
         else:
@@ -441,10 +449,14 @@ class MonitoringSettings:
             absent |= {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
         if not self.segments:
             absent |= {"segments"}
-        said = ((name, value) for name, value in vars(self).items() if name not in absent)
-        written: dict[str, Any] = {name: Switch.of(value) if isinstance(value, bool) else value for name, value in said}
-        drift, own = ({name: written[name] for name in names if name in written} for names in _MEMBERS.values())
-        return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift), **own)
+        present = ((name, value) for name, value in vars(self).items() if name not in absent)
+        written: dict[str, Any] = {
+            name: Switch.of(value) if isinstance(value, bool) else value for name, value in present
+        }
+        drift, config_members = (
+            {name: written[name] for name in names if name in written} for names in _MEMBERS.values()
+        )
+        return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift), **config_members)
 
 
 _MEMBERS = {
@@ -454,12 +466,12 @@ _MEMBERS = {
 """The names of the settings in each section of the file."""
 
 
-def _word(name: str, words: type[Verdicts] | type[Rows], given: Any) -> Verdicts | Rows:
+def _parse_word(name: str, words: type[Verdicts] | type[Rows], value: Verdicts | Rows | str) -> Verdicts | Rows:
     try:
-        return words(given)
+        return words(value)
     except ValueError:
         allowed = ", ".join(json.dumps(word.value) for word in words)
-        raise BadConfiguration(f"{name} is {given!r}; write one of: {allowed}") from None
+        raise BadConfiguration(f"{name} is {value!r}; write one of: {allowed}") from None
 
 
 class Constraints(Document, file="constraints.json", meant="constraints.json of a data-quality baseline"):
@@ -479,7 +491,7 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
 
     def feature(self, name: str) -> FeatureConstraints:
         """The constraints of the feature called `name`. Raises BadDocument if there is none."""
-        return feature_of(self.FILE_NAME, self.features, name)
+        return find_feature(self.FILE_NAME, self.features, name)
 
     @property
     def is_of_2019(self) -> bool:
@@ -493,9 +505,9 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
     @property
     def monitoring(self) -> MonitoringSettings:
         """The settings of the whole file, with defaults for absent members."""
-        return _settings([self.monitoring_config])
+        return _resolve_settings([self.monitoring_config])
 
-    def monitoring_of(self, feature: str) -> MonitoringSettings:
+    def settings_for(self, feature: str) -> MonitoringSettings:
         """The settings of one feature: its overrides, then the file's settings, then the defaults.
 
         Constraints switched off for the whole file stay off for every feature.
@@ -503,55 +515,58 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
         Raises BadDocument if there is no such feature.
         Source: C4.2.
         """
-        return _settings([self.monitoring_config, *self.feature(feature).configs])
+        return _resolve_settings([self.monitoring_config, *self.feature(feature).configs])
 
     def settings_by_feature(self) -> dict[str, MonitoringSettings]:
-        """`monitoring_of` for every feature, without searching for each."""
+        """`settings_for` for every feature, without searching for each."""
         monitoring = self.monitoring
         # of several features with one name, the first counts
         configs = {feature.name: feature.configs for feature in reversed(self.features)}
         return {
-            name: _settings([self.monitoring_config, *overrides]) if overrides else monitoring
+            name: _resolve_settings([self.monitoring_config, *overrides]) if overrides else monitoring
             for name, overrides in configs.items()
         }
 
     def contradictions(self) -> Iterator[str]:
         """Overrides without effect, because they only name one of our distances for the other kind of feature."""
         for index, feature in enumerate(self.features):
-            for place, config in feature.overrides.items():
-                for fault in _without_effect(feature.inferred_type, config.distribution_constraints):
-                    yield f"features[{index}].{place}.distribution_constraints.{fault}"
+            for path, config in feature.overrides.items():
+                for fault in _find_unused_overrides(feature.inferred_type, config.distribution_constraints):
+                    yield f"features[{index}].{path}.distribution_constraints.{fault}"
         yield from self.all_expectations.contradictions()
 
 
-def _without_effect(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:
+def _find_unused_overrides(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:
     if drift is None or not (inferred_type.is_numeric or inferred_type is InferredType.STRING):
         return
+    # Which kind of features the override would have to be of
     if inferred_type.is_numeric:
-        own = _NUMBERS
-        other = _TEXTS
+        feature_kind = _NUMBERS
+        other_kind = _TEXTS
     else:
-        own = _TEXTS
-        other = _NUMBERS
-    named = _methods_in(drift)
-    if other in named and own not in named and other.is_ours(named[other]):
+        feature_kind = _TEXTS
+        other_kind = _NUMBERS
+    named = _read_methods(drift)
+    if other_kind in named and feature_kind not in named and other_kind.is_ours(named[other_kind]):
         yield (
-            f"{other.method} is {json.dumps(named[other])}, which compares {other.features}, and the feature is "
-            f"{inferred_type.value}; write {own.method}, one of {', '.join(map(json.dumps, own.methods))}"
+            f"{other_kind.method} is {json.dumps(named[other_kind])}, which compares {other_kind.features}, and the feature is "
+            f"{inferred_type.value}; write {feature_kind.method}, one of {', '.join(map(json.dumps, feature_kind.methods))}"
         )
 
 
-def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
+def _resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
     """The settings from the whole file's config and then the overrides; a later one wins. Requested limits add up."""
+    # Later configurations override earlier ones, except requested limits, which add up
     members: dict[str, Any] = {}
     requested_limits: dict[str, None] = {}
     switched_off = False
     for index, config in enumerate(configs):
         if config is not None:
-            members = _over(members, _set_in(config))
+            members = _merge_settings(members, _read_settings(config))
             requested_limits |= dict.fromkeys(config.requested_limits or ())
             switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
-    methods = {kind.method: _method_of(kind, members) for kind in _KINDS}
+    # The service has one threshold for both kinds of features, unless the file has two
+    methods = {kind.method: _select_method(kind, members) for kind in _KINDS}
     is_of_service = not any(kind.is_ours(methods[kind.method]) for kind in _KINDS)
     if is_of_service and "comparison_threshold" in members:  # the default of the categorical threshold
         members.setdefault("categorical_comparison_threshold", members["comparison_threshold"])
@@ -563,27 +578,28 @@ def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
     return MonitoringSettings(**members)
 
 
-def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """`known`, overridden by later settings.
+def _merge_settings(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """`earlier`, overridden by later settings.
 
     A threshold is kept when one method of the service replaces another, as in the service. It is dropped when a
     distance of ours is chosen or replaced, because that has another scale.
     """
-    kept = dict(known)
+    # Another scale: the earlier threshold says nothing of the later distance
+    merged = dict(earlier)
     for kind in _KINDS:
-        before = _method_of(kind, known)
-        after = _method_of(kind, {**known, **later})
+        before = _select_method(kind, earlier)
+        after = _select_method(kind, {**earlier, **later})
         if before != after and (kind.is_ours(before) or kind.is_ours(after)):
-            kept.pop(kind.threshold, None)
-    return kept | dict(later)
+            merged.pop(kind.threshold, None)
+    return merged | dict(later)
 
 
-def _method_of(kind: _Kind, known: Mapping[str, Any]) -> str:
-    method: str = known.get(kind.method, kind.suggested_method)
+def _select_method(kind: _Kind, settings: Mapping[str, Any]) -> str:
+    method: str = settings.get(kind.method, kind.suggested_method)
     return method
 
 
-def _methods_in(drift: DistributionConstraints) -> dict[_Kind, str]:
+def _read_methods(drift: DistributionConstraints) -> dict[_Kind, str]:
     """The methods that a file names; a member's current name wins over an old one."""
     written = {_NUMBERS: drift.comparison_method or drift.comparion_method, _TEXTS: drift.categorical_drift_method}
     return {kind: OTHER_NAMES.get(method, method) for kind, method in written.items() if method is not None}
@@ -592,9 +608,10 @@ def _methods_in(drift: DistributionConstraints) -> dict[_Kind, str]:
 _NO_DRIFT = DistributionConstraints()
 
 
-def _set_in(config: MonitoringConfig) -> dict[str, Any]:
+def _read_settings(config: MonitoringConfig) -> dict[str, Any]:
     """The settings in `config`, by their names in MonitoringSettings; the current name wins over an old one."""
     drift = config.distribution_constraints or _NO_DRIFT
+    # Old names first, so that current ones override them
     settings: dict[str, Any] = {
         "domain_content_threshold": drift.min_domain_mass,
         "perform_comparison": drift.enable_comparisons,
@@ -603,6 +620,6 @@ def _set_in(config: MonitoringConfig) -> dict[str, Any]:
     for section in (drift, config):
         members = section.__dict__
         settings |= {name: value for name in _MEMBERS[type(section)] if (value := members[name]) is not None}
-    settings |= {kind.method: method for kind, method in _methods_in(drift).items()}
-    known = {name: value for name, value in settings.items() if value is not None}
-    return {name: value.is_on if isinstance(value, Switch) else value for name, value in known.items()}
+    settings |= {kind.method: method for kind, method in _read_methods(drift).items()}
+    present = {name: value for name, value in settings.items() if value is not None}
+    return {name: value.is_on if isinstance(value, Switch) else value for name, value in present.items()}

@@ -8,12 +8,24 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
 from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument, did_you_mean
 
 if TYPE_CHECKING:
@@ -41,7 +53,7 @@ class Expected:
 _PLAIN = (float, int)  # most numbers are one of these; isinstance of Real is slower
 
 
-def _number(value: Any) -> float:
+def _parse_number(value: Json) -> float:
     if type(value) not in _PLAIN and (isinstance(value, bool) or not isinstance(value, Real)):
         raise ValueError("not a number")
     try:
@@ -53,16 +65,16 @@ def _number(value: Any) -> float:
     return number
 
 
-def _number_or_undefined(value: Any) -> float | None:
+def _parse_number_or_undefined(value: Json) -> float | None:
     """The number; None if it is not finite. Raises ValueError if it is not a number."""
     if type(value) is float:
         return value if math.isfinite(value) else None
     if value in (None, "NaN", "Infinity", "-Infinity") or (isinstance(value, float) and not math.isfinite(value)):
         return None
-    return _number(value)
+    return _parse_number(value)
 
 
-def named_in(names: Collection[str]) -> AfterValidator:
+def require_name_in(names: Collection[str]) -> AfterValidator:
     """A validator that accepts only a text in `names`."""
 
     def require(name: str) -> str:
@@ -73,16 +85,16 @@ def named_in(names: Collection[str]) -> AfterValidator:
     return AfterValidator(require)
 
 
-def _encodable(text: str) -> str:
+def _require_encodable(text: str) -> str:
     text.encode()  # a lone surrogate can't be encoded
     return text
 
 
-def _count(value: Any) -> int:
+def _parse_count(value: Json) -> int:
     """The whole number. Raises ValueError if it isn't one, or is negative."""
     if type(value) is int and 0 <= value < 2**53:
         return value
-    number = _number(value)
+    number = _parse_number(value)
     if number < 0 or number != math.floor(number):
         raise ValueError("not a count")
     if type(value) is int or isinstance(value, Integral):
@@ -90,10 +102,10 @@ def _count(value: Any) -> int:
     return int(number)
 
 
-Number = Annotated[float, BeforeValidator(_number), Expected("a number", of_data=True)]
+Number = Annotated[float, BeforeValidator(_parse_number), Expected("a number", of_data=True)]
 
 _UNDEFINABLE = Expected("a number, or null if it is not defined", of_data=True)
-UndefinableNumber = Annotated[float | None, BeforeValidator(_number_or_undefined), _UNDEFINABLE]
+UndefinableNumber = Annotated[float | None, BeforeValidator(_parse_number_or_undefined), _UNDEFINABLE]
 """None means not computable. NaN, infinities and their texts are read as None (C11e), and written back unchanged."""
 
 SketchLevel = Annotated[
@@ -102,18 +114,20 @@ SketchLevel = Annotated[
 ]
 """Thousands of numbers, so pydantic's own strict float checks them, not Python code one by one."""
 
-Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1), Expected("a number from 0 to 1 (95 % is 0.95)")]
+Share = Annotated[
+    float, BeforeValidator(_parse_number), Field(ge=0, le=1), Expected("a number from 0 to 1 (95 % is 0.95)")
+]
 
 _CHANCE = Expected("a number above 0 and below 1 (1 in 720 is 0.0014)")
-Chance = Annotated[float, BeforeValidator(_number), Field(gt=0, lt=1), _CHANCE]
+Chance = Annotated[float, BeforeValidator(_parse_number), Field(gt=0, lt=1), _CHANCE]
 
-Threshold = Annotated[float, BeforeValidator(_number), Field(ge=0), Expected("a number, 0 or more")]
+Threshold = Annotated[float, BeforeValidator(_parse_number), Field(ge=0), Expected("a number, 0 or more")]
 
-Count = Annotated[int, BeforeValidator(_count), Expected("a whole number, 0 or more")]
+Count = Annotated[int, BeforeValidator(_parse_count), Expected("a whole number, 0 or more")]
 
 Flag = Annotated[bool, Strict(), Expected("true or false")]
 
-Name = Annotated[str, Strict(), AfterValidator(_encodable), Expected("a text")]
+Name = Annotated[str, Strict(), AfterValidator(_require_encodable), Expected("a text")]
 
 DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]  # a text from the monitored data
 
@@ -167,7 +181,7 @@ class Section(BaseModel):
     _as_read: ClassVar[_AsRead | None] = None
     """What the file had, for a section that was read. Not a private attribute of pydantic, which is slow to create."""
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Json]:
         """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
         members = self._members()
         as_read = self._as_read
@@ -177,8 +191,10 @@ class Section(BaseModel):
             members = {name: members.get(name) for name in dict.fromkeys((*as_read.order, *stated))}
             members |= {name: stood for name, stood in as_read.nulls.items() if members[name] is None}
             members |= {name: stood for name, stood in as_read.integers.items() if members[name] == stood}
-        written = ((name, each) for name, each in members.items() if each is not None or self._is_null(name, as_read))
-        return {name: _plain(value) for name, value in written}
+        written = (
+            (name, member) for name, member in members.items() if member is not None or self._is_null(name, as_read)
+        )
+        return {name: _to_plain(value) for name, value in written}
 
     def _members(self) -> dict[str, Any]:
         members = self.__dict__ | (self.model_extra or {})
@@ -233,23 +249,25 @@ class Document(Section):
         where = where or cls.FILE_NAME
         content = json_text.load(text, where)
         if not isinstance(content, dict):
-            raise BadDocument(f"{where} is {_found(content, shown=False)}; it has to be a JSON object")
+            raise BadDocument(f"{where} is {_describe_value(content, shown=False)}; it has to be a JSON object")
+        # Another document of the contract is recognised by its members: its faults would say nothing
         for name, document_kind in {**cls.FOREIGN, **MARKS}.items():
             if name in content and name not in cls.model_fields and name not in cls.BESIDE:
                 raise BadDocument(f"{where} has a member {name}, so it is {document_kind}; give a {cls.MEANT} here")
+        # All faults at once, so that a file is corrected in one go
         faults: list[str] = []
         document: DocumentType | None = None
         try:
             document = cls.model_validate(content)
-            _remember_the_file(document, content)
+            _record_source(document, content)
         except ValidationError as error:
-            faults += [_fault(cls, fault["loc"], fault["input"], fault["type"]) for fault in error.errors()]
-        faults += _repeated_names(content.get("features"))
+            faults += [_describe_fault(cls, fault["loc"], fault["input"], fault["type"]) for fault in error.errors()]
+        faults += _find_repeated_names(content.get("features"))
         faults += document.contradictions() if document is not None else ()
         if document is None or faults:
             listed = [f"{where}: {fault}" for fault in faults[:MOST_FAULTS]]
-            rest = len(faults) - len(listed)
-            raise BadDocument("\n".join([*listed, f"{where}: and {rest} more faults"] if rest else listed))
+            unlisted = len(faults) - len(listed)
+            raise BadDocument("\n".join([*listed, f"{where}: and {unlisted} more faults"] if unlisted else listed))
         return document
 
     def contradictions(self) -> Iterator[str]:
@@ -258,10 +276,10 @@ class Document(Section):
 
     def unknown_members(self) -> Iterator[str]:
         """Members that their section doesn't declare, which are kept unread; each as a line of an error."""
-        return _unknown_in(self, "")
+        return _find_unknown_members(self, "")
 
     @property
-    def body_dict(self) -> dict[str, Any]:
+    def body_dict(self) -> dict[str, Json]:
         """The content, as the service's SDK returns it under the same name."""
         return self.plain()
 
@@ -270,60 +288,67 @@ class Document(Section):
         return json_text.dump(self.plain())
 
 
-def _unknown_in(value: Any, path: str) -> Iterator[str]:
+def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, Section):
-        yield from (no_member(name, type(value).model_fields, path) for name in value.model_extra or ())
-        within = [(f"{path}.{name}" if path else name, each) for name, each in value.__dict__.items()]
+        yield from (describe_unknown_name(name, type(value).model_fields, path) for name in value.model_extra or ())
+        within = [(f"{path}.{name}" if path else name, member) for name, member in value.__dict__.items()]
     elif isinstance(value, Mapping):
-        within = [(f"{path}.{name}", each) for name, each in value.items()]
+        within = [(f"{path}.{name}", member) for name, member in value.items()]
     else:
         if type(value) is tuple:
-            within = [(f"{path}[{index}]", each) for index, each in enumerate(value)]
+            within = [(f"{path}[{index}]", member) for index, member in enumerate(value)]
         else:
             within = []
-    for place, each in within:
-        if type(each) not in _SCALARS:
-            yield from _unknown_in(each, place)
+    for member_path, member in within:
+        if type(member) not in _SCALARS:
+            yield from _find_unknown_members(member, member_path)
 
 
-def _remember_the_file(made: Any, given: Any) -> None:
-    """Record in each section what its file had. given: what it was made of; if abbreviated, the set fields count."""
-    if isinstance(made, Section):
-        members = made._members()
-        if isinstance(given, Mapping):
-            stated = given
+def _record_source(value_read: Any, source: Json) -> None:
+    """Record in each section what its file had. source: what it was made of; if abbreviated, the set fields count."""
+    # A section: which members the file stated, what stood where None was read, and integers that became doubles
+    if isinstance(value_read, Section):
+        members = value_read._members()
+        if isinstance(source, Mapping):
+            stated = source
         else:
-            stated = dict.fromkeys(made.model_fields_set)
+            stated = dict.fromkeys(value_read.model_fields_set)
         nulls = {name: value for name, value in stated.items() if members.get(name) is None}
         ints = {
-            name: tuple(each) if type(each) is list else each
-            for name, each in stated.items()
-            if type(each) in (int, list) and _has_integers(each, members.get(name))
+            name: tuple(member) if type(member) is list else member
+            for name, member in stated.items()
+            if type(member) in (int, list) and _has_integers(member, members.get(name))
         }
-        object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls, ints))
+        object.__setattr__(value_read, _AS_READ, _AsRead(tuple(stated), nulls, ints))
         for name, value in stated.items():
-            _remember_the_file(members.get(name), value)
-    elif isinstance(made, dict) and isinstance(given, Mapping):
-        for name, value in given.items():
-            _remember_the_file(made.get(name), value)
-            if type(value) is int and type(made.get(name)) is float:
-                made[name] = value
-    elif isinstance(made, tuple | list) and not set(map(type, made)) <= _SCALARS:
-        for item, value in zip(made, given if isinstance(given, list) else [given], strict=False):
-            _remember_the_file(item, value)
+            _record_source(members.get(name), value)
+    # An object without declared members, or a list: what lies in it
+    elif isinstance(value_read, dict) and isinstance(source, Mapping):
+        for name, value in source.items():
+            _record_source(value_read.get(name), value)
+            if type(value) is int and type(value_read.get(name)) is float:
+                value_read[name] = value
+    elif isinstance(value_read, tuple | list) and not set(map(type, value_read)) <= _SCALARS:
+        for item, value in zip(value_read, source if isinstance(source, list) else [source], strict=False):
+            _record_source(item, value)
 
 
-def _has_integers(given: Any, made: Any) -> bool:
-    if type(made) is float:
-        return type(given) is int
-    return type(made) is tuple and type(given) is list and float in map(type, made) and int in map(type, given)
+def _has_integers(source: Json, value_read: Any) -> bool:
+    if type(value_read) is float:
+        return type(source) is int
+    return (
+        type(value_read) is tuple
+        and type(source) is list
+        and float in map(type, value_read)
+        and int in map(type, source)
+    )
 
 
 class Single(tuple[Any, ...]):
     """A list of one item that its file has without brackets, and that is written that way."""
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if type(value) in _SCALARS:  # most are; isinstance of Section is slower
         return value
     if isinstance(value, Section):
@@ -331,18 +356,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Single):
-        return _plain(value[0])
+        return _to_plain(value[0])
     if isinstance(value, list | tuple):
         # Only items of a mixed list are checked one by one: a sketch's level has thousands of floats.
         if set(map(type, value)) <= {float, str, int}:
             return list(value)
-        return [_plain(item) for item in value]
+        return [_to_plain(item) for item in value]
     if isinstance(value, dict):
-        return {name: _plain(member) for name, member in value.items()}
+        return {name: _to_plain(member) for name, member in value.items()}
     return value
 
 
-def _repeated_names(features: Any) -> Iterator[str]:
+def _find_repeated_names(features: Json) -> Iterator[str]:
     first: dict[str, int] = {}
     for index, feature in enumerate(features if isinstance(features, list) else []):
         name = None
@@ -351,69 +376,75 @@ def _repeated_names(features: Any) -> Iterator[str]:
         if not isinstance(name, str):
             continue
         if name in first:
-            twice = f"features[{index}].name is {_found(name, shown=True)}, as is features[{first[name]}].name"
+            twice = f"features[{index}].name is {_describe_value(name, shown=True)}, as is features[{first[name]}].name"
             yield f"{twice}; it has to be another name, or one of the two entries has to go"
         first.setdefault(name, index)
 
 
+Annotation: TypeAlias = Any
+"""The annotation of a member: a type, or a form of `typing` with arguments."""
+
 _KEY = "[key]"  # with this, pydantic ends the location of a key
 
 
-def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, kind: str) -> str:
+def _describe_fault(document: type[Document], location: tuple[int | str, ...], value: Json, kind: str) -> str:
     if kind == "extra_forbidden":
-        return _unknown(document, place)
-    if place[-1:] == (_KEY,):
-        path, _ = _followed(document, place[:-2])
+        return _describe_unknown_member(document, location)
+    if location[-1:] == (_KEY,):
+        path, _ = _follow_location(document, location[:-2])
         return f"{path} has a member whose name is no Unicode text; write another name"
-    path, hint = _followed(document, place)
-    expected = _expected(hint)
-    wanted = f"it has to be {expected.text}"
-    if isinstance(found, str) and (near := did_you_mean(found, expected.choices, "", shown=json.dumps)):
-        wanted += f"; {near}"
-    return f"{path} is {'missing' if kind == 'missing' else _found(found, shown=not expected.of_data)}; {wanted}"
+    # What the member's annotation expects, and the nearest of its choices
+    path, hint = _follow_location(document, location)
+    expected = _find_expected(hint)
+    advice = f"it has to be {expected.text}"
+    if isinstance(value, str) and (near := did_you_mean(value, expected.choices, "", shown=json.dumps)):
+        advice += f"; {near}"
+    return (
+        f"{path} is {'missing' if kind == 'missing' else _describe_value(value, shown=not expected.of_data)}; {advice}"
+    )
 
 
-def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
+def _describe_unknown_member(document: type[Document], location: tuple[int | str, ...]) -> str:
     """The fault of an unknown member in a section that accepts only declared ones."""
-    path, hint = _followed(document, place[:-1])
-    return no_member(str(place[-1]), _section(hint).model_fields, path)
+    path, hint = _follow_location(document, location[:-1])
+    return describe_unknown_name(str(location[-1]), _find_section(hint).model_fields, path)
 
 
-def no_member(name: str, known: Collection[str], path: str = "") -> str:
+def describe_unknown_name(name: str, names: Collection[str], path: str = "") -> str:
     """The fault that an object has no such member, with the nearest name. path: the object's, "" for the whole file."""
-    wanted = did_you_mean(name, known, f"it may have {', '.join(known)}", shown=str)
+    advice = did_you_mean(name, names, f"it may have {', '.join(names)}", shown=str)
     if path:
-        return f"{path}.{name} is unknown; {wanted}"
-    return f"{name} is unknown; {wanted}"
+        return f"{path}.{name} is unknown; {advice}"
+    return f"{name} is unknown; {advice}"
 
 
-def _followed(document: type[Document], place: tuple[int | str, ...]) -> tuple[str, Any]:
+def _follow_location(document: type[Document], location: tuple[int | str, ...]) -> tuple[str, Annotation]:
     """The path of a member, as errors write it, and its annotation."""
     path = ""
     hint = document
-    for step in place:
+    for step in location:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-        hint = _hint_of(hint, step)
+        hint = _get_annotation(hint, step)
     return path, hint
 
 
-def _hint_of(hint: Any, step: int | str) -> Any:
+def _get_annotation(hint: Annotation, step: int | str) -> Annotation:
     """The annotation of an object's member or of a list's items."""
     if isinstance(step, int):
-        return next(get_args(part)[0] for part in _parts(hint) if get_origin(part) is tuple)
-    for part in _parts(hint):
+        return next(get_args(part)[0] for part in _iterate_annotation(hint) if get_origin(part) is tuple)
+    for part in _iterate_annotation(hint):
         if get_origin(part) is Mapping:
             return get_args(part)[1]
-    return get_type_hints(_section(hint), include_extras=True)[step]
+    return get_type_hints(_find_section(hint), include_extras=True)[step]
 
 
-def _section(hint: Any) -> type[Section]:
-    return next(part for part in _parts(hint) if isinstance(part, type) and issubclass(part, Section))
+def _find_section(hint: Annotation) -> type[Section]:
+    return next(part for part in _iterate_annotation(hint) if isinstance(part, type) and issubclass(part, Section))
 
 
-def _expected(hint: Any) -> Expected:
+def _find_expected(hint: Annotation) -> Expected:
     """What a member with this annotation has to be."""
-    for part in _parts(hint):
+    for part in _iterate_annotation(hint):
         if isinstance(part, Expected):
             return part
         if get_origin(part) is tuple:
@@ -425,13 +456,13 @@ def _expected(hint: Any) -> Expected:
     raise TypeError(f"{hint!r} says nowhere what it expects")
 
 
-def _parts(hint: Any) -> Iterator[Any]:
+def _iterate_annotation(hint: Annotation) -> Iterator[Any]:
     yield hint
     for part in get_args(hint):
-        yield from _parts(part)
+        yield from _iterate_annotation(part)
 
 
-def _found(value: Any, *, shown: bool) -> str:
+def _describe_value(value: Json, *, shown: bool) -> str:
     """A value as errors show it: the value if it is short and may be shown, else its type and length."""
     if isinstance(value, dict):
         return "an object"

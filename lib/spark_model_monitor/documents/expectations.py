@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, Strict, TypeAdapter, create_model
 
 from spark_model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
-from spark_model_monitor.documents.row_rules import BadRule, rule_of
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.row_rules import BadRule, parse_rule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
 
 if TYPE_CHECKING:
@@ -50,55 +51,55 @@ class Columns(Enum):
     CLOSED = "closed"
 
 
-def _searchable(pattern: str) -> str:
+def _require_re2(pattern: str) -> str:
     try:
-        pc.match_substring_regex(pa.array([""]), whole(pattern))
+        pc.match_substring_regex(pa.array([""]), match_whole(pattern))
     except pa.ArrowInvalid as fault:
         raise ValueError("no expression of RE2") from fault
     return pattern
 
 
-def whole(pattern: str) -> str:
+def match_whole(pattern: str) -> str:
     """The RE2 expression for a match of the whole text."""
     return rf"\A(?:{pattern})\z"
 
 
-def _rule(text: str) -> str:
+def _require_rule(text: str) -> str:
     try:
-        rule_of(text)
+        parse_rule(text)
     except BadRule as fault:
         raise ValueError(str(fault)) from None
     return text
 
 
-def _bounds(given: Any) -> Any:
-    if isinstance(given, int) and not isinstance(given, bool):
-        return {"min": given, "max": given}
-    return given
+def _expand_bounds(value: Json) -> Json:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"min": value, "max": value}
+    return value
 
 
-def _listed(given: Any) -> Any:
-    if isinstance(given, Mapping | StrictSection):
-        return [given]
-    return given
+def _wrap_in_list(value: Json) -> Json:
+    if isinstance(value, Mapping | StrictSection):
+        return [value]
+    return value
 
 
-def _ruled(given: Any) -> Any:
-    if isinstance(given, str):
-        return {"rule": given}
-    return given
+def _expand_rule(value: Json) -> Json:
+    if isinstance(value, str):
+        return {"rule": value}
+    return value
 
 
-def _present(given: Any) -> Any:
-    if isinstance(given, bool):
-        return float(given)
-    return given
+def _convert_to_share(value: Json) -> Json:
+    if isinstance(value, bool):
+        return float(value)
+    return value
 
 
 _TIME = r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?|P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?)$"
 
 
-def time_span(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """The span of `newer_than`, an ISO 8601 duration: P1D, PT2H."""
     return TypeAdapter(timedelta).validate_python(text)
 
@@ -116,7 +117,7 @@ class Bounds(StrictSection):
     max: Count | None = None
 
 
-_Bounds = Annotated[Bounds, BeforeValidator(_bounds), Expected('a whole number, or {"min": 1, "max": 10}')]
+_Bounds = Annotated[Bounds, BeforeValidator(_expand_bounds), Expected('a whole number, or {"min": 1, "max": 10}')]
 
 _WithDomain: Any = create_model(  # `in` can't be an attribute in a class statement
     "_WithDomain",
@@ -138,9 +139,9 @@ class FeatureExpectations(_WithDomain):  # type: ignore[misc]
     min: Number | None = None
     max: Number | None = None
     matches: (
-        Annotated[str, Strict(), BeforeValidator(_searchable), Expected("a regular expression in RE2's syntax")] | None
+        Annotated[str, Strict(), BeforeValidator(_require_re2), Expected("a regular expression in RE2's syntax")] | None
     ) = None
-    not_null: Annotated[Share, BeforeValidator(_present)] | None = None
+    not_null: Annotated[Share, BeforeValidator(_convert_to_share)] | None = None
     unique: Flag | None = None
     type: ValueType | None = None
     length: _Bounds | None = None
@@ -164,7 +165,7 @@ class RowRule(StrictSection):
     rule: Annotated[
         str,
         Strict(),
-        BeforeValidator(_rule),
+        BeforeValidator(_require_rule),
         Expected("a rule such as start <= end, of columns, numbers, texts and comparisons; it calls no function"),
     ]
     share: Share | None = None
@@ -172,7 +173,7 @@ class RowRule(StrictSection):
 
 
 FeatureRules = Annotated[
-    tuple[FeatureExpectations, ...], BeforeValidator(_listed), Expected("an object with rules, or a list of them")
+    tuple[FeatureExpectations, ...], BeforeValidator(_wrap_in_list), Expected("an object with rules, or a list of them")
 ]
 
 
@@ -181,7 +182,7 @@ class DataSetExpectations(StrictSection):
 
     rows: _Bounds | None = None
     columns: Columns | None = None
-    row_rules: tuple[Annotated[RowRule, BeforeValidator(_ruled)], ...] = ()
+    row_rules: tuple[Annotated[RowRule, BeforeValidator(_expand_rule)], ...] = ()
 
 
 class Expectations(
@@ -207,33 +208,34 @@ class Expectations(
 
     def contradictions(self) -> Iterator[str]:
         """Rules that no value, or no number of rows, can meet together."""
-        yield from _empty("rows", [self.rows])
+        yield from _find_empty_bounds("rows", [self.rows])
         for name, rules in self.features.items():
-            yield from _contradicting(f"features.{name}", [rule for rule in rules if rule.share is None])
-            yield from _empty(f"features.{name}.length", [rule.length for rule in rules])
+            yield from _find_contradictions(f"features.{name}", [rule for rule in rules if rule.share is None])
+            yield from _find_empty_bounds(f"features.{name}.length", [rule.length for rule in rules])
 
-    def beside(self, other: Expectations) -> Expectations:
+    def merge_rules(self, added: Expectations) -> Expectations:
         """These rules together with others. Raises BadConfiguration if they contradict each other."""
-        names = dict.fromkeys([*self.features, *other.features])
+        # Rules add up; a bound of the whole data set that both give is the added one's
+        names = dict.fromkeys([*self.features, *added.features])
         expectations = Expectations(
-            rows=other.rows or self.rows,
-            columns=other.columns or self.columns,
-            row_rules=(*self.row_rules, *other.row_rules),
-            features={name: (*self.features.get(name, ()), *other.features.get(name, ())) for name in names},
+            rows=added.rows or self.rows,
+            columns=added.columns or self.columns,
+            row_rules=(*self.row_rules, *added.row_rules),
+            features={name: (*self.features.get(name, ()), *added.features.get(name, ())) for name in names},
         )
         if faults := [f"--expectations and constraints.json: {fault}" for fault in expectations.contradictions()]:
             raise BadConfiguration.gathered(faults)
         return expectations
 
 
-def _empty(where: str, bounds: list[Bounds | None]) -> Iterator[str]:
+def _find_empty_bounds(where: str, bounds: list[Bounds | None]) -> Iterator[str]:
     low = max((bound.min for bound in bounds if bound and bound.min is not None), default=0)
     high = min((bound.max for bound in bounds if bound and bound.max is not None), default=None)
     if high is not None and low > high:
         yield f"{where}: min is {low} and max is {high}; no number is both, change one of them"
 
 
-def _contradicting(where: str, rules: list[FeatureExpectations]) -> Iterator[str]:
+def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterator[str]:
     low = max((rule.min for rule in rules if rule.min is not None), default=None)
     high = min((rule.max for rule in rules if rule.max is not None), default=None)
     if low is not None and high is not None and low > high:
@@ -241,6 +243,7 @@ def _contradicting(where: str, rules: list[FeatureExpectations]) -> Iterator[str
     domains = [set(map(_as_compared, rule.domain)) for rule in rules if rule.domain is not None]
     if not domains:
         return
+    # The values that all domains allow, of which some have to meet the other rules
     allowed = set.intersection(*domains)
     numbers = {value for value in allowed if isinstance(value, float)}
     texts = pa.array(sorted(allowed - numbers), pa.string())
@@ -249,13 +252,13 @@ def _contradicting(where: str, rules: list[FeatureExpectations]) -> Iterator[str
         if rule.type in (ValueType.INTEGRAL, ValueType.FRACTIONAL) or not (rule.min is rule.max is None):
             texts = texts.slice(0, 0)
         if rule.matches is not None and len(texts):
-            texts = texts.filter(pc.match_substring_regex(texts, whole(rule.matches)))
+            texts = texts.filter(pc.match_substring_regex(texts, match_whole(rule.matches)))
     numbers = {value for value in numbers if (low is None or value >= low) and (high is None or value <= high)}
     if not numbers and not len(texts):
         yield f"{where}: no value of `in` meets the other rules of the column; change one of them"
 
 
-def _as_compared(value: str | bool | float) -> Any:
+def _as_compared(value: str | bool | float) -> str | float:
     """The form in which a value of `in` is compared: a numeric text as the number."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -265,20 +268,20 @@ def _as_compared(value: str | bool | float) -> Any:
         return value
 
 
-def expectations_of(content: bytes | str, where: str) -> Expectations:
+def parse_expectations(content: bytes | str, where: str) -> Expectations:
     """The rules in a file: YAML if its name ends so, else JSON. where: its path.
 
     Raises BadDocument with one line for each fault; MissingDependency for YAML without PyYAML.
     """
     if where.lower().endswith((".yaml", ".yml")):
-        content = json_of_yaml(content, where)
+        content = convert_yaml(content, where)
     return Expectations.from_json(content, where)
 
 
 MOST_YAML_CHARACTERS = 2**24
 
 
-def _expanded_size(node: Node, sizes: dict[int, float]) -> float:
+def _measure_expanded(node: Node, sizes: dict[int, float]) -> float:
     """The characters of a YAML node with its aliases replaced; infinite for one that contains itself.
 
     sizes: of nodes that were counted, by identity. Each is counted once, however many aliases it has.
@@ -290,11 +293,11 @@ def _expanded_size(node: Node, sizes: dict[int, float]) -> float:
             sizes[id(node)] = len(children) + 1
         else:
             pairs = [child if isinstance(child, tuple) else (child,) for child in children]
-            sizes[id(node)] = 1 + sum(_expanded_size(child, sizes) for pair in pairs for child in pair)
+            sizes[id(node)] = 1 + sum(_measure_expanded(child, sizes) for pair in pairs for child in pair)
     return sizes[id(node)]
 
 
-def json_of_yaml(content: bytes | str, where: str) -> str:
+def convert_yaml(content: bytes | str, where: str) -> str:
     """The content as JSON. Raises BadDocument for a repeated member or bad YAML, MissingDependency without PyYAML."""
     how = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
     with needing(f"{where}: to read YAML PyYAML is needed; {how}"):
@@ -312,11 +315,12 @@ def json_of_yaml(content: bytes | str, where: str) -> str:
             by_name[name] = loader.construct_object(value_node, deep=True)
         return by_name
 
+    # The loader's own nodes first: an alias may stand for more than memory holds
     Loader.add_constructor("tag:yaml.org,2002:map", members)
     try:
         loader = Loader(content)
         node = loader.get_single_node()
-        if node is not None and _expanded_size(node, {}) > MOST_YAML_CHARACTERS:
+        if node is not None and _measure_expanded(node, {}) > MOST_YAML_CHARACTERS:
             raise BadDocument(
                 f"{where}: has more than {MOST_YAML_CHARACTERS:,} characters once its aliases are replaced; write what they "
                 "stand for fewer times"
@@ -333,7 +337,7 @@ def json_of_yaml(content: bytes | str, where: str) -> str:
     ) as fault:  # also from impossible dates and numbers
         mark = getattr(fault, "problem_mark", None)
         if mark:
-            place = f"line {mark.line + 1}, column {mark.column + 1}: "
+            position = f"line {mark.line + 1}, column {mark.column + 1}: "
         else:
-            place = ""
-        raise BadDocument(f"{where}: {place}is no YAML; correct it there, or write JSON") from None
+            position = ""
+        raise BadDocument(f"{where}: {position}is no YAML; correct it there, or write JSON") from None

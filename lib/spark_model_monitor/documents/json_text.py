@@ -7,19 +7,22 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadDocument
 
+Json: TypeAlias = Any
+"""A plain JSON value: dict, list, tuple, str, int, float, bool or None."""
+
 PLAIN_FROM = 1e-3
 PLAIN_BELOW = 1e7
 """Magnitudes that Double.toString prints without an exponent (Java SE 17 API, Double.toString)."""
 
 
-def java_double(x: float) -> str:
+def format_java_double(x: float) -> str:
     """The text of Java's `Double.toString(x)`: `100.0`, `6.0E-4`, `1.44E10`, `NaN`, `Infinity`.
 
     The digits are the shortest that read back as `x`. Java 17 prints other digits in rare cases, 2.0E23 as
@@ -36,17 +39,18 @@ def java_double(x: float) -> str:
     text = float.__repr__(x)  # a numpy float's own repr is np.float64(…)
     if x == 0 or PLAIN_FROM <= abs(x) < PLAIN_BELOW:
         return text
-    return scientific(text)
+    return format_scientific(text)
 
 
-def scientific(text: str) -> str:
+def format_scientific(text: str) -> str:
     """Python's text of a finite double other than 0, in Java's exponent notation: `12500000.0` as `1.25E7`."""
+    # The digits without the point, and where the point stood
     sign = "-" if text[0] == "-" else ""
     mantissa, _, exponent = text.removeprefix("-").partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    padded = (whole + fraction).rstrip("0")
+    integer, _, fraction = mantissa.partition(".")
+    padded = (integer + fraction).rstrip("0")
     digits = padded.lstrip("0")
-    power = int(exponent or 0) + len(whole) - 1 - (len(padded) - len(digits))
+    power = int(exponent or 0) + len(integer) - 1 - (len(padded) - len(digits))
     return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
 
 
@@ -59,7 +63,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_OR_BARE_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 
 
-def dump(value: Any) -> str:
+def dump(value: Json) -> str:
     """The JSON text of a plain JSON value, as the containers print it. Numbers that are not finite become null.
 
     An int stays an int, a float stays a double (`0.0`, never `0`); a lone surrogate is written as its escape, so that
@@ -72,7 +76,7 @@ def dump(value: Any) -> str:
     return "".join(parts)
 
 
-def load(text: str | bytes, where: str) -> Any:
+def load(text: str | bytes, where: str) -> Json:
     """The plain JSON value of `text`, read strictly: bare NaN, a repeated member and text after the end are faults.
 
     where: the document's name or path, for the error.
@@ -84,48 +88,49 @@ def load(text: str | bytes, where: str) -> Any:
             text = text.decode()
         except UnicodeDecodeError as fault:
             raise BadDocument(f"{where}: byte {fault.start} is not UTF-8; save the file as UTF-8") from None
+    # A byte-order mark, which Windows editors write
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise BadDocument(f"{where} is empty; it has to hold one JSON object")
 
     def bare_word(word: str) -> float:
-        place = next(m.start() for m in _TEXT_OR_BARE_WORD.finditer(text) if m.group() == word)
-        raise BadDocument(f"{where}: {_place(text, place)}: {word} is no JSON value; write null")
+        position = next(m.start() for m in _TEXT_OR_BARE_WORD.finditer(text) if m.group() == word)
+        raise BadDocument(f"{where}: {_format_position(text, position)}: {word} is no JSON value; write null")
 
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+    def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        members_by_name = dict(pairs)
+        if len(members_by_name) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
             raise BadDocument(f"{where}: the member {dump(twice)} stands twice in one object; keep one of them")
-        return found
+        return members_by_name
 
     try:
         return json.loads(text, parse_constant=bare_word, object_pairs_hook=members)
     except json.JSONDecodeError as fault:
-        raise BadDocument(f"{where}: {_syntax_fault(text, fault)}") from None
+        raise BadDocument(f"{where}: {_describe_syntax_fault(text, fault)}") from None
     except RecursionError:
         raise BadDocument(f"{where}: lists or objects are nested too deeply; no document of the contract is") from None
     except ValueError:  # more digits in an integer than Python converts
         raise BadDocument(f"{where}: an integer has thousands of digits; write it as a double") from None
 
 
-def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
+def _write(value: Json, newline: str, write: Callable[[str], None]) -> None:
     if isinstance(value, (dict, Mapping)):  # isinstance of dict is much faster
         separator = "{"
         inner = newline + "  "
         for name, member in value.items():
             text = _TEXTS.get(type(member))
             if text is None:
-                write(f"{separator}{inner}{_quoted_name(name)} : ")
+                write(f"{separator}{inner}{_quote_name(name)} : ")
                 _write(member, inner, write)
             else:  # most members; checking other types is slower
-                write(f"{separator}{inner}{_quoted_name(name)} : {text(member)}")
+                write(f"{separator}{inner}{_quote_name(name)} : {text(member)}")
             separator = ","
         write(f"{newline}}}" if value else "{ }")
     elif isinstance(value, list | tuple):
         if set(map(type, value)) == {float}:
-            write(f"[ {_doubles(value)} ]")
+            write(f"[ {_format_doubles(value)} ]")
             return
         separator = "[ "
         for item in value:
@@ -134,29 +139,29 @@ def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
             separator = ", "
         write(" ]" if value else "[ ]")
     else:
-        write(_scalar(value))
+        write(_format_scalar(value))
 
 
-def _scalar(value: Any) -> str:
+def _format_scalar(value: Json) -> str:
     text = next((_TEXTS[kind] for kind in type(value).__mro__ if kind in _TEXTS), None)
     if text is None:
         raise TypeError(f"a {type(value).__name__} is no JSON value")
     return text(value)
 
 
-def _double(value: float) -> str:
+def _format_double(value: float) -> str:
     if math.isfinite(value):
-        return java_double(value)
+        return format_java_double(value)
     return "null"
 
 
 @functools.lru_cache(maxsize=256)
-def _quoted_name(name: str) -> str:
+def _quote_name(name: str) -> str:
     """A member's quoted name; cached, because a document repeats few names thousands of times."""
-    return _quoted(name)
+    return _quote(name)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     if text.isprintable() and '"' not in text and "\\" not in text:
         return '"' + text + '"'
     quoted = f'"{text.translate(_ESCAPES)}"'
@@ -166,46 +171,49 @@ def _quoted(text: str) -> str:
 
 
 _TEXTS: Mapping[type, Callable[[Any], str]] = {
-    str: _quoted,
-    float: _double,
+    str: _quote,
+    float: _format_double,
     bool: lambda value: "true" if value else "false",
     int: int.__repr__,
     type(None): lambda value: "null",
 }
 
 
-def _doubles(values: Sequence[float]) -> str:
+def _format_doubles(values: Sequence[float]) -> str:
     # A whole list at once: a sketch has thousands of numbers, and Java prints few of them unlike Arrow and Python.
     array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     magnitude = np.abs(array)
     plain = (magnitude == 0) | ((magnitude >= PLAIN_FROM) & (magnitude < PLAIN_BELOW))
     if len(array) >= _MANY and plain.all() and not (array == np.rint(array)).any():
-        return _fractions(array)
+        return _format_fractions(array)
     text = repr(array.tolist())[1:-1]
     if plain.all():
         return text
+    # The few numbers that Java writes with an exponent, or that JSON doesn't have
     texts = text.split(", ")
     for index in np.flatnonzero(~plain).tolist():
-        texts[index] = scientific(texts[index]) if math.isfinite(values[index]) else "null"
+        texts[index] = format_scientific(texts[index]) if math.isfinite(values[index]) else "null"
     return ", ".join(texts)
 
 
-def _fractions(array: NDArray[np.float64]) -> str:
+def _format_fractions(array: NDArray[np.float64]) -> str:
     """The text of fractions by Arrow, which is faster than Python but would write whole numbers without `.0`."""
     import pyarrow as pa  # slow to import, and few documents have a long list
 
     return ", ".join(pa.array(array).cast(pa.string()).to_pylist())
 
 
-def _place(text: str, position: int) -> str:
+def _format_position(text: str, position: int) -> str:
     line = text.count("\n", 0, position) + 1
     return f"line {line}, column {position - text.rfind(chr(10), 0, position)}"
 
 
-def _syntax_fault(text: str, fault: json.JSONDecodeError) -> str:
+def _describe_syntax_fault(text: str, fault: json.JSONDecodeError) -> str:
     if fault.pos >= len(text.rstrip()) or fault.msg.startswith("Unterminated string"):
-        return f"the text ends within the JSON value that is open at {_place(text, fault.pos)}; is the file cut off?"
+        return f"the text ends within the JSON value that is open at {_format_position(text, fault.pos)}; is the file cut off?"
     if fault.msg == "Extra data":
-        return f"{_place(text, fault.pos)}: text follows the end of the JSON value; keep one value in the file"
+        return (
+            f"{_format_position(text, fault.pos)}: text follows the end of the JSON value; keep one value in the file"
+        )
     look = "look for a comma, bracket or quote missing or too many"
-    return f"{_place(text, fault.pos)} is not JSON ({fault.msg}); {look}"
+    return f"{_format_position(text, fault.pos)} is not JSON ({fault.msg}); {look}"

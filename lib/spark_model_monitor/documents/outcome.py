@@ -47,28 +47,28 @@ class FeatureOutcome(Section):
     possible_change: Flag | None = None
 
 
-def feature_outcomes(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
+def judge_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The outcome of every feature or metric that was judged, in the order of the results."""
     results_by_name: dict[str, list[CheckResult]] = {}
     for check_result in check_results:
         if check_result.counts_for_outcome:
             results_by_name.setdefault(check_result.full_name, []).append(check_result)
-    return tuple(_feature_outcome(name, own_results) for name, own_results in results_by_name.items())
+    return tuple(_judge_feature(name, own_results) for name, own_results in results_by_name.items())
 
 
-def run_outcome(check_results: Iterable[CheckResult]) -> Outcome | None:
+def judge_run(check_results: Iterable[CheckResult]) -> Outcome | None:
     """The worst outcome of a run's features; None if nothing was judged."""
-    outcomes = {feature.outcome for feature in feature_outcomes(check_results)}
-    return worst_outcome(outcomes)
+    outcomes = {feature.outcome for feature in judge_features(check_results)}
+    return find_worst_outcome(outcomes)
 
 
-def worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
+def find_worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
     """The worst of several outcomes; None if none is known."""
     known_outcomes = set(outcomes)
     return next((outcome for outcome in WORST_OUTCOME_FIRST if outcome in known_outcomes), None)
 
 
-def outcome_of_count(violations: int | None) -> Outcome | None:
+def convert_count_to_outcome(violations: int | None) -> Outcome | None:
     """The outcome of a run of an earlier release, which recorded only its number of violations."""
     if violations is None:
         return None
@@ -77,13 +77,13 @@ def outcome_of_count(violations: int | None) -> Outcome | None:
     return Outcome.UNCHANGED
 
 
-def unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
+def find_unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The features or metrics of which nobody can tell whether they changed; first those where a change is seen."""
-    unsure = [feature for feature in feature_outcomes(check_results) if feature.outcome is Outcome.CANNOT_TELL]
+    unsure = [feature for feature in judge_features(check_results) if feature.outcome is Outcome.CANNOT_TELL]
     return tuple(sorted(unsure, key=lambda feature: not feature.possible_change))
 
 
-def _feature_outcome(name: str, check_results: list[CheckResult]) -> FeatureOutcome:
+def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcome:
     if any(check_result.is_violation for check_result in check_results):
         return FeatureOutcome(name=name, outcome=Outcome.CHANGED)
     # another reference than the baseline decides only where the baseline's own comparison does not
@@ -95,6 +95,7 @@ def _feature_outcome(name: str, check_results: list[CheckResult]) -> FeatureOutc
     ]
     if not unsure_results:
         return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED)
+    # The reason of the result that sees a change is worth more than that of one that sees none
     clearest = next(
         (check_result for check_result in unsure_results if check_result.possible_change), unsure_results[0]
     )

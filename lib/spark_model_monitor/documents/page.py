@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from spark_model_monitor.documents.check_results import CheckStatus
 
 
-class Mark(Enum):
+class Highlight(Enum):
     """How a headline, a row or a point is highlighted."""
 
     NONE = ""
@@ -29,7 +29,7 @@ class Headline:
 
     text: str
     detail: str = ""
-    mark: Mark = Mark.NONE
+    mark: Highlight = Highlight.NONE
 
     def __str__(self) -> str:
         return f"{self.text} {self.detail}".strip()
@@ -85,7 +85,7 @@ Cell: TypeAlias = str | Overlay | Hours | Link
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table. is_number: cells are right-aligned. is_name: cells are names, which may be long."""
 
     title: str
@@ -94,11 +94,11 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableLine:
     """A row of a table, with a cell for each column. of: the name of its subject in histories, empty without one."""
 
     cells: tuple[Cell, ...]
-    mark: Mark = Mark.NONE
+    mark: Highlight = Highlight.NONE
     of: str = ""
 
 
@@ -108,18 +108,19 @@ class PageTable:
     matrix. of_all: whether it can be searched by all its text, however few rows it has.
     """
 
-    columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    columns: tuple[TableColumn, ...]
+    lines: tuple[TableLine, ...]
     caption: str = ""
     shades: tuple[tuple[float, ...], ...] = ()
     of_all: bool = False
 
-    def without_empty(self) -> PageTable:
+    def drop_empty_columns(self) -> PageTable:
         """The table without its empty columns."""
-        places = range(len(self.columns))
-        kept = [place for place in places if any(line.cells[place] not in ("", "–") for line in self.lines)]
-        lines = tuple(replace(line, cells=tuple(line.cells[place] for place in kept)) for line in self.lines)
-        return replace(self, columns=tuple(self.columns[place] for place in kept), lines=lines)
+        # A dash stands for no value
+        indices = range(len(self.columns))
+        filled = [index for index in indices if any(line.cells[index] not in ("", "–") for line in self.lines)]
+        lines = tuple(replace(line, cells=tuple(line.cells[index] for index in filled)) for line in self.lines)
+        return replace(self, columns=tuple(self.columns[index] for index in filled), lines=lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class Point:
     value: float | None
     reference: float | None = None
     interval: tuple[float, float] | None = None
-    mark: Mark = Mark.NONE
+    mark: Highlight = Highlight.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,19 @@ class CurveChart:
     has_ends: bool = False
 
     @classmethod
-    def of_numbers(
+    def from_numbers(
         cls, title: str, names: tuple[str, str], x: Sequence[float], y: Sequence[float], words: str = ""
     ) -> CurveChart:
         """A curve of any numbers, with axes from minimum to maximum. names: of x and y. words: by default the axes'."""
-        axes = (_ends_of(names[0], x), _ends_of(names[1], y))
-        points = tuple(zip(_scaled(x), _scaled(y), strict=True))
-        return cls(title, points, axes, words or f"{axes[1]} over {axes[0]}", has_ends=True)
+        # A curve is drawn in a square of side 1; the words of the axes say what its sides are
+        axes = (_format_range(names[0], x), _format_range(names[1], y))
+        return cls(
+            title,
+            tuple(zip(_scale_to_unit(x), _scale_to_unit(y), strict=True)),
+            axes,
+            words or f"{axes[1]} over {axes[0]}",
+            has_ends=True,
+        )
 
     def __str__(self) -> str:
         return f"{self.title}: {self.words}"
@@ -187,7 +194,7 @@ class Track:
     title: str
     note: str
     values: tuple[float | None, ...]
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Highlight, ...] = ()
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     threshold: float | None = None
@@ -235,12 +242,12 @@ class Card:
     hours: Hours | None = None
     evidence: str = ""
     more: tuple[Block, ...] = ()
-    mark: Mark = Mark.BAD
+    mark: Highlight = Highlight.BAD
     of: str = ""
 
     def __str__(self) -> str:
-        said = " ".join(part for part in (self.said, self.by_how_much) if part)
-        return ". ".join(part for part in (f"{self.name}: {said}", self.since, *self.hints, self.evidence) if part)
+        sentence = " ".join(part for part in (self.said, self.by_how_much) if part)
+        return ". ".join(part for part in (f"{self.name}: {sentence}", self.since, *self.hints, self.evidence) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,10 +325,10 @@ MOST_LINES = 50
 LINES_SHOWN = 20
 
 VERDICTS = {
-    CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
-    CheckStatus.PASSED: (Mark.GOOD, "✓ passed"),
-    CheckStatus.CANNOT_TELL: (Mark.UNSURE, "? may have changed"),
-    CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
+    CheckStatus.VIOLATED: (Highlight.BAD, "✗ violated"),
+    CheckStatus.PASSED: (Highlight.GOOD, "✓ passed"),
+    CheckStatus.CANNOT_TELL: (Highlight.UNSURE, "? may have changed"),
+    CheckStatus.NOT_JUDGED: (Highlight.NONE, "– not judged"),
 }
 """How a page shows a check's verdict: colour, sign and word."""
 
@@ -332,7 +339,7 @@ EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; 
 LONGEST_NUMBER = 1e12  # from which a number is shown as a power of ten
 
 
-def number_text(value: float | None, digits: int = 4) -> str:
+def format_number(value: float | None, digits: int = 4) -> str:
     """A number for people: `0.1324`, `−36.69`, `73,920`, `∞`; `–` for none."""
     if value is None:
         return "–"
@@ -344,43 +351,43 @@ def number_text(value: float | None, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
-def count_text(count: float) -> str:
+def format_count(count: float) -> str:
     """A count for people: `1,203,441`."""
     return f"{int(count):,}"
 
 
-def counted(count: int, noun: str) -> str:
+def format_noun_count(count: int, noun: str) -> str:
     """A count with its noun: `1 feature`, `1,203 features`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share for people: `29 %`."""
     return f"{100 * share:.3g} %"
 
 
-def short_name(name: str, most: int = 60) -> str:
+def shorten_name(name: str, maximum: int = 60) -> str:
     """A name; if it is long, its beginning and end."""
-    if len(name) <= most:
+    if len(name) <= maximum:
         return name
-    return f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
+    return f"{name[: maximum // 2]}…{name[len(name) - (maximum - 1) // 2 :]}"
 
 
-def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:
+def build_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:
     """A plain table. numbers: titles of the columns that hold numbers."""
-    columns = tuple(Column(title, title in numbers) for title in titles)
-    return PageTable(columns, tuple(Line(tuple(row)) for row in rows))
+    columns = tuple(TableColumn(title, title in numbers) for title in titles)
+    return PageTable(columns, tuple(TableLine(tuple(row)) for row in rows))
 
 
-def _scaled(numbers: Sequence[float]) -> list[float]:
+def _scale_to_unit(numbers: Sequence[float]) -> list[float]:
     """The numbers rescaled from 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
     low = min(numbers)
     width = max(numbers) - min(numbers)
     return [(number - low) / width if width else 0.5 for number in numbers]
 
 
-def _ends_of(name: str, numbers: Sequence[float]) -> str:
-    return f"{name}, {number_text(min(numbers))} to {number_text(max(numbers))}"
+def _format_range(name: str, numbers: Sequence[float]) -> str:
+    return f"{name}, {format_number(min(numbers))} to {format_number(max(numbers))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Strict
 
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
-from spark_model_monitor.documents.outcome import Outcome, outcome_of_count
+from spark_model_monitor.documents.outcome import Outcome, convert_count_to_outcome
 
 
 class BaselineReference(Document, file="baseline.json", meant="baseline.json of a monitoring run"):
@@ -59,7 +59,7 @@ class RunContext:
     def window(self) -> RunWindow | None:
         if self.start is None or self.end is None:
             return None
-        return RunWindow(start=moment(self.start), end=moment(self.end))
+        return RunWindow(start=format_moment(self.start), end=format_moment(self.end))
 
 
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
@@ -67,19 +67,19 @@ MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 NOBODY_SAID = RunContext()
 
 
-def moment(time: datetime) -> str:
+def format_moment(time: datetime) -> str:
     """A time in the format of the contract's files: 2021-05-06T22:00:00Z."""
     return time.astimezone(timezone.utc).strftime(MOMENT)
 
 
 @lru_cache(1024)
-def time_of(text: str) -> datetime:
-    """The time that `moment` wrote. Raises ValueError for any other text."""
+def parse_moment(text: str) -> datetime:
+    """The time that `format_moment` wrote. Raises ValueError for any other text."""
     return datetime.strptime(text, MOMENT).replace(tzinfo=timezone.utc)
 
 
 _MOMENT = Expected("a time such as 2026-03-04T20:00:00Z")
-Moment = Annotated[str, Strict(), AfterValidator(lambda text: time_of(text) and text), _MOMENT]
+Moment = Annotated[str, Strict(), AfterValidator(lambda text: parse_moment(text) and text), _MOMENT]
 
 
 _HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
@@ -149,7 +149,7 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     @property
     def known_outcome(self) -> Outcome | None:
         """The outcome, for runs of earlier releases by their number of violations; None if nothing was judged."""
-        return self.outcome or outcome_of_count(self.violations)
+        return self.outcome or convert_count_to_outcome(self.violations)
 
 
 class AnalysisType(str, Enum):

@@ -17,14 +17,14 @@ from spark_model_monitor.documents.document import (
     Number,
     Section,
     StrictSection,
-    named_in,
+    require_name_in,
 )
 
 MOST_CAUGHT_UP = 24
 
 MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")  # in the service's words: C1.6
 
-MonitoringType = Annotated[str, Strict(), named_in(MONITORING_TYPES), Expected.one_of(MONITORING_TYPES)]
+MonitoringType = Annotated[str, Strict(), require_name_in(MONITORING_TYPES), Expected.one_of(MONITORING_TYPES)]
 
 
 class ScheduleStatus(Enum):

@@ -222,17 +222,17 @@ class Statistics(Document, file="statistics.json", meant="statistics.json of a d
 
     def feature(self, name: str) -> FeatureStatistics:
         """The statistics of the feature called `name`. Raises BadDocument if there is none."""
-        return feature_of(self.FILE_NAME, self.features, name)
+        return find_feature(self.FILE_NAME, self.features, name)
 
 
 Named = TypeVar("Named", bound=Any)  # what has a `name`
 
 
-def feature_of(file: str, features: Sequence[Named], name: str) -> Named:
+def find_feature(file: str, features: Sequence[Named], name: str) -> Named:
     """The feature called `name` in a file. Raises BadDocument with the nearest names if there is none."""
-    found = next((feature for feature in features if feature.name == name), None)
-    if found is not None:
-        return found
+    feature_named = next((feature for feature in features if feature.name == name), None)
+    if feature_named is not None:
+        return feature_named
     hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", most=3)
     raise BadDocument(f"{file} has no feature {name!r} among its {len(features)}; {hint}")
 
@@ -270,7 +270,7 @@ QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RowTable:
     """Rows with the same keys. rows_are: what rows stand for, in the plural. key: the key whose values name rows."""
 
     rows_are: str
@@ -284,6 +284,7 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
     completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the
     sketch), max: for numeric features only, like the column metrics after them, if the document has any.
     """
+    # All rows have the same keys, so that they make a table
     further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
     rows = []
     for feature in statistics.features:
@@ -300,7 +301,7 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
                 "mean": numbers and numbers.mean,
                 "std_dev": numbers and numbers.std_dev,
                 "min": numbers and numbers.min,
-                **dict(zip(QUARTILES, _quartiles(feature.distribution), strict=True)),
+                **dict(zip(QUARTILES, _compute_quartiles(feature.distribution), strict=True)),
                 "max": numbers and numbers.max,
                 **further,
                 **(feature.column_metrics or {}),
@@ -309,10 +310,11 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
     return rows
 
 
-def _quartiles(distribution: Distribution | None) -> Sequence[float | None]:
+def _compute_quartiles(distribution: Distribution | None) -> Sequence[float | None]:
     sketch = None
     if distribution and distribution.kll:
         sketch = distribution.kll.sketch
+    # The sketch's own quantiles, as the document has no others
     cdf = None
     if sketch:
         cdf = NumericDistribution(sketch.data).step_cdf()

@@ -17,22 +17,30 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, Bins, Mark, RowSample, rows_evenly, sample_of
+from spark_model_monitor.data.profiling.row_sample import (
+    MISSING,
+    BinnedColumn,
+    Bins,
+    RowMark,
+    RowSample,
+    draw_row_sample,
+    read_sampled_rows,
+)
 from spark_model_monitor.data.profiling.segments import AND, Part
-from spark_model_monitor.data.records.event_times import microseconds_of, moment_of
+from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus, remove_values
 from spark_model_monitor.documents.headline import ONE_VALUE
-from spark_model_monitor.documents.page import Column, Line, PageTable, percent
+from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
-from spark_model_monitor.statistics.states.segments import rest_of
+from spark_model_monitor.statistics.states.segments import format_rest_label
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -78,13 +86,13 @@ POSITION = "position"
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Culprit:
     """Parts of a key that contribute most of a change. share: of the change. rows: their share of the rows. z: by how
     many standard errors they changed more than the others. p: adjusted. proportional: the share of the change that they
     would have if it was the same everywhere.
     """
 
-    places: Sequence[int]
+    parts: Sequence[int]
     share: float
     rows: float
     z: float
@@ -101,7 +109,7 @@ class Named:
 class Key:
     """A way to divide rows. codes: the part of each row. before: those of the baseline's rows; None if they have none.
 
-    labels: names of parts that are values of the data. told: names of other parts, in words. is_ordered: whether
+    labels: names of parts that are values of the data. describe: names other parts, in words. is_ordered: whether
     neighbouring parts are named together. may_be_several: whether any parts are. columns: that divide the rows.
     have_ranges: whether one of these is cut into ranges.
     """
@@ -110,20 +118,20 @@ class Key:
     codes: Codes
     parts: int
     labels: tuple[str, ...] = ()
-    told: Callable[[Sequence[int]], str] | None = None
+    describe: Callable[[Sequence[int]], str] | None = None
     before: Codes | None = None
     is_ordered: bool = False
     may_be_several: bool = False
     columns: tuple[str, ...] = ()
     have_ranges: bool = False
 
-    def label(self, named: Named) -> str:
+    def label(self, named: Culprit) -> str:
         """The name of the first named part."""
-        return self.labels[named.places[0]]
+        return self.labels[named.parts[0]]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BinnedChange:
     """A violated feature in the sample. bins: the bin of each row. before: of the baseline's rows, if they were read.
     was: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests). are_categories:
     whether bins are values without an order.
@@ -135,77 +143,67 @@ class Change:
     before: NDArray[np.int16] | None = None
     are_categories: bool = False
 
-    def gaps(self) -> tuple[Numbers, Numbers, int]:
+    def measure_gaps(self) -> tuple[Numbers, Numbers, int]:
         """The baseline's value of each test, its change, and the clearest test, which in a tail isn't the largest."""
-        was, now = (shares @ self.tests for shares in (self.was, shares_of(self.bins, len(self.was))))
-        both = ((was + now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
-        spread = np.sqrt(both * (1 - both))  # a single row contributes nothing
-        scores = np.divide(np.abs(now - was), spread, out=np.zeros(len(both)), where=spread > 0)
+        was = self.was @ self.tests
+        now = compute_shares(self.bins, len(self.was)) @ self.tests
+        # In standard deviations of a single row, whose share is at least that of one row
+        pooled = ((was + now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
+        deviations = np.sqrt(pooled * (1 - pooled))
+        scores = np.divide(np.abs(now - was), deviations, out=np.zeros(len(pooled)), where=deviations > 0)
         return was, now - was, int(scores.argmax())
 
-    def behind(self) -> tuple[int, ...]:
+    def list_changed_bins(self) -> tuple[int, ...]:
         """The bins of the rows behind the change: on the side of the clearest gap that grew, the bins that grew."""
-        _, gaps, place = self.gaps()
-        if gaps[place] > 0:
-            side = self.tests[:, place]
-        else:
-            side = ~self.tests[:, place]
-        return tuple(np.flatnonzero(side & (shares_of(self.bins, len(self.was)) > self.was)).tolist())
+        _, gaps, clearest = self.measure_gaps()
+        grew_together = self.tests[:, clearest]
+        if gaps[clearest] <= 0:
+            grew_together = ~grew_together
+        has_grown = compute_shares(self.bins, len(self.was)) > self.was
+        return tuple(np.flatnonzero(grew_together & has_grown).tolist())
 
-    def search(self, key: Key, tests: int) -> Named | None:
+    def search(self, key: Key, tests: int) -> Culprit | None:
         """The parts of a key with most of the change, beyond their share of the rows. tests: number of all tests."""
-        rows, hits = self._counted(key.codes, self.bins, key.parts)
-        total = rows.sum()
-        was, gaps, place = self.gaps()
-        sampled = 1 / total + (1 / len(self.before) if self.before is not None else 0.0)
-        expected: Numbers = np.broadcast_to(was, hits.shape)
-        known: Numbers = np.full(key.parts, np.inf)
-        if key.before is not None and self.before is not None:
-            rows_before, hits_before = self._counted(key.before, self.before, key.parts)
-            enough = rows_before >= FEWEST
-            expected = np.where(enough[:, None], hits_before / np.maximum(rows_before, 1)[:, None], expected)
-            known = np.where(enough, rows_before, np.inf)
-        if not gaps[place]:
+        was, gaps, clearest = self.measure_gaps()
+        if not gaps[clearest]:
             return None
-        added = (hits - rows[:, None] * expected) / total * np.sign(gaps[place])
+        rows, hits = self._count_hits(key.codes, self.bins, key.parts)
+        total = rows.sum()
         weights = rows / total
-        gaps = gaps * np.sign(gaps[place])
-        allowed = max(gaps[place] / 2, CHANCE * math.sqrt(sampled))
-        noise = _spread(rows, hits[:, place], known, expected[:, place])
-        proportional = self._proportional_change(key, weights)
-
-        def named(chosen: NDArray[np.bool_]) -> Named:
-            left = float(np.abs(gaps - added[chosen].sum(axis=0)).max())
-            # the others look unchanged: compared with half of the change, or the noise of samples of one distribution
-            if left <= allowed:
-                share = min(1.0, float(added[chosen, place].sum() / gaps[place]))
-            else:
-                share = 0.0
-            z = errors_of(chosen)
-            p = min(1.0, math.erfc(z / math.sqrt(2)) / 2 * _ways(key, int(chosen.sum())) * tests)
-            # numbers that changed for one value alone may be the only ones of their size
-            is_alone = share >= ALONE and not self.are_categories and not key.have_ranges
-            if is_alone:
-                everywhere = 0.0
-            else:
-                everywhere = float(proportional[chosen].sum())
-            return Named(np.flatnonzero(chosen).tolist(), share, float(weights[chosen].sum()), z, p, everywhere)
-
-        def errors_of(chosen: NDArray[np.bool_]) -> float:
-            """By how many standard errors parts that were chosen before changed more than the others."""
-            sides = (chosen, ~chosen)
-            sizes = [float(rows[side].sum()) for side in sides]
-            if min(sizes) < FEWEST:
-                return 0.0
-            apart = [added[side, place].sum() / weights[side].sum() for side in sides]
-            shares = [(hits[side, place].sum() + 1) / (size + 2) for side, size in zip(sides, sizes, strict=True)]
-            variance = sum(share * (1 - share) / size for share, size in zip(shares, sizes, strict=True))
-            variance += sum(_variance(expected[side, place], known[side], weights[side]) for side in sides)
-            return float(apart[0] - apart[1]) / math.sqrt(noise * variance)
-
-        worth = added[:, place] / gaps[place] - weights
-        # a part that is clearer alone, but leaves much of the change to others, is not the whole cause
-        return max(map(named, _chosen(key, worth)), key=lambda each: (each.share >= ALONE, each.share >= MOST, each.z))
+        # What each part would have: as the baseline, in the same part if its rows were read and are enough
+        sampling_variance = 1 / total
+        expected: Numbers = np.broadcast_to(was, hits.shape)
+        baseline_rows: Numbers = np.full(key.parts, np.inf)
+        if self.before is not None:
+            sampling_variance += 1 / len(self.before)
+        if key.before is not None and self.before is not None:
+            rows_before, hits_before = self._count_hits(key.before, self.before, key.parts)
+            are_enough = rows_before >= FEWEST
+            expected = np.where(are_enough[:, None], hits_before / np.maximum(rows_before, 1)[:, None], expected)
+            baseline_rows = np.where(are_enough, rows_before, np.inf)
+        # What each part adds to each test, upwards. Shape (parts, tests)
+        sign = np.sign(gaps[clearest])
+        added = (hits - rows[:, None] * expected) / total * sign
+        gaps = gaps * sign
+        contributions = _Contributions(
+            key=key,
+            rows=rows,
+            hits=hits[:, clearest],
+            expected=expected[:, clearest],
+            baseline_rows=baseline_rows,
+            weights=weights,
+            added=added,
+            added_to_clearest=added[:, clearest],
+            gaps=gaps,
+            gap=gaps[clearest],
+            # Half of the change, or the noise of samples of one distribution
+            allowed=max(gaps[clearest] / 2, CHANCE * math.sqrt(sampling_variance)),
+            proportional=self._proportional_change(key, weights),
+            are_categories=self.are_categories,
+        )
+        beyond_rows = contributions.added_to_clearest / gaps[clearest] - weights
+        candidates = [contributions.describe(chosen, tests) for chosen in _choose_parts(key, beyond_rows)]
+        return max(candidates, key=_rank_parts)
 
     def _proportional_change(self, key: Key, weights: Numbers) -> Numbers:
         """The share of the change in each part if every value that became rarer lost the same fraction of its rows everywhere.
@@ -214,41 +212,46 @@ class Change:
         """
         if self.before is None or key.before is None:
             return weights
-        losses = np.maximum(self.was - shares_of(self.bins, len(self.was)), 0.0)
+        # The fraction that each value lost, small losses being noise
+        losses = np.maximum(self.was - compute_shares(self.bins, len(self.was)), 0.0)
         losses[losses < losses.max() / 10] = 0.0
         fractions_lost = np.divide(losses, self.was, out=np.zeros(len(losses)), where=losses > 0)
-        table = self._table(key.before, self.before, key.parts)
+        table = self._count_by_bin(key.before, self.before, key.parts)
         lost = weights * (table @ fractions_lost) / np.maximum(table.sum(axis=1), 1)
         total = float(lost.sum())
-        return lost / total if total else weights
+        if not total:
+            return weights
+        shares: Numbers = lost / total
+        return shares
 
-    def follows_from(self, column: Change) -> bool:
+    def follows_from(self, column: BinnedChange) -> bool:
         """Whether the feature is as before for each value of a column whose shares changed."""
         if self.before is None or column.before is None:
             return False
-        table = self._table(column.before.astype(np.int64), self.before, len(column.was))
+        table = self._count_by_bin(column.before.astype(np.int64), self.before, len(column.was))
         rows_before = table.sum(axis=1)
-        shares_now = shares_of(column.bins, len(column.was))
+        shares_now = compute_shares(column.bins, len(column.was))
         if shares_now[rows_before < FEWEST].sum() > UNKNOWN:
             return False
+        # The feature's shares if only those of the column changed
         expected = shares_now @ (table / np.maximum(rows_before, 1)[:, None])
-        now = shares_of(self.bins, len(self.was))
+        now = compute_shares(self.bins, len(self.was))
         change = np.abs((now - self.was) @ self.tests).max()
         left = np.abs((now - expected) @ self.tests).max()
         return bool(left <= MOST_LEFT * change)
 
-    def _counted(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> tuple[Numbers, Numbers]:
-        table = self._table(codes, bins, parts)
+    def _count_hits(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> tuple[Numbers, Numbers]:
+        table = self._count_by_bin(codes, bins, parts)
         return table.sum(axis=1), table @ self.tests
 
-    def _table(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> Numbers:
+    def _count_by_bin(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> Numbers:
         """The rows of each part in each bin."""
         size = len(self.was)
         counts = np.bincount(codes * size + bins, minlength=parts * size)
         return counts.reshape(parts, size).astype(float)
 
 
-def find_root(name: str, changes: Mapping[str, Change]) -> str | None:
+def find_root(name: str, changes: Mapping[str, BinnedChange]) -> str | None:
     """The violated column of categories from whose shares the change of this feature follows; None if there is none.
 
     Of two columns of categories, the one with the larger alarm comes first.
@@ -262,34 +265,97 @@ def find_root(name: str, changes: Mapping[str, Change]) -> str | None:
     return None
 
 
-def _variance(expected: Numbers, known: Numbers, weights: Numbers) -> float:
-    """The contribution of the baseline's own sample to the variance of the parts' total excess."""
-    found = expected * (1 - expected) / known * (weights / max(weights.sum(), 1e-12)) ** 2
-    return float(found.sum())
+@dataclass(frozen=True, slots=True, eq=False)
+class _Contributions:
+    """What each part of a key contributes to a change. hits, expected: rows in the bins of the clearest test, and the fraction
+    that is expected. baseline_rows: infinite where a part's own are too few. weights: the parts' shares of the rows. added,
+    added_to_clearest: to each test's gap, and to the clearest one's, `gap`. allowed: the gap that other rows may be left with.
+    proportional: of a change that is the same everywhere.
+    """
+
+    key: Key
+    rows: Numbers
+    hits: Numbers
+    expected: Numbers
+    baseline_rows: Numbers
+    weights: Numbers
+    added: Numbers
+    added_to_clearest: Numbers
+    gaps: Numbers
+    gap: float
+    allowed: float
+    proportional: Numbers
+    are_categories: bool
+
+    def describe(self, chosen: NDArray[np.bool_], tests: int) -> Culprit:
+        """The chosen parts with what speaks for them. tests: number of all tests, among which they were searched."""
+        # The others have to look unchanged
+        left = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
+        share = 0.0
+        if left <= self.allowed:
+            share = min(1.0, float(self.added_to_clearest[chosen].sum() / self.gap))
+        z = self._compute_z(chosen)
+        p = min(1.0, math.erfc(z / math.sqrt(2)) / 2 * _count_choices(self.key, int(chosen.sum())) * tests)
+        # Numbers that changed for one value alone may be the only ones of their size
+        is_alone = share >= ALONE and not self.are_categories and not self.key.have_ranges
+        proportional = 0.0
+        if not is_alone:
+            proportional = float(self.proportional[chosen].sum())
+        return Culprit(np.flatnonzero(chosen).tolist(), share, float(self.weights[chosen].sum()), z, p, proportional)
+
+    def _compute_z(self, chosen: NDArray[np.bool_]) -> float:
+        """By how many standard errors parts that were chosen before changed more than the others."""
+        excesses: list[float] = []
+        variance = 0.0
+        baseline_variance = 0.0
+        for parts in (chosen, ~chosen):
+            size = float(self.rows[parts].sum())
+            if size < FEWEST:
+                return 0.0
+            excesses.append(self.added_to_clearest[parts].sum() / self.weights[parts].sum())
+            # Of the window's sample, and of the baseline's
+            fraction = (self.hits[parts].sum() + 1) / (size + 2)
+            variance += fraction * (1 - fraction) / size
+            baseline_variance += self._compute_baseline_variance(parts)
+        noise = self._estimate_overdispersion()
+        return float(excesses[0] - excesses[1]) / math.sqrt(noise * (variance + baseline_variance))
+
+    def _compute_baseline_variance(self, parts: NDArray[np.bool_]) -> float:
+        """The contribution of the baseline's own sample to the variance of the parts' total excess."""
+        expected = self.expected[parts]
+        weights = self.weights[parts]
+        variances = expected * (1 - expected) / self.baseline_rows[parts] * (weights / max(weights.sum(), 1e-12)) ** 2
+        return float(variances.sum())
+
+    def _estimate_overdispersion(self) -> float:
+        """How much more parts differ than independent rows, as a factor of variance; assumes a quarter to be healthy."""
+        is_large = self.rows >= FEWEST
+        if is_large.sum() < FEW_PARTS:
+            return 1.0
+        excesses = (self.hits / np.maximum(self.rows, 1) - self.expected)[is_large]
+        fractions = ((self.hits + 1) / (self.rows + 2))[is_large]
+        # Squared deviations in those of independent rows
+        window_variances = fractions * (1 - fractions) / self.rows[is_large]
+        baseline_variances = (self.expected * (1 - self.expected) / self.baseline_rows)[is_large]
+        squares = (excesses - np.median(excesses)) ** 2 / (window_variances + baseline_variances)
+        return max(1.0, float(np.quantile(squares, 0.25)) / LOWER_QUARTILE)
 
 
-def _spread(rows: Numbers, hits: Numbers, known: Numbers, expected: Numbers) -> float:
-    """How much more parts differ than independent rows, as a factor of variance; assumes a quarter to be healthy."""
-    there = rows >= FEWEST
-    if there.sum() < FEW_PARTS:
-        return 1.0
-    apart = (hits / np.maximum(rows, 1) - expected)[there]
-    shares = ((hits + 1) / (rows + 2))[there]
-    squares = (apart - np.median(apart)) ** 2 / (
-        shares * (1 - shares) / rows[there] + (expected * (1 - expected) / known)[there]
-    )
-    return max(1.0, float(np.quantile(squares, 0.25)) / LOWER_QUARTILE)
+def _rank_parts(parts: Culprit) -> tuple[bool, bool, float]:
+    """Parts that are clearer alone, but leave much of the change to others, are not the whole cause."""
+    return parts.share >= ALONE, parts.share >= MOST, parts.z
 
 
-def _ways(key: Key, chosen: int) -> float:
+def _count_choices(key: Key, chosen: int) -> float:
     """The number of ways to choose this many parts."""
     if key.is_ordered:
         return key.parts * (key.parts + 1) / 2
+    # Parts choose chosen, in logarithms
     chances = math.lgamma(key.parts + 1) - math.lgamma(chosen + 1) - math.lgamma(key.parts - chosen + 1)
     return key.parts * math.exp(min(chances, LARGEST_EXPONENT)) / chosen
 
 
-def _chosen(key: Key, worth: Numbers) -> Iterator[NDArray[np.bool_]]:
+def _choose_parts(key: Key, worth: Numbers) -> Iterator[NDArray[np.bool_]]:
     """Parts that may be named. worth: each part's contribution to the change beyond its rows.
 
     For an ordered key, the stretch with the largest contribution. Otherwise the part with the largest, and for keys
@@ -297,28 +363,32 @@ def _chosen(key: Key, worth: Numbers) -> Iterator[NDArray[np.bool_]]:
     """
     chosen = np.zeros(key.parts, bool)
     if key.is_ordered:
-        chosen[slice(*_stretch(worth.tolist()))] = True
+        chosen[slice(*_find_stretch(worth.tolist()))] = True
     else:
         chosen[worth.argmax()] = True
         if key.may_be_several:
-            yield worth > float(worth.max()) / 10 if worth.max() > 0 else chosen
+            if worth.max() > 0:
+                yield worth > float(worth.max()) / 10
+            else:
+                yield chosen
     yield chosen
 
 
-def _stretch(worth: Sequence[float]) -> tuple[int, int]:
+def _find_stretch(worth: Sequence[float]) -> tuple[int, int]:
     """Start and end of the neighbouring parts with the largest sum."""
-    most = -math.inf
+    # Kadane's algorithm
+    largest_sum = -math.inf
     start = 0
     total = 0.0
     ends = (0, 1)
-    for place, each in enumerate(worth):
+    for index, contribution in enumerate(worth):
         if total <= 0:
-            start = place
+            start = index
             total = 0.0
-        total += each
-        if total > most:
-            most = total
-            ends = (start, place + 1)
+        total += contribution
+        if total > largest_sum:
+            largest_sum = total
+            ends = (start, index + 1)
     return ends
 
 
@@ -330,7 +400,7 @@ class Candidate:
     """A column that may divide the rows. labels: the names of its bins."""
 
     name: str
-    binned: Binned
+    binned: BinnedColumn
     labels: tuple[str, ...]
 
     @property
@@ -338,19 +408,20 @@ class Candidate:
         return bool(self.binned.cuts)
 
     @classmethod
-    def of_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
+    def from_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
+        # Bins end below a cut, ranges begin at it
         below = tuple(math.nextafter(cut, -math.inf) for cut in cuts)
         labels = Part(position, name, tuple(cuts)).ranges()
-        return cls(name, Binned(position, below), (f"{name}={NO_VALUE}", rest_of(name), *labels))
+        return cls(name, BinnedColumn(position, below), (f"{name}={NO_VALUE}", format_rest_label(name), *labels))
 
     @classmethod
-    def of_values(cls, name: str, position: int, values: Iterable[str]) -> Candidate:
-        found = tuple(sorted(values))
-        labels = (f"{name}={NO_VALUE}", rest_of(name), *(f"{name}={value}" for value in found))
-        return cls(name, Binned(position, values=found), labels)
+    def from_values(cls, name: str, position: int, values: Iterable[str]) -> Candidate:
+        in_order = tuple(sorted(values))
+        labels = (f"{name}={NO_VALUE}", format_rest_label(name), *(f"{name}={value}" for value in in_order))
+        return cls(name, BinnedColumn(position, values=in_order), labels)
 
 
-def of_columns(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
+def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
     """Each column, then each pair of the first ones. now, before: the bins of the rows, in the candidates' order."""
     codes = now.astype(np.int64).T
     codes_before = before.astype(np.int64).T
@@ -368,87 +439,94 @@ def of_columns(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iter
         first = candidates[index]
         second = candidates[index_of_second]
         size = len(second.labels)
-        labels = tuple(f"{label}{AND}{two}" for label in first.labels for two in second.labels)
-        names = first.name, second.name
+        labels: list[str] = []
+        for first_label in first.labels:
+            labels += [f"{first_label}{AND}{second_label}" for second_label in second.labels]
+        names = (first.name, second.name)
         yield Key(
             "*".join(names),
             codes[index] * size + codes[index_of_second],
             len(labels),
-            labels,
+            tuple(labels),
             before=codes_before[index] * size + codes_before[index_of_second],
             columns=names,
             have_ranges=first.has_ranges or second.has_ranges,
         )
 
 
-def of_origins(sample: RowSample) -> Iterator[Key]:
+def create_origin_keys(sample: RowSample) -> Iterator[Key]:
     """The origins of rows: what records say about themselves, folder and file, position and time."""
-    names = dict.fromkeys(name for said in sample.said for name in said)
-    times = _times(sample)
-    for name in sorted(names.keys() - {TIME, ID}):
-        yield from _by_value(name, [said.get(name) for said in sample.said])
+    # What records say under the same names
+    names: set[str] = set()
+    for metadata in sample.said:
+        names.update(metadata)
+    for name in sorted(names - {TIME, ID}):
+        yield from _create_value_keys(name, [metadata.get(name) for metadata in sample.said])
+    # Files by their first time; a single file by its rows
+    times = _read_times(sample)
     if sample.files:
-        yield from _by_value(FOLDER, [_folder(file) for file in sample.files])
+        yield from _create_value_keys(FOLDER, [_get_writer_folder(file) for file in sample.files])
         files, codes = np.unique(np.array(sample.files), return_inverse=True)
         if len(files) > 1:
             starts = None
             if times is not None:
-                starts = [int(times[codes == place].min()) for place in range(len(files))]
-            yield Key(FILE, codes, len(files), told=partial(_told_of_files, len(files), starts), may_be_several=True)
+                starts = [int(times[codes == index].min()) for index in range(len(files))]
+            describe = partial(_describe_files, len(files), starts)
+            yield Key(FILE, codes, len(files), describe=describe, may_be_several=True)
         else:
             rows = np.arange(len(sample.bins))
             ends = np.linspace(0, sample.rows, STRETCHES + 1).round()
-            told = partial(_told_of_stretch, [f"row {int(end):,} of the file" for end in ends])
-            yield Key(POSITION, rows * STRETCHES // max(len(rows), 1), STRETCHES, told=told, is_ordered=True)
+            describe = partial(_describe_stretch, [f"row {int(end):,} of the file" for end in ends])
+            yield Key(POSITION, rows * STRETCHES // max(len(rows), 1), STRETCHES, describe=describe, is_ordered=True)
     if times is not None and len(minutes := np.unique(times // MINUTE)) > 1:
+        # Stretches of time with equally many different minutes
         edges = minutes[np.linspace(0, len(minutes), min(STRETCHES, len(minutes)) + 1).astype(int)[:-1]]
         codes = np.searchsorted(edges, times // MINUTE, side="right") - 1
-        one_day = len(np.unique(edges // (24 * 60))) == 1
-        clock = [
-            f"{moment_of(int(edge) * MINUTE):{'%H:%M' if one_day else '%d %B, %H:%M'}}"
-            for edge in (*edges, minutes[-1] + 1)
-        ]
-        yield Key(TIME, codes, len(edges), told=partial(_told_of_stretch, clock), is_ordered=True)
+        # In words by the clock, with the day if there are several
+        time_format = "%d %B, %H:%M"
+        if len(np.unique(edges // (24 * 60))) == 1:
+            time_format = "%H:%M"
+        clock = [f"{convert_microseconds(int(edge) * MINUTE):{time_format}}" for edge in (*edges, minutes[-1] + 1)]
+        yield Key(TIME, codes, len(edges), describe=partial(_describe_stretch, clock), is_ordered=True)
 
 
-def _by_value(name: str, values: Sequence[str | None]) -> Iterator[Key]:
+def _create_value_keys(name: str, values: Sequence[str | None]) -> Iterator[Key]:
     """Parts by the value that records, or their files, have under a name; none if all have the same, or hardly two."""
     texts, codes = np.unique(np.array([NO_VALUE if value is None else value for value in values]), return_inverse=True)
     if 1 < len(texts) <= min(MOST_TEXTS, len(values) / FEWEST):
         yield Key(name, codes, len(texts), labels=tuple(map(str, texts)), may_be_several=True)
 
 
-def _folder(file: str) -> str:
+def _get_writer_folder(file: str) -> str:
     """The folder of a file without its time folders: the folder of its writer."""
     return "/".join(name for name in file.split("/")[:-1] if not name.rpartition("=")[2].isdigit())
 
 
-def _times(sample: RowSample) -> Codes | None:
+def _read_times(sample: RowSample) -> Codes | None:
     """The time of each row in microseconds; None unless all rows have one."""
-    texts = [said.get(TIME) for said in sample.said]
+    texts = [metadata.get(TIME) for metadata in sample.said]
     if not texts or None in texts:
         return None
-    microseconds = microseconds_of(pa.array(texts, pa.string()))
+    microseconds = parse_microseconds(pa.array(texts, pa.string()))
     if microseconds.null_count:
         return None
     return np.asarray(microseconds)
 
 
-def _told_of_files(files: int, starts: Sequence[int] | None, places: Sequence[int]) -> str:
+def _describe_files(files: int, starts: Sequence[int] | None, chosen: Sequence[int]) -> str:
+    words = f"from {len(chosen):,} of {files:,} files"
     if starts is None:
-        first = ""
-    else:
-        first = f", the first at {moment_of(min(starts[place] for place in places)):%H:%M}"
-    return f"from {len(places):,} of {files:,} files{first}"
+        return words
+    return f"{words}, the first at {convert_microseconds(min(starts[part] for part in chosen)):%H:%M}"
 
 
-def _told_of_stretch(edges: Sequence[str], places: Sequence[int]) -> str:
+def _describe_stretch(edges: Sequence[str], chosen: Sequence[int]) -> str:
     """edges: the start of each part, and the end."""
-    first = edges[places[0]]
-    last = edges[places[-1] + 1]
-    if places[-1] == len(edges) - 2:
+    first = edges[chosen[0]]
+    last = edges[chosen[-1] + 1]
+    if chosen[-1] == len(edges) - 2:
         return f"from {first} on"
-    if not places[0]:
+    if not chosen[0]:
         return f"from before {last}"
     return f"between {first} and {last}"
 
@@ -456,117 +534,143 @@ def _told_of_stretch(edges: Sequence[str], places: Sequence[int]) -> str:
 # How causes are described.
 
 
-def clear_ones(change: Change, keys: Sequence[Key], tests: int, level: float) -> list[tuple[Key, Named]]:
+def select_clear_causes(
+    change: BinnedChange, keys: Sequence[Key], tests: int, level: float
+) -> list[tuple[Key, Culprit]]:
     """The keys whose parts stand out from noise."""
-    found = ((key, each) for key in keys if (each := change.search(key, tests)) is not None)
-    least = (BEYOND, BEYOND_IN_ORDER)
-    return [of for of in found if of[1].share >= MOST and of[1].beyond >= least[of[0].is_ordered] and of[1].p <= level]
+    causes: list[tuple[Key, Culprit]] = []
+    for key in keys:
+        parts = change.search(key, tests)
+        if parts is None:
+            continue
+        # A stretch of neighbours can't be chosen so freely
+        least_beyond = BEYOND_IN_ORDER if key.is_ordered else BEYOND
+        if parts.share >= MOST and parts.beyond >= least_beyond and parts.p <= level:
+            causes.append((key, parts))
+    return causes
 
 
-CauseMembers = dict[str, tuple[Cause, ...] | str | None]
-"""The members of an entry of checks.json that say where a change comes from."""
+class CauseMembers(TypedDict, total=False):
+    """The members of an entry of checks.json that say where a change comes from."""
+
+    cause: tuple[Cause, ...] | None
+    where: str | None
+    segment: str | None
+    guess: str
 
 
-def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Key, Named]]) -> CauseMembers:
+def create_cause_members(
+    segments: Sequence[tuple[Key, Culprit]], origins: Sequence[tuple[Key, Culprit]]
+) -> CauseMembers:
     """The causes as members of checks.json."""
     largest = max((named.share for _, named in (*segments, *origins)), default=0.0)
     segments = [(key, named) for key, named in segments if named.share >= largest - LESS]
     origins = [(key, named) for key, named in origins if named.share >= largest - LESS]
-    causes = sorted(origins, key=lambda of: -of[1].beyond - ORDER * of[0].is_ordered - 2 * ORDER * bool(of[0].labels))
-    found: CauseMembers = {"cause": tuple(_cause(*cause) for cause in causes) or None, "where": None, "segment": None}
-    if (best := _clearest(segments)) is not None:
-        key, named = best
-        how = "only" if named.share >= ALONE else "most of it"
-        much = f"{percent(named.share)} of the change, {percent(named.rows)} of the rows"
-        found |= {"where": f"{how} in {ONE_SEGMENT}{key.name}: {much}", "segment": key.label(named)}
-    return found
+    causes = sorted(origins, key=_rank_origin)
+    cause = tuple(_describe_cause(key, named) for key, named in causes) or None
+    clearest = _select_clearest(segments)
+    if clearest is None:
+        return {"cause": cause, "where": None, "segment": None}
+    # The segment's name, a value of the data, is a member of its own
+    key, named = clearest
+    how = "only" if named.share >= ALONE else "most of it"
+    amount = f"{format_percent(named.share)} of the change, {format_percent(named.rows)} of the rows"
+    return {"cause": cause, "where": f"{how} in {ONE_SEGMENT}{key.name}: {amount}", "segment": key.label(named)}
 
 
-def _clearest(segments: Sequence[tuple[Key, Named]]) -> tuple[Key, Named] | None:
+def _rank_origin(origin: tuple[Key, Culprit]) -> float:
+    """The most telling first: ordered keys and values of records are before files that are as clear."""
+    key, named = origin
+    return -named.beyond - ORDER * key.is_ordered - 2 * ORDER * bool(key.labels)
+
+
+def _select_clearest(segments: Sequence[tuple[Key, Culprit]]) -> tuple[Key, Culprit] | None:
     """The value that stands out most; or a pair, if its change is in fewer rows, not only a smaller share of them."""
-    sides: tuple[list[tuple[Key, Named]], ...] = ([], [])
-    for segment in segments:
-        sides[AND in segment[0].labels[0]].append(segment)
-    one, two = (max(side, key=rank_segment, default=None) for side in sides)
-    if one is None or two is None:
-        return one or two
-    share = two[1].share / one[1].share
-    rows = two[1].rows / one[1].rows
+    single_values = [(key, named) for key, named in segments if AND not in key.labels[0]]
+    pairs = [(key, named) for key, named in segments if AND in key.labels[0]]
+    value = max(single_values, key=rank_segment, default=None)
+    pair = max(pairs, key=rank_segment, default=None)
+    if value is None or pair is None:
+        return value or pair
+    # The pair's part of the value's change, and of its rows
+    share = pair[1].share / value[1].share
+    rows = pair[1].rows / value[1].rows
     if rows <= FEWER and share >= (1 + rows) / 2:
-        return two
-    return one
+        return pair
+    return value
 
 
-def rank_segment(segment: tuple[Key, Named]) -> float:
+def rank_segment(segment: tuple[Key, Culprit]) -> float:
     """How far its share of the change is beyond its rows. A range of numbers may only follow from a value that is as clear."""
     key, named = segment
     return named.beyond - ORDER * key.have_ranges
 
 
-def _cause(key: Key, named: Named) -> Cause:
-    if len(named.places) > 1:
-        some = f"{len(named.places):,} values"
-    else:
-        some = ONE_VALUE
-    if key.told:
-        told = key.told(named.places)
-    else:
-        told = f"from {some} of {key.name}"
-    if named.share >= NEARLY_ALL:
-        much = "all"
-    else:
-        much = percent(named.share)
+def _describe_cause(key: Key, named: Culprit) -> Cause:
+    values = ONE_VALUE
+    if len(named.parts) > 1:
+        values = f"{len(named.parts):,} values"
+    origin = f"from {values} of {key.name}"
+    if key.describe:
+        origin = key.describe(named.parts)
+    amount = "all"
+    if named.share < NEARLY_ALL:
+        amount = format_percent(named.share)
     value = None
-    if key.labels and len(named.places) == 1:
+    if key.labels and len(named.parts) == 1:
         value = key.label(named)
-    return Cause(
-        key=key.name, words=f"{much} of it comes {told}", value=value, share=named.share, rows=named.rows, p=named.p
-    )
+    words = f"{amount} of it comes {origin}"
+    return Cause(key=key.name, words=words, value=value, share=named.share, rows=named.rows, p=named.p)
 
 
-def shares_of(bins: NDArray[np.int16], size: int) -> Numbers:
+def compute_shares(bins: NDArray[np.int16], size: int) -> Numbers:
     return np.bincount(bins, minlength=size) / max(len(bins), 1)
 
 
 CAUSES = "What the changed rows have in common, the clearest first."
 _CAUSES = (
-    *(Column("what", is_name=True), Column("where from"), Column("value", is_name=True)),
-    *(Column("of the change", is_number=True), Column("of the rows", is_number=True)),
+    *(TableColumn("what", is_name=True), TableColumn("where from"), TableColumn("value", is_name=True)),
+    *(TableColumn("of the change", is_number=True), TableColumn("of the rows", is_number=True)),
 )
 
 
-def causes_table(result: CheckResult) -> Iterator[PageTable]:
+def create_causes_table(result: CheckResult) -> Iterator[PageTable]:
     """What the rows of a change have in common, for its card."""
     if result.cause:
-        numbers = (
-            (each.key, each.words, each.value or "", percent(each.share), percent(each.rows)) for each in result.cause
-        )
-        yield PageTable(_CAUSES, tuple(map(Line, numbers)), CAUSES).without_empty()
+        lines = []
+        for cause in result.cause:
+            lines.append(
+                TableLine(
+                    (cause.key, cause.words, cause.value or "", format_percent(cause.share), format_percent(cause.rows))
+                )
+            )
+        yield PageTable(_CAUSES, tuple(lines), CAUSES).drop_empty_columns()
 
 
 # Changes of outcomes: whether answers were wrong, or how often they were positive.
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkedRows:
     """Rows that can be read again. outcomes: columns that are outcomes and don't divide the rows."""
 
     dataset: Dataset
-    mark: Mark
+    mark: RowMark
     rows: int
     outcomes: frozenset[str] = frozenset()
 
 
-def in_order(bins: int) -> NDArray[np.bool_]:
+def create_ordered_tests(bins: int) -> NDArray[np.bool_]:
     """Tests of ordered bins: all bins up to each one, except the last. Shape (bins, tests)."""
-    upto = np.tri(bins, dtype=bool).T
-    upto[:2] = False
-    return upto[:, 2:-1]
+    # The first two bins, of missing and of other values, are in no test
+    is_below = np.tri(bins, dtype=bool).T
+    is_below[:2] = False
+    return is_below[:, 2:-1]
 
 
 def with_causes(
     results: tuple[CheckResult, ...],
-    behind: Mapping[Hashable, Callable[[ExitStack], tuple[Marked, Marked]]],
+    behind: Mapping[Hashable, Callable[[ExitStack], tuple[MarkedRows, MarkedRows]]],
     about: Callable[[CheckResult], Iterable[Hashable]],
     level: float,
     *,
@@ -577,46 +681,54 @@ def with_causes(
     behind: functions that open the rows of window and baseline, by what changed; the window is read in one pass, the
     baseline in two. about: what a result may be about; the first one with a cause counts.
     """
-    found: dict[Hashable, dict[str, Any]] = {}
-    for what, opened in behind.items():
+    members_by_subject: dict[Hashable, CauseMembers] = {}
+    for subject, open_rows in behind.items():
         try:
-            with ExitStack() as held:
-                found[what] = _behind(*opened(held), level / len(behind))
+            with ExitStack() as resources:
+                members_by_subject[subject] = _find_causes(*open_rows(resources), level / len(behind))
         except NoData as fault:  # the rows are gone
             log.info("the origin of a loss is unknown: %s", fault)
         except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
             log.warning("the origin of a loss is unknown: the rows can't be read again (%s)", type(fault).__name__)
 
-    def told(result: CheckResult) -> CheckResult:
-        members = dict(next((found[what] for what in about(result) if found.get(what)), {}))
+    def add_cause(result: CheckResult) -> CheckResult:
+        candidates = (members_by_subject.get(subject) for subject in about(result))
+        members: CauseMembers = next(filter(None, candidates), CauseMembers())
         if result.status is not CheckStatus.VIOLATED or not (members.get("where") or members.get("cause")):
             return result
-        if result.where:  # the requested segments say it
-            members |= {"segment": result.segment, "where": result.where}
+        # Requested segments say it already
+        if result.where:
+            members = {**members, "segment": result.segment, "where": result.where}
         located = result.model_copy(update=members)
         if hide_values:
             return remove_values(located)
         return located
 
-    return tuple(map(told, results))
+    return tuple(map(add_cause, results))
 
 
-def _behind(now: Marked, before: Marked, level: float) -> dict[str, Any]:
-    """The rows behind a change of marks, as members of checks.json."""
-    known = rows_evenly(before.dataset, before.rows, LEARNT_FROM)
-    candidates = [*itertools.islice(_candidates(known, now, before), MOST_CANDIDATES)]
-    sides = [_sampled(each, candidates) for each in (now, before)]
-    if not all(len(side.bins) for side in sides):
+def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMembers:
+    """The rows behind a change of marks, as members of checks.json; none if a side has no rows that count."""
+    # Possible divisions are learnt from some rows of the baseline
+    baseline_rows = read_sampled_rows(before.dataset, before.rows, LEARNT_FROM)
+    candidates = [*itertools.islice(_list_candidates(baseline_rows, now, before), MOST_CANDIDATES)]
+    sample = _sample_marked_rows(now, candidates)
+    baseline_sample = _sample_marked_rows(before, candidates)
+    if not len(sample.bins) or not len(baseline_sample.bins):
         return {}
-    first, second = (side.bins[:, 0] for side in sides)
-    change = Change(first, shares_of(second, now.mark.bins), in_order(now.mark.bins), second)
-    origins = list(of_origins(sides[0]))
-    columns = list(of_columns(candidates, *(side.bins[:, 1:] for side in sides)))
+    # The first column of bins is the mark, the others are the candidates
+    num_bins = now.mark.bins
+    marks_before = baseline_sample.bins[:, 0]
+    was = compute_shares(marks_before, num_bins)
+    change = BinnedChange(sample.bins[:, 0], was, create_ordered_tests(num_bins), marks_before)
+    origins = list(create_origin_keys(sample))
+    columns = list(create_column_keys(candidates, sample.bins[:, 1:], baseline_sample.bins[:, 1:]))
     tests = len(columns) + len(origins)
-    return members_of(*(clear_ones(change, keys, tests, level) for keys in (columns, origins)))
+    segments = select_clear_causes(change, columns, tests, level)
+    return create_cause_members(segments, select_clear_causes(change, origins, tests, level))
 
 
-def _candidates(rows: pa.Table, now: Marked, before: Marked) -> Iterator[Candidate]:
+def _list_candidates(rows: pa.Table, now: MarkedRows, before: MarkedRows) -> Iterator[Candidate]:
     """Columns of both sides that may divide the rows: with few values, or numbers by quartile. rows: the baseline's."""
     for position, name in enumerate(before.dataset.names):
         cells = rows.column(position).combine_chunks().drop_null()
@@ -627,17 +739,22 @@ def _candidates(rows: pa.Table, now: Marked, before: Marked) -> Iterator[Candida
         if not np.isnan(numbers).any() and len(values) > MOST_CODES:
             cuts = {*np.quantile(numbers, QUARTILES).tolist()} - {float(numbers.min())}
             if cuts:
-                yield Candidate.of_cuts(name, position, sorted(cuts))
+                yield Candidate.from_cuts(name, position, sorted(cuts))
         elif 1 < len(values) <= MOST_VALUES:
-            yield Candidate.of_values(name, position, values)
+            yield Candidate.from_values(name, position, values)
 
 
-def _sampled(side: Marked, candidates: Sequence[Candidate]) -> RowSample:
+def _sample_marked_rows(marked: MarkedRows, candidates: Sequence[Candidate]) -> RowSample:
     """The sampled rows that count."""
-    names = side.dataset.names
-    own = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]
-    sample = sample_of(side.dataset, [side.mark, *own], side.rows)
-    kept = np.flatnonzero(sample.bins[:, 0] != MISSING)
-    files = [sample.files[at] for at in kept] if sample.files else ()
-    said = [sample.said[at] for at in kept] if sample.said else ()
-    return RowSample(sample.bins[kept], sample.rows, files, said)
+    names = marked.dataset.names
+    binned = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]
+    sample = draw_row_sample(marked.dataset, [marked.mark, *binned], marked.rows)
+    with_mark = np.flatnonzero(sample.bins[:, 0] != MISSING)
+    # Rows may have no file, and say nothing of themselves
+    files: Sequence[str] = ()
+    if sample.files:
+        files = [sample.files[index] for index in with_mark]
+    metadata: Sequence[Mapping[str, str]] = ()
+    if sample.said:
+        metadata = [sample.said[index] for index in with_mark]
+    return RowSample(sample.bins[with_mark], sample.rows, files, metadata)

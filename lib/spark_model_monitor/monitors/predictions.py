@@ -49,12 +49,12 @@ class Labelling:
         Raises BadInput if the number of labels differs from the number of scores.
         """
         count = scores.shape[1]
+        # The class of the highest score; of a single score, whether it is above the threshold
+        classes = (scores[:, 0] > self.threshold).astype(np.intp)
         if count > 1:
             classes = scores.argmax(axis=1)
-        else:
-            classes = (scores[:, 0] > self.threshold).astype(np.intp)
         if self.labels is None:
-            return _typed(classes.astype(np.float64), kind)
+            return _convert_labels(classes.astype(np.float64), kind)
         if len(self.labels) != max(count, 2):
             raise BadInput(
                 f"predictor.label_headers has {len(self.labels)} names, and the model gives {count} scores; name every class"
@@ -74,14 +74,14 @@ class Labelling:
 class PredictionTask:
     """What is done with a partition.
 
-    model: without its bytes, which are sent separately: content. features, places, numeric: its input. position: index
-    of the new column in `schema`. reason: the column that says why a row is refused; such a row gets no prediction.
+    model: without its bytes, which are sent separately: content. features, positions, numeric: its input. position:
+    index of the new column in `schema`. reason: the column that says why a row is refused; such a row gets no prediction.
     """
 
     model: Model
     content: Broadcast[bytes]
     features: tuple[str, ...]
-    places: tuple[int, ...]
+    positions: tuple[int, ...]
     numeric: tuple[bool, ...]
     how: Labelling
     schema: pa.Schema
@@ -95,10 +95,10 @@ class PredictionTask:
         """The model's predictions for some rows, as the new column."""
         kind = self.schema.field(self.position).type
         if self.model.labels:
-            return _as_they_are(caller.labels(cells), kind)
+            return _convert_own_labels(caller.labels(cells), kind)
         return self.how.column(caller(cells), kind)
 
-    def is_kept(self, batch: pa.RecordBatch) -> pa.Array:
+    def find_accepted(self, batch: pa.RecordBatch) -> pa.Array:
         if self.reason is None:
             return pa.array(np.ones(batch.num_rows, bool))
         return pc.equal(batch.column(self.reason), 0)
@@ -115,80 +115,89 @@ def with_predictions(
     reason: str | None,
 ) -> Iterator[Partitions]:
     """The rows with the model's predictions after the first `len(names)` columns, computed once for this context."""
-    places = tuple(names.index(name) for name in features)
-    types = {place: table.schema.field(f"c{place}").type for place in (*places, names.index(label))}
-    texts = [place for place in places if pa.types.is_string(simplify_type(pa.array([], types[place])).type)]
+    positions = tuple(names.index(name) for name in features)
+    types = {position: table.schema.field(f"c{position}").type for position in (*positions, names.index(label))}
+    texts = [
+        position for position in positions if pa.types.is_string(simplify_type(pa.array([], types[position])).type)
+    ]
+    # Texts that are numbers throughout are given to the model as numbers
+    words: set[int] = set()
     if texts:
-        words = _columns_with_words(table, texts, reason)
-    else:
-        words = set()
+        words = _find_columns_with_words(table, texts, reason)
+    # The new column comes after the data's own, before those of the engine
     fields = list(table.schema)
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
-    with table.sent(read_content(model, table.engine.storage)) as content:
-        numeric = tuple(place not in words for place in places)
-        of_model = (without_path(model), content, tuple(features), places, numeric)
+    # The model's bytes are sent once, and the rows kept for as long as somebody reads them
+    with table.broadcast(read_content(model, table.engine.storage)) as content:
+        numeric = tuple(position not in words for position in positions)
+        of_model = (without_path(model), content, tuple(features), positions, numeric)
         task = PredictionTask(*of_model, how, schema, len(names), reason)
-        kept = table.mapped(partial(predictions_of_partition, task), schema).kept()
+        rows = table.mapped(partial(predict_partition, task), schema).persist()
         try:
-            yield kept
+            yield rows
         finally:
-            kept.release()
+            rows.release()
 
 
-def _columns_with_words(table: Partitions, places: Sequence[int], reason: str | None) -> set[int]:
+def _find_columns_with_words(table: Partitions, positions: Sequence[int], reason: str | None) -> set[int]:
     """The text columns in which some cell doesn't look like a number. One pass over them."""
-    columns = [f"c{place}" for place in places]
-    kept = [*columns, *([reason] if reason else [])]
-    rows = table.selected(kept, kept)
+    columns = [f"c{position}" for position in positions]
+    selected = [*columns]
+    if reason:
+        selected.append(reason)
+    rows = table.selected(selected, selected)
     schema = pa.schema([("column", pa.string())])
-    found = rows.mapped(partial(_words_of_partition, tuple(columns), reason, schema), schema).batches()
-    return {int(name[1:]) for batch in found for name in batch.column(0).to_pylist()}
+    batches = rows.mapped(partial(_find_words_of_partition, tuple(columns), reason, schema), schema).batches()
+    return {int(name[1:]) for batch in batches for name in batch.column(0).to_pylist()}
 
 
-def _words_of_partition(
+def _find_words_of_partition(
     columns: tuple[str, ...], reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    found: set[str] = set()
+    columns_with_words: set[str] = set()
     for batch in batches:
-        if reason is None:
-            kept = batch
-        else:
-            kept = batch.filter(pc.equal(batch.column(reason), 0))
-        found |= {name for name in columns if name not in found and not are_numbers(kept.column(name))}
-    yield pa.RecordBatch.from_pydict({"column": sorted(found)}, schema)
+        accepted = batch
+        if reason is not None:
+            accepted = batch.filter(pc.equal(batch.column(reason), 0))
+        for name in columns:
+            # One word is enough: the rest of such a column isn't looked at
+            if name not in columns_with_words and not are_numbers(accepted.column(name)):
+                columns_with_words.add(name)
+    yield pa.RecordBatch.from_pydict({"column": sorted(columns_with_words)}, schema)
 
 
-def predictions_of_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The rows of a partition with their predictions."""
     caller: Caller | None = None
     for batch in batches:
-        is_kept = task.is_kept(batch)
-        kept = batch.filter(is_kept)
+        is_accepted = task.find_accepted(batch)
+        accepted = batch.filter(is_accepted)
         column = pa.nulls(batch.num_rows, task.schema.field(task.position).type)
-        if kept.num_rows:
+        # Refused rows get no prediction, and the model never sees them
+        if accepted.num_rows:
             caller = caller or task.caller()
-            columns = [simplify_type(kept.column(f"c{place}")) for place in task.places]
+            columns = [simplify_type(accepted.column(f"c{position}")) for position in task.positions]
             cells = convert_to_cells(columns, task.features, task.numeric)
-            column = pc.replace_with_mask(column, is_kept, task.labels(caller, cells))
+            column = pc.replace_with_mask(column, is_accepted, task.labels(caller, cells))
         columns = batch.columns
         yield pa.RecordBatch.from_arrays(
             [*columns[: task.position], column, *columns[task.position :]], schema=task.schema
         )
 
 
-def _typed(numbers: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
+def _convert_labels(numbers: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
         return pa.array(convert_to_texts(numbers), kind)
     return pa.array(numbers, pa.float64()).cast(kind)
 
 
-def _as_they_are(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
+def _convert_own_labels(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
     """The model's own labels for rows: as text if the true labels are text, otherwise as numbers."""
     if pa.types.is_string(kind):
         return pa.array(convert_to_texts(labels), kind)
     try:
-        return _typed(labels.astype(np.float64), kind)
+        return _convert_labels(labels.astype(np.float64), kind)
     except ValueError:
         raise BadInput(
             "the model answers words, and the labels of the data set are numbers; give data whose labels are words"

@@ -27,7 +27,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 
@@ -60,7 +60,7 @@ LeftBehind: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class StatisticSet:
     """A summary of many numbers for a metrics platform, which can still compute their average."""
 
     count: int
@@ -78,7 +78,7 @@ class PublishedMetric:
     """
 
     name: str
-    value: float | Spread
+    value: float | StatisticSet
     unit: str = "None"
     dimensions: Mapping[str, str] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ NEAR = 0.1  # by which the share of a file's rows may differ from that of its by
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnLayout:
     """How the columns of a data set got their names.
 
     header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no
@@ -126,7 +126,7 @@ class Layout:
         return same_size or paths
 
 
-TOLD = Layout()  # for columns with their own names
+NAMED_COLUMNS = ColumnLayout()  # for columns with their own names
 
 
 class StoredBaseline:
@@ -141,7 +141,7 @@ class StoredBaseline:
         """The features in the order of the baseline's columns; empty if columns are matched in another way."""
         return ()
 
-    def without(self, excluded: Collection[str]) -> StoredBaseline:
+    def drop_features(self, excluded: Collection[str]) -> StoredBaseline:
         """The same baseline without some of its features."""
         raise NotImplementedError
 
@@ -179,7 +179,7 @@ class Sample(Generic[StateT, MetricsT]):
 
     state: StateT
     metrics: MetricsT
-    layout: Layout = TOLD
+    layout: ColumnLayout = NAMED_COLUMNS
     runs: Sequence[RowRuns] = ()
     rules: Judged | None = None
     checks: SuiteResults | None = None
@@ -339,11 +339,11 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """The document with the violations among the results, in its member `violations`."""
 
     @abstractmethod
-    def table(self, documents: Any, /) -> Table:
+    def table(self, documents: Any, /) -> RowTable:
         """The documents for people: one row for each feature or metric."""
 
 
-def refuse_rules(monitor: Monitor, rules: Expectations | None) -> None:
+def reject_rules(monitor: Monitor, rules: Expectations | None) -> None:
     """Raise BadConfiguration for the user's own rules in a monitor that has no place for them."""
     if rules is not None:
         raise BadConfiguration(
@@ -426,12 +426,14 @@ class Finding:
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
-        own = {name: value for name, value in self.__dict__.items() if value is not None}
+        members_with_value = {name: value for name, value in self.__dict__.items() if value is not None}
         try:
-            members = {**whose, "check": check, "threshold": None, **own}
+            members = {**whose, "check": check, "threshold": None, **members_with_value}
             return CheckResult.model_validate(members)
         except ValueError:
-            endless: dict[str, Any] = {name: None for name, value in own.items() if not _is_finite(value)}
+            endless: dict[str, Any] = {
+                name: None for name, value in members_with_value.items() if not _is_finite(value)
+            }
             if not endless:
                 raise
             return self.unjudged(TOO_LARGE).but(**endless).result(check, **whose)
@@ -450,10 +452,12 @@ class Finding:
 
 
 def _is_finite(value: object) -> bool:
-    return all(isfinite(each) for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, float))
+    return all(
+        isfinite(number) for number in (value if isinstance(value, tuple) else (value,)) if isinstance(number, float)
+    )
 
 
-def of_share(
+def judge_share(
     matching: int,
     total: int,
     threshold: float,
@@ -476,17 +480,17 @@ def of_share(
     return finding
 
 
-def violation_count(results: Iterable[CheckResult]) -> PublishedMetric:
+def count_violations(results: Iterable[CheckResult]) -> PublishedMetric:
     """The number of violations, as every kind of monitoring publishes it. Source: C9.2."""
-    return PublishedMetric("total_number_of_violations", sum(1 for _ in violated(results)), "Count")
+    return PublishedMetric("total_number_of_violations", sum(1 for _ in select_violations(results)), "Count")
 
 
-def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
+def select_violations(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     """The results that are violations, in their order."""
     return (result for result in results if result.is_violation)
 
 
-def violations_of(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
+def create_violations(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
     """The violations among the results, in their order. displayed: the name of a metric in the file."""
     return Violations(
         violations=tuple(
@@ -496,7 +500,7 @@ def violations_of(results: Iterable[CheckResult], displayed: Callable[[str], str
                 description=result.description or "",
                 metric_name=None if result.metric is None else displayed(result.metric),
             )
-            for result in violated(results)
+            for result in select_violations(results)
         )
     )
 

@@ -186,13 +186,13 @@ def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: Al
     if to.every_run:
         return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
     is_newest = window.time == max(window.time for window in alerts.windows)
-    is_news = alerts.told_of(to.key) is not alerts.status or (is_newest and bool(alerts.missed_by(to.key)))
+    is_news = alerts.find_last_status(to.key) is not alerts.status or (is_newest and bool(alerts.find_missed(to.key)))
     return every or is_news or traffic_turned(to, alerts, traffic)
 
 
 def traffic_turned(to: Destination, alerts: Alerts, traffic: AlertStatus) -> bool:
     """Whether the destination takes messages and its last one had a different status of the traffic."""
-    return not to.every_run and alerts.told_of(_of_traffic(to)) is not traffic
+    return not to.every_run and alerts.find_last_status(_of_traffic(to)) is not traffic
 
 
 def after_delivery(
@@ -224,10 +224,10 @@ def _with_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> A
 def _with_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
     missed = Transition(time=window.time, window=window.window, status=alerts.status)
     for sink in sinks:
-        before = [each for each in alerts.missed_by(sink) if each.window != window.window]
+        before = [each for each in alerts.find_missed(sink) if each.window != window.window]
         in_order = sorted([*before, missed], key=lambda each: each.time)
         changes = [next(alike) for _, alike in groupby(in_order, key=lambda each: each.status)]
-        now = Notified(sink=sink, status=alerts.told_of(sink), missed=tuple(changes[-MOST_MISSED:]))
+        now = Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MOST_MISSED:]))
         kept = (told for told in alerts.told if told.sink != sink)
         alerts = alerts.model_copy(update={"told": (*kept, now)})
     return alerts

@@ -26,9 +26,9 @@ from spark_model_monitor.reports.history.archive import StoredProfile, path_of
 from spark_model_monitor.reports.outputs.files import Run, current_run, document_of
 from spark_model_monitor.reports.outputs.printable import printable, text_table
 from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
-from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, tie_losing_cdf
+from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build_tie_losing_cdf
 from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf
-from spark_model_monitor.statistics.drift.histograms import decile_edges
+from spark_model_monitor.statistics.drift.histograms import compute_decile_edges
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.storage import join, storage_of
 
@@ -78,8 +78,8 @@ def of_numbers(baseline: NumericDistribution, current: NumericDistribution, *, t
     ties_lost: count each distinct value once, as `--compat service` does.
     """
     if ties_lost:
-        before = tie_losing_cdf(baseline.levels)
-        after = tie_losing_cdf(current.levels)
+        before = build_tie_losing_cdf(baseline.levels)
+        after = build_tie_losing_cdf(current.levels)
     else:
         before = baseline.step_cdf()
         after = current.step_cdf()
@@ -87,7 +87,7 @@ def of_numbers(baseline: NumericDistribution, current: NumericDistribution, *, t
         return None
     values = np.union1d(before.values, after.values)
     widest = values[np.abs(before.shares_at(values) - after.shares_at(values)).argmax()]
-    edges = np.unique(np.concatenate((decile_edges(before), [widest, values[-1]])))
+    edges = np.unique(np.concatenate((compute_decile_edges(before), [widest, values[-1]])))
     rows = tuple(_ranges(edges, before, after))
     return Table("numbers", rows, next(row for row in rows if row.up_to == widest), before.total, after.total)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.profiling.row_sample import rows_with_ids
+from spark_model_monitor.data.profiling.row_sample import read_rows_with_ids
 from spark_model_monitor.data.reading.data import read_again
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.run_description import RunDescription
@@ -55,7 +55,7 @@ def rows_behind(run_path: str, feature: str, source: str | None = None) -> Itera
         position = None
         if id_column is not None:
             position = dataset.names.index(id_column)
-        rows = rows_with_ids(dataset, {row["id"] for row in kept}, position)
+        rows = read_rows_with_ids(dataset, {row["id"] for row in kept}, position)
         if not rows:
             raise BadInput(f"{source}: has none of the {len(kept)} rows; name the data that this run has read")
         for of, cells in rows:

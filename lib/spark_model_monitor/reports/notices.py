@@ -12,10 +12,10 @@ from hashlib import sha256
 from typing import Any
 
 from spark_model_monitor.documents.alerts import AlertStatus
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, excess
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, compute_severity
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.page import Headline
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.reports.outputs.printable import in_json, printable
 
 log = logging.getLogger(__name__)
@@ -138,12 +138,12 @@ class Report:
 def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
     """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
 
-    `documents.check_results.excess` says how bad; a monitor without an outcome for each violation keeps their order.
+    `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
     """
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     if len(violated) != len(violations):
         return tuple(violations[:MOST_VIOLATIONS])
-    places = sorted(range(len(violations)), key=lambda place: -excess(violated[place]))
+    places = sorted(range(len(violations)), key=lambda place: -compute_severity(violated[place]))
     return tuple(violations[place] for place in places[:MOST_VIOLATIONS])
 
 
@@ -180,7 +180,7 @@ def headline(report: Report) -> str:
         many = f"{report.violations:,} violations"
     line = f"{report.alert.status.value}: {_whose(report)}, {many}"
     if report.start and report.end:
-        line += f" from {moment(report.start)} to {moment(report.end)}"
+        line += f" from {format_moment(report.start)} to {format_moment(report.end)}"
     if report.said is not None:
         line += f": {report.said.text}"
     return printable(f"{line}; {noted}" if noted else line)
@@ -220,7 +220,9 @@ def document(report: Report) -> dict[str, Any]:
         "analysis_type": report.analysis_type,
         "model": report.model,
         "schedule": report.schedule,
-        "window": {"start": moment(report.start), "end": moment(report.end)} if report.start and report.end else None,
+        "window": {"start": format_moment(report.start), "end": format_moment(report.end)}
+        if report.start and report.end
+        else None,
         "status": report.status if report.is_of_a_run else None,
         "outcome": report.outcome_name,
         "unsure": _unsure(report),

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
+from spark_model_monitor.documents.constraints import FeatureRole, MonitoringSettings, Verdicts
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
@@ -147,7 +147,7 @@ def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Mon
     from spark_model_monitor.reports.history import baselines
 
     constraints = baselines.of_run(path).constraints
-    named = tuple(feature.name for feature in constraints.features if feature.role is Role.PREDICTION)
+    named = tuple(feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION)
     data_quality_monitor: Monitor = monitor(settings=constraints.monitoring, predictions=named)
     return data_quality_monitor
 
@@ -203,7 +203,7 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     """
     started = time.monotonic()
     dataset = KINDS[config.analysis_type].read(engine, config, baseline)
-    engine.way(before_many_files)(engine, len(dataset.files))
+    engine.implementation(before_many_files)(engine, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
         "found %d features in %d files, %s bytes, %.1f s",

@@ -47,7 +47,7 @@ from spark_model_monitor.sagemaker.processing import BaseliningJob, MonitoringEx
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
 from spark_model_monitor.sagemaker.sdk import REFUSED, is_installed, of_sdk
 from spark_model_monitor.sagemaker.session import LocalSession, client, get_execution_role
-from spark_model_monitor.storage.files import stands_in
+from spark_model_monitor.storage.files import has_stand_in
 
 globals().update(REFUSED)
 
@@ -57,7 +57,7 @@ def __getattr__(name: str) -> Any:
 
     Raises ImportError for a class, AttributeError for another name, with the reason, if it is not.
     """
-    if name == "Session" and (stands_in() or not is_installed()):
+    if name == "Session" and (has_stand_in() or not is_installed()):
         return LocalSession
     return of_sdk(name)
 

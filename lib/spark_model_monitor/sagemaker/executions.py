@@ -14,7 +14,7 @@ from typing import Any
 
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.alerts import Alerts
-from spark_model_monitor.documents.run_description import moment, time_of
+from spark_model_monitor.documents.run_description import format_moment, parse_moment
 from spark_model_monitor.documents.schedule import Execution, ScheduledJob
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.integrations.imports.descriptions import definition_of, schedule_of
@@ -72,7 +72,7 @@ class LocalPlan(Plan):
         if job.output_folder is not None:
             variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
         window = self.window(scheduled)
-        times = {"start_time": moment(window.start), "end_time": moment(window.end)}
+        times = {"start_time": format_moment(window.start), "end_time": format_moment(window.end)}
         if job.job == "merge":
             prefix = _MERGE_JOB
         else:
@@ -133,8 +133,8 @@ def _begun_early(plan: LocalPlan, record: Record) -> Iterator[datetime]:
     """Runs whose window had not ended when they ran, and now has: the rest of their records came since."""
     now = local_jobs.now()
     for each in record.executions.executions if plan.is_running else ():
-        if time_of(each.last_modified_time) < time_of(each.scheduled_time) <= now:
-            yield time_of(each.scheduled_time)
+        if parse_moment(each.last_modified_time) < parse_moment(each.scheduled_time) <= now:
+            yield parse_moment(each.scheduled_time)
 
 
 def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
@@ -174,7 +174,7 @@ def _summary(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
         reason = {}
     return {
         "MonitoringScheduleName": schedule,
-        "ScheduledTime": time_of(execution.scheduled_time),
+        "ScheduledTime": parse_moment(execution.scheduled_time),
         "CreationTime": description["CreationTime"],
         "LastModifiedTime": description.get("ProcessingEndTime", description["CreationTime"]),
         "MonitoringExecutionStatus": "CompletedWithViolations" if violated else status,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import spark_model_monitor
-from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
@@ -190,7 +190,7 @@ def keep_papers(name: str, output: str) -> None:
     """Move a merge's reports to the job's record: in the service a folder of merged records has no other files."""
     storage = storage_of(output)
     for file in [*storage.walk(output, hidden=True)]:
-        if hour_of_path(file.path) is None:
+        if parse_hour_of_path(file.path) is None:
             below = file.path.partition(output.rstrip("/"))[2]
             LocalStorage().write(str(path_of(JOBS, f"{name}.merge", below)), storage.read(file.path))
             storage.delete(file.path)

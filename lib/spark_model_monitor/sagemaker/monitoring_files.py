@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 
 from spark_model_monitor.errors import BadInput, needing
 from spark_model_monitor.storage import LocalStorage, is_local, join, local_path
-from spark_model_monitor.storage.files import S3_ROOT_VARIABLE, standing_in
+from spark_model_monitor.storage.files import S3_ROOT_VARIABLE, resolve_stand_in
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
 """Names the folder for schedules, the records and logs of jobs, and results without a location of their own."""
@@ -66,7 +66,7 @@ def absolute(uri: str) -> str:
 
 def located(uri: str) -> str:
     """The path or URI that a job gets for `uri`: absolute if it is local."""
-    return absolute(standing_in(uri))
+    return absolute(resolve_stand_in(uri))
 
 
 def read_text(uri: str, session: Any) -> str:

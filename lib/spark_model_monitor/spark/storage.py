@@ -20,11 +20,11 @@ from spark_model_monitor.storage.files import (
     STORAGES,
     Storage,
     StoredFile,
-    draft_name,
+    find_refusal,
     is_hidden,
     join,
-    opened_without_spark,
-    refusal_in,
+    make_draft_name,
+    open_without_spark,
 )
 from spark_model_monitor.storage.lease import require_lease
 
@@ -162,7 +162,7 @@ class HadoopStorage(Storage):
         if not self.shows_drafts:
             self._put(target, fill)
             return
-        draft = self._path(join(str(target.getParent()), draft_name(target.getName())))
+        draft = self._path(join(str(target.getParent()), make_draft_name(target.getName())))
         try:
             self._put(draft, fill, private=private)
             self._replace(draft, target)
@@ -258,12 +258,12 @@ def _told(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iterator
 
 def is_absent(error: Exception) -> bool:
     """Whether Hadoop, or Spark's reader, says that nothing is there."""
-    return refusal_in(str(error)) is None and ABSENT.search(str(error)) is not None
+    return find_refusal(str(error)) is None and ABSENT.search(str(error)) is not None
 
 
 def reason_of(error: Exception) -> str:
     """An object store's own message, else the Java exception's class and first line, without its trace."""
-    refusal = refusal_in(str(error))
+    refusal = find_refusal(str(error))
     if refusal is not None:
         return refusal
     java = getattr(error, "java_exception", None)
@@ -337,5 +337,5 @@ def storage_of_session(path: str, spark: SparkSession) -> Storage:
         elsewhere = hadoop = HadoopStorage.at(path, spark)
         scheme = hadoop.scheme
     if scheme == LOCAL:
-        return opened_without_spark(f"{LOCAL}:") or elsewhere
+        return open_without_spark(f"{LOCAL}:") or elsewhere
     return elsewhere

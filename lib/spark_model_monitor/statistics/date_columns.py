@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.date_forms import SENTINELS, DateReading, read_dates, swap_day_and_month
 from spark_model_monitor.statistics.states.date_texts import DateTexts
-from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, once
+from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, cache_with_feature
 
 Days = NDArray[np.int64]  # shape (different days,)
 
@@ -177,7 +177,7 @@ def _is_ambiguous(form: str, all_readings: Iterable[tuple[DateReading, ...]]) ->
     return all(swapped in readable for readable in forms if form in readable)
 
 
-@once
+@cache_with_feature
 def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     """The dates of a feature, if it is a column of dates; None if it isn't, or if its values are unknown."""
     texts = None

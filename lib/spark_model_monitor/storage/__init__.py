@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.lazy import lazily
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.storage.files import Storage, StoredFile, join, opened_without_spark
+from spark_model_monitor.storage.files import Storage, StoredFile, join, open_without_spark
 from spark_model_monitor.storage.lease import holding
 from spark_model_monitor.storage.local import LocalStorage, is_local, local_path
 
@@ -44,7 +44,7 @@ __all__ = [
 
 def opens_here(path: str) -> bool:
     """Whether a path can be opened without Spark."""
-    return opened_without_spark(path) is not None
+    return open_without_spark(path) is not None
 
 
 _OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
@@ -81,7 +81,7 @@ def storage_here(path: str) -> Storage:
 
     Raises BadInput for another scheme.
     """
-    storage = opened_without_spark(path)
+    storage = open_without_spark(path)
     if storage is not None:
         return storage
     raise BadInput(

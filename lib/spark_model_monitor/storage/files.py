@@ -34,7 +34,7 @@ USUAL_FOLDER = 0o777
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
 
-def draft_name(name: str) -> str:
+def make_draft_name(name: str) -> str:
     """The temporary name of a file while it is written; unique."""
     return f".{name}.{uuid4().hex}"
 
@@ -114,7 +114,7 @@ class Storage(ABC):
 
         Raises BadInput if nothing exists at `path`.
         """
-        names = _names_below(path, self.walk(path))
+        names = _list_names_below(path, self.walk(path))
         return sorted({name.partition("/")[0] for name, _ in names if "/" in name})
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
@@ -122,7 +122,7 @@ class Storage(ABC):
 
         Raises BadInput if the folder can't be listed.
         """
-        names = _names_below(folder, self.walk(folder, hidden=True))
+        names = _list_names_below(folder, self.walk(folder, hidden=True))
         return [file for name, file in names if name.startswith(start) and "/" not in name]
 
     @property
@@ -166,13 +166,13 @@ class Storage(ABC):
         """
 
 
-def _names_below(folder: str, files: Iterable[StoredFile]) -> list[tuple[str, StoredFile]]:
+def _list_names_below(folder: str, files: Iterable[StoredFile]) -> list[tuple[str, StoredFile]]:
     """Files with their names relative to a folder; the name is empty if `folder` is the file itself."""
     below = folder.rstrip("/") + "/"
     return [(file.path.partition(below)[2], file) for file in files]
 
 
-def in_folders(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]:
+def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]:
     """Files in the order in which Spark reads a folder: first files, then sub-folders, both in the given order."""
     below: dict[str, list[StoredFile]] = {}
     for file in files:
@@ -181,8 +181,8 @@ def in_folders(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]
             below.setdefault(f"{folder.rstrip('/')}/{name}", []).append(file)
         else:
             yield file
-    for inner, those in below.items():
-        yield from in_folders(those, inner)
+    for inner, inner_files in below.items():
+        yield from order_like_spark(inner_files, inner)
 
 
 STORAGES: Registry[Callable[..., Storage]] = Registry("storage")
@@ -193,12 +193,12 @@ STORAGES: Registry[Callable[..., Storage]] = Registry("storage")
 S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
 
 
-def stands_in() -> bool:
+def has_stand_in() -> bool:
     """Whether a local folder stands in for S3."""
     return bool(os.environ.get(S3_ROOT_VARIABLE))
 
 
-def standing_in(path: str) -> str:
+def resolve_stand_in(path: str) -> str:
     """The location of an S3 path in the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`), or the path itself."""
     root = os.environ.get(S3_ROOT_VARIABLE)
     parts = urlparse(path)
@@ -207,10 +207,11 @@ def standing_in(path: str) -> str:
     return join(str(Path(root).absolute()), parts.netloc, parts.path.lstrip("/"))
 
 
-def opened_without_spark(path: str) -> Storage | None:
+def open_without_spark(path: str) -> Storage | None:
     """The storage that opens a path without Spark; None if none does. Storages of schemes that aren't local are
     imported on first use.
     """
+    # The schemes of other storages are known once their modules are imported
     scheme = urlparse(path).scheme
     if scheme not in ("", "file"):
         import_all(import_module("spark_model_monitor.storage"))
@@ -224,7 +225,7 @@ def opened_without_spark(path: str) -> Storage | None:
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 
 
-class Named(Enum):
+class NameKind(Enum):
     """Kinds of names; the value is a pattern of the names that we write."""
 
     WORD = _WORD  # one folder or file: a version, a schedule, the id of a run
@@ -235,11 +236,11 @@ class Named(Enum):
     BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that a user chose, such as the form of hour folders
 
 
-def is_ours(name: object, of: Named) -> bool:
+def is_ours(name: object, kind: NameKind) -> bool:
     """Whether we may have written a name. No part of it is empty, `.` or `..`, so the path stays in its folder."""
     if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
         return False
-    return re.fullmatch(of.value, name, re.ASCII) is not None
+    return re.fullmatch(kind.value, name, re.ASCII) is not None
 
 
 class TemporaryFolder:
@@ -250,16 +251,17 @@ class TemporaryFolder:
         self.delete = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-def sentence_about(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
+def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
     """The sentence for a failure whose text matches one of `signs`; None if none matches.
 
     signs: sentences by regular expression, of which the first that matches counts. A sentence may name groups of its
     expression; the first match with a group fills it. otherwise: values for groups that no match fills.
     """
     for sign, sentence in signs.items():
-        places = list(re.finditer(sign, text))
-        if places:
-            groups = {name: value for place in reversed(places) for name, value in place.groupdict().items() if value}
+        # Of several matches, the first that has a group fills it
+        matches = list(re.finditer(sign, text))
+        if matches:
+            groups = {name: value for match in reversed(matches) for name, value in match.groupdict().items() if value}
             return sentence.format_map(otherwise | groups)
     return None
 
@@ -313,12 +315,12 @@ REFUSALS: Mapping[str, str] = {
 """The first expression that matches counts."""
 
 
-def refusal_in(text: str) -> str | None:
+def find_refusal(text: str) -> str | None:
     """The sentence for an exception's text; None if the text has no refusal of an object store."""
-    return sentence_about(text, REFUSALS, region="REGION")
+    return find_sentence(text, REFUSALS, region="REGION")
 
 
-def place_in(text: str) -> str | None:
+def find_s3_path(text: str) -> str | None:
     """The first path on S3 that an exception's text names."""
-    found = _PLACE.search(text)
-    return found.group() if found else None
+    match = _PLACE.search(text)
+    return match.group() if match else None

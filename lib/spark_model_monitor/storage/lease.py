@@ -41,17 +41,17 @@ class Holder:
         identity = machine.identity()
         process = machine.process()
         now = machine.now()
-        run = f"{now:%Y%m%dT%H%M%S%f}-{_mark(identity)}-{process}-{uuid4().hex[:8]}"
+        run = f"{now:%Y%m%dT%H%M%S%f}-{_hash_machine(identity)}-{process}-{uuid4().hex[:8]}"
         return cls(run, machine.name(), process, identity, f"{now:%Y-%m-%dT%H:%M:%SZ}")
 
     @classmethod
     def read(cls, content: bytes, run: str) -> Holder:
         """The content of a lease file. run: its name. An empty file belongs to a process that can't be looked up."""
         try:
-            found = cls(**json.loads(content))
+            holder = cls(**json.loads(content))
         except (ValueError, TypeError, RecursionError):
             return cls(run, "unknown", 0, "", "unknown")
-        return found
+        return holder
 
     def to_json(self) -> bytes:
         """The file's content."""
@@ -67,14 +67,16 @@ class Holder:
         return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
 
 
-def is_of_dead(name: str) -> bool:
+def is_of_ended_process(name: str) -> bool:
     """Whether the name of a half-written lease is of a process of this machine that has ended."""
     named = _NAMED.search(name)
     identity = here().identity()
-    return named is not None and bool(identity) and named[1] == _mark(identity) and here().has_ended(int(named[2]))
+    return (
+        named is not None and bool(identity) and named[1] == _hash_machine(identity) and here().has_ended(int(named[2]))
+    )
 
 
-def _mark(machine: str) -> str:
+def _hash_machine(machine: str) -> str:
     return sha256(machine.encode()).hexdigest()[:8]
 
 
@@ -96,7 +98,7 @@ _left: set[str] = set()  # files of this process's expired leases that could not
 
 
 class Lease:
-    """One run's hold on an output. now, rest: the machine's monotonic clock and its sleep, or substitutes."""
+    """One run's hold on an output. now, sleep: the machine's monotonic clock and its pause, or substitutes."""
 
     def __init__(
         self,
@@ -104,12 +106,15 @@ class Lease:
         folder: str,
         *,
         now: Callable[[], float] | None = None,
-        rest: Callable[[float], object] | None = None,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.holder = Holder.here()
-        self.folder, self.where = folder, _where(storage, folder)
+        self.folder = folder
+        self.where = _resolve_folder(storage, folder)
         self.thread = threading.get_ident()
-        self._storage, self._now, self._rest = storage, now or here().seconds, rest or here().rest
+        self._storage = storage
+        self._now = now or here().seconds
+        self._sleep = sleep or here().rest
         self._name = f"{PREFIX}{self.holder.run}"
         self._path = join(folder, self._name)
         self._renewed = self._now()
@@ -133,16 +138,16 @@ class Lease:
         until = self._now() + wait.total_seconds()
         notified = False
         self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
-        while (other := self._other()) is not None:
+        while (holder := self._find_other_holder()) is not None:
             if self._now() >= until:
                 raise OutputHeld(
-                    f"{self.folder}: another run is writing there: {other}; start this one again when that has ended, or "
+                    f"{self.folder}: another run is writing there: {holder}; start this one again when that has ended, or "
                     f"have it wait longer than {wait} by --lease-wait"
                 )
             if not notified:
-                log.warning("%s: waiting for another run to end: %s", self.folder, other)
+                log.warning("%s: waiting for another run to end: %s", self.folder, holder)
             notified = True
-            self._rest(random.uniform(0.5, 1.5))
+            self._sleep(random.uniform(0.5, 1.5))
         self._keeper.start()
         _held.append(self)
         if self._takes_over:
@@ -159,26 +164,26 @@ class Lease:
             if self._is_lost or not self._storage.exists(self._path):
                 self._is_lost = True
                 return False
-            # otherwise this write would be refused as late
+            # Otherwise this write would be refused as late
             before = self._renewed
             self._renewed = began
             is_in_time = False
             try:
                 self._storage.write(self._path, self.holder.to_json())
-                self._is_lost = began - before > SAFE_SECONDS and self._others_stay()
+                self._is_lost = began - before > SAFE_SECONDS and self._do_others_stay()
                 # a file that was slow to write may exist only because others hold the output
                 is_in_time = self._now() - began <= LIFE_SECONDS - SAFE_SECONDS
             finally:
                 self._renewed = began if is_in_time else before
             return is_in_time and not self._is_lost
 
-    def _others_stay(self) -> bool:
+    def _do_others_stay(self) -> bool:
         """Whether other runs have files there, apart from those that only check whether this one holds the output."""
         for _ in range(OTHERS_LOOKS):
-            found = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
-            if set(found) <= {self._name}:
+            before = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
+            if set(before) <= {self._name}:
                 return False
-            self._rest(1.0)
+            self._sleep(1.0)
         return True
 
     def release(self) -> None:
@@ -201,7 +206,7 @@ class Lease:
                 f"file {self._name} was deleted; nothing more was written; start it again"
             )
 
-    def _other(self) -> Holder | None:
+    def _find_other_holder(self) -> Holder | None:
         """The run that keeps this one from holding the output; None if this run holds it now."""
         self._renewed = self._now()
         try:
@@ -214,25 +219,27 @@ class Lease:
         if mine is None:  # another run took it for a dead run's
             return self.holder
         self._since_ms = mine.modified_ms
-        others: dict[str, Holder] = {}
+        # Files of runs that have ended are removed; the others compete for the output
+        holders: dict[str, Holder] = {}
         for name, file in files.items():
             is_old = mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
-            if _is_of_lease(name) and (is_old or is_of_dead(name)):
+            if _is_of_lease(name) and (is_old or is_of_ended_process(name)):
                 self._storage.delete(join(self.folder, name))
             elif name.startswith(PREFIX):
-                other = self._read(name)
-                if is_old or name in _left or other.is_dead:
-                    log.warning("%s: takes over from a run that has died: %s", self.folder, other)
+                holder = self._read(name)
+                if is_old or name in _left or holder.is_dead:
+                    log.warning("%s: takes over from a run that has died: %s", self.folder, holder)
                     self._storage.delete(join(self.folder, name))
                     self._takes_over = True
                 else:
-                    others[name] = other
-        if not others:
+                    holders[name] = holder
+        if not holders:
             return None
-        first = min(others)
+        # Of several runs that come at once, the one with the first name stays
+        first = min(holders)
         if first < self._name:
             self._storage.delete(self._path)
-        return others[first]
+        return holders[first]
 
     def _clear(self) -> None:
         """Remove drafts of dead runs. A process stopped meanwhile leaves its lease, so that the next run does it.
@@ -241,9 +248,9 @@ class Lease:
         """
         hidden = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
         top = self._storage.resolved(self.folder).rstrip("/")
-        held = tuple(join(above, "") for above, name, _ in hidden if name.startswith(PREFIX) and above != top)
+        holders = tuple(join(above, "") for above, name, _ in hidden if name.startswith(PREFIX) and above != top)
         for _, name, file in hidden:
-            is_ours = not file.path.startswith(held) and not _is_of_lease(name) and file.modified_ms < self._since_ms
+            is_ours = not file.path.startswith(holders) and not _is_of_lease(name) and file.modified_ms < self._since_ms
             if is_ours and is_draft(name):
                 self._storage.delete(file.path)
 
@@ -284,7 +291,7 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
 
     Raises OutputHeld if another run holds it for longer than the wait, OutputFailed if nothing can be written there.
     """
-    where = _where(storage, folder)
+    where = _resolve_folder(storage, folder)
     for lease in tuple(_held):
         if lease.where == where and lease.thread == threading.get_ident():
             yield lease
@@ -298,7 +305,7 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
             lease.release()
 
 
-def _where(storage: Storage, folder: str) -> str:
+def _resolve_folder(storage: Storage, folder: str) -> str:
     return storage.resolved(join(folder, ""))  # a bucket is not a folder without its slash
 
 

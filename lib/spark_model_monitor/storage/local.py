@@ -20,8 +20,8 @@ from spark_model_monitor.storage.files import (
     USUAL_FOLDER,
     Storage,
     StoredFile,
-    draft_name,
     is_hidden,
+    make_draft_name,
 )
 from spark_model_monitor.storage.lease import require_lease
 
@@ -41,7 +41,7 @@ class LocalStorage(Storage):
         if not top.exists():
             raise BadInput(f"{path}: there is no such file or directory")
         try:
-            yield from _hidden_too(top) if hidden else _local_files(top)
+            yield from _walk_hidden(top) if hidden else _walk_files(top)
         except OSError as error:
             raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
 
@@ -49,6 +49,7 @@ class LocalStorage(Storage):
         top = local_path(path)
         if not top.exists():
             raise BadInput(f"{path}: there is no such file or directory")
+        # Links to a parent would be listed for ever
         if not top.is_dir():
             return []
         try:
@@ -63,7 +64,7 @@ class LocalStorage(Storage):
             for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
                 file = local_path(folder) / name
                 with suppress(FileNotFoundError):  # deleted in the meantime
-                    files += _local_files(file) if file.is_file() else ()
+                    files += _walk_files(file) if file.is_file() else ()
         except OSError as error:
             raise BadInput(f"{folder}: can't be listed ({error.strerror})") from error
         return files
@@ -84,7 +85,8 @@ class LocalStorage(Storage):
         require_lease(self, path)
         target = local_path(path)
         mode = PRIVATE_FILE if private else USUAL_FILE
-        with _draft_of(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
+        # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
+        with _write_draft(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
             target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
@@ -94,11 +96,12 @@ class LocalStorage(Storage):
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
         parts = [local_path(source) for source in sources]
-        place = local_path(target)
-        if _holds_just(place, parts):
+        target_path = local_path(target)
+        if _has_content(target_path, parts):
             return False
-        with _draft_of(place, target) as draft:
-            place.parent.mkdir(parents=True, exist_ok=True)
+        with _write_draft(target_path, target) as draft:
+            target_path.parent.mkdir(parents=True, exist_ok=True)
+            # A single part needs no copy
             if len(parts) == 1:
                 parts[0].replace(draft)
             with draft.open("ab") as file:
@@ -139,14 +142,15 @@ def local_path(path: str) -> Path:
 
 
 @contextmanager
-def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
+def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
     """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: for the error."""
-    draft = target.with_name(draft_name(target.name))
+    draft = target.with_name(make_draft_name(target.name))
     try:
         yield draft
         draft.replace(target)
     except OSError as error:
-        file = _file_in_the_way(target)
+        # The system's own reason doesn't say which part of the path is a file
+        file = _find_file_in_the_way(target)
         if file is not None:
             raise OutputFailed(
                 f"{path}: can't be written: {file} is a file; name a folder as the output path"
@@ -159,7 +163,7 @@ def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
             draft.unlink(missing_ok=True)
 
 
-def _file_in_the_way(target: Path) -> Path | None:
+def _find_file_in_the_way(target: Path) -> Path | None:
     """The file that stands where a folder of the target's path should be; None if there is none."""
     for folder in target.parents:
         if folder.is_file():
@@ -167,23 +171,24 @@ def _file_in_the_way(target: Path) -> Path | None:
     return None
 
 
-def _holds_just(place: Path, parts: Sequence[Path]) -> bool:
+def _has_content(path: Path, parts: Sequence[Path]) -> bool:
     """Whether a file exists and equals the concatenation of the parts."""
-    if not place.is_file() or place.stat().st_size != sum(part.stat().st_size for part in parts):
+    # Most differ in size, which costs no reading
+    if not path.is_file() or path.stat().st_size != sum(part.stat().st_size for part in parts):
         return False
     with ExitStack() as opened:
-        held = opened.enter_context(place.open("rb"))
+        file = opened.enter_context(path.open("rb"))
         for part in parts:
             content = opened.enter_context(part.open("rb"))
             while piece := content.read(COPIED_BYTES):
-                if held.read(len(piece)) != piece:
+                if file.read(len(piece)) != piece:
                     return False
     return True
 
 
-def _local_files(top: Path) -> Iterator[StoredFile]:
+def _walk_files(top: Path) -> Iterator[StoredFile]:
     if top.is_file():
-        yield _stored(str(top.absolute()), top.stat())
+        yield _describe_file(str(top.absolute()), top.stat())
         return
     for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
         folders[:] = [name for name in folders if not is_hidden(name)]
@@ -196,23 +201,23 @@ def _local_files(top: Path) -> Iterator[StoredFile]:
         for file in (os.path.join(folder, name) for name in names if not is_hidden(name)):
             if not file.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in file):
                 raise BadInput(f"{file}: has a name that is not UTF-8; rename it")
-            found = _found(file)
-            if found is None:
+            status = _read_status(file)
+            if status is None:
                 continue
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(status.st_mode):
                 raise BadInput(
                     f"{file}: is no file but a pipe, a socket, a device or a link that leads nowhere; remove it"
                 )
-            yield _stored(file, found)
+            yield _describe_file(file, status)
 
 
-def _hidden_too(top: Path) -> Iterator[StoredFile]:
+def _walk_hidden(top: Path) -> Iterator[StoredFile]:
     """The files at or below a folder, without following links to folders; skips files deleted in the meantime."""
     for folder, _, names in os.walk(top, onerror=_raise_unless_gone):
         for file in (os.path.join(folder, name) for name in names):
             with suppress(FileNotFoundError):
                 if os.path.isfile(file):
-                    yield _stored(os.path.abspath(file), os.stat(file))
+                    yield _describe_file(os.path.abspath(file), os.stat(file))
 
 
 def _raise_unless_gone(error: OSError) -> None:
@@ -220,7 +225,7 @@ def _raise_unless_gone(error: OSError) -> None:
         raise error
 
 
-def _found(file: str) -> os.stat_result | None:
+def _read_status(file: str) -> os.stat_result | None:
     """The status of a file, or of a link that leads nowhere; None if the file was deleted in the meantime."""
     try:
         return os.stat(file)
@@ -230,8 +235,8 @@ def _found(file: str) -> os.stat_result | None:
         return None
 
 
-def _stored(path: str, found: os.stat_result) -> StoredFile:
-    return StoredFile(f"file:{path}", found.st_size, found.st_mtime_ns // 1_000_000)
+def _describe_file(path: str, status: os.stat_result) -> StoredFile:
+    return StoredFile(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000)
 
 
 def _raise(error: OSError) -> None:

@@ -73,7 +73,7 @@ def results_of(checks, frame, *, second_scan_allowed=False):
     rows, conditions = with_conditions(dataset, wanted.predicates)
     source = RowSource(rows, frame.columns, predicates=conditions, partitions_at_most=10)
     found = scan(source, RequestedStates(counted=wanted.frequency_columns))
-    return dataset.engine.way(checked)(wanted, dataset, found.profile, found.matches)
+    return dataset.engine.implementation(checked)(wanted, dataset, found.profile, found.matches)
 
 
 def verified_by_deequ(checks, frame):

@@ -25,8 +25,8 @@ from spark_model_monitor.statistics.states import (
     MomentsBuilder,
     Profile,
 )
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
-from spark_model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, compute_metrics
 
 
 def metrics_by_deequ_scan(spark, frame):
@@ -74,7 +74,7 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, rows, partitions):
 
     expected = metrics_by_deequ_scan(spark, frame)
     if profile.feature("code").is_numeric:  # Deequ's scan takes no text for a number, we do
-        expected["code"] = metrics_of(profile)["code"]
+        expected["code"] = compute_metrics(profile)["code"]
     assert_same(spread_aside(found, expected), expected)
     frame.unpersist()
 
@@ -107,7 +107,7 @@ def profile_of(columns):
         moments = MomentsBuilder()
         distinct = DistinctBuilder()
         moments.update(values, missing=3)
-        distinct.update(xxhash64_of(values[~np.isnan(values)]))
+        distinct.update(xxhash64(values[~np.isnan(values)]))
         found = moments.state()
         counts = DataTypeCounts(missing=found.absent, fractional=found.present)
         features.append(FeatureProfile.of(name, ColumnType.FRACTIONAL, [counts, found, distinct.state()]))
@@ -119,7 +119,7 @@ def profile_of(columns):
 def test_the_twin_without_a_jvm_gives_the_same_metrics(spark, values):
     profile = profile_of({"x": np.array(values, dtype=np.float64)})
 
-    assert_same(metrics_of(profile), evaluate(spark, profile))
+    assert_same(compute_metrics(profile), evaluate(spark, profile))
 
 
 def test_columns_may_be_called_anything(spark):
@@ -148,7 +148,7 @@ def test_columns_of_every_kind_have_an_outcome(spark, column, ddl, expected):
     frame = spark.createDataFrame([(cell,) for cell in column], f"x {ddl}")
     profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=2)).profile
 
-    assert evaluate(spark, profile) == metrics_of(profile) == {"x": expected}
+    assert evaluate(spark, profile) == compute_metrics(profile) == {"x": expected}
 
 
 def test_evaluating_starts_no_job_and_no_callback_server(spark, jobs_of):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyspark.sql.functions as F
 
-from spark_model_monitor.data.profiling.plan import keys_of
+from spark_model_monitor.data.profiling.plan import make_keys
 from spark_model_monitor.spark.engine.rows import key_of
 
 TEXTS = ["", "a", None, "é" * 128, "é" * 128 + "x", "x" * 257, "😀" * 100, "tail …#ab", "0" * 10_000]
@@ -14,4 +14,4 @@ TEXTS = ["", "a", None, "é" * 128, "é" * 128 + "x", "x" * 257, "😀" * 100, "
 def test_a_text_has_one_key_whoever_cuts_it(spark):
     frame = spark.createDataFrame([(text,) for text in TEXTS], "text string").coalesce(1)
 
-    assert [row[0] for row in frame.select(F.expr(key_of("text"))).collect()] == keys_of(pa.array(TEXTS)).to_pylist()
+    assert [row[0] for row in frame.select(F.expr(key_of("text"))).collect()] == make_keys(pa.array(TEXTS)).to_pylist()

@@ -13,7 +13,7 @@ from tests.unit.records.merged_lines import line_of, merged
 
 from spark_model_monitor.data.profiling import outcomes as scanning
 from spark_model_monitor.data.reading.captures import list_captures
-from spark_model_monitor.data.reading.outcomes import outcomes, read_line_outcomes, reading_of
+from spark_model_monitor.data.reading.outcomes import build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import LineDecoder
 from spark_model_monitor.data.records.refusals import Refusal
@@ -58,7 +58,7 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
     for file in range(3):
         lines = [line_of(merged(str(number % 2), str(number / 500), eventId=number)) for number in range(file, 500, 3)]
         (hour / f"part-{file}.jsonl").write_text("\n".join(lines) + "\n")
-    decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
+    decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     source = list_captures(SparkEngine(spark), str(tmp_path))
     here = ModelQualityMonitor(PLAN).scan(
         PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None
@@ -74,7 +74,7 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
 
 def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
     (tmp_path / "merged.jsonl").write_text(line_of(merged("1", "0.5")) + "\n")
-    decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
+    decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
     scanned_plan, frame_plan = (plan_of(frame) for frame in (dataset.raw.frame, dataset.frame))
 
@@ -91,7 +91,7 @@ def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_pat
         line_of(merged("1\n1", "0.5\n2")),
     ]
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
-    decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
+    decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
     found = MONITOR.scan(PLAN, dataset, None)
     ledger = dataset.ledger(found.rows)
@@ -107,7 +107,7 @@ def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_pat
 def test_refused_records_lie_in_the_quarantine_as_they_were(spark, tmp_path):
     lines = [line_of(merged("1", "0.5")), line_of(merged("1", "37")), line_of(merged("", "0.5"))]
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
-    decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
+    decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
     run_baseline(dataset, ModelQualityMonitor(PLAN), max_quarantined_share=1, output_path=str(tmp_path / "out"))
     kept = [json.loads(line) for line in (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text().splitlines()]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spark_model_monitor.data.profiling.row_sample import rows_evenly
+from spark_model_monitor.data.profiling.row_sample import read_sampled_rows
 from spark_model_monitor.data.reading.data import read_data
 
 ROWS = 20_000
@@ -20,7 +20,9 @@ def drawn(spark, tmp_path_factory):
     path = tmp_path_factory.mktemp("rows") / "rows.parquet"
     numbers = np.arange(ROWS)
     pq.write_table(pa.table({"place": numbers, "kind": pa.array(numbers % 3 == 0).cast(pa.string())}), path)
-    return [rows_evenly(read_data(str(path), spark=spark, engine=engine), ROWS, MOST) for engine in ("local", "spark")]
+    return [
+        read_sampled_rows(read_data(str(path), spark=spark, engine=engine), ROWS, MOST) for engine in ("local", "spark")
+    ]
 
 
 def test_about_so_many_rows_are_drawn_from_all_over_the_data_whole_and_in_their_order(drawn):
@@ -39,7 +41,7 @@ def test_both_engines_draw_the_same_rows(drawn):
 def test_of_few_rows_all_are_drawn():
     table = pa.table({"a": ["x", None, "y"], "b": [1.5, 2.0, None]})
 
-    assert rows_evenly(read_data(table, engine="local"), 3, MOST).to_pydict() == {
+    assert read_sampled_rows(read_data(table, engine="local"), 3, MOST).to_pydict() == {
         "a": ["x", None, "y"],
         "b": ["1.5", "2.0", None],
     }

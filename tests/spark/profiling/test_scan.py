@@ -22,10 +22,10 @@ from spark_model_monitor.data.profiling.scan import (
     UNKNOWN_PARTITIONS,
     RequestedStates,
     RowSource,
-    folds,
-    frequency_limit,
-    positions_of_groups,
+    choose_folds,
+    choose_frequency_limit,
     scan,
+    split_columns,
 )
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.spark.engine.spark import SparkPartitions, collected
@@ -76,7 +76,7 @@ def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(spark, at_
 
     on_executors = profile_of(frame, partitions_at_most=at_most)
 
-    assert folds(9, at_most or UNKNOWN_PARTITIONS) == tasks
+    assert choose_folds(9, at_most or UNKNOWN_PARTITIONS) == tasks
     assert on_executors.to_bytes() == on_the_driver.to_bytes()
 
 
@@ -138,7 +138,7 @@ def without_whole_rows(profile):
     ("columns", "groups", "sizes"), [(1_000, 4, [250] * 4), (7, 3, [3, 3, 1]), (2, 8, [1, 1]), (0, 1, [0])]
 )
 def test_groups_of_columns_are_neighbours_and_of_one_size(columns, groups, sizes):
-    found = positions_of_groups(columns, groups)
+    found = split_columns(columns, groups)
 
     assert [len(positions) for positions in found] == sizes
     assert [position for positions in found for position in positions] == list(range(columns))
@@ -325,8 +325,8 @@ def test_huge_cells_are_counted_and_never_moved(spark):
 
 
 def test_the_limit_of_counted_values_shrinks_with_the_width():
-    assert frequency_limit(1) == 4096
-    assert frequency_limit(1_000) == 64 * 2**20 // 1_000 // 110
+    assert choose_frequency_limit(1) == 4096
+    assert choose_frequency_limit(1_000) == 64 * 2**20 // 1_000 // 110
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_the_limit_of_counted_values_shrinks_with_the_width():
     ],
 )
 def test_states_are_added_by_as_many_tasks_as_they_are_worth(columns, partitions, tasks):
-    assert folds(columns, partitions) == tasks
+    assert choose_folds(columns, partitions) == tasks
 
 
 @pytest.mark.parametrize(

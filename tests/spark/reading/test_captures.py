@@ -123,18 +123,18 @@ def test_payloads_of_model_servers_are_columns(read, request_json, flatten_json)
 )
 def test_members_beside_the_baselines_are_columns_of_their_own_names(read, record, names, values):
     dataset = read([captured(json.dumps(record), '{"p": 5}', encoding="JSON")] * 3)
-    again = dataset.with_column_count(dataset.column_count(account(dataset)[2]))
+    again = dataset.read_with_columns(dataset.column_count(account(dataset)[2]))
 
     assert (again.names, again.matched_by) == (names, Matching.NAME_ELSE_POSITION)
     assert rows(again) == [values] * 3
-    assert again.with_column_count(7) is again
+    assert again.read_with_columns(7) is again
 
-    some = dataset.of_features(["p", "b"])
-    assert some.with_column_count(4).names == ("p", "b", names[3])
+    some = dataset.select_features(["p", "b"])
+    assert some.read_with_columns(4).names == ("p", "b", names[3])
 
 
 def test_cells_beside_the_baselines_have_no_names(read):
-    again = read([captured("1,2,3", "5")]).with_column_count(4)
+    again = read([captured("1,2,3", "5")]).read_with_columns(4)
 
     assert (again.names, again.matched_by) == ((*NAMES, "_c3"), None)
 
@@ -303,7 +303,7 @@ READING = Reading(BOTH, NAMES, 3)
 def test_the_windows_column_count_is_the_most_frequent_one(read):
     dataset = read([captured("1,2,3"), captured("4,5,6"), captured("7,8"), captured("1,2\n3", "5\n6")])
     _, ledger, counts = account(dataset)
-    again = dataset.with_column_count(4)
+    again = dataset.read_with_columns(4)
     profile, other, _ = account(again)
 
     assert counts.widths == ((3, 1), (4, 2))
@@ -319,7 +319,7 @@ def test_a_tie_of_column_counts_is_the_baselines(read):
     _, _, counts = account(dataset)
 
     assert dataset.column_count(counts) == 3
-    assert dataset.with_column_count(3) is dataset
+    assert dataset.read_with_columns(3) is dataset
 
 
 def test_only_records_of_the_window_are_kept_and_the_others_are_counted(read):

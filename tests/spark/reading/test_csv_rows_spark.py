@@ -7,7 +7,7 @@ from itertools import product
 import pyspark.sql.functions as F
 import pytest
 
-from spark_model_monitor.data.records.csv_rows import cells_of
+from spark_model_monitor.data.records.csv_rows import split_row
 
 LETTERS = 'a," \\'
 LONGEST = 5
@@ -39,4 +39,4 @@ def test_every_row_of_up_to_five_letters_is_read_as_spark_reads_it(rows_of_spark
     rows = ["".join(letters) for length in range(1, LONGEST + 1) for letters in product(LETTERS, repeat=length)]
     rows = [row for row in rows if row.count('"') % 2 == 0]  # others are refused: their cell goes on in the next line
 
-    assert {row: cells_of(row) for row in rows} == rows_of_spark(rows)
+    assert {row: split_row(row) for row in rows} == rows_of_spark(rows)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from tests.spark_lines import IS_REMOTE, on_a_jvm
 
-from spark_model_monitor.data.reading.data import read_arrow, read_data, table_of_pandas
+from spark_model_monitor.data.reading.data import convert_pandas, read_arrow, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.outcomes import outcomes
@@ -147,9 +147,7 @@ NOON = pd.Timestamp("2026-01-31 12:00")
 )
 @pytest.mark.parametrize("by_tasks", [False, True], ids=["by a file", "by the tasks"])
 def test_types_of_pandas(spark, values, inferred_type, absent, by_tasks):
-    with read_arrow(
-        SparkEngine(beside(spark)), table_of_pandas(pd.DataFrame({"x": values})), by_tasks=by_tasks
-    ) as data:
+    with read_arrow(SparkEngine(beside(spark)), convert_pandas(pd.DataFrame({"x": values})), by_tasks=by_tasks) as data:
         [feature] = run_baseline(data, MONITOR).to_pandas().itertuples()
 
     assert (feature.inferred_type, feature.num_missing, feature.num_present) == (inferred_type, absent, 3 - absent)
@@ -245,7 +243,7 @@ def test_a_disk_without_room_for_a_frame_is_told_with_what_to_do(spark, passenge
 
 @on_a_jvm("no file is written")
 def test_a_data_set_that_nobody_closes_goes_with_its_last_user(spark, temporary):
-    data = read_data(pd.DataFrame({"x": [1]})).of_features(["x"])
+    data = read_data(pd.DataFrame({"x": [1]})).select_features(["x"])
     assert count_of(temporary) == 1
     del data
 

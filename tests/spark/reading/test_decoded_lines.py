@@ -61,7 +61,7 @@ def test_lines_and_their_frame_have_the_same_states(name, request):
 
 
 def test_some_of_the_features_are_decoded_too(csv):
-    some = csv.of_features(["note", "age"])
+    some = csv.select_features(["note", "age"])
 
     assert some.frame.where(f"{REASON} = 0").select("c0", "c1").first() == (LONG, "0")
     assert scanned(some, decode=some.lines.decoding).profile.feature("note").frequencies.total == 3_000

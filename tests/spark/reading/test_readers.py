@@ -34,7 +34,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.running.runtime.failures import failure_of
-from spark_model_monitor.spark.engine.rows import refused_lines
+from spark_model_monitor.spark.engine.rows import find_rejected_lines
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 from spark_model_monitor.spark.session import beside
 
@@ -141,7 +141,7 @@ def test_dialects_are_read(read, tmp_path, csv_format, content):
 
     assert profile.feature("age").moments.sum == 4
     assert (ledger.read, ledger.kept, ledger.refused) == (2, 2, {})
-    assert not [*refused_lines(dataset)]
+    assert not [*find_rejected_lines(dataset)]
 
 
 def test_ragged_lines_are_refused(read, tmp_path):
@@ -626,7 +626,7 @@ def test_captures_are_no_format_of_a_baseline(read, tmp_path):
 
 def test_features_can_be_left_out(read, tmp_path):
     (tmp_path / "data.csv").write_text("id,age,plan\n7,1,a\n8,2,b,\n")
-    dataset = read(CSV).of_features(["plan", "age"])
+    dataset = read(CSV).select_features(["plan", "age"])
     profile, ledger = account(dataset)
 
     assert [feature.name for feature in profile.features] == ["plan", "age"]

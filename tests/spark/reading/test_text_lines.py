@@ -25,7 +25,7 @@ def test_every_line_has_the_key_of_its_own_file_whatever_the_file_is_called(spar
         lines = text_lines(spark, str(written(tmp_path / str(in_order))), in_order=in_order)
         batch = lines.of(LINE, FILE_KEY).toPandas()
 
-        paths = lines.files_by_key().behind(pa.RecordBatch.from_pandas(batch)).to_pylist()
+        paths = lines.files_by_key().get_paths(pa.RecordBatch.from_pandas(batch)).to_pylist()
         found = {(line, path.split("/")[-2]) for line, path in zip(batch[LINE], paths, strict=True)}
         assert found == {("hour 0", "00"), ("hour 1", "01"), ("hour 2", "02")}
         assert len(batch) == 6

@@ -8,9 +8,9 @@ import pytest
 from tests.spark_lines import plan_of
 
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.formats import format_named
+from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.readers import within
+from spark_model_monitor.data.reading.readers import select_window
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -20,7 +20,7 @@ HOURS = "SELECT id, TIMESTAMP_LTZ'2026-03-01 00:00:00Z' + make_interval(0, 0, 0,
 
 
 def rows_within(frame, start, end, column="at"):
-    return within(Dataset.of(frame), column, Window(start, end)).frame.count()
+    return select_window(Dataset.of(frame), column, Window(start, end)).frame.count()
 
 
 @pytest.mark.parametrize("kind", ["timestamp_ltz", "timestamp_ntz"])
@@ -51,8 +51,8 @@ def test_days_have_windows_of_days(spark):
 
 def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
     spark.sql(HOURS).write.parquet(str(tmp_path / "hours"))
-    dataset = read_path(SparkEngine(spark), str(tmp_path / "hours"), format_named("parquet"))
-    found = within(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
+    dataset = read_path(SparkEngine(spark), str(tmp_path / "hours"), parse_format("parquet"))
+    found = select_window(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
     plan = plan_of(found.frame)
 
     assert found.frame.count() == 1
@@ -70,7 +70,7 @@ def test_a_column_that_has_no_times_is_told(spark, column, sentence):
 
 def test_texts_have_no_window(spark, tmp_path):
     (tmp_path / "rows.csv").write_text("id,at\n1,2026-03-01T00:00:00Z\n")
-    dataset = read_path(SparkEngine(spark), str(tmp_path / "rows.csv"), format_named("csv"))
+    dataset = read_path(SparkEngine(spark), str(tmp_path / "rows.csv"), parse_format("csv"))
 
     with pytest.raises(BadConfiguration, match="time_column: 'at' is text, as all of CSV"):
-        within(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
+        select_window(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))

@@ -10,7 +10,7 @@ from tests.spark.reading.test_captures import account, rows
 
 from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.paths import listed_outputs, read_transform
+from spark_model_monitor.data.reading.paths import list_outputs, read_transform
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -24,7 +24,7 @@ def read(spark, tmp_path):
     def reading(dataset_format, names=None, path=tmp_path, **options):
         listing = list_dataset(SparkEngine(spark), str(path))
         root = options.get("manifest_root")
-        listing = listed_outputs(SparkEngine(spark), listing, root)
+        listing = list_outputs(SparkEngine(spark), listing, root)
         return read_transform(SparkEngine(spark), listing, dataset_format, ReadOptions(names, **options))
 
     return reading

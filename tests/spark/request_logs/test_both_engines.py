@@ -8,7 +8,7 @@ import pytest
 from tests.request_log_samples import LOGS
 
 from spark_model_monitor import DataQualityMonitor, read_data, run_baseline
-from spark_model_monitor.data.request_logs.capture_folder import shared_folder
+from spark_model_monitor.data.request_logs.capture_folder import make_shared_folder
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
@@ -54,9 +54,9 @@ def test_a_table_of_delta_is_read_without_its_deleted_rows(tmp_path):
 def test_a_cluster_needs_a_place_for_the_captures_of_a_log(spark, tmp_path):
     engine = SparkEngine(spark)
     with pytest.raises(BadConfiguration, match="a request log is read on a cluster by jobs"):
-        shared_folder(engine, None)
+        make_shared_folder(engine, None)
 
-    folder = shared_folder(engine, str(tmp_path / "out"))
+    folder = make_shared_folder(engine, str(tmp_path / "out"))
     engine.storage(folder.path).write(f"{folder.path}/captures", b"")
     assert len(list(tmp_path.glob("out/_request_log-*/captures"))) == 1
     folder.delete()

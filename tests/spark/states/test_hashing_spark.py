@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.spark.engine.spark import collected
-from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 NUMBERS = {
     "boolean": "id % 3 = 0",
@@ -41,7 +41,7 @@ def hashed_by_spark(spark):
 def test_every_type_of_fixed_width_hashes_as_in_spark(hashed_by_spark, expression):
     values, hashes = hashed_by_spark(expression)
 
-    assert np.array_equal(xxhash64_of(values), hashes)
+    assert np.array_equal(xxhash64(values), hashes)
 
 
 @pytest.mark.parametrize("expression", NUMBERS.values(), ids=NUMBERS)
@@ -49,20 +49,20 @@ def test_nulls_have_no_hash(hashed_by_spark, expression):
     values, hashes = hashed_by_spark(f"case when id % 5 = 0 then null else {expression} end", rows=1000)
 
     assert len(hashes) == 800  # Spark itself gives a null its seed, 42
-    assert np.array_equal(xxhash64_of(values), hashes)
+    assert np.array_equal(xxhash64(values), hashes)
 
 
 @pytest.mark.parametrize("width", ["double", "float"])
 def test_special_floats_hash_as_in_spark(hashed_by_spark, width):
     for special in SPECIAL:
         values, hashes = hashed_by_spark(f"cast({special} as {width})", rows=1)
-        assert np.array_equal(xxhash64_of(values), hashes), special
+        assert np.array_equal(xxhash64(values), hashes), special
 
 
 def test_every_nan_and_both_zeros_are_one_value_each_as_in_approx_count_distinct(spark):
     bits = np.array([0x7FF8000000000000, 0x7FF8000000000001, 0xFFF8000000000000, 0, 1 << 63], dtype=np.uint64)
 
-    hashes = xxhash64_of(bits.view(np.float64))
+    hashes = xxhash64(bits.view(np.float64))
 
     distinct = spark.sql(
         "select approx_count_distinct(value, 0.05) from values (double('NaN')), (0.0d), (-0.0d) as (value)"
@@ -73,4 +73,4 @@ def test_every_nan_and_both_zeros_are_one_value_each_as_in_approx_count_distinct
 def test_texts_of_every_length_hash_as_in_spark(hashed_by_spark):
     texts, hashes = hashed_by_spark("substr(repeat(concat(id, 'é, 😀 x'), 20), 1, cast(id % 130 as int))", rows=2_000)
 
-    assert np.array_equal(xxhash64_of_texts(texts), hashes)
+    assert np.array_equal(hash_texts(texts), hashes)

@@ -19,7 +19,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Interval,
     Standing,
     ValuedColumn,
-    number_of,
+    parse_number,
 )
 
 
@@ -61,7 +61,7 @@ def typed_cell(value, *, untyped):
         pass
     if untyped and value in (*TRUTHS, *FALSEHOODS):
         return CellKind.BOOLEAN, int(value in TRUTHS), value
-    number = number_of(value) if untyped else None
+    number = parse_number(value) if untyped else None
     return (CellKind.TEXT if number is None else CellKind.FRACTIONAL), number, value
 
 
@@ -109,7 +109,7 @@ def segment_of(cell, segmentation):
                     below = number < item.high
                 if above and below:
                     return place
-            elif text == str(item) or (number is not None and number == number_of(item)):
+            elif text == str(item) or (number is not None and number == parse_number(item)):
                 return place
     return len(segmentation.segments)
 

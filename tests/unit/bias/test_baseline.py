@@ -81,7 +81,7 @@ def test_a_facet_or_part_that_the_baseline_lacks_has_no_values():
 def test_facets_can_be_left_out():
     bias, _ = baseline("F")
 
-    assert bias.without({"age"}).constraints.pre_training_bias_metrics.facets == {}
+    assert bias.drop_features({"age"}).constraints.pre_training_bias_metrics.facets == {}
 
 
 def test_where_no_label_or_prediction_is_positive_the_log_says_what_to_write(caplog):

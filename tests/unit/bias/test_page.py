@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
-from spark_model_monitor.documents.page import Mark, PageTable, PointChart
+from spark_model_monitor.documents.page import Highlight, PageTable, PointChart
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
@@ -52,14 +52,14 @@ def test_a_metric_stands_beside_the_baseline_with_its_verdict():
     line = next(line for line in table.lines if line.cells[0] == "DPPL")
 
     assert line.cells[2:5] == ("0.35", "0", "✗ violated")
-    assert line.mark is Mark.BAD
+    assert line.mark is Highlight.BAD
 
 
 def test_the_chart_has_the_same_values():
     [chart] = [block for block in section(page(), "Facet: sex", 1).blocks if isinstance(block, PointChart)]
     point = next(point for point in chart.points if point.name == "DPPL")
 
-    assert (point.value, point.reference, point.mark) == (0.35, 0.0, Mark.BAD)
+    assert (point.value, point.reference, point.mark) == (0.35, 0.0, Highlight.BAD)
 
 
 def test_intervals_are_told_where_they_were_asked_for():

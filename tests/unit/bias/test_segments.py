@@ -11,8 +11,8 @@ import pytest
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.headline import headline_of
-from spark_model_monitor.documents.page import Mark, PageTable
+from spark_model_monitor.documents.headline import write_headline
+from spark_model_monitor.documents.page import Highlight, PageTable
 from spark_model_monitor.monitors.bias.comparison import BiasBaseline, compare_with_baseline
 
 PLANS = [f"plan {place}" for place in range(8)]
@@ -58,7 +58,7 @@ def test_bias_in_one_segment_is_one_violation_that_names_it(baseline):
         ("DPL", "plan=plan 3", "in one segment of plan"),
         ("KL", "plan=plan 3", "in one segment of plan"),
     }
-    assert headline_of(findings.results).text.endswith("in plan=plan 3.")
+    assert write_headline(findings.results).text.endswith("in plan=plan 3.")
     told = monitor_of().violations(findings.results).violations
     assert [each.description.endswith(", in plan=plan 3") for each in told] == [True, True]
 
@@ -135,4 +135,4 @@ def test_the_page_has_the_verdict_of_each_segment(baseline):
     tables = [block for section in page.sections for block in section.blocks if isinstance(block, PageTable)]
     [found] = [table for table in tables if table.caption.startswith("Segment plan 3 of plan")]
 
-    assert {line.mark for line in found.lines} == {Mark.BAD}
+    assert {line.mark for line in found.lines} == {Highlight.BAD}

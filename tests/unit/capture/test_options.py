@@ -5,7 +5,7 @@ import math
 import pytest
 
 from spark_model_monitor.capture import CaptureLimits, CaptureOptions
-from spark_model_monitor.capture.options import paths_of
+from spark_model_monitor.capture.options import parse_paths
 
 from .capturing import options
 
@@ -52,9 +52,9 @@ def test_a_wrong_option_is_named_with_what_to_write_instead(wrong, text):
 @pytest.mark.parametrize("paths", ["/invocations", ["/invocations", "score"]])
 def test_paths_that_nobody_asks_for_are_refused(paths):
     with pytest.raises(ValueError, match=r"paths is .*; write a list of paths with a slash in front"):
-        paths_of(paths)
-    assert paths_of(None) is None
-    assert paths_of(("/invocations",)) == paths_of(iter(["/invocations"])) == {"/invocations"}
+        parse_paths(paths)
+    assert parse_paths(None) is None
+    assert parse_paths(("/invocations",)) == parse_paths(iter(["/invocations"])) == {"/invocations"}
 
 
 def test_all_faults_are_said_at_once():

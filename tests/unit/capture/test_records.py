@@ -7,7 +7,7 @@ from base64 import b64decode
 import pytest
 
 from spark_model_monitor.capture import Payload
-from spark_model_monitor.capture.records import Exchange, captured_halves, encoded, record_line, request_metadata
+from spark_model_monitor.capture.records import Exchange, build_halves, encode_body, format_record, request_metadata
 from spark_model_monitor.data.records import ENDPOINT_INDEXES
 from spark_model_monitor.data.records.decoding import Reading, decode
 
@@ -17,7 +17,7 @@ EXCHANGE = Exchange("f04a8538-696c-4648-8064-8b680b2e3318", NOON, 0.0)
 
 
 def line_of(request, response, exchange=EXCHANGE, metadata=None, **given) -> bytes:
-    return record_line(exchange, captured_halves(request, response, options(**given)), metadata)
+    return format_record(exchange, build_halves(request, response, options(**given)), metadata)
 
 
 def test_a_record_is_the_line_that_the_contract_shows():
@@ -52,12 +52,12 @@ def test_a_record_is_the_line_that_the_contract_shows():
 )
 def test_the_encoding_says_what_the_text_is(body, content_type, data, encoding):
     # BASE64 texts by coreutils' base64
-    assert encoded(Payload(body, content_type), options().encodings) == (data, encoding)
+    assert encode_body(Payload(body, content_type), options().encodings) == (data, encoding)
 
 
 def test_a_compressed_body_is_kept_byte_for_byte():
     body = gzip.compress(b"1,2,3")
-    data, encoding = encoded(Payload(body, "text/csv"), options().encodings)
+    data, encoding = encode_body(Payload(body, "text/csv"), options().encodings)
 
     assert encoding == "BASE64"
     assert gzip.decompress(b64decode(data)) == b"1,2,3"
@@ -66,9 +66,9 @@ def test_a_compressed_body_is_kept_byte_for_byte():
 def test_content_types_may_be_listed_freely():
     encodings = options(csv_content_types=["text/plain"], json_content_types=["application/jsonlines"]).encodings
 
-    assert encoded(Payload(b"1,2", "text/plain"), encodings) == ("1,2", "CSV")
-    assert encoded(Payload(b"{}\n{}", "application/jsonlines"), encodings) == ("{}\n{}", "JSON")
-    assert encoded(Payload(b"1,2", "text/csv"), encodings)[1] == "BASE64"
+    assert encode_body(Payload(b"1,2", "text/plain"), encodings) == ("1,2", "CSV")
+    assert encode_body(Payload(b"{}\n{}", "application/jsonlines"), encodings) == ("{}\n{}", "JSON")
+    assert encode_body(Payload(b"1,2", "text/csv"), encodings)[1] == "BASE64"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_the_draft_of_a_living_process_is_no_orphan(spool):
     draft = spool.create(KEY)
     draft.append(b"1\n", lines=1)
 
-    assert spool.orphans() == []
+    assert spool.claim_orphans() == []
     draft.release()
 
 
@@ -53,12 +53,12 @@ os.write(draft._descriptor, b"3 is half wri")
 os.kill(os.getpid(), signal.SIGKILL)
 """
     killed = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
-    [orphan] = spool.orphans()
+    [orphan] = spool.claim_orphans()
 
     assert killed.returncode == -signal.SIGKILL
     assert orphan.key == KEY
     assert orphan.path.read_bytes() == b"1\n2\n"
-    assert spool.orphans() == []  # it has a process again
+    assert spool.claim_orphans() == []  # it has a process again
     orphan.release()
 
 
@@ -99,7 +99,7 @@ def test_a_draft_is_unlocked_also_when_a_process_was_forked_that_has_it_open(spo
     if child == 0:
         signal.pause()
     draft.release()
-    orphans = spool.orphans()
+    orphans = spool.claim_orphans()
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
@@ -115,7 +115,7 @@ def test_a_forked_process_leaves_the_lock_to_the_other_one(spool):
         os._exit(0)
     os.waitpid(child, 0)
 
-    assert spool.orphans() == []
+    assert spool.claim_orphans() == []
     draft.release()
 
 
@@ -123,7 +123,7 @@ def test_other_files_in_the_spool_are_left_alone(spool):
     spool.folder.mkdir()
     (spool.folder / "notes.txt").write_text("mine")
 
-    assert spool.orphans() == []
+    assert spool.claim_orphans() == []
     assert (spool.folder / "notes.txt").read_text() == "mine"
 
 
@@ -136,5 +136,5 @@ def test_what_is_no_draft_of_ours_is_left_alone(spool, tmp_path):
     os.mkfifo(spool.folder / "pipe.jsonl")
     (spool.folder / "..%2F..%2Fvictim.jsonl").write_bytes(b"1\n")
 
-    assert spool.orphans() == []
+    assert spool.claim_orphans() == []
     assert victim.read_bytes() == b"half a line"

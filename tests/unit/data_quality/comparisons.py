@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
-from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import (
@@ -84,7 +84,7 @@ def compared(baseline, current, *, config=None, features=None, known=None, **opt
     config: members of `monitoring_config` that replace the suggested ones. features: members that replace a feature's own,
     by name; None takes a member out. known: the baseline's distributions, if not those of its states.
     """
-    plain = suggest(baseline, MonitoringSettings(verdicts="none")).plain()
+    plain = suggest_constraints(baseline, MonitoringSettings(verdicts="none")).plain()
     plain["monitoring_config"] |= config or {}
     for feature in plain["features"]:
         feature |= (features or {}).get(feature["name"], {})
@@ -97,7 +97,7 @@ def compared(baseline, current, *, config=None, features=None, known=None, **opt
 def compare(constraints, current, distributions=None, *, suggested_limits=None, profile=None, **options):
     """`current` beside a baseline of these constraints, distributions, limits that it suggested, and states."""
     baseline = QualityBaseline(constraints, distributions or {}, suggested_limits or {}, profile)
-    comparison = Comparison(baseline, current, **options)
+    comparison = WindowComparison(baseline, current, **options)
     comparison.calibration = calibrate(comparison)
     return comparison
 

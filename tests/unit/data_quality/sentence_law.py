@@ -22,7 +22,7 @@ import pandas as pd
 from spark_model_monitor import DataQualityMonitor, Findings, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
-from spark_model_monitor.documents.headline import change_of
+from spark_model_monitor.documents.headline import describe_change
 
 Random = np.random.Generator
 
@@ -586,11 +586,11 @@ def check_findings(
             continue
         name = str(violation.feature)
         where = violation.where or ""
-        text = change_of(violation)
+        text = describe_change(violation)
         changes.append(f"{name} {text}")
         changes.append(f"{name}, which {text}")
         # Without its segment, which is checked apart
-        bare = change_of(violation.model_copy(update={"where": None, "cause": None, "segment": None}))
+        bare = describe_change(violation.model_copy(update={"where": None, "cause": None, "segment": None}))
         sentence = Claim(bare, before[name], now[name], faults.get(name))
         check_sentence(sentence)
         if violation.guess:

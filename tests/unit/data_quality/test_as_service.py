@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.monitors.data_quality.report.service_format import in_order_of_service
+from spark_model_monitor.monitors.data_quality.report.service_format import sort_as_service
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ from spark_model_monitor.monitors.data_quality.report.service_format import in_o
     ],
 )
 def test_categories_are_listed_as_in_public_files(feature, listed):
-    assert in_order_of_service(feature, sorted(listed)) == listed
-    assert in_order_of_service(feature, sorted(listed, reverse=True)) == listed
+    assert sort_as_service(feature, sorted(listed)) == listed
+    assert sort_as_service(feature, sorted(listed, reverse=True)) == listed
 
 
 def test_letters_beyond_ascii_have_a_place():
     values = ["é", "日本", "😀", "a", "b", "\ud800"]
 
-    assert sorted(in_order_of_service("c", values)) == sorted(values)
+    assert sorted(sort_as_service("c", values)) == sorted(values)

@@ -13,9 +13,9 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     from_profile,
     from_statistics,
 )
-from spark_model_monitor.statistics.drift import Comparison, Ties
+from spark_model_monitor.statistics.drift import DistanceComparison, Ties
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, text_feature, texts
 
@@ -29,7 +29,7 @@ def drift(baseline, current, **options):
 
 
 def test_a_finding_says_all_that_the_comparison_found():
-    comparison = Comparison(
+    comparison = DistanceComparison(
         "ChiSquared", 0.02, 300, 200, "the formula", higher_is_more=False, statistic=9.5, degrees_of_freedom=3
     )
 
@@ -250,7 +250,7 @@ def test_lists_are_not_compared():
 
 def written(profile, **options):
     """The statistics.json of a profile, read again."""
-    return Statistics.from_json(create_statistics(profile, metrics_of(profile), **options).to_json())
+    return Statistics.from_json(create_statistics(profile, compute_metrics(profile), **options).to_json())
 
 
 @pytest.mark.parametrize("cells", [["1", "2", "2.5"], ["x", "y", "x"], [None, None]])

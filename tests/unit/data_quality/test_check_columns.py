@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
-from spark_model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.monitors.protocol import create_violations
 
 from .comparisons import compared, outcomes_of, profile_of, text_feature, texts
 
@@ -45,7 +45,7 @@ def test_another_number_of_columns_that_nobody_can_tell_is_the_only_violation(co
 
     outcomes = check_all(compared(BASELINE, current, is_matched=False))
 
-    assert json.loads(violations_of(outcomes).to_json()) == {"violations": [violation]}
+    assert json.loads(create_violations(outcomes).to_json()) == {"violations": [violation]}
     rest = [outcome for outcome in outcomes if outcome.feature.startswith("f")]
     assert len(rest) == 21 * 3
     assert {outcome.status for outcome in rest} == {CheckStatus.NOT_JUDGED}

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest_constraints
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.monitors.protocol import create_violations
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import compare, number_feature, profile_of, text_feature
 
@@ -79,7 +79,7 @@ def scanned(columns, kept=None):
 
 def suggested(profile, policy):
     """The constraints suggested from a profile, written and read again."""
-    return Constraints.from_json(suggest(profile, policy, max_domain_size=MAX_DOMAIN_SIZE).to_json())
+    return Constraints.from_json(suggest_constraints(profile, policy, max_domain_size=MAX_DOMAIN_SIZE).to_json())
 
 
 @settings(max_examples=150, deadline=None)
@@ -88,19 +88,19 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
     profile = scanned(columns)
     comparison = compare(suggested(profile, policy), profile, from_profile(profile))
 
-    assert violations_of(check_all(comparison)).violations == ()
+    assert create_violations(check_all(comparison)).violations == ()
 
 
 @settings(max_examples=80, deadline=None)
 @given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES)
 def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
     profile = scanned(columns)
-    written = create_statistics(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
+    written = create_statistics(profile, compute_metrics(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
     baseline = from_statistics(Statistics.from_json(written))
 
     outcomes = check_all(compare(suggested(profile, policy), profile, baseline))
 
-    assert violations_of(outcomes).violations == ()
+    assert create_violations(outcomes).violations == ()
 
 
 @settings(max_examples=100, deadline=None)
@@ -108,11 +108,11 @@ def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
 def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(columns, policy, share):
     policy = replace(policy, datatype_check_threshold=share)
     profile = DataQualityMonitor(policy).interpret_state(scanned(columns))
-    written = create_statistics(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
+    written = create_statistics(profile, compute_metrics(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
 
     for baseline in (from_profile(profile), from_statistics(Statistics.from_json(written))):
         outcomes = check_all(compare(suggested(profile, policy), profile, baseline))
-        assert violations_of(outcomes).violations == ()
+        assert create_violations(outcomes).violations == ()
 
 
 @settings(max_examples=150, deadline=None)
@@ -124,7 +124,7 @@ def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, dat
 
     outcomes = check_all(compare(suggested(whole, policy), scanned(columns, kept), from_profile(whole)))
 
-    violated = {violation.constraint_check_type for violation in violations_of(outcomes).violations}
+    violated = {violation.constraint_check_type for violation in create_violations(outcomes).violations}
     assert violated <= {"baseline_drift_check", "completeness_check"}
 
 
@@ -193,15 +193,15 @@ def test_merged_sketches_that_were_compacted_are_about_as_far_from_a_baseline(me
 def test_a_column_of_many_texts_passes_its_own_constraints(count):
     profile = profile_of(text_feature("id", [f"customer {number}" for number in range(count)]))
 
-    outcomes = check_all(compare(suggest(profile), profile, from_profile(profile)))
+    outcomes = check_all(compare(suggest_constraints(profile), profile, from_profile(profile)))
 
-    assert violations_of(outcomes).violations == ()
+    assert create_violations(outcomes).violations == ()
 
 
 def test_a_column_with_more_numbers_than_a_level_holds_passes_its_own_constraints():
     profile = profile_of(number_feature("n", [float(number % 977) for number in range(20_000)]))
     exact = MonitoringSettings(comparison_threshold=0.0, comparison_method="Simple")
 
-    outcomes = check_all(compare(suggest(profile, exact), profile, from_profile(profile)))
+    outcomes = check_all(compare(suggest_constraints(profile, exact), profile, from_profile(profile)))
 
-    assert violations_of(outcomes).violations == ()
+    assert create_violations(outcomes).violations == ()

@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
-from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
 
@@ -46,7 +46,7 @@ def test_a_feature_that_was_negative_in_the_baseline_is_not_checked():
 
 @pytest.mark.parametrize("switched_on", [True, False])
 def test_the_policy_travels_with_the_baseline_and_is_written_only_where_it_is_not_the_services(switched_on):
-    written = suggest(BASELINE, MonitoringSettings(non_negative_check=switched_on)).to_json()
+    written = suggest_constraints(BASELINE, MonitoringSettings(non_negative_check=switched_on)).to_json()
 
     assert ('"non_negative_check" : "Enabled"' in written) is switched_on
     assert ("non_negative_check" in written) is switched_on

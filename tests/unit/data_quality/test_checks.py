@@ -15,7 +15,7 @@ from spark_model_monitor.monitors.data_quality import checks, messages
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.drift import baseline_drift
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
-from spark_model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.monitors.protocol import create_violations
 
 from .comparisons import compared, outcomes_of, texts
 
@@ -56,7 +56,7 @@ def test_outcomes_are_ordered_by_column_and_then_by_check():
 
 
 def test_violations_are_those_outcomes_that_are_violated_in_their_order():
-    violations = violations_of(check_all(compared(BASELINE, CURRENT))).violations
+    violations = create_violations(check_all(compared(BASELINE, CURRENT))).violations
 
     assert [(violation.feature_name, violation.constraint_check_type) for violation in violations] == [
         ("zeta", "data_type_check"),
@@ -67,7 +67,7 @@ def test_violations_are_those_outcomes_that_are_violated_in_their_order():
 
 
 def test_nothing_violated_is_an_empty_list():
-    assert violations_of(check_all(compared(BASELINE, BASELINE))).to_json() == '{\n  "violations" : [ ]\n}'
+    assert create_violations(check_all(compared(BASELINE, BASELINE))).to_json() == '{\n  "violations" : [ ]\n}'
 
 
 def test_constraints_switched_off_for_the_file_give_numbers_but_no_verdict():
@@ -76,13 +76,13 @@ def test_constraints_switched_off_for_the_file_give_numbers_but_no_verdict():
     assert {outcome.status for outcome in outcomes.values()} == {CheckStatus.NOT_JUDGED}
     assert {outcome.reason for outcome in outcomes.values()} == {"evaluate_constraints is Disabled"}
     assert outcomes["alpha", "completeness_check"].observed == 0.999
-    assert violations_of(outcomes.values()).violations == ()
+    assert create_violations(outcomes.values()).violations == ()
 
 
 def test_another_number_of_columns_is_no_violation_where_constraints_are_switched_off():
     comparison = compared(BASELINE, texts(zeta=["1"]), config={"evaluate_constraints": "Disabled"})
 
-    assert violations_of(check_all(comparison)).violations == ()
+    assert create_violations(check_all(comparison)).violations == ()
 
 
 def test_constraints_switched_off_for_one_feature_leave_the_others():
@@ -148,6 +148,9 @@ def test_windows_share_what_is_of_their_baseline_alone():
     again, same = judged(frame)
 
     assert same == results
-    assert [each.known is other.known for each, other in zip(again, first, strict=True)] == [True, True]
-    assert (first[1].known.is_compared, without[1].known.is_compared) == (True, False)
-    assert without[0].known is first[0].known
+    assert [each.baseline_feature is other.baseline_feature for each, other in zip(again, first, strict=True)] == [
+        True,
+        True,
+    ]
+    assert (first[1].baseline_feature.is_compared, without[1].baseline_feature.is_compared) == (True, False)
+    assert without[0].baseline_feature is first[0].baseline_feature

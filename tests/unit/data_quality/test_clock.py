@@ -8,8 +8,8 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import (
-    examples_lost,
-    excused,
+    excuse_findings,
+    find_lost_examples,
     is_recurring,
     leave_to_hour,
 )
@@ -35,7 +35,7 @@ def result(status=CheckStatus.NOT_JUDGED, **members):
     ],
 )
 def test_what_was_an_alarm_but_for_its_hour_is_no_example_to_later_windows(members, lost):
-    assert examples_lost([result(**members)]) == lost
+    assert find_lost_examples([result(**members)]) == lost
 
 
 def test_an_alarm_of_earlier_days_says_so():
@@ -59,7 +59,7 @@ def test_the_hour_excuses_no_limit_that_the_user_wrote(check, limit, is_excused)
     season = Season(stands_out=True, learnt=True)
     finding = Finding(CheckStatus.VIOLATED, 0.9, 0.5)
     # A learnt hour, whose window is as usual
-    findings = excused({check: finding}, feature, season, is_usual=True)
+    findings = excuse_findings({check: finding}, feature, season, is_usual=True)
 
     assert (findings[check].status is not CheckStatus.VIOLATED) is is_excused
 

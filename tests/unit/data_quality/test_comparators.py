@@ -11,7 +11,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.errors import BadConfiguration, BadDocument
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.monitors.protocol import create_violations
 
 from .comparisons import compared, number_feature, profile_of, texts
 
@@ -123,7 +123,7 @@ def test_a_value_at_the_threshold_passes(distance):
 def test_violations_have_tfdvs_types_and_texts(distance, limit, text):
     results = of_comparators(cells(a=1, b=9), cells(a=3, b=7), asked((distance, limit)))
 
-    assert [violation.plain() for violation in violations_of(results).violations] == [
+    assert [violation.plain() for violation in create_violations(results).violations] == [
         {"feature_name": "f", "constraint_check_type": HIGH[distance], "description": text}
     ]
 

@@ -100,7 +100,7 @@ def scan_columns(rows, split, *, is_baseline):
     ends = np.linspace(0, rows, split + 1).astype(int).tolist()
     parts = [[batch.slice(start, end - start)] for start, end in pairwise(ends)]
     # Each part is a partition with states of its own
-    source = LocalEngine(processes=1).of_batches(batch.schema, parts)
+    source = LocalEngine(processes=1).make_partitions(batch.schema, parts)
     run_rows = 8 if is_baseline else 128
     rows = RowSource(source, names, partitions_at_most=split)
     return scan(rows, RequestedStates(run_rows=run_rows, time_column="came"))

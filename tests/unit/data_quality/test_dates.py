@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
 from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, recognise_dates
 from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.text_forms import MARK
 
 from .comparisons import number_feature, text_feature
@@ -348,7 +348,7 @@ def test_dates_that_are_checked_are_among_the_compared_features():
     window = make_table([f"{time:%Y-%m-%d}" for time in draw_times(1_000, 2, *FEBRUARY)], 2)
     check_results = run_monitoring(window, MONITOR, baseline, engine="local").results
 
-    assert str(headline_of(check_results)) == "No change seen in 2 features."
+    assert str(write_headline(check_results)) == "No change seen in 2 features."
 
 
 def test_later_dates_in_another_form_have_no_other_name():
@@ -693,7 +693,7 @@ def make_sample(texts):
     builder = DateTextsBuilder()
     for first in range(0, len(texts), 700):
         block = pa.array(texts[first : first + 700])
-        builder.update(block, xxhash64_of_texts(block), None)
+        builder.update(block, hash_texts(block), None)
     return builder.state()
 
 

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.uniqueness import repeated_rows
+from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows
 from spark_model_monitor.data.reading.data import read_data
-from spark_model_monitor.documents.alerts import accepted
+from spark_model_monitor.documents.alerts import apply_decisions
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import candidates
+from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import suggest_candidates
 
 ROWS = 2_000
 
@@ -177,8 +177,8 @@ def test_unique_is_the_same_in_many_passes():
     expected = {place: int(frame[name].duplicated(keep=False).sum()) for place, name in enumerate(frame)}  # by pandas
 
     with read_data(frame, engine="local") as data:
-        assert repeated_rows(data, (0, 1), ROWS) == expected
-        assert repeated_rows(data, (0, 1), ROWS, pass_bytes=5_000) == expected
+        assert count_repeated_rows(data, (0, 1), ROWS) == expected
+        assert count_repeated_rows(data, (0, 1), ROWS, pass_bytes=5_000) == expected
 
 
 def test_a_share_may_offend_where_somebody_says_so():
@@ -251,8 +251,8 @@ def test_somebody_who_accepts_a_violation_is_not_told_of_it_again_but_of_more():
     from spark_model_monitor.documents.alerts import Decision
 
     decision = Decision(run_id="r", time="2026-01-01T00:00:00Z", alarms=result(10))
-    assert [each.status for each in accepted(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
-    assert [each.status for each in accepted(result(100), [decision])] == [CheckStatus.VIOLATED]
+    assert [each.status for each in apply_decisions(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
+    assert [each.status for each in apply_decisions(result(100), [decision])] == [CheckStatus.VIOLATED]
 
 
 def test_rules_of_constraints_are_judged_and_those_of_the_flag_beside_them(baseline):
@@ -327,7 +327,9 @@ def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
     assert "not_null" not in by_name["twice"]
     assert [each.rule for each in rules.row_rules] == ["low <= high"]
     assert judged(frame, **json.loads(rules.to_json())).count == 0
-    assert "high <= low" not in [each.rule for each in candidates(baseline.state, baseline.constraints).row_rules]
+    assert "high <= low" not in [
+        each.rule for each in suggest_candidates(baseline.state, baseline.constraints).row_rules
+    ]
 
 
 def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):

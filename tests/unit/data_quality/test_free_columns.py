@@ -12,7 +12,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.statistics.states import Repeats, RowRepeats, TextShapes, Words
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
 
 WORDS = [
     "the",
@@ -149,9 +149,9 @@ def test_what_texts_are_made_of():
 
 def test_a_sample_of_rows_that_repeat_says_how_many_do():
     values = np.arange(200_000.0)
-    hashes = xxhash64_of(np.concatenate((values, values[:20_000])))
-    whole = RowRepeats().and_of(hashes)
-    parts = [RowRepeats().and_of(part) for part in np.array_split(np.random.default_rng(4).permutation(hashes), 7)]
+    hashes = xxhash64(np.concatenate((values, values[:20_000])))
+    whole = RowRepeats().add_values(hashes)
+    parts = [RowRepeats().add_values(part) for part in np.array_split(np.random.default_rng(4).permutation(hashes), 7)]
 
     assert sum(parts[1:], parts[0]) == whole
     assert 1_024 <= whole.different <= 2_048
@@ -160,9 +160,9 @@ def test_a_sample_of_rows_that_repeat_says_how_many_do():
 
 
 def test_few_values_are_counted_one_by_one():
-    values = xxhash64_of(np.array([1.0, 2.0, 2.0, 3.0]))
+    values = xxhash64(np.array([1.0, 2.0, 2.0, 3.0]))
 
-    assert (Repeats().and_of(values).different, Repeats().and_of(values).repeated) == (3, 1)
+    assert (Repeats().add_values(values).different, Repeats().add_values(values).repeated) == (3, 1)
 
 
 def test_forty_words_count_as_one_that_was_drawn():
@@ -188,4 +188,4 @@ def test_words_are_counted_without_signs_and_case_and_those_that_are_new_beside_
     sides = [run_baseline(table, DataQualityMonitor()).state.features[0].state(Words) for table in notes]
 
     assert [sorted(side.counts.tolist()) for side in sides] == [[20, 20], [10, 10, 10]]
-    assert sides[0].new_in(sides[1]) == ((0, 40), (20, 30))
+    assert sides[0].count_new_words(sides[1]) == ((0, 40), (20, 30))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.documents.outcome import Outcome, feature_outcomes, run_outcome
+from spark_model_monitor.documents.outcome import Outcome, judge_features, judge_run
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Sample
@@ -130,7 +130,7 @@ def test_the_column_that_names_the_groups_is_new_by_nature(of_names):
     [user] = [each for each in of_names.constraints.features if each.name == "user"]
 
     assert user.always_new == "its values say which rows belong together, and later ones are new by nature"
-    assert not of_names.constraints.monitoring_of("user").perform_comparison
+    assert not of_names.constraints.settings_for("user").perform_comparison
 
 
 def test_a_column_that_is_not_there_is_named_and_one_that_is_gone_is_a_missing_column(of_names):
@@ -158,10 +158,10 @@ def test_without_a_name_a_healthy_window_of_scattered_users_cannot_tell_and_a_hi
     random = np.random.default_rng(21)
     for _ in range(3):
         findings = run_monitoring(named(random, 50), MONITOR, unnamed, engine="local")
-        outcomes = {feature.name: feature for feature in feature_outcomes(findings.results)}
+        outcomes = {feature.name: feature for feature in judge_features(findings.results)}
 
         assert findings.judgement.comparison.design_effects.group_column == "user"
-        assert run_outcome(findings.results) is Outcome.CANNOT_TELL
+        assert judge_run(findings.results) is Outcome.CANNOT_TELL
         assert {name for name, feature in outcomes.items() if feature.outcome is Outcome.CANNOT_TELL} >= {"age", "plan"}
         assert outcomes["alone"].outcome is Outcome.UNCHANGED
         assert outcomes["age"].advice.startswith("make the baseline with --group-column user")

@@ -6,8 +6,8 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.statistics.states.rows import Run, placed_lot
-from spark_model_monitor.statistics.verdicts.growing_cardinality import beginnings
+from spark_model_monitor.statistics.states.rows import RowRun, encode_lot
+from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 
 ROWS = 500
 DAYS = 40
@@ -127,14 +127,14 @@ def parts(of_value) -> np.ndarray:
 def test_beginnings_are_counted_in_the_second_half():
     there = parts(lambda part, value: part >= value // 2)
 
-    assert beginnings(there, may_end=False)[16:].tolist() == [2.0] * 14 + [0.0] * 2
-    assert np.isnan(beginnings(there, may_end=False)[:16]).all()
+    assert count_beginnings(there, may_end=False)[16:].tolist() == [2.0] * 14 + [0.0] * 2
+    assert np.isnan(count_beginnings(there, may_end=False)[:16]).all()
 
 
 def test_values_that_come_and_go_grow_if_they_overlap_all_along():
     there = parts(lambda part, value: value // 2 <= part < value // 2 + 4)
 
-    assert beginnings(there, may_end=False)[20] == 2.0
+    assert count_beginnings(there, may_end=False)[20] == 2.0
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_values_that_come_and_go_grow_if_they_overlap_all_along():
     ids=["by its values", "by another column, whose values have eight of them each"],
 )
 def test_values_of_sorted_rows_dont_come_and_go(sorted_rows):
-    assert beginnings(parts(sorted_rows), may_end=False) is None
+    assert count_beginnings(parts(sorted_rows), may_end=False) is None
 
 
 CAMPAIGNS = [f"c{number:04d}" for number in range(400)]
@@ -184,7 +184,7 @@ def test_campaigns_come_and_go_and_one_with_a_third_of_the_rows_is_found():
 def test_values_in_any_order_grow_not(share):
     random = np.random.default_rng(5)
 
-    assert all(beginnings(random.random((32, 400)) < share, may_end=True) is None for _ in range(50))
+    assert all(count_beginnings(random.random((32, 400)) < share, may_end=True) is None for _ in range(50))
 
 
 def test_a_lot_says_where_its_run_begins_whatever_its_rank():
@@ -192,7 +192,7 @@ def test_a_lot_says_where_its_run_begins_whatever_its_rank():
 
     for rank in (0, 7, 31):
         lots = zip((0.9, 0.1, 0.5, 0.7, 0.3), places, strict=True)
-        found = [Run(rank + placed_lot(lot, *place), 8).place for lot, place in lots]
+        found = [RowRun(rank + encode_lot(lot, *place), 8).place for lot, place in lots]
         assert found == sorted(found)
         assert len({*found}) == len(found)
 

@@ -10,16 +10,22 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
-from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, mean_evidence, share_evidence
+from spark_model_monitor.monitors.data_quality.checks.guard import (
+    GUARDS,
+    Mean,
+    count_beyond,
+    mean_evidence,
+    share_evidence,
+)
 from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.vectors import SEVERAL, TOO_LONG, VectorMoments, VectorMomentsBuilder
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
@@ -67,7 +73,7 @@ def vectors(rows, *others):
 def flags(random, rows, share=0.3):
     values = (random.random(rows) < share).astype(float)
     distinct = DistinctBuilder()
-    distinct.update(xxhash64_of(values))
+    distinct.update(xxhash64(values))
     feature = number_feature("flag", values.tolist(), integral=True)
     return replace(feature, states={**feature.states, "distinct": distinct.state()})
 
@@ -89,7 +95,7 @@ def table(random, rows, **faults):
 
 
 def results(baseline, current, settings=DEFAULT_SETTINGS, *, before=True, **options):
-    constraints = suggest(baseline, settings)
+    constraints = suggest_constraints(baseline, settings)
     kept = baseline if before else None
     distributions = from_profile(baseline)
     options["suggested_limits"] = find_suggested_limits(constraints, distributions)
@@ -277,8 +283,8 @@ def test_of_a_large_window_the_ends_count_what_the_sketch_cannot():
     window = number_feature("x", values.tolist())
     without = {kind: state for kind, state in window.states.items() if kind != "ends"}
 
-    assert beyond(window, below=0.0) == (30, 300_000)
-    assert beyond(replace(window, states=without), below=0.0) == (1, 300_000)  # by the sketch, and the minimum
+    assert count_beyond(window, below=0.0) == (30, 300_000)
+    assert count_beyond(replace(window, states=without), below=0.0) == (1, 300_000)  # by the sketch, and the minimum
 
 
 @pytest.mark.parametrize(
@@ -353,7 +359,7 @@ def test_its_tests_share_the_level_of_the_contents():
     random = np.random.default_rng(7)
     baseline = profile_of(age(ages(random, 500)))
     # A window like it
-    constraints = suggest(baseline, DEFAULT_SETTINGS)
+    constraints = suggest_constraints(baseline, DEFAULT_SETTINGS)
     distributions = from_profile(baseline)
     suggested_limits = find_suggested_limits(constraints, distributions)
     sides = compare(constraints, baseline, distributions, suggested_limits=suggested_limits, profile=baseline)

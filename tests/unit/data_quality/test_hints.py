@@ -13,11 +13,11 @@ from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import hints
-from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.hints import HINTS
-from spark_model_monitor.monitors.protocol import Layout, Sample
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.monitors.protocol import ColumnLayout, Sample
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import number_feature, profile_of, texts
 
@@ -26,9 +26,9 @@ MONITOR = DataQualityMonitor()
 
 def known(profile, *, from_documents=False):
     """A profile as a baseline. from_documents: as its statistics.json has it, without states."""
-    constraints = suggest(profile, MonitoringSettings(verdicts="none"))
+    constraints = suggest_constraints(profile, MonitoringSettings(verdicts="none"))
     if from_documents:
-        return QualityBaseline.from_documents(constraints, MONITOR.statistics(profile, metrics_of(profile)), None)
+        return QualityBaseline.from_documents(constraints, MONITOR.statistics(profile, compute_metrics(profile)), None)
     return QualityBaseline.from_documents(constraints, None, profile)
 
 
@@ -36,7 +36,7 @@ def hints_of(current, baseline=None, *, header=(), by_position=False, **options)
     beside = None
     if baseline is not None:
         beside = known(baseline, **options)
-    return MONITOR.judge(Sample(current, {}, Layout(header, by_position)), beside).hints
+    return MONITOR.judge(Sample(current, {}, ColumnLayout(header, by_position)), beside).hints
 
 
 def names_of(*arguments, **options):
@@ -80,7 +80,7 @@ def test_other_ways_to_write_numbers_are_told_once():
     assert hint.hint == "other_numbers"
     assert hint.features == ("share",)
     assert "'share' (20 of 20)" in hint.description
-    assert MONITOR.judge(Sample(points, {}, Layout()), known(MONITOR.interpret_state(points))).hints == ()
+    assert MONITOR.judge(Sample(points, {}, ColumnLayout()), known(MONITOR.interpret_state(points))).hints == ()
     assert names_of(points, texts(share=["0.5", "0.25"] * 10)) == ["other_numbers"]
 
 
@@ -678,7 +678,7 @@ def test_where_the_service_is_replayed_nothing_is_said():
     current = drawn(rng, 200, a="plan", b="normal")
     as_service = DataQualityMonitor(as_service=True)
 
-    assert as_service.judge(Sample(current, {}, Layout(by_position=True)), known(baseline)).hints == ()
+    assert as_service.judge(Sample(current, {}, ColumnLayout(by_position=True)), known(baseline)).hints == ()
     assert as_service.judge(Sample(texts(day=["2026-03-01"] * 10), {}), None).hints == ()
 
 
@@ -701,13 +701,13 @@ def test_what_nothing_reads_of_hand_written_constraints_is_told_and_not_where_th
     plain["features"][0]["completness"] = plain["features"][0].pop("completeness")
     beside = QualityBaseline.from_documents(type(beside.constraints).from_json(json.dumps(plain)), None, rows)
 
-    [hint] = MONITOR.judge(Sample(rows, {}, Layout()), beside).hints
+    [hint] = MONITOR.judge(Sample(rows, {}, ColumnLayout()), beside).hints
 
     assert (hint.hint, hint.features) == ("unknown_members", ())
     assert hint.description == (
         "of constraints.json nothing reads: features[0].completness is unknown; did you mean completeness?"
     )
-    assert DataQualityMonitor(as_service=True).judge(Sample(rows, {}, Layout()), beside).hints == ()
+    assert DataQualityMonitor(as_service=True).judge(Sample(rows, {}, ColumnLayout()), beside).hints == ()
 
 
 def test_beside_a_baseline_of_numbers_a_comma_is_left_to_the_guess():

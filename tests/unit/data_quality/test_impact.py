@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
-from spark_model_monitor.documents.check_results import alarms_of
+from spark_model_monitor.documents.check_results import collect_alarms
 from spark_model_monitor.documents.clarify import AttributionReport
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -58,7 +58,7 @@ def test_a_large_drift_of_what_moves_nothing_ranks_below_a_smaller_one_that_move
         plain = run_monitoring(window, monitor, baseline, engine="local")
         first["page"] += _first_of_page(told) == "used"
         first["page without"] += _first_of_page(plain) == "idle"
-        first["mail"] += alarms_of(told.results)[0].results[0].feature == "used"
+        first["mail"] += collect_alarms(told.results)[0].results[0].feature == "used"
         assert [each.status for each in told.results] == [each.status for each in plain.results]
         sides = [_side(run) for run in (baseline, told.current)]
         first["compare"] += Compared(*sides, known.attributions).changes[0].name == "used"

@@ -70,6 +70,6 @@ def test_files_in_several_partitions_and_cut_files_are_in_order(tmp_path, kind, 
 def test_columns_that_are_left_out_change_no_order(tmp_path):
     *baseline_days, last_day = draw_days(6)
     data = read_data(write_files(baseline_days, DAYS, "parquet", tmp_path), engine="local")
-    some_columns = data.of_features(["product", "campaign", "amount"])
+    some_columns = data.select_features(["product", "campaign", "amount"])
 
     require_found(judge_rows(some_columns, [last_day, break_rows(last_day)]))

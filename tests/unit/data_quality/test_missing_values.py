@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.documents.page import percent
+from spark_model_monitor.documents.page import format_percent
 
 MONITOR = DataQualityMonitor(find_causes=False)
 PLANS = np.array(["basic", "plus", "pro"])
@@ -66,8 +66,9 @@ def test_fewer_missing_values_are_said_in_one_sentence(baseline):
     assert (drift.component, drift.direction) == ("missing", "down")
     before = draw_rows(1, 16_000)["minutes"].isna().mean()
     now = window["minutes"].isna().mean()
-    assert drift.words.endswith(f": {percent(now)} of values are missing, {percent(before)} before")
-    text = f"1 of 3 features changed: minutes is missing in {percent(now)} of the records, {percent(before)} before."
+    assert drift.words.endswith(f": {format_percent(now)} of values are missing, {format_percent(before)} before")
+    text = f"1 of 3 features changed: minutes is missing in {format_percent(now)} of the records, "
+    text += f"{format_percent(before)} before."
     assert findings.headline().text == text
     assert not [hint for hint in findings.hints if hint.hint == "fewer_missing"]  # drift says it
 

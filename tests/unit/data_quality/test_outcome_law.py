@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.constraints import ChangeThatMatters
-from spark_model_monitor.documents.outcome import Outcome, feature_outcomes, run_outcome
+from spark_model_monitor.documents.outcome import Outcome, judge_features, judge_run
 
 KINDS = ("normal", "skewed", "count", "flag", "category")
 
@@ -62,7 +62,7 @@ def collect_healthy_outcomes(baseline_rows, window_rows, columns, seeds, windows
         for _ in range(windows):
             findings = run_monitoring(draw_table(law, random, window_rows), monitor, baseline)
             if not any("count as one" in (check_result.reason or "") for check_result in findings.results):
-                outcomes.append(run_outcome(findings.results))
+                outcomes.append(judge_run(findings.results))
     return outcomes
 
 
@@ -123,7 +123,7 @@ def test_a_large_change_is_never_called_unchanged(change, rows, order):
         findings = run_monitoring(after, monitor, run_baseline(before, monitor))
 
         # The outcome of the changed column
-        outcomes = {feature.name: feature for feature in feature_outcomes(findings.results)}
+        outcomes = {feature.name: feature for feature in judge_features(findings.results)}
         assert outcomes[name].outcome is not Outcome.UNCHANGED
         if outcomes[name].outcome is Outcome.CANNOT_TELL:
             assert outcomes[name].reason
@@ -141,7 +141,7 @@ def test_a_change_within_a_window_that_can_show_it_is_found_nine_times_in_ten():
         baseline = run_baseline(before, monitor)
         # Columns of which a healthy window can tell
         window = draw_table(law, random, 200)
-        outcomes = feature_outcomes(run_monitoring(window, monitor, baseline).results)
+        outcomes = judge_features(run_monitoring(window, monitor, baseline).results)
         unchanged = [feature.name for feature in outcomes if feature.outcome is Outcome.UNCHANGED]
         for name in [name for name in unchanged if name in law]:
             moved = window.assign(**{name: law[name].draw(random, 200) + 0.5 * before[name].std()})
@@ -165,7 +165,7 @@ def test_the_sizes_are_a_setting():
         baseline = run_baseline(before, monitor)
         written = baseline.constraints.plain()["monitoring_config"]["change_that_matters"]
         assert written == {"missing": 0.12, "standard_deviations": 0.5, "value": 0.3} | sizes
-        return run_outcome(run_monitoring(after, monitor, baseline).results)
+        return judge_run(run_monitoring(after, monitor, baseline).results)
 
     assert outcome() is Outcome.UNCHANGED
     for sizes in ({"missing": 0.01, "standard_deviations": 0.01}, {"standard_deviations": 0.1}, {"value": 0.02}):

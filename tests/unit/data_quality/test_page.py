@@ -12,8 +12,8 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
-from spark_model_monitor.documents.headline import headline_of, moved, once_in
-from spark_model_monitor.documents.page import MOST_CARDS, Cards, Mark, Overlay, PageTable
+from spark_model_monitor.documents.headline import describe_move, format_chance, write_headline
+from spark_model_monitor.documents.page import MOST_CARDS, Cards, Highlight, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.page.files import html_of, part_of
@@ -139,7 +139,7 @@ def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
     assert by == pytest.approx(smallest * np.linspace(0, 1, 400).std(), rel=0.05)
     assert advice == "To find out: --rows independent if no rows belong together; or take longer windows"
     assert isinstance(card.picture, Overlay)
-    assert card.mark is Mark.UNSURE
+    assert card.mark is Highlight.UNSURE
     assert {"? may have changed", "✓ passed"} == {line.cells[1] for line in card.more[0].lines}
     assert [row["feature"] for row in rows(unsure_page)] == names[MOST_CARDS:]
 
@@ -171,17 +171,17 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
 
 
 def test_a_change_is_told_in_a_persons_terms():
-    assert moved(36.05, 3429.0) == ("is about 95 times what it was", "× 95")
-    assert moved(0.297, 0.5894) == ("is 98 % higher", "+ 98 %")
-    assert moved(10.0, 2.0) == ("is about 1/5 of what it was", "÷ 5")
-    assert moved(0.0, 5.0) == ("went from 0 to 5", "")
-    assert moved(0.1, 2.1, 4.0) == ("is 2 higher", "+ 0.5 sd")
+    assert describe_move(36.05, 3429.0) == ("is about 95 times what it was", "× 95")
+    assert describe_move(0.297, 0.5894) == ("is 98 % higher", "+ 98 %")
+    assert describe_move(10.0, 2.0) == ("is about 1/5 of what it was", "÷ 5")
+    assert describe_move(0.0, 5.0) == ("went from 0 to 5", "")
+    assert describe_move(0.1, 2.1, 4.0) == ("is 2 higher", "+ 0.5 sd")
 
 
 def test_how_often_chance_alone_does_it():
-    assert once_in(1 / 720) == "once in 720 windows"
-    assert once_in(1 / 6.04e7) == "once in 60,000,000 windows"
-    assert once_in(1 / 6e10) == once_in(0.0) == "practically never"
+    assert format_chance(1 / 720) == "once in 720 windows"
+    assert format_chance(1 / 6.04e7) == "once in 60,000,000 windows"
+    assert format_chance(1 / 6e10) == format_chance(0.0) == "practically never"
 
 
 def test_shares_of_the_overlay_are_those_of_the_raw_data():
@@ -321,7 +321,7 @@ def test_another_unit_stands_in_the_sentence_as_well():
     judgement = MONITOR.judge(Sample(now, MONITOR.metrics(now)), known)
     results = judgement.write_sentences(judgement.results)
 
-    assert headline_of(results).text == (
+    assert write_headline(results).text == (
         "1 of 1 feature changed: x is about 100 times what it was (mean 200 → 20,000, another unit?)."
     )
 
@@ -331,7 +331,7 @@ def test_a_key_is_not_counted_as_compared():
     values = number_feature("x", [float(number) for number in range(300)])
     state = profile_of(keys, values)
     known = MONITOR.stored_baseline(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
-    found = headline_of(MONITOR.judge(Sample(state, MONITOR.metrics(state)), known).results)
+    found = write_headline(MONITOR.judge(Sample(state, MONITOR.metrics(state)), known).results)
 
     assert found.text == "No change seen in 1 feature."
     assert found.detail == "key is not compared."
@@ -353,7 +353,7 @@ def test_a_feature_counts_once_whatever_it_is_compared_with(by_baseline, by_day,
     """w has three references, x one. w is compared unless none of its three is judged."""
     references = {"baseline": by_baseline, "clock:day": by_day, "clock:week": by_week}
     of_references = [create_result("w", status, against=reference) for reference, status in references.items()]
-    headline = headline_of([*of_references, create_result("x", PASSED)])
+    headline = write_headline([*of_references, create_result("x", PASSED)])
 
     if PASSED in references.values():
         assert headline.text == "No change seen in 2 features."
@@ -376,7 +376,7 @@ def test_a_change_beside_the_same_hour_is_one_of_the_tables_features():
         create_result("w", VIOLATED, against="clock:day", change="is higher", alarm=1),
         create_result("w", NOT_JUDGED, against="clock:week"),
     ]
-    headline = headline_of([*of_window, *changes, create_result("x", PASSED)])
+    headline = write_headline([*of_window, *changes, create_result("x", PASSED)])
 
     assert headline.text == "1 of 2 features changed: w is higher."
     assert headline.detail == "The other feature looks as it did."
@@ -386,13 +386,13 @@ def test_another_number_of_rows_is_a_change_of_the_window():
     words = "there are 5 rows, about 100 are usual at that time"
     of_window = create_result("Number of rows", VIOLATED, "row_count_check", words=words, alarm=1)
 
-    assert headline_of([of_window, create_result("x", PASSED)]).text == f"The window changed: {words}."
+    assert write_headline([of_window, create_result("x", PASSED)]).text == f"The window changed: {words}."
 
 
 def test_a_feature_may_have_the_name_of_a_check_of_the_window():
     names = ("Number of rows", "Newest row", "Missing columns", "Repeated rows")
 
-    assert headline_of([create_result(name, PASSED) for name in names]).text == "No change seen in 4 features."
+    assert write_headline([create_result(name, PASSED) for name in names]).text == "No change seen in 4 features."
 
 
 def test_missing_values_stand_beside_those_of_the_baseline():

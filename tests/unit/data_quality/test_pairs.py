@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.pairs import codes_of, counts_of
+from spark_model_monitor.data.profiling.pairs import assign_cells, count_relation
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.data_quality.column_relations import _change, _raked
+from spark_model_monitor.monitors.data_quality.column_relations import _fit_to_margins, _measure_change
 from spark_model_monitor.statistics.states.pairs import Pairs
 
 CITIES = {"Graz": "8010", "Linz": "4020", "Wien": "1010", "Salzburg": "5020"}
@@ -205,9 +205,9 @@ def test_rows_are_counted_by_their_cells():
     texts = np.array([7, 9, 0, 7, 8], np.uint64)
     cells = [{"cuts": [2.0, 3.0]}, {"values": [7, 9]}]
 
-    assert codes_of(cells[0], numbers).tolist() == [0, 1, 2, 3, 1]
-    assert codes_of(cells[1], texts).tolist() == [0, 1, 3, 0, 2]  # two of a cell each, others, missing
-    counts = np.reshape(counts_of({"kind": "association", "cells": cells}, [numbers, texts]), (4, 4))
+    assert assign_cells(cells[0], numbers).tolist() == [0, 1, 2, 3, 1]
+    assert assign_cells(cells[1], texts).tolist() == [0, 1, 3, 0, 2]  # two of a cell each, others, missing
+    counts = np.reshape(count_relation({"kind": "association", "cells": cells}, [numbers, texts]), (4, 4))
     assert counts.tolist() == [[1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
 
 
@@ -221,7 +221,7 @@ def test_rows_are_counted_by_their_cells():
     ],
 )
 def test_rows_that_break_a_relation_are_counted_and_those_without_a_value_are_not_asked(kind, columns, counts):
-    assert counts_of({"kind": kind, "within": 0.0}, [np.array(each) for each in columns]) == counts
+    assert count_relation({"kind": kind, "within": 0.0}, [np.array(each) for each in columns]) == counts
 
 
 def test_other_shares_of_rows_alone_are_no_other_association():
@@ -229,8 +229,8 @@ def test_other_shares_of_rows_alone_are_no_other_association():
     table = np.array([[30.0, 20.0], [10.0, 40.0]])
     window = np.array([[300.0, 200.0], [100.0, 400.0]]) * [[1.0], [3.0]]
 
-    [[a, b], [c, d]] = _raked(table, window.sum(axis=1), window.sum(axis=0))
-    now, before, _ = _change(table, window)
+    [[a, b], [c, d]] = _fit_to_margins(table, window.sum(axis=1), window.sum(axis=0))
+    now, before, _ = _measure_change(table, window)
 
     assert a * d / (b * c) == pytest.approx((30.5 * 40.5) / (20.5 * 10.5), rel=1e-3)  # half a row more in each cell
     assert float(now) == pytest.approx(float(before), abs=0.02)

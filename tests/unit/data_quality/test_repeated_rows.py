@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.monitors.protocol import Layout
+from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.statistics.states import RepeatsBuilder, RowRepeats
 from spark_model_monitor.statistics.states.surplus import estimate_surplus_rows
 
@@ -134,7 +134,7 @@ def test_the_share_is_said_once_and_as_an_estimate_only_if_it_is_one(seed):
 
 
 def hash_rows(rows):
-    return RowRepeats().and_of(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
+    return RowRepeats().add_values(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,9 @@ def test_rows_that_are_there_three_times_are_two_copies_each():
     values = np.arange(1_000, dtype=np.uint64) << np.uint64(32)
     thrice = np.concatenate((values[:400], values[:300], values[:300]))
 
-    surplus = estimate_surplus_rows(RowRepeats().and_of(values), RowRepeats().and_of(thrice + OTHERS), (1_000, 1_000))
+    surplus = estimate_surplus_rows(
+        RowRepeats().add_values(values), RowRepeats().add_values(thrice + OTHERS), (1_000, 1_000)
+    )
 
     assert (surplus.current, surplus.baseline, surplus.repeated) == (pytest.approx(0.6), 0.0, 300)
 
@@ -210,7 +212,7 @@ def test_one_row_that_is_there_many_times_is_one_event():
     values = np.arange(1_000, dtype=np.uint64) << np.uint64(32)
     often = np.concatenate((values[:800] + OTHERS, np.full(200, OTHERS)))
 
-    surplus = estimate_surplus_rows(RowRepeats().and_of(values), RowRepeats().and_of(often), (1_000, 1_000))
+    surplus = estimate_surplus_rows(RowRepeats().add_values(values), RowRepeats().add_values(often), (1_000, 1_000))
 
     assert surplus.deviations < 2
 
@@ -235,7 +237,7 @@ def test_other_shares_are_no_copies():
 
 def test_a_baseline_without_kept_rows_is_not_compared():
     """As earlier releases stored it, if many rows repeated."""
-    assert estimate_surplus_rows(RowRepeats(54), RowRepeats().and_of(np.arange(9, dtype=np.uint64)), (9, 9)) is None
+    assert estimate_surplus_rows(RowRepeats(54), RowRepeats().add_values(np.arange(9, dtype=np.uint64)), (9, 9)) is None
 
 
 # the same file twice
@@ -286,14 +288,14 @@ def test_all_rows_twice_are_named():
 
 def test_files_of_one_size_come_before_others_and_none_is_named_without_files():
     sizes = {"a": 100, "b": 108, "c": 100, "d": 200}
-    layout = Layout(file_sizes=sizes)
+    layout = ColumnLayout(file_sizes=sizes)
 
     assert layout.find_files(0.2) == ["a", "c"]
     assert layout.find_files(0.4) == ["d"]
     assert layout.find_files(0.3) == []
     assert layout.find_files(0.25, error=0.3) == ["a", "c"]
     assert layout.find_files(0.3, error=0.2) == []
-    assert Layout().find_files(0.2) == []
+    assert ColumnLayout().find_files(0.2) == []
 
 
 @pytest.mark.parametrize("kinds", [50, 3_000])
@@ -309,4 +311,4 @@ def test_states_of_parts_are_those_of_the_whole_even_if_most_rows_repeat(kinds):
 
     parts = [build(part) for part in np.array_split(hashes, 3)]
 
-    assert parts[0] + parts[1] + parts[2] == build(hashes) == RowRepeats().and_of(hashes)
+    assert parts[0] + parts[1] + parts[2] == build(hashes) == RowRepeats().add_values(hashes)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.documents.headline import headline_of
-from spark_model_monitor.monitors.causes import Key, Named, members_of
+from spark_model_monitor.documents.headline import write_headline
+from spark_model_monitor.monitors.causes import Culprit, Key, create_cause_members
 
 PLANS = np.array(["basic", "plus", "premium"])
 PRICES = np.array([10.0, 18.0, 40.0])
@@ -110,7 +110,7 @@ def test_the_run_says_the_likely_mistake_if_it_may_name_values(baseline, with_va
     orders = draw_orders(7)
     orders["price"] *= 100
     findings = run_monitoring(orders, DataQualityMonitor(), baseline, engine="local")
-    detail = headline_of(findings.results, with_values=with_values).detail
+    detail = write_headline(findings.results, with_values=with_values).detail
 
     assert ("price: all of them are about 100 times a usual one: another unit?" in detail) == with_values
 
@@ -121,15 +121,15 @@ NO_CODES = np.zeros(1, dtype=np.int64)
 def make_origin(name, share, rows, **members):
     key = Key(name, NO_CODES, 1, **members)
     if not key.labels:
-        key = replace(key, told=lambda parts: f"from {name}")
-    return key, Named([0], share, rows, z=9.0, p=0.0)
+        key = replace(key, describe=lambda parts: f"from {name}")
+    return key, Culprit([0], share, rows, z=9.0, p=0.0)
 
 
 @pytest.mark.parametrize("share_of_client", [0.98, 1.0])
 def test_a_client_with_all_of_a_change_comes_before_rows_with_a_part_of_it(share_of_client):
     client = make_origin("client", share_of_client, 0.4, labels=("kiosk",))
     position = make_origin("position", 0.7, 0.05, is_ordered=True)
-    causes = members_of([], [position, client])["cause"]
+    causes = create_cause_members([], [position, client])["cause"]
 
     assert [cause.key for cause in causes] == ["client"]
 
@@ -138,12 +138,12 @@ def test_of_two_causes_of_all_rows_the_narrower_one_comes_first():
     client = make_origin("client", 1.0, 0.6, labels=("kiosk",))
     time = make_origin("time", 1.0, 0.2, is_ordered=True)
 
-    assert [cause.key for cause in members_of([], [client, time])["cause"]] == ["time", "client"]
+    assert [cause.key for cause in create_cause_members([], [client, time])["cause"]] == ["time", "client"]
 
 
 def test_a_segment_with_a_part_of_a_change_is_left_out_beside_its_whole_origin():
     segment = make_origin("plan", 0.6, 0.2, labels=("plan=premium",), columns=("plan",))
     client = make_origin("client", 1.0, 0.3, labels=("kiosk",))
 
-    assert members_of([segment], [client])["segment"] is None
-    assert members_of([segment], [])["segment"] == "plan=premium"
+    assert create_cause_members([segment], [client])["segment"] is None
+    assert create_cause_members([segment], [])["segment"] == "plan=premium"

@@ -6,13 +6,13 @@ import pytest
 
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .conftest import numbers_feature, texts_feature
 
 
 def plain(profile, **options):
-    return create_statistics(profile, metrics_of(profile), **options).plain()["features"]
+    return create_statistics(profile, compute_metrics(profile), **options).plain()["features"]
 
 
 def test_numbers_have_moments_buckets_and_the_sketch(profile_of):

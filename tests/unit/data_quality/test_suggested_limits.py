@@ -12,12 +12,12 @@ from spark_model_monitor import read_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import number_feature, profile_of, text_feature
 
@@ -30,7 +30,7 @@ PLAN = ("completeness", "domain_content_threshold")
 
 def suggested_limits(edit, settings=None):
     """By feature, after an edit of the plain constraints."""
-    plain = suggest(PROFILE, settings or MonitoringSettings()).plain()
+    plain = suggest_constraints(PROFILE, settings or MonitoringSettings()).plain()
     edit(*plain["features"], plain["monitoring_config"])
     found = find_suggested_limits(Constraints.model_validate(plain), from_profile(PROFILE))
     return {name: tuple(sorted(limits)) for name, limits in found.items()}
@@ -103,8 +103,8 @@ def test_without_verdicts_that_allow_for_noise_no_limit_is_suggested():
 
 
 def test_the_two_documents_say_the_same_as_the_states():
-    constraints = suggest(PROFILE)
-    statistics = Statistics.from_json(create_statistics(PROFILE, metrics_of(PROFILE)).to_json())
+    constraints = suggest_constraints(PROFILE)
+    statistics = Statistics.from_json(create_statistics(PROFILE, compute_metrics(PROFILE)).to_json())
 
     of_documents = QualityBaseline.from_documents(Constraints.from_json(constraints.to_json()), statistics)
     of_states = QualityBaseline.from_documents(constraints, profile=PROFILE)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.documents.constraints import MonitoringSettings
-from spark_model_monitor.monitors.data_quality.baseline.documents import SUGGESTIONS, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import SUGGESTIONS, suggest_constraints
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
 
 from .conftest import numbers_feature, texts_feature
 
 
 def plain(profile, **options):
-    return suggest(profile, MonitoringSettings(verdicts="none"), **options).plain()["features"]
+    return suggest_constraints(profile, MonitoringSettings(verdicts="none"), **options).plain()["features"]
 
 
 def test_completeness_is_the_observed_share(profile_of):
@@ -76,7 +76,7 @@ OUR_SETTINGS = {
 
 
 def test_the_monitoring_config_is_the_one_of_the_newest_containers(profile_of):
-    constraints = suggest(profile_of(numbers_feature("age", [1])))
+    constraints = suggest_constraints(profile_of(numbers_feature("age", [1])))
 
     assert constraints.plain()["monitoring_config"] == OUR_SETTINGS | {
         "evaluate_constraints": "Enabled",
@@ -97,8 +97,8 @@ def test_a_method_of_ours_is_written_with_its_usual_threshold_and_nothing_else_c
     profile = profile_of(numbers_feature("age", [1]))
     ours = MonitoringSettings(comparison_method="psi", categorical_drift_method="js_divergence")
 
-    asked = suggest(profile, ours).plain()
-    plain = suggest(profile).plain()
+    asked = suggest_constraints(profile, ours).plain()
+    plain = suggest_constraints(profile).plain()
 
     assert asked["monitoring_config"].pop("distribution_constraints") == {
         "perform_comparison": "Enabled",
@@ -119,8 +119,8 @@ def test_the_default_suggests_what_the_service_suggests_with_members_of_ours(pro
     key = texts_feature("key", {f"k{number}": 1 for number in range(100)})
     nothing = FeatureProfile.of("nothing", ColumnType.TEXT, [DataTypeCounts(missing=4)])
     profile = profile_of(age, charge, plan, day, key, nothing)
-    service = suggest(profile, MonitoringSettings(verdicts="none")).plain()
-    default = suggest(profile).plain()
+    service = suggest_constraints(profile, MonitoringSettings(verdicts="none")).plain()
+    default = suggest_constraints(profile).plain()
 
     # The members of ours are the only difference
     always_new = []
@@ -136,7 +136,9 @@ def test_the_default_suggests_what_the_service_suggests_with_members_of_ours(pro
 
 
 def test_thresholds_are_the_callers(profile_of):
-    constraints = suggest(profile_of(numbers_feature("age", [1])), MonitoringSettings(datatype_check_threshold=0.9))
+    constraints = suggest_constraints(
+        profile_of(numbers_feature("age", [1])), MonitoringSettings(datatype_check_threshold=0.9)
+    )
 
     assert constraints.monitoring.datatype_check_threshold == 0.9
 

@@ -32,8 +32,8 @@ def test_each_check_has_its_own_threshold_and_other_features_keep_theirs():
         "baseline_drift_check": 3,
     }
     found = told({"plan": given})
-    plan = found.monitoring_of("plan")
-    age = found.monitoring_of("age")
+    plan = found.settings_for("plan")
+    age = found.settings_for("age")
 
     assert found.feature("plan").completeness == 0.5
     assert (plan.datatype_check_threshold, plan.domain_content_threshold) == (0.6, 0.7)
@@ -47,7 +47,7 @@ def test_a_features_other_overrides_stay():
         "emit_metrics": "Disabled",
     }
     found = told({"age": {"baseline_drift_check": 0.9}}, features={"age": {"monitoring_config_overrides": own}})
-    age = found.monitoring_of("age")
+    age = found.settings_for("age")
 
     assert (age.comparison_method, age.comparison_threshold, age.emit_metrics) == ("psi", 0.9, False)
 
@@ -64,8 +64,8 @@ def test_where_comparators_are_asked_for_their_thresholds_are_meant(given, limit
     config = {"distribution_constraints": {"comparators": COMPARATORS}}
     found = told({"plan": given}, config=config)
 
-    assert [each.threshold for each in found.monitoring_of("plan").comparators] == limits
-    assert [each.threshold for each in found.monitoring_of("age").comparators] == [0.1, 0.2]
+    assert [each.threshold for each in found.settings_for("plan").comparators] == limits
+    assert [each.threshold for each in found.settings_for("age").comparators] == [0.1, 0.2]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, estimate_block_variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.statistics.states import FeatureProfile, RowRuns, Run
+from spark_model_monitor.statistics.states import FeatureProfile, RowRun, RowRuns
 
 MONITOR = DataQualityMonitor()
 SHIFT = 0.3
@@ -26,7 +26,7 @@ def runs_of(values):
     """32 stretches of a column, one after the other."""
     return RowRuns(
         tuple(
-            Run(float(lot), len(part), part.tobytes())
+            RowRun(float(lot), len(part), part.tobytes())
             for lot, part in enumerate(np.split(values[: len(values) // 32 * 32], 32))
         )
     )
@@ -134,7 +134,7 @@ def test_texts_vary_by_the_shares_of_their_values():
     codes = random.integers(0, 3, 3200)
     cells = [f"v{code}" for code in codes]
     hashes = codes.astype(np.uint64) * np.uint64(2**61 + 7)
-    runs = RowRuns(tuple(Run(float(lot), 100, b"", part.tobytes()) for lot, part in enumerate(np.split(hashes, 32))))
+    runs = RowRuns(tuple(RowRun(float(lot), 100, b"", part.tobytes()) for lot, part in enumerate(np.split(hashes, 32))))
     before = profile_of(text_feature("t", cells))
     constraints = MONITOR.constraints(before)
     known = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(

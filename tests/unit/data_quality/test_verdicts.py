@@ -10,14 +10,14 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
-from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
 
 from .comparisons import compare, number_feature, profile_of, text_feature
 
@@ -36,7 +36,7 @@ def table(random, rows, *, nulls=0.05, shift=0.0, plans=("basic", "plus", "gold"
 
 def comparison(baseline, current, settings=DEFAULT_SETTINGS, *, edits=None):
     """edits: applied to the plain constraints before they count."""
-    plain = suggest(baseline, settings).plain()
+    plain = suggest_constraints(baseline, settings).plain()
     if edits:
         edits(plain)
     constraints = Constraints.model_validate(plain)
@@ -223,7 +223,7 @@ def test_nobody_asks_for_a_budget_of_the_service():
     monitor = DataQualityMonitor(as_service=True)
     constraints = monitor.constraints(baseline)
 
-    assert constraints == suggest(baseline, MonitoringSettings(verdicts="none"))
+    assert constraints == suggest_constraints(baseline, MonitoringSettings(verdicts="none"))
     assert (
         monitor.judge(Sample(baseline, {}), monitor.stored_baseline(constraints, None, baseline, constraints)).budget
         is None
@@ -335,13 +335,13 @@ def test_a_threshold_that_somebody_wrote_for_a_feature_is_all_that_counts():
 def test_the_limit_of_a_p_value_is_its_share_of_the_budget():
     random = np.random.default_rng(5)
     settings = replace(DEFAULT_SETTINGS, categorical_drift_method="ChiSquared", categorical_comparison_threshold=0.1)
-    constraints = suggest(table(random, 500), settings)
+    constraints = suggest_constraints(table(random, 500), settings)
 
     assert constraints.monitoring.categorical_comparison_threshold == pytest.approx(1 / 720 * 4 / 6 / 3)
 
 
 def test_of_no_rows_nothing_is_asked():
-    [feature] = suggest(profile_of(text_feature("x", [])), DEFAULT_SETTINGS).plain()["features"]
+    [feature] = suggest_constraints(profile_of(text_feature("x", [])), DEFAULT_SETTINGS).plain()["features"]
 
     assert feature == {"name": "x", "inferred_type": "Unknown"}
 
@@ -352,7 +352,7 @@ DAYS = [f"2026-03-{day:02d}" for day in range(1, 11)] * 10
 def whole_numbers(name, values):
     feature = number_feature(name, [float(value) for value in values], integral=True)
     distinct = DistinctBuilder()
-    distinct.update(xxhash64_of(np.array(values, dtype=float)))
+    distinct.update(xxhash64(np.array(values, dtype=float)))
     return replace(feature, states={**feature.states, "distinct": distinct.state()})
 
 
@@ -379,7 +379,7 @@ def whole_numbers(name, values):
 )
 def test_what_is_new_by_nature_has_no_domain_and_no_drift(feature, reason):
     baseline = profile_of(feature)
-    constraints = suggest(baseline, DEFAULT_SETTINGS)
+    constraints = suggest_constraints(baseline, DEFAULT_SETTINGS)
     drift = results(baseline, baseline)["x", "baseline_drift_check"]
 
     assert constraints.features[0].domains is None

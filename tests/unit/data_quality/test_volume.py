@@ -9,7 +9,7 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.protocol import Layout, Sample
+from spark_model_monitor.monitors.protocol import ColumnLayout, Sample
 from spark_model_monitor.reports.history.variation import Entry, new_history
 
 from .comparisons import number_feature, profile_of
@@ -76,7 +76,7 @@ def check_age(age, windows=30):
     gaps = np.random.default_rng(9).exponential(1.0, windows)
     earlier = tuple((NOW - timedelta(days=day + 1), 1_000.0, float(gap)) for day, gap in enumerate(gaps))
     before = known(windows).with_volume(NOW, (), NOW - timedelta(days=1), earlier)
-    layout = Layout(newest=None if age is None else NOW - timedelta(minutes=age))
+    layout = ColumnLayout(newest=None if age is None else NOW - timedelta(minutes=age))
     judgement = MONITOR.judge(Sample(BASELINE, MONITOR.metrics(BASELINE), layout), before)
     by_check = {result.check: result for result in judgement.write_sentences(judgement.results)}
     return by_check.get("freshness_check"), judgement.budget

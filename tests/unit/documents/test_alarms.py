@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.documents.alerts import ended
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, in_alarms
+from spark_model_monitor.documents.alerts import report_ended_alarms
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, collect_alarms, group_into_alarms
 
 
 def violated(feature=None, check="baseline_drift_check", observed=0.5, threshold=0.1, **members):
@@ -13,7 +13,7 @@ def violated(feature=None, check="baseline_drift_check", observed=0.5, threshold
 
 
 def sentences(*results, since=None):
-    return [alarm.sentence() for alarm in alarms_of(in_alarms(results, since or {}))]
+    return [alarm.sentence() for alarm in collect_alarms(group_into_alarms(results, since or {}))]
 
 
 def test_checks_of_one_column_are_one_alarm_and_the_largest_alarm_comes_first():
@@ -22,7 +22,7 @@ def test_checks_of_one_column_are_one_alarm_and_the_largest_alarm_comes_first():
     also = violated("a", "completeness_check", 0.8, 0.9)
     passed = drift.model_copy(update={"status": CheckStatus.PASSED})
 
-    told = in_alarms((small, also, drift, passed), {})
+    told = group_into_alarms((small, also, drift, passed), {})
 
     assert [result.alarm for result in told] == [2, 1, 1, None]
     assert sentences(small, also, drift)[0] == "a drifted; also completeness"
@@ -67,7 +67,7 @@ def test_a_change_that_a_test_saw_is_as_large_as_what_it_saw_and_not_as_its_thre
     seen = violated("a", observed=0.0, threshold=0.1, adjusted_p=1e-9, distance=0.04, effect=0.03)
     far = violated("b", observed=0.2, threshold=0.1)
 
-    assert [result.alarm for result in in_alarms((seen, far), {})] == [2, 1]
+    assert [result.alarm for result in group_into_alarms((seen, far), {})] == [2, 1]
 
 
 def test_an_alarm_that_goes_on_says_since_when_and_a_new_one_does_not():
@@ -78,13 +78,15 @@ def test_an_alarm_that_goes_on_says_since_when_and_a_new_one_does_not():
 
 
 def test_values_are_named_but_where_they_may_not_be():
-    [alarm] = alarms_of(in_alarms([violated("a", words="a: 8 % are new", values=("ES", "x\ny"))], {}))
+    [alarm] = collect_alarms(group_into_alarms([violated("a", words="a: 8 % are new", values=("ES", "x\ny"))], {}))
 
     assert alarm.sentence() == "a: 8 % are new ('ES', 'x\\ny')"
     assert alarm.sentence(with_values=False) == "a: 8 % are new"
 
     gone = violated("a", words="a drifted", values=("FR",))
-    [alarm] = alarms_of(in_alarms([gone, violated("a", "categorical_values_check", 0.9, 1.0, values=("ES",))], {}))
+    [alarm] = collect_alarms(
+        group_into_alarms([gone, violated("a", "categorical_values_check", 0.9, 1.0, values=("ES",))], {})
+    )
     assert alarm.sentence() == "a drifted ('FR'); also categorical values ('ES')"
     assert alarm.sentence(with_values=False) == "a drifted; also categorical values"
 
@@ -101,14 +103,14 @@ def test_the_end_of_an_alarm_is_told_by_the_window_that_follows_it():
     since = {"a": "2026-03-04T20:00:00Z", "b": "2026-03-04T21:00:00Z", "c": "2026-03-04T21:00:00Z"}
     results = [passed("a"), passed("b"), violated("b", check="completeness_check"), passed("d")]
 
-    [hint] = ended(results, since, "2026-03-05T02:00:00Z")
+    [hint] = report_ended_alarms(results, since, "2026-03-05T02:00:00Z")
 
     assert (hint.hint, hint.features) == ("alarm_ended", ("a",))
     assert hint.description == "a: back since 2026-03-05T02:00:00Z, it was an alarm since 2026-03-04T20:00:00Z"
-    assert ended(results, {}, "2026-03-05T03:00:00Z") == ()  # the next window's window before had none
+    assert report_ended_alarms(results, {}, "2026-03-05T03:00:00Z") == ()  # the next window's window before had none
 
 
 def test_an_alarm_that_nobody_could_judge_again_has_not_ended():
     unknown = violated("a").model_copy(update={"status": CheckStatus.NOT_JUDGED})
 
-    assert ended([unknown], {"a": "2026-03-04T20:00:00Z"}) == ()
+    assert report_ended_alarms([unknown], {"a": "2026-03-04T20:00:00Z"}) == ()

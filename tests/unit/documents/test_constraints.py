@@ -28,7 +28,7 @@ def settings(config=None, **members) -> MonitoringSettings:
     content = {"version": 0.0, "features": [feature(**members)]} | ({"monitoring_config": config} if config else {})
     constraints = read(content)
     assert constraints.plain() == content  # whatever the layout, it is written back
-    return constraints.monitoring_of("Age")
+    return constraints.settings_for("Age")
 
 
 def test_a_constructed_document_is_written_with_the_members_of_the_newest_container_in_order():
@@ -388,7 +388,7 @@ def test_an_empty_config_sets_nothing():
 
 def test_monitoring_of_an_unknown_feature_names_the_nearest():
     with pytest.raises(BadDocument, match=r"constraints.json has no feature 'age' among its 1; did you mean 'Age'\?"):
-        read({"features": [feature()]}).monitoring_of("age")
+        read({"features": [feature()]}).settings_for("age")
 
 
 def test_several_faults_are_one_error():
@@ -496,10 +496,10 @@ def test_sizes_of_a_change_that_matters_are_the_files_or_a_features_own():
     constraints = Constraints.from_json(json.dumps(file))
 
     # the file's, and the usual sizes where it has none
-    a = constraints.monitoring_of("a").change_that_matters
+    a = constraints.settings_for("a").change_that_matters
     assert (a.missing, a.standard_deviations, a.value) == (0.2, 0.5, 0.3)
     # the feature's own, and the usual sizes for its other members
-    b = constraints.monitoring_of("b").change_that_matters
+    b = constraints.settings_for("b").change_that_matters
     assert (b.missing, b.standard_deviations, b.value) == (0.12, 0.5, 0.5)
     # as it was read, and what it may not be
     assert json.loads(constraints.to_json()) == file

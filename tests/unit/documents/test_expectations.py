@@ -10,8 +10,8 @@ import pytest
 from tests.expectations_schema import schema
 
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.documents.expectations import Expectations, expectations_of
-from spark_model_monitor.documents.row_rules import BadRule, columns_of, rule_of
+from spark_model_monitor.documents.expectations import Expectations, parse_expectations
+from spark_model_monitor.documents.row_rules import BadRule, list_columns, parse_rule
 from spark_model_monitor.errors import BadDocument
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "static" / "expectations.schema.json"
@@ -19,7 +19,7 @@ SCHEMA = Path(__file__).parents[3] / "docs" / "static" / "expectations.schema.js
 
 def fault_of(**content) -> str:
     with pytest.raises(BadDocument) as fault:
-        expectations_of(json.dumps(content), "rules.json")
+        parse_expectations(json.dumps(content), "rules.json")
     return str(fault.value)
 
 
@@ -41,7 +41,7 @@ def test_the_schema_takes_what_is_read_and_refuses_what_is_not():
     validator = jsonschema.Draft202012Validator(json.loads(schema()))
 
     assert not list(validator.iter_errors(taken))
-    assert expectations_of(json.dumps(taken), "rules.json").features["age"][0].not_null == 1
+    assert parse_expectations(json.dumps(taken), "rules.json").features["age"][0].not_null == 1
     assert list(validator.iter_errors({"features": {"age": {"mni": 0}}}))
     assert list(validator.iter_errors({"columns": "shut"}))
 
@@ -58,7 +58,7 @@ def test_rules_that_contradict_are_named():
 def test_rules_that_somebody_allows_exceptions_from_contradict_nothing():
     given = {"features": {"age": [{"min": 5, "share": 0.5}, {"max": 1, "share": 0.5}]}}
 
-    assert len(expectations_of(json.dumps(given), "rules.json").features["age"]) == 2
+    assert len(parse_expectations(json.dumps(given), "rules.json").features["age"]) == 2
 
 
 def test_a_member_that_is_none_is_named_with_the_nearest():
@@ -90,14 +90,14 @@ def test_an_expression_beyond_the_bounded_engine_is_refused(pattern):
 )
 def test_what_is_no_rule_about_a_row_is_refused(rule, said):
     with pytest.raises(BadRule, match=said):
-        rule_of(rule)
+        parse_rule(rule)
     assert "rules.json: row_rules[0].rule is " in fault_of(row_rules=[rule])
 
 
 def test_names_between_back_quotes_are_columns_whatever_they_hold():
-    rule = rule_of("`Day Mins` >= 0 and `a=b` ≠ 'x=y' or kind is not null")
+    rule = parse_rule("`Day Mins` >= 0 and `a=b` ≠ 'x=y' or kind is not null")
 
-    assert set(columns_of(rule)) == {"Day Mins", "a=b", "kind"}
+    assert set(list_columns(rule)) == {"Day Mins", "a=b", "kind"}
 
 
 def test_constraints_have_rules_of_their_own_and_keep_them():
@@ -122,7 +122,7 @@ def test_constraints_whose_rules_contradict_are_refused():
 
 def test_a_changed_rule_has_another_digest_and_another_order_has_not():
     one, other, changed = (
-        expectations_of(text, "rules.json").digest
+        parse_expectations(text, "rules.json").digest
         for text in (
             '{"rows": {"min": 1}, "columns": "open"}',
             '{"columns": "open", "rows": {"min": 1}}',
@@ -137,11 +137,13 @@ def test_yaml_says_the_same_as_json():
     yaml = pytest.importorskip("yaml")
     given = {"features": {"age": {"min": 0, "newer_than": "2026-01-31"}}, "row_rules": ["a = b ± .01"]}
 
-    assert expectations_of(yaml.safe_dump(given), "rules.yaml") == expectations_of(json.dumps(given), "rules.json")
+    assert parse_expectations(yaml.safe_dump(given), "rules.yaml") == parse_expectations(
+        json.dumps(given), "rules.json"
+    )
     with pytest.raises(BadDocument, match='the member "age" stands twice'):
-        expectations_of("features:\n  age: {min: 1}\n  age: {max: 1}\n", "rules.yml")
+        parse_expectations("features:\n  age: {min: 1}\n  age: {max: 1}\n", "rules.yml")
     with pytest.raises(BadDocument, match=r"line [23], column \d+: is no YAML"):
-        expectations_of("features:\n  - [\n", "rules.yml")
+        parse_expectations("features:\n  - [\n", "rules.yml")
 
 
 def test_nothing_is_expected_by_an_empty_file():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_model_monitor.documents.json_text import dump, java_double, load
+from spark_model_monitor.documents.json_text import dump, format_java_double, load
 from spark_model_monitor.errors import BadDocument
 
 
@@ -33,14 +33,14 @@ from spark_model_monitor.errors import BadDocument
     ],
 )
 def test_java_double_is_the_text_of_double_to_string(x, text):
-    assert java_double(x) == text
-    assert java_double(np.float64(x)) == text
+    assert format_java_double(x) == text
+    assert format_java_double(np.float64(x)) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_java_double_reads_back_as_the_same_double(x):
-    assert math.copysign(1.0, float(java_double(x))) == math.copysign(1.0, x)
-    assert float(java_double(x)) == x
+    assert math.copysign(1.0, float(format_java_double(x))) == math.copysign(1.0, x)
+    assert float(format_java_double(x)) == x
 
 
 def test_dump_is_jacksons_pretty_print():
@@ -149,4 +149,4 @@ def test_each_number_of_a_long_list_is_written_as_it_is_alone(seed, among):
 
     texts = dump(values).removeprefix("[ ").removesuffix(" ]").split(", ")
 
-    assert texts == [java_double(value) if math.isfinite(value) else "null" for value in values]
+    assert texts == [format_java_double(value) if math.isfinite(value) else "null" for value in values]

@@ -7,9 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from spark_model_monitor.statistics.drift.distributions import NumericDistribution, category_cells
-from spark_model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges, histogram_cells
-from spark_model_monitor.statistics.states import Bucket, KllBuilder, MomentsBuilder
+from spark_model_monitor.statistics.drift.distributions import NumericDistribution, StepCdf, category_cells
+from spark_model_monitor.statistics.drift.histograms import (
+    Histogram,
+    compute_decile_edges,
+    count_decile_cells,
+    count_histogram_cells,
+)
+from spark_model_monitor.statistics.states import HistogramBin, KllBuilder, MomentsBuilder
 
 LARGEST = float(np.finfo(np.float64).max)
 
@@ -38,13 +43,50 @@ def test_a_sketch_without_items_is_a_step_cdf_of_no_values(levels):
     assert NumericDistribution(levels).step_cdf().total == 0
 
 
+def test_two_samples_are_pooled_over_the_values_of_both():
+    baseline = StepCdf(np.array([-math.inf, 2.0, 4.0]), np.array([1, 3, 4]))
+    window = StepCdf(np.array([2.0, 3.0]), np.array([2, 5]))
+
+    pooled = window.pool_with(baseline)
+
+    assert pooled.values.tolist() == [-math.inf, 2, 3, 4]
+    assert pooled.before.tolist() == [1, 3, 3, 4]
+    assert pooled.after.tolist() == [0, 2, 5, 5]
+    assert pooled.gap == pytest.approx(3 / 4 - 2 / 5)  # at 2
+    assert pooled.steps.counts.tolist() == [[1, 2, 0, 1], [0, 2, 3, 0]]
+    assert pooled.steps.shares.tolist() == pytest.approx([-1 / 4, 2 / 5 - 2 / 4, 3 / 5, -1 / 4])
+    assert pooled.steps.cells.tolist() == [[1, 2, 0, 1], [0, 2, 3, 0]]  # so few values are quantiles, all of them
+
+
+def test_two_samples_are_pooled_once_and_each_pair_on_its_own():
+    window = StepCdf(np.array([1.0]), np.array([1]))
+    baselines = [StepCdf(np.array([1.0]), np.array([1])), StepCdf(np.array([2.0]), np.array([1]))]
+
+    assert window.pool_with(baselines[0]) is window.pool_with(baselines[0])
+    assert [window.pool_with(baseline).gap for baseline in baselines] == [0, 1]
+
+
+def test_values_between_two_quantiles_are_one_cell():
+    values = np.arange(1.0, 1001.0)
+    baseline = StepCdf(values, np.arange(1, 1001))
+    window = StepCdf(values, np.arange(1, 1001))
+
+    cells = window.pool_with(baseline).steps.cells
+
+    # Of 2,000 values, half below 501: the median is a cell of one value, as is each of the other 18 quantiles
+    assert cells.sum(axis=1).tolist() == [1000, 1000]
+    assert np.count_nonzero(cells[0] == 1) >= 19
+    assert cells[0].max() == 99  # between two tenths, of which there are eight such pairs
+    assert np.count_nonzero(cells[0] == 99) == 8
+
+
 def test_infinities_stand_at_the_ends_of_a_step_cdf_and_finite_takes_them_away():
     cdf = NumericDistribution([[1.0, 2.0]], negative_infinite=3, positive_infinite=4).step_cdf()
 
     assert cdf.values.tolist() == [-math.inf, 1, 2, math.inf]
     assert cdf.cumulative.tolist() == [3, 4, 5, 9]
-    assert cdf.finite().values.tolist() == [1, 2]
-    assert cdf.finite().cumulative.tolist() == [1, 2]
+    assert cdf.drop_infinite().values.tolist() == [1, 2]
+    assert cdf.drop_infinite().cumulative.tolist() == [1, 2]
 
 
 def test_the_deviation_is_the_known_one_or_else_that_of_the_items_with_their_weights():
@@ -82,7 +124,9 @@ def test_a_distribution_of_states_without_finite_values_knows_no_range():
 
 
 def test_a_histogram_has_the_buckets_of_statistics_json_and_a_point_for_each_infinity():
-    histogram = Histogram.of_numbers(NumericDistribution([[0.0, 5.0, 10.0]], negative_infinite=7, positive_infinite=8))
+    histogram = Histogram.from_numbers(
+        NumericDistribution([[0.0, 5.0, 10.0]], negative_infinite=7, positive_infinite=8)
+    )
 
     assert histogram.counts.tolist() == [7, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 8]
     assert histogram.lower.tolist() == [-math.inf, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, math.inf]
@@ -90,7 +134,7 @@ def test_a_histogram_has_the_buckets_of_statistics_json_and_a_point_for_each_inf
 
 
 def test_a_histogram_spans_the_known_range_where_the_sketch_lost_the_ends():
-    histogram = Histogram.of_numbers(NumericDistribution([[2.0, 8.0]], minimum=0.0, maximum=10.0))
+    histogram = Histogram.from_numbers(NumericDistribution([[2.0, 8.0]], minimum=0.0, maximum=10.0))
 
     assert (histogram.lower[0], histogram.upper[-1]) == (0, 10)
     assert histogram.counts.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 1, 0]
@@ -111,14 +155,14 @@ def test_category_cells_are_the_categories_of_both_sides():
     ],
 )
 def test_decile_edges_are_the_values_at_which_each_tenth_is_first_reached(values, edges):
-    assert decile_edges(NumericDistribution([list(map(float, values))]).step_cdf()).tolist() == edges
+    assert compute_decile_edges(NumericDistribution([list(map(float, values))]).step_cdf()).tolist() == edges
 
 
 def test_decile_cells_end_at_the_deciles_of_the_baseline_and_the_last_is_open():
     baseline = NumericDistribution([[1.0, 2.0]]).step_cdf()
     current = NumericDistribution([[0.0, 1.0, 1.5, 2.5, 3.0]]).step_cdf()
 
-    assert cells_of(decile_cells(baseline, current)) == [[1, 1, 0], [2, 1, 2]]
+    assert cells_of(count_decile_cells(baseline, current)) == [[1, 1, 0], [2, 1, 2]]
 
 
 def test_infinities_have_decile_cells_of_their_own():
@@ -126,53 +170,55 @@ def test_infinities_have_decile_cells_of_their_own():
     current = NumericDistribution([[9.0]], positive_infinite=5).step_cdf()
 
     # -inf | up to 1 | up to 2 | above 2 | inf
-    assert cells_of(decile_cells(baseline, current)) == [[3, 1, 1, 0, 0], [0, 0, 0, 1, 5]]
+    assert cells_of(count_decile_cells(baseline, current)) == [[3, 1, 1, 0, 0], [0, 0, 0, 1, 5]]
 
 
 def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
-    baseline = Histogram.of([Bucket(0.0, 2.0, 4), Bucket(2.0, 4.0, 2)])
-    current = Histogram.of([Bucket(1.0, 3.0, 6)])
+    baseline = Histogram.of([HistogramBin(0.0, 2.0, 4), HistogramBin(2.0, 4.0, 2)])
+    current = Histogram.of([HistogramBin(1.0, 3.0, 6)])
 
     # 0 to 1, 1 to 2, 2 to 3, 3 to 4, then two cells for infinities and NaN of each side
-    assert cells_of(histogram_cells(baseline, current)) == [
+    assert cells_of(count_histogram_cells(baseline, current)) == [
         [2, 2, 1, 1, 0, 0, 0, 0],
         [0, 3, 3, 0, 0, 0, 0, 0],
     ]
 
 
 def test_buckets_of_no_width_are_matched_by_value_and_with_nothing_else():
-    baseline = Histogram.of([Bucket(7.0, 7.0, 0)] * 9 + [Bucket(7.0, 7.0, 20)])
-    current = Histogram.of([Bucket(6.0, 8.0, 5), Bucket(7.0, 7.0, 1), Bucket(9.0, 9.0, 2)])
+    baseline = Histogram.of([HistogramBin(7.0, 7.0, 0)] * 9 + [HistogramBin(7.0, 7.0, 20)])
+    current = Histogram.of([HistogramBin(6.0, 8.0, 5), HistogramBin(7.0, 7.0, 1), HistogramBin(9.0, 9.0, 2)])
 
     # 6 to 8, the point 7, the point 9
-    assert cells_of(histogram_cells(baseline, current)) == [
+    assert cells_of(count_histogram_cells(baseline, current)) == [
         [0, 20, 0, 0, 0, 0, 0],
         [5, 1, 2, 0, 0, 0, 0],
     ]
 
 
 def test_infinities_that_were_counted_are_matched_by_value():
-    baseline = Histogram.of([Bucket(-math.inf, -math.inf, 3), Bucket(0.0, 1.0, 2), Bucket(math.inf, math.inf, 4)])
-    current = Histogram.of([Bucket(-math.inf, -math.inf, 5), Bucket(0.0, 1.0, 6)])
+    baseline = Histogram.of(
+        [HistogramBin(-math.inf, -math.inf, 3), HistogramBin(0.0, 1.0, 2), HistogramBin(math.inf, math.inf, 4)]
+    )
+    current = Histogram.of([HistogramBin(-math.inf, -math.inf, 5), HistogramBin(0.0, 1.0, 6)])
 
     # 0 to 1, the points -inf and inf
-    assert cells_of(histogram_cells(baseline, current)) == [
+    assert cells_of(count_histogram_cells(baseline, current)) == [
         [2, 3, 4, 0, 0, 0, 0],
         [6, 5, 0, 0, 0, 0, 0],
     ]
 
 
 def test_infinite_buckets_and_nan_are_cells_that_the_other_side_does_not_have():
-    infinite = [Bucket(-math.inf, 0.0, 1), Bucket(0.0, 1.0, 2), Bucket(1.0, math.inf, 4)]
+    infinite = [HistogramBin(-math.inf, 0.0, 1), HistogramBin(0.0, 1.0, 2), HistogramBin(1.0, math.inf, 4)]
 
-    assert cells_of(histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
+    assert cells_of(count_histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
         [2, 5, 8, 0, 0],
         [2, 0, 0, 5, 9],
     ]
 
 
 def test_the_widest_range_of_doubles_is_spread_too():
-    widest = Histogram.of([Bucket(-LARGEST, LARGEST, 8)])
-    half = Histogram.of([Bucket(0.0, LARGEST, 3)])
+    widest = Histogram.of([HistogramBin(-LARGEST, LARGEST, 8)])
+    half = Histogram.of([HistogramBin(0.0, LARGEST, 3)])
 
-    assert cells_of(histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]
+    assert cells_of(count_histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]

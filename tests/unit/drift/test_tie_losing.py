@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spark_model_monitor.statistics.drift.distances import l_infinity_numeric_robust, tie_losing_cdf
+from spark_model_monitor.statistics.drift.distances import build_tie_losing_cdf, l_infinity_numeric_robust
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 
 
 def test_each_distinct_value_has_the_weight_of_the_highest_level_it_occurs_in():
-    cdf = tie_losing_cdf([[3.0, 1.0, 1.0, 2.0], [2.0], [2.0, 5.0]])
+    cdf = build_tie_losing_cdf([[3.0, 1.0, 1.0, 2.0], [2.0], [2.0, 5.0]])
 
     assert cdf.values.tolist() == [1, 2, 3, 5]
     assert cdf.cumulative.tolist() == [1, 5, 6, 10]
@@ -18,15 +18,15 @@ def test_each_distinct_value_has_the_weight_of_the_highest_level_it_occurs_in():
 
 
 def test_a_flag_of_2333_rows_counts_four_values():  # "Churn: n 4"
-    assert tie_losing_cdf([[0.0] * 200 + [1.0] * 83, [0.0] * 900 + [1.0] * 125]).total == 4
+    assert build_tie_losing_cdf([[0.0] * 200 + [1.0] * 83, [0.0] * 900 + [1.0] * 125]).total == 4
 
 
 def test_negative_and_positive_zero_are_one_value():
-    assert tie_losing_cdf([[0.0, -0.0], [-0.0]]).cumulative.tolist() == [2]
+    assert build_tie_losing_cdf([[0.0, -0.0], [-0.0]]).cumulative.tolist() == [2]
 
 
 def test_no_values_are_a_total_of_0():
-    assert tie_losing_cdf([[]]).total == 0
+    assert build_tie_losing_cdf([[]]).total == 0
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.statistics.drift import (
-    Comparison,
+    DistanceComparison,
     NumericDistribution,
     Status,
     compare_categorical,
@@ -16,8 +16,8 @@ from spark_model_monitor.statistics.drift import (
 ROWS = {"baseline_rows": 10, "current_rows": 10}
 
 
-def found(distance: float | None, *, higher_is_more: bool = True) -> Comparison:
-    return Comparison("Robust", distance, 10, 10, "the formula", higher_is_more=higher_is_more)
+def found(distance: float | None, *, higher_is_more: bool = True) -> DistanceComparison:
+    return DistanceComparison("Robust", distance, 10, 10, "the formula", higher_is_more=higher_is_more)
 
 
 @pytest.mark.parametrize(

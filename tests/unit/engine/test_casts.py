@@ -9,9 +9,16 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.engine.casts import double_of, is_number, number_of, text_of, typed, without_nan
+from spark_model_monitor.data.engine.casts import (
+    cast_batch,
+    convert_decimals,
+    format_texts,
+    is_number,
+    parse_doubles,
+    replace_nan,
+)
 from spark_model_monitor.data.engine.local_files import File
-from spark_model_monitor.data.engine.local_tables import pieces, table_of_files
+from spark_model_monitor.data.engine.local_tables import read_table_schema, split_table_file
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
 
@@ -37,12 +44,12 @@ from spark_model_monitor.errors import BadInput, NeedsSpark
     ],
 )
 def test_a_double_has_javas_text(value, text):
-    assert text_of(pa.array([value, None])).to_pylist() == [text, None]
+    assert format_texts(pa.array([value, None])).to_pylist() == [text, None]
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.1, "0.1"), (1e7, "1.0E7"), (0.001, "0.001"), (3e38, "3.0E38")])
 def test_a_float_has_the_digits_of_32_bits(value, text):
-    assert text_of(pa.array([value], pa.float32())).to_pylist() == [text]
+    assert format_texts(pa.array([value], pa.float32())).to_pylist() == [text]
 
 
 @pytest.mark.parametrize(
@@ -60,12 +67,12 @@ def test_a_float_has_the_digits_of_32_bits(value, text):
     ],
 )
 def test_other_cells_have_sparks_texts(cells, text):
-    assert text_of(cells).to_pylist() == text
+    assert format_texts(cells).to_pylist() == text
 
 
 def test_a_type_without_a_text_needs_spark():
     with pytest.raises(NeedsSpark, match=r"a column of time64\[us\], whose texts are wanted, needs Spark"):
-        text_of(pa.array([1], pa.time64("us")))
+        format_texts(pa.array([1], pa.time64("us")))
 
 
 @pytest.mark.parametrize(
@@ -94,19 +101,19 @@ def test_a_type_without_a_text_needs_spark():
     ],
 )
 def test_a_text_is_the_double_that_java_parses(text, number):
-    assert double_of(pa.array([text, None])).to_pylist() == [number, None]
+    assert parse_doubles(pa.array([text, None])).to_pylist() == [number, None]
 
 
 def test_decimals_are_the_nearest_doubles_and_whole_numbers_stay():
-    assert double_of(pa.array([Decimal("0.10"), None])).to_pylist() == [0.1, None]
-    assert number_of(pa.array([Decimal("12345678901234567890")])).to_pylist() == [12345678901234567890.0]
-    assert number_of(pa.array([2**62])).to_pylist() == [2**62]
-    assert double_of(pa.array([3], pa.int8())).type == pa.float64()
+    assert parse_doubles(pa.array([Decimal("0.10"), None])).to_pylist() == [0.1, None]
+    assert convert_decimals(pa.array([Decimal("12345678901234567890")])).to_pylist() == [12345678901234567890.0]
+    assert convert_decimals(pa.array([2**62])).to_pylist() == [2**62]
+    assert parse_doubles(pa.array([3], pa.int8())).type == pa.float64()
 
 
 def test_nan_is_missing_among_numbers_and_nothing_else_is():
-    assert without_nan(pa.array([1.0, math.nan, math.inf, None])).to_pylist() == [1.0, None, math.inf, None]
-    assert without_nan(pa.array(["NaN"])).to_pylist() == ["NaN"]
+    assert replace_nan(pa.array([1.0, math.nan, math.inf, None])).to_pylist() == [1.0, None, math.inf, None]
+    assert replace_nan(pa.array(["NaN"])).to_pylist() == ["NaN"]
     assert [is_number(kind) for kind in (pa.int8(), pa.float16(), pa.decimal128(3, 1), pa.string(), pa.bool_())] == [
         *(True, True, True, False, False)
     ]
@@ -115,21 +122,25 @@ def test_nan_is_missing_among_numbers_and_nothing_else_is():
 def test_a_parquet_file_is_cut_into_pieces_that_cover_it_once_and_an_orc_file_is_not():
     file = File("file:/x", 25)
 
-    assert [(each.start, each.size_bytes) for each in pieces("parquet", file, 10)] == [(0, 10), (10, 10), (20, 5)]
-    assert [(each.start, each.size_bytes) for each in pieces("orc", file, 25)] == [(0, 25)]
+    assert [(each.start, each.size_bytes) for each in split_table_file("parquet", file, 10)] == [
+        (0, 10),
+        (10, 10),
+        (20, 5),
+    ]
+    assert [(each.start, each.size_bytes) for each in split_table_file("orc", file, 25)] == [(0, 25)]
     with pytest.raises(NeedsSpark, match="an ORC file of more than 24 bytes"):
-        pieces("orc", file, 24)
+        split_table_file("orc", file, 24)
 
 
 def test_digits_that_a_wider_type_has_beyond_are_cut_off():
     schema = pa.schema([("c0", pa.timestamp("us"))])
     batch = pa.RecordBatch.from_pydict({"c0": pa.array([1_999], pa.timestamp("ns"))})
 
-    assert typed(batch, schema).column(0).cast(pa.int64()).to_pylist() == [1]
+    assert cast_batch(batch, schema).column(0).cast(pa.int64()).to_pylist() == [1]
 
 
 def test_a_file_that_is_no_table_is_named_with_the_first_line_of_what_is_wrong(tmp_path):
     (tmp_path / "x.parquet").write_text("no table")
 
     with pytest.raises(BadInput, match=r"x\.parquet: can't be read as parquet \([^)\n]*Parquet magic bytes not found"):
-        table_of_files([File(f"file:{tmp_path}/x.parquet", 8)], "parquet")
+        read_table_schema([File(f"file:{tmp_path}/x.parquet", 8)], "parquet")

@@ -11,7 +11,7 @@ import pytest
 
 from spark_model_monitor.data.engine import local_exchange
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.engine.local_exchange import brought_together
+from spark_model_monitor.data.engine.local_exchange import repartition
 
 SCHEMA = pa.schema([("key", pa.string()), ("role", pa.int8()), ("text", pa.string())])
 
@@ -36,7 +36,7 @@ def partitions_of(numbers):
 
 
 def found(parts, order, count, processes=None):
-    made = brought_together([partial(iter, part) for part in parts], SCHEMA, "key", order, count, processes)
+    made = repartition([partial(iter, part) for part in parts], SCHEMA, "key", order, count, processes)
     return [pa.Table.from_batches(list(part()), SCHEMA).to_pylist() for part in made]
 
 
@@ -70,7 +70,7 @@ def test_what_one_partition_may_have_in_turn_is_made_as_it_is_taken():
             yield batch
 
     parts = [partial(part, number) for number in range(len(PARTS))]
-    [together] = brought_together(parts, SCHEMA, "key", [], 1, 1)
+    [together] = repartition(parts, SCHEMA, "key", [], 1, 1)
     for batch in together():
         taken.append(batch)
         assert len(made) == len(taken)
@@ -80,7 +80,7 @@ def test_what_one_partition_may_have_in_turn_is_made_as_it_is_taken():
 
 def test_rows_that_others_take_are_in_files():
     """What another process is sent says where rows are, and has none of them."""
-    made = brought_together([lambda: iter([batch for part in PARTS for batch in part])], SCHEMA, "key", ["role"], 2, 2)
+    made = repartition([lambda: iter([batch for part in PARTS for batch in part])], SCHEMA, "key", ["role"], 2, 2)
 
     sent = [pickle.dumps(part) for part in made]
 
@@ -91,6 +91,6 @@ def test_rows_that_others_take_are_in_files():
 
 def test_an_engine_brings_together_what_it_made():
     engine = LocalEngine(processes=1)
-    rows = engine.of_batches(SCHEMA, PARTS).together("key", ["key", "text"], 3)
+    rows = engine.make_partitions(SCHEMA, PARTS).repartition_by("key", ["key", "text"], 3)
 
     assert sorted(ROWS, key=str) == sorted((row for batch in rows.batches() for row in batch.to_pylist()), key=str)

@@ -21,8 +21,8 @@ from tests.programs import printed_by
 
 from spark_model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.engine.local_files import File, lines_of_piece, pieces
-from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, packed
+from spark_model_monitor.data.engine.local_files import File, read_lines_of_piece, split_text_file
+from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, pack_pieces
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadInput, NeedsSpark, NoData
@@ -157,9 +157,9 @@ def test_lines_of_any_text_are_those_between_its_breaks(tmp_path, monkeypatch):
         content = bytes(random.choices(b'ab,"\x00\r\n', k=random.randint(1, 24)))
         path.write_bytes(content)
         monkeypatch.setattr("spark_model_monitor.data.engine.local_files.READ_BYTES", random.randint(1, 8))
-        [piece] = pieces(File(f"file:{path}", len(content)), 1_000)
+        [piece] = split_text_file(File(f"file:{path}", len(content)), 1_000)
 
-        batches = lines_of_piece(piece, names=(LINE,), rows=3, with_blank=True)
+        batches = read_lines_of_piece(piece, names=(LINE,), rows=3, with_blank=True)
         found = [line.encode() for batch in batches for line in batch.column(0).to_pylist()]
 
         ended = re.sub(rb"(\r\n|\r|\n)\Z", b"", content)  # what ends the last line begins no other
@@ -174,7 +174,7 @@ def test_files_are_packed_as_spark_packs_them():
             self.size_bytes = size_bytes
 
     cost = OPEN_COST_BYTES
-    found = packed(map(Piece, [10, 3 * cost, 2 * cost, 4 * cost]), 4 * cost)
+    found = pack_pieces(map(Piece, [10, 3 * cost, 2 * cost, 4 * cost]), 4 * cost)
 
     assert [[piece.size_bytes for piece in part] for part in found] == [[4 * cost], [3 * cost], [2 * cost, 10]]
 
@@ -267,7 +267,7 @@ def test_columns_that_nobody_asks_for_are_not_read(tmp_path):
     pq.write_table(rows, tmp_path / "rows.parquet")
     _, table = LocalEngine().table([str(tmp_path)], "parquet", {})
 
-    [batch] = table.only(["c0", "c2"]).batches()
+    [batch] = table.restrict_columns(["c0", "c2"]).batches()
     assert [column.null_count for column in batch.columns] == [0, 2, 1, 2]
     assert batch.column("c0").to_pylist() == [1, 2]
     assert table.selected(["c3", "c1"], ["e", "b"]).batches()[0].to_pylist() == [
@@ -372,8 +372,8 @@ def test_wherever_a_file_is_cut_every_line_is_in_one_piece(tmp_path, mark, end):
     for piece_bytes in range(len(mark) + 1, file.size_bytes + 1):
         found = [
             line
-            for piece in pieces(file, piece_bytes)
-            for batch in lines_of_piece(piece, names=(LINE,), rows=2, with_blank=True)
+            for piece in split_text_file(file, piece_bytes)
+            for batch in read_lines_of_piece(piece, names=(LINE,), rows=2, with_blank=True)
             for line in batch.column(0).cast(pa.binary()).to_pylist()
         ]
         assert found == lines, piece_bytes

@@ -121,7 +121,7 @@ def test_a_path_names_its_own_extra(monkeypatch, path, dataset_format, sentence)
     module = "spark_model_monitor.data.reading.data"
     monkeypatch.setattr(f"{module}.find_spec", lambda name: None)
     monkeypatch.setattr(f"{module}.opens_here", lambda path: path.startswith("/"))
-    monkeypatch.setattr(f"{module}.session_at_hand", lambda: None)
+    monkeypatch.setattr(f"{module}.get_running_session", lambda: None)
 
     with pytest.raises((BadInput, MissingDependency), match=sentence):
         read_data(path, dataset_format)

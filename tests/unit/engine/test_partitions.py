@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.engine.local_files import Piece, lines_of_piece
+from spark_model_monitor.data.engine.local_files import Piece, read_lines_of_piece
 from spark_model_monitor.data.engine.partitions import column_groups
-from spark_model_monitor.data.engine.workers import LARGE_JOB_BYTES, _is_ours_alone
+from spark_model_monitor.data.engine.workers import LARGE_JOB_BYTES, _is_only_ours
 from spark_model_monitor.data.reading.scripts import Script, run_handler
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -101,7 +101,7 @@ def test_a_batch_of_lines_takes_at_most_about_64_megabytes(spark, line_bytes, ro
     assert SparkEngine(spark).batch_by_width(21, line_bytes) == rows
 
 
-PIECE = partial(lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__line",), rows=9)
+PIECE = partial(read_lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__line",), rows=9)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ PIECE = partial(lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__line"
 )
 def test_pandas_is_hidden_from_processes_that_run_nobody_elses_code(job, expected):
     """A script may hand `pd.NA` to Arrow, which knows it only if it found pandas."""
-    assert _is_ours_alone(cloudpickle().dumps(job, pickle.HIGHEST_PROTOCOL)) is expected
+    assert _is_only_ours(cloudpickle().dumps(job, pickle.HIGHEST_PROTOCOL)) is expected
 
 
 def test_a_package_that_is_called_nearly_as_one_of_ours_is_somebody_elses(monkeypatch):
@@ -126,4 +126,4 @@ def test_a_package_that_is_called_nearly_as_one_of_ours_is_somebody_elses(monkey
     package.sample.__module__ = "numpyro"
     monkeypatch.setitem(sys.modules, "numpyro", package)
 
-    assert not _is_ours_alone(pickle.dumps(partial(PIECE, package.sample)))
+    assert not _is_only_ours(pickle.dumps(partial(PIECE, package.sample)))

@@ -11,7 +11,7 @@ from tests.unit.records.captured_lines import captured, line_of
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.outcomes import read_line_outcomes, reading_of
+from spark_model_monitor.data.reading.outcomes import build_reading, read_line_outcomes
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import LineDecoder
@@ -61,7 +61,7 @@ def test_outcomes_are_read_and_counted(tmp_path):
 
     (tmp_path / "a.jsonl").write_text("\n".join([merged("1", "0.9"), merged("0", "0.2"), merged("", "0.2")]) + "\n")
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
-    decoder = LineDecoder(reading_of(plan, None, None, "0", Reading(("endpointOutput",))))
+    decoder = LineDecoder(build_reading(plan, None, None, "0", Reading(("endpointOutput",))))
     engine = InProcess(50)
     dataset = read_line_outcomes(engine, list_captures(engine, str(tmp_path)), decoder)
     found = ModelQualityMonitor(plan).scan(plan, dataset, None)

@@ -16,8 +16,8 @@ from spark_model_monitor.monitors.explainability.analysis import Tolerances, ana
 from spark_model_monitor.monitors.explainability.measures import plan_of
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from spark_model_monitor.statistics.states.blocks import keys_by_group
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
+from spark_model_monitor.statistics.states.hashing import hash_texts
 
 MONITOR = ExplainabilityMonitor()
 CONFIG = AnalysisConfig.from_json('{"excluded_columns": ["user"], "methods": {"shap": {"baseline": [[0, 0]]}}}')
@@ -103,8 +103,8 @@ def test_groups_are_part_of_the_state_where_a_column_names_them():
 
 
 def test_a_row_without_a_name_has_its_own_key():
-    found = keys_by_group(np.array([1, 2, 3], np.uint64), pa.array(["u", None, "u"]))
-    [of_user] = xxhash64_of_texts(pa.array(["u"])).tolist()
+    found = replace_keys_by_group(np.array([1, 2, 3], np.uint64), pa.array(["u", None, "u"]))
+    [of_user] = hash_texts(pa.array(["u"])).tolist()
     assert found.tolist() == [of_user, 2, of_user]
 
 

@@ -259,7 +259,7 @@ def test_features_can_be_left_out_of_a_baseline():
     state, _ = state_of([3.0, 1.0])
     known = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
 
-    assert list(known.without({"a"}).constraints.values["label0"]) == ["b"]
+    assert list(known.drop_features({"a"}).constraints.values["label0"]) == ["b"]
     assert known.names == ()
 
 

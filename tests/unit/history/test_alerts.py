@@ -7,7 +7,7 @@ import json
 import pytest
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.outcome import Outcome, outcome_of_count
+from spark_model_monitor.documents.outcome import Outcome, convert_count_to_outcome
 from spark_model_monitor.reports.alerts import (
     MOST_MISSED,
     AlertRule,
@@ -30,7 +30,7 @@ def hour(number, violations):
     """The window of the hour `number` of a day. violations: UNSURE if there are none, and nobody can tell."""
     name = f"2026-01-31T{number:02}:00:00Z"
     count = violations
-    outcome = outcome_of_count(count)
+    outcome = convert_count_to_outcome(count)
     if violations == UNSURE:
         count = 0
         outcome = Outcome.CANNOT_TELL
@@ -117,10 +117,10 @@ def test_a_sink_that_was_never_told_anything_thinks_that_all_is_well():
     alerts = after([2])
     window = alerts.windows[-1]
 
-    assert alerts.told_of(FIRST.key) is AlertStatus.OK
+    assert alerts.find_last_status(FIRST.key) is AlertStatus.OK
     told = after_delivery(alerts, window, AlertStatus.OK, [FIRST])
-    assert told.told_of(FIRST.key) is AlertStatus.IN_ALERT
-    assert told.told_of(SECOND.key) is AlertStatus.OK
+    assert told.find_last_status(FIRST.key) is AlertStatus.IN_ALERT
+    assert told.find_last_status(SECOND.key) is AlertStatus.OK
     assert len(after_delivery(told, window, AlertStatus.OK, [FIRST, SECOND]).told) == 2
 
 
@@ -151,15 +151,15 @@ def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_told
     rerun = healthy.windows[1]
     newest = healthy.windows[-1]
 
-    assert healthy.told_of(FIRST.key) is healthy.status
-    assert [(each.window, each.status.value) for each in healthy.missed_by(FIRST.key)] == [(rerun.window, IN_ALERT)]
-    assert healthy.missed_by(SERIES.key) == ()
+    assert healthy.find_last_status(FIRST.key) is healthy.status
+    assert [(each.window, each.status.value) for each in healthy.find_missed(FIRST.key)] == [(rerun.window, IN_ALERT)]
+    assert healthy.find_missed(SERIES.key) == ()
     assert is_due(FIRST, healthy, newest, AlertStatus.OK, every=False)
     assert not is_due(FIRST, healthy, rerun, AlertStatus.OK, every=False)
 
     told = after_delivery(healthy, newest, AlertStatus.OK, [FIRST, SECOND])
     assert not is_due(FIRST, told, newest, AlertStatus.OK, every=False)
-    assert told.missed_by(FIRST.key) == ()
+    assert told.find_missed(FIRST.key) == ()
 
 
 def test_what_a_sink_missed_is_kept_once_a_change_and_not_for_ever():
@@ -169,7 +169,7 @@ def test_what_a_sink_missed_is_kept_once_a_change_and_not_for_ever():
         at_the_time = alerts.model_copy(update={"status": AlertStatus(status)})
         alerts = after_delivery(at_the_time, window, AlertStatus.OK, [], [FIRST])
 
-    assert [each.window for each in alerts.missed_by(FIRST.key)] == [
+    assert [each.window for each in alerts.find_missed(FIRST.key)] == [
         each.window for each in alerts.windows[-MOST_MISSED:]
     ]
 
@@ -180,7 +180,7 @@ def test_a_window_that_changed_nothing_is_not_missed(order):
     for place in order:
         alerts = after_delivery(alerts, alerts.windows[place], AlertStatus.OK, [], [FIRST])
 
-    assert [each.window for each in alerts.missed_by(FIRST.key)] == [alerts.windows[0].window]
+    assert [each.window for each in alerts.find_missed(FIRST.key)] == [alerts.windows[0].window]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from spark_model_monitor.statistics.states import (
     MomentsBuilder,
     Profile,
 )
-from spark_model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import compute_metrics
 
 
 def profile_of(values, name="age"):
@@ -37,7 +37,7 @@ def publish_run(path, values, *, with_sketches=True, name="age"):
     monitor = DataQualityMonitor(with_sketches=with_sketches)
     profile = profile_of(values, name)
     files = {
-        STATISTICS: monitor.statistics(profile, metrics_of(profile)).to_json().encode(),
+        STATISTICS: monitor.statistics(profile, compute_metrics(profile)).to_json().encode(),
         CONSTRAINTS: monitor.constraints(profile).to_json().encode(),
         PROFILE: to_parquet(profile),
     }
@@ -108,7 +108,7 @@ def test_an_output_path_moved_without_its_runs_is_the_same_baseline(tmp_path):
 def test_features_can_be_left_out(tmp_path):
     publish_run(tmp_path, [1, 2, 3])
 
-    assert baselines.of_run(str(tmp_path)).without({"age"}).names == ()
+    assert baselines.of_run(str(tmp_path)).drop_features({"age"}).names == ()
 
 
 def test_the_services_two_files_are_a_baseline(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.alerts import Decision, accepted
+from spark_model_monitor.documents.alerts import Decision, apply_decisions
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -77,22 +77,24 @@ def test_only_the_features_that_are_named_are_fine(run_path):
     accept(run_path, ["fare"], now=NOW)
 
     assert set(read_history(run_path).past("baseline")) == {"fare"}
-    assert violated(accepted(findings(2.0).results, read_decisions(run_path))) == [("age", "baseline_drift_check")]
+    assert violated(apply_decisions(findings(2.0).results, read_decisions(run_path))) == [
+        ("age", "baseline_drift_check")
+    ]
 
 
 def test_the_same_alarm_stays_silent_with_its_reason_and_others_do_not(run_path):
     accept(run_path, now=NOW, by="anna", why="prices rose")
     decisions = read_decisions(run_path)
 
-    silent = accepted(findings(2.0).results, decisions)
+    silent = apply_decisions(findings(2.0).results, decisions)
     assert violated(silent) == []
     [age] = [each for each in silent if (each.feature, each.check) == ("age", "baseline_drift_check")]
     assert (age.status, age.description) == (CheckStatus.NOT_JUDGED, None)
     assert age.reason == "accepted at 2026-03-05T09:30:00Z by anna: prices rose"
-    assert violated(accepted(findings(1.0).results, decisions)) == []  # smaller
-    assert len(violated(accepted(findings(3.5).results, decisions))) == 2  # larger
-    assert len(violated(accepted(findings(-2.0).results, decisions))) == 2  # the other way
-    assert ("age", "completeness_check") in violated(accepted(findings(2.0, missing=100).results, decisions))
+    assert violated(apply_decisions(findings(1.0).results, decisions)) == []  # smaller
+    assert len(violated(apply_decisions(findings(3.5).results, decisions))) == 2  # larger
+    assert len(violated(apply_decisions(findings(-2.0).results, decisions))) == 2  # the other way
+    assert ("age", "completeness_check") in violated(apply_decisions(findings(2.0, missing=100).results, decisions))
 
 
 @pytest.mark.parametrize(("observed", "silent"), [(0.90, True), (0.95, True), (0.885, True), (0.88, False)])

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.documents.outcome import unsure_features
-from spark_model_monitor.documents.run_description import moment
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
+from spark_model_monitor.documents.outcome import find_unsure_features
+from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.reports.history.variation import MOST_EXAMPLES, Entry, new_history
 
 MONITOR = DataQualityMonitor(find_causes=False)
@@ -41,15 +41,15 @@ def watch(wobble, step, seed, *, is_shuffled=False):
     reference = reference.with_parts(baseline.variation)
     history = new_history("")
     for number in range(MOST_EXAMPLES + AFTER):
-        end = moment(START + timedelta(days=number + 1))
+        end = format_moment(START + timedelta(days=number + 1))
         values = draw_rows(random, wobble)
         if number >= MOST_EXAMPLES:
             values = values + step
         with_history = history.beside(reference, end, "b")
         findings = run_monitoring(as_table(values, random), MONITOR, with_history, engine="local")
         # What the window leaves
-        violated = examples_lost(findings.results)
-        unsure = {feature.name for feature in unsure_features(findings.results)}
+        violated = find_lost_examples(findings.results)
+        unsure = {feature.name for feature in find_unsure_features(findings.results)}
         raw = findings.known.raw_statistics(findings.current.state, violated, None, unsure)
         history = history.with_window(Entry(end, end, "0", end, "b", findings.count > 0), raw)
         yield findings.count > 0

@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 from tests.engine_in_process import InProcess
 
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, keys_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, compute_file_keys
 from spark_model_monitor.running.merging.captured import CapturedLines, Captures
 from spark_model_monitor.running.merging.joining import Join
 from spark_model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
 from spark_model_monitor.running.merging.rows import Counts
-from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, Kind, Parts, list_hours, uri_of
+from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, Kind, Parts, format_uri, list_hours
 
 ENGINE = InProcess()
 
@@ -34,7 +34,7 @@ def batches_of(root: Path, *, whole_files: bool = False):
             lines = [line for line in content.split(b"\n") if line.strip()]
         columns = {
             LINE: pa.array(lines, pa.binary()).view(pa.string()),
-            FILE_KEY: pa.repeat(keys_of([uri_of(file.path)])[0], len(lines)),
+            FILE_KEY: pa.repeat(compute_file_keys([format_uri(file.path)])[0], len(lines)),
             BLOCK_START: pa.repeat(0, len(lines)),
         }
         yield pa.RecordBatch.from_pydict(columns)

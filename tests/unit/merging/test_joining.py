@@ -15,7 +15,7 @@ from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.rows import Counts, Role, json_texts, rows_of
 from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 
 PARTS = Parts(("churn/A", "spam/A"), slices=2)
 FIRST = 474001
@@ -36,7 +36,7 @@ def rows(side, dicts):
 
 
 def hash_of(text):
-    return xxhash64_of_texts(pa.array([text])).view("int64").tolist()[0]
+    return hash_texts(pa.array([text])).view("int64").tolist()[0]
 
 
 def some_bucket(seed):
@@ -215,9 +215,9 @@ def test_counts_come_back_from_their_text():
 
 def test_texts_whose_hashes_are_equal_have_numbers_of_their_own(monkeypatch):
     def alike(texts):
-        return xxhash64_of_texts(texts) // np.uint64(2**63)
+        return hash_texts(texts) // np.uint64(2**63)
 
-    monkeypatch.setattr(joining, "xxhash64_of_texts", alike)
+    monkeypatch.setattr(joining, "hash_texts", alike)
     texts = ["a", "b", "a", "", "c", "b"]
 
     hashed, hashes, examples, numbers = joining._numbered(pa.array(texts))

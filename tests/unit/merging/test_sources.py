@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.running.merging.sources import spellings_of, uri_of
+from spark_model_monitor.running.merging.sources import format_uri, spellings_of
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ def test_a_path_without_a_host_has_two_spellings(uri, spellings):
 
 
 def test_of_a_path_what_a_uri_can_not_have_is_escaped_and_letters_are_left():
-    assert uri_of("file:/a b/50%/ä#.jsonl") == "file:/a%20b/50%25/ä%23.jsonl"
+    assert format_uri("file:/a b/50%/ä#.jsonl") == "file:/a%20b/50%25/ä%23.jsonl"

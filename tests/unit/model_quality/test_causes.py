@@ -19,7 +19,7 @@ from spark_model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from spark_model_monitor.monitors.causes import Change, Key, in_order, shares_of
+from spark_model_monitor.monitors.causes import BinnedChange, Key, compute_shares, create_ordered_tests
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 NUMBERS = OutcomePlan(ProblemType.REGRESSION)
@@ -145,11 +145,11 @@ def test_files_that_lost_more_and_less_are_told_together():
     share = np.select([files == 3, files == 4], [1.0, 0.5], 0.05)
     bins = np.where(random.random(4_000) < share, 3, 2).astype(np.int16)
     before = np.where(random.random(20_000) < 0.05, 3, 2).astype(np.int16)
-    change = Change(bins, shares_of(before, 4), in_order(4), before)
+    change = BinnedChange(bins, compute_shares(before, 4), create_ordered_tests(4), before)
     found = change.search(Key("file", files, 20, may_be_several=True), tests=10)
 
     assert found is not None
-    assert (found.places, found.share, found.p < 1e-9) == ([3, 4], pytest.approx(1, abs=0.1), True)
+    assert (found.parts, found.share, found.p < 1e-9) == ([3, 4], pytest.approx(1, abs=0.1), True)
 
 
 def test_rows_that_are_there_no_longer_leave_the_alarm_without_a_cause(caplog):

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics
 
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.documents.challenge import Verdict
+from spark_model_monitor.documents.challenge import TrialVerdict
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.model_quality.challenge import (
     Answers,
@@ -21,7 +21,7 @@ from spark_model_monitor.monitors.model_quality.challenge import (
     mcnemar,
     measure_disagreement,
 )
-from spark_model_monitor.statistics.states.blocks import blocks_of
+from spark_model_monitor.statistics.states.blocks import assign_blocks
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.statistics.verdicts.sequential import boundary
 
@@ -218,7 +218,7 @@ def test_the_error_of_blocks_is_that_of_the_rows_for_a_mean(paired):
 def test_the_error_of_blocks_is_that_of_a_bootstrap_of_the_same_blocks():
     """F1 by its definition, of blocks that are drawn with replacement, the same ones for both models."""
     champion, challenger = made(6_000, 0.4)
-    blocks = blocks_of(champion.keys)
+    blocks = assign_blocks(champion.keys)
     counts = []  # by model and block: found, found falsely, missed
     for side in (champion, challenger):
         told = side.scores > 0.5
@@ -251,8 +251,8 @@ def verdict(comparison, **given):
 def test_the_better_model_is_promoted_and_the_worse_one_is_not():
     champion, challenger = made(3_000, 0.6)
 
-    assert verdict(compare_answers(champion, challenger, paired=True, planned_rows=3_000))[0] is Verdict.PROMOTE
-    assert verdict(compare_answers(challenger, champion, paired=True, planned_rows=3_000))[0] is Verdict.KEEP
+    assert verdict(compare_answers(champion, challenger, paired=True, planned_rows=3_000))[0] is TrialVerdict.PROMOTE
+    assert verdict(compare_answers(challenger, champion, paired=True, planned_rows=3_000))[0] is TrialVerdict.KEEP
 
 
 def test_errors_that_fall_are_a_gain():
@@ -261,20 +261,20 @@ def test_errors_that_fall_are_a_gain():
     labels = random.normal(10, 3, 2_000)
     answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 2_000), None, keys) for noise in (1.0, 0.7)]
 
-    assert verdict(compare_answers(*answers, paired=True, planned_rows=2_000), planned=2_000)[0] is Verdict.PROMOTE
+    assert verdict(compare_answers(*answers, paired=True, planned_rows=2_000), planned=2_000)[0] is TrialVerdict.PROMOTE
 
 
 def test_a_gain_that_is_not_worth_it_keeps_the_champion():
     comparison = compare_answers(*made(3_000, 0.02), paired=True, planned_rows=3_000)
 
-    assert verdict(comparison)[0] is Verdict.CANNOT_TELL
-    assert verdict(comparison, least_gain=0.2)[:2] == (Verdict.KEEP, "the challenger gains less than 0.2 of auc")
+    assert verdict(comparison)[0] is TrialVerdict.CANNOT_TELL
+    assert verdict(comparison, least_gain=0.2)[:2] == (TrialVerdict.KEEP, "the challenger gains less than 0.2 of auc")
 
 
 def test_what_cannot_be_told_says_how_many_rows_would_tell():
     found, _, rows = verdict(compare_answers(*made(400, 0.4), paired=True, planned_rows=3_000))
 
-    assert found is Verdict.CANNOT_TELL
+    assert found is TrialVerdict.CANNOT_TELL
     assert rows is not None
     assert 400 < rows <= 3_000
 
@@ -299,7 +299,7 @@ def test_what_cannot_be_told_says_how_many_rows_would_tell():
 def test_where_nobody_can_tell_there_is_a_sentence(answers, reason):
     comparison = compare_answers(*answers, paired=True, planned_rows=1_000)
 
-    assert verdict(comparison) == (Verdict.CANNOT_TELL, reason, None)
+    assert verdict(comparison) == (TrialVerdict.CANNOT_TELL, reason, None)
 
 
 def test_a_metric_that_is_not_there_is_named_with_those_that_are():

@@ -11,7 +11,7 @@ from scipy import stats
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
-from spark_model_monitor.documents.outcome import Outcome, run_outcome
+from spark_model_monitor.documents.outcome import Outcome, judge_run
 from spark_model_monitor.monitors.model_quality.estimates import (
     FractionEstimate,
     JackknifeEstimate,
@@ -120,7 +120,7 @@ def test_three_positive_rows_cannot_tell_of_recall():
     assert results["recall"].smallest_change > 0.2
     assert results["recall"].advice == "take longer windows, with more labels"
     assert results["accuracy"].status is CheckStatus.PASSED
-    assert run_outcome(results.values()) is Outcome.CANNOT_TELL
+    assert judge_run(results.values()) is Outcome.CANNOT_TELL
 
 
 def test_a_metric_that_is_much_worse_in_so_few_rows_is_never_called_unchanged():
@@ -137,7 +137,7 @@ def test_healthy_windows_of_a_thousand_rows_are_unchanged():
     for _ in range(20):
         rights = [random.binomial(rows, 0.9) for rows in (10_000, 1_000)]
         check_results, _ = checked(of_accuracy(rights[0], 10_000), of_accuracy(rights[1], 1_000))
-        outcomes.append(run_outcome(check_results.values()))
+        outcomes.append(judge_run(check_results.values()))
 
     assert outcomes == [Outcome.UNCHANGED] * 20
 

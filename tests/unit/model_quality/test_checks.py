@@ -12,7 +12,7 @@ from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all, violations_of
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.monitors.protocol import TOLD, Sample
+from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
 
@@ -57,7 +57,7 @@ def test_a_threshold_that_is_spelt_otherwise_is_told():
     misspelt = ModelQualityConstraints.model_validate({"binary_classification_constraints": {"recall": entry}})
 
     window = outcomes_of(BINARY, "1100", "1000")
-    hint, alone = ModelQualityMonitor(BINARY).judge(Sample(window, {}, TOLD), ModelBaseline(misspelt)).hints
+    hint, alone = ModelQualityMonitor(BINARY).judge(Sample(window, {}, NAMED_COLUMNS), ModelBaseline(misspelt)).hints
 
     assert hint.description == (
         "of constraints.json nothing reads: binary_classification_constraints.recall.treshold is unknown; "

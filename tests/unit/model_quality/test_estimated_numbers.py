@@ -24,8 +24,8 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 from spark_model_monitor.reports.history_page.history import read_history
 from spark_model_monitor.reports.history_page.over_time import tracks_of
-from spark_model_monitor.statistics.states.blocks import blocks_of
-from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes, worth_of_errors
+from spark_model_monitor.statistics.states.blocks import assign_blocks
+from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes, measure_expected_errors
 
 from .outcomes_made import REGRESSION
 
@@ -87,8 +87,8 @@ class ByPlace:
     def __init__(self, known):
         off = (known["label"] - known["prediction"]).abs()
         self.means = off.groupby(known["place"]).mean()
-        self.worth = worth_of_errors(
-            off.to_numpy(), self(known).astype(float), blocks_of(np.arange(len(known), dtype=np.uint64))
+        self.worth = measure_expected_errors(
+            off.to_numpy(), self(known).astype(float), assign_blocks(np.arange(len(known), dtype=np.uint64))
         )
 
     def __call__(self, columns):

@@ -9,7 +9,7 @@ from tests.running_jobs import JobsHere
 
 from spark_model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.monitors.protocol import TOLD, Sample
+from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 
 
@@ -241,9 +241,9 @@ def test_a_name_of_its_own_for_each_row_names_no_groups(law):
         "'user' names no groups: nearly each row has a name of its own, and counts as in the baseline, where it did"
     )
     own = of_users(rows_of, random, 1000, 20).assign(user=np.arange(20_000))
-    [hint] = monitor.judge(Sample(run_baseline(own, monitor, engine="local").state, {}, TOLD), None).hints
+    [hint] = monitor.judge(Sample(run_baseline(own, monitor, engine="local").state, {}, NAMED_COLUMNS), None).hints
     assert hint.description == "'user' names no groups: nearly each row has a name of its own, and counts as one"
-    assert monitor.judge(Sample(baseline.state, {}, TOLD), None).hints == ()
+    assert monitor.judge(Sample(baseline.state, {}, NAMED_COLUMNS), None).hints == ()
 
 
 def test_users_who_are_there_once_in_a_window_and_come_again_are_rows_by_themselves():

@@ -9,9 +9,9 @@ import pytest
 from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
-from spark_model_monitor.documents.check_results import in_alarms
-from spark_model_monitor.documents.headline import headline_of, once_in
-from spark_model_monitor.documents.page import CurveChart, Mark, PageTable
+from spark_model_monitor.documents.check_results import group_into_alarms
+from spark_model_monitor.documents.headline import format_chance, write_headline
+from spark_model_monitor.documents.page import CurveChart, Highlight, PageTable
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.evidence import build_evidence
@@ -56,7 +56,7 @@ def test_without_a_violation_no_metric_is_called_wrong():
     same = of_counts(80, 10, 90, 20)
 
     assert "Worse than asked for" not in [section.heading for section in page(same, same).sections]
-    assert create_page(same, ()).headline.mark is Mark.NONE
+    assert create_page(same, ()).headline.mark is Highlight.NONE
 
 
 def test_the_confusion_matrix_is_by_label_then_by_prediction():
@@ -154,18 +154,18 @@ def test_hostile_names_of_classes_are_texts():
 def test_metrics_that_say_the_same_are_one_card_and_one_finding():
     before = of_counts(80, 10, 90, 20)
     now = of_counts(60, 10, 90, 40)
-    results = in_alarms(check_all(now, ModelBaseline(suggest(before, BARE))), {})
+    results = group_into_alarms(check_all(now, ModelBaseline(suggest(before, BARE))), {})
     names = [card.name for card in create_page(now, results).sections[0].blocks[0].cards]
     recall = next(card for card in create_page(now, results).sections[0].blocks[0].cards if card.name == "recall")
 
     assert not {"true_positive_rate", "false_negative_rate"} & set(names)
     assert recall.hints[-1] == "the same by another name: true_positive_rate, false_negative_rate"
-    assert headline_of(results).text.startswith(f"{len(names)} of ")
+    assert write_headline(results).text.startswith(f"{len(names)} of ")
 
 
 def test_a_calm_page_names_the_metric_that_is_closest_to_its_threshold():
     same = of_counts(80, 10, 90, 20)
-    said = headline_of(check_all(same, ModelBaseline(suggest(same, BARE))))
+    said = write_headline(check_all(same, ModelBaseline(suggest(same, BARE))))
 
     assert "none is beyond its threshold by more than chance" in said.text
     assert "The closest is recall: 0.8, at least 0.8 is asked for." in said.detail  # of equal ones the first
@@ -177,11 +177,11 @@ def test_a_calm_page_names_the_metric_that_chance_explains_least():
     state = outcomes_of(BINARY, "1" * 800 + "0" * 1_000 + "1" * 200, "1" * 900 + "0" * 1_100)
 
     check_results = check_all(now, ModelBaseline.from_documents(suggest(before), None, state))
-    detail = headline_of(check_results).detail
+    detail = write_headline(check_results).detail
 
     tested = [metric for metric in check_results if metric.p is not None]
     rarest = min(tested, key=lambda metric: metric.p)
     [precision] = [metric for metric in check_results if metric.metric == "precision"]
     assert rarest.p < precision.p
     assert f"The closest is {rarest.metric}: " in detail
-    assert detail.endswith(f"; by chance alone: {once_in(rarest.p)}.")
+    assert detail.endswith(f"; by chance alone: {format_chance(rarest.p)}.")

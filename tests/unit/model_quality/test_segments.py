@@ -12,7 +12,7 @@ import pytest
 
 from spark_model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.errors import BadConfiguration, BadState
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 
@@ -118,8 +118,8 @@ def test_what_is_broken_in_one_segment_alone_is_told_by_it():
     assert {result.segment for result in violated(findings)} == {"plan=team"}
     first = next(result for result in violated(findings) if result.metric == "accuracy")
     assert first.where == "in one segment of plan"
-    assert "in plan=team" in str(headline_of(findings.results).text)
-    assert "team" not in str(headline_of(findings.results, with_values=False).text)
+    assert "in plan=team" in str(write_headline(findings.results).text)
+    assert "team" not in str(write_headline(findings.results, with_values=False).text)
     assert "team" not in (first.words or "")
     assert first.description.endswith("in plan=team")
 
@@ -169,7 +169,7 @@ def test_hidden_values_are_names_of_no_segment_anywhere_but_in_the_states():
 
     assert violated(findings)
     assert not [name for name, content in told.items() if b"plan=free" in content and "states" not in name]
-    assert "one segment of plan" in str(headline_of(findings.results).text)
+    assert "one segment of plan" in str(write_headline(findings.results).text)
 
 
 @pytest.mark.parametrize(

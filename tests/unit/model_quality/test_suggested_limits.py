@@ -31,7 +31,7 @@ from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, build_statistics, suggest
-from spark_model_monitor.monitors.protocol import TOLD, Sample
+from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 from spark_model_monitor.reports.history.baselines import of_files
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.history_page.history import read_history
@@ -426,7 +426,7 @@ def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_pat
 
     assert with_statistics.suggested_limits == ALL | {"auc"}
     assert lacking.suggested_limits == frozenset()
-    hints = monitor.judge(Sample(outcomes_of(PLANS["binary"], ["1"], ["1"], [0.9]), {}, TOLD), lacking).hints
+    hints = monitor.judge(Sample(outcomes_of(PLANS["binary"], ["1"], ["1"], [0.9]), {}, NAMED_COLUMNS), lacking).hints
     assert [hint.hint for hint in hints] == ["limits_as_written"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.documents.page import Headline, Mark
+from spark_model_monitor.documents.page import Headline, Highlight
 from spark_model_monitor.documents.run_description import RunWindow
 from spark_model_monitor.reports.outputs.findings_text import MOST_LINES, findings_text
 from spark_model_monitor.running.runtime.ending import show_findings
@@ -44,7 +44,7 @@ def findings():
 def test_the_sentence_stands_first_and_each_change_has_a_line():
     changes = [violated("plan", since="2024-03-04T18:00:00Z"), violated("region", since="2024-02-29T01:00:00Z")]
     lines = findings_text(
-        Headline("2 of 9 features changed.", "The others hold.", Mark.BAD), changes, WINDOW
+        Headline("2 of 9 features changed.", "The others hold.", Highlight.BAD), changes, WINDOW
     ).splitlines()
 
     assert lines[:3] == ["✗ 2 of 9 features changed.", "The others hold.", ""]
@@ -58,7 +58,7 @@ def test_the_sentence_stands_first_and_each_change_has_a_line():
 @pytest.mark.parametrize("words", [3, 60])
 def test_there_are_never_more_than_twenty_lines_and_every_change_is_counted(count, width, words):
     changes = [violated(f"feature_{number}", change="changed " * words) for number in range(count)]
-    headline = Headline("Many features changed.", "It is long. " * 80, Mark.BAD)
+    headline = Headline("Many features changed.", "It is long. " * 80, Highlight.BAD)
     lines = findings_text(headline, changes, WINDOW, width=width).splitlines()
 
     assert len(lines) <= MOST_LINES
@@ -71,7 +71,9 @@ def test_there_are_never_more_than_twenty_lines_and_every_change_is_counted(coun
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_no_line_of_a_terminal_is_longer_than_it(width):
     changes = [violated("a" * 90, change="changed its values " * 20, since="2023-01-01T00:00:00Z"), violated("b")]
-    lines = findings_text(Headline("One sentence of some length. " * 9, "", Mark.BAD), changes, WINDOW, width=width)
+    lines = findings_text(
+        Headline("One sentence of some length. " * 9, "", Highlight.BAD), changes, WINDOW, width=width
+    )
 
     assert max(map(len, lines.splitlines())) <= width
 
@@ -99,7 +101,7 @@ def test_no_color_is_respected(findings, monkeypatch):
 
 
 def test_a_name_can_not_write_to_the_terminal():
-    written = findings_text(Headline("It changed.", "", Mark.BAD), [violated("a\x1b[2J\nb")], WINDOW)
+    written = findings_text(Headline("It changed.", "", Highlight.BAD), [violated("a\x1b[2J\nb")], WINDOW)
 
     assert "\x1b" not in written
     assert "a\\x1b[2J\\nb" in written

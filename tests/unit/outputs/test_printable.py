@@ -12,7 +12,7 @@ import pytest
 from spark_model_monitor import cli
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.documents.page import Page, PageSection, table_of
+from spark_model_monitor.documents.page import Page, PageSection, build_table
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.integrations.demo import run as demo
 from spark_model_monitor.reports.derivation import Explanation, as_text
@@ -92,7 +92,7 @@ def logged():
 
 
 def page():
-    sections = (PageSection(NAME, (NAME, table_of((NAME,), [(NAME,)]))),)
+    sections = (PageSection(NAME, (NAME, build_table((NAME,), [(NAME,)]))),)
     return Page("report", NAME, ((NAME, NAME),), sections)
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.engine.local_files import input_name
+from spark_model_monitor.data.engine.local_files import format_input_name
 from spark_model_monitor.data.engine.protocol import PARTITION
 from spark_model_monitor.data.profiling.file_order import FileOrder
-from spark_model_monitor.data.profiling.partition import states_of_partition
+from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, keys_of, uri_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, compute_file_keys, format_uri
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_PLACES, values_of
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_PLACES, read_values
 from spark_model_monitor.storage import StoredFile
 
 MIB = 2**20
@@ -23,7 +23,7 @@ def list_files(names, sizes=None):
 
 
 def rank_files(order, files, starts=None):
-    keys = np.array(keys_of([input_name(file.path) for file in files]))
+    keys = np.array(compute_file_keys([format_input_name(file.path) for file in files]))
     return order.rank_rows(keys, np.array(starts or [0] * len(files))).tolist()
 
 
@@ -41,7 +41,7 @@ def test_files_are_in_the_order_of_their_names_and_numbers(names):
     order = FileOrder.from_files(files[::-1])
 
     assert rank_files(order, files) == list(range(len(names)))
-    by_uri = np.array(keys_of([uri_of(file.path) for file in files]))
+    by_uri = np.array(compute_file_keys([format_uri(file.path) for file in files]))
     assert order.rank_rows(by_uri, np.zeros(len(files), np.int64)).tolist() == list(range(len(names)))
 
 
@@ -66,7 +66,7 @@ def test_of_very_many_files_neighbours_share_a_place():
     files = list_files([f"{number}" for number in range(3 * MOST_PLACES)])
     order = FileOrder.from_files(files)
 
-    positions = order.places_of_ranks(np.arange(len(files)))
+    positions = order.scale_ranks(np.arange(len(files)))
     assert (np.diff(positions) >= 0).all()
     assert np.bincount(positions).tolist() == [3] * MOST_PLACES
 
@@ -81,7 +81,7 @@ BOUNDS = np.cumsum([0, *SIZES])
 def keep_runs(files_as_read, *, order, partition=0):
     """The runs of a partition that reads these of the files, one after the other; a cell is the number of its row."""
     rows = np.concatenate([np.arange(BOUNDS[file], BOUNDS[file + 1]) for file in files_as_read])
-    keys = np.array(keys_of([input_name(file.path) for file in FILES]))
+    keys = np.array(compute_file_keys([format_input_name(file.path) for file in FILES]))
     columns = {
         PARTITION: np.full(len(rows), partition, np.int32),
         f"{VALUE}0": rows,
@@ -90,14 +90,14 @@ def keep_runs(files_as_read, *, order, partition=0):
     }
     batch = pa.RecordBatch.from_pydict({name: pa.array(values) for name, values in columns.items()})
     plan = ScanPlan((COLUMN,), 10, run_rows=FEWEST_ROWS, file_order=order)
-    [state] = [row.state for row in states_of_partition(plan, None, [batch]) if row.kind == RowRuns.KIND]
+    [state] = [row.state for row in compute_partition_states(plan, None, [batch]) if row.kind == RowRuns.KIND]
     return state
 
 
 def rows_in_order(runs):
     """The rows of the runs, in the order in which these begin."""
     in_order = sorted(runs.runs, key=lambda run: run.place)
-    return [values_of([run], numeric=True)[0].astype(int).tolist() for run in in_order]
+    return [read_values([run], numeric=True)[0].astype(int).tolist() for run in in_order]
 
 
 def test_runs_of_several_files_are_those_of_one_file_with_the_same_rows():
@@ -120,7 +120,7 @@ def test_runs_of_several_partitions_are_in_the_order_of_the_files():
 
 def test_rows_that_another_block_had_before_are_counted(monkeypatch):
     """A file of several blocks, and another file in the same partition that comes before it."""
-    monkeypatch.setattr("spark_model_monitor.data.profiling.partition.rows_of_block", lambda columns: 256)
+    monkeypatch.setattr("spark_model_monitor.data.profiling.partition.choose_block_rows", lambda columns: 256)
 
     rows = rows_in_order(keep_runs([3, 1], order=FileOrder.from_files(FILES)))
 

@@ -16,7 +16,7 @@ from spark_model_monitor.data.profiling.plan import (
     Block,
     ColumnPlan,
     ScanPlan,
-    hashes_of,
+    hash_keys,
 )
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -62,7 +62,7 @@ def test_a_text_that_becomes_common_later_is_counted_within_the_bound(states):
 def test_distinct_values_are_those_of_all_cells(states):
     builder = DistinctBuilder()
     for cells in (IDS, HALF_COMMON, WITH_NUMBERS):
-        builder.update(hashes_of(pa.array([cell for cell in cells if cell is not None])))
+        builder.update(hash_keys(pa.array([cell for cell in cells if cell is not None])))
     assert states[DistinctRegisters] == builder.state()
     assert np.count_nonzero(builder.state().registers)
 
@@ -137,7 +137,7 @@ def test_words_are_those_of_texts_with_several_whatever_stands_beside_them(other
     found = gathered(texts)[Words]
 
     often = Counter(words)
-    hashes = (hashes_of(pa.array([*often])) >> np.uint64(11)).tolist()
+    hashes = (hash_keys(pa.array([*often])) >> np.uint64(11)).tolist()
     assert dict(zip(found.hashes.tolist(), found.counts.tolist(), strict=True)) == dict(
         zip(hashes, often.values(), strict=True)
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.plan import hashes_of, keys_of
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.data.profiling.plan import hash_keys, make_keys
+from spark_model_monitor.statistics.states.hashing import hash_texts
 
 LONGEST_KEPT = "é" * 128
 SHORTEST_CUT = "é" * 128 + "x"
@@ -17,11 +17,11 @@ HASH_OF_SHORTEST_CUT = 0x25D68C02A49809D0  # python-xxhash 3.5: xxh64("é" * 128
 def test_a_text_up_to_256_bytes_is_its_own_key():
     texts = pa.array(["a", None, "", LONGEST_KEPT])
 
-    assert keys_of(texts).to_pylist() == ["a", None, "", LONGEST_KEPT]
+    assert make_keys(texts).to_pylist() == ["a", None, "", LONGEST_KEPT]
 
 
 def test_a_longer_one_is_its_first_60_characters_and_its_hash():
-    keys = keys_of(pa.array([SHORTEST_CUT, None, "a"])).to_pylist()
+    keys = make_keys(pa.array([SHORTEST_CUT, None, "a"])).to_pylist()
 
     assert keys == ["é" * 60 + f"…#{HASH_OF_SHORTEST_CUT:x}", None, "a"]
 
@@ -29,4 +29,4 @@ def test_a_longer_one_is_its_first_60_characters_and_its_hash():
 def test_a_key_has_the_hash_of_its_whole_text():
     texts = pa.array(["a", SHORTEST_CUT, "b" * 10_000, LONGEST_KEPT, "c" * 70])
 
-    assert hashes_of(keys_of(texts)).tolist() == xxhash64_of_texts(texts).tolist()
+    assert hash_keys(make_keys(texts)).tolist() == hash_texts(texts).tolist()

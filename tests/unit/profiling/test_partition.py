@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.engine.protocol import PARTITION
-from spark_model_monitor.data.profiling.partition import blocks, rows_of_block, states_of_partition
+from spark_model_monitor.data.profiling.partition import choose_block_rows, compute_partition_states, split_into_blocks
 from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, Moments, RowCounts
 
@@ -26,14 +26,14 @@ def test_a_block_of_a_wide_table_has_fewer_rows(numbers: int, texts: int, rows: 
     types = [ColumnType.FRACTIONAL] * numbers + [ColumnType.TEXT] * texts
     columns = [ColumnPlan(position, column_type, False) for position, column_type in enumerate(types)]
 
-    assert rows_of_block(columns) == rows
+    assert choose_block_rows(columns) == rows
 
 
 @pytest.mark.parametrize("batch_rows", [1, 3, 7, 10, 100])
 def test_blocks_do_not_depend_on_the_batches(batch_rows: int):
     batches = pa.table({"row": range(23)}).to_batches(max_chunksize=batch_rows)
 
-    found = [block.column("row").to_pylist() for block in blocks(batches, 10)]
+    found = [block.column("row").to_pylist() for block in split_into_blocks(batches, 10)]
 
     assert found == [[*range(10)], [*range(10, 20)], [20, 21, 22]]
 
@@ -48,7 +48,9 @@ def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
         }
     )
 
-    found = states_of_partition(ScanPlan(columns, frequency_limit=1, reasons=1), None, rows.to_batches(max_chunksize=1))
+    found = compute_partition_states(
+        ScanPlan(columns, frequency_limit=1, reasons=1), None, rows.to_batches(max_chunksize=1)
+    )
 
     states = {(row.feature, row.kind): row.state for row in found}
     assert states[FEATURE_OF_ROWS, RowCounts.KIND] == RowCounts(kept=2, refused=(2,))
@@ -74,7 +76,7 @@ def test_numeric_columns_have_the_states_that_each_has_alone():
 
     def states(*some: ColumnPlan, rows: int) -> dict[tuple[int, str], bytes]:
         plan = ScanPlan(some, frequency_limit=9, counts_rows=False, all_columns=99, run_rows=8)
-        found = states_of_partition(plan, None, pa.table(named).slice(0, rows).to_batches())
+        found = compute_partition_states(plan, None, pa.table(named).slice(0, rows).to_batches())
         return {(row.feature, row.kind): row.blob for row in found}
 
     for rows in (1, 100, 9000):

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.data.profiling import partition
-from spark_model_monitor.data.profiling.partition import states_of_partition
+from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
-from spark_model_monitor.data.records.capture_documents import request_metadata
+from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states import ColumnType, Requests, RowCounts
 
@@ -18,7 +18,7 @@ PLAN = ScanPlan(
     frequency_limit=10,
     reasons=len(Refusal),
     counts_cells=True,
-    metadata=LineMetadata(LINE, request_metadata),
+    metadata=LineMetadata(LINE, read_request_metadata),
 )
 
 
@@ -41,7 +41,7 @@ NUMBERS, CELLS, REASONS, WIDTHS = zip(*ROWS, strict=True)
 
 
 def requests_of(batches, decoder=None) -> Requests:
-    [requests] = [row.state for row in states_of_partition(PLAN, decoder, batches) if row.kind == Requests.KIND]
+    [requests] = [row.state for row in compute_partition_states(PLAN, decoder, batches) if row.kind == Requests.KIND]
     return requests
 
 
@@ -73,9 +73,9 @@ def test_the_newest_time_is_that_of_the_lines_of_kept_records():
     def longest(lines):
         return max(map(len, lines.to_pylist()), default=0)
 
-    plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest, times_of=lambda lines: lines)
+    plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest, read_times=lambda lines: lines)
     for batches, decoder in (([rows_with_lines(0, 2), rows_with_lines(2, len(ROWS))], None), ([lines_only()], decoded)):
-        found = [row.state for row in states_of_partition(plan, decoder, batches)]
+        found = [row.state for row in compute_partition_states(plan, decoder, batches)]
 
         assert [state.newest for state in found if isinstance(state, RowCounts)] == [len(LINES[0])]
         assert [state.count for state in found if isinstance(state, Requests)] == [0]
@@ -120,7 +120,7 @@ def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_no
 def test_nobody_asks_for_requests_without_metadata():
     plan = ScanPlan(PLAN.columns, 0, 10, reasons=len(Refusal), counts_cells=True)
     batch = rows_with_lines(0, len(ROWS)).drop_columns([LINE])
-    kinds = [row.kind for row in states_of_partition(plan, None, [batch])]
+    kinds = [row.kind for row in compute_partition_states(plan, None, [batch])]
 
     assert "requests" not in kinds
     assert np.isin(["rows", "data_types"], kinds).all()

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.engine.protocol import PARTITION
-from spark_model_monitor.data.profiling.partition import states_of_partition
+from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, rows_of_values, values_of
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, count_value_rows, read_values
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)
@@ -21,12 +21,12 @@ def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), run_rows=FEWEST_ROWS
     plan = ScanPlan(columns, 10, run_rows=run_rows, all_columns=len(columns))
     cells = [np.full(len(rows), partition, np.int32), np.array(rows, dtype=np.int64), pa.array(list(map(texts, rows)))]
     batch = pa.RecordBatch.from_arrays([pa.array(each) for each in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"])
-    found = states_of_partition(plan, None, [batch])
+    found = compute_partition_states(plan, None, [batch])
     return {row.feature: row.state for row in found if row.kind == RowRuns.KIND}
 
 
 def numbers(state, *, numeric=True):
-    return [values_of([run], numeric=numeric)[0].astype(int).tolist() for run in state.runs]
+    return [read_values([run], numeric=numeric)[0].astype(int).tolist() for run in state.runs]
 
 
 def test_runs_are_neighbours_and_the_same_rows_of_every_column():
@@ -63,7 +63,7 @@ def test_texts_that_are_no_numbers_are_told_apart_by_hashes():
     found = runs_of(range(800), texts=lambda row: "abc"[row % 3])[1]
 
     assert numbers(found) == [[]] * 32
-    assert {len(set(values_of([run], numeric=False)[0].tolist())) for run in found.runs} == {3}
+    assert {len(set(read_values([run], numeric=False)[0].tolist())) for run in found.runs} == {3}
 
 
 def test_texts_among_numbers_are_left_out_of_them():
@@ -80,10 +80,10 @@ def test_texts_among_numbers_are_left_out_of_them():
         assert run.rows == 25
         assert len(run_numbers) == 15
         assert all(number % 5 > 1 for number in run_numbers)
-        hashes, _ = values_of([run], numeric=False)
+        hashes, _ = read_values([run], numeric=False)
         assert len(hashes) == 20
-    assert rows_of_values(mixed.runs, numeric=True).tolist() == [20.0] * 32
-    assert rows_of_values(mixed.runs, numeric=False).tolist() == [25.0] * 32
+    assert count_value_rows(mixed.runs, numeric=True).tolist() == [20.0] * 32
+    assert count_value_rows(mixed.runs, numeric=False).tolist() == [25.0] * 32
 
 
 def test_a_run_with_fewer_numbers_than_texts_has_no_numbers():
@@ -99,7 +99,7 @@ def test_a_run_with_fewer_numbers_than_texts_has_no_numbers():
 def test_missing_cells_are_rows_without_a_value():
     found = runs_of(range(800), texts=lambda row: None if row % 5 == 0 else "1.5")[1]
 
-    assert {(run.rows, len(values_of([run], numeric=True)[0])) for run in found.runs} == {(25, 20)}
+    assert {(run.rows, len(read_values([run], numeric=True)[0])) for run in found.runs} == {(25, 20)}
 
 
 def test_nobody_else_keeps_runs():

@@ -7,28 +7,28 @@ from datetime import datetime
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.profiling.row_sample import MISSING, Binned
+from spark_model_monitor.data.profiling.row_sample import MISSING, BinnedColumn
 
 OTHERS = 1
-OF_NUMBERS = Binned(0, cuts=(1.0, 2.0))
-OF_TEXTS = Binned(0, values=("a", "b"))
+OF_NUMBERS = BinnedColumn(0, cuts=(1.0, 2.0))
+OF_TEXTS = BinnedColumn(0, values=("a", "b"))
 
 
 @pytest.mark.parametrize("binned", [OF_NUMBERS, OF_TEXTS], ids=["numbers", "texts"])
 @pytest.mark.parametrize("cells", [[[1.0], None], [{"a": 1}, None], [b"\xff", None]], ids=["list", "struct", "bytes"])
 def test_cells_that_have_no_value_of_the_bins_are_others(binned, cells):
     """A column that became lists ended the search for causes on Spark, and the job with it."""
-    assert binned.of(pa.array(cells)).tolist() == [OTHERS, MISSING]
+    assert binned.bin_cells(pa.array(cells)).tolist() == [OTHERS, MISSING]
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.date32()], ids=str)
 def test_times_are_no_numbers_and_have_texts(kind):
     cells = pa.array([datetime(2026, 1, 2), None]).cast(kind)
 
-    assert OF_NUMBERS.of(cells).tolist() == [OTHERS, MISSING]
-    assert OF_TEXTS.of(cells).tolist() == [OTHERS, MISSING]
+    assert OF_NUMBERS.bin_cells(cells).tolist() == [OTHERS, MISSING]
+    assert OF_TEXTS.bin_cells(cells).tolist() == [OTHERS, MISSING]
 
 
 def test_numbers_are_binned_by_the_cuts_and_texts_by_their_values():
-    assert OF_NUMBERS.of(pa.array([0, 1, 2, 3, None])).tolist() == [2, 2, 3, 4, MISSING]
-    assert OF_TEXTS.of(pa.array(["b", "c", None])).tolist() == [3, OTHERS, MISSING]
+    assert OF_NUMBERS.bin_cells(pa.array([0, 1, 2, 3, None])).tolist() == [2, 2, 3, 4, MISSING]
+    assert OF_TEXTS.bin_cells(pa.array(["b", "c", None])).tolist() == [3, OTHERS, MISSING]

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.segments import cuts_of, order_of
+from spark_model_monitor.data.profiling.segments import parse_cuts, sort_indices
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, fits
+from spark_model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, has_columns
 
 ROWS = 3_000
 
@@ -108,7 +108,7 @@ def test_a_sketch_of_many_rows_keeps_to_its_error():
 )
 def test_the_order_of_numbers_is_theirs(numbers):
     found = numbers(np.random.default_rng(4))
-    order = order_of(found)
+    order = sort_indices(found)
 
     assert sorted(order.tolist()) == list(range(len(found)))
     # 32 bits tell numbers apart that differ by a 500,000th of the larger one (11 bits are the exponent's, one the sign)
@@ -164,15 +164,15 @@ def test_what_one_side_may_have_among_its_others_is_among_those_of_the_sum():
 )
 def test_a_cut_that_makes_no_sense_is_told(written, told):
     with pytest.raises(BadConfiguration, match=told):
-        cuts_of([written], ["plan", "age"])
+        parse_cuts([written], ["plan", "age"])
 
 
 def test_a_column_whose_name_looks_like_a_cut_is_a_column():
-    [cut] = cuts_of(["a*b:3"], ["a*b:3", "a"])
+    [cut] = parse_cuts(["a*b:3"], ["a*b:3", "a"])
 
     assert [part.name for part in cut.parts] == ["a*b:3"]
-    assert fits("a*b:3", ["a*b:3"])
-    assert not fits("a*b:3", ["a"])
+    assert has_columns("a*b:3", ["a*b:3"])
+    assert not has_columns("a*b:3", ["a"])
 
 
 def test_a_column_of_lists_cuts_no_rows():

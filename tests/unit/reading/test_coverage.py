@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spark_model_monitor.data.reading.ledger import COVERAGE, Coverage, coverage_of, read_coverage
+from spark_model_monitor.data.reading.ledger import COVERAGE, Coverage, read_coverage, read_coverages
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.storage import LocalStorage, StoredFile
 
@@ -25,7 +25,7 @@ def merged_hour(root, hour, coverage, *, with_records=True):
 def test_hours_add_up_those_without_a_record_too(tmp_path):
     file = merged_hour(tmp_path, "00", Coverage(captures=8, labelled=4, absent=1))
     merged_hour(tmp_path, "01", Coverage(captures=2), with_records=False)
-    found = coverage_of(LocalStorage(), [file], [str(tmp_path)])
+    found = read_coverages(LocalStorage(), [file], [str(tmp_path)])
 
     assert found == Coverage(captures=10, labelled=4, absent=1)
     assert found.share == 0.4
@@ -35,13 +35,15 @@ def test_hours_add_up_those_without_a_record_too(tmp_path):
 def test_other_data_has_no_coverage(tmp_path):
     merged_hour(tmp_path, "00", Coverage(captures=8))
 
-    assert coverage_of(LocalStorage(), [StoredFile(str(tmp_path / "10-00-000-a.jsonl"), 3, 0)], [str(tmp_path)]) is None
+    assert (
+        read_coverages(LocalStorage(), [StoredFile(str(tmp_path / "10-00-000-a.jsonl"), 3, 0)], [str(tmp_path)]) is None
+    )
 
 
 def test_records_that_the_service_merged_have_none(tmp_path):
     (tmp_path / PART).write_text("{}\n")
 
-    assert coverage_of(LocalStorage(), [StoredFile(str(tmp_path / PART), 3, 0)], [str(tmp_path)]) is None
+    assert read_coverages(LocalStorage(), [StoredFile(str(tmp_path / PART), 3, 0)], [str(tmp_path)]) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from spark_model_monitor.data.reading.lines import CsvLines
 from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.data.records.refusals import Refusal, remedy
+from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 
 AGE_AND_PLAN = CsvLines(("age", "plan"), header=True)
 
@@ -75,5 +75,5 @@ def test_no_lines_are_no_rows():
 
 
 def test_files_of_another_encoding_are_told_with_what_to_write():
-    assert remedy({Refusal.NOT_UTF_8.text: 20}).startswith("write the files as UTF-8, as iconv")
-    assert remedy({Refusal.WRONG_NUMBER_OF_CELLS.text: 20}) == "mend them"
+    assert describe_remedy({Refusal.NOT_UTF_8.text: 20}).startswith("write the files as UTF-8, as iconv")
+    assert describe_remedy({Refusal.WRONG_NUMBER_OF_CELLS.text: 20}) == "mend them"

@@ -12,7 +12,7 @@ import pyarrow.feather
 import pytest
 
 from spark_model_monitor import run_baseline
-from spark_model_monitor.data.reading.formats import listed, quoted
+from spark_model_monitor.data.reading.formats import add_quotes, split_names
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
@@ -217,8 +217,8 @@ def test_records_of_pandas_are_read(tmp_path):
         ('"amount, EUR",age', ("amount, EUR", "age")),
         ('"amount, EUR"=0.5,age=0.1', ("amount, EUR=0.5", "age=0.1")),
         ('5" pipe', ('5" pipe',)),
-        (",".join(map(quoted, ["a, b", "c"])), ("a, b", "c")),
+        (",".join(map(add_quotes, ["a, b", "c"])), ("a, b", "c")),
     ],
 )
 def test_a_name_with_a_comma_is_written_in_quotes(text, words):
-    assert listed(text) == words
+    assert split_names(text) == words

@@ -15,12 +15,12 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.reading import row_files
 from spark_model_monitor.data.reading.data import read_data
-from spark_model_monitor.data.reading.frames import _cast, rows_of, stored
+from spark_model_monitor.data.reading.frames import _cast_columns, convert_to_spark_types, stream_rows
 from spark_model_monitor.data.reading.row_files import (
-    _all_differ,
-    _file_bytes_at_least,
-    column_groups_of,
-    file_bytes_at_most,
+    _estimate_min_file_bytes,
+    _has_distinct_values,
+    choose_column_groups,
+    estimate_max_file_bytes,
     write,
 )
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
@@ -103,7 +103,7 @@ def test_a_stream_is_held_up_to_a_bound_and_goes_on_as_a_stream_above_it():
             yield pa.record_batch({"x": pa.array(range(1000), pa.int64())})
 
     schema = pa.schema([("x", pa.int64())])
-    rest = stored(pa.RecordBatchReader.from_batches(schema, batches()), most_bytes=20_000)
+    rest = convert_to_spark_types(pa.RecordBatchReader.from_batches(schema, batches()), most_bytes=20_000)
 
     assert isinstance(rest, pa.RecordBatchReader)
     assert len(taken) == 3  # 8,000 bytes each
@@ -127,7 +127,7 @@ def test_types_that_views_and_lists_of_them_are_kept_in():
         }
     )
 
-    assert [str(field.type) for field in stored(table, 0).schema] == [
+    assert [str(field.type) for field in convert_to_spark_types(table, 0).schema] == [
         "large_list<item: large_string>",
         "string",
         "struct<s: large_string>",
@@ -137,18 +137,22 @@ def test_types_that_views_and_lists_of_them_are_kept_in():
 
 def test_dates_with_a_time_of_day_are_refused_without_showing_one():
     days = pa.array([0, 86_400_000, None]).view(pa.date64())
-    assert stored(pa.table({"day": days}), 0)["c0"].to_pylist() == [date(1970, 1, 1), date(1970, 1, 2), None]
+    assert convert_to_spark_types(pa.table({"day": days}), 0)["c0"].to_pylist() == [
+        date(1970, 1, 1),
+        date(1970, 1, 2),
+        None,
+    ]
 
     with pytest.raises(
         BadInput, match=r"^column 'seen' holds date64\[ms\] with times of day, .* cast it to timestamp"
     ) as told:
-        stored(pa.table({"day": days, "seen": pa.array([0, 3_600_000, None]).view(pa.date64())}), 0)
+        convert_to_spark_types(pa.table({"day": days, "seen": pa.array([0, 3_600_000, None]).view(pa.date64())}), 0)
     assert "3600000" not in str(told.value)
 
 
 def test_what_arrow_can_t_cast_for_another_reason_is_not_told_as_a_date():
     with pytest.raises(pa.ArrowInvalid):
-        _cast(pa.table({"a": pa.array([300])}), pa.schema([("c0", pa.int8())]))
+        _cast_columns(pa.table({"a": pa.array([300])}), pa.schema([("c0", pa.int8())]))
 
 
 VIEW = pa.list_view(pa.float64())
@@ -159,10 +163,10 @@ def test_views_of_lists_are_their_lists(kind):
     cells = [[1.0, 2.0], None, [], [3.0, None]]
     views = pa.chunked_array([pa.array(cells, kind(pa.float64())), pa.array([[9.0], *cells], kind(pa.float64()))[1:]])
 
-    kept = stored(pa.table({"x": views}), 0).column(0)
+    kept = convert_to_spark_types(pa.table({"x": views}), 0).column(0)
     kept.validate(full=True)
     assert kept.to_pylist() == cells * 2
-    assert len(stored(pa.table({"x": views[:0]}), 0)) == 0
+    assert len(convert_to_spark_types(pa.table({"x": views[:0]}), 0)) == 0
 
 
 @pytest.mark.parametrize(
@@ -180,14 +184,14 @@ def test_views_of_lists_within_others_are_their_lists(kind):
         rows = [row and {"v": row[0], "w": row[1]} for row in rows]
     views = pa.chunked_array([pa.array(rows, kind), pa.array(rows, kind)[1:]])
 
-    kept = stored(pa.table({"x": views}), 0).column(0)
+    kept = convert_to_spark_types(pa.table({"x": views}), 0).column(0)
     kept.validate(full=True)
     assert kept.to_pylist() == [*rows, *rows[1:]]
 
 
 def test_one_column_is_no_frame():
     with pytest.raises(BadInput, match=r"one column, a ChunkedArray; pass a frame"):
-        rows_of(TABLE["items"])
+        stream_rows(TABLE["items"])
 
 
 def test_paths_may_be_a_glob_or_several(tmp_path):
@@ -230,7 +234,7 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
         "spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14
     )  # so that the file has several groups
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
-    monkeypatch.setattr("spark_model_monitor.data.reading.row_files.column_groups_of", lambda _: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.row_files.choose_column_groups", lambda _: None)
 
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
 
@@ -256,10 +260,10 @@ def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch
         "spark_model_monitor.data.profiling.partition.BLOCK_BYTES", 96 * least_rows
     )  # of 12 numbers a row
     found = []
-    original = row_files.column_groups_of
-    monkeypatch.setattr(row_files, "column_groups_of", lambda table: found.append(original(table)) or found[-1])
+    original = row_files.choose_column_groups
+    monkeypatch.setattr(row_files, "choose_column_groups", lambda table: found.append(original(table)) or found[-1])
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
-    monkeypatch.setattr(row_files, "column_groups_of", lambda _: None)
+    monkeypatch.setattr(row_files, "choose_column_groups", lambda _: None)
 
     assert found == [possible]
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
@@ -278,8 +282,8 @@ def test_a_file_is_no_larger_than_what_is_taken_for_it(tmp_path, values):
     table = pa.table({f"c{place}": pa.array(values) for place in range(4)})
     write(table, tmp_path / "rows.parquet")
 
-    assert (tmp_path / "rows.parquet").stat().st_size <= file_bytes_at_most(table)
-    assert column_groups_of(pa.table([pa.repeat(pa.scalar(1.5), 2**22)], ["x"])) is None
+    assert (tmp_path / "rows.parquet").stat().st_size <= estimate_max_file_bytes(table)
+    assert choose_column_groups(pa.table([pa.repeat(pa.scalar(1.5), 2**22)], ["x"])) is None
 
 
 @pytest.mark.parametrize(
@@ -299,16 +303,18 @@ def test_a_file_of_different_numbers_is_no_smaller_than_one_without_dictionaries
     table = pa.table({"x": pa.array(values), "same": pa.array([7.0] * len(values))})
     write(table, tmp_path / "rows.parquet")
     size = (tmp_path / "rows.parquet").stat().st_size
-    rows = row_files._rows_of_group(table)
-    small = row_files._written(table.select(["x"]), 2**40, rows, use_dictionary=False, write_statistics=False)
+    rows = row_files._choose_group_rows(table)
+    small = row_files._measure_written_bytes(
+        table.select(["x"]), 2**40, rows, use_dictionary=False, write_statistics=False
+    )
 
-    assert [_all_differ(column) for column in table.columns] == [True, False]
-    assert small <= size == _file_bytes_at_least(table, size + 1)  # too small for certain: made as it is
-    assert small // 2 <= _file_bytes_at_least(table, small // 2) <= size
+    assert [_has_distinct_values(column) for column in table.columns] == [True, False]
+    assert small <= size == _estimate_min_file_bytes(table, size + 1)  # too small for certain: made as it is
+    assert small // 2 <= _estimate_min_file_bytes(table, small // 2) <= size
     few = min(small, table["x"].nbytes) // 4
-    assert few <= _file_bytes_at_least(table, few) <= small  # of the column that differs alone
+    assert few <= _estimate_min_file_bytes(table, few) <= small  # of the column that differs alone
 
 
 def test_numbers_that_are_none_or_several_times_do_not_all_differ():
     for values in ([1.0, float("nan"), float("nan")], [0.0, -0.0], ["a", "b"], [1, 2, 1]):
-        assert not _all_differ(pa.chunked_array([pa.array(values)]))
+        assert not _has_distinct_values(pa.chunked_array([pa.array(values)]))

@@ -14,11 +14,11 @@ from spark_model_monitor.data.reading.captures import list_captures, read_captur
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat
 from spark_model_monitor.data.reading.headers import (
     HEAD_BYTES,
-    first_line,
-    first_lines,
-    format_word_of,
-    head_of,
-    names_of,
+    detect_format,
+    find_first_line,
+    read_first_lines,
+    read_head,
+    read_names,
 )
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
@@ -60,8 +60,8 @@ def test_a_header_is_not_cut_within_its_text(tmp_path, letter, written, line_end
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_a_line_ends_where_it_ends_for_the_reader(line_end):
-    assert first_line(line_end.join(["", " ", "a,b", "1,2"])) == "a,b"
-    assert first_line(line_end) is None
+    assert find_first_line(line_end.join(["", " ", "a,b", "1,2"])) == "a,b"
+    assert find_first_line(line_end) is None
 
 
 def test_a_nul_in_a_later_line_is_no_sign_of_utf_16(tmp_path):
@@ -122,7 +122,7 @@ def test_first_lines_pass_over_a_line_that_is_longer_than_the_beginning(tmp_path
     engine = InProcess(max_line_bytes=2 * HEAD_BYTES)
     [listed] = LocalStorage().list_files(str(tmp_path))
 
-    assert [*first_lines(engine, listed)] == lines
+    assert [*read_first_lines(engine, listed)] == lines
 
 
 @pytest.mark.parametrize("limit", [HEAD_BYTES, 4 * HEAD_BYTES])
@@ -134,7 +134,7 @@ def test_a_first_record_longer_than_the_beginning_decides_nothing_of_the_others(
     line = line_of(captured('{"a": 1}', '{"p": 2}', encoding="JSON"))
     (tmp_path / "a").write_bytes(long + b"\n" + (line + b"\n") * 9)
     engine = InProcess(max_line_bytes=limit)
-    assert format_word_of(engine, str(tmp_path)) == "capture"
+    assert detect_format(engine, str(tmp_path)) == "capture"
 
     dataset = read_captures(engine, list_captures(engine, str(tmp_path)), CaptureFormat())
     ledger = dataset.ledger(scan_data_set(Measures(), dataset, None).rows)
@@ -153,14 +153,14 @@ def test_the_header_line_is_looked_for_in_all_members_of_a_compressed_file(tmp_p
     file.write_bytes(b"".join(map(compress, members)))
     [listed] = LocalStorage().list_files(str(tmp_path))
 
-    assert head_of(LocalStorage(), listed).strip() == b"a,b\n1,2"
+    assert read_head(LocalStorage(), listed).strip() == b"a,b\n1,2"
 
 
 def test_what_stands_behind_the_last_member_is_left_to_the_reader(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n") + b"\x00" * 512)
     [listed] = LocalStorage().list_files(str(tmp_path))
 
-    assert head_of(LocalStorage(), listed) == b"a,b\n1,2\n"
+    assert read_head(LocalStorage(), listed) == b"a,b\n1,2\n"
 
 
 @pytest.mark.parametrize(
@@ -181,14 +181,14 @@ def test_what_is_compressed_otherwise_or_not_whole_is_a_sentence(tmp_path, name,
     [listed] = LocalStorage().list_files(str(tmp_path))
 
     with pytest.raises(BadInput, match=sentence):
-        head_of(LocalStorage(), listed)
+        read_head(LocalStorage(), listed)
 
 
 def test_no_more_than_the_beginning_of_a_compressed_file_is_decompressed(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a" * (HEAD_BYTES - 3)) + gzip.compress(b"b" * 10))
     [listed] = LocalStorage().list_files(str(tmp_path))
 
-    assert head_of(LocalStorage(), listed)[-5:] == b"aabbb"
+    assert read_head(LocalStorage(), listed)[-5:] == b"aabbb"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -228,4 +228,4 @@ def test_a_first_line_without_an_end_is_a_fault_of_the_file(tmp_path, name):
 
 
 def test_names_are_told_from_their_cells():
-    assert names_of(["a", "", "b"], "x") == ("a", "_c1", "b")
+    assert read_names(["a", "", "b"], "x") == ("a", "_c1", "b")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_model_monitor.data.reading.data import why_spark
-from spark_model_monitor.data.reading.formats import format_named
+from spark_model_monitor.data.reading.data import find_reason_for_spark
+from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.records.windows import Window
 
 GIGABYTE = 10**9
@@ -31,16 +31,18 @@ CAPTURE = b'{"captureData": {}}\n'
 def test_above_its_formats_limit_data_goes_to_spark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, beginning: bytes, word: str | None, limit: int
 ):
-    monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
+    monkeypatch.setattr(
+        "spark_model_monitor.data.reading.data.get_running_session", lambda: None
+    )  # that of another test
     path = tmp_path / name
     path.write_bytes(beginning)
-    dataset_format = None if word is None else format_named(word)
+    dataset_format = None if word is None else parse_format(word)
 
     with path.open("r+b") as file:
         file.truncate(limit)
-        here = why_spark(None, str(path), dataset_format)
+        here = find_reason_for_spark(None, str(path), dataset_format)
         file.truncate(limit + 1)
-        above = why_spark(None, str(path), dataset_format)
+        above = find_reason_for_spark(None, str(path), dataset_format)
 
     assert here is None
     assert above == f"there are {limit + 1:,} bytes, more than {limit:,}"
@@ -49,7 +51,7 @@ def test_above_its_formats_limit_data_goes_to_spark(
 def test_of_hours_the_windows_alone_decide_and_not_all_that_were_ever_captured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.data.get_running_session", lambda: None)
     for hour, size in (("03", GIGABYTE), ("04", len(CAPTURE)), ("05", 2 * GIGABYTE), ("07", 3 * GIGABYTE)):
         folder = tmp_path / "2024/03/01" / hour
         folder.mkdir(parents=True)
@@ -59,11 +61,11 @@ def test_of_hours_the_windows_alone_decide_and_not_all_that_were_ever_captured(
     hours = [datetime(2024, 3, 1, hour, tzinfo=timezone.utc) for hour in range(9)]
 
     for word in ("capture", None):
-        dataset_format = None if word is None else format_named(word)
+        dataset_format = None if word is None else parse_format(word)
         windows = [
             Window(start, end) for start, end in ((hours[3], hours[4]), (hours[7], hours[8]), (hours[0], hours[1]))
         ]
-        why = [why_spark(None, str(tmp_path), dataset_format, window=window) for window in windows]
+        why = [find_reason_for_spark(None, str(tmp_path), dataset_format, window=window) for window in windows]
 
         assert why == [None, f"there are {3 * GIGABYTE:,} bytes, more than {2 * GIGABYTE:,}", None]
-        assert why_spark(None, str(tmp_path), dataset_format) is not None
+        assert find_reason_for_spark(None, str(tmp_path), dataset_format) is not None

@@ -13,7 +13,7 @@ from tests.engine_in_process import InProcess
 from spark_model_monitor.data.engine import local_files
 from spark_model_monitor.data.reading import lines as module
 from spark_model_monitor.data.reading.ledger import LongLine
-from spark_model_monitor.data.reading.lines import long_lines, long_lines_of
+from spark_model_monitor.data.reading.lines import find_long_lines, measure_long_lines
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.storage import LocalStorage
 
@@ -45,7 +45,7 @@ def test_long_lines_do_not_depend_on_how_a_text_is_cut_into_pieces(size):
         if size > 2:
             text = rng.choice([b"", b"\xef\xbb\xbf"]) + text
 
-        assert list(long_lines(cut(text, size), 7)) == expected(text, 7)
+        assert list(measure_long_lines(cut(text, size), 7)) == expected(text, 7)
 
 
 LONG = b"x" * 5000
@@ -75,7 +75,7 @@ def test_every_long_line_is_named_with_its_place_and_its_size(tmp_path, name, pa
     (tmp_path / "other.csv").write_bytes(b"1,2\n" * 3000)
     files = LocalStorage().list_files(str(tmp_path))
 
-    assert long_lines_of(InProcess(max_line_bytes=most), files) == tuple(
+    assert find_long_lines(InProcess(max_line_bytes=most), files) == tuple(
         LongLine(f"file:{tmp_path / name}", *place) for place in FOUND
     )
 
@@ -109,7 +109,7 @@ def storage():
 
 def test_a_large_file_of_short_lines_is_looked_at_here_and_there(tmp_path, storage):
     (tmp_path / "a.csv").write_bytes(b"1234567,\n" * 5_000_000)
-    found = long_lines_of(CountingEngine(max_line_bytes=8 * 2**20), LocalStorage().list_files(str(tmp_path)))
+    found = find_long_lines(CountingEngine(max_line_bytes=8 * 2**20), LocalStorage().list_files(str(tmp_path)))
 
     assert found == ()
     assert storage.read_bytes <= 6 * 2 * module.PROBE_BYTES  # 45 MB are cut at 6 places
@@ -119,7 +119,7 @@ def test_a_file_below_the_limit_is_not_opened(tmp_path, storage):
     (tmp_path / "a.csv").write_bytes(b"x" * 4096)
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"x" * 20))
 
-    assert long_lines_of(CountingEngine(max_line_bytes=2**20), LocalStorage().list_files(str(tmp_path))) == ()
+    assert find_long_lines(CountingEngine(max_line_bytes=2**20), LocalStorage().list_files(str(tmp_path))) == ()
     assert storage.read_bytes == 0
 
 
@@ -129,7 +129,7 @@ def test_places_that_are_looked_at_miss_no_long_line(tmp_path, before, more):
     most = module.PROBED_AT_LEAST
     short = (b"s" * 99 + b"\n") * (before // 100) + b"s" * (before % 100 - 1) + b"\n" * (before % 100 > 0)
     (tmp_path / "a.csv").write_bytes(short + b"x" * (most + more) + b"\n" + b"t\n" * 3_000_000)
-    found = long_lines_of(InProcess(max_line_bytes=most), LocalStorage().list_files(str(tmp_path)))
+    found = find_long_lines(InProcess(max_line_bytes=most), LocalStorage().list_files(str(tmp_path)))
 
     assert [(line.start, line.size_bytes) for line in found] == [(len(short), most + 1)] * more
 
@@ -137,7 +137,7 @@ def test_places_that_are_looked_at_miss_no_long_line(tmp_path, before, more):
 def test_a_damaged_file_is_left_to_the_reader(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(bytes(random.Random(1).choices(range(11, 256), k=9000)))[:-900])
 
-    assert long_lines_of(InProcess(max_line_bytes=100_000), LocalStorage().list_files(str(tmp_path))) == ()
+    assert find_long_lines(InProcess(max_line_bytes=100_000), LocalStorage().list_files(str(tmp_path))) == ()
 
 
 def test_a_gzip_of_one_member_is_not_decompressed_if_it_says_that_its_text_is_short(tmp_path):
@@ -145,8 +145,8 @@ def test_a_gzip_of_one_member_is_not_decompressed_if_it_says_that_its_text_is_sh
     packed = gzip.compress(b"x" * 9000)
     (tmp_path / "a.csv.gz").write_bytes(packed[:-4] + (5000).to_bytes(4, "little"))
 
-    assert long_lines_of(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path))) == ()
-    assert len(long_lines_of(InProcess(max_line_bytes=4000), LocalStorage().list_files(str(tmp_path)))) == 1
+    assert find_long_lines(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path))) == ()
+    assert len(find_long_lines(InProcess(max_line_bytes=4000), LocalStorage().list_files(str(tmp_path)))) == 1
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_gzip_of_one_member_is_not_decompressed_if_it_says_that_its_text_is_sh
 )
 def test_what_stands_behind_the_first_member_of_a_gzip_hides_no_long_line(tmp_path, behind):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"x" * 9000 + b"\n") + behind)
-    [found] = long_lines_of(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path)))
+    [found] = find_long_lines(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path)))
 
     assert (found.number, found.start, found.size_bytes) == (1, 0, 9000)
 
@@ -172,12 +172,12 @@ def test_the_reader_without_a_jvm_passes_over_long_lines_wherever_a_file_is_cut(
         text = bytes(rng.choices(b"aaaaaaaab\r\n", k=rng.randrange(1, 90)))
         (tmp_path / "x.txt").write_bytes(text)
         file = local_files.File(f"file:{tmp_path}/x.txt", len(text))
-        pieces = local_files.pieces(file, rng.randrange(1, 40))
+        pieces = local_files.split_text_file(file, rng.randrange(1, 40))
 
         found = [
             line
             for piece in pieces
-            for batch in local_files.lines_of_piece(piece, names=(LINE,), rows=9, max_bytes=7)
+            for batch in local_files.read_lines_of_piece(piece, names=(LINE,), rows=9, max_bytes=7)
             for line in batch.column(0).to_pylist()
         ]
 

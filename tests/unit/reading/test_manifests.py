@@ -9,7 +9,7 @@ from tests.fuzz.manifests import ORDINARY, make_tree, require_law
 
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.paths import is_below, listed_outputs
+from spark_model_monitor.data.reading.paths import is_below, list_outputs
 from spark_model_monitor.errors import BadInput
 
 
@@ -23,18 +23,18 @@ def listing(tmp_path):
 
 
 def test_a_manifest_leads_to_the_files_that_it_names(listing, tmp_path):
-    named = listed_outputs(LocalEngine(), listing, str(tmp_path / "data" / "root"))
+    named = list_outputs(LocalEngine(), listing, str(tmp_path / "data" / "root"))
     assert [file.name for file in named.files] == [ORDINARY]
 
 
 def test_without_a_root_a_manifest_is_data(listing, caplog):
-    assert listed_outputs(LocalEngine(), listing, None) == listing
+    assert list_outputs(LocalEngine(), listing, None) == listing
     assert "m.json: looks like a manifest and is read as data; write --manifest-root FOLDER" in caplog.text
 
 
 def test_a_manifest_that_names_something_outside_is_a_sentence(listing, tmp_path):
     with pytest.raises(BadInput, match=r"m\.json: names a file that is not below --manifest-root .*roots") as raised:
-        listed_outputs(LocalEngine(), listing, str(tmp_path / "data" / "roots"))
+        list_outputs(LocalEngine(), listing, str(tmp_path / "data" / "roots"))
     assert ORDINARY not in str(raised.value)
 
 

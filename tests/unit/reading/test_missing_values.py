@@ -9,7 +9,7 @@ import pytest
 from tests.unit.records.captured_lines import captured
 
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.records.missing_values import is_missing_word, without_missing_values
+from spark_model_monitor.data.records.missing_values import is_missing_word, replace_missing_values
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.features import read_features
@@ -64,7 +64,7 @@ def test_the_baseline_remembers_them():
 def test_numbers_are_left_as_they_are():
     numbers = pa.array([1, 2])
 
-    assert without_missing_values(numbers, ("1",)) is numbers
+    assert replace_missing_values(numbers, ("1",)) is numbers
 
 
 @pytest.mark.parametrize("word", ["NA", " n/a", "?", "-", "null", "#N/A"])

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import orc, parquet
 
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.reading.headers import format_word_of
+from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 
 CAPTURE = {"captureData": {"endpointInput": {"data": "1,2", "encoding": "CSV"}}, "eventMetadata": {"eventId": "a"}}
@@ -20,7 +20,7 @@ ORC = '{"spark": {"format": "orc"}}'
 
 
 def recognised(path):
-    return format_word_of(LocalEngine(), str(path))
+    return detect_format(LocalEngine(), str(path))
 
 
 @pytest.mark.parametrize(

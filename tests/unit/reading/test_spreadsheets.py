@@ -19,7 +19,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.data.reading.formats import CsvFormat, parse_dataset_format
-from spark_model_monitor.data.reading.headers import format_word_of
+from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.reading.lines import CsvLines
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.errors import BadInput
@@ -33,7 +33,7 @@ def word_of(content: str | bytes, name: str = "data.csv") -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return format_word_of(LocalEngine(), str(path))
+        return detect_format(LocalEngine(), str(path))
 
 
 def cells_of(content: str, csv_format: CsvFormat) -> list[list[str | None]]:

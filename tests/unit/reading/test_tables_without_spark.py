@@ -14,10 +14,10 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.utils.config import Config
 
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.reading.data import why_spark
+from spark_model_monitor.data.reading.data import find_reason_for_spark
 from spark_model_monitor.data.reading.formats import DELTA, ReadOptions, TableFormat, parse_dataset_format
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.tables import commits_of
+from spark_model_monitor.data.reading.tables import list_commits
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData, NotRecorded
 
 RECORDED = {"delta.enableChangeDataFeed": "true"}
@@ -119,12 +119,12 @@ def test_without_a_record_of_changes_appends_can_be_told_and_updates_can_not(tmp
 def test_commits_are_told_with_what_they_follow_and_one_second_apart_at_least(delta, iceberg):
     table = f"delta.`{delta}`"
     deltalake.write_deltalake(delta, numbers(7), mode="overwrite")
-    told = commits_of(table)
+    told = list_commits(table)
 
     assert [(each.version, each.since) for each in told] == [(0, None), (1, 0), (2, 1), (3, 2), (4, None)]
     assert all((after.time - before.time).total_seconds() >= 1 for before, after in pairwise(told))
     snapshots = [each.snapshot_id for each in iceberg.history()]
-    assert [(each.version, each.since) for each in commits_of("shop.db.events")] == [
+    assert [(each.version, each.since) for each in list_commits("shop.db.events")] == [
         (snapshots[0], None),
         (snapshots[1], snapshots[0]),
         (snapshots[2], snapshots[1]),
@@ -139,7 +139,7 @@ def test_files_of_parquet_that_were_written_together_are_a_version(tmp_path):
         os.utime(file, (minutes * 60,) * 2)
     table = TableFormat(f"parquet.`{tmp_path}`")
 
-    told = commits_of(table.name)
+    told = list_commits(table.name)
     assert [(each.version, each.since) for each in told] == [
         (300_000, None),
         (3_600_000, 300_000),
@@ -190,12 +190,12 @@ def test_a_table_of_iceberg_is_read_as_of_a_snapshot_by_its_catalog_and_by_its_f
 
 
 def test_tables_are_read_here_where_a_library_knows_them_and_by_spark_elsewhere(iceberg, delta, monkeypatch):
-    monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.data.get_running_session", lambda: None)
     monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
-    assert why_spark(None, None, TableFormat("shop.db.events")) is None
-    assert why_spark(None, str(delta), DELTA) is None
-    assert why_spark(None, None, TableFormat(f"delta.`{delta}`")) is None
-    assert why_spark(None, None, TableFormat("other.db.events")) == "tables are Spark's"
+    assert find_reason_for_spark(None, None, TableFormat("shop.db.events")) is None
+    assert find_reason_for_spark(None, str(delta), DELTA) is None
+    assert find_reason_for_spark(None, None, TableFormat(f"delta.`{delta}`")) is None
+    assert find_reason_for_spark(None, None, TableFormat("other.db.events")) == "tables are Spark's"
     with pytest.raises(NeedsSpark, match="the table other.db.events, whose catalog pyiceberg's settings don't name"):
         read(TableFormat("other.db.events"))
     with pytest.raises(BadConfiguration, match="the catalog 'shop' has no table 'db.orders'"):

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spark_model_monitor.data.records import json_lines as module
-from spark_model_monitor.data.records.json_lines import CHUNK_BYTES, LINES_LOOKED_AT, alike_lines
+from spark_model_monitor.data.records.json_lines import CHUNK_BYTES, LINES_LOOKED_AT, parse_alike_lines
 
 HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 SCHEMA = pa.schema(
@@ -61,7 +61,7 @@ def array_of(lines):
 
 def found_in(lines):
     """The flags, and the rows of the alike lines."""
-    found = alike_lines(array_of(lines), SCHEMA)
+    found = parse_alike_lines(array_of(lines), SCHEMA)
     assert found is not None
     return found[0].tolist(), found[1].to_pylist()
 
@@ -172,14 +172,14 @@ def test_another_line_is_not_alike(odd, at):
     ],
 )
 def test_nothing_is_said_of_lines_that_are_no_records_of_texts(first):
-    assert alike_lines(array_of([first] * 5), SCHEMA) is None
+    assert parse_alike_lines(array_of([first] * 5), SCHEMA) is None
 
 
 def test_the_lines_that_most_are_like_are_alike_whichever_come_first():
     alike, _ = found_in([captured(0), *[captured(number, more="x") for number in range(9)]])
 
     assert alike == [False] + [True] * 9
-    assert alike_lines(array_of([]), SCHEMA) is None
+    assert parse_alike_lines(array_of([]), SCHEMA) is None
 
 
 @pytest.mark.parametrize("at", [20, 90, 150, 230])
@@ -196,7 +196,7 @@ def test_the_two_halves_of_a_broken_line_are_no_line(at):
 def test_a_slice_of_lines_is_read_as_the_slice_alone():
     lines = [captured(number, data=f"{number}") for number in range(50)]
 
-    found = alike_lines(array_of(lines).slice(10, 20), SCHEMA)
+    found = parse_alike_lines(array_of(lines).slice(10, 20), SCHEMA)
 
     assert found is not None
     assert found[1].to_pylist() == [texts_of(json.loads(line)) for line in lines[10:30]]
@@ -215,7 +215,9 @@ def test_a_line_that_is_too_long_is_left_to_a_parser_and_its_neighbours_are_alik
 
 
 def test_nothing_is_said_of_lines_that_are_all_too_long():
-    assert alike_lines(array_of([captured(number, data="x" * CHUNK_BYTES) for number in range(3)]), SCHEMA) is None
+    assert (
+        parse_alike_lines(array_of([captured(number, data="x" * CHUNK_BYTES) for number in range(3)]), SCHEMA) is None
+    )
 
 
 @pytest.mark.parametrize("odd", ["", "\\", '"', "\x01"])
@@ -237,7 +239,7 @@ def test_one_long_value_takes_no_more_memory_than_a_few_times_all_lines():
     lines = array_of([*[captured(number) for number in range(2_000)], captured(0, data="x" * 200_000)])
 
     tracemalloc.start()
-    alike_lines(lines, SCHEMA)
+    parse_alike_lines(lines, SCHEMA)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

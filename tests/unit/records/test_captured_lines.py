@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
 
-from spark_model_monitor.data.records.capture_documents import documents_of
+from spark_model_monitor.data.records.capture_documents import parse_documents
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
@@ -102,7 +102,7 @@ def test_one_unusual_line_costs_its_neighbours_nothing(kind):
     lines = [*good[:300], MAKERS[kind](random.Random(5)), *good[300:]]
 
     rows = decoded(lines, READING)
-    known = documents_of(pa.array(lines, pa.binary()).view(pa.string()), READING).are_known
+    known = parse_documents(pa.array(lines, pa.binary()).view(pa.string()), READING).are_known
 
     assert [cells for number, _, _, cells in rows if number != 300] == [
         ("0.5", f"{number}", "x") for number in range(600)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE, cells_of, parsed_rows
+from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE, parse_rows, split_row
 
 ROWS = st.lists(st.text(alphabet='a,"\\ é\0', max_size=8), max_size=20)
 
 
 def cells(rows, columns, **options):
-    found = parsed_rows(pa.array(rows, pa.string()), columns, **options)
+    found = parse_rows(pa.array(rows, pa.string()), columns, **options)
     return list(zip(*(column.to_pylist() for column in found.columns), strict=True)), found.widths.tolist()
 
 
@@ -35,7 +35,7 @@ def cells(rows, columns, **options):
     ],
 )
 def test_the_cells_of_a_row(row, expected):
-    assert cells_of(row) == expected
+    assert split_row(row) == expected
     assert cells([row, "1,2,3"], 3) == ([expected, ("1", "2", "3")], [3, 3])
 
 
@@ -60,7 +60,7 @@ def test_no_rows_have_no_cells():
 
 @given(rows=ROWS, columns=st.integers(1, 3), escape=st.sampled_from(['"', "\\"]))
 def test_all_rows_together_are_what_each_is_alone(rows, columns, escape):
-    alone = [cells_of(row, escape) for row in rows]
+    alone = [split_row(row, escape) for row in rows]
     nothing = (None,) * columns
 
     assert cells(rows, columns, escape=escape) == (

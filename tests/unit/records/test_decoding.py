@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 import pytest
 from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
 
-from spark_model_monitor.data.records.csv_rows import cells_of
-from spark_model_monitor.data.records.decoding import Reading, csv_rows, decode, mismatch_of
+from spark_model_monitor.data.records.csv_rows import split_row
+from spark_model_monitor.data.records.decoding import Reading, decode, describe_mismatch, split_csv_rows
 from spark_model_monitor.data.records.refusals import LEFT_OUT, NOT_IN_LOG, UNFORESEEN, Refusal
 from spark_model_monitor.data.records.windows import Window
 
@@ -261,7 +261,7 @@ def test_a_record_of_two_encodings_is_read_when_that_is_allowed():
 def test_the_sentence_on_encodings_is_the_services_own():
     line = line_of(captured("1,2", '{"p": 1}', output_encoding="JSON")).decode()
 
-    assert mismatch_of(line) == (
+    assert describe_mismatch(line) == (
         "Encoding mismatch: Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput. "
         "We currently only support the same type of input and output encoding at the moment."
     )
@@ -271,7 +271,7 @@ def test_the_sentence_on_encodings_opens_base64_where_both_halves_have_it():
     record = of_type("application/json", captured("MSwy", "eyJwIjogMX0=", encoding="BASE64"))
     record["captureData"]["endpointInput"]["observedContentType"] = "text/csv"
 
-    assert "Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput." in mismatch_of(
+    assert "Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput." in describe_mismatch(
         line_of(record).decode()
     )
 
@@ -322,7 +322,7 @@ def test_cells_and_rows_are_those_of_a_csv_writer(rows):
     quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
     payload = "\n".join([quoted] * rows) + "\n"
 
-    assert [cells_of(row) for row in csv_rows(payload)] == [tuple(cells)] * rows
+    assert [split_row(row) for row in split_csv_rows(payload)] == [tuple(cells)] * rows
 
 
 def stages(lines, reading):

@@ -7,7 +7,12 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.event_times import LAST_BYTES, moment_of, newest_time, times_of_lines
+from spark_model_monitor.data.records.event_times import (
+    LAST_BYTES,
+    convert_microseconds,
+    extract_times,
+    find_newest_time,
+)
 
 from .captured_lines import captured, line_of
 
@@ -26,13 +31,13 @@ def at(hour, minute, second=0, micro=0):
     ],
 )
 def test_the_newest_time_is_the_latest_moment(texts, newest):
-    assert moment_of(newest_time(pa.array(texts))) == newest
+    assert convert_microseconds(find_newest_time(pa.array(texts))) == newest
 
 
 def test_what_is_no_time_tells_nothing():
-    assert newest_time(pa.array(["2022-04-18"])) == 0
-    assert newest_time(pa.array([], pa.string())) == 0
-    assert newest_time(times_of_lines(pa.array([b"{}", line_of(captured(time=None))]))) == 0
+    assert find_newest_time(pa.array(["2022-04-18"])) == 0
+    assert find_newest_time(pa.array([], pa.string())) == 0
+    assert find_newest_time(extract_times(pa.array([b"{}", line_of(captured(time=None))]))) == 0
 
 
 @pytest.mark.parametrize("longer", [{}, {"customAttributes": ["x" * 2 * LAST_BYTES]}])
@@ -42,16 +47,16 @@ def test_metadata_are_found_wherever_they_stand_in_a_line(longer):
     reversed_ = dict(reversed(late.items()))
 
     for lines in ([line_of(early), line_of(late)], [line_of(reversed_), line_of(early)]):
-        assert moment_of(newest_time(times_of_lines(pa.array(lines)))) == at(0, 59)
+        assert convert_microseconds(find_newest_time(extract_times(pa.array(lines)))) == at(0, 59)
 
 
 def test_a_payload_that_spells_the_member_is_no_time():
     """Quotes within data are escaped."""
     line = line_of(captured(data='{"inferenceTime":"2029-01-01T00:00:00Z"}', encoding="JSON"))
 
-    assert moment_of(newest_time(times_of_lines(pa.array([line])))) == at(0, 10)
+    assert convert_microseconds(find_newest_time(extract_times(pa.array([line])))) == at(0, 10)
 
 
 def test_bytes_that_are_no_text_are_no_time():
     broken = b'{"eventMetadata": {"inferenceTime": "2026-01-31T22:\xff\xfe:00Z"}}'
-    assert times_of_lines(pa.array([broken, b"{}"])).to_pylist() == [None, None]
+    assert extract_times(pa.array([broken, b"{}"])).to_pylist() == [None, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from spark_model_monitor.data.records.locations import FILE_KEY, NO_FILES, FilesByKey
-from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.data.records.windows import parse_hour_of_path
 
 PATHS = [f"file:/data/endpoint/All%20Traffic/2022/04/18/{hour:02d}/10-00-{hour}.jsonl" for hour in range(24)]
 
@@ -21,10 +21,10 @@ def lines_with(keys):
 def test_each_line_gets_its_own_files_hour():
     lines = lines_with([key_of(path) for path in (*PATHS, *reversed(PATHS))])
 
-    found = FilesByKey.of(PATHS).behind(lines)
+    found = FilesByKey.of(PATHS).get_paths(lines)
 
-    assert [hour_of_path(path) for path in found.to_pylist()] == [
-        hour_of_path(path) for path in (*PATHS, *reversed(PATHS))
+    assert [parse_hour_of_path(path) for path in found.to_pylist()] == [
+        parse_hour_of_path(path) for path in (*PATHS, *reversed(PATHS))
     ]
     assert found.to_pylist()[3] == "All%20Traffic/2022/04/18/03/10-00-3.jsonl"
 
@@ -33,10 +33,10 @@ def test_a_file_that_is_not_known_has_an_empty_path():
     files = FilesByKey.of(PATHS[:3])
     lines = lines_with([-(2**63), key_of(PATHS[3]), key_of(PATHS[1]), 2**63 - 1])
 
-    assert files.behind(lines).to_pylist() == ["", "", "All%20Traffic/2022/04/18/01/10-00-1.jsonl", ""]
-    assert NO_FILES.behind(lines).to_pylist() == [""] * 4
-    assert files.behind(lines.rename_columns(["another"])).to_pylist() == [""] * 4
+    assert files.get_paths(lines).to_pylist() == ["", "", "All%20Traffic/2022/04/18/01/10-00-1.jsonl", ""]
+    assert NO_FILES.get_paths(lines).to_pylist() == [""] * 4
+    assert files.get_paths(lines.rename_columns(["another"])).to_pylist() == [""] * 4
 
 
 def test_a_short_path_stays_as_it_is():
-    assert FilesByKey.of(["a.jsonl"]).behind(lines_with([key_of("a.jsonl")])).to_pylist() == ["a.jsonl"]
+    assert FilesByKey.of(["a.jsonl"]).get_paths(lines_with([key_of("a.jsonl")])).to_pylist() == ["a.jsonl"]

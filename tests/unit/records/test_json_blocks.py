@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.json_lines import columns_of
+from spark_model_monitor.data.records.json_lines import parse_flat_objects
 
 NUMBERS = (
     "0",
@@ -76,7 +76,7 @@ def test_each_row_is_what_python_reads_in_its_line():
     answered = 0
     for seed in range(3000):
         lines = lines_of(seed)
-        table = columns_of(pa.array([line.encode("utf-8", "surrogatepass") for line in lines], pa.binary()))
+        table = parse_flat_objects(pa.array([line.encode("utf-8", "surrogatepass") for line in lines], pa.binary()))
         if table is None:
             continue
         answered += 1
@@ -106,22 +106,25 @@ def test_each_row_is_what_python_reads_in_its_line():
     ],
 )
 def test_a_line_that_it_reads_another_way_or_not_at_all_has_no_answer(line):
-    assert columns_of(pa.array(['{"a": 1}', line, '{"a": 2}']).view(pa.binary())) is None
+    assert parse_flat_objects(pa.array(['{"a": 1}', line, '{"a": 2}']).view(pa.binary())) is None
 
 
 def test_members_that_are_not_in_the_schema_and_values_of_another_type_have_no_answer():
     schema = pa.schema([("a", pa.float64())])
     for line in ('{"a": 1.5, "b": 1}', '{"a": "x"}', '{"a": [1]}'):
-        assert columns_of(pa.array([line]).view(pa.binary()), schema) is None
-    assert columns_of(pa.array(["{}", '{"a": 2}']).view(pa.binary()), schema).column("a").to_pylist() == [None, 2.0]
+        assert parse_flat_objects(pa.array([line]).view(pa.binary()), schema) is None
+    assert parse_flat_objects(pa.array(["{}", '{"a": 2}']).view(pa.binary()), schema).column("a").to_pylist() == [
+        None,
+        2.0,
+    ]
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
 def test_a_line_that_goes_deeper_than_a_stack_is_not_asked_for(opening, closing):
     deep = '{"deep": ' + opening * 100_000 + "1" + closing * 100_000 + "}"
 
-    assert columns_of(pa.array([deep, '{"deep": 1}'], pa.binary())) is None
-    assert columns_of(pa.array(['{"deep": [[1]]}', '{"deep": [[2]]}'], pa.binary())) is not None
+    assert parse_flat_objects(pa.array([deep, '{"deep": 1}'], pa.binary())) is None
+    assert parse_flat_objects(pa.array(['{"deep": [[1]]}', '{"deep": [[2]]}'], pa.binary())) is not None
 
 
 @pytest.mark.parametrize(
@@ -138,5 +141,5 @@ def test_lines_of_many_names_make_no_table_of_all_of_them(most, odd):
     records[most // 3] |= odd
     lines = pa.array([json.dumps({**record, "b": "x" * 100}) for record in records])
 
-    assert columns_of(lines) is None
-    assert columns_of(lines[:100]) is not None
+    assert parse_flat_objects(lines) is None
+    assert parse_flat_objects(lines[:100]) is not None

@@ -14,9 +14,9 @@ from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.json_elements import (
     DEEPEST,
     find_excess,
+    find_oversized_records,
     has_many_names,
     locate_records,
-    oversized_records,
     replace_records,
 )
 from spark_model_monitor.data.records.refusals import Refusal
@@ -112,7 +112,7 @@ EXCESSES = {
 def test_an_excess_is_told_alone_and_in_a_document(text, reason):
     content = f'[{{"a": "[{{"}}, {text},\n{{"b": 2}}, {text}]'.encode()
 
-    oversized = oversized_records(content)
+    oversized = find_oversized_records(content)
 
     assert find_excess(text.encode()) == reason
     assert {index: record.reason for index, record in oversized.items()} == {1: reason, 3: reason}
@@ -130,7 +130,7 @@ def test_an_excess_is_told_alone_and_in_a_document(text, reason):
 )
 def test_what_is_accepted_is_no_excess(text):
     assert find_excess(text.encode()) is None
-    assert not oversized_records(f"[{text},{text}]".encode())
+    assert not find_oversized_records(f"[{text},{text}]".encode())
 
 
 def test_an_excess_is_found_while_reading(monkeypatch):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.records import json_features
-from spark_model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+from spark_model_monitor.data.records.json_features import INFERRED, choose_features, decode_records, infer_members
 from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadInput
@@ -30,17 +30,17 @@ def read(lines, *, parts=1, whole_files=False, **how):
         names = ["line", "file"]
     batches = [pa.RecordBatch.from_arrays([text, *files][: len(names)], names=names) for text in texts]
     cut = [batches[number::parts] for number in range(parts)]
-    found = [batch for part in cut for batch in infer(whole_files, part)]
+    found = [batch for part in cut for batch in infer_members(whole_files, part)]
     assert all(batch.schema == INFERRED for batch in found)
     if not how:
-        features = features_of(found, "data", flatten=False)
+        features = choose_features(found, "data", flatten=False)
     else:
-        features = features_of(found, "data", **how)
+        features = choose_features(found, "data", **how)
     locations = [pa.field("line", pa.string()), pa.field("file", pa.string())]
     if whole_files:
         locations = [pa.field(FILE_KEY, pa.int64())]
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *locations])
-    rows = pa.Table.from_batches(list(rows_of(features, schema, whole_files, batches)), schema)
+    rows = pa.Table.from_batches(list(decode_records(features, schema, whole_files, batches)), schema)
     reasons = rows[REASON].to_pylist()
     columns = [rows[f"c{place}"].to_pylist() for place in range(len(features.names))]
     kept = [row for row, reason in zip(zip(*columns, strict=True), reasons, strict=True) if not reason]
@@ -200,7 +200,7 @@ def test_names_that_hardly_a_record_has_are_told():
 
     def rare(count):
         odd = [pa.RecordBatch.from_pydict({"line": ['{"more": 1}'], "file": ["f"]})] * count
-        return features_of(list(infer(False, [batch, *odd])), "data", flatten=True).rare
+        return choose_features(list(infer_members(False, [batch, *odd])), "data", flatten=True).rare
 
     assert rare(0) == rare(2) == ("more",)
     assert rare(3) == ()
@@ -217,8 +217,8 @@ def test_a_name_of_a_single_record_among_few_is_told(records):
     for line, rare in odd.items():
         lines = [line] + [ordinary_line] * (records - 1)
         batch = pa.RecordBatch.from_pydict({"line": lines})
-        layouts = list(infer(False, [batch]))
-        features = features_of(layouts, "data", flatten=True)
+        layouts = list(infer_members(False, [batch]))
+        features = choose_features(layouts, "data", flatten=True)
         assert features.rare == rare
         assert features.left_out == ()
 

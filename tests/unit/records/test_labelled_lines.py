@@ -16,8 +16,13 @@ from tests.unit.records.merged_lines import line_of, merged
 from spark_model_monitor.data.records.decoded_rows import Decoding
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, FilesByKey
-from spark_model_monitor.data.records.outcome_records import LabelledRecords, predicted, record_of, rows_of
-from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judged
+from spark_model_monitor.data.records.outcome_records import (
+    LabelledRecords,
+    build_decoded_rows,
+    decode_merged_record,
+    fill_predictions,
+)
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judge_outcomes
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD
@@ -60,11 +65,13 @@ def found(lines, reading, **options):
 
 def alone(line, reading):
     """The same of one line, without the way that plain ones take."""
-    rows = judged(rows_of([record_of(line.encode(), PATH, reading)], np.arange(1), reading), reading)
+    rows = judge_outcomes(
+        build_decoded_rows([decode_merged_record(line.encode(), PATH, reading)], np.arange(1), reading), reading
+    )
     if rows.reasons[0]:
         return Refusal(int(rows.reasons[0]))
     columns = [*rows.features, *[rows.labels] * reading.with_label]
-    columns += [predicted(rows, THRESHOLD)] * reading.with_prediction
+    columns += [fill_predictions(rows, THRESHOLD)] * reading.with_prediction
     return list(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
@@ -105,7 +112,7 @@ def test_what_a_record_is_alone_and_among_plain_ones(line, outcome):
 def test_rows_come_in_the_order_of_their_records():
     lines = [line_of(merged("1", "0.75")), "nothing", line_of(merged("0", "0.25"))]
     table = pa.Table.from_batches(
-        Decoding(LabelledRecords(SCORES), (0, 3)).with_places([batch_of(lines), batch_of(lines[:1])])
+        Decoding(LabelledRecords(SCORES), (0, 3)).decode_with_locations([batch_of(lines), batch_of(lines[:1])])
     ).to_pydict()
 
     assert table["c0"] == ["31", None, "31", "31"]
@@ -118,7 +125,9 @@ def test_rows_come_in_the_order_of_their_records():
 def test_a_document_of_many_rows_is_counted_once_and_does_not_come_with_each_of_them():
     reading = OutcomeReading("y", None, None, keeps_missing=True, features=FeatureReading("rows", columns=1))
     document = json.dumps({"rows": [[number] for number in range(70_000)], "y": [1] * 70_000})
-    batches = list(Decoding(LabelledRecords(reading, documents=True), (0, 1)).with_places([batch_of([document, "{"])]))
+    batches = list(
+        Decoding(LabelledRecords(reading, documents=True), (0, 1)).decode_with_locations([batch_of([document, "{"])])
+    )
     table = pa.Table.from_batches(batches).to_pydict()
 
     assert len(batches) == 2

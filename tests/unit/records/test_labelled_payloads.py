@@ -11,7 +11,7 @@ import pytest
 
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
-from spark_model_monitor.data.records.outcome_records import LabelledRecords, document_of, record_of
+from spark_model_monitor.data.records.outcome_records import LabelledRecords, decode_document, decode_merged_record
 from spark_model_monitor.data.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window
@@ -48,9 +48,9 @@ def rows(line, found=None, *, threshold=THRESHOLD, documents=False):
     """The rows of a line, with as many features as it has itself, or why it is refused."""
     asked = found or reading()
     if documents:
-        alone = document_of(line, asked)
+        alone = decode_document(line, asked)
     else:
-        alone = record_of(line, PATH, asked)
+        alone = decode_merged_record(line, PATH, asked)
     if alone.reason is not None:
         return alone.reason
     fixed = replace(asked, features=replace(asked.features, columns=len(alone.rows[0]) - 3))
@@ -105,7 +105,7 @@ def test_members_of_an_object_are_found_by_name_if_they_have_one_of_the_names(me
     named = reading(prediction="p", features="f")
     named = replace(named, features=replace(named.features, columns=2, names=("age", "sex")))
 
-    assert document_of(json.dumps({"f": members, "p": 1}).encode(), named).rows[0][OUTCOMES:] == cells
+    assert decode_document(json.dumps({"f": members, "p": 1}).encode(), named).rows[0][OUTCOMES:] == cells
 
 
 def test_a_batch_transform_has_everything_in_its_output():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.arrays import counts_of, places_of
+from spark_model_monitor.data.records.arrays import count_letters, find_letters
 
 TEXTS = ['{"a":1}', "", "é,;", ";;", "no signs"]
 
@@ -15,5 +15,7 @@ def test_characters_are_found_at_all_their_positions_and_nowhere_else(letters):
     texts = pa.array(TEXTS)
     content = "".join(TEXTS).encode()
 
-    assert places_of(texts, letters).tolist() == [index for index, letter in enumerate(content) if letter in letters]
-    assert counts_of(texts, letters).tolist() == [sum(letter in letters for letter in text.encode()) for text in TEXTS]
+    assert find_letters(texts, letters).tolist() == [index for index, letter in enumerate(content) if letter in letters]
+    assert count_letters(texts, letters).tolist() == [
+        sum(letter in letters for letter in text.encode()) for text in TEXTS
+    ]

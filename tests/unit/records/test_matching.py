@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.data.records.decoded_rows import Matching, can_be_told, matching_of
+from spark_model_monitor.data.records.decoded_rows import Matching, can_match_by_name, choose_matching
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from spark_model_monitor.data.records.decoded_rows import Matching, can_be_told,
     ],
 )
 def test_columns_are_matched_by_names_that_somebody_gave(carried, baseline, found):
-    assert matching_of(carried, baseline) is found
+    assert choose_matching(carried, baseline) is found
     assert found.may_be_by_position == (found is Matching.POSITION)
 
 
@@ -36,4 +36,4 @@ def test_columns_are_matched_by_names_that_somebody_gave(carried, baseline, foun
     ],
 )
 def test_columns_can_be_told_by_names_that_are_names(carried, baseline, found):
-    assert can_be_told(carried, baseline) is found
+    assert can_match_by_name(carried, baseline) is found

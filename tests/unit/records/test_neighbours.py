@@ -10,7 +10,7 @@ from tests.unit.merging.lines import places_of
 from tests.unit.records.captured_lines import captured
 from tests.unit.records.merged_lines import merged
 
-from spark_model_monitor.data.records.capture_documents import SCHEMA, request_metadata
+from spark_model_monitor.data.records.capture_documents import SCHEMA, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import LINE
@@ -85,7 +85,7 @@ def test_the_metadata_of_a_request_are_what_they_are_alone(what):
     line = with_more(ODD[what])
     beside = b'{"captureData": {}, "requestMetadata": {"status": "no number"}}'
     alone, among = (
-        [column[0].as_py() for column in request_metadata(column_of(lines), pa.array([0] * len(lines)))]
+        [column[0].as_py() for column in read_request_metadata(column_of(lines), pa.array([0] * len(lines)))]
         for lines in ([line], [line, beside])
     )
 

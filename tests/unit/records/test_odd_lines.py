@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.records.odd_lines import cells, odd_lines, of_odd_lines, payloads, values
 
 from spark_model_monitor.data.reading.lines import CsvLines
-from spark_model_monitor.data.records.capture_documents import request_metadata
+from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.decoding import Reading
@@ -141,6 +141,6 @@ def test_csv(escape, lines):
 def test_metadata_of_requests(lines):
     rows = CapturedLines(CAPTURES, FILES).rows(batch_of(lines))
     first = np.unique(rows.lines, return_index=True)[1]
-    statuses, latencies, percentages = request_metadata(batch_of(lines).column(0), rows.reasons[first])
+    statuses, latencies, percentages = read_request_metadata(batch_of(lines).column(0), rows.reasons[first])
 
     assert len(statuses) == len(latencies) == len(percentages) <= len(lines)

@@ -17,7 +17,7 @@ from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.data.records.outcome_records import LabelledRecords, outcomes_of_lines
+from spark_model_monitor.data.records.outcome_records import LabelledRecords, decode_merged_lines
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import Refusal
 
@@ -74,7 +74,7 @@ def column_of(lines) -> pa.StringArray:
 
 def outcomes(lines, reading: OutcomeReading) -> list:
     """Of each line why it is refused, or label and prediction of each row."""
-    rows = outcomes_of_lines(column_of(lines), pa.repeat("", len(lines)), reading)
+    rows = decode_merged_lines(column_of(lines), pa.repeat("", len(lines)), reading)
     found: dict[int, list] = {}
     for place, (source, reason) in enumerate(zip(rows.sources.tolist(), rows.reasons.tolist(), strict=True)):
         score = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.outcome_records import LABEL, PREDICTION, PROBABILITY, outcomes_of_columns
+from spark_model_monitor.data.records.outcome_records import LABEL, PREDICTION, PROBABILITY, read_outcome_columns
 from spark_model_monitor.data.records.outcome_values import OutcomeReading
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 
@@ -19,7 +19,7 @@ def block(labels, predictions, probabilities, reasons=None):
 
 
 def test_texts_and_numbers_are_outcomes():
-    rows = outcomes_of_columns(block(["1", "0"], ["1", "1"], [0.75, 0.5]), READING)
+    rows = read_outcome_columns(block(["1", "0"], ["1", "1"], [0.75, 0.5]), READING)
 
     assert (rows.labels.to_pylist(), rows.predictions.to_pylist(), rows.scores.tolist()) == (
         ["1", "0"],
@@ -30,7 +30,7 @@ def test_texts_and_numbers_are_outcomes():
 
 def test_arrays_of_all_classes_give_the_most_probable_one():
     classes = ["cat", "dog"]
-    rows = outcomes_of_columns(
+    rows = read_outcome_columns(
         block(["cat", "cat", "dog"], [classes] * 3, [[0.75, 0.25], [0.25, 0.75], [0.5]]), READING
     )
 
@@ -40,13 +40,13 @@ def test_arrays_of_all_classes_give_the_most_probable_one():
 
 
 def test_texts_that_are_lists_are_lists():
-    rows = outcomes_of_columns(block(["cat", "dog"], ["['cat', 'dog']", "dog"], ["[0.25, 0.75]", "0.5"]), READING)
+    rows = read_outcome_columns(block(["cat", "dog"], ["['cat', 'dog']", "dog"], ["[0.25, 0.75]", "0.5"]), READING)
 
     assert (rows.predictions.to_pylist(), rows.scores.tolist()) == (["dog", "dog"], [0.75, 0.5])
 
 
 def test_a_row_that_reading_refused_stays_refused():
-    rows = outcomes_of_columns(block(["1"], ["1"], [0.5], [int(Refusal.NOT_UTF_8)]), READING)
+    rows = read_outcome_columns(block(["1"], ["1"], [0.5], [int(Refusal.NOT_UTF_8)]), READING)
 
     assert rows.reasons.tolist() == [Refusal.NOT_UTF_8]
 
@@ -65,7 +65,7 @@ def test_a_row_that_reading_refused_stays_refused():
     ],
 )
 def test_what_is_no_list_of_classes_is_a_text_or_refused_and_its_neighbour_is_read(prediction, probability, reason):
-    rows = outcomes_of_columns(
+    rows = read_outcome_columns(
         block(["cat"] * 2, [prediction, '["cat", "dog"]'], [probability, "[0.75, 0.25]"]), READING
     )
 

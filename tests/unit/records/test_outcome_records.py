@@ -15,12 +15,12 @@ from tests.unit.records.merged_lines import line_of, merged
 
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import (
-    outcomes_of_documents,
-    outcomes_of_lines,
-    record_of,
-    rows_of,
+    build_decoded_rows,
+    decode_documents,
+    decode_merged_lines,
+    decode_merged_record,
 )
-from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judged
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judge_outcomes
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window
 
@@ -31,7 +31,7 @@ PATH = "file:/data/2022/04/18/00/part-0.jsonl"
 
 
 def found(lines, reading=SCORES):
-    rows = outcomes_of_lines(as_spark_sends(lines), pa.array([PATH] * len(lines)), reading)
+    rows = decode_merged_lines(as_spark_sends(lines), pa.array([PATH] * len(lines)), reading)
     kept = rows.kept.tolist()
     return [
         (source, Refusal(reason) if not keeps else (label, score))
@@ -175,7 +175,7 @@ def test_blocks_say_what_one_line_after_the_other_says(lines, reading):
 
     assert together == apart
     for number, record in enumerate(lines):
-        alone = record_of(line_of(record).encode(), PATH, reading)
+        alone = decode_merged_record(line_of(record).encode(), PATH, reading)
         outcomes = [outcome for source, outcome in together if source == number]
         if alone.reason is not None:
             assert outcomes == [alone.reason]
@@ -199,9 +199,9 @@ def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_
     reading = replace(reading, keeps_missing=keeps_missing)
     lines = as_spark_sends(map(line_of, records))
     files = pa.array([PATH] * len(records))
-    by_columns = outcomes_of_lines(lines, files, reading)
-    alone = [record_of(line.as_py(), PATH, reading) for line in lines.cast(pa.binary())]
-    one_by_one = judged(rows_of(alone, np.arange(len(records)), reading), reading)
+    by_columns = decode_merged_lines(lines, files, reading)
+    alone = [decode_merged_record(line.as_py(), PATH, reading) for line in lines.cast(pa.binary())]
+    one_by_one = judge_outcomes(build_decoded_rows(alone, np.arange(len(records)), reading), reading)
 
     assert by_columns.reasons.tolist() == one_by_one.reasons.tolist()
     assert by_columns.kept[:2].all()
@@ -214,7 +214,7 @@ def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_
 def test_json_lines_with_labels_are_outcomes():
     lines = ['{"y": 1, "p": {"score": 0.25}}', '{"y": [0, 1], "p": [{"score": 0.5}]}', "[1]", '{"p": {"score": 0.5}}']
     reading = OutcomeReading("y", None, "p.score")
-    rows = outcomes_of_documents(as_spark_sends(lines), reading)
+    rows = decode_documents(as_spark_sends(lines), reading)
 
     assert rows.reasons.tolist() == [
         0,
@@ -228,7 +228,7 @@ def test_json_lines_with_labels_are_outcomes():
 def test_a_document_with_a_list_of_no_labels_is_refused_and_does_not_vanish():
     lines = pa.array([b'{"y": [], "p": []}', b'{"y": 1, "p": 0.5}'], pa.binary())
 
-    rows = outcomes_of_documents(lines, OutcomeReading("y", None, "p"))
+    rows = decode_documents(lines, OutcomeReading("y", None, "p"))
 
     assert (rows.sources.tolist(), rows.reasons.tolist()) == ([0, 1], [Refusal.NO_LABEL, 0])
 
@@ -245,7 +245,7 @@ def unlabelled(output, reading=UNLABELLED, encoding="CSV"):
             "eventVersion": "0",
         }
     )
-    rows = outcomes_of_lines(as_spark_sends([line]), pa.array([PATH]), reading)
+    rows = decode_merged_lines(as_spark_sends([line]), pa.array([PATH]), reading)
     if not rows.kept.all():
         return Refusal(int(rows.reasons[0]))
     return list(zip(rows.predictions.to_pylist(), rows.scores.tolist(), strict=True))
@@ -286,7 +286,7 @@ def test_records_without_labels_have_as_many_rows_as_predictions(output, reading
 
 def test_documents_without_labels_have_as_many_rows_as_predictions():
     lines = as_spark_sends(['{"label": "no", "score": 0.25}', '{"label": "yes"}'])
-    rows = outcomes_of_documents(lines, JSON_ADDRESSES)
+    rows = decode_documents(lines, JSON_ADDRESSES)
 
     assert rows.reasons.tolist() == [0, Refusal.NO_PROBABILITY]
     assert rows.predictions.to_pylist()[0] == "no"

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.capture_documents import request_metadata
+from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.refusals import Refusal
 
 from .captured_lines import captured, line_of
@@ -18,7 +18,7 @@ def with_metadata(**members) -> bytes:
 
 def found(lines, reasons=None) -> list[tuple]:
     """Status, latency and percentage of each request."""
-    columns = request_metadata(pa.array(lines, pa.binary()), np.array(reasons or [0] * len(lines), dtype=np.int32))
+    columns = read_request_metadata(pa.array(lines, pa.binary()), np.array(reasons or [0] * len(lines), dtype=np.int32))
     return list(zip(*(column.to_pylist() for column in columns), strict=True))
 
 

@@ -12,21 +12,21 @@ from tests.unit.records.captured_lines import captured, line_of
 from tests.unit.records.merged_lines import merged
 
 from spark_model_monitor.data.reading.lines import CsvLines
-from spark_model_monitor.data.records.arrays import chunks
+from spark_model_monitor.data.records.arrays import split_into_chunks
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
-from spark_model_monitor.data.records.decoding import Reading, decode, opened
+from spark_model_monitor.data.records.decoding import Reading, decode, open_record
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import (
     ColumnDecoder,
     DocumentDecoder,
     LabelledRecords,
     LineDecoder,
-    document_of,
-    record_of,
+    decode_document,
+    decode_merged_record,
 )
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal, parts_of
+from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal, decode_in_halves
 from spark_model_monitor.running.merging.captured import CapturedLines as Captures
 from spark_model_monitor.running.merging.captured import Outputs
 from spark_model_monitor.running.merging.labels import GroundTruth
@@ -42,7 +42,7 @@ def failing(start, end):
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 12, 13])
 def test_elements_on_which_it_raises_are_refused_and_their_neighbours_decoded(count):
-    parts = parts_of(0, count, failing, lambda number, reason: [(number, reason)])
+    parts = decode_in_halves(0, count, failing, lambda number, reason: [(number, reason)])
 
     assert [one for part in parts for one in part] == [
         (number, Refusal.UNREADABLE_OVERFLOW_ERROR if number in BAD else None) for number in range(count)
@@ -58,13 +58,13 @@ def test_one_element_among_many_costs_few_tries():
             raise ValueError
         return end - start
 
-    assert sum(parts_of(0, 1024, decoding, lambda *_: 1)) == 1024
+    assert sum(decode_in_halves(0, 1024, decoding, lambda *_: 1)) == 1024
     assert len(tries) == 21  # two for each halving
 
 
 def test_what_fails_without_any_element_is_told():
     with pytest.raises(ZeroDivisionError):
-        list(parts_of(0, 0, lambda start, end: 1 // (end - start), lambda *_: 0))
+        list(decode_in_halves(0, 0, lambda start, end: 1 // (end - start), lambda *_: 0))
 
 
 class OfOurOwn(KeyError):
@@ -107,7 +107,7 @@ def test_lines_of_a_chunk_are_refused_alone():
         count = len(numbers)
         return DecodedRows((some,), np.arange(count), np.zeros(count, np.int32), np.ones(count, np.int32))
 
-    rows = DecodedRows.by_parts(chunks(lines, 40), decoding, 1)
+    rows = DecodedRows.by_parts(split_into_chunks(lines, 40), decoding, 1)
 
     assert rows.lines.tolist() == list(range(12))
     assert rows.columns[0].to_pylist() == [None if number in BAD else f"line {number}" for number in range(12)]
@@ -166,9 +166,9 @@ def test_the_driver_looks_at_lines_as_executors_do():
     record = line_of(merged())
 
     assert decode(line, Reading(HALVES, sample={})).reason is Refusal.UNREADABLE_TYPE_ERROR
-    assert opened(line, Reading(HALVES, sample={})) is Refusal.UNREADABLE_TYPE_ERROR
-    assert record_of(record, "", replace(BROKEN, label="0")).reason is Refusal.UNREADABLE_ATTRIBUTE_ERROR
-    assert document_of(b'{"y": 1}', BROKEN).reason in UNFORESEEN.values()
+    assert open_record(line, Reading(HALVES, sample={})) is Refusal.UNREADABLE_TYPE_ERROR
+    assert decode_merged_record(record, "", replace(BROKEN, label="0")).reason is Refusal.UNREADABLE_ATTRIBUTE_ERROR
+    assert decode_document(b'{"y": 1}', BROKEN).reason in UNFORESEEN.values()
 
 
 def test_a_label_on_which_nobody_knows_what_to_do_is_kept_in_the_quarantine(tmp_path):

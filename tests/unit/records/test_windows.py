@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from spark_model_monitor.data.reading.listing import folders_of
-from spark_model_monitor.data.records.windows import Window, hour_of_path, parse_time
+from spark_model_monitor.data.reading.listing import list_window_folders
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path, parse_time
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.storage import LocalStorage
 
@@ -105,14 +105,14 @@ def test_what_is_a_time(text, expected):
 
 
 def test_the_folder_names_the_hour():
-    assert hour_of_path("s3a://bucket/x/AllTraffic/2022/04/18/07/48-871-0b7b.jsonl") == at(7)
-    assert hour_of_path("file:/data/a.jsonl") is None
-    assert hour_of_path("file:/data/2022/13/18/07/a.jsonl") is None
+    assert parse_hour_of_path("s3a://bucket/x/AllTraffic/2022/04/18/07/48-871-0b7b.jsonl") == at(7)
+    assert parse_hour_of_path("file:/data/a.jsonl") is None
+    assert parse_hour_of_path("file:/data/2022/13/18/07/a.jsonl") is None
 
 
 def test_only_the_hours_of_the_window_are_looked_at(hour_folders):
     storage = CountingStorage()
-    folders = folders_of(storage, str(hour_folders), Window(at(23, day=17), at(0)))
+    folders = list_window_folders(storage, str(hour_folders), Window(at(23, day=17), at(0)))
 
     assert folders == [
         f"{hour_folders}/endpoint/AllTraffic/2022/04/17/23",
@@ -126,20 +126,24 @@ def test_a_mounted_hour_and_a_plain_folder_are_taken_as_they_are(hour_folders):
     hour = f"{hour_folders}/endpoint/AllTraffic/2022/04/17/03"
     (hour_folders / "plain" / "deep").mkdir(parents=True)
 
-    assert folders_of(LocalStorage(), hour, Window(at(1), at(2))) == [hour]
-    assert folders_of(LocalStorage(), f"{hour_folders}/plain", Window(at(1), at(2))) == [f"{hour_folders}/plain"]
+    assert list_window_folders(LocalStorage(), hour, Window(at(1), at(2))) == [hour]
+    assert list_window_folders(LocalStorage(), f"{hour_folders}/plain", Window(at(1), at(2))) == [
+        f"{hour_folders}/plain"
+    ]
 
 
 def test_hours_without_a_folder_are_left_out(hour_folders):
     late = Window(datetime(2022, 4, 18, 23, tzinfo=UTC), datetime(2022, 4, 19, 5, tzinfo=UTC))
 
-    assert folders_of(LocalStorage(), str(hour_folders), late) == [f"{hour_folders}/endpoint/AllTraffic/2022/04/18/23"]
+    assert list_window_folders(LocalStorage(), str(hour_folders), late) == [
+        f"{hour_folders}/endpoint/AllTraffic/2022/04/18/23"
+    ]
 
 
 def test_a_window_of_centuries_costs_what_is_there(hour_folders):
     (hour_folders / "endpoint" / "AllTraffic" / "2022" / "04" / "18" / "99").mkdir()  # no hour
     storage = CountingStorage()
-    folders = folders_of(storage, str(hour_folders), Window(datetime(1900, 1, 1, tzinfo=UTC), at(0)), later=0)
+    folders = list_window_folders(storage, str(hour_folders), Window(datetime(1900, 1, 1, tzinfo=UTC), at(0)), later=0)
 
     assert folders == [f"{hour_folders}/endpoint/AllTraffic/2022/04/17/{hour:02}" for hour in range(24)]
     assert len(storage.listed) == 6  # root, endpoint, variant, year, month and the day before
@@ -147,4 +151,4 @@ def test_a_window_of_centuries_costs_what_is_there(hour_folders):
 
 def test_a_path_that_is_absent_is_named(tmp_path):
     with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
-        folders_of(LocalStorage(), str(tmp_path / "nowhere"), Window(at(1), at(2)))
+        list_window_folders(LocalStorage(), str(tmp_path / "nowhere"), Window(at(1), at(2)))

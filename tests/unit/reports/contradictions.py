@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from spark_model_monitor.documents.page import Card, Cards, Mark, Page, PageTable
+from spark_model_monitor.documents.page import Card, Cards, Highlight, Page, PageTable
 
 NOUNS = "feature|metric|violation|window|record|row|value|rule|hour|day|file|column|deviation|model|change|number"
 ONE_OF_MANY = re.compile(rf"(?<![\d.,/−-])1 (?:\w+ )?(?:{NOUNS})s\b(?! of)", re.I)
@@ -33,7 +33,7 @@ def list_texts(page: Page) -> Iterator[str]:
                     yield from map(str, line.cells)
 
 
-def list_cards(page: Page, mark: Mark) -> list[Card]:
+def list_cards(page: Page, mark: Highlight) -> list[Card]:
     cards = []
     for section in page.sections:
         for block in section.blocks:
@@ -42,7 +42,7 @@ def list_cards(page: Page, mark: Mark) -> list[Card]:
     return cards
 
 
-def list_marked(page: Page, mark: Mark) -> list[str]:
+def list_marked(page: Page, mark: Highlight) -> list[str]:
     """The cards and table lines with a mark."""
     names = [card.name for card in list_cards(page, mark)]
     for section in page.sections:
@@ -74,23 +74,23 @@ def find_contradictions(page: Page) -> list[str]:
         return [*problems, "no headline"]
 
     # The headline's mark and what stands below it
-    bad = list_marked(page, Mark.BAD)
-    unsure = list_marked(page, Mark.UNSURE)
-    if headline.mark is Mark.GOOD and (bad or unsure):
+    bad = list_marked(page, Highlight.BAD)
+    unsure = list_marked(page, Highlight.UNSURE)
+    if headline.mark is Highlight.GOOD and (bad or unsure):
         problems.append(f"nothing changed, but {bad or unsure}")
-    if headline.mark is Mark.UNSURE and bad:
+    if headline.mark is Highlight.UNSURE and bad:
         problems.append(f"nobody can tell, but {bad}")
-    if headline.mark is Mark.UNSURE and not unsure:
+    if headline.mark is Highlight.UNSURE and not unsure:
         problems.append("nobody can tell, but nothing may have changed")
-    if headline.mark is Mark.BAD and not bad:
+    if headline.mark is Highlight.BAD and not bad:
         problems.append("something changed, but nothing is marked")
 
     # The headline's numbers and those of cards and tables
     changed = re.match(
         r"(?:In alert since [^:]*(?::\d\d)?: )?([\d,]+) of [\d,]+ (?:features|feature) changed", headline.text
     )
-    if changed and len(list_cards(page, Mark.BAD)) < int(changed[1].replace(",", "")):
-        problems.append(f"{changed[0]}, but there are {len(list_cards(page, Mark.BAD))} cards")
+    if changed and len(list_cards(page, Highlight.BAD)) < int(changed[1].replace(",", "")):
+        problems.append(f"{changed[0]}, but there are {len(list_cards(page, Highlight.BAD))} cards")
     calm = re.search(r"No (?:other )?change seen in ([\d,]+) features?", headline.text)
     calm_others = re.search(r"The other (?:([\d,]+) features look|feature looks) as", headline.detail)
     for match in (calm, calm_others):

@@ -22,8 +22,18 @@ from spark_model_monitor import (
     run_monitoring,
 )
 from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus
-from spark_model_monitor.documents.headline import headline_of
-from spark_model_monitor.documents.page import Card, Cards, Column, Headline, Line, Mark, Page, PageSection, PageTable
+from spark_model_monitor.documents.headline import write_headline
+from spark_model_monitor.documents.page import (
+    Card,
+    Cards,
+    Headline,
+    Highlight,
+    Page,
+    PageSection,
+    PageTable,
+    TableColumn,
+    TableLine,
+)
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
@@ -101,16 +111,16 @@ def test_a_rule_that_holds_is_no_feature():
         for number in range(3)
     ]
 
-    assert headline_of([*columns, *rules]).text == "No change seen in 2 features; all 3 rules hold."
-    assert headline_of([columns[0], rules[0]]).text == "No change seen in 1 feature; the rule holds."
-    assert headline_of(rules).text == "No change seen: all 3 rules hold."
+    assert write_headline([*columns, *rules]).text == "No change seen in 2 features; all 3 rules hold."
+    assert write_headline([columns[0], rules[0]]).text == "No change seen in 1 feature; the rule holds."
+    assert write_headline(rules).text == "No change seen: all 3 rules hold."
 
 
 @pytest.mark.parametrize("now", [(80, 10, 90, 20), (60, 10, 90, 40), (78, 11, 89, 22), (79, 10, 90, 21)])
 def test_a_page_of_model_quality_denies_nothing(now):
     baseline = ModelBaseline(suggest(of_counts(80, 10, 90, 20), BARE))
     check_results = check_all(of_counts(*now), baseline)
-    page = replace(create_quality_page(of_counts(*now), check_results), headline=headline_of(check_results))
+    page = replace(create_quality_page(of_counts(*now), check_results), headline=write_headline(check_results))
 
     assert find_contradictions(page) == []
 
@@ -122,7 +132,7 @@ def test_a_metric_beyond_its_threshold_by_chance_stands_in_the_sentence():
         )
         for name, value, p in (("recall", 0.48, 0.3), ("precision", 0.47, 0.2), ("accuracy", 0.6, 0.9))
     ]
-    headline = headline_of(check_results)
+    headline = write_headline(check_results)
 
     assert headline.text == "3 metrics checked: none is beyond its threshold by more than chance."
     assert headline.detail.startswith("recall, precision are beyond, by no more than chance explains.")
@@ -240,23 +250,27 @@ def test_a_page_of_a_fleet_denies_nothing(counts):
 
 
 BAD_PAGES = {
-    "a good headline over a card": (Headline("No change seen in 1 feature.", "", Mark.GOOD), (Card("x", "moved"),), ()),
-    "fewer cards than changes": (Headline("2 of 3 features changed: x.", "", Mark.BAD), (Card("x", "moved"),), ()),
+    "a good headline over a card": (
+        Headline("No change seen in 1 feature.", "", Highlight.GOOD),
+        (Card("x", "moved"),),
+        (),
+    ),
+    "fewer cards than changes": (Headline("2 of 3 features changed: x.", "", Highlight.BAD), (Card("x", "moved"),), ()),
     "another number of calm features": (
-        Headline("1 of 3 features changed: x.", "The other 2 features look as they did.", Mark.BAD),
+        Headline("1 of 3 features changed: x.", "The other 2 features look as they did.", Highlight.BAD),
         (Card("x", "moved"),),
         ("y",),
     ),
-    "a plural of one": (Headline("1 features changed: x.", "", Mark.BAD), (Card("x", "moved"),), ()),
-    "a singular of many": (Headline("3 feature changed: x.", "", Mark.BAD), (Card("x", "moved"),), ()),
-    "nobody can tell of nothing": (Headline("Cannot tell.", "", Mark.UNSURE), (), ("y",)),
+    "a plural of one": (Headline("1 features changed: x.", "", Highlight.BAD), (Card("x", "moved"),), ()),
+    "a singular of many": (Headline("3 feature changed: x.", "", Highlight.BAD), (Card("x", "moved"),), ()),
+    "nobody can tell of nothing": (Headline("Cannot tell.", "", Highlight.UNSURE), (), ("y",)),
 }
 
 
 @pytest.mark.parametrize("name", BAD_PAGES)
 def test_a_contradiction_is_found(name):
     headline, cards, names = BAD_PAGES[name]
-    table = PageTable((Column("feature"),), tuple(Line((name,)) for name in names))
+    table = PageTable((TableColumn("feature"),), tuple(TableLine((name,)) for name in names))
     sections = (PageSection("Changed", (Cards(cards),)), PageSection("No change seen", (table,)))
 
     assert find_contradictions(Page("report", "Data quality", (), sections, headline))

@@ -24,11 +24,11 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Summary,
     SummaryRow,
-    in_alarms,
+    group_into_alarms,
 )
 from spark_model_monitor.documents.constraints import MonitoringConfig
-from spark_model_monitor.documents.outcome import run_outcome
-from spark_model_monitor.documents.run_description import RunDescription, RunWindow, moment
+from spark_model_monitor.documents.outcome import judge_run
+from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.command import Request, main, report_of
 from spark_model_monitor.reports.history_page.history import read_history, trailing
@@ -91,7 +91,7 @@ def put(
     described = RunDescription(
         job="monitor",
         analysis_type="DATA_QUALITY",
-        window=RunWindow(start=moment(start), end=moment(start + HOUR)) if window else None,
+        window=RunWindow(start=format_moment(start), end=format_moment(start + HOUR)) if window else None,
         model="churn",
         schedule=None,
         baseline_run_id=baseline,
@@ -99,7 +99,7 @@ def put(
         settings=MonitoringConfig(),
         rows=rows,
         violations=sum(result.status is CheckStatus.VIOLATED for result in results),
-        outcome=run_outcome(results) if has_outcome else None,
+        outcome=judge_run(results) if has_outcome else None,
     )
     checks = CheckResults(outcome=described.outcome, checks=tuple(results))
     tables = summary_file(summary, results)
@@ -163,7 +163,7 @@ def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
     lacking = CheckResult(
         feature="device", check="completeness_check", status=CheckStatus.VIOLATED, observed=0.6, threshold=1.0, m=200
     )
-    results = in_alarms(
+    results = group_into_alarms(
         [
             lacking.model_copy(update={"words": "device: 40 % are missing, 0 % were"}),
             lacking.model_copy(update={"feature": "os"}),

@@ -11,7 +11,7 @@ from tests.fuzz.damage import damaged, damaged_bytes, line_of
 from tests.request_log_samples import LOGS
 
 from spark_model_monitor.data.records.locations import FILE, LINE
-from spark_model_monitor.data.request_logs import log_reader
+from spark_model_monitor.data.request_logs import find_log_reader
 from spark_model_monitor.data.request_logs.capture_lines import CAPTURES, ConvertedLog, join_halves
 
 LINES = 40
@@ -22,7 +22,7 @@ def test_no_damage_raises(log, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = log.write(tmp_path)
     rng = random.Random(log.name)
-    task = ConvertedLog(log_reader(log.request_log), str(folder))
+    task = ConvertedLog(find_log_reader(log.request_log), str(folder))
     # Each record of the log, damaged in many ways
     lines = []
     for path in sorted(folder.rglob("*.json*")):

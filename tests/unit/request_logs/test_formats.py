@@ -7,11 +7,12 @@ import json
 import pytest
 from tests.request_log_samples import LOGS
 
+from spark_model_monitor import read_data
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.reading.formats import CaptureFormat, parse_dataset_format
-from spark_model_monitor.data.reading.headers import format_word_of
-from spark_model_monitor.data.request_logs import log_reader
-from spark_model_monitor.data.request_logs.logged_events import moment_text, parse_moment
+from spark_model_monitor.data.reading.headers import detect_format
+from spark_model_monitor.data.request_logs import find_log_reader
+from spark_model_monitor.data.request_logs.logged_events import format_moment, parse_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 
 ONLY_IF_GIVEN = {"bentoml", "seldon", "gateway", "kserve-batches"}
@@ -32,7 +33,7 @@ def test_an_unknown_server_is_refused_with_the_words_that_there_are():
 
 @pytest.mark.parametrize("log", [log for log in LOGS if log.name not in ONLY_IF_GIVEN], ids=lambda log: log.name)
 def test_logs_of_servers_are_detected(log, tmp_path):
-    assert format_word_of(LocalEngine(), str(log.write(tmp_path))) == log.request_log
+    assert detect_format(LocalEngine(), str(log.write(tmp_path))) == log.request_log
 
 
 FAULTS = """
@@ -54,7 +55,7 @@ def test_a_mapping_file_that_says_something_else_is_refused(tmp_path, fault):
     path.write_text(content.replace("; ", "\n"))
 
     with pytest.raises((BadConfiguration, BadDocument), match=sentence) as raised:
-        log_reader(str(path))
+        find_log_reader(str(path))
     assert str(path) in str(raised.value)
 
 
@@ -62,7 +63,18 @@ def test_a_mapping_file_that_is_not_there_is_named(tmp_path):
     path = tmp_path / "captures.yaml"
 
     with pytest.raises(BadInput, match=str(path)):
-        log_reader(str(path))
+        find_log_reader(str(path))
+
+
+@pytest.mark.parametrize("name", ["main.serving.churn_payload", "serving.churn_payload", "`a-b`.c.d"])
+def test_the_name_of_a_table_is_refused_with_what_to_write(name):
+    with pytest.raises(BadInput, match=r"write the path of its files, which `DESCRIBE DETAIL "):
+        read_data(name, "databricks", engine="local")
+
+
+def test_a_path_that_is_not_there_is_no_name_of_a_table(tmp_path):
+    with pytest.raises(BadInput, match="there is no such file or directory"):
+        read_data(f"{tmp_path}/main.serving.churn_payload", "databricks", engine="local")
 
 
 TIMES = """
@@ -87,7 +99,7 @@ def test_times_are_read_however_a_log_writes_them(pair):
     text, value = pair.split(" ", maxsplit=1)
     moment = parse_moment(json.loads(value))
 
-    assert moment_text(moment) == text
+    assert format_moment(moment) == text
 
 
 @pytest.mark.parametrize("text", NO_TIMES.split())

@@ -8,7 +8,7 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import KINDS, monitor_for, monitor_types
-from spark_model_monitor.statistics.states.encoding import kinds
+from spark_model_monitor.statistics.states.encoding import list_kinds
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
 
@@ -18,7 +18,7 @@ def test_no_two_kinds_share_a_name_a_namespace_or_a_state():
         [(each.ANALYSIS_TYPE, each.NAMESPACE, each.STATE)[place] for each in monitor_types()] for place in range(3)
     ):
         assert len(set(facts)) == len(KINDS)
-    assert {each.STATE.KIND for each in monitor_types()} <= set(kinds())
+    assert {each.STATE.KIND for each in monitor_types()} <= set(list_kinds())
 
 
 def test_a_configuration_gets_the_monitor_that_its_analysis_type_names():

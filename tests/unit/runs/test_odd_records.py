@@ -23,13 +23,13 @@ from spark_model_monitor import (
     run_monitoring,
 )
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.profiling.contingency import strays_of
+from spark_model_monitor.data.profiling.contingency import find_strays
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import JsonFormat
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
-from spark_model_monitor.data.records.decoded_rows import with_reasons, with_refused
+from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
 from spark_model_monitor.data.records.json_features import MOST_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NoData
@@ -162,7 +162,7 @@ DIGITS = CellKind.INTEGER_TEXT
     ],
 )
 def test_strays_are_the_few_cells_that_would_change_what_a_column_is(kinds, values, strays):
-    assert strays_of(ValuedColumn("c", values), ColumnMetadata(kinds)) == strays
+    assert find_strays(ValuedColumn("c", values), ColumnMetadata(kinds)) == strays
 
 
 def test_a_record_is_refused_as_a_whole_and_is_one_row_then():
@@ -175,7 +175,7 @@ def test_a_record_is_refused_as_a_whole_and_is_one_row_then():
     )
     bad = np.array([False, True, False, True, False, False, True])
 
-    found = with_refused(batch, bad, Refusal.STRAY, CELLS, batch.schema)
+    found = reject_records(batch, bad, Refusal.STRAY, CELLS, batch.schema)
 
     assert found.to_pydict() == {"c0": ["a", "d", "e", "f"], REASON: [47, 5, 0, 47], CELLS: [0, 0, 1, 0]}
 
@@ -183,7 +183,7 @@ def test_a_record_is_refused_as_a_whole_and_is_one_row_then():
 def test_rows_that_nobody_could_refuse_get_a_reason():
     batch = pa.RecordBatch.from_pydict({"c0": [1, 2]})
 
-    found = with_refused(batch, np.array([False, True]), Refusal.STRAY, None, with_reasons(batch.schema))
+    found = reject_records(batch, np.array([False, True]), Refusal.STRAY, None, add_reason_field(batch.schema))
 
     assert found.to_pydict() == {"c0": [1, 2], REASON: [0, 47]}
 

@@ -18,7 +18,7 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.documents.page import Mark
+from spark_model_monitor.documents.page import Highlight
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, around
@@ -100,7 +100,7 @@ def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_
     unchanged = findings([float(number % 100) for number in range(3_000)], rows=3_000)
     calm = unchanged.report()
     assert calm.page.headline.text == "No change seen in 1 feature."
-    assert calm.page.headline.mark is Mark.GOOD
+    assert calm.page.headline.mark is Highlight.GOOD
     assert "There is nothing to do." in calm.html
     assert unchanged.outcome is Outcome.UNCHANGED
     assert unchanged.unsure == ()
@@ -111,7 +111,7 @@ def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_
     assert summary.startswith("Cannot tell whether 1 of 1 feature changed: charge. charge: with 100 values ")
     assert "To find out: --rows independent if no rows belong together; or take longer windows." in summary
     assert str(report.page.headline) == summary
-    assert report.page.headline.mark is Mark.UNSURE
+    assert report.page.headline.mark is Highlight.UNSURE
     assert "nothing to do" not in report.html
     assert "✓" not in Elements(report.html).texts
     files = unsure.files()

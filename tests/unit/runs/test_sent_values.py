@@ -28,7 +28,7 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.reports.notices import AlertReport, document_bytes, headline, text
 from spark_model_monitor.reports.outputs.junit import junit_xml
-from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.runtime.publishing import report_of
 
 MARKER = "Zq7"  # in every category, class and segment of the data
@@ -106,7 +106,7 @@ def collect_what_leaves(findings, tmp_path, analysis_type):
     run = findings.write(tmp_path)
     flags = [f"--output-path={tmp_path}", "--dataset-source=here", "--dataset-format=csv", "--baseline=there"]
     flags.append(f"--analysis-type={analysis_type}")
-    config = config_of("monitor", sources_of(flags, {}), in_container=False)
+    config = build_config("monitor", read_sources(flags, {}), in_container=False)
     now = datetime(2024, 3, 4, tzinfo=timezone.utc)
     report = report_of(findings, run, config, now, AlertReport(AlertStatus.IN_ALERT))
     tables = findings.tables(hide_values=not findings.current.context.sends_values)

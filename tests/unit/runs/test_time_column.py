@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.reading.formats import format_named
+from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.readers import within
+from spark_model_monitor.data.reading.readers import select_window
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, NeedsSpark
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -89,7 +89,9 @@ WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:0
 def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_told_by_the_column(
     flags, reason, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
+    monkeypatch.setattr(
+        "spark_model_monitor.data.reading.data.get_running_session", lambda: None
+    )  # that of another test
     flags = ("--dataset-source", str(tmp_path), "--baseline", "known", "--output-path", "report", *flags)
     config = build_config("monitor", read_sources(flags, {}), in_container=False)
 
@@ -102,7 +104,7 @@ def test_the_engine_without_a_jvm_names_the_window_that_it_can_not_tell(tmp_path
     window = Window(*sorted(TIMES["times"][:2].tz_localize("UTC").to_pydatetime()))
 
     with pytest.raises(NeedsSpark, match="a window by --time-column needs Spark; write --engine spark"):
-        within(read_path(LocalEngine(), str(path), format_named("parquet")), "at", window)
+        select_window(read_path(LocalEngine(), str(path), parse_format("parquet")), "at", window)
 
 
 def test_flags_that_the_data_gives_nothing_to_are_told(tmp_path, caplog):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS, failure_of
-from spark_model_monitor.storage.files import sentence_about
+from spark_model_monitor.storage.files import find_sentence
 
 LOST = (
     "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: "
@@ -105,7 +105,7 @@ def test_a_clusters_fault_is_a_sentence_with_a_remedy(case, words):
 
 
 def test_every_fault_is_tried_above():
-    tried = {sentence_about(text, CLUSTER_FAULTS) for text in TEXTS.values()}
+    tried = {find_sentence(text, CLUSTER_FAULTS) for text in TEXTS.values()}
 
     assert len(tried) == len(CLUSTER_FAULTS)
 
@@ -123,6 +123,4 @@ def test_the_heap_of_a_local_run_is_the_drivers():
 
 
 def test_a_text_about_something_else_is_nothing_of_the_clusters():
-    assert (
-        sentence_about("java.io.EOFException: Unexpected end of input stream, exit code 1370", CLUSTER_FAULTS) is None
-    )
+    assert find_sentence("java.io.EOFException: Unexpected end of input stream, exit code 1370", CLUSTER_FAULTS) is None

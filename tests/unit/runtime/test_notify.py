@@ -11,7 +11,14 @@ import pytest
 from tests.servers import http_server
 
 from spark_model_monitor.documents.alerts import AlertStatus
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations, in_alarms
+from spark_model_monitor.documents.check_results import (
+    CheckResult,
+    CheckStatus,
+    Hint,
+    Violation,
+    Violations,
+    group_into_alarms,
+)
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.errors import BadConfiguration, BadInput, SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
@@ -57,7 +64,7 @@ def findings(violations, records=100, hints=(), unsure=()):
     stand_in = SimpleNamespace(
         count=violations,
         violations=Violations(violations=tuple(reported_violations)),
-        results=in_alarms(check_results, {}),
+        results=group_into_alarms(check_results, {}),
         headline=lambda: None,
         outcome=outcome,
         unsure=tuple(unsure_features),
@@ -134,7 +141,7 @@ def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     for hour, violations in ((10, 0), (11, 1), (12, 2)):
         found = findings(violations)
         since = violated_since(config(telling.folder, hour=hour))
-        found.results = in_alarms(found.results, since)
+        found.results = group_into_alarms(found.results, since)
         telling(found, hour=hour)
 
     later, earlier = (violated_since(config(telling.folder, hour=hour)) for hour in (13, 11))

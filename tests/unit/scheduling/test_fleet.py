@@ -26,7 +26,7 @@ from spark_model_monitor.running.scheduling import target_models as target_model
 from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.fleet import read_fleet
 from spark_model_monitor.running.scheduling.side_by_side import Turns
-from spark_model_monitor.storage.files import draft_name
+from spark_model_monitor.storage.files import make_draft_name
 
 VARIABLES = {"dataset_format": "capture", "dataset_source": "captures/{name}", "output_path": "reports/{name}"}
 
@@ -629,7 +629,7 @@ def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(wat
 
 def test_what_a_killed_one_was_writing_of_the_page_goes_with_the_next(watch):
     watch.write({"name": "churn"})
-    left = [watch.folder / draft_name(name) for name in ("index.html", "other.html")]
+    left = [watch.folder / make_draft_name(name) for name in ("index.html", "other.html")]
     for draft in left:
         draft.write_text("<html>")
     watch.run(at(4, 20, 5))
@@ -641,7 +641,7 @@ def test_what_a_killed_one_was_writing_of_a_record_goes_with_the_next(watch):
     """Its lock says that it was killed: whoever ends leaves it empty, so that nobody looks for drafts of ten thousand records."""
     watch.write({"name": "churn"})
     watch.run(at(4, 20, 5))
-    lock, draft = (watch.folder / "state" / name for name in (".churn.lock", draft_name("churn.executions.json")))
+    lock, draft = (watch.folder / "state" / name for name in (".churn.lock", make_draft_name("churn.executions.json")))
     assert lock.read_text() == ""
     lock.write_text("held")
     draft.write_text("{")

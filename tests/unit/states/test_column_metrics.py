@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder, chosen
+from spark_model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder, select_metrics
 from spark_model_monitor.statistics.states.encoding import pack, unpack
 from spark_model_monitor.statistics.states.moments import BLOCK_VALUES
 
@@ -88,4 +88,4 @@ def test_no_two_metrics_give_a_number_of_the_same_name():
 
 def test_a_metric_that_is_not_there_is_refused_by_its_name():
     with pytest.raises(BadConfiguration, match="there is no column metric called 'skew'"):
-        chosen(["skew"])
+        select_metrics(["skew"])

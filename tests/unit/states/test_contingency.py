@@ -16,7 +16,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Segmentation,
     ValuedColumn,
     ValueKind,
-    number_of,
+    parse_number,
 )
 
 PLAN = ContingencyPlan(
@@ -51,7 +51,7 @@ def test_the_columns_of_a_plan_are_counted_once_each():
     ("value", "number"), [(1, 1.0), ("1.5", 1.5), (True, 1.0), ("F", None), ("", None), ("nan", None), ("inf", None)]
 )
 def test_the_number_that_a_value_is(value, number):
-    assert number_of(value) == number
+    assert parse_number(value) == number
 
 
 def test_facts_of_two_parts_bound_the_number_of_distinct_values():

@@ -161,7 +161,7 @@ def test_counts_of_distinct_cells_weigh_by_their_occurrences():
     cells = pa.array(["1", "2.5", "x"])
 
     assert DataTypeCounts.of(cells, np.array([10, 1, 3])) == DataTypeCounts(integral=10, fractional=1, text=3)
-    weighed = DataTypeCounts.of_kinds(classify(cells), np.array([10, 1, 3]), missing=4)
+    weighed = DataTypeCounts.from_kinds(classify(cells), np.array([10, 1, 3]), missing=4)
     assert weighed == DataTypeCounts(missing=4, integral=10, fractional=1, text=3)
 
 

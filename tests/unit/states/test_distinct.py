@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
-from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 
 
 def registers_of(*hashes: int) -> DistinctRegisters:
@@ -74,5 +74,5 @@ def test_order_blocks_and_repetitions_do_not_matter():
 @pytest.mark.parametrize("values", [[], [2.0], [3.0, -1.0, 3.0, np.inf, -1.0, 3.0], [*range(50), *range(40)]])
 def test_values_are_told_apart_as_by_numpy(values):
     values = np.array(values)
-    for mine, theirs in zip(told_apart(values), np.unique(values, return_inverse=True), strict=True):
+    for mine, theirs in zip(unique_with_inverse(values), np.unique(values, return_inverse=True), strict=True):
         np.testing.assert_array_equal(mine, theirs)

@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states import decode
-from spark_model_monitor.statistics.states.encoding import kind_and_version, pack, require_equal, unpack
+from spark_model_monitor.statistics.states.encoding import pack, read_kind_and_version, require_equal, unpack
 
 BLOB = pack("kll", 1, {"k": 2048, "c": 0.64}, b"items")
 
@@ -22,7 +22,7 @@ def test_the_layout_is_the_documented_one():
 def test_unpack_gives_what_pack_was_given():
     assert unpack(BLOB, "kll", 1) == ({"k": 2048, "c": 0.64}, b"items")
     assert unpack(pack("moments", 3, {}, b""), "moments", 3) == ({}, b"")
-    assert kind_and_version(BLOB) == ("kll", 1)
+    assert read_kind_and_version(BLOB) == ("kll", 1)
 
 
 def test_the_order_in_which_parameters_are_named_does_not_change_the_bytes():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spark_model_monitor.statistics.states import Frequencies, FrequenciesBuilder
 from spark_model_monitor.statistics.states.frequencies import SLOTS
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 
 
 def frequencies_of(*blocks: dict[str, int], limit: int = 4096) -> Frequencies:
@@ -112,7 +112,7 @@ def test_hashes_change_nothing_but_the_time(repeated, limit):
     without = FrequenciesBuilder(limit)
     for numbers in ([*range(SLOTS // 4), *repeated], [*repeated, *range(SLOTS // 4, SLOTS // 2)], repeated):
         texts = pa.array([f"id {number}" for number in numbers], pa.string())
-        with_hashes.update(texts, hashes=xxhash64_of_texts(texts))
+        with_hashes.update(texts, hashes=hash_texts(texts))
         without.update(texts)
 
     assert with_hashes.state() == without.state()

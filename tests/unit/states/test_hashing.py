@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 # printed by Spark 3.5.9: select xxhash64(1), xxhash64(1L), …
 KNOWN = [
@@ -27,38 +27,38 @@ KNOWN = [
 
 @pytest.mark.parametrize(("values", "expected"), KNOWN)
 def test_known_hashes(values, expected):
-    assert xxhash64_of(values).view(np.int64).tolist() == [expected]
+    assert xxhash64(values).view(np.int64).tolist() == [expected]
 
 
 def test_timestamps_hash_as_microseconds_whatever_their_unit():
     micro = pa.array([2_000_000], pa.timestamp("us"))
 
     for unit, ticks in [("s", 2), ("ms", 2000), ("ns", 2_000_000_000)]:
-        assert xxhash64_of(pa.array([ticks], pa.timestamp(unit))) == xxhash64_of(micro)
+        assert xxhash64(pa.array([ticks], pa.timestamp(unit))) == xxhash64(micro)
 
 
 def test_nulls_are_left_out_and_slices_hash_like_copies():
     values = pa.array([7, None, 8, None, 9], pa.int64())
 
-    assert xxhash64_of(values).tolist() == xxhash64_of(pa.array([7, 8, 9], pa.int64())).tolist()
-    assert xxhash64_of(values[2:]).tolist() == xxhash64_of(pa.array([8, 9], pa.int64())).tolist()
-    assert len(xxhash64_of(pa.array([None], pa.float64()))) == 0
+    assert xxhash64(values).tolist() == xxhash64(pa.array([7, 8, 9], pa.int64())).tolist()
+    assert xxhash64(values[2:]).tolist() == xxhash64(pa.array([8, 9], pa.int64())).tolist()
+    assert len(xxhash64(pa.array([None], pa.float64()))) == 0
 
 
 def test_numpy_and_arrow_hash_alike_and_values_stay_as_they_were():
     values = np.array([1.5, -0.0, np.nan, 1e300])
     before = values.tobytes()
 
-    assert xxhash64_of(values).tolist() == xxhash64_of(pa.array(values)).tolist()
+    assert xxhash64(values).tolist() == xxhash64(pa.array(values)).tolist()
     assert values.tobytes() == before
 
 
 def test_few_texts_hash_as_they_do_among_many():
     texts = pa.array([f"{'né-7 '[: size % 6]}{'x' * size}" for size in range(40)])
-    hashes = xxhash64_of_texts(texts).tolist()
+    hashes = hash_texts(texts).tolist()
 
-    assert [xxhash64_of_texts(texts.slice(place, 1)).tolist()[0] for place in range(40)] == hashes
-    assert [hash_ for place in range(0, 40, 5) for hash_ in xxhash64_of_texts(texts[place : place + 5])] == hashes
+    assert [hash_texts(texts.slice(place, 1)).tolist()[0] for place in range(40)] == hashes
+    assert [hash_ for place in range(0, 40, 5) for hash_ in hash_texts(texts[place : place + 5])] == hashes
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_few_texts_hash_as_they_do_among_many():
 )
 def test_other_types_are_refused(values):
     with pytest.raises(TypeError, match="have no hash here; hash them with Spark's xxhash64"):
-        xxhash64_of(values)
+        xxhash64(values)

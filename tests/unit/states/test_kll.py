@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_model_monitor.statistics.states import Bucket, KllBuilder, KllSketch, sum_of
+from spark_model_monitor.statistics.states import HistogramBin, KllBuilder, KllSketch, add_states
 
 
 def sketch_of(values, k: int = 2048, c: float = 0.64, cuts: tuple[int, ...] = ()) -> KllSketch:
@@ -65,7 +65,7 @@ def test_sketches_added_in_one_builder_are_those_added_one_by_one(sizes, seed):
     rng = np.random.default_rng(seed)
     sketches = [sketch_of(rng.normal(size=size).round(1), k=32) for size in sizes]
 
-    assert sum_of(sketches) == reduce(add, sketches)
+    assert add_states(sketches) == reduce(add, sketches)
 
 
 @settings(deadline=None)
@@ -138,7 +138,7 @@ def test_the_last_bucket_has_the_maximum_even_where_rounding_puts_its_bound_belo
 
 
 def test_a_constant_has_all_its_mass_in_the_last_bucket():
-    assert sketch_of([7.0] * 5).buckets(7.0, 7.0) == [Bucket(7.0, 7.0, 0)] * 9 + [Bucket(7.0, 7.0, 5)]
+    assert sketch_of([7.0] * 5).buckets(7.0, 7.0) == [HistogramBin(7.0, 7.0, 0)] * 9 + [HistogramBin(7.0, 7.0, 5)]
 
 
 def test_a_range_beyond_the_largest_double_still_has_finite_bounds():

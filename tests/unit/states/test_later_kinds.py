@@ -18,9 +18,10 @@ def test_only_what_a_profile_has_is_imported_with_the_package():
 def test_a_state_of_every_kind_is_read_by_a_program_that_imported_none():
     program = """
         from spark_model_monitor.statistics import states
-        from spark_model_monitor.statistics.states.encoding import LATER, decode, kinds, pack, state_type
-        print([kind for kind in kinds() if state_type(kind) is None or state_type(kind).KIND != kind])
-        print([kind for kind in LATER if state_type(kind).__module__ != f"spark_model_monitor.statistics.states.{LATER[kind]}"])
+        from spark_model_monitor.statistics.states.encoding import LATER, decode, list_kinds, pack, find_state_type
+        print([kind for kind in list_kinds() if find_state_type(kind) is None or find_state_type(kind).KIND != kind])
+        modules = {kind: f"spark_model_monitor.statistics.states.{LATER[kind]}" for kind in LATER}
+        print([kind for kind in LATER if find_state_type(kind).__module__ != modules[kind]])
         print(decode(pack("confusion", 1, {"limit": 5}, bytes(24))).total)
     """
 
@@ -31,8 +32,8 @@ def test_every_kind_of_every_module_is_found():
     program = """
         from spark_model_monitor.registry import import_all
         from spark_model_monitor.statistics import states
-        from spark_model_monitor.statistics.states.encoding import STATES, kinds
-        listed = kinds()
+        from spark_model_monitor.statistics.states.encoding import STATES, list_kinds
+        listed = list_kinds()
         import_all(states)
         print(sorted(set(STATES) - set(listed)), "stand in no module that the package imports, nor in LATER")
     """

@@ -39,8 +39,8 @@ from spark_model_monitor.statistics.states import (
     RowCounts,
     RowGroups,
     RowRepeats,
+    RowRun,
     RowRuns,
-    Run,
     State,
     TextLengths,
     TextShapes,
@@ -50,12 +50,12 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.ages import Ages
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from spark_model_monitor.statistics.states.blocks import BlockSums, RegressionSums, blocks_of, summed
+from spark_model_monitor.statistics.states.blocks import BlockSums, RegressionSums, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
 from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
 from spark_model_monitor.statistics.states.encoding import pack
 from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
-from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.statistics.states.offences import Offences
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from spark_model_monitor.statistics.states.pairs import Pairs
@@ -95,7 +95,7 @@ def kll_of(rows: np.ndarray) -> KllSketch:
 
 def distinct_of(rows: np.ndarray) -> DistinctRegisters:
     builder = DistinctBuilder()
-    builder.update(xxhash64_of(rows))
+    builder.update(xxhash64(rows))
     return builder.state()
 
 
@@ -107,7 +107,7 @@ def frequencies_of(rows: np.ndarray) -> Frequencies:
 
 
 def ends_of(rows):
-    return Ends().and_of(finite(rows))
+    return Ends().add_values(finite(rows))
 
 
 def text_lengths_of(rows):
@@ -126,13 +126,13 @@ def sample_date_texts(rows):
         f"20{abs(int(row)):02d}-0{n}-01" if n in (1, 2) else f"{row} {n}" for row in finite(rows) for n in range(9)
     ]
     builder = DateTextsBuilder()
-    builder.update(pa.array(texts, pa.string()), xxhash64_of_texts(pa.array(texts, pa.string())), None)
+    builder.update(pa.array(texts, pa.string()), hash_texts(pa.array(texts, pa.string())), None)
     return builder.state()
 
 
 def repeats_of(rows, of=Repeats):
     """Sixty values of each number: of many numbers more than are kept."""
-    return of().and_of(xxhash64_of((finite(rows)[:, None] * 100 + np.arange(60)).ravel()))
+    return of().add_values(xxhash64((finite(rows)[:, None] * 100 + np.arange(60)).ravel()))
 
 
 def data_types_of(rows: np.ndarray) -> DataTypeCounts:
@@ -190,8 +190,8 @@ def regression_of(rows: np.ndarray) -> RegressionSums:
 
 
 def block_sums_of(rows: np.ndarray) -> BlockSums:
-    blocks = blocks_of(np.abs(finite(rows)).astype(np.uint64))
-    return BlockSums(("rows", "ключ, a"), np.stack([summed(blocks), summed(blocks, finite(rows))]))
+    blocks = assign_blocks(np.abs(finite(rows)).astype(np.uint64))
+    return BlockSums(("rows", "ключ, a"), np.stack([add_by_block(blocks), add_by_block(blocks, finite(rows))]))
 
 
 def outcomes_of(rows: np.ndarray) -> Outcomes:
@@ -230,7 +230,7 @@ def feature_of(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
 
 def row_runs_of(rows: np.ndarray) -> RowRuns:
     """Each value is a run, whose lot is itself; a sum keeps those with the smallest lots."""
-    runs = (RowRuns((Run(value, 1, np.float64(value).tobytes(), b""),)) for value in finite(rows).tolist())
+    runs = (RowRuns((RowRun(value, 1, np.float64(value).tobytes(), b""),)) for value in finite(rows).tolist())
     return sum(runs, RowRuns())
 
 
@@ -243,7 +243,7 @@ def row_groups_of(rows: np.ndarray) -> RowGroups:
             cell = b""
         else:
             cell = np.float64(value).tobytes()
-        groups += RowGroups((Run(lot, 1, cell, b"", b"" if cell else b"\0"),))
+        groups += RowGroups((RowRun(lot, 1, cell, b"", b"" if cell else b"\0"),))
     return groups
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states import KllSketch, decode
-from spark_model_monitor.statistics.states.blocks import BLOCKS, blocks_of
+from spark_model_monitor.statistics.states.blocks import BLOCKS, assign_blocks
 from spark_model_monitor.statistics.states.outcomes import (
     ABOVE,
     NOT_ABOVE,
@@ -114,7 +114,7 @@ def test_a_plan_can_be_sent_to_executors():
 
 @pytest.mark.parametrize("keys", [KEYS, np.arange(ROWS, dtype=np.uint64)], ids=["hashes", "numbers in a row"])
 def test_blocks_are_about_equally_full(keys):
-    rows = np.bincount(blocks_of(keys), minlength=BLOCKS)
+    rows = np.bincount(assign_blocks(keys), minlength=BLOCKS)
 
     expected = ROWS / BLOCKS
     assert ((rows - expected) ** 2 / expected).sum() < 103.4  # chi-square, 63 degrees of freedom, p = 0.001

@@ -18,7 +18,7 @@ from spark_model_monitor.statistics.states import (
     Moments,
     Profile,
 )
-from spark_model_monitor.statistics.states.encoding import joined, pack, unpack
+from spark_model_monitor.statistics.states.encoding import join_parts, pack, unpack
 from spark_model_monitor.statistics.states.profile import RequiredNumbers
 
 ONE = Moments(count=1, sum=2.0, mean=2.0, minimum=2.0, maximum=2.0)
@@ -167,7 +167,7 @@ def of_a_later_release(kind: str, version: int) -> bytes:
 def test_what_a_later_release_added_to_a_feature_is_lacking_here(kind, version):
     blobs = [feature(kll=KllSketch()).to_bytes(), of_a_later_release(kind, version)]
     parameters, payload = unpack(blobs[0], "feature", 2)
-    later = pack("feature", 2, parameters, payload + joined([blobs[1]]))
+    later = pack("feature", 2, parameters, payload + join_parts([blobs[1]]))
 
     found = FeatureProfile.from_bytes(later)
 
@@ -190,7 +190,7 @@ def test_damaged_bytes_are_not_taken_for_those_of_a_later_release():
 def test_a_feature_of_version_1_had_six_places_for_its_states():
     counts = DataTypeCounts(integral=3, missing=1)
     sketch = KllSketch()
-    payload = joined([counts.to_bytes(), b"", sketch.to_bytes(), b"", b"", b""])
+    payload = join_parts([counts.to_bytes(), b"", sketch.to_bytes(), b"", b"", b""])
 
     found = FeatureProfile.from_bytes(pack("feature", 1, {"name": "age", "column_type": "text"}, payload))
 

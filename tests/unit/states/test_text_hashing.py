@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 
 # printed by the reference implementation, python-xxhash 3.5: xxh64(text, seed=42)
 KNOWN = [
@@ -27,17 +27,17 @@ HASHES = [case.values[1] for case in KNOWN]
 
 @pytest.mark.parametrize(("text", "expected"), KNOWN)
 def test_known_hashes(text, expected):
-    assert xxhash64_of_texts(pa.array([text])).tolist() == [expected]
+    assert hash_texts(pa.array([text])).tolist() == [expected]
 
 
 @pytest.mark.parametrize("copies", [1, 3, 50], ids="{} of each".format)
 def test_texts_of_all_lengths_are_hashed_together(copies):
-    assert xxhash64_of_texts(pa.array(TEXTS * copies)).tolist() == HASHES * copies
+    assert hash_texts(pa.array(TEXTS * copies)).tolist() == HASHES * copies
 
 
 def test_a_slice_hashes_like_a_copy():
-    assert xxhash64_of_texts(pa.array(["zero", *TEXTS, "last"]).slice(1, len(TEXTS))).tolist() == HASHES
+    assert hash_texts(pa.array(["zero", *TEXTS, "last"]).slice(1, len(TEXTS))).tolist() == HASHES
 
 
 def test_no_texts_have_no_hashes():
-    assert xxhash64_of_texts(pa.array([], pa.string())).tolist() == []
+    assert hash_texts(pa.array([], pa.string())).tolist() == []

@@ -6,7 +6,15 @@ import pytest
 
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.blocks import RegressionSums
-from spark_model_monitor.statistics.states.encoding import UPGRADES, joined, kinds, pack, state_type, unpack, upgrades
+from spark_model_monitor.statistics.states.encoding import (
+    UPGRADES,
+    find_state_type,
+    join_parts,
+    list_kinds,
+    pack,
+    register_upgrade,
+    unpack,
+)
 from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import ScoreCounts
@@ -19,11 +27,11 @@ IN_NO_FILE = {"rows"}
 def steps():
     """Two steps of a kind that is there for one test: version 2 has the unit in its parameters, version 3 has it no more."""
 
-    @upgrades("weights", 1)
+    @register_upgrade("weights", 1)
     def with_unit(parameters, payload):
         return {**parameters, "unit": "kg"}, payload + b" in kg"
 
-    @upgrades("weights", 2)
+    @register_upgrade("weights", 2)
     def without_unit(parameters, payload):
         return {key: value for key, value in parameters.items() if key != "unit"}, payload.upper()
 
@@ -45,8 +53,8 @@ def test_a_step_that_is_missing_is_named(steps):
 def test_every_state_reads_every_version_that_it_ever_had():
     missing = [
         (kind, version)
-        for kind in kinds()
-        for version in range(1, state_type(kind).VERSION)
+        for kind in list_kinds()
+        for version in range(1, find_state_type(kind).VERSION)
         if (kind, version) not in UPGRADES and kind not in IN_NO_FILE
     ]
 
@@ -57,6 +65,6 @@ def test_an_estimate_of_numbers_whose_errors_another_version_summed_has_none():
     """Version 2 had a `regression` in the place of today's sums, which is another state."""
     parts = [Outcomes().to_bytes(), ScoreCounts().to_bytes(), b"", RegressionSums().to_bytes()]
 
-    read = EstimatedOutcomes.from_bytes(pack("estimated_outcomes", 2, {}, joined(parts)))
+    read = EstimatedOutcomes.from_bytes(pack("estimated_outcomes", 2, {}, join_parts(parts)))
 
     assert read == EstimatedOutcomes()

@@ -9,14 +9,14 @@ from tests.storage_law import EVERY_CLAUSE, RUN_BY
 import spark_model_monitor.spark.storage
 import spark_model_monitor.storage.s3  # noqa: F401  # whose storages register themselves
 from spark_model_monitor.storage import LocalStorage
-from spark_model_monitor.storage.files import STORAGES, Storage, opened_without_spark
+from spark_model_monitor.storage.files import STORAGES, Storage, open_without_spark
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @EVERY_CLAUSE
 def test_the_local_storage_passes(clause, tmp_path):
-    clause(opened_without_spark(str(tmp_path)), str(tmp_path / "law"))
+    clause(open_without_spark(str(tmp_path)), str(tmp_path / "law"))
 
 
 class LocalStorageByDefault(LocalStorage):

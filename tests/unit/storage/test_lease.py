@@ -54,7 +54,7 @@ def lease(out, clock):
     made = []
 
     def make(rest=clock.rest):
-        made.append(Lease(LocalStorage(), out, now=clock, rest=rest))
+        made.append(Lease(LocalStorage(), out, now=clock, sleep=rest))
         return made[-1]
 
     yield make
@@ -243,7 +243,7 @@ def test_who_only_looks_whether_a_lease_is_held_takes_nothing_over(lease, out, c
     def gone(seconds):
         looks.unlink()
 
-    first._rest = gone
+    first._sleep = gone
     first.require_held()
 
 
@@ -275,7 +275,7 @@ def test_a_renewal_that_took_too_long_counts_for_nothing(out, clock):
             super().write(path, content, private=private)
 
     storage = Slow()
-    lease = Lease(storage, out, now=clock, rest=clock.rest)
+    lease = Lease(storage, out, now=clock, sleep=clock.rest)
     try:
         lease.take()
         storage.pause = LIFE_SECONDS - SAFE_SECONDS + 1
@@ -373,7 +373,7 @@ def test_of_many_at_once_one_holds_and_all_get_on(out):
     at_once = []
 
     def count(_):
-        lease = Lease(storage, out, rest=lambda seconds: threading.Event().wait(seconds / 100))
+        lease = Lease(storage, out, sleep=lambda seconds: threading.Event().wait(seconds / 100))
         try:
             lease.take(timedelta(minutes=1))
             at_once.append(len([name for name in files_in(out) if name == f"{PREFIX}{lease.run}"]))

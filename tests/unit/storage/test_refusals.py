@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.storage.files import place_in, refusal_in
+from spark_model_monitor.storage.files import find_refusal, find_s3_path
 
 OF_S3 = "(Service: Amazon S3; Status Code: {status}; Error Code: {code}; Request ID: X)"
 
@@ -42,15 +42,15 @@ def raised(kind, message, status, code):
     ],
 )  # fmt: skip
 def test_each_refusal_is_a_sentence_with_its_remedy(text, words):
-    assert words in refusal_in(text)
+    assert words in find_refusal(text)
 
 
 @pytest.mark.parametrize("text", ["java.io.EOFException: Jane Doe", "", "java.nio.file.AccessDeniedException: /data/x"])
 def test_what_is_no_refusal_of_an_object_store_is_left_to_others(text):
-    assert refusal_in(text) is None
+    assert find_refusal(text) is None
 
 
 def test_the_place_is_the_first_path_that_the_text_names():
-    assert place_in(raised("java.nio.file.AccessDeniedException", "Forbidden", 403, "403")) == "s3a://data/x"
-    assert place_in("on s3://data/2026/01/31: Forbidden") == "s3://data/2026/01/31"
-    assert place_in("file:/data/x") is None
+    assert find_s3_path(raised("java.nio.file.AccessDeniedException", "Forbidden", 403, "403")) == "s3a://data/x"
+    assert find_s3_path("on s3://data/2026/01/31: Forbidden") == "s3://data/2026/01/31"
+    assert find_s3_path("file:/data/x") is None

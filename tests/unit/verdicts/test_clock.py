@@ -18,7 +18,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     FORWARD,
     PastHours,
     compare_with_hour,
-    like_this_hour,
+    select_hour_windows,
 )
 
 JUNE = datetime(2026, 6, 22)
@@ -94,7 +94,7 @@ def test_a_nightly_fault_is_counted_by_its_days_and_no_example_before_there_is_a
         windows = told(nightly(20, since=20 - days))
         season = windows.season(JUNE)
         assert (season.days, season.back, season.stands_out) == (days, DAY * days, True)
-        assert (DAY in like_this_hour(windows, JUNE, HOURS)[CLOCK_DAY]) == (days >= 7)
+        assert (DAY in select_hour_windows(windows, JUNE, HOURS)[CLOCK_DAY]) == (days >= 7)
 
 
 def test_a_weekend_is_known_a_week_later_and_a_level_since_then_is_not():
@@ -107,14 +107,14 @@ def test_a_weekend_is_known_a_week_later_and_a_level_since_then_is_not():
 def test_windows_that_were_unlike_their_hour_are_no_examples():
     scores = noise(24 * 14)
     scores[-48] = 9.0
-    found = like_this_hour(told(scores), JUNE, HOURS)
+    found = select_hour_windows(told(scores), JUNE, HOURS)
     assert found == {CLOCK_DAY: tuple(DAY * day for day in (1, *range(3, 15)))}
 
 
 def test_a_hour_that_was_unlike_its_hour_a_week_ago_is_held_against_that_too():
     scores = noise(24 * 14)
     scores[-24 * 7] = 9.0
-    assert like_this_hour(told(scores), JUNE, HOURS)[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
+    assert select_hour_windows(told(scores), JUNE, HOURS)[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
 
 
 def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not():
@@ -124,8 +124,8 @@ def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not(
     every_hour = noise(24 * 14)
     every_hour[-24 * 7 :] += 20
 
-    assert like_this_hour(told(one_hour), JUNE, HOURS)[CLOCK_DAY] == days_of_week
-    assert not set(like_this_hour(told(every_hour), JUNE, HOURS)[CLOCK_DAY]) & set(days_of_week)
+    assert select_hour_windows(told(one_hour), JUNE, HOURS)[CLOCK_DAY] == days_of_week
+    assert not set(select_hour_windows(told(every_hour), JUNE, HOURS)[CLOCK_DAY]) & set(days_of_week)
 
 
 @pytest.mark.parametrize(
@@ -138,19 +138,19 @@ def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not(
     ],
 )
 def test_after_clocks_were_changed_the_same_hour_of_people_is_looked_at_too(ended, by, said):
-    hours = [back // 60 for back in like_this_hour(None, ended, HOURS)[CLOCK_DAY + said]]
+    hours = [back // 60 for back in select_hour_windows(None, ended, HOURS)[CLOCK_DAY + said]]
     assert hours[0] == 24  # of Monday, or Tuesday
     assert hours[-5:] == [24 * day + by for day in range(10, 15)]
 
 
 def test_between_two_days_on_which_clocks_are_put_back_an_hour_is_nobodys():
-    hours = [back // 60 for back in like_this_hour(None, datetime(2026, 11, 3, 9), HOURS)[CLOCK_EARLIER]]
+    hours = [back // 60 for back in select_hour_windows(None, datetime(2026, 11, 3, 9), HOURS)[CLOCK_EARLIER]]
     assert hours == [24, *(24 * day + 1 for day in range(10, 15))]
 
 
 def test_other_days_have_one_hour():
     for ended in (JUNE, datetime(2026, 3, 28, 11), datetime(2026, 4, 22), datetime(2026, 9, 1), datetime(2026, 11, 20)):
-        assert set(like_this_hour(None, ended, HOURS)) == {CLOCK_DAY}
+        assert set(select_hour_windows(None, ended, HOURS)) == {CLOCK_DAY}
 
 
 def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that():
@@ -186,8 +186,11 @@ def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_wind
 def test_a_holiday_is_no_example_a_week_later():
     scores = noise(24 * 14)
     scores[-24 * 7] = 9.0
-    assert like_this_hour(told(scores), JUNE, HOURS, odd={7 * DAY})[CLOCK_WEEK] == (14 * DAY,)
-    assert like_this_hour(told(scores), JUNE, HOURS, odd={7 * DAY, 14 * DAY})[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
+    assert select_hour_windows(told(scores), JUNE, HOURS, odd_windows={7 * DAY})[CLOCK_WEEK] == (14 * DAY,)
+    assert select_hour_windows(told(scores), JUNE, HOURS, odd_windows={7 * DAY, 14 * DAY})[CLOCK_WEEK] == (
+        7 * DAY,
+        14 * DAY,
+    )
 
 
 @pytest.mark.parametrize("odd_day", range(15))
@@ -211,10 +214,10 @@ def test_where_the_hour_of_a_week_ago_is_missing_those_beside_it_stand_for_it():
     assert windows.season(FIRST_HOUR).weekly
     there = set(HOURS) - {7 * DAY}
     nine = datetime(2026, 6, 20, 9)
-    assert like_this_hour(windows, nine, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
-    assert like_this_hour(windows, nine, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
+    assert select_hour_windows(windows, nine, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
+    assert select_hour_windows(windows, nine, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
     all_of_a_week_ago = there - {7 * DAY - 60, 7 * DAY + 60, 14 * DAY}
-    assert like_this_hour(None, nine, all_of_a_week_ago, weekly=True)[CLOCK_WEEK] == (14 * DAY - 60, 14 * DAY + 60)
+    assert select_hour_windows(None, nine, all_of_a_week_ago, weekly=True)[CLOCK_WEEK] == (14 * DAY - 60, 14 * DAY + 60)
 
 
 @pytest.mark.parametrize(("ended", "same", "other"), [(FIRST_HOUR, -60, 60), (LAST_HOUR, 60, -60)])
@@ -222,7 +225,7 @@ def test_an_hour_of_the_day_before_stands_for_a_missing_one_only_if_there_is_no_
     there = set(HOURS) - {7 * DAY}
 
     def week(without):
-        return like_this_hour(None, ended, there - without, weekly=True)[CLOCK_WEEK]
+        return select_hour_windows(None, ended, there - without, weekly=True)[CLOCK_WEEK]
 
     assert week(set()) == (7 * DAY + same, 14 * DAY)
     assert week({7 * DAY + same}) == (14 * DAY,)
@@ -232,9 +235,9 @@ def test_an_hour_of_the_day_before_stands_for_a_missing_one_only_if_there_is_no_
 
 def test_a_column_of_which_each_day_is_unlike_those_before_it_has_a_reference_of_its_hour_if_weekdays_differ():
     weekdays = told(10.0 * (1 + np.arange(24 * 14) // 24 % 7), alarmed=np.ones(24 * 14, bool))
-    assert like_this_hour(weekdays, JUNE, HOURS, weekly=True)[CLOCK_DAY] == tuple(DAY * day for day in range(1, 8))
+    assert select_hour_windows(weekdays, JUNE, HOURS, weekly=True)[CLOCK_DAY] == tuple(DAY * day for day in range(1, 8))
     level = told(noise(24 * 14) + 20)  # after two weeks of an alarm only the baseline is left
-    assert like_this_hour(level, JUNE, HOURS)[CLOCK_DAY] == ()
+    assert select_hour_windows(level, JUNE, HOURS)[CLOCK_DAY] == ()
 
 
 def test_an_hour_is_unknown_for_a_day_and_for_a_week_if_yesterdays_hour_stood_out():
@@ -266,10 +269,10 @@ def test_free_days_are_those_that_differ_in_both_weeks():
     scores[[5, 6, 12, 13]] += 30  # the weekends, if the first day is a Monday
     scores[8] += 90  # a fault on a Tuesday
 
-    free = daily(scores).free_days()
+    free = daily(scores).find_free_days()
 
     assert sorted(free) == [DAY * day for day in (1, 2, 8, 9)]
-    assert sorted(daily(scores[1:]).free_days()) == [DAY * day for day in (1, 2, 8, 9)]
+    assert sorted(daily(scores[1:]).find_free_days()) == [DAY * day for day in (1, 2, 8, 9)]
 
 
 @pytest.mark.parametrize("weekdays", [(4,), (5, 6), (4, 5, 6)])
@@ -280,7 +283,7 @@ def test_free_days_are_as_many_as_stand_out(weekdays):
 
     days_back = [DAY * (14 - day) for day in np.flatnonzero(off)]
 
-    assert sorted(daily(scores).free_days()) == sorted(days_back)
+    assert sorted(daily(scores).find_free_days()) == sorted(days_back)
 
 
 def test_a_weekday_that_is_less_unlike_the_others_is_no_free_day_with_the_farthest():
@@ -288,7 +291,7 @@ def test_a_weekday_that_is_less_unlike_the_others_is_no_free_day_with_the_farthe
     scores[[5, 12]] += 10
     scores[[6, 13]] += 30
 
-    assert sorted(daily(scores).free_days()) == [DAY, 8 * DAY]
+    assert sorted(daily(scores).find_free_days()) == [DAY, 8 * DAY]
 
 
 @pytest.mark.parametrize(
@@ -308,14 +311,14 @@ def test_a_weekday_is_known_by_most_of_its_weeks(special, weeks, similar_weeks):
     scores = noise(len(back))
     scores[np.isin(back % 7, (1, 2))] += 30
     scores[np.isin(back, special)] += 30
-    assert daily(scores).alike_weeks() == similar_weeks
+    assert daily(scores).find_similar_weeks() == similar_weeks
 
 
 @pytest.mark.parametrize("weeks", [2, 3])
 def test_a_weekday_that_alone_stands_out_is_known_in_three_weeks(weeks):
     scores = noise(7 * weeks)
     scores[::7] += 30
-    assert daily(scores).alike_weeks() == ((1, 2, 3) if weeks == 3 else ())
+    assert daily(scores).find_similar_weeks() == ((1, 2, 3) if weeks == 3 else ())
 
 
 def test_weekdays_are_unknown_while_every_day_is_unlike_the_baseline_or_this_one_stood_out_a_week_ago():

@@ -15,17 +15,22 @@ from spark_model_monitor.statistics.drift.distributions import compute_rank_scor
 from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.verdicts import components
-from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component, least_gap, missing_value_tests
+from spark_model_monitor.statistics.verdicts.components import (
+    COLUMN_TESTS,
+    Component,
+    compare_missing_values,
+    least_gap,
+)
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values, allocate_budget, combine_p_values
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
 
 def of_categories(baseline, current):
-    return components.category_tests([(baseline, current)])[0]
+    return components.compare_categories([(baseline, current)])[0]
 
 
 def of_numbers(baseline, current):
-    return components.numeric_tests([(baseline, current)])[0]
+    return components.compare_numbers([(baseline, current)])[0]
 
 
 WINDOWS = 400
@@ -190,7 +195,7 @@ def test_the_chance_of_a_cell_as_rare_as_the_rarest_one_is_that_of_the_counts_it
     tails = [stats.hypergeom.sf(np.arange(-1, min(total, rows)), of, total, rows) for total in totals.astype(int)]
     possible = [tail[tail <= limit].max(initial=0.0) for tail in tails]  # by all counts there are
 
-    found = components.largest_attainable_tails(totals, np.full(4, rows), np.full(4, of), limit)
+    found = components.find_largest_attainable_tails(totals, np.full(4, rows), np.full(4, of), limit)
     assert found == pytest.approx(np.array(possible), rel=1e-9, abs=0)
 
 
@@ -226,7 +231,10 @@ def test_cells_of_few_rows_cost_no_more_terms_than_they_have(monkeypatch):
     monkeypatch.setattr(np, "cumprod", lambda ratios, **given: asked.append(ratios.size) or terms(ratios, **given))
     totals = np.append(np.arange(1.0, 1_001), 400_000.0)
 
-    assert components.largest_attainable_tails(totals, np.full(1_001, 1e5), np.full(1_001, 1.1e6), 1e-6)[:-1].max() > 0
+    assert (
+        components.find_largest_attainable_tails(totals, np.full(1_001, 1e5), np.full(1_001, 1.1e6), 1e-6)[:-1].max()
+        > 0
+    )
     assert max(asked) < 150_000  # not a row of thousands for each
 
 
@@ -242,20 +250,20 @@ def test_the_tail_of_a_skewed_mean_is_that_of_a_gamma_distribution(skewness, z):
 
 
 def test_missing_values_are_a_component_if_there_are_any():
-    assert missing_value_tests((0, 100), (0, 50)) == ()
-    (more,) = missing_value_tests((50, 1_000), (20, 100))
+    assert compare_missing_values((0, 100), (0, 50)) == ()
+    (more,) = compare_missing_values((50, 1_000), (20, 100))
     p_of_more = 2 * stats.hypergeom.sf(19, 1_100, 70, 100)
     assert more.p == pytest.approx(p_of_more)
     assert more.effect == pytest.approx(0.15)
     assert more.direction == "up"
 
-    (fewer,) = missing_value_tests((120, 1_000), (3, 100))
+    (fewer,) = compare_missing_values((120, 1_000), (3, 100))
     p_of_fewer = 2 * stats.hypergeom.cdf(3, 1_100, 123, 100)
     assert fewer.p == pytest.approx(p_of_fewer)
     assert fewer.effect == pytest.approx(0.09)
     assert fewer.direction == "down"
 
-    (same,) = missing_value_tests((100, 1_000), (10, 100))
+    (same,) = compare_missing_values((100, 1_000), (10, 100))
     assert same.p == 1.0
 
 
@@ -270,7 +278,7 @@ def test_missing_values_are_a_component_if_there_are_any():
     ],
 )
 def test_missing_values_are_tested_from_the_least_effect_on(baseline, window, is_tested):
-    (found,) = missing_value_tests(baseline, window)
+    (found,) = compare_missing_values(baseline, window)
     has_p_value = found.p < 1
     assert has_p_value is is_tested
 
@@ -317,8 +325,8 @@ def test_columns_together_are_tested_as_each_alone():
     sides.append((numbers([3.0] * 9), numbers([3.0] * 4)))  # has no tails
     counts = [({"x": 500}, {"x": 70}), ({str(place): place + 1 for place in range(90)}, {"7": 30, "new": 4})]
 
-    assert components.numeric_tests(sides) == [of_numbers(*each) for each in sides]
-    assert components.category_tests(counts) == [of_categories(*each) for each in counts]
+    assert components.compare_numbers(sides) == [of_numbers(*each) for each in sides]
+    assert components.compare_categories(counts) == [of_categories(*each) for each in counts]
 
 
 def test_the_least_gap_is_the_one_from_which_d_or_twice_the_share_is_reached():
@@ -339,7 +347,7 @@ def test_every_test_of_a_column_stands_in_the_table():
     of_numbers_and_texts = [
         *of_numbers(numbers(random.normal(size=500)), numbers(random.normal(size=60))),
         *of_categories({"a": 300, "b": 200}, {"a": 30, "c": 30}),
-        *components.missing_value_tests((10, 500), (5, 60)),
+        *components.compare_missing_values((10, 500), (5, 60)),
     ]
     computed = {test.name for test in of_numbers_and_texts}
 

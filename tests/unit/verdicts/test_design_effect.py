@@ -10,12 +10,12 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     INDEPENDENT,
     DesignEffect,
     ScoredColumn,
-    column_design_effects,
-    dependent_columns,
-    estimates_of_groups,
+    combine_design_effects,
+    estimate_column_design_effects,
+    estimate_neighbour_design_effect,
+    find_dependent_columns,
+    find_group_estimates,
     is_constant_in_runs,
-    neighbours_design_effect,
-    rows_counting_as_one,
 )
 
 RUNS = np.full(8, 512)
@@ -28,7 +28,7 @@ def in_groups(random, rows, size, correlation):
 
 
 def design_effect(column, sizes=RUNS):
-    [effect] = column_design_effects([column], sizes)
+    [effect] = estimate_column_design_effects([column], sizes)
     return effect
 
 
@@ -55,10 +55,10 @@ def test_one_change_on_the_way_is_no_dependence():
 
 def test_too_few_rows_and_constants_say_nothing():
     assert design_effect(ScoredColumn.from_numbers(np.arange(7.0)), np.array([7])) == INDEPENDENT
-    assert neighbours_design_effect([ScoredColumn.from_numbers(np.arange(6.0))], np.array([6])) == 1.0
+    assert estimate_neighbour_design_effect([ScoredColumn.from_numbers(np.arange(6.0))], np.array([6])) == 1.0
     constant = design_effect(ScoredColumn.from_flags(np.zeros(512, bool)), np.array([512]))
     assert (constant.rows, constant.p) == (0.0, 1.0)
-    assert neighbours_design_effect([], np.zeros(0, np.int64)) == 1.0
+    assert estimate_neighbour_design_effect([], np.zeros(0, np.int64)) == 1.0
 
 
 def columns_of(random, rows, correlation=0.0):
@@ -82,8 +82,8 @@ def test_small_windows_of_independent_rows_are_taken_for_grouped_in_less_than_on
     random = np.random.default_rng(rows + 13)
     taken = 0
     for _ in range(40):
-        effects = column_design_effects([*columns_of(random, rows)], np.array([rows]))
-        taken += max(rows_counting_as_one(effects, rows, estimates_of_groups(effects))) > 1
+        effects = estimate_column_design_effects([*columns_of(random, rows)], np.array([rows]))
+        taken += max(combine_design_effects(effects, rows, find_group_estimates(effects))) > 1
 
     assert taken <= 3  # of 1 in 50 each: more with a chance below 0.01
 
@@ -96,18 +96,18 @@ def test_windows_of_groups_are_taken_for_grouped(rows):
     else:
         sizes = np.array([512, rows - 512])
     for _ in range(10):
-        effects = column_design_effects([*columns_of(random, rows, 0.6)], sizes)
-        counts = rows_counting_as_one(effects, rows, estimates_of_groups(effects))
+        effects = estimate_column_design_effects([*columns_of(random, rows, 0.6)], sizes)
+        counts = combine_design_effects(effects, rows, find_group_estimates(effects))
         assert sum(count > 3 for count in counts) >= 15
 
 
 def test_a_column_that_alone_is_dependent_says_nothing_of_others():
     random = np.random.default_rng(15)
     values = [np.sort(random.standard_normal(400)), *random.standard_normal((8, 400))]
-    effects = column_design_effects([*map(ScoredColumn.from_numbers, values)], np.array([400]))
+    effects = estimate_column_design_effects([*map(ScoredColumn.from_numbers, values)], np.array([400]))
 
-    assert rows_counting_as_one(effects, 400, estimates_of_groups(effects[1:]))[1:] == [1.0] * 8
-    assert dependent_columns([effect.p for effect in effects]) == [True, *[False] * 8]
+    assert combine_design_effects(effects, 400, find_group_estimates(effects[1:]))[1:] == [1.0] * 8
+    assert find_dependent_columns([effect.p for effect in effects]) == [True, *[False] * 8]
 
 
 def test_where_groups_are_shown_an_uncertain_estimate_is_raised_as_far_as_its_error():
@@ -116,8 +116,8 @@ def test_where_groups_are_shown_an_uncertain_estimate_is_raised_as_far_as_its_er
     one_group = np.zeros(400, bool)
     one_group[40:60] = True
     columns += [ScoredColumn.from_flags(one_group), ScoredColumn.from_numbers(random.standard_normal(400))]
-    effects = column_design_effects(columns, np.array([400]))
-    counts = rows_counting_as_one(effects, 400, estimates_of_groups(effects))
+    effects = estimate_column_design_effects(columns, np.array([400]))
+    counts = combine_design_effects(effects, 400, find_group_estimates(effects))
 
     assert min(counts[:4]) > 10
     assert counts[4] > 10  # of one group that is missing little can be known
@@ -130,7 +130,7 @@ def test_an_estimate_is_raised_by_the_chi_square_variable_of_its_long_groups(row
     """1 in 40 of these are smaller; an estimate below 1 is that of independent rows. SciPy's quantile."""
     freedom = 3 * rows / (2 * 64)  # 64: a long group
     quantile = scipy.stats.chi2.ppf(1 / 40, freedom) / freedom
-    [count] = rows_counting_as_one([DesignEffect(estimate, 1.0)], rows, [1.0, 1e6, 1e6])
+    [count] = combine_design_effects([DesignEffect(estimate, 1.0)], rows, [1.0, 1e6, 1e6])
 
     assert count == pytest.approx(1.1 * max(estimate, 1.0) / quantile, rel=0.06)  # 1.1: blocks cut groups
 
@@ -151,7 +151,7 @@ def test_columns_together_are_as_each_alone():
     random = np.random.default_rng(3)
     columns = [*columns_of(random, 4_096, 0.2)]
 
-    assert column_design_effects(columns, RUNS) == [pytest.approx(design_effect(column)) for column in columns]
+    assert estimate_column_design_effects(columns, RUNS) == [pytest.approx(design_effect(column)) for column in columns]
 
 
 def test_only_sorted_values_that_repeat_are_constant_in_runs():

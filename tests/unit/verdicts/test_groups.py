@@ -8,8 +8,8 @@ import pytest
 from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
     NameShares,
-    design_effect_in_blocks,
-    design_effect_in_groups,
+    estimate_block_design_effects,
+    estimate_group_design_effect,
     group_design_effect,
 )
 
@@ -21,7 +21,7 @@ def design_effect(values, blocks, alone=()):
     outside = apart[len(values) :]
     rows = np.bincount(blocks, minlength=64).astype(float)
     sums = np.bincount(blocks, inside, minlength=64)
-    [found] = design_effect_in_blocks(
+    [found] = estimate_block_design_effects(
         sums[None], np.array([(apart**2).sum()]), rows, np.array([(outside**2).sum()]), len(outside)
     )
     return found
@@ -68,7 +68,7 @@ def test_groups_count_by_their_size_and_correlation(size, correlation):  # Kish 
     values = correlation**0.5 * random.standard_normal(groups).repeat(size)
     values += (1 - correlation) ** 0.5 * random.standard_normal(groups * size)
 
-    rows = design_effect_in_groups(values, np.full(groups, size), are_numbers=True)
+    rows = estimate_group_design_effect(values, np.full(groups, size), are_numbers=True)
     assert rows == pytest.approx(1 + (size - 1) * correlation, rel=0.2)
 
 

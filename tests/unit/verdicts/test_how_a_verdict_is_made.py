@@ -16,7 +16,7 @@ from tests.floors import PACKAGE
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import overdispersion_factor
-from spark_model_monitor.statistics.verdicts.components import numeric_tests
+from spark_model_monitor.statistics.verdicts.components import compare_numbers
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values, combine_p_values
 from spark_model_monitor.statistics.verdicts.variance_adjustment import adjust_for_between_window_variance
 
@@ -54,7 +54,7 @@ def numbers_of_code():
     # The tests of the column, one by one
     profiles = [run_baseline(frame, DataQualityMonitor()).state for frame in (BEFORE, NOW)]
     distributions = [from_profile(profile)["minutes"].numbers for profile in profiles]
-    tests = numeric_tests([distributions])[0]
+    tests = compare_numbers([distributions])[0]
     numbers = {"n": minutes.n, "m": minutes.m, "level": minutes.level, "D": minutes.distance}
     for test, name in zip(tests, ("ks", "location", "spread", "range", "chi2", "cell", "tail"), strict=True):
         numbers |= {f"p {name}": test.p, f"effect {name}": test.effect, f"statistic {name}": test.statistic}

@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
 
 
 def of_numbers(baseline, current):
-    return components.numeric_tests([(baseline, current)])[0]
+    return components.compare_numbers([(baseline, current)])[0]
 
 
 @pytest.mark.parametrize(("rows", "shift", "share"), [(200, 0.436, 0.237), (1_000, 0.194, 0.159)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spark_model_monitor.statistics.verdicts.sequential import boundary, reach, rows_to_tell
+from spark_model_monitor.statistics.verdicts.sequential import boundary, estimate_rows_to_significance, reach
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_few_degrees_of_freedom_make_the_interval_wider():
 
 def test_rows_to_tell_are_those_at_which_the_interval_leaves_zero():
     # At 2,000 of 10,000 rows 1.5 standard errors are 3.35 at the planned end, and the boundary is 2.33 there.
-    rows = rows_to_tell(1.5, 1.0, 2_000, 10_000)
+    rows = estimate_rows_to_significance(1.5, 1.0, 2_000, 10_000)
 
     assert rows is not None
     assert 2_000 < rows <= 10_000
@@ -64,8 +64,8 @@ def test_rows_to_tell_are_those_at_which_the_interval_leaves_zero():
 
 
 def test_a_difference_of_nothing_is_never_told():
-    assert rows_to_tell(0.0, 1.0, 2_000, 10_000) is None
-    assert rows_to_tell(1e-6, 1.0, 2_000, 10_000) is None
+    assert estimate_rows_to_significance(0.0, 1.0, 2_000, 10_000) is None
+    assert estimate_rows_to_significance(1e-6, 1.0, 2_000, 10_000) is None
 
 
 def test_the_page_has_the_boundary_of_its_own_plan():

@@ -8,16 +8,16 @@ import scipy.stats
 from scipy import stats
 
 from spark_model_monitor.statistics.drift import NumericDistribution
-from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.verdicts import components
-from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks, between_shares
+from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks, estimate_between_shares
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     PooledVariance,
     group_size,
     has_outlier,
+    has_serial_correlation,
     overdispersion_factor,
     select_similar_size,
-    wanders,
 )
 from spark_model_monitor.statistics.verdicts.components import Component, Samples
 from spark_model_monitor.statistics.verdicts.multiple_testing import combine_p_values
@@ -33,7 +33,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import score_numb
 
 
 def of_numbers(baseline, current):
-    return components.numeric_tests([(baseline, current)])[0]
+    return components.compare_numbers([(baseline, current)])[0]
 
 
 LEVEL = 1 / 720
@@ -42,7 +42,7 @@ LEVEL = 1 / 720
 def raw(reference, windows):
     """The raw statistics of windows beside one reference."""
     before, *after = (NumericDistribution((np.sort(side),)).step_cdf() for side in (reference, *windows))
-    found = [raw_of_numbers(window.beside(before)) for window in after]
+    found = [raw_of_numbers(window.pool_with(before)) for window in after]
     return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
@@ -184,7 +184,7 @@ def test_columns_that_are_alike_say_together_how_much_each_varies():
         pasts = columns_with(np.random.default_rng(1), [factor] * 200)
         alone = np.array([overdispersion_factor("location", now, past) for past in pasts])
         shared = np.array(
-            [overdispersion_factor("location", now, past, others=PooledVariance(pasts, 800.0)) for past in pasts]
+            [overdispersion_factor("location", now, past, pooled=PooledVariance(pasts, 800.0)) for past in pasts]
         )
 
         true = 1 + 8 * (factor - 1)
@@ -197,7 +197,7 @@ def test_a_column_that_varies_more_than_the_others_is_not_made_like_them():
     now = {"effective": 100.0, "location": 4.0}
 
     assert overdispersion_factor(
-        "location", now, pasts[-1], others=PooledVariance(pasts, 100.0)
+        "location", now, pasts[-1], pooled=PooledVariance(pasts, 100.0)
     ) == overdispersion_factor("location", now, pasts[-1])
 
 
@@ -330,7 +330,7 @@ def test_windows_wander_if_they_vary_more_than_rows_and_neighbours_are_alike():
     as_rows = rising / 3
 
     def is_wandering(scores):
-        return wanders("location", {"location": scores, "effective": np.full(len(scores), 100.0)})
+        return has_serial_correlation("location", {"location": scores, "effective": np.full(len(scores), 100.0)})
 
     assert is_wandering(rising)
     assert not is_wandering(mixed)
@@ -422,7 +422,7 @@ def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
     assert unseen_category_test(new, past, 0.05).p < 1e-6
     assert unseen_category_test(new, {"unseen": np.full(10, 0.04)}, 0.05).p > 0.1
     assert unseen_category_test({"unseen": 0.01, "rows": 1000.0}, past, 0.05).p == 1.0  # too few to be worth a word
-    assert unseen_category_test(new, past, 0.05, found=0.0).p == 1.0  # others have them
+    assert unseen_category_test(new, past, 0.05, unseen_share=0.0).p == 1.0  # others have them
 
 
 def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_half_their_width():
@@ -492,7 +492,7 @@ def test_windows_of_texts_differ_by_the_mean_score_of_their_rows_in_the_order_of
 
 def of_parts(values, sizes):
     """The raw statistics of parts of these sizes, each beside the others."""
-    raw = BaselineBlocks([told_apart(values)], sizes[None, :], are_numbers=True).raw()
+    raw = BaselineBlocks([unique_with_inverse(values)], sizes[None, :], are_numbers=True).raw()
     return {name: each[0] for name, each in raw.items()}
 
 
@@ -515,7 +515,7 @@ def test_values_beyond_all_other_parts_are_counted_one_by_one_among_many_values(
 
 
 def between_share(values, sizes):
-    return between_shares([values], sizes[None, :])[0]
+    return estimate_between_shares([values], sizes[None, :])[0]
 
 
 def test_sorted_rows_differ_between_parts_and_sessions_do_not():
@@ -549,15 +549,17 @@ def test_columns_together_say_what_each_says_alone():
         found[1][:2], found[2][5:] = (-np.inf, np.inf), 1.0
         found += [random.normal(size=700)]
         own = np.vstack((sizes, [[100, 200, 300, 100]]))
-        kept = [told_apart(each if are_numbers else (10 * each.clip(-3, 3)).astype(np.int64)) for each in found]
+        kept = [
+            unique_with_inverse(each if are_numbers else (10 * each.clip(-3, 3)).astype(np.int64)) for each in found
+        ]
         together = BaselineBlocks(kept, own, are_numbers=are_numbers)
         alone = [
             BaselineBlocks([each], own[place : place + 1], are_numbers=are_numbers) for place, each in enumerate(kept)
         ]
         for name, each in together.raw().items():
             assert each.tolist() == [one.raw()[name][0].tolist() for one in alone], name
-        shares = [share for share, _ in together.between(5)]
-        assert shares == [next(one.between(5))[0] for one in alone]
+        shares = [share for share, _ in together.iterate_between_shares(5)]
+        assert shares == [next(one.iterate_between_shares(5))[0] for one in alone]
 
 
 def test_a_text_of_many_values_leads_nowhere_while_nothing_changes():

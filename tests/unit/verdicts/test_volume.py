@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import linregress, t
 
-from spark_model_monitor.statistics.verdicts.expected_row_count import ExpectedFreshness, RowCountHistory, in_minutes
+from spark_model_monitor.statistics.verdicts.expected_row_count import (
+    ExpectedFreshness,
+    RowCountHistory,
+    convert_to_minutes,
+)
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)  # a Monday
 LEVEL = 1 / 720 / 4
@@ -217,5 +221,5 @@ def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
 
 
 def test_a_row_behind_the_window_is_no_older_than_its_end():
-    assert in_minutes(timedelta(seconds=-3)) == 0.0
-    assert in_minutes(timedelta(seconds=90)) == 1.5
+    assert convert_to_minutes(timedelta(seconds=-3)) == 0.0
+    assert convert_to_minutes(timedelta(seconds=90)) == 1.5

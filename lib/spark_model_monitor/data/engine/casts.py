@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, scientific
+from spark_model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, format_scientific
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
 FRACTION_OF_ZEROS = r"\.?0+$"
@@ -20,31 +20,33 @@ def is_number(data_type: pa.DataType) -> bool:
     return bool(types.is_integer(data_type) or types.is_floating(data_type) or types.is_decimal(data_type))
 
 
-def text_of(cells: pa.Array) -> pa.StringArray:
+def format_texts(cells: pa.Array) -> pa.StringArray:
     """Cells as texts: times in UTC, doubles as Java writes them, decimals with all digits of their type."""
     types = pa.types
     if types.is_floating(cells.type):
+        # Doubles are formatted once each
         encoded = cells.dictionary_encode()
-        texts = pa.array(map(_of_float, encoded.dictionary.to_numpy(zero_copy_only=False)), pa.string())
+        texts = pa.array(map(_format_float, encoded.dictionary.to_numpy(zero_copy_only=False)), pa.string())
         return texts.take(encoded.indices)
     if types.is_timestamp(cells.type):
+        # Spark writes times in microseconds, without zeros at the end
         texts = pc.cast(pc.cast(cells, pa.timestamp("us")), pa.string())
-        return _with_sign(pc.replace_substring_regex(texts, FRACTION_OF_ZEROS, ""))
+        return _add_sign(pc.replace_substring_regex(texts, FRACTION_OF_ZEROS, ""))
     if types.is_date(cells.type):
-        return _with_sign(pc.cast(cells, pa.string()))
+        return _add_sign(pc.cast(cells, pa.string()))
     if is_number(cells.type) or types.is_string(cells.type) or types.is_boolean(cells.type):
         return pc.cast(cells, pa.string())
     raise NeedsSpark(f"a column of {cells.type}, whose texts are wanted,")
 
 
-def number_of(cells: pa.Array) -> pa.Array:
+def convert_decimals(cells: pa.Array) -> pa.Array:
     """Numbers unchanged, decimals as doubles, correctly rounded as in Java."""
     if pa.types.is_decimal(cells.type):
         return pc.cast(pc.cast(cells, pa.string()), pa.float64())
     return cells
 
 
-def numbers_of(cells: pa.Array) -> NDArray[np.float64]:
+def convert_to_doubles(cells: pa.Array) -> NDArray[np.float64]:
     """Numbers as doubles, NaN if missing; integers above 2^53 are rounded to the nearest double."""
     if cells.type == pa.float64():
         doubles = cells
@@ -53,20 +55,22 @@ def numbers_of(cells: pa.Array) -> NDArray[np.float64]:
     return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
 
 
-def double_of(cells: pa.Array) -> pa.Array:
+def parse_doubles(cells: pa.Array) -> pa.Array:
     """Cells as doubles; texts that are not numbers are null."""
     if not pa.types.is_string(cells.type):
-        return pc.cast(number_of(cells), pa.float64())
+        return pc.cast(convert_decimals(cells), pa.float64())
     encoded = cells.dictionary_encode()
-    return pa.array(map(_parsed, encoded.dictionary.to_pylist()), pa.float64()).take(encoded.indices)
+    return pa.array(map(_parse_double, encoded.dictionary.to_pylist()), pa.float64()).take(encoded.indices)
 
 
-def _parsed(text: str) -> float | None:
+def _parse_double(text: str) -> float | None:
     """A double, parsed as in Java."""
+    # Java drops control characters and blanks, and knows suffixes of types
     stripped = text.strip("".join(map(chr, range(33))))
     if stripped[-1:] in tuple("dDfF") and stripped[-2:-1] in tuple("0123456789."):
         stripped = stripped[:-1]
     try:
+        # Python alone reads `1_000` and digits of other scripts
         if "_" in stripped or not stripped.isascii():
             return None
         return float(stripped)
@@ -74,19 +78,19 @@ def _parsed(text: str) -> float | None:
         return None
 
 
-def without_nan(cells: pa.Array) -> pa.Array:
+def replace_nan(cells: pa.Array) -> pa.Array:
     """Numbers with NaN replaced by null."""
     if pa.types.is_floating(cells.type):
         return pc.if_else(pc.is_nan(cells), None, cells)
     return cells
 
 
-def _with_sign(texts: pa.StringArray) -> pa.StringArray:
+def _add_sign(texts: pa.StringArray) -> pa.StringArray:
     """Texts of times, with a sign before years of five digits, as in Spark."""
     return pc.replace_substring_regex(texts, r"^(\d{5,})", r"+\1")
 
 
-def _of_float(value: np.floating[Any]) -> str:
+def _format_float(value: np.floating[Any]) -> str:
     """A float's text. value: of 32 or 64 bits, whose digits differ."""
     if not np.isfinite(value):
         if np.isnan(value):
@@ -94,10 +98,11 @@ def _of_float(value: np.floating[Any]) -> str:
         if value > 0:
             return "Infinity"
         return "-Infinity"
+    # Java writes other numbers with an exponent
     is_plain = value == 0 or PLAIN_FROM <= abs(float(value)) < PLAIN_BELOW
     if is_plain:
         return str(value)
-    return scientific(str(value))
+    return format_scientific(str(value))
 
 
 SAME = {
@@ -124,11 +129,11 @@ CAST = {
 }
 
 
-def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
+def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
     """The Spark type for values of this Arrow type."""
     types = pa.types
     if types.is_dictionary(data_type):
-        return type_of_spark(data_type.value_type, where)
+        return map_to_spark_type(data_type.value_type, where)
     if (
         str(data_type) in SAME
         or types.is_decimal128(data_type)
@@ -141,7 +146,7 @@ def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
     if types.is_timestamp(data_type):
         return pa.timestamp("us", data_type.tz)
     if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
-        return pa.list_(type_of_spark(data_type.value_type, where))
+        return pa.list_(map_to_spark_type(data_type.value_type, where))
     if types.is_time(data_type):
         instead = "write it as text or as seconds, or leave it out by --exclude-features-attribute"
         raise BadInput(f"{where}: is a time of day ({data_type}), which neither engine reads; {instead}")
@@ -152,7 +157,7 @@ MOST_DIGITS = 38  # of a decimal
 DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)
 
 
-def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
+def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     """The type that holds the values of both Spark types, rounded to doubles where one has fractions; None if none does."""
     types = pa.types
     if first == second or types.is_null(second):
@@ -160,17 +165,18 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     if types.is_null(first):
         return second
     if types.is_list(first) and types.is_list(second):
-        values = common_type(first.value_type, second.value_type)
+        values = find_common_type(first.value_type, second.value_type)
         if values is None:
             return None
         return pa.list_(values)
     if not is_number(first) or not is_number(second):
         return None
+    # Integers above 2**53 are rounded, as Spark does
     if types.is_floating(first) or types.is_floating(second):
         return pa.float64()
     if types.is_integer(first) and types.is_integer(second):
         return max(first, second, key=_bit_width)
-    return _common_decimal(first, second)
+    return _find_common_decimal(first, second)
 
 
 def _bit_width(data_type: pa.DataType) -> int:
@@ -178,7 +184,8 @@ def _bit_width(data_type: pa.DataType) -> int:
     return width
 
 
-def _common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
+def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
+    # An integer is a decimal without a fraction
     decimals = [data_type if pa.types.is_decimal(data_type) else DECIMAL_OF_INTEGERS for data_type in (first, second)]
     scale = max(decimal.scale for decimal in decimals)
     digits = scale + max(decimal.precision - decimal.scale for decimal in decimals)
@@ -187,13 +194,13 @@ def _common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | No
     return None
 
 
-def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def cast_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch with a schema's types, by position. Truncates times to microseconds; type null empties a column."""
-    columns = [_typed(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+    columns = [_cast_column(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _typed(column: pa.Array, data_type: pa.DataType) -> pa.Array:
+def _cast_column(column: pa.Array, data_type: pa.DataType) -> pa.Array:
     if pa.types.is_null(data_type):
         return pa.nulls(len(column))
     if column.type == data_type:

@@ -13,14 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import common_type, type_of_spark, typed
-from spark_model_monitor.data.engine.local_files import File, Piece, in_pieces, source_of
+from spark_model_monitor.data.engine.casts import cast_batch, find_common_type, map_to_spark_type
+from spark_model_monitor.data.engine.local_files import File, Piece, open_source, split_file
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
 Table = tuple[tuple[str, ...], pa.Schema]  # column names, and column types by position
 
 
-def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
+def read_table_schema(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
     """The column names of the first file by path, as in Spark, and the types that hold the values of all files; type null
     for columns left out.
 
@@ -28,7 +28,7 @@ def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] =
     have other columns.
     """
     first = min(files, key=lambda file: file.path)
-    schema = schema_of(first.path, reader)
+    schema = read_schema(first.path, reader)
     names = tuple(schema.names)
     # Types of the first file, widened by those of the others
     _require_different_names(first, names)
@@ -37,14 +37,14 @@ def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] =
     for file in files:
         if file is first:
             continue
-        other_schema = schema_of(file.path, reader)
+        other_schema = read_schema(file.path, reader)
         if other_schema.equals(schema):
             continue
         if other_schema.names != schema.names:
-            difference = _name_difference(schema.names, other_schema.names)
+            difference = _describe_difference(schema.names, other_schema.names)
             raise NeedsSpark(f"{file.path}: a table of other columns than {first.path} ({difference})")
         for index, other_type in enumerate(_read_types(other_schema, file, left_out_indices)):
-            data_type = common_type(types[index], other_type)
+            data_type = find_common_type(types[index], other_type)
             if data_type is None:
                 column = (
                     f"column {names[index]!r} is {other_schema.types[index]}, and {schema.types[index]} in {first.path}"
@@ -54,14 +54,14 @@ def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] =
     # Columns without any value
     for index, data_type in enumerate(types):
         if pa.types.is_null(data_type) and index not in left_out_indices:
-            types[index] = type_of_spark(data_type, names[index])
+            types[index] = map_to_spark_type(data_type, names[index])
     return names, pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
 
 
 MOST_NAMES = 5  # in a sentence about columns
 
 
-def _name_difference(first_names: Sequence[str], names: Sequence[str]) -> str:
+def _describe_difference(first_names: Sequence[str], names: Sequence[str]) -> str:
     """What a file's columns have more and less than those of the first file, or that their order is another."""
     lacking = [repr(name) for name in first_names if name not in names]
     additional = [repr(name) for name in names if name not in first_names]
@@ -80,7 +80,7 @@ def _read_types(schema: pa.Schema, file: File, left_out_indices: Collection[int]
         if index in left_out_indices or pa.types.is_null(column.type):
             types.append(pa.null())
         else:
-            types.append(type_of_spark(column.type, f"{file.path}: {column.name!r}"))
+            types.append(map_to_spark_type(column.type, f"{file.path}: {column.name!r}"))
     return types
 
 
@@ -110,77 +110,88 @@ class TableFiles:
     schema: pa.Schema
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def stored(self) -> pa.Schema:
+    def convert_schema(self) -> pa.Schema:
         """The columns c0, c1, … with Spark's types."""
-        types = [type_of_spark(each.type, repr(each.name)) for each in self.schema]
-        return pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+        types = [map_to_spark_type(field.type, repr(field.name)) for field in self.schema]
+        return pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
 
 
 FIELD_ID = b"PARQUET:field_id"
 CHANGE = "_change_type"  # in Delta's change files
 
 
-def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece of a table's file, with the table's columns; absent and null columns are empty."""
-    with _damage_told(piece):
-        file = _parquet(piece.path)
-        groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
-        if _id_of(table.schema.field(0)):
-            known = {_id_of(each): each.name for each in file.schema_arrow}
+    # Only the row groups that belong to the piece
+    with _naming_damage(piece):
+        file = _open_parquet(piece.path)
+        groups = [index for index in range(file.num_row_groups) if _is_in_piece(file.metadata.row_group(index), piece)]
+        if _get_field_id(table.schema.field(0)):
+            names_by_id = {_get_field_id(field): field.name for field in file.schema_arrow}
         else:
-            known = {}
-        named = {each.name: each.name for each in file.schema_arrow}
-        asked = [None if pa.types.is_null(to) else each for each, to in zip(table.schema, schema.types, strict=True)]
-        wanted = [each and (known.get(_id_of(each)) if known else named.get(each.name)) for each in asked]
+            names_by_id = {}
+        names_in_file = {field.name: field.name for field in file.schema_arrow}
+        requested_fields = [
+            None if pa.types.is_null(to) else field for field, to in zip(table.schema, schema.types, strict=True)
+        ]
+        file_names = [
+            field and (names_by_id.get(_get_field_id(field)) if names_by_id else names_in_file.get(field.name))
+            for field in requested_fields
+        ]
         constants = table.constants.get(piece.path, {})
-        read = [*filter(None, wanted), *([CHANGE] if CHANGE in named else [])]
+        read = [*filter(None, file_names), *([CHANGE] if CHANGE in names_in_file else [])]
         for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
-            if CHANGE in named:
+            # Of Delta's change files, only inserted rows
+            if CHANGE in names_in_file:
                 batch = batch.filter(pc.equal(batch.column(CHANGE), "insert"))
             columns = [
-                pa.repeat(pa.scalar(constants.get(whole.name)), batch.num_rows) if name is None else batch.column(name)
-                for name, whole in zip(wanted, table.schema, strict=True)
+                pa.repeat(pa.scalar(constants.get(table_field.name)), batch.num_rows)
+                if name is None
+                else batch.column(name)
+                for name, table_field in zip(file_names, table.schema, strict=True)
             ]
-            yield typed(pa.RecordBatch.from_arrays(columns, names=schema.names), schema)
+            yield cast_batch(pa.RecordBatch.from_arrays(columns, names=schema.names), schema)
 
 
-def _id_of(column: pa.Field) -> bytes | None:
+def _get_field_id(column: pa.Field) -> bytes | None:
     return (column.metadata or {}).get(FIELD_ID)
 
 
-def pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
+def split_table_file(reader: str, file: File, piece_bytes: int) -> list[Piece]:
     """The pieces of a file for a reader."""
     if reader == "orc" and file.size_bytes > piece_bytes:  # Arrow can't locate its stripes
         raise NeedsSpark(f"{file.path}: an ORC file of more than {piece_bytes:,} bytes")
-    return in_pieces(file, piece_bytes)
+    return split_file(file, piece_bytes)
 
 
-def batches_of_piece(reader: str, piece: Piece, *, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+def read_piece(reader: str, piece: Piece, *, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece, in batches of at most `rows`. Parquet columns with type null are not read."""
-    with _damage_told(piece):
-        for batch in _batches_of_piece(piece, reader, schema, rows):
-            yield typed(batch, schema)
+    with _naming_damage(piece):
+        for batch in _read_batches(piece, reader, schema, rows):
+            yield cast_batch(batch, schema)
 
 
 @contextmanager
-def _damage_told(piece: Piece) -> Iterator[None]:
+def _naming_damage(piece: Piece) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as fault:
         raise BadInput(f"{piece.path}: is damaged, it can't be read to its end; copy it again") from fault
 
 
-def _batches_of_piece(piece: Piece, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+def _read_batches(piece: Piece, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     if reader == "orc":
         from pyarrow import orc
 
-        yield from orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows)
+        yield from orc.ORCFile(open_source(piece.path)).read().to_batches(max_chunksize=rows)
         return
-    file = _parquet(piece.path)
-    groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
+    file = _open_parquet(piece.path)
+    groups = [index for index in range(file.num_row_groups) if _is_in_piece(file.metadata.row_group(index), piece)]
+    # Columns of type null aren't read
     names = file.schema_arrow.names
-    wanted = [name for name, data_type in zip(names, schema.types, strict=True) if not pa.types.is_null(data_type)]
-    for batch in file.iter_batches(rows, row_groups=groups, columns=wanted or None) if groups else ():
+    needed = [name for name, data_type in zip(names, schema.types, strict=True) if not pa.types.is_null(data_type)]
+    for batch in file.iter_batches(rows, row_groups=groups, columns=needed or None) if groups else ():
+        # Columns that weren't read are null
         if batch.num_columns < len(names):
             read = {*batch.schema.names}
             nothing = pa.nulls(batch.num_rows)
@@ -189,17 +200,17 @@ def _batches_of_piece(piece: Piece, reader: str, schema: pa.Schema, rows: int) -
         yield batch
 
 
-def schema_of(path: str, reader: str) -> pa.Schema:
+def read_schema(path: str, reader: str) -> pa.Schema:
     """The schema of a Parquet or ORC file. Raises BadInput if the file is neither."""
     try:
         if reader == "orc":
             from pyarrow import orc
 
-            schema = orc.ORCFile(source_of(path)).schema
+            schema = orc.ORCFile(open_source(path)).schema
             if any(pa.types.is_timestamp(field.type) for field in schema):
                 raise NeedsSpark(f"{path}: an ORC file with times")
             return schema
-        return _parquet(path).schema_arrow.remove_metadata()
+        return _open_parquet(path).schema_arrow.remove_metadata()
     except (pa.ArrowException, OSError) as fault:
         raise BadInput(
             f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "
@@ -207,18 +218,19 @@ def schema_of(path: str, reader: str) -> pa.Schema:
         ) from fault
 
 
-def _parquet(path: str) -> Any:
+def _open_parquet(path: str) -> Any:
     """A Parquet file; 96-bit times, as of Spark 3, are read in microseconds: nanoseconds can't hold the year 9999."""
     from pyarrow import parquet
 
-    return parquet.ParquetFile(source_of(path), coerce_int96_timestamp_unit="us")
+    return parquet.ParquetFile(open_source(path), coerce_int96_timestamp_unit="us")
 
 
-def _lies_in(group: Any, piece: Piece) -> bool:
+def _is_in_piece(group: Any, piece: Piece) -> bool:
+    # A row group belongs to the piece in which its middle is, as in Spark
     first = group.column(0)
     offsets = [first.data_page_offset]
     if first.has_dictionary_page and first.dictionary_page_offset:
         offsets.append(first.dictionary_page_offset)
-    size = sum(group.column(place).total_compressed_size for place in range(group.num_columns))
+    size = sum(group.column(index).total_compressed_size for index in range(group.num_columns))
     middle = min(offsets) + size // 2
     return bool(piece.start <= middle < piece.start + piece.size_bytes)

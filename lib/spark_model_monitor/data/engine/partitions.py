@@ -45,17 +45,18 @@ def largest_piece(file_bytes: Sequence[int], partition_bytes: int) -> int:
     return min(partition_bytes, max(OPEN_COST_BYTES, sum(file_bytes) + len(file_bytes) * OPEN_COST_BYTES))
 
 
-def packed(pieces: Iterable[SomePiece], largest: int) -> list[list[SomePiece]]:
+def pack_pieces(pieces: Iterable[SomePiece], largest: int) -> list[list[SomePiece]]:
     """The pieces of each partition, largest first. Source: FilePartition.getFilePartitions of Spark 3.5."""
-    found: list[list[SomePiece]] = []
-    room = -1
+    partitions: list[list[SomePiece]] = []
+    free_bytes = -1
     for piece in sorted(pieces, key=lambda piece: -piece.size_bytes):
-        if piece.size_bytes > room:
-            found.append([])
-            room = largest
-        found[-1].append(piece)
-        room -= piece.size_bytes + OPEN_COST_BYTES
-    return found
+        # Spark opens a new partition when the next piece doesn't fit
+        if piece.size_bytes > free_bytes:
+            partitions.append([])
+            free_bytes = largest
+        partitions[-1].append(piece)
+        free_bytes -= piece.size_bytes + OPEN_COST_BYTES
+    return partitions
 
 
 MIN_PARTITION_BYTES = 32 * 1024 * 1024
@@ -101,6 +102,7 @@ def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
 
     file_bytes: the sizes of the files.
     """
+    # Each group opens all files again
     worth_opening = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
     return max(1, min(-(-columns // COLUMNS_TOGETHER), MOST_COLUMN_GROUPS, worth_opening))
 
@@ -111,20 +113,23 @@ def partition_bytes(total_bytes: int, groups: int = 1) -> int:
     groups: number of groups in which the columns are read. A partition has that many times more rows, so a task reads
     as many bytes as of a narrow table, and a column has fewer sketches.
     """
-    share = -(-total_bytes // _partitions(total_bytes))
+    # Rounded up, with some slack, so that the last partition isn't a tiny one
+    share = -(-total_bytes // _choose_partition_count(total_bytes))
     return max(MIN_PARTITION_BYTES // 2, share + share // PACKING_SLACK) * groups
 
 
-def bytes_of(size: str | None) -> int:
+def parse_size(size: str | None) -> int:
     """The bytes in a session's size setting, "128MB" or "4194304b". Source: JavaUtils.byteStringAs of Spark 3.5."""
-    found = re.fullmatch(r"(\d+)([kmgtp]?)b?", (size or "").strip().lower())
-    if found is None:
+    # Powers of 1,024 by letter
+    match = re.fullmatch(r"(\d+)([kmgtp]?)b?", (size or "").strip().lower())
+    if match is None:
         raise BadConfiguration(f"a size of the session is {size!r}; write it like 128MB")
-    return int(found[1]) << 10 * " kmgtp".index(found[2] or " ")
+    return int(match[1]) << 10 * " kmgtp".index(match[2] or " ")
 
 
-def _partitions(total_bytes: int) -> int:
+def _choose_partition_count(total_bytes: int) -> int:
     """The number of partitions of the data, if its files can be cut."""
+    # Small data is one partition, larger data an even number of them
     if total_bytes <= MIN_PARTITION_BYTES:
         return 1
     if total_bytes < FEWEST_PARTITIONS * MIN_PARTITION_BYTES:
@@ -138,6 +143,7 @@ def batch_rows(columns: int, line_bytes: int = 0) -> int:
     columns: number of columns read together. line_bytes: bytes of a long line, if executors decode lines; a batch of
     lines has at most 64 MB or so.
     """
+    # A million cells, but not too few or too many rows
     fitting = BATCH_CELLS // max(1, columns)
     return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
 
@@ -147,7 +153,7 @@ def parquet_rows(columns: int) -> int:
     return min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
 
 
-def rows_of_lines(row_bytes: int) -> int:
+def choose_batch_lines(row_bytes: int) -> int:
     """The rows of an Arrow batch of about `LINES_BYTES`. row_bytes: bytes of a long row."""
     return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
 
@@ -155,19 +161,19 @@ def rows_of_lines(row_bytes: int) -> int:
 Item = TypeVar("Item")
 
 
-def gathered(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
+def group_by_size(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
     """The items in lists, each of which ends with the item that fills it; the last list may be smaller."""
-    held = list[Item]()
+    waiting = list[Item]()
     room = most_bytes
     for item in items:
-        held.append(item)
+        waiting.append(item)
         room -= size(item)
         if room <= 0:
-            yield held
-            held = []
+            yield waiting
+            waiting = []
             room = most_bytes
-    if held:
-        yield held
+    if waiting:
+        yield waiting
 
 
 Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: returns its batches. Picklable, like tasks.
@@ -187,16 +193,16 @@ def processes_for(parts: int, processes: int | None = None, worth: int = WORTH_P
     return min(parts, processes or (len(os.sched_getaffinity(0)) if parts >= worth else 1))
 
 
-def in_processes(
+def run_in_processes(
     parts: Sequence[Callable[[], Iterable[Made]]], processes: int | None = None, worth: int = WORTH_PROCESSES
 ) -> list[list[Made]]:
     """The batches or states of every partition, in order. This process computes some of them, or all if there are few.
 
     processes, worth: as in `processes_for`. Raises the exception of a partition.
     """
-    most = processes_for(len(parts), processes, worth)
-    if most < 2:
+    max_processes = processes_for(len(parts), processes, worth)
+    if max_processes < 2:
         return list(counted((list(part()) for part in parts), len(parts), "partitions"))
-    from spark_model_monitor.data.engine.workers import made_side_by_side
+    from spark_model_monitor.data.engine.workers import run_parts
 
-    return made_side_by_side(parts, most)
+    return run_parts(parts, max_processes)

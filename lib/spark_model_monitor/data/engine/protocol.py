@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from spark_model_monitor.statistics.states import State, decode, sum_of
+from spark_model_monitor.statistics.states import State, add_states, decode
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -59,20 +59,21 @@ StateTask: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[StateRow]]
 """Computes the states of one partition. Pure, and pickled by name."""
 
 
-def encoded(task: StateTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def encode_states(task: StateTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The states of a partition, as the executor sends them."""
-    return _batches_of_states(task(batches))
+    return _build_batches(task(batches))
 
 
-def _batches_of_states(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
-    while some := list(islice(rows, STATES_PER_BATCH)):
-        columns = zip(*((row.feature, row.kind, row.partition, row.blob) for row in some), strict=True)
+def _build_batches(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
+    while state_rows := list(islice(rows, STATES_PER_BATCH)):
+        # Several states in one batch: each batch has a cost of its own
+        columns = zip(*((row.feature, row.kind, row.partition, row.blob) for row in state_rows), strict=True)
         arrays = [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=STATE_SCHEMA)
 
 
-def rows_of_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
-    """The inverse of `encoded`."""
+def decode_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+    """The inverse of `encode_states`."""
     for batch in batches:
         for row in batch.to_pylist():
             yield StateRow(**row)
@@ -80,18 +81,21 @@ def rows_of_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
 
 def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The sum of each (feature, kind), added in partition order; rows must be sorted by feature, kind and partition."""
-    alike = groupby(rows_of_states(batches), key=lambda row: (row.feature, row.kind))
-    return _batches_of_states(StateRow(*key, 0, added(row.state for row in rows)) for key, rows in alike)
+    # Rows come sorted, so equal keys stand together
+    rows_by_key = groupby(decode_states(batches), key=lambda row: (row.feature, row.kind))
+    return _build_batches(StateRow(*key, 0, add_encoded_states(row.state for row in rows)) for key, rows in rows_by_key)
 
 
-def added(states: Iterable[State | bytes]) -> State:
+def add_encoded_states(states: Iterable[State | bytes]) -> State:
     """The sum of states, encoded or not, added from left to right."""
+    # States of this process were never encoded
     decoded = (decode(state) if isinstance(state, bytes) else state for state in states)
+    # A single state needs no sum
     first = next(decoded)
     second = next(decoded, None)
     if second is None:
         return first
-    return sum_of(chain((first, second), decoded))
+    return add_states(chain((first, second), decoded))
 
 
 PARTITION = "partition"
@@ -115,8 +119,8 @@ class Broadcast(Protocol[Shared]):
 
 
 @dataclass(frozen=True)
-class Given(Generic[Value]):
-    """A value that each task carries itself, for engines that send nothing ahead (`Partitions.sent`)."""
+class CarriedValue(Generic[Value]):
+    """A value that each task carries itself, for engines that send nothing ahead (`Partitions.broadcast`)."""
 
     value: Value
 
@@ -124,7 +128,7 @@ class Given(Generic[Value]):
 class States(Protocol):
     """The states that a task computes of every partition, evaluated lazily."""
 
-    def beside(self, other: States) -> States:
+    def concat(self, other: States) -> States:
         """These states and others, computed in one pass."""
 
     def rows(self, adders: int = 0) -> list[StateRow]:
@@ -158,33 +162,33 @@ class Partitions(Protocol):
     def selected(self, names: Sequence[str], called: Sequence[str]) -> Partitions:
         """The columns `names`, renamed to `called`."""
 
-    def above(self, name: str, threshold: float, called: str) -> Partitions:
+    def flag_above(self, name: str, threshold: float, called: str) -> Partitions:
         """The same rows with a column appended: 1 where column `name` is a number, or text of one, above the threshold,
         0 for other numbers, else null."""
 
-    def kept(self) -> Partitions:
+    def persist(self) -> Partitions:
         """The same rows, computed once and held until `release`, however often they are read."""
 
     def release(self) -> None:
-        """Release the rows that `kept` holds."""
+        """Release the rows that `persist` holds."""
 
     def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
         """The task's output for every partition: batches of this schema."""
 
-    def beside(self, other: Partitions) -> Partitions:
+    def concat(self, other: Partitions) -> Partitions:
         """These rows and others with the same columns."""
 
-    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> Partitions:
+    def repartition_by(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> Partitions:
         """The same rows, repartitioned: all rows with one value of `by`, a text or integer column, are in one
         partition, and each partition is sorted by `order`, nulls first, texts by their bytes.
 
         fewest: number of partitions that suffices for the memory of a task; if 1, the task also accepts the rows in the
-        order in which they stand `beside` each other. If `order` is an int8 column, rows keep their batches.
+        order in which they stand `concat` each other. If `order` is an int8 column, rows keep their batches.
         """
 
     def write_texts(self, folder: str, by: str, text: str) -> None:
         """Write the texts of a column, one line each in row order, to files below `folder`: one in `<by>=<value>/` for
-        each value of the integer column by which `together` grouped and sorted the rows."""
+        each value of the integer column by which `repartition_by` grouped and sorted the rows."""
 
     def states(self, task: StateTask) -> States:
         """The states that the task computes of every partition."""
@@ -192,7 +196,7 @@ class Partitions(Protocol):
     def batches(self) -> list[pa.RecordBatch]:
         """All batches, partitions in any order; for data that is small by construction."""
 
-    def sent(self, value: Value) -> AbstractContextManager[Broadcast[Value]]:
+    def broadcast(self, value: Value) -> AbstractContextManager[Broadcast[Value]]:
         """A value for the tasks over these partitions, sent once and released at the end."""
 
 
@@ -223,7 +227,7 @@ class Engine(Protocol):
     def deequ(self) -> str | None:
         """The version of the Deequ that computes metrics from states; None if our own formulas do. The log says why."""
 
-    def way(self, function: Function) -> Function:
+    def implementation(self, function: Function) -> Function:
         """The engine's own implementation of a function of ours, if it has one; else the function.
 
         Both give the same result. Spark's are in `spark/`: what its SQL does faster, and what only Spark can do.
@@ -234,7 +238,7 @@ class Engine(Protocol):
         """The maximum length of a line in bytes; longer lines are skipped (`data/reading/lines.py` finds them)."""
 
     def lines(
-        self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+        self, paths: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
     ) -> Lines:
         """The lines of the files at or below these paths; no line spans two partitions.
 
@@ -243,7 +247,7 @@ class Engine(Protocol):
 
     def table(
         self,
-        places: Sequence[str],
+        paths: Sequence[str],
         reader: str,
         options: Mapping[str, str],
         *,

@@ -26,36 +26,37 @@ LENGTH_BYTES = 8
 Made = TypeVar("Made")
 
 
-def made_side_by_side(parts: Sequence[Callable[[], Iterable[Made]]], most: int) -> list[list[Made]]:
-    """The results for every partition, in order, computed by at most `most` processes, this one included."""
+def run_parts(parts: Sequence[Callable[[], Iterable[Made]]], max_processes: int) -> list[list[Made]]:
+    """The results for every partition, in order, computed by at most `max_processes` processes, this one included."""
     pickled = cloudpickle().dumps  # also pickles users' functions
+    # Users' functions come along by value
     jobs: list[bytes] = [pickled(part) for part in parts]
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-    workers = [_started(hides_pandas=all(map(_is_ours_alone, jobs))) for _ in range(most - 1)]
+    workers = [_start_worker(hides_pandas=all(map(_is_only_ours, jobs))) for _ in range(max_processes - 1)]
     for worker in workers:
         idle.put(worker)
 
-    def done(job: bytes) -> list[Made]:
+    def run_job(job: bytes) -> list[Made]:
         worker = idle.get()
         try:
             _send(worker.stdin, job)
-            answer = pickle.loads(_received(worker.stdout))
+            answer = pickle.loads(_receive(worker.stdout))
         finally:
             idle.put(worker)
         if isinstance(answer, BaseException):
             raise answer
-        made: list[Made] = answer
-        return made
+        computed: list[Made] = answer
+        return computed
 
     def end() -> None:
         for worker in workers:
             worker.kill()
 
     try:
-        with ThreadPoolExecutor(most - 1) as threads, given_back(end):
-            answers = [threads.submit(done, job) for job in jobs]
+        with ThreadPoolExecutor(max_processes - 1) as threads, given_back(end):
+            answers = [threads.submit(run_job, job) for job in jobs]
             try:
-                list(counted(_as_they_come(parts, answers), len(parts), "partitions"))
+                list(counted(_wait_for_answers(parts, answers), len(parts), "partitions"))
                 return [answer.result() for answer in answers]
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
@@ -65,22 +66,26 @@ def made_side_by_side(parts: Sequence[Callable[[], Iterable[Made]]], most: int) 
             worker.communicate()
 
 
-def _as_they_come(parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]) -> Iterator[None]:
+def _wait_for_answers(
+    parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]
+) -> Iterator[None]:
     """Yields once for every finished partition, until one raises. The workers start at the front, while this process
     computes partitions from the end.
     """
-    come = 0
-    for place in reversed(range(len(parts))):
-        if answers[place].cancel():
-            answers[place] = Future()
+    num_finished = 0
+    for index in reversed(range(len(parts))):
+        # Not begun by a worker yet: this process computes it
+        if answers[index].cancel():
+            answers[index] = Future()
             try:
-                answers[place].set_result(list(parts[place]()))
+                answers[index].set_result(list(parts[index]()))
             except Exception as fault:
-                answers[place].set_exception(fault)
-        wait([answers[place]])
+                answers[index].set_exception(fault)
+        # Progress counts what is done, in whatever order
+        wait([answers[index]])
         done = [answer for answer in answers if answer.done()]
-        yield from repeat(None, len(done) - come)
-        come = len(done)
+        yield from repeat(None, len(done) - num_finished)
+        num_finished = len(done)
         if any(answer.exception() for answer in done):
             return
 
@@ -100,18 +105,18 @@ SCRIPTS = "spark_model_monitor.data.reading.scripts"
 LARGE_JOB_BYTES = 2**20
 
 
-def _is_ours_alone(job: bytes) -> bool:
+def _is_only_ours(job: bytes) -> bool:
     """Whether the job runs no user's script or model. False for a large job, which is not worth examining."""
     if len(job) > LARGE_JOB_BYTES:
         return False
     try:
-        _Ours(BytesIO(job)).load()
+        _OwnNamesUnpickler(BytesIO(job)).load()
     except pickle.UnpicklingError:
         return False
     return True
 
 
-class _Ours(pickle.Unpickler):
+class _OwnNamesUnpickler(pickle.Unpickler):
     """Stops at the first name that is not ours, before importing it."""
 
     def find_class(self, module: str, name: str, /) -> Any:
@@ -120,7 +125,7 @@ class _Ours(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _started(*, hides_pandas: bool) -> subprocess.Popen[bytes]:
+def _start_worker(*, hides_pandas: bool) -> subprocess.Popen[bytes]:
     environment = {**ALLOCATION, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(hides_pandas)],
@@ -134,9 +139,10 @@ def work(hides_pandas: bool) -> None:
     """A worker's main loop: reads partitions, writes their results or exceptions."""
     if hides_pandas:
         hide_pandas_from_arrow()
+    # The pipe of answers is ours alone from here on
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of a user's script is not an answer
-    while job := _received(sys.stdin.buffer):
+    while job := _receive(sys.stdin.buffer):
         try:
             part = pickle.loads(job)
             if not gc.isenabled():  # excludes imported objects from garbage collection
@@ -146,6 +152,7 @@ def work(hides_pandas: bool) -> None:
         except Exception as fault:
             answer = fault
         try:
+            # An exception of a user's class may not be pickled
             packed = pickle.dumps(answer, 5)
         except Exception:
             packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
@@ -158,7 +165,8 @@ def _send(pipe: Any, message: bytes) -> None:
     pipe.flush()
 
 
-def _received(pipe: Any) -> bytes:
+def _receive(pipe: Any) -> bytes:
+    # An empty answer means that the other process has ended
     head = pipe.read(LENGTH_BYTES)
     if len(head) == LENGTH_BYTES:
         size = int.from_bytes(head, "little")

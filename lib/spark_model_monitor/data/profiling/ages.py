@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
-from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, once_a_block
+from spark_model_monitor.data.engine.casts import convert_to_doubles
+from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, compute_once_a_block
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.ages import DAY, Ages
@@ -29,41 +29,43 @@ LOOKS = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number since 1970
 DATE_LENGTH = 10
 
 
-def seconds_of(cells: pa.Array) -> Seconds | None:
+def parse_times(cells: pa.Array) -> Seconds | None:
     """Numbers or texts as times; None if none of the first few is a time."""
-    few = cells.slice(0, LOOKED_AT)
-    if pa.types.is_string(cells.type) and not any(text and LOOKS.match(text) for text in few.to_pylist()):
+    first_cells = cells.slice(0, LOOKED_AT)
+    if pa.types.is_string(cells.type) and not any(text and LOOKS.match(text) for text in first_cells.to_pylist()):
         return None  # decided without parsing
-    if np.isfinite(_seconds(few)).any():
-        return _seconds(cells)
+    if np.isfinite(_parse_seconds(first_cells)).any():
+        return _parse_seconds(cells)
     return None
 
 
-def _seconds(cells: pa.Array) -> Seconds:
+def _parse_seconds(cells: pa.Array) -> Seconds:
     if not pa.types.is_string(cells.type):
-        return _of_numbers(numbers_of(cells))
+        return _convert_numbers(convert_to_doubles(cells))
+    # Arrow parses most spellings of times at once, with a zone or without one
     for zone in ("UTC", None):
         with suppress(pa.ArrowInvalid):
             micros = cells.cast(pa.timestamp("us", zone)).cast(pa.int64()).cast(pa.float64(), safe=False)
             return np.asarray(micros.fill_null(np.nan)) / 1e6
-    found = _of_numbers(parse_numbers(cells))
-    for place in np.flatnonzero(np.isnan(found)).tolist():
-        text = cells[place].as_py() or ""
+    # Other spellings are parsed one by one; what is a number is no day
+    seconds = _convert_numbers(parse_numbers(cells))
+    for index in np.flatnonzero(np.isnan(seconds)).tolist():
+        text = cells[index].as_py() or ""
         time = parse_time(text) if DATE.match(text) else None
-        found[place] = np.nan if time is None else time.timestamp()
-    return found
+        seconds[index] = np.nan if time is None else time.timestamp()
+    return seconds
 
 
-def _of_numbers(numbers: Seconds) -> Seconds:
+def _convert_numbers(numbers: Seconds) -> Seconds:
     """Numbers as times, in the unit given by their magnitude."""
-    found = np.full(len(numbers), np.nan)
+    seconds = np.full(len(numbers), np.nan)
     for unit in UNITS_OF_SECONDS:
         is_time = (numbers >= FIRST_SECOND * unit) & (numbers < LAST_SECOND * unit)
-        found[is_time] = numbers[is_time] / unit
-    return found
+        seconds[is_time] = numbers[is_time] / unit
+    return seconds
 
 
-def _logarithms(ages: Seconds) -> Seconds:
+def _compute_logarithms(ages: Seconds) -> Seconds:
     """Signed log2(1 + |age|), linear between powers of 2: exact on every machine, unlike a library's logarithm."""
     mantissas, exponents = np.frexp(1 + np.abs(ages))
     return np.asarray(np.copysign(exponents + 2 * mantissas - 2, ages))
@@ -75,15 +77,15 @@ class RowTimes:
     def __init__(self, plan: ScanPlan) -> None:
         self._column = plan.time_column
 
-    @once_a_block
-    def of(self, block: Block) -> Seconds | None:
+    @compute_once_a_block
+    def read(self, block: Block) -> Seconds | None:
         if self._column is None:
-            cells = block.said_times()
+            cells = block.record_times()
         else:
             cells = block.cells(self._column)
         if cells is None:
             return None
-        return seconds_of(cells)
+        return parse_times(cells)
 
 
 class AgesGatherer:
@@ -97,21 +99,23 @@ class AgesGatherer:
     def update(self, block: Block) -> None:
         are_days = False
         if self._column.is_text:
-            texts = block.found[self._column.position]
-            found = seconds_of(texts.dictionary)
+            texts = block.texts_by_position[self._column.position]
+            seconds = parse_times(texts.dictionary)
             are_days = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
-            if not (found is None or texts.codes is None):
-                found = found[texts.codes]
+            if seconds is not None and texts.codes is not None:
+                seconds = seconds[texts.codes]
         else:
-            found = seconds_of(block.cells(self._column).drop_null())
-        if found is None or (times := self._times.of(block)) is None:
+            seconds = parse_times(block.cells(self._column).drop_null())
+        if seconds is None or (times := self._times.read(block)) is None:
             return
+        # Days have no hour, so their ages count from the beginning of the row's day
         times = times[np.asarray(block.cells(self._column).is_valid())]
-        ages = (np.floor(times / DAY) * DAY if are_days else times) - found
+        ages = (np.floor(times / DAY) * DAY if are_days else times) - seconds
+        # In the order of time, so that sums of doubles don't depend on the order of the files
         ages = ages[np.argsort(times, kind="stable")]
         ages = ages[~np.isnan(ages)]
         self._ages += Ages.of(ages)
-        self._moments.update(_logarithms(ages / 60), np.ones(len(ages), np.int32))
+        self._moments.update(_compute_logarithms(ages / 60), np.ones(len(ages), np.int32))
 
     def states(self) -> Iterator[State]:
         if self._ages.total:

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
-from spark_model_monitor.data.records.event_times import microseconds_of
+from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
@@ -28,7 +28,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CompiledRule:
     """One rule. kind: a name in RULES. positions: positions of its columns. operand: what the kind compares with."""
 
     kind: str
@@ -40,7 +40,7 @@ class Rule:
 class Rules:
     """All rules of a scan. ids: position of the column with row ids; None if rows have no ids."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[CompiledRule, ...] = ()
     ids: int | None = None
 
     @property
@@ -49,7 +49,7 @@ class Rules:
         return frozenset(position for rule in self.rules if rule.kind in OF_TEXTS for position in rule.positions)
 
 
-class Cells:
+class RuleCells:
     """The cells of one column in a block, in the forms that rules need, each computed once."""
 
     def __init__(self, block: Block, column: ColumnPlan, accept_exponents: bool) -> None:
@@ -92,8 +92,8 @@ class Cells:
     def numbers(self) -> Numbers:
         """Of each row, NaN where there is none."""
         if self.is_text:
-            return self.of_each(self.different_numbers, np.nan)
-        return numbers_of(self._cells)
+            return self.expand_to_rows(self.different_numbers, np.nan)
+        return convert_to_doubles(self._cells)
 
     @cached_property
     def strings(self) -> pa.Array:
@@ -114,22 +114,24 @@ class Cells:
         numbers = numbers[~is_none] if none else numbers
         return float(numbers.min()), float(numbers.max()), none == (0 if self.is_text else self.num_missing)
 
-    def of_each(self, found: NDArray[Any], missing: Any) -> NDArray[Any]:
+    def expand_to_rows(self, by_text: NDArray[Any], missing: Any) -> NDArray[Any]:
         """Results for distinct texts, expanded to rows. missing: the result for rows without a text."""
+        # A missing cell gets the entry behind those of the texts
         codes = self.encoded.indices
         if codes.null_count:
-            found, codes = np.append(found, missing), pc.fill_null(codes, len(found))
-        spread: NDArray[Any] = found[codes.to_numpy(zero_copy_only=False)]
-        return spread
+            codes = pc.fill_null(codes, len(by_text))
+            by_text = np.append(by_text, missing)
+        by_row: NDArray[Any] = by_text[codes.to_numpy(zero_copy_only=False)]
+        return by_row
 
-    def unlike(self, meets: Flags) -> Flags | None:
+    def flag_others(self, meets: Flags) -> Flags | None:
         """Flags of rows whose text doesn't meet a rule; None if all do. meets: flags of the distinct texts."""
         if meets.all():
             return None
-        return self.of_each(~meets, False)
+        return self.expand_to_rows(~meets, False)
 
 
-OfColumn: TypeAlias = Callable[[Cells, Any], Flags | None]
+OfColumn: TypeAlias = Callable[[RuleCells, Any], Flags | None]
 
 RULES: Registry[OfColumn] = Registry("rule")
 """A rule returns flags of the offending rows, or None if there are none; missing cells don't offend."""
@@ -141,88 +143,90 @@ OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "newer_t
 
 
 @RULES.register("range")
-def _range(cells: Cells, bounds: tuple[float, float]) -> Flags | None:
+def _range(cells: RuleCells, bounds: tuple[float, float]) -> Flags | None:
     """Numbers between two bounds, both included."""
     low, high = bounds
+    # Most blocks have no offending row, which their extremes show without a look at rows
     smallest, largest, all_numbers = cells.range
     if all_numbers and low <= smallest and largest <= high:
         return None
     if cells.is_text:
         numbers = cells.different_numbers
-        return cells.unlike((numbers >= low) & (numbers <= high))
+        return cells.flag_others((numbers >= low) & (numbers <= high))
     numbers = cells.numbers
     return ~((numbers >= low) & (numbers <= high)) & ~cells.missing
 
 
 @RULES.register("in")
-def _in(cells: Cells, allowed: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
+def _in(cells: RuleCells, allowed: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
     """A value from a list of texts and numbers."""
     texts, numbers = allowed
     if cells.is_text:
         meets = pc.is_in(cells.texts, pa.array(texts, pa.string())).to_numpy(zero_copy_only=False)
-        return cells.unlike(meets | np.isin(cells.different_numbers, numbers) if numbers else meets)
+        return cells.flag_others(meets | np.isin(cells.different_numbers, numbers) if numbers else meets)
     return ~np.isin(cells.numbers, numbers) & ~cells.missing
 
 
 @RULES.register("max_share_of")
-def _one_value(cells: Cells, value: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
+def _one_value(cells: RuleCells, value: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
     """Maximum share of rows for a single value."""
-    others = _in(cells, value)
-    if others is None:
+    has_other_value = _in(cells, value)
+    if has_other_value is None:
         return ~cells.missing
-    return ~(others | cells.missing)
+    return ~(has_other_value | cells.missing)
 
 
 @RULES.register("matches")
-def _matches(cells: Cells, pattern: str) -> Flags | None:
+def _matches(cells: RuleCells, pattern: str) -> Flags | None:
     """Texts that match an RE2 expression."""
-    return cells.unlike(pc.match_substring_regex(cells.texts, pattern).to_numpy(zero_copy_only=False))
+    return cells.flag_others(pc.match_substring_regex(cells.texts, pattern).to_numpy(zero_copy_only=False))
 
 
 @RULES.register("length")
-def _length(cells: Cells, bounds: tuple[int, float]) -> Flags | None:
+def _length(cells: RuleCells, bounds: tuple[int, float]) -> Flags | None:
     """Texts with a given number of characters."""
     lengths = pc.utf8_length(cells.texts).to_numpy(zero_copy_only=False)
-    return cells.unlike((lengths >= bounds[0]) & (lengths <= bounds[1]))
+    return cells.flag_others((lengths >= bounds[0]) & (lengths <= bounds[1]))
 
 
 @RULES.register("type")
-def _type(cells: Cells, name: str) -> Flags | None:
+def _type(cells: RuleCells, name: str) -> Flags | None:
     """Whole numbers, numbers, booleans or times."""
     if name == "Integral":
-        return _unlike_numbers(cells, lambda numbers: numbers == np.floor(numbers))
+        return _flag_unmet_numbers(cells, lambda numbers: numbers == np.floor(numbers))
     if name == "Fractional":
-        return _unlike_numbers(cells, lambda numbers: ~np.isnan(numbers))
+        return _flag_unmet_numbers(cells, lambda numbers: ~np.isnan(numbers))
     if name == "Boolean":
-        return _unlike_booleans(cells)
+        return _flag_other_than_booleans(cells)
     if not cells.is_text:
         return ~cells.missing
-    return cells.unlike(_times(cells.texts).is_valid().to_numpy(zero_copy_only=False))
+    return cells.flag_others(_parse_times(cells.texts).is_valid().to_numpy(zero_copy_only=False))
 
 
-def _unlike_booleans(cells: Cells) -> Flags | None:
+def _flag_other_than_booleans(cells: RuleCells) -> Flags | None:
     if not cells.is_text:
-        return _unlike_numbers(cells, lambda numbers: np.isin(numbers, (0, 1)))
+        return _flag_unmet_numbers(cells, lambda numbers: np.isin(numbers, (0, 1)))
     words = pc.utf8_lower(cells.texts)
     are_booleans = pc.is_in(words, pa.array(BOOLEAN_WORDS))
-    return cells.unlike(are_booleans.to_numpy(zero_copy_only=False))
+    return cells.flag_others(are_booleans.to_numpy(zero_copy_only=False))
 
 
-def _times(texts: pa.Array) -> pa.Array:
+def _parse_times(texts: pa.Array) -> pa.Array:
     """Times in microseconds since 1970, for a day its beginning; null for texts that are not times."""
+    # A day alone is no time to the parser
     days = pc.match_substring_regex(texts, r"^\d{4}-\d\d-\d\d$")
-    return microseconds_of(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
+    return parse_microseconds(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
 
 
-def _unlike_numbers(cells: Cells, meets: Callable[[Numbers], Flags]) -> Flags | None:
+def _flag_unmet_numbers(cells: RuleCells, meets: Callable[[Numbers], Flags]) -> Flags | None:
     if cells.is_text:
-        return cells.unlike(meets(cells.different_numbers))
+        return cells.flag_others(meets(cells.different_numbers))
     offending: Flags = ~meets(cells.numbers) & ~cells.missing
     return offending if offending.any() else None
 
 
 @RULES.register("not_null")
-def _not_null(cells: Cells, _: None) -> Flags | None:
+def _not_null(cells: RuleCells, _: None) -> Flags | None:
     """Cells that are present."""
     if cells.num_missing:
         return cells.missing
@@ -230,12 +234,12 @@ def _not_null(cells: Cells, _: None) -> Flags | None:
 
 
 @RULES.register("newer_than")
-def _newer(cells: Cells, since: int) -> Flags | None:
+def _newer(cells: RuleCells, since: int) -> Flags | None:
     """Times after a given time, in microseconds since 1970; a text that is not a time doesn't meet the rule."""
     if not cells.is_text:
         return ~cells.missing
-    times = _times(cells.texts)
-    return cells.unlike(pc.fill_null(pc.greater(times, since), False).to_numpy(zero_copy_only=False))
+    times = _parse_times(cells.texts)
+    return cells.flag_others(pc.fill_null(pc.greater(times, since), False).to_numpy(zero_copy_only=False))
 
 
 # Rules about rows: three-valued logic, as in SQL. A value has numbers (NaN for none), flags of missing ones, and texts.
@@ -262,70 +266,71 @@ _COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], An
 Truth: TypeAlias = tuple[Flags, Flags]  # whether each row's result is true, and whether it is known
 
 
-class RowRule:
+class RowRuleEvaluator:
     """One rule about rows, over the cells of a block."""
 
-    def __init__(self, cells: Callable[[int], Cells], positions: dict[str, int], rows: int) -> None:
+    def __init__(self, cells: Callable[[int], RuleCells], positions: dict[str, int], rows: int) -> None:
         self._cells = cells
         self._positions = positions
         self._rows = rows
 
-    def holds(self, tree: tuple[Any, ...]) -> Truth:
+    def evaluate(self, tree: tuple[Any, ...]) -> Truth:
         operation, *parts = tree
+        # Not of an unknown value is unknown
         if operation == "not":
-            true, known = self.holds(parts[0])
-            return known & ~true, known
+            is_true, is_known = self.evaluate(parts[0])
+            return is_known & ~is_true, is_known
         if operation in ("and", "or"):
-            return self._joined(operation, [self.holds(part) for part in parts])
+            return self._combine(operation, [self.evaluate(part) for part in parts])
         if operation == "null":
-            return self._value(parts[0]).missing, np.ones(self._rows, bool)
-        left = self._value(parts[0])
-        right = self._value(parts[1])
-        known = ~(left.missing | right.missing)
+            return self._compute_value(parts[0]).missing, np.ones(self._rows, bool)
+        left = self._compute_value(parts[0])
+        right = self._compute_value(parts[1])
+        is_known = ~(left.missing | right.missing)
         with np.errstate(all="ignore"):
             if operation == "near":
                 # the tolerance in decimal terms: .30 is .01 away from .31, despite the rounding of doubles
                 slack = 4 * np.finfo(float).eps * (np.abs(left.numbers) + np.abs(right.numbers))
-                return known & (np.abs(left.numbers - right.numbers) <= parts[2] + slack), known
-            return self._compared(operation, left, right) & known, known
+                return is_known & (np.abs(left.numbers - right.numbers) <= parts[2] + slack), is_known
+            return self._compare(operation, left, right) & is_known, is_known
 
-    def _compared(self, operation: str, left: _Value, right: _Value) -> Flags:
+    def _compare(self, operation: str, left: _Value, right: _Value) -> Flags:
         of_numbers, of_texts = _COMPARISONS[operation]
-        found: Flags = of_numbers(left.numbers, right.numbers)
+        by_number: Flags = of_numbers(left.numbers, right.numbers)
+        # Two values are compared as texts if one of them is no number
         not_numbers = np.isnan(left.numbers) | np.isnan(right.numbers)
         if left.strings is not None and right.strings is not None and not_numbers.any():
             left_texts = left.strings
             right_texts = right.strings
+            # A boolean of the rule stands for each spelling of it
             if left.is_boolean or right.is_boolean:
                 left_texts = pc.utf8_lower(left_texts)
                 right_texts = pc.utf8_lower(right_texts)
-            compared = pc.fill_null(of_texts(left_texts, right_texts), False)
-            texts = compared.to_numpy(zero_copy_only=False)
-            return np.where(not_numbers, texts, found)
-        return found if operation == "!=" else found & ~not_numbers
+            by_text = pc.fill_null(of_texts(left_texts, right_texts), False)
+            texts = by_text.to_numpy(zero_copy_only=False)
+            return np.where(not_numbers, texts, by_number)
+        return by_number if operation == "!=" else by_number & ~not_numbers
 
-    def _joined(self, operation: str, parts: Sequence[Truth]) -> Truth:
+    def _combine(self, operation: str, parts: Sequence[Truth]) -> Truth:
         decides = operation == "or"  # one true part decides an "or", one false part an "and"
-        decided = np.logical_or.reduce([known & (true == decides) for true, known in parts])
-        known = decided | np.logical_and.reduce([known for _, known in parts])
-        return (decided if decides else known & ~decided), known
+        is_decided = np.logical_or.reduce([is_known & (true == decides) for true, is_known in parts])
+        is_known = is_decided | np.logical_and.reduce([is_known for _, is_known in parts])
+        return (is_decided if decides else is_known & ~is_decided), is_known
 
-    def _value(self, tree: tuple[Any, ...]) -> _Value:
+    def _compute_value(self, tree: tuple[Any, ...]) -> _Value:
         operation, *parts = tree
         if operation == "column":
             cells = self._cells(self._positions[parts[0]])
             return _Value(cells.numbers, cells.missing, cells.strings if cells.is_text else None)
+        # A constant is a value that each row has
         if operation == "constant":
             none = np.zeros(self._rows, bool)
             if isinstance(parts[0], str | bool):
-                if isinstance(parts[0], str):
-                    text = parts[0]
-                else:
-                    text = str(parts[0]).lower()
                 is_boolean = isinstance(parts[0], bool)
+                text = str(parts[0]).lower() if is_boolean else parts[0]
                 return _Value(np.full(self._rows, np.nan), none, pa.repeat(text, self._rows), is_boolean)
             return _Value(np.full(self._rows, float(parts[0])), none)
-        left, right = map(self._value, parts)
+        left, right = map(self._compute_value, parts)
         with np.errstate(all="ignore"):
             numbers = _ARITHMETIC[operation](left.numbers, right.numbers)
         return _Value(numbers, left.missing | right.missing)
@@ -343,20 +348,22 @@ class OffencesGatherer:
         self._ids: list[list[str]] = [[] for _ in self._rules.rules]
 
     def update(self, block: Block) -> None:
-        known: dict[int, Cells] = {}
+        cells_by_position: dict[int, RuleCells] = {}
         rows = block.rows
 
-        def cells(position: int) -> Cells:
-            if position not in known:
-                known[position] = Cells(block, self._columns[position], self._accept_exponents)
-            return known[position]
+        def cells(position: int) -> RuleCells:
+            if position not in cells_by_position:
+                cells_by_position[position] = RuleCells(block, self._columns[position], self._accept_exponents)
+            return cells_by_position[position]
 
-        for place, rule in enumerate(self._rules.rules):
+        for index, rule in enumerate(self._rules.rules):
+            # Which rows the rule judges, and which of these offend against it
             if rule.kind == "row":
                 tree, names = rule.operand
-                true, judgeable = RowRule(cells, dict(zip(names, rule.positions, strict=True)), rows).holds(tree)
-                judged = int(judgeable.sum())
-                offending = judgeable & ~true
+                positions = dict(zip(names, rule.positions, strict=True))
+                is_true, is_known = RowRuleEvaluator(cells, positions, rows).evaluate(tree)
+                judged = int(is_known.sum())
+                offending = is_known & ~is_true
             else:
                 of_column = cells(rule.positions[0])
                 if rule.kind == "not_null":
@@ -364,16 +371,17 @@ class OffencesGatherer:
                 else:
                     judged = rows - of_column.num_missing
                 offending = RULES.get(rule.kind)(of_column, rule.operand)
-            self._judged[place] += judged
+            self._judged[index] += judged
             if offending is None:
                 continue
-            self._offending[place] += np.count_nonzero(offending)
-            room = MOST_IDS - len(self._ids[place])
-            if self._rules.ids is not None and room:
-                first = pa.array(np.flatnonzero(offending)[:room])
-                found = block.cells(self._columns[self._rules.ids]).take(first)
-                self._ids[place] += [str(each) for each in found.to_pylist() if each is not None]
+            # The first offending rows are named by their ids
+            self._offending[index] += np.count_nonzero(offending)
+            missing_ids = MOST_IDS - len(self._ids[index])
+            if self._rules.ids is not None and missing_ids:
+                first = pa.array(np.flatnonzero(offending)[:missing_ids])
+                ids = block.cells(self._columns[self._rules.ids]).take(first)
+                self._ids[index] += [str(row_id) for row_id in ids.to_pylist() if row_id is not None]
 
     def states(self) -> Iterator[Offences]:
-        ids = tuple(tuple(each) for each in self._ids)
+        ids = tuple(tuple(rule_ids) for rule_ids in self._ids)
         yield Offences(tuple(self._offending.tolist()), tuple(self._judged.tolist()), ids)

@@ -16,8 +16,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine import partitions
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, keys_of, uri_of
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, compute_file_keys, format_uri
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.rows import MOST_PLACES
 
 if TYPE_CHECKING:
@@ -44,15 +44,19 @@ class FileOrder:
         """The order of these files by their paths, in which numbers are compared as numbers; None of fewer than two."""
         if len(files) < 2:
             return None
-        from spark_model_monitor.data.engine.local_files import input_name  # on the driver alone
+        from spark_model_monitor.data.engine.local_files import format_input_name  # on the driver alone
 
-        files = sorted(files, key=lambda file: _natural_order(file.path))
+        files = sorted(files, key=lambda file: _make_natural_sort_key(file.path))
         unit_bytes = max(1, partitions.MIN_PARTITION_BYTES // 2)  # no piece of a file that is cut has fewer
         sizes = np.array([file.size_bytes for file in files], np.int64)
         ends = np.cumsum(-(-sizes // unit_bytes))
         first_ranks = np.concatenate(([0], ends[:-1]))
         # Spark names a file in two ways: one for `input_file_name`, one for `_metadata.file_path`
-        keys = np.array(keys_of([input_name(file.path) for file in files] + [uri_of(file.path) for file in files]))
+        keys = np.array(
+            compute_file_keys(
+                [format_input_name(file.path) for file in files] + [format_uri(file.path) for file in files]
+            )
+        )
         keys, indices = np.unique(keys, return_index=True)
         return cls(keys, np.tile(first_ranks, 2)[indices], unit_bytes, int(ends[-1]))
 
@@ -68,25 +72,25 @@ class FileOrder:
         ranks = self.first_ranks[indices] + block_starts[firsts] // self.unit_bytes
         return np.repeat(ranks, np.diff(np.append(firsts, len(file_keys))))
 
-    def places_of_ranks(self, ranks: Ranks) -> Ranks:
+    def scale_ranks(self, ranks: Ranks) -> Ranks:
         """The ranks as `placed_lot` takes them: fewer if there are more than it tells apart."""
         if self.ranks > MOST_PLACES:
             return ranks * MOST_PLACES // self.ranks
         return ranks
 
 
-def _natural_order(path: str) -> list[str | int]:
+def _make_natural_sort_key(path: str) -> list[str | int]:
     """Its texts and numbers in turn: `day-9` comes before `day-10`."""
     return [int(part) if index % 2 else part for index, part in enumerate(re.split("([0-9]+)", path))]
 
 
-def file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+def select_file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
     """FILE_KEY and BLOCK_START of rows, 0 for files that are read at once; none if their files are unknown."""
     names = batch.schema.names
     if FILE_KEY in names:
         file_keys = batch.column(FILE_KEY)
     elif FILE in names:
-        file_keys = pa.array(xxhash64_of_texts(batch.column(FILE)).view(np.int64))
+        file_keys = pa.array(hash_texts(batch.column(FILE)).view(np.int64))
     else:
         return {}
     if BLOCK_START in names:

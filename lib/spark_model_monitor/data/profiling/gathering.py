@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.plan import (
     NORM,
     TEXT_TYPES,
@@ -24,11 +24,11 @@ from spark_model_monitor.data.profiling.plan import (
     ColumnPlan,
     ScanPlan,
     Texts,
-    hashes_of,
-    hashes_of_cut,
-    once_a_block,
+    compute_once_a_block,
+    find_cut_hashes,
+    hash_keys,
 )
-from spark_model_monitor.data.records.arrays import bytes_of
+from spark_model_monitor.data.records.arrays import drop_nulls, view_text_bytes
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,
@@ -53,11 +53,11 @@ from spark_model_monitor.statistics.states.hashing import (
     PRIME_1,
     PRIME_2,
     Hashes,
-    hashed_together,
-    mixed,
-    xxhash64_of_texts,
+    hash_arrays,
+    hash_texts,
+    mix_bits,
 )
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRun, RowRuns, encode_lot
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
@@ -83,25 +83,30 @@ class Gatherer(Protocol):
         """The states of all rows so far."""
 
 
-def gatherers_of(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Gatherer]]]:
+def build_gatherers(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Gatherer]]]:
     """The gatherer of all numeric columns, and the gatherers of other columns with their positions."""
-    kinds: Mapping[ColumnType, Callable[[ColumnPlan, ScanPlan], Gatherer]] = {
+    gatherer_types: Mapping[ColumnType, Callable[[ColumnPlan, ScanPlan], Gatherer]] = {
         **dict.fromkeys(TEXT_TYPES, TextGatherer),
         ColumnType.NESTED: PresenceGatherer,
-        ColumnType.VECTOR: _of_vectors,
+        ColumnType.VECTOR: _make_vector_gatherer,
     }
-    others = ((column, kinds[column.column_type]) for column in plan.columns if column.column_type in kinds)
-    numeric = [column for column in plan.columns if column.column_type not in kinds]
-    return NumbersGatherer(numeric, plan), [(column.position, kind(column, plan)) for column, kind in others]
+    numeric = []
+    gatherers = []
+    for column in plan.columns:
+        if column.column_type in gatherer_types:
+            gatherers.append((column.position, gatherer_types[column.column_type](column, plan)))
+        else:
+            numeric.append(column)
+    return NumbersGatherer(numeric, plan), gatherers
 
 
-def _of_vectors(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
+def _make_vector_gatherer(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
     from spark_model_monitor.data.profiling.vectors import VectorGatherer
 
     return VectorGatherer(column, plan)
 
 
-def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
+def _make_finite_builders(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
     """The builders of states of a column's finite numbers."""
     return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
 
@@ -118,21 +123,27 @@ class NumbersGatherer:
         self._gatherers = [NumberGatherer(column, plan) for column in columns]
 
     def update(self, block: Block) -> None:
-        for some in self._together(block.rows):
-            for one, hashes in zip(some, hashed_together([one.update(block) for one in some]), strict=True):
-                one.hashed(hashes if not one.column.hashed_by_spark else block.hashes(one.column))
+        for group in self._group_neighbours(block.rows):
+            for gatherer, hashes in zip(
+                group, hash_arrays([gatherer.update(block) for gatherer in group]), strict=True
+            ):
+                if gatherer.column.hashed_by_spark:
+                    hashes = block.hashes(gatherer.column)
+                gatherer.add_hashes(hashes)
 
     def states(self) -> Iterator[tuple[int, State]]:
         """The states of all columns, with the columns' positions."""
-        for some in self._together(WAITING):
-            for one, registers in zip(some, DistinctBuilder.states([one.distinct for one in some]), strict=True):
-                yield from ((one.column.position, state) for state in (*one.states(), registers))
+        for group in self._group_neighbours(WAITING):
+            for gatherer, registers in zip(
+                group, DistinctBuilder.states([gatherer.distinct for gatherer in group]), strict=True
+            ):
+                yield from ((gatherer.column.position, state) for state in (*gatherer.states(), registers))
 
-    def _together(self, values: int) -> Iterator[list[NumberGatherer]]:
+    def _group_neighbours(self, values: int) -> Iterator[list[NumberGatherer]]:
         """Groups of neighbouring columns. values: number of values per column."""
-        each = max(1, VALUES_TOGETHER // values)
-        for first in range(0, len(self._gatherers), each):
-            yield self._gatherers[first : first + each]
+        group_size = max(1, VALUES_TOGETHER // values)
+        for first in range(0, len(self._gatherers), group_size):
+            yield self._gatherers[first : first + group_size]
 
 
 class NumberGatherer:
@@ -142,32 +153,38 @@ class NumberGatherer:
         self.column, self.distinct = column, DistinctBuilder()
         self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
         self._ends = Ends()
-        self._of_finite = _of_finite(plan)
-        self._repeats = RepeatsBuilder() if column.column_type is ColumnType.INTEGRAL else None
-        self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
+        self._finite_builders = _make_finite_builders(plan)
+        self._repeats = self._frequencies = None
+        if column.column_type is ColumnType.INTEGRAL:
+            self._repeats = RepeatsBuilder()
+        if column.counted:
+            self._frequencies = FrequenciesBuilder(plan.frequency_limit)
 
     def update(self, block: Block) -> NDArray[Any]:
         """Add the next rows of the partition without their hashes. Returns the numbers to hash, if we hash them."""
+        # Arrow's nulls are missing, NaN is absent: the moments count both
         cells = block.cells(self.column)
-        values = cells.drop_null() if cells.null_count else cells
-        numbers = values.to_numpy(zero_copy_only=False)
+        numbers = drop_nulls(cells).to_numpy(zero_copy_only=False)
         doubles = numbers.astype(np.float64, copy=False)
         finite = self._moments.update(doubles, missing=cells.null_count)
-        self._ends = self._ends.and_of(finite)
-        for builder in self._of_finite:
+        self._ends = self._ends.add_values(finite)
+        for builder in self._finite_builders:
             builder.update(finite)
         if len(finite) == len(numbers):
             present = numbers
         else:
             present = numbers[~np.isnan(doubles)]
+        # Numbers are counted by their texts, as a categorical column is
         if self._frequencies is not None:
             encoded = pa.array(present).cast(pa.string()).dictionary_encode()
             counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
             self._frequencies.update(encoded.dictionary, counts)
-        hashed: NDArray[Any] = present[:0] if self.column.hashed_by_spark else present
-        return hashed
+        to_hash: NDArray[Any] = present
+        if self.column.hashed_by_spark:
+            to_hash = present[:0]
+        return to_hash
 
-    def hashed(self, hashes: Hashes) -> None:
+    def add_hashes(self, hashes: Hashes) -> None:
         """Add the hashes of those rows."""
         self.distinct.update(hashes)
         if self._repeats is not None:
@@ -176,14 +193,12 @@ class NumberGatherer:
     def states(self) -> Iterator[State]:
         """The states of all rows so far, without the registers of distinct values."""
         moments = self._moments.state()
-        integral = self.column.column_type is ColumnType.INTEGRAL
-        yield DataTypeCounts(
-            missing=moments.absent,
-            integral=moments.present if integral else 0,
-            fractional=0 if integral else moments.present,
-        )
+        if self.column.column_type is ColumnType.INTEGRAL:
+            yield DataTypeCounts(missing=moments.absent, integral=moments.present)
+        else:
+            yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
         yield from (moments, self._ends)
-        yield from (builder.state() for builder in self._of_finite)
+        yield from (builder.state() for builder in self._finite_builders)
         if self._repeats is not None:
             yield self._repeats.state()
         if self._frequencies is not None:
@@ -209,63 +224,69 @@ class TextGatherer:
         self._mostly_different = False
         self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
         self._ends = Ends()
-        self._of_finite = _of_finite(plan)
+        self._finite_builders = _make_finite_builders(plan)
         self._distinct = DistinctBuilder()
-        self._date_texts = DateTextsBuilder() if column.column_type is not ColumnType.BOOLEAN else None
+        self._date_texts = None
+        if column.column_type is not ColumnType.BOOLEAN:
+            self._date_texts = DateTextsBuilder()
 
     def update(self, block: Block) -> None:
         cells = block.cells(self._column)
         missing = cells.null_count
-        present = cells.drop_null() if missing else cells
-        known = self._looked_ahead(present)
+        present = drop_nulls(cells)
+        # Parse, hash and count the texts: each cell, if most of them differ, else each distinct text
+        first_hashes = self._look_ahead(present)
         if self._frequencies.given_up or self._mostly_different:
-            numbers = self._numbers(present, None, missing)
+            numbers = self._parse_and_count(present, None, missing)
             by_spark = self._column.hashed_by_spark
-            if known is not None:
-                hashes = known
+            if first_hashes is not None:
+                hashes = first_hashes
             elif by_spark:
                 hashes = block.hashes(self._column)
             else:
-                hashes = hashes_of(present)
-            found = Texts(present, None, self._kinds, numbers, hashes)
+                hashes = hash_keys(present)
+            examined = Texts(present, None, self._kinds, numbers, hashes)
             counts = None
-            self._frequencies.update(present, hashes=self._of_texts(hashes))
+            self._frequencies.update(present, hashes=self._select_text_hashes(hashes))
             self._repeats.update(hashes)
         else:
             encoded = present.dictionary_encode()
             texts = encoded.dictionary
             codes = encoded.indices.to_numpy()
             counts = np.bincount(codes, minlength=len(texts))
-            numbers = self._numbers(texts, counts, missing)
-            hashes = self._hashes_of_each(block, codes, texts)
-            found = Texts(texts, codes, self._kinds, numbers, hashes)
-            self._frequencies.update(texts, counts, self._of_texts(hashes))
+            numbers = self._parse_and_count(texts, counts, missing)
+            hashes = self._hash_distinct(block, codes, texts)
+            examined = Texts(texts, codes, self._kinds, numbers, hashes)
+            self._frequencies.update(texts, counts, self._select_text_hashes(hashes))
             self._repeats.update(hashes, counts)
             self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
-        block.found[self._column.position] = found
-        if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
-            texts, are_long, often, few = _looked_into(found, counts)
-            self._shapes += TextShapes.of(texts, are_long, often)
-            few &= ~are_long
-            texts = texts.filter(pa.array(few))
-            often = often[few]
-            if (bytes_of(texts) == ord(" ")).any():  # cheaper than a search in each text
+        # Later gatherers of the block reuse these
+        block.texts_by_position[self._column.position] = examined
+        if self._column.column_type is ColumnType.TEXT and (examined.kinds == DataType.TEXT).any():
+            # Shapes and words are counted in a sample, without long texts, of which we have only the beginning
+            texts, are_long, occurrences, are_sampled = _sample_texts(examined, counts)
+            self._shapes += TextShapes.of(texts, are_long, occurrences)
+            are_sampled &= ~are_long
+            texts = texts.filter(pa.array(are_sampled))
+            occurrences = occurrences[are_sampled]
+            if (view_text_bytes(texts) == ord(" ")).any():  # cheaper than a search in each text
                 blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
-                self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
-        if (numbers := found.numbers_of_cells) is None:
+                self._words = self._words.add_values(*_count_words(texts.filter(pa.array(blank)), occurrences[blank]))
+        # The column may turn out to be numeric, in other partitions
+        if (numbers := examined.cell_numbers) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
             finite = self._moments.update(numbers, missing=missing)
-            self._ends = self._ends.and_of(finite)
-            for builder in self._of_finite:
+            self._ends = self._ends.add_values(finite)
+            for builder in self._finite_builders:
                 builder.update(finite)
         self._distinct.update(hashes)
         if self._date_texts is not None:
-            self._date_texts.update(found.dictionary, self._of_texts(hashes), counts)
+            self._date_texts.update(examined.dictionary, self._select_text_hashes(hashes), counts)
 
-    def _looked_ahead(self, present: pa.Array) -> Hashes | None:
+    def _look_ahead(self, present: pa.Array) -> Hashes | None:
         """Examine the first texts of the partition: the block is not deduplicated if they are numbers, too many to
         count by value, or if all texts differ. Returns the texts' hashes if these were computed for that.
         """
@@ -274,41 +295,44 @@ class TextGatherer:
         different = len(present.slice(0, LOOKED_AT).unique())
         if different <= max(self._limit, LOOKED_AT // 2):
             return None
-        if not (self._keep_frequencies or DataType.TEXT in self._classified(present)):
+        # Either kind of column makes deduplication useless, but only numbers make counts by value so
+        if not (self._keep_frequencies or DataType.TEXT in self._classify(present)):
             self._frequencies.give_up()
         elif different == LOOKED_AT:
-            ordered = np.sort(hashes := hashes_of(present))
+            ordered = np.sort(hashes := hash_keys(present))
             self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
             if self._mostly_different:
                 return hashes
             return None
         return None
 
-    def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
+    def _classify(self, texts: pa.Array) -> NDArray[np.int8]:
         return classify(texts, accept_exponents=self._accept_exponents)
 
-    def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
+    def _select_text_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
         """The hashes, or None if they are not hashes of the texts. Spark hashes values, and two times with one text are
         two values when clocks are set back."""
         if self._column.hashed_by_spark:
             return None
         return hashes
 
-    def _hashes_of_each(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
+    def _hash_distinct(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
         """The hashes of the distinct texts of a block. codes: the index in `texts` of each present cell."""
         if not self._column.hashed_by_spark:
-            return hashes_of(texts)
+            return hash_keys(texts)
         hashes = np.empty(len(texts), dtype=np.uint64)
         hashes[codes] = block.hashes(self._column)
         return hashes
 
-    def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64] | None:
+    def _parse_and_count(
+        self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int
+    ) -> NDArray[np.float64] | None:
         """The texts as numbers, NaN for other texts; None if no text is a number.
 
         Also counts their kinds and lengths. counts: occurrences of each text; None for one each.
         """
-        kinds = self._kinds = self._classified(texts)
-        types = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
+        kinds = self._kinds = self._classify(texts)
+        types = DataTypeCounts.from_kinds(kinds, counts, missing=missing)
         self._data_types += types
         self._lengths += TextLengths.of(texts, counts)
         if types.fractional > types.text + types.integral:  # measured numbers; an id may look like one
@@ -322,51 +346,58 @@ class TextGatherer:
         if self._column.column_type is ColumnType.TEXT:
             yield from (self._lengths, self._shapes, self._words, self._repeats.state())
         yield from (self._moments.state(), self._ends)
-        yield from (builder.state() for builder in self._of_finite)
+        yield from (builder.state() for builder in self._finite_builders)
         yield self._distinct.state()
         yield self._frequencies.state()
         if self._date_texts is not None:
             yield self._date_texts.state()
 
 
-def _looked_into(
-    found: Texts, counts: NDArray[np.int64] | None
+def _sample_texts(
+    examined: Texts, counts: NDArray[np.int64] | None
 ) -> tuple[pa.Array, NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
     """The distinct texts of a block, of many every fourth, by its hash; which were cut; their counts; and which of them
     are in a further sample of every fourth. counts: occurrences of all distinct texts; one each if None.
     """
-    wanted = found.kinds == DataType.TEXT
-    if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
-        wanted &= (found.hashes & np.uint64(3)) == 0
-    places = np.flatnonzero(wanted)
-    texts = found.dictionary.take(pa.array(places))
-    few = np.ones(len(places), bool)
-    if found.hashes is not None and len(texts) > MOST_TEXTS // 2:
-        few = (found.hashes[places] & np.uint64(12)) == 0
+    # By hash, so that each partition examines the same texts
+    is_examined = examined.kinds == DataType.TEXT
+    if examined.hashes is not None and np.count_nonzero(is_examined) > MOST_TEXTS:
+        is_examined &= (examined.hashes & np.uint64(3)) == 0
+    indices = np.flatnonzero(is_examined)
+    texts = examined.dictionary.take(pa.array(indices))
+    are_sampled = np.ones(len(indices), bool)
+    if examined.hashes is not None and len(texts) > MOST_TEXTS // 2:
+        are_sampled = (examined.hashes[indices] & np.uint64(12)) == 0
     are_long = np.zeros(len(texts), bool)
-    are_long[[*hashes_of_cut(texts)]] = True
-    return texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[places], few
+    are_long[[*find_cut_hashes(texts)]] = True
+    occurrences = np.ones(len(texts), np.int64) if counts is None else counts[indices]
+    return texts, are_long, occurrences, are_sampled
 
 
-def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
+def _count_words(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
     """The hashes of the words in texts of several words, without surrounding punctuation, and their counts."""
-    letters = bytes_of(texts)
+    # ASCII without the separators that only one of Arrow's two functions splits at
+    letters = view_text_bytes(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
-    is_plain = is_plain and len(bytes_of(pc.ascii_rtrim_whitespace(texts))) == len(letters)  # no text ends with a blank
-    utf8 = (pc.utf8_split_whitespace, pc.utf8_lower)
-    ascii_ = (pc.ascii_split_whitespace, pc.ascii_lower)
-    split, lower = ascii_ if is_plain else utf8  # the same result for plain texts, in half the time
-    # if the last text ends with a blank, Arrow 25 reads memory behind it
-    words = split(lower(texts if is_plain else pc.utf8_rtrim_whitespace(texts)))
+    is_plain = is_plain and len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(
+        letters
+    )  # no text ends with a blank
+    # The same result for plain texts, in half the time
+    if is_plain:
+        words = pc.ascii_split_whitespace(pc.ascii_lower(texts))
+    else:
+        # If the last text ends with a blank, Arrow 25 reads memory behind it
+        words = pc.utf8_split_whitespace(pc.utf8_lower(pc.utf8_rtrim_whitespace(texts)))
     lengths = pc.list_value_length(words).to_numpy()
+    # A text of one word tells no more than the value does
     several = lengths > 1
     if not several.all():
         words = words.filter(pa.array(several))
         counts = counts[several]
         lengths = lengths[several]
-    found = words.flatten().dictionary_encode()
-    often = np.bincount(found.indices.to_numpy(), np.repeat(counts, lengths))
-    return xxhash64_of_texts(pc.utf8_trim(found.dictionary, SIGNS)), often.astype(np.int64)
+    encoded = words.flatten().dictionary_encode()
+    occurrences = np.bincount(encoded.indices.to_numpy(), np.repeat(counts, lengths))
+    return hash_texts(pc.utf8_trim(encoded.dictionary, SIGNS)), occurrences.astype(np.int64)
 
 
 class RowRepeatsGatherer:
@@ -379,28 +410,28 @@ class RowRepeatsGatherer:
         hashes = np.zeros(block.rows, np.uint64)
         shifted = np.empty_like(hashes)
         for column in self._columns:
-            hashes ^= self._of_cells(block, column)
+            hashes ^= self._identify_cells(block, column)
             hashes *= PRIME_1
             hashes ^= np.right_shift(hashes, np.uint64(32), out=shifted)
-        self._builder.update(mixed(hashes))
+        self._builder.update(mix_bits(hashes))
 
     def states(self) -> Iterator[State]:
         yield self._builder.state()
 
-    def _of_cells(self, block: Block, column: ColumnPlan) -> Hashes:
+    def _identify_cells(self, block: Block, column: ColumnPlan) -> Hashes:
         """Numbers that distinguish a column's cells: hashes or values; for vectors their norms."""
         if column.column_type is ColumnType.VECTOR:
             cells = block.counts(NORM, column)
         else:
             cells = block.cells(column)
         if not column.is_text:
-            return (numbers_of(cells) + 0.0).view(np.uint64)
-        present = block.found[column.position].hashes_of_cells
+            return (convert_to_doubles(cells) + 0.0).view(np.uint64)
+        present = block.texts_by_position[column.position].cell_hashes
         if not cells.null_count:
             return present
-        found = np.full(block.rows, PRIME_2, np.uint64)
-        found[cells.is_valid().to_numpy(zero_copy_only=False)] = present
-        return found
+        identifiers = np.full(block.rows, PRIME_2, np.uint64)
+        identifiers[cells.is_valid().to_numpy(zero_copy_only=False)] = present
+        return identifiers
 
 
 class PresenceGatherer:
@@ -428,7 +459,7 @@ class RunStarts:
     it may be the only one. The first run of every partition ranks before the second of any, so all have a part.
     """
 
-    def __init__(self, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
+    def __init__(self, plan: ScanPlan, partition: int, max_runs: int = MOST_RUNS) -> None:
         self._fewest = plan.run_rows
         self._partition = partition
         self._seen = 0
@@ -436,35 +467,38 @@ class RunStarts:
         self._seen_by_rank: Counter[int] = Counter()  # rows of each piece of a file
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
-        self.most = max(1, most >> partition.bit_length())
+        self.most = max(1, max_runs >> partition.bit_length())
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
             self.most = 0
         self._lots: list[float] = []
         self._time = plan.time_column
 
-    @once_a_block
-    def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
-        """`among` a block's rows, ordered by time if there is a time column, else by their files; computed once for all
+    @compute_once_a_block
+    def select_runs(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """`draw_runs` a block's rows, ordered by time if there is a time column, else by their files; computed once for all
         columns.
         """
         if self._time is not None:
             order = block.order_by(self._time).to_numpy()
-            lots, positions = self.among(block.rows)
+            lots, positions = self.draw_runs(block.rows)
             return lots, [order[rows] for rows in positions]
-        ranks = block.file_ranks(self._file_order)
+        ranks = block.rank_by_file(self._file_order)
         if ranks is None or (ranks[1:] >= ranks[:-1]).all():
-            return self.among(block.rows, ranks)
+            return self.draw_runs(block.rows, ranks)
         order = np.argsort(ranks, kind="stable")
-        lots, positions = self.among(block.rows, ranks[order])
+        lots, positions = self.draw_runs(block.rows, ranks[order])
         return lots, [order[rows] for rows in positions]
 
-    def among(self, every: int, ranks: NDArray[np.int64] | None = None) -> tuple[list[float], list[NDArray[np.int64]]]:
+    def draw_runs(
+        self, every: int, ranks: NDArray[np.int64] | None = None
+    ) -> tuple[list[float], list[NDArray[np.int64]]]:
         """The runs kept so far among the next `every` rows: their lots, and the positions of their rows.
 
         ranks: of the rows' pieces of files, rising; None if these are unknown.
         """
+        # As many runs as could be kept, if the block were all rows
         step = max(self._fewest, every // max(1, self.most))
-        # a small window is one run
+        # A small window is one run
         if every < 2 * step and self._fewest > FEWEST_ROWS:
             step = every
         if self.most:
@@ -476,10 +510,10 @@ class RunStarts:
         length = min(step, self._longest)
         ends = [start + length for start in starts]
         if ranks is None or self._file_order is None:
-            lots = map(placed_lot, by_chance, repeat(self._partition), count(self._seen, step))
+            lots = map(encode_lot, by_chance, repeat(self._partition), count(self._seen, step))
         else:
             pieces, first_rows, ends = self._locate(self._file_order, ranks, starts, ends)
-            lots = map(placed_lot, by_chance, pieces, first_rows)
+            lots = map(encode_lot, by_chance, pieces, first_rows)
         # Those that are kept
         drawn = sorted(zip(lots, starts, ends, strict=False))
         self._seen += every
@@ -502,7 +536,7 @@ class RunStarts:
         first_ranks = ranks[sequence_starts]
         rows_before = np.array([self._seen_by_rank[rank] for rank in first_ranks.tolist()]) - sequence_starts
         first_rows = np.array(starts, np.int64) + rows_before[sequences]
-        pieces = order.places_of_ranks(first_ranks)[sequences]
+        pieces = order.scale_ranks(first_ranks)[sequences]
         ranks_seen, row_counts = np.unique(ranks, return_counts=True)
         self._seen_by_rank.update(dict(zip(ranks_seen.tolist(), row_counts.tolist(), strict=True)))
         # Ends of runs
@@ -516,42 +550,44 @@ class RunStarts:
 class RowRunsGatherer:
     """Keeps a sample of runs of a column's rows."""
 
-    def __init__(self, column: ColumnPlan, places: RunStarts) -> None:
+    def __init__(self, column: ColumnPlan, starts: RunStarts) -> None:
         self._column = column
-        self._places = places
-        self._runs: list[Run] = []
+        self._places = starts
+        self._runs: list[RowRun] = []
 
     def update(self, block: Block) -> None:
-        lots, places = self._places.of_block(block)
+        lots, positions = self._places.select_runs(block)
         if lots:
-            self._runs = kept_of([*self._runs, *runs_of(self._column, block, lots, places)], self._places.most)
+            self._runs = keep_lowest_lots(
+                [*self._runs, *extract_runs(self._column, block, lots, positions)], self._places.most
+            )
 
     def states(self) -> Iterator[RowRuns]:
-        yield ranked(self._runs)
+        yield rank_runs(self._runs)
 
 
-def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
-    """The `most` runs with the lowest lots."""
-    return sorted(runs, key=attrgetter("lot"))[:most]
+def keep_lowest_lots(runs: Iterable[RowRun], limit: int) -> list[RowRun]:
+    """The `limit` runs with the lowest lots."""
+    return sorted(runs, key=attrgetter("lot"))[:limit]
 
 
-def ranked(runs: Iterable[Run]) -> RowRuns:
+def rank_runs(runs: Iterable[RowRun]) -> RowRuns:
     """The runs that one partition kept, ranked in this order."""
-    return RowRuns(tuple(Run(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
+    return RowRuns(tuple(RowRun(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
 
 
-def runs_of(
-    column: ColumnPlan, block: Block, lots: Sequence[float], places: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+def extract_runs(
+    column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
+) -> Iterator[RowRun]:
     """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
     if column.is_text:
-        return _runs_of_texts(column, block, lots, places)
-    return _runs_of_numbers(column, block, lots, places)
+        return _extract_text_runs(column, block, lots, positions)
+    return _extract_number_runs(column, block, lots, positions)
 
 
-def _runs_of_numbers(
+def _extract_number_runs(
     column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+) -> Iterator[RowRun]:
     cells = block.cells(column)
     rows = np.concatenate(positions)
     ends = [0, *accumulate(map(len, positions))]
@@ -564,16 +600,16 @@ def _runs_of_numbers(
     number_ends = _count_before(is_present, ends)
     if number_ends is not ends:
         numbers = numbers[is_present]
-    present_bits = _present_bits(is_present, ends, has_all=number_ends is ends)
+    present_bits = _pack_presence_bits(is_present, ends, has_all=number_ends is ends)
     number_bytes = numbers.tobytes()
     runs = zip(lots, pairwise(ends), pairwise(number_ends), present_bits, strict=False)
     for lot, (begin, stop), (first, last), bits in runs:
-        yield Run(lot, stop - begin, number_bytes[8 * first : 8 * last], present=bits)
+        yield RowRun(lot, stop - begin, number_bytes[8 * first : 8 * last], present=bits)
 
 
-def _runs_of_texts(
+def _extract_text_runs(
     column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
-) -> Iterator[Run]:
+) -> Iterator[RowRun]:
     cells = block.cells(column)
     rows = np.concatenate(positions)
     ends = [0, *accumulate(map(len, positions))]
@@ -585,10 +621,11 @@ def _runs_of_texts(
         is_present = is_valid[rows]
         among_present = (np.cumsum(is_valid) - 1)[rows[is_present]]
     # Numbers and hashes of all runs, cut into those of each
-    numbers, hashes = block.found[column.position].at(among_present, hashed=not column.hashed_by_spark)
+    # Only the present cells' numbers and hashes
+    numbers, hashes = block.texts_by_position[column.position].take(among_present, hashed=not column.hashed_by_spark)
     present_ends = _count_before(is_present, ends)
     number_counts = np.diff(_count_before(~np.isnan(numbers), present_ends)).tolist()
-    present_bits = _present_bits(is_present, ends, has_all=present_ends is ends)
+    present_bits = _pack_presence_bits(is_present, ends, has_all=present_ends is ends)
     number_bytes = numbers.tobytes()
     hash_bytes = hashes.tobytes()
     runs = zip(lots, pairwise(ends), pairwise(present_ends), number_counts, present_bits, strict=False)
@@ -597,10 +634,10 @@ def _runs_of_texts(
         run_numbers = b""
         if 2 * number_count >= end - start:
             run_numbers = number_bytes[8 * start : 8 * end]
-        yield Run(lot, stop - begin, run_numbers, run_hashes, bits)
+        yield RowRun(lot, stop - begin, run_numbers, run_hashes, bits)
 
 
-def _present_bits(is_present: NDArray[np.bool_], ends: list[int], *, has_all: bool) -> Iterator[bytes]:
+def _pack_presence_bits(is_present: NDArray[np.bool_], ends: list[int], *, has_all: bool) -> Iterator[bytes]:
     """For each run, one bit for each row; empty if all of its rows are present."""
     if has_all:
         return repeat(b"")

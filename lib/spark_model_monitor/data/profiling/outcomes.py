@@ -14,15 +14,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, added
-from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
+from spark_model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, add_encoded_states
+from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.profiling.segments import Cut, Segments
 from spark_model_monitor.errors import ScriptFailed
 from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
-from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
+from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.records.outcome_values import OutcomeRows
@@ -46,108 +46,131 @@ class OutcomeTask:
     group: str | None = None
 
 
-def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
     """The states of one partition's outcomes and of its rows. A partition without rows has none.
 
     batches: with their partition number, and the LINE_KEY of each record if there is one.
     """
+    # The first block says which partition this is, so builders wait for it
     builder: OutcomeBuilder | None = None
-    named = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
+    cut_columns = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
     by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
-    first: list[NDArray[np.float64]] = []
+    first_kinds: list[NDArray[np.float64]] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     partition = 0
-    for block in blocks(batches, MOST_BLOCK_ROWS):
+    for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
         if builder is None:
             partition = block.column(PARTITION)[0].as_py()
             builder = OutcomeBuilder(task.plan, partition)
-            of_segment = replace(task.plan, group_column=None)
-            segments = Segments(_plan_of(task.cuts), partition)
+            segment_plan = replace(task.plan, group_column=None)
+            segments = Segments(_plan_cuts(task.cuts), partition)
+        # All rows are counted, the accepted ones evaluated
         rows = task.decoder(block)
-        counted += _counts(rows, task.reasons)
-        kept = rows.where(rows.kept)
-        _take(builder, kept, block, task)
-        if task.cuts and len(kept.sources):
-            of_kept = _cells_of(kept, block, named)
-            for cut, codes in enumerate(segments.codes(Block([of_kept]))):
+        counted += _count_rows(rows, task.reasons)
+        accepted = rows.where(rows.kept)
+        _add_outcomes(builder, accepted, block, task)
+        # The same outcomes again, in each segment
+        if task.cuts and len(accepted.sources):
+            cut_cells = _select_cut_cells(accepted, block, cut_columns)
+            for cut, codes in enumerate(segments.codes(Block([cut_cells]))):
                 for number in np.unique(codes).tolist():
-                    in_segment = by_segment.setdefault((cut, number), OutcomeBuilder(of_segment, partition))
-                    _take(in_segment, kept.where(codes == number), block, task)
-        first += [_kinds_of(kept, task.plan)] if not first and len(kept.sources) else []
+                    segment_builder = by_segment.setdefault((cut, number), OutcomeBuilder(segment_plan, partition))
+                    _add_outcomes(segment_builder, accepted.where(codes == number), block, task)
+        # Runs of neighbours are taken from the first block alone
+        if not first_kinds and len(accepted.sources):
+            first_kinds.append(_compute_kinds(accepted, task.plan))
     if builder is None:
         return
-    found: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
-    for (place, number), in_segment in by_segment.items():
-        found[task.cuts[place].name][segments.labels(place)[number]] = in_segment.state()
-    by_cut = {cut: dict(sorted(found[cut].items())) for cut in sorted(found)}
+    # Segments by name, sorted, so that the state's bytes don't depend on which came first
+    segments_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
+    for (cut_index, number), segment_builder in by_segment.items():
+        segments_by_cut[task.cuts[cut_index].name][segments.labels(cut_index)[number]] = segment_builder.state()
+    by_cut = {cut: dict(sorted(segments_by_cut[cut].items())) for cut in sorted(segments_by_cut)}
     state = replace(builder.state(), segments=by_cut)
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
-    if first:
-        yield StateRow(0, RowRuns.KIND, partition, first_runs_of(first[0], partition))
+    if first_kinds:
+        yield StateRow(0, RowRuns.KIND, partition, build_first_runs(first_kinds[0], partition))
 
 
-def _cells_of(kept: OutcomeRows, block: pa.RecordBatch, named: Sequence[str]) -> pa.RecordBatch:
+def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
     """The columns that cut the rows: from a table's block, or from the records' features, by position."""
-    if not kept.features:
-        return block.select(named).take(pa.array(kept.sources))
-    return pa.RecordBatch.from_arrays([kept.features[int(name.removeprefix(VALUE))] for name in named], names=[*named])
+    if not outcomes.features:
+        return block.select(names).take(pa.array(outcomes.sources))
+    return pa.RecordBatch.from_arrays(
+        [outcomes.features[int(name.removeprefix(VALUE))] for name in names], names=[*names]
+    )
 
 
-def _plan_of(cuts: tuple[Cut, ...]) -> ScanPlan:
+def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
     """A plan for the columns that cut the rows, which are texts."""
     positions = sorted({part.position for cut in cuts for part in cut.parts})
     columns = tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions)
     return ScanPlan(columns, 0, cuts=cuts)
 
 
-def _kinds_of(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
+def _compute_kinds(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
     """Values of outcomes that neighbours may share: the error, or the pair of label and prediction."""
-    some: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MOST_RUNS)
-    labels = some.labels
-    predictions = some.predictions
+    first_rows: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MOST_RUNS)
+    labels = first_rows.labels
+    predictions = first_rows.predictions
+    # Neighbours with similar errors say that rows aren't independent
     if plan.is_regression:
         with np.errstate(over="ignore"):
             return np.nan_to_num(np.asarray(labels, np.float64) - np.asarray(predictions, np.float64))
     if not plan.with_predictions:
-        predictions = pa.array((np.asarray(some.scores) > plan.threshold).astype(str))
-    label, prediction = (xxhash64_of_texts(side.cast(pa.string())) for side in (labels, predictions))
+        predictions = pa.array((np.asarray(first_rows.scores) > plan.threshold).astype(str))
+    label, prediction = (hash_texts(values.cast(pa.string())) for values in (labels, predictions))
+    # Pairs of label and prediction as one number; a collision of hashes makes two pairs one, which hardly matters
     return (label % 1024 * 1024 + prediction % 1024).astype(np.float64)
 
 
-def _counts(rows: OutcomeRows, reasons: int) -> RowCounts:
+def _count_rows(rows: OutcomeRows, reasons: int) -> RowCounts:
     counts = np.bincount(rows.reasons, minlength=reasons + 1)
     records = int((rows.kept & rows.is_first).sum())
     refused = tuple(int(count) for count in counts[1:])
     return RowCounts(kept=int(counts[0]), refused=refused, widths=((1, records),) if records else ())
 
 
-def _take(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBatch, task: OutcomeTask) -> None:
+def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBatch, task: OutcomeTask) -> None:
     if not len(rows.sources):
         return
     keys = None
     if LINE_KEY in block.schema.names:
         keys = block.column(LINE_KEY).to_numpy().view(np.uint64)[rows.sources]
-    plan = task.plan
+    # What the plan doesn't request isn't evaluated, even if the data has it
+    predictions = scores = scores_of_classes = metrics = groups = None
+    if task.plan.with_predictions:
+        predictions = rows.predictions
+    if task.plan.with_scores:
+        scores = rows.scores
+        scores_of_classes = rows.of_classes
+    if task.metrics:
+        metrics = _compute_metrics(rows, task.metrics)
+    if task.group is not None:
+        groups = _select_cut_cells(rows, block, [task.group]).column(0)
     builder.update(
         rows.labels,
-        rows.predictions if plan.with_predictions else None,
-        rows.scores if plan.with_scores else None,
+        predictions,
+        scores,
         keys,
-        _values(rows, task.metrics) if task.metrics else None,
-        rows.of_classes if plan.with_scores else None,
-        None if task.group is None else _cells_of(rows, block, [task.group]).column(0),
+        metrics,
+        scores_of_classes,
+        groups,
     )
 
 
-def _values(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArray[np.float64]:
+def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArray[np.float64]:
     """The metrics' values, shape (outcomes, metrics); a value that is not a number counts as missing."""
     import pandas as pd
 
     members = {"label": rows.labels, "prediction": rows.predictions, "probability": rows.scores}
-    columns = {name: cells.to_pandas() if isinstance(cells, pa.Array) else cells for name, cells in members.items()}
-    frame = pd.DataFrame(columns, index=range(len(rows.sources)))
-    found = []
+    frame_columns = {
+        name: cells.to_pandas() if isinstance(cells, pa.Array) else cells for name, cells in members.items()
+    }
+    frame = pd.DataFrame(frame_columns, index=range(len(rows.sources)))
+    columns_of_values = []
+    # A metric is the user's code: whatever it raises is named, without its text, which may quote data
     for name, metric in metrics:
         try:
             column = np.asarray(metric(frame), dtype=np.float64)
@@ -157,8 +180,8 @@ def _values(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -
             raise ScriptFailed(
                 f"metric {name!r} gave {column.shape} values for {len(frame)} outcomes; it has to give one for each"
             )
-        found.append(np.where(np.isfinite(column), column, np.nan))
-    return np.column_stack(found)
+        columns_of_values.append(np.where(np.isfinite(column), column, np.nan))
+    return np.column_stack(columns_of_values)
 
 
 log = logging.getLogger(__name__)
@@ -183,10 +206,12 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     on the number of partitions; if unknown, executors add the states.
     """
     started = time.monotonic()
-    few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
-    partials = raw.numbered().states(partial(states_of_outcomes, task))
-    found = groupby(partials.rows(adders=0 if few else 1), key=lambda row: row.kind)
-    states = {kind: added(row.state for row in same) for kind, same in found}  # small: two per partition
+    are_few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
+    partials = raw.numbered().states(partial(compute_outcome_states, task))
+    rows_by_kind = groupby(partials.rows(adders=0 if are_few else 1), key=lambda row: row.kind)
+    states = {
+        kind: add_encoded_states(row.state for row in state_rows) for kind, state_rows in rows_by_kind
+    }  # small: two per partition
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
     assert isinstance(outcomes, Outcomes)  # executors send this kind

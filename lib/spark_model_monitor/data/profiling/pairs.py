@@ -16,35 +16,37 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.data_types import parse_numbers
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
-from spark_model_monitor.statistics.states.pairs import Pairs, size_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
+from spark_model_monitor.statistics.states.pairs import Pairs
+from spark_model_monitor.statistics.states.pairs import count_cells as number_of_cells
 
 Values: TypeAlias = NDArray[Any]  # shape (rows,): numbers, NaN if missing, or hashes of texts, 0 if missing
+Relation: TypeAlias = Mapping[str, Any]  # a count, as its JSON says it
 
 ROUNDING = 1e-6  # maximum relative difference of equal numbers
 
 
-def counts_of(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[int, ...]:
+def count_relation(relation: Relation, columns: Sequence[Values]) -> tuple[int, ...]:
     """The numbers of rows by kind, as in `Pairs`."""
-    if what["kind"] == "association":
-        first, second = (codes_of(cells, values) for cells, values in zip(what["cells"], columns, strict=True))
-        return table_of(what, first, second)
-    about, broken = broken_by(what, columns)
-    return int(about.sum()), int(broken.sum())
+    if relation["kind"] == "association":
+        first, second = (assign_cells(cells, values) for cells, values in zip(relation["cells"], columns, strict=True))
+        return count_rows_by_cells(relation, first, second)
+    applies, broken = find_broken_rows(relation, columns)
+    return int(applies.sum()), int(broken.sum())
 
 
-def table_of(what: Mapping[str, Any], first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:
+def count_rows_by_cells(relation: Relation, first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:
     """The number of rows for each pair of cells, in row-major order. first, second: the cells of each row."""
-    rows, columns = map(size_of, what["cells"])
+    rows, columns = map(number_of_cells, relation["cells"])
     return tuple(np.bincount(first * columns + second, minlength=rows * columns).tolist())
 
 
-def codes_of(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
+def assign_cells(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
     """The cell of each row; the last cell is for missing values."""
     if "cuts" in cells:
         codes = np.zeros(len(values), np.intp)
@@ -52,60 +54,68 @@ def codes_of(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
             codes += values >= cut
         codes[np.isnan(values)] = len(cells["cuts"]) + 1
         return codes
-    known = np.array(cells["values"], np.uint64)
-    places: NDArray[np.intp] = np.minimum(known.searchsorted(values), len(known) - 1)
-    places[known[places] != values] = len(known)
-    places[values == 0] = len(known) + 1
-    return places
+    # Behind the cells of values are one for all other values and one for missing ones
+    values_with_cell = np.array(cells["values"], np.uint64)
+    indices: NDArray[np.intp] = np.minimum(values_with_cell.searchsorted(values), len(values_with_cell) - 1)
+    indices[values_with_cell[indices] != values] = len(values_with_cell)
+    indices[values == 0] = len(values_with_cell) + 1
+    return indices
 
 
-def broken_by(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Flags of the rows to which a relation applies, and of those that break it."""
-    kind, (first, second, *third) = what["kind"], columns
+    kind = relation["kind"]
+    first, second, *third = columns
+    # A key that the baseline doesn't have tells nothing of its value
     if kind == "key":
-        keys = hashes_of_values(first)
-        values = hashes_of_values(second)
-        known, expected = np.array(what["known"], np.uint64).T
-        places = np.minimum(known.searchsorted(keys), len(known) - 1)
-        about = (known[places] == keys) & (values != 0)
-        return about, about & (expected[places] != values)
-    about = ~np.isnan(np.sum(columns, axis=0))
+        keys = hash_values(first)
+        values = hash_values(second)
+        known_keys, expected = np.array(relation["known"], np.uint64).T
+        indices = np.minimum(known_keys.searchsorted(keys), len(known_keys) - 1)
+        applies = (known_keys[indices] == keys) & (values != 0)
+        return applies, applies & (expected[indices] != values)
+    # Relations of numbers apply to rows that have all of them
+    applies = ~np.isnan(np.sum(columns, axis=0))
     with np.errstate(invalid="ignore", over="ignore"):
         if kind == "order":
-            return about, about & (first > second)
+            return applies, applies & (first > second)
         if third:
-            made = {"sum": np.add, "product": np.multiply}[kind](first, second)
+            computed = {"sum": np.add, "product": np.multiply}[kind](first, second)
         else:
-            made = first
-        goal = third[0] if third else second
-        near = np.isfinite(goal) & (np.abs(made - goal) <= ROUNDING * np.abs(goal) + what["within"])
-        return about, about & ~(near | (made == goal))
+            computed = first
+        expected_value = third[0] if third else second
+        # Sums of doubles are rounded; infinite ones are equal or not
+        is_near = np.isfinite(expected_value) & (
+            np.abs(computed - expected_value) <= ROUNDING * np.abs(expected_value) + relation["within"]
+        )
+        return applies, applies & ~(is_near | (computed == expected_value))
 
 
-def hashes_of_values(values: Values) -> NDArray[np.uint64]:
+def hash_values(values: Values) -> NDArray[np.uint64]:
     """Hashes that identify values; 0 if missing."""
     if values.dtype == np.uint64:
         return values
-    hashes = xxhash64_of(values + 0.0)
+    hashes = xxhash64(values + 0.0)
     hashes[np.isnan(values)] = 0
     return hashes
 
 
-def values_of(block: Block, column: ColumnPlan, *, numeric: bool, accept_exponents: bool) -> Values:
+def read_values(block: Block, column: ColumnPlan, *, numeric: bool, accept_exponents: bool) -> Values:
     """The number, or the hash of the text, of each row."""
     cells = block.cells(column)
     if not column.is_text:
         if numeric:
-            return numbers_of(cells)
-        return hashes_of_values(numbers_of(cells))
-    found = block.found[column.position]
+            return convert_to_doubles(cells)
+        return hash_values(convert_to_doubles(cells))
+    texts = block.texts_by_position[column.position]
+    # A text column, as its gatherer parsed and hashed it; Spark's hashes of times are not of their texts
     present: Values | None
     if not numeric:
-        present = found.hashes_of_cells
+        present = texts.cell_hashes
     elif column.hashed_by_spark:
         present = parse_numbers(cells.drop_null(), accept_exponents=accept_exponents)
     else:
-        present = found.numbers_of_cells
+        present = texts.cell_numbers
     values: Values = np.full(len(cells), np.nan) if numeric else np.zeros(len(cells), np.uint64)
     if present is not None:
         values[~are_missing(cells)] = present
@@ -120,40 +130,45 @@ class PairsGatherer:
 
     def __init__(self, plan: ScanPlan, position: int) -> None:
         columns = {column.position: column for column in plan.columns}
-        mine = [(what, places) for what, places in plan.pairs if places[0] == position]
-        self._pairs = [(what, json.loads(what), [columns[at] for at in places]) for what, places in mine]
-        self._names = {what: [str(cells) for cells in told.get("cells", ())] for what, told, _ in self._pairs}
+        self._pairs: list[tuple[str, Relation, list[ColumnPlan]]] = []
+        self._names: dict[str, list[str]] = {}  # of each column's cells: the key of its codes
+        for text, positions in plan.pairs:
+            if positions[0] == position:
+                relation = json.loads(text)
+                self._pairs.append((text, relation, [columns[index] for index in positions]))
+                self._names[text] = [str(cells) for cells in relation.get("cells", ())]
         self._accept_exponents = plan.accept_exponents
         self._counts: dict[str, NDArray[np.int64]] = {}
 
     def update(self, block: Block) -> None:
-        for text, what, columns in self._pairs:
-            if what["kind"] == "association":
-                counts = table_of(what, *self._codes(block, what, columns, self._names[text]))
+        for text, relation, columns in self._pairs:
+            if relation["kind"] == "association":
+                counts = count_rows_by_cells(relation, *self._assign_cells(block, relation, columns, self._names[text]))
             else:
-                counts = counts_of(what, [self._values(block, column, what, at) for at, column in enumerate(columns)])
+                values = [self._read_values(block, column, relation, index) for index, column in enumerate(columns)]
+                counts = count_relation(relation, values)
             self._counts[text] = self._counts.get(text, np.zeros(len(counts), np.int64)) + counts
 
     def states(self) -> Iterator[State]:
-        yield Pairs.of({what: tuple(counts.tolist()) for what, counts in self._counts.items()})
+        yield Pairs.of({text: tuple(counts.tolist()) for text, counts in self._counts.items()})
 
-    def _values(self, block: Block, column: ColumnPlan, what: Mapping[str, Any], at: int) -> Values:
-        numeric = what["numeric"][at]
-        make = partial(values_of, block, column, numeric=numeric, accept_exponents=self._accept_exponents)
-        return block.once(("values", column.position, numeric), make)
+    def _read_values(self, block: Block, column: ColumnPlan, relation: Relation, index: int) -> Values:
+        numeric = relation["numeric"][index]
+        make = partial(read_values, block, column, numeric=numeric, accept_exponents=self._accept_exponents)
+        return block.compute_once(("values", column.position, numeric), make)
 
-    def _codes(
-        self, block: Block, what: Mapping[str, Any], columns: Sequence[ColumnPlan], names: Sequence[str]
+    def _assign_cells(
+        self, block: Block, relation: Relation, columns: Sequence[ColumnPlan], names: Sequence[str]
     ) -> Iterator[Values]:
-        for at, column in enumerate(columns):
+        for index, column in enumerate(columns):
 
-            def codes(at: int = at, column: ColumnPlan = column) -> Values:
-                return codes_of(what["cells"][at], self._values(block, column, what, at))
+            def codes(index: int = index, column: ColumnPlan = column) -> Values:
+                return assign_cells(relation["cells"][index], self._read_values(block, column, relation, index))
 
-            yield block.once(("codes", column.position, names[at]), codes)
+            yield block.compute_once(("codes", column.position, names[index]), codes)
 
 
-def pairs_of(written: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+def locate_pairs(written: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """The counts whose columns exist, with the positions of their columns."""
-    told = ((what, json.loads(what)["columns"]) for what in written)
-    return tuple((what, tuple(map(names.index, columns))) for what, columns in told if {*columns} <= {*names})
+    column_names = ((text, json.loads(text)["columns"]) for text in written)
+    return tuple((text, tuple(map(names.index, columns))) for text, columns in column_names if {*columns} <= {*names})

@@ -1,8 +1,8 @@
 """The executor's part of a scan: takes batches of rows, returns states.
 
-`states_of_partition` computes the states of rows, or of lines, which it decodes. It is pickled by name and takes a
-picklable plan; this module imports neither pyspark nor pydeequ. Rows are cut into blocks of `rows_of_block`, regardless
-of the size of Arrow's batches, so that states depend only on the partition's rows (P1). `prepared` adds to typed Arrow
+`compute_partition_states` computes the states of rows, or of lines, which it decodes. It is pickled by name and takes a
+picklable plan; this module imports neither pyspark nor pydeequ. Rows are cut into blocks of `choose_block_rows`, regardless
+of the size of Arrow's batches, so that states depend only on the partition's rows (P1). `prepare_batches` adds to typed Arrow
 columns the keys, hashes and counts of elements that Spark's SQL adds to its columns (`spark/engine/rows.py`).
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import number_of, text_of
+from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from spark_model_monitor.data.engine.protocol import PARTITION, StateRow
-from spark_model_monitor.data.profiling.file_order import file_columns
-from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, gatherers_of
+from spark_model_monitor.data.profiling.file_order import select_file_columns
+from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, build_gatherers
 from spark_model_monitor.data.profiling.plan import (
     CELLS,
     ELEMENTS,
@@ -40,11 +40,11 @@ from spark_model_monitor.data.profiling.plan import (
     Block,
     ColumnPlan,
     ScanPlan,
-    keys_of,
+    make_keys,
 )
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
-from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, xxhash64
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows from a batch of lines: the features as texts, the reason for refusing the row, and, if cells are counted,
@@ -64,25 +64,30 @@ BYTES_OF_VECTOR = 8192
 """The assumed size of a cell when the size of a block is chosen."""
 
 
-def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+def compute_partition_states(
+    plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]
+) -> Iterator[StateRow]:
     """The states of one partition's rows. A partition without rows has none.
 
     decode: makes rows from the batches; None if they are rows already.
     """
+    # Lines of captures are decoded on the way; batches of rows pass through
     requests = RequestsBuilder()
     times = list[int]()
     if decode is not None:
-        batches = _together(batches)
-    batches = (_rows_of_batch(batch, plan, decode, requests, times) for batch in batches)
-    numbers, gatherers = gatherers_of(plan)
+        batches = _combine_small_batches(batches)
+    batches = (_read_rows(batch, plan, decode, requests, times) for batch in batches)
+    # Gatherers of columns run before those that reuse what they computed
+    numbers, gatherers = build_gatherers(plan)
     if plan.rules is not None:
         from spark_model_monitor.data.profiling.expectations import OffencesGatherer
 
         gatherers.append((FEATURE_OF_ROWS, OffencesGatherer(plan)))
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
-    for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
+    for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):
         if partition is None:
+            # The partition's number seeds its samples, so these gatherers wait for the first rows
             partition = pieces[0].column(PARTITION)[0].as_py()
             runs = RunStarts(plan, partition)
             if plan.group_column is not None:
@@ -97,34 +102,37 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
 
                 segments = Segments(plan, partition)
                 gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
-            if plan.times_of is not None or plan.time_column is not None:
+            if plan.read_times is not None or plan.time_column is not None:
                 from spark_model_monitor.data.profiling.ages import AgesGatherer, RowTimes
 
                 row_times = RowTimes(plan)
-                others = (run_column for run_column in plan.run_columns if run_column != plan.time_column)
-                gatherers += [(each.position, AgesGatherer(each, row_times)) for each in others]
+                for column in plan.run_columns:
+                    if column != plan.time_column:
+                        gatherers.append((column.position, AgesGatherer(column, row_times)))
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
             if plan.pairs:
                 from spark_model_monitor.data.profiling.pairs import PairsGatherer
 
-                firsts = sorted({places[0] for _, places in plan.pairs})
+                firsts = sorted({positions[0] for _, positions in plan.pairs})
                 gatherers += [(first, PairsGatherer(plan, first)) for first in firsts]
-        kept = []
+        # Refused rows are counted by reason; only accepted ones have states
+        accepted_pieces = []
         for piece in pieces:
-            of_piece, counted = _without_refused_rows(piece, plan)
+            of_piece, counted = _select_accepted_rows(piece, plan)
             rows += counted
             if of_piece.num_rows:
-                kept.append(of_piece)
-        if kept:
-            block = Block(kept)
-            if plan.newest and not plan.times_of and plan.time_column is not None and plan.time_column.is_text:
+                accepted_pieces.append(of_piece)
+        if accepted_pieces:
+            block = Block(accepted_pieces)
+            if plan.newest and not plan.read_times and plan.time_column is not None and plan.time_column.is_text:
                 times.append(plan.newest(block.cells(plan.time_column)))
             numbers.update(block)
             for _, gatherer in gatherers:
                 gatherer.update(block)
     if partition is None:
         return
+    # The states of rows, then those of each column
     if plan.counts_rows:
         rows = replace(rows, newest=max(times, default=0))
         yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
@@ -135,7 +143,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
         yield StateRow(position, state.KIND, partition, state)
 
 
-def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
+def choose_block_rows(columns: Sequence[ColumnPlan]) -> int:
     """The number of rows in a block, for a table with these columns."""
     of_types = {ColumnType.VECTOR: BYTES_OF_VECTOR, **dict.fromkeys(TEXT_TYPES, BYTES_OF_TEXT)}
     row_bytes = sum(of_types.get(column.column_type, BYTES_OF_NUMBER) for column in columns)
@@ -143,47 +151,47 @@ def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
     return min(MOST_BLOCK_ROWS, max(1, fitting // LEAST_BLOCK_ROWS) * LEAST_BLOCK_ROWS)
 
 
-def blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+def split_into_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """The same rows in blocks of exactly `rows`; the last one may be shorter."""
-    for pieces in pieces_of_blocks(batches, rows):
+    for pieces in split_into_pieces(batches, rows):
         yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
 
 
-def pieces_of_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+def split_into_pieces(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
     """The same blocks, each as a list of pieces of batches."""
-    held: list[pa.RecordBatch] = []
-    room = rows
+    pieces: list[pa.RecordBatch] = []
+    missing_rows = rows
     for batch in batches:
         start = 0
         while start < batch.num_rows:
-            piece = batch.slice(start, room)
-            held.append(piece)
+            piece = batch.slice(start, missing_rows)
+            pieces.append(piece)
             start += piece.num_rows
-            room -= piece.num_rows
-            if room == 0:
-                yield held
-                held = []
-                room = rows
-    if held:
-        yield held
+            missing_rows -= piece.num_rows
+            if missing_rows == 0:
+                yield pieces
+                pieces = []
+                missing_rows = rows
+    if pieces:
+        yield pieces
 
 
-def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _combine_small_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The same lines in fewer batches: lines of small files are decoded together."""
-    held: list[pa.RecordBatch] = []
-    room = BYTES_TOGETHER
+    waiting: list[pa.RecordBatch] = []
+    free_bytes = BYTES_TOGETHER
     for batch in batches:
-        if held and batch.nbytes > room:
-            yield pa.concat_batches(held)
-            held = []
-            room = BYTES_TOGETHER
-        held.append(batch)
-        room -= batch.nbytes
-    if held:
-        yield pa.concat_batches(held)
+        if waiting and batch.nbytes > free_bytes:
+            yield pa.concat_batches(waiting)
+            waiting = []
+            free_bytes = BYTES_TOGETHER
+        waiting.append(batch)
+        free_bytes -= batch.nbytes
+    if waiting:
+        yield pa.concat_batches(waiting)
 
 
-def _rows_of_batch(
+def _read_rows(
     batch: pa.RecordBatch, plan: ScanPlan, decode: Decode | None, requests: RequestsBuilder, times: list[int]
 ) -> pa.RecordBatch:
     """The rows of a batch. Also counts the requests behind its lines, even if their data is refused, and records the
@@ -192,7 +200,7 @@ def _rows_of_batch(
     if decode is None:
         rows = batch
     else:
-        rows = _decoded(batch, decode, plan)
+        rows = _decode_lines(batch, decode, plan)
     if plan.metadata is None:
         return rows
     lines = batch.column(plan.metadata.line)
@@ -204,51 +212,48 @@ def _rows_of_batch(
         rows = rows.drop_columns([plan.metadata.line])
     if plan.metadata.read is not None:
         requests.update(*plan.metadata.read(lines, reasons[is_first]))
-    if plan.times_of is None:
+    if plan.read_times is None:
         return rows
-    said = plan.times_of(batch.column(plan.metadata.line))
-    if len(said) != rows.num_rows:  # some lines have several rows
-        said = said.take(pa.array(np.cumsum(is_first) - 1))
+    record_times = plan.read_times(batch.column(plan.metadata.line))
+    if len(record_times) != rows.num_rows:  # some lines have several rows
+        record_times = record_times.take(pa.array(np.cumsum(is_first) - 1))
     if plan.newest is not None:
-        times.append(plan.newest(said.filter(pa.array(reasons == 0))))
-    return rows.append_column(TIME, said)
+        times.append(plan.newest(record_times.filter(pa.array(reasons == 0))))
+    return rows.append_column(TIME, record_times)
 
 
-def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:
+def _decode_lines(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:
     """A batch of lines as rows, as Spark would prepare them. lines: with their partition number as the first column."""
     rows = decode(lines)
-    of_files = file_columns(rows)
+    of_files = select_file_columns(rows)
     *texts, last = rows.drop_columns([*of_files]).columns  # the decoder's own
     partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
     columns = {PARTITION: partition, REASON: last}
     if plan.counts_cells:
         columns[REASON] = texts.pop()
         columns[CELLS] = last
-    columns |= {f"{VALUE}{position}": keys_of(cells) for position, cells in enumerate(texts)}
+    columns |= {f"{VALUE}{position}": make_keys(cells) for position, cells in enumerate(texts)}
     columns |= {f"{WHOLE}{position}": texts[position] for position in plan.whole_texts}
     columns |= of_files
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
+def _select_accepted_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
     """The kept rows of a piece, and the counts of refused rows by reason. Never a filter before the parse (P4)."""
-    kept = piece
+    accepted = piece
     refused = [0] * plan.reasons
     if REASON in piece.schema.names:
         reasons = piece.column(REASON).to_numpy(zero_copy_only=False)
         refused = np.bincount(reasons, minlength=plan.reasons + 1)[1:].tolist()
         if any(refused):
-            kept = piece.filter(pa.array(reasons == 0))
-    predicates = (kept.column(f"{PREDICATE}{index}") for index in range(plan.predicates))
+            accepted = piece.filter(pa.array(reasons == 0))
+    predicates = (accepted.column(f"{PREDICATE}{index}") for index in range(plan.predicates))
     matches = tuple(pc.sum(predicate, min_count=0).as_py() or 0 for predicate in predicates)
-    if plan.counts_cells:
-        widths = _widths(piece.column(CELLS))
-    else:
-        widths = ()
-    return kept, RowCounts(kept=kept.num_rows, refused=tuple(refused), matches=matches, widths=widths)
+    widths = _count_widths(piece.column(CELLS)) if plan.counts_cells else ()
+    return accepted, RowCounts(kept=accepted.num_rows, refused=tuple(refused), matches=matches, widths=widths)
 
 
-def _widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
+def _count_widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
     numbers, counts = np.unique(cells.to_numpy(zero_copy_only=False), return_counts=True)
     return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
 
@@ -280,10 +285,10 @@ def column_type(data_type: pa.DataType) -> ColumnType:
     return ColumnType.NESTED
 
 
-def columns_of(
+def plan_typed_columns(
     schema: pa.Schema, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
-    """The plans of the columns at some positions, as `rows.columns_of` for Spark's columns."""
+    """The plans of the columns at some positions, as `rows.plan_typed_columns` for Spark's columns."""
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
@@ -296,11 +301,12 @@ WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.ty
 """Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
 
 
-def prepared(
+def prepare_batches(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches of a partition, with the columns that the plan's gatherers need; as `rows.prepared` for Spark's."""
+    """The batches of a partition, with the columns that the plan's gatherers need; as `rows.prepare_batches` for Spark's."""
     for batch in batches:
+        # Columns of the rows first, then what each gatherer needs of its column
         columns = {PARTITION: batch.column(PARTITION)}
         if reason:
             columns[REASON] = batch.column(reason)
@@ -309,47 +315,47 @@ def prepared(
         if plan.metadata:
             columns[plan.metadata.line] = batch.column(plan.metadata.line)
         if plan.file_order is not None:
-            columns |= file_columns(batch)
+            columns |= select_file_columns(batch)
         for column in plan.columns:
             values = batch.column(f"c{column.position}")
-            columns |= _prepared(values, column)
+            columns |= _prepare_column(values, column)
             if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
                 columns[f"{WHOLE}{column.position}"] = values.cast(pa.string())
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _prepared(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
+def _prepare_column(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
     position = plan.position
     if plan.column_type is ColumnType.NESTED:
         return {f"{VALUE}{position}": pc.if_else(cells.is_valid(), True, None)}
     if plan.column_type is ColumnType.VECTOR:
-        from spark_model_monitor.data.profiling.vectors import of_vectors
+        from spark_model_monitor.data.profiling.vectors import measure_vectors
 
         names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM, ELEMENTS)
-        return {f"{name}{position}": values for name, values in zip(names, of_vectors(cells), strict=True)}
-    prepared = {f"{VALUE}{position}": text_of(cells) if plan.is_text else number_of(cells)}
+        return {f"{name}{position}": values for name, values in zip(names, measure_vectors(cells), strict=True)}
+    prepared = {f"{VALUE}{position}": format_texts(cells) if plan.is_text else convert_decimals(cells)}
     if plan.is_text:
-        prepared[f"{VALUE}{position}"] = keys_of(prepared[f"{VALUE}{position}"])
+        prepared[f"{VALUE}{position}"] = make_keys(prepared[f"{VALUE}{position}"])
     if plan.hashed_by_spark:
         hashes = np.zeros(len(cells), np.int64)
-        hashes[~are_missing(cells)] = _hashes(cells.drop_null()).view(np.int64)
+        hashes[~are_missing(cells)] = _hash_cells(cells.drop_null()).view(np.int64)
         prepared[f"{HASH}{position}"] = pa.array(hashes, mask=are_missing(cells))
     return prepared
 
 
-def _hashes(present: pa.Array) -> Hashes:
+def _hash_cells(present: pa.Array) -> Hashes:
     if not pa.types.is_decimal(present.type):
-        return xxhash64_of(present)
+        return xxhash64(present)
     encoded = present.dictionary_encode()
     # Python's own rounds to 28 digits
     scale = present.type.scale
     exactly = Context(prec=present.type.precision)
     unscaled = [int(value.scaleb(scale, exactly)) for value in encoded.dictionary.to_pylist()]
     if present.type.precision <= DIGITS_OF_LONG:
-        hashes = xxhash64_of(np.array(unscaled, np.int64))
+        hashes = xxhash64(np.array(unscaled, np.int64))
     else:  # the bytes of Java's BigInteger
         sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
         as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
-        hashes = xxhash64_of_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
+        hashes = hash_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
     of_each: Hashes = hashes[encoded.indices.to_numpy()]
     return of_each

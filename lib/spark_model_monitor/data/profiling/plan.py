@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import bytes_of
+from spark_model_monitor.data.records.arrays import view_text_bytes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
-from spark_model_monitor.statistics.states.hashing import Hashes, buffers_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, read_buffers
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
@@ -95,7 +95,7 @@ class ScanPlan:
     rows for runs; None for the order in the data. group_position: position of the column that names groups of rows, of
     which some are kept instead of runs. all_columns: number of columns of all plans for the rows. newest: computes the
     latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested.
-    times_of: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
+    read_times: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
     rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
     segments (`segments.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
     columns, and their positions (`pairs.pairs_of`). value_by_value: how moments are computed (`MomentsBuilder`).
@@ -117,7 +117,7 @@ class ScanPlan:
     group_position: int | None = None
     all_columns: int = 1
     newest: Callable[[pa.Array], int] | None = None
-    times_of: Callable[[pa.Array], pa.Array] | None = None
+    read_times: Callable[[pa.Array], pa.Array] | None = None
     rules: Any = None
     cuts: tuple[Any, ...] = ()
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -146,19 +146,19 @@ class ScanPlan:
     @property
     def time_column(self) -> ColumnPlan | None:
         """The column that orders the rows for their runs."""
-        return self._at(self.time_position)
+        return self._get_column(self.time_position)
 
     @property
     def group_column(self) -> ColumnPlan | None:
         """The column that names the groups of rows."""
-        return self._at(self.group_position)
+        return self._get_column(self.group_position)
 
-    def _at(self, position: int | None) -> ColumnPlan | None:
+    def _get_column(self, position: int | None) -> ColumnPlan | None:
         if position is None:  # asked for each column
             return None
         return next((column for column in self.columns if column.position == position), None)
 
-    def without_rows(self) -> ScanPlan:
+    def drop_row_states(self) -> ScanPlan:
         """The same plan without states of the rows, which another plan computes."""
         return replace(self, predicates=0, counts_cells=False, metadata=None, counts_rows=False, rules=None)
 
@@ -171,42 +171,45 @@ _HASH_OF_CUT = rf"{CUT_MARK}(?P<hash>[0-9a-f]{{1,16}})$"
 _SHORTEST_CUT = KEY_PREFIX_CHARACTERS + len(CUT_MARK.encode()) + 1
 
 
-def keys_of(texts: pa.StringArray) -> pa.StringArray:
+def make_keys(texts: pa.StringArray) -> pa.StringArray:
     """The keys of cells, null if missing."""
-    if _longest(texts) <= KEY_BYTES:
+    if _count_longest_bytes(texts) <= KEY_BYTES:
         return texts
     too_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
     long = texts.filter(too_long)
-    hashes = pa.array([f"{number:x}" for number in xxhash64_of_texts(long).tolist()])
+    hashes = pa.array([f"{number:x}" for number in hash_texts(long).tolist()])
     beginnings = pc.utf8_slice_codeunits(long, 0, KEY_PREFIX_CHARACTERS)
     return pc.replace_with_mask(texts, too_long, pc.binary_join_element_wise(beginnings, hashes, CUT_MARK))
 
 
-def hashes_of(keys: pa.StringArray) -> Hashes:
+def hash_keys(keys: pa.StringArray) -> Hashes:
     """Spark's hashes of the keys' texts. keys: without null."""
-    hashes = xxhash64_of_texts(keys)
-    for place, text in hashes_of_cut(keys).items():
-        hashes[place] = int(text, 16)
+    # The key of a long text ends with the text's own hash
+    hashes = hash_texts(keys)
+    for index, text in find_cut_hashes(keys).items():
+        hashes[index] = int(text, 16)
     return hashes
 
 
-def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
+def find_cut_hashes(keys: pa.StringArray) -> dict[int, str]:
     """The indices of keys of longer texts, and the hashes in these keys."""
-    if _longest(keys) < _SHORTEST_CUT:
+    if _count_longest_bytes(keys) < _SHORTEST_CUT:
         return {}
-    letters = bytes_of(keys)
+    # Most blocks have no cut text, which their bytes show without a search
+    letters = view_text_bytes(keys)
     mark = CUT_MARK.encode()[0]
     if letters.max(initial=0) < mark or not (letters == mark).any():
         return {}
+    # A text can look like a cut one; only what ends with a hash is one
     may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
-    found = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
-    places = zip(np.flatnonzero(may_be_cut).tolist(), found, strict=True)
-    return {place: text for place, text in places if text is not None}
+    hash_texts = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
+    pairs = zip(np.flatnonzero(may_be_cut).tolist(), hash_texts, strict=True)
+    return {index: text for index, text in pairs if text is not None}
 
 
-def _longest(texts: pa.StringArray) -> int:
+def _count_longest_bytes(texts: pa.StringArray) -> int:
     """Bytes of the longest text."""
-    return int(np.diff(buffers_of(texts)[0]).max(initial=0))
+    return int(np.diff(read_buffers(texts)[0]).max(initial=0))
 
 
 Cell = TypeVar("Cell", bound=np.generic)
@@ -233,50 +236,50 @@ class Texts:
     hashes: Hashes | None = None
 
     @property
-    def numbers_of_cells(self) -> NDArray[np.float64] | None:
+    def cell_numbers(self) -> NDArray[np.float64] | None:
         if self.numbers is None or self.codes is None:
             return self.numbers
         return self.numbers[self.codes]
 
     @property
-    def hashes_of_cells(self) -> Hashes:
+    def cell_hashes(self) -> Hashes:
         """The hashes of all cells, as the column's gatherer requested them."""
         assert self.hashes is not None
         if self.codes is None:
             return self.hashes
         return self.hashes[self.codes]
 
-    def at(self, places: NDArray[np.int64], *, hashed: bool = True) -> tuple[NDArray[np.float64], Hashes]:
+    def take(self, positions: NDArray[np.int64], *, hashed: bool = True) -> tuple[NDArray[np.float64], Hashes]:
         """Numbers and hashes of the present cells at some indices. hashed: whether the existing hashes are of texts;
         Spark's hashes are of the values.
         """
-        found = places if self.codes is None else self.codes[places]
-        numbers = np.full(len(found), np.nan) if self.numbers is None else self.numbers[found]
+        indices = positions if self.codes is None else self.codes[positions]
+        numbers = np.full(len(indices), np.nan) if self.numbers is None else self.numbers[indices]
         if hashed:
             assert self.hashes is not None  # the gatherer's texts have hashes
-            return numbers, self.hashes[found]
-        different, back = np.unique(found, return_inverse=True)
-        return numbers, hashes_of(self.dictionary.take(pa.array(different)))[back]
+            return numbers, self.hashes[indices]
+        distinct, inverse = np.unique(indices, return_inverse=True)
+        return numbers, hash_keys(self.dictionary.take(pa.array(distinct)))[inverse]
 
 
 class Block:
     """Rows of a partition, none refused; in pieces, as they arrived, none empty.
 
-    found: by position, the texts of text columns, computed by their gatherers and reused by later ones.
+    texts_by_position: by position, the texts of text columns, computed by their gatherers and reused by later ones.
     """
 
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
         self._pieces = pieces
-        self._lists: dict[str, _Texts | _Numbers] = {}
+        self._lists: dict[str, _TextList | _NumberList] = {}
         self._made: dict[object, Any] = {}
-        self.found: dict[int, Texts] = {}
+        self.texts_by_position: dict[int, Texts] = {}
 
-    def once(self, key: object, make: Callable[[], Made]) -> Made:
+    def compute_once(self, key: object, make: Callable[[], Made]) -> Made:
         """A result for these rows that is computed only once."""
         if key not in self._made:
             self._made[key] = make()
-        made: Made = self._made[key]
-        return made
+        computed: Made = self._made[key]
+        return computed
 
     @property
     def rows(self) -> int:
@@ -288,14 +291,14 @@ class Block:
             return self._column(f"{VALUE}{column.position}")
         if column.listed not in self._lists:
             values = [piece.column(column.listed).flatten() for piece in self._pieces]
-            kind = _Texts if pa.types.is_string(values[0].type) else _Numbers
+            kind = _TextList if pa.types.is_string(values[0].type) else _NumberList
             self._lists[column.listed] = kind(values, [piece.num_rows for piece in self._pieces])
         return self._lists[column.listed].column(column.slot)
 
     def texts(self, column: ColumnPlan, accept_exponents: bool) -> Texts:
         """The present cells of a text column."""
-        if column.position in self.found:
-            return self.found[column.position]
+        if column.position in self.texts_by_position:
+            return self.texts_by_position[column.position]
         encoded = self.cells(column).drop_null().dictionary_encode()
         texts = encoded.dictionary
         kinds = classify(encoded.dictionary, accept_exponents=accept_exponents)
@@ -310,7 +313,7 @@ class Block:
             self._made[time] = pc.array_sort_indices(cells)
         return self._made[time]
 
-    def file_ranks(self, order: FileOrder | None) -> NDArray[np.int64] | None:
+    def rank_by_file(self, order: FileOrder | None) -> NDArray[np.int64] | None:
         """The rank of each row in the order of the files; None if it isn't known of which file a row is. Computed once."""
         if order is None or FILE_KEY not in self._pieces[0].schema.names:
             return None
@@ -318,9 +321,9 @@ class Block:
         def rank_rows() -> NDArray[np.int64] | None:
             return order.rank_rows(self._column(FILE_KEY).to_numpy(), self._column(BLOCK_START).to_numpy())
 
-        return self.once(order, rank_rows)
+        return self.compute_once(order, rank_rows)
 
-    def said_times(self) -> pa.Array | None:
+    def record_times(self) -> pa.Array | None:
         """The times in captured records; None for other rows."""
         if TIME in self._pieces[0].schema.names:
             return self._column(TIME)
@@ -349,21 +352,22 @@ class Block:
         return pa.concat_arrays(cells)
 
 
-def once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Block], Made]:
+def compute_once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Block], Made]:
     """Decorator of a method: computes its result for a block once, for all columns."""
 
     @wraps(find)
-    def found(holder: Holder, block: Block) -> Made:
-        return block.once((holder, find), lambda: find(holder, block))
+    def compute(holder: Holder, block: Block) -> Made:
+        return block.compute_once((holder, find), lambda: find(holder, block))
 
-    return found
+    return compute
 
 
-class _Texts:
+class _TextList:
     """The columns of a list of texts. values: by piece, row after row. rows: number of rows by piece."""
 
     def __init__(self, values: Sequence[pa.StringArray], rows: Sequence[int]) -> None:
         self._rows = sum(rows)
+        # All columns are turned at once: one column after the other, of all pieces
         row_after_row = np.arange(sum(map(len, values))).reshape(self._rows, -1)
         self._column_after_column = pa.concat_arrays(values).take(pa.array(row_after_row.T.ravel()))
 
@@ -371,16 +375,16 @@ class _Texts:
         return self._column_after_column.slice(slot * self._rows, self._rows)
 
 
-class _Numbers:
+class _NumberList:
     """The columns of a list of numbers of one type. values: by piece, row after row. rows: number of rows by piece."""
 
     def __init__(self, values: Sequence[pa.Array], rows: Sequence[int]) -> None:
-        self._numbers = [_as_they_lie(each).reshape(count, -1) for each, count in zip(values, rows, strict=True)]
+        self._numbers = [_view_buffer(piece).reshape(count, -1) for piece, count in zip(values, rows, strict=True)]
         self._missing: list[NDArray[np.bool_]] | None = None
-        if any(each.null_count for each in values):
+        if any(piece.null_count for piece in values):
             self._missing = [
-                each.is_null().to_numpy(zero_copy_only=False).reshape(count, -1)
-                for each, count in zip(values, rows, strict=True)
+                piece.is_null().to_numpy(zero_copy_only=False).reshape(count, -1)
+                for piece, count in zip(values, rows, strict=True)
             ]
         self._first = -TURNED_AT_A_TIME
         self._turned: NDArray[np.generic] = np.empty(0)
@@ -388,13 +392,14 @@ class _Numbers:
 
     def column(self, slot: int) -> pa.Array:
         if not self._first <= slot < self._first + TURNED_AT_A_TIME:
+            # Some columns are turned at a time, which are asked for one after the other
             self._first = slot - slot % TURNED_AT_A_TIME
-            places = slice(self._first, self._first + TURNED_AT_A_TIME)
-            self._turned = _columns(self._numbers, places)
+            positions = slice(self._first, self._first + TURNED_AT_A_TIME)
+            self._turned = _transpose(self._numbers, positions)
             if self._missing is None:
                 self._turned_missing = None
             else:
-                self._turned_missing = _columns(self._missing, places)
+                self._turned_missing = _transpose(self._missing, positions)
         missing = None
         if self._turned_missing is not None:
             missing = self._turned_missing[slot - self._first]
@@ -402,7 +407,7 @@ class _Numbers:
         return pa.array(self._turned[slot - self._first], mask=missing if some_missing else None)
 
 
-def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
+def _view_buffer(values: pa.Array) -> NDArray[np.generic]:
     """Numbers; arbitrary values where missing."""
     numbers: NDArray[np.generic] = pa.Array.from_buffers(
         values.type, len(values), [None, values.buffers()[1]], offset=values.offset
@@ -410,8 +415,8 @@ def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
     return numbers
 
 
-def _columns(pieces: Sequence[NDArray[Cell]], places: slice) -> NDArray[Cell]:
+def _transpose(pieces: Sequence[NDArray[Cell]], positions: slice) -> NDArray[Cell]:
     """The columns at these positions; shape (columns, rows of all pieces). pieces: shape (rows, all columns) each."""
-    turned = [piece[:, places].T for piece in pieces]
+    turned = [piece[:, positions].T for piece in pieces]
     columns = np.empty((len(turned[0]), sum(map(len, pieces))), turned[0].dtype)
     return np.concatenate(turned, axis=1, out=columns)  # without `out`, the layout would be row-major, like the pieces

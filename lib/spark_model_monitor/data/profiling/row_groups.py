@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.gathering import runs_of
-from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, once_a_block
+from spark_model_monitor.data.profiling.gathering import extract_runs
+from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, compute_once_a_block
 from spark_model_monitor.data.records.arrays import are_missing
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.rows import MOST_GROUPS, ROWS_OF_A_GROUP, RowGroups
 
 
@@ -21,19 +21,21 @@ class RowLocations:
     def __init__(self, group: ColumnPlan) -> None:
         self._group = group
 
-    @once_a_block
-    def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
+    @compute_once_a_block
+    def select_runs(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
         """The groups with the smallest lots: their lots, and the positions of their rows. A lot depends on the group's
         name; rows without a group are left out.
         """
+        # The name decides, so a group is sampled in all partitions or in none
         cells = block.cells(self._group)
         rows = np.flatnonzero(~are_missing(cells))
-        lots = (xxhash64_of_texts(cells.drop_null().cast(pa.string())) >> np.uint64(11)).astype(np.float64) / 2**53
-        some = np.unique(lots)[:MOST_GROUPS]
-        there = np.flatnonzero(np.isin(lots, some))
-        order = there[np.argsort(lots[there], kind="stable")]
-        places = np.split(rows[order], lots[order].searchsorted(some[1:]))
-        return some.tolist(), [each[:ROWS_OF_A_GROUP] for each in places if len(some)]
+        lots = (hash_texts(cells.drop_null().cast(pa.string())) >> np.uint64(11)).astype(np.float64) / 2**53
+        sampled_lots = np.unique(lots)[:MOST_GROUPS]
+        in_sample = np.flatnonzero(np.isin(lots, sampled_lots))
+        # The rows of each group, in the order of the data
+        order = in_sample[np.argsort(lots[in_sample], kind="stable")]
+        rows_of_groups = np.split(rows[order], lots[order].searchsorted(sampled_lots[1:]))
+        return sampled_lots.tolist(), [positions[:ROWS_OF_A_GROUP] for positions in rows_of_groups if len(sampled_lots)]
 
 
 class RowGroupsGatherer:
@@ -43,9 +45,9 @@ class RowGroupsGatherer:
         self._column, self._groups, self._kept = column, groups, RowGroups()
 
     def update(self, block: Block) -> None:
-        lots, places = self._groups.of_block(block)
+        lots, positions = self._groups.select_runs(block)
         if lots:
-            self._kept += RowGroups(tuple(runs_of(self._column, block, lots, places)))
+            self._kept += RowGroups(tuple(extract_runs(self._column, block, lots, positions)))
 
     def states(self) -> Iterator[RowGroups]:
         yield self._kept

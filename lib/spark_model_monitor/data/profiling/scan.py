@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.protocol import Partitions, StateRow, States, added
-from spark_model_monitor.data.profiling.partition import Decode, columns_of, prepared, states_of_partition
+from spark_model_monitor.data.engine.protocol import Partitions, StateRow, States, add_encoded_states
+from spark_model_monitor.data.profiling.partition import (
+    Decode,
+    compute_partition_states,
+    plan_typed_columns,
+    prepare_batches,
+)
 from spark_model_monitor.data.profiling.plan import (
     CUT_NO_ROWS,
     FEATURE_OF_ROWS,
@@ -107,7 +112,7 @@ class RowSource:
     """How to read the requests behind the lines."""
     newest: Callable[[pa.Array], int] | None = None
     """Computes the latest time of captured lines, or of the time column."""
-    times_of: Callable[[pa.Array], pa.Array] | None = None
+    read_times: Callable[[pa.Array], pa.Array] | None = None
     """Reads the times of captured lines."""
     file_order: FileOrder | None = None
     """The order of the files; None for the order in the data."""
@@ -150,18 +155,15 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     Raises BadConfiguration if the time column is none of the features.
     """
     started = time.monotonic()
-    plans, states = _plan(source, requested)
+    plans, states = _build_plans(source, requested)
 
     # One pass over the rows, and the states of all partitions added
-    partials = reduce(lambda some, others: some.beside(others), map(states, plans))
+    partials = reduce(lambda states_so_far, more: states_so_far.concat(more), map(states, plans))
     features = len(source.names)
-    at_most = source.partitions_at_most
-    are_few = at_most is not None and features * at_most <= STATES_ON_THE_DRIVER
-    if are_few:
-        adders = 0
-    else:
-        adders = folds(features, at_most or UNKNOWN_PARTITIONS)
-    sums = _sums(partials.rows(adders=adders))
+    max_partitions = source.partitions_at_most
+    are_few = max_partitions is not None and features * max_partitions <= STATES_ON_THE_DRIVER
+    adders = 0 if are_few else choose_folds(features, max_partitions or UNKNOWN_PARTITIONS)
+    sums = _add_states(partials.rows(adders=adders))
 
     # The states of the rows themselves
     of_rows = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
@@ -177,21 +179,22 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
 
     # The states of the features, less their runs of rows, which are no part of a profile
     columns = [column for plan in plans for column in plan.columns]
-    runs = [_taken(sums.get(column.position, [])) for column in columns]
+    runs = [_pop_runs(sums.get(column.position, [])) for column in columns]
     if requested.cuts:
         for column in columns:
-            runs += _taken_of_segments(sums.get(column.position, []))
+            runs += _pop_segment_runs(sums.get(column.position, []))
     profiles = []
     for name, column in zip(source.names, columns, strict=True):
         profiles.append(FeatureProfile.of(name, column.column_type, sums.get(column.position, [])))
 
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - started)
     matches = dict(zip(source.predicates, rows.matches, strict=True))
+    # A source without captures has no requests, rather than none
     captured = requests if requests and requests.count else None
     return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, offences)
 
 
-def _plan(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:
+def _build_plans(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:
     """The plans of a scan, one for each group of columns, and the function that computes the states of one."""
     names = source.names
     time_column = requested.time_column
@@ -199,7 +202,7 @@ def _plan(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan]
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
     plan = partial(
         ScanPlan,
-        frequency_limit=frequency_limit(len(names)),
+        frequency_limit=choose_frequency_limit(len(names)),
         accept_exponents=requested.accept_exponents,
         reasons=source.reasons,
         predicates=len(source.predicates),
@@ -211,23 +214,27 @@ def _plan(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan]
         group_position=None if requested.group_column is None else names.index(requested.group_column),
         all_columns=len(names),
         newest=source.newest,
-        times_of=source.times_of,
+        read_times=source.read_times,
         rules=requested.rules,
         cuts=tuple(requested.cuts),
         pairs=requested.pairs,
         value_by_value=requested.value_by_value,
         file_order=source.file_order,
     )
+    # Executors decode lines; columns come as they are, in groups if there are many
     if source.decode is not None:
-        return [plan(decoded_columns(names, requested.counted))], partial(states_of_rows, source.data, source.decode)
-    make_states = source.data.engine.way(typed_columns)
+        return [plan(plan_decoded_columns(names, requested.counted))], partial(
+            compute_row_states, source.data, source.decode
+        )
+    make_states = source.data.engine.implementation(prepare_typed_columns)
     plan_columns, states = make_states(source.data, source.predicates, source.reason, source.cells)
-    groups = positions_of_groups(len(names), 1 if requested.needs_whole_rows else source.column_groups)
+    # States of several columns need their rows whole, so one group
+    groups = split_columns(len(names), 1 if requested.needs_whole_rows else source.column_groups)
     plans = [plan(plan_columns(names, requested.counted, positions)) for positions in groups]
     require_values(plans[0])
     # The group with the time column counts the rows
     counting = next((group_plan for group_plan in plans if group_plan.time_column), plans[0])
-    plans = [group_plan if group_plan is counting else group_plan.without_rows() for group_plan in plans]
+    plans = [group_plan if group_plan is counting else group_plan.drop_row_states() for group_plan in plans]
     return plans, states
 
 
@@ -241,26 +248,26 @@ def require_values(plan: ScanPlan) -> None:
             raise BadConfiguration(CUT_NO_ROWS.format(name=positions[column.position]))
 
 
-def _taken(states: list[State]) -> RowRuns:
+def _pop_runs(states: list[State]) -> RowRuns:
     """The runs of rows, removed from a feature's states, since they are not part of its profile."""
-    place = next((place for place, state in enumerate(states) if state.KIND in KINDS_OF_RUNS), None)
-    if place is None:
+    index = next((index for index, state in enumerate(states) if state.KIND in KINDS_OF_RUNS), None)
+    if index is None:
         return RowRuns()
-    return cast("RowRuns", states.pop(place))
+    return cast("RowRuns", states.pop(index))
 
 
-def _taken_of_segments(states: list[State]) -> Sequence[RowRuns]:
+def _pop_segment_runs(states: list[State]) -> Sequence[RowRuns]:
     """The runs of a feature in its segments, in the order of `in_segments`; removed from its states."""
     from spark_model_monitor.statistics.states.segments import Segmented
 
     runs: list[RowRuns] = []
-    for place, state in enumerate(states):
+    for index, state in enumerate(states):
         if isinstance(state, Segmented):
-            states[place], runs = state.without_runs()
+            states[index], runs = state.without_runs()
     return runs
 
 
-def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:
+def plan_decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:
     """The plans of features that executors decode: all are texts."""
     return tuple(
         ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False, counted=name in counted)
@@ -268,54 +275,54 @@ def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[Colu
     )
 
 
-def frequency_limit(columns: int) -> int:
+def choose_frequency_limit(columns: int) -> int:
     """The maximum number of values that are counted individually per column."""
     return max(1, min(LARGEST_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
 
 
-def folds(columns: int, partitions: int) -> int:
+def choose_folds(columns: int, partitions: int) -> int:
     """The number of tasks that add states; one task adds all states of a column."""
     return max(1, min(MOST_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
 
 
-def positions_of_groups(columns: int, groups: int) -> list[range]:
+def split_columns(columns: int, groups: int) -> list[range]:
     """The columns in groups of neighbours, all but the last equally large; one empty group if there are no columns."""
     size = max(1, -(-columns // groups))
     return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
 
 
-def typed_columns(
+def prepare_typed_columns(
     table: Partitions, predicates: Mapping[str, Any], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
     """Functions for the plans of typed columns and for the states of a plan. predicates: empty, they need SQL."""
 
     def states(plan: ScanPlan) -> States:
-        line = None
-        if plan.metadata is not None:
-            line = plan.metadata.line
+        # Only the columns that this group of features needs are read
+        line = None if plan.metadata is None else plan.metadata.line
         names = {*filter(None, (reason, cells, line)), *(f"c{column.position}" for column in plan.columns)}
         if plan.file_order is not None:
             names |= {FILE_KEY, BLOCK_START}
-        own = cast("LocalPartitions", table).only(names)
-        return own.numbered().states(partial(_states_of_typed, plan, reason, cells))
+        needed = cast("LocalPartitions", table).restrict_columns(names)
+        return needed.numbered().states(partial(_compute_typed_states, plan, reason, cells))
 
-    return partial(columns_of, table.schema), states
+    return partial(plan_typed_columns, table.schema), states
 
 
-def states_of_rows(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:
+def compute_row_states(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:
     """The states that a plan requests, of prepared rows or of the rows that `decode` makes from lines."""
-    return source.numbered().states(partial(states_of_partition, plan, decode))
+    return source.numbered().states(partial(compute_partition_states, plan, decode))
 
 
-def _states_of_typed(
+def _compute_typed_states(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[StateRow]:
-    return states_of_partition(plan, None, prepared(plan, reason, cells, batches))
+    return compute_partition_states(plan, None, prepare_batches(plan, reason, cells, batches))
 
 
-def _sums(partials: Iterable[StateRow]) -> dict[int, list[State]]:
+def _add_states(partials: Iterable[StateRow]) -> dict[int, list[State]]:
     """The summed states of each feature; small by construction, one of each kind per feature and partition."""
     sums: dict[int, list[State]] = {}
-    for (feature, _), same in groupby(partials, key=lambda row: (row.feature, row.kind)):
-        sums.setdefault(feature, []).append(added(row.state for row in same))
+    # Rows come sorted by feature and kind, and by partition within these
+    for (feature, _), state_rows in groupby(partials, key=lambda row: (row.feature, row.kind)):
+        sums.setdefault(feature, []).append(add_encoded_states(row.state for row in state_rows))
     return sums

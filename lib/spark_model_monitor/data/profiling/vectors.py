@@ -32,6 +32,7 @@ class VectorGatherer:
         self._norms = MomentsBuilder()
 
     def update(self, block: Block) -> None:
+        # The column's cells are the vectors' lengths, their elements stand in a column of their own
         lengths = block.cells(self._column)
         self._counts += VectorCounts.of(
             lengths.drop_null().to_numpy(),
@@ -51,12 +52,13 @@ class VectorGatherer:
         yield self._components.state()
 
 
-def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
+def measure_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
     """Length, missing elements, NaN elements, Euclidean norm and elements of each vector; null for a missing vector."""
     present = cells.drop_null()
     missing = are_missing(cells)
     elements = present.flatten()
     lengths = pc.list_value_length(present).to_numpy(zero_copy_only=False)
+    # All elements stand in a row; where each vector begins
     first = np.concatenate([[0], np.cumsum(lengths)])
     is_number = pa.types.is_integer(elements.type) or pa.types.is_floating(elements.type)
     norms: NDArray[np.float64] = np.full(len(present), np.nan)
@@ -65,26 +67,30 @@ def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
         numbers = pc.fill_null(pc.cast(elements, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
         if pa.types.is_floating(elements.type):
             nan = np.isnan(numbers)
-        norms = np.sqrt(_sums(numbers * numbers, first[:-1], lengths))
+        norms = np.sqrt(_sum_runs(numbers * numbers, first[:-1], lengths))
+    # Missing and NaN elements of each vector, as differences of the counts up to its ends
     counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (are_missing(elements), nan)]
-    of_each = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]
-    columns = [_spread(values.astype(np.int32), missing) for values in of_each]
+    counts_by_vector = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]
+    columns = [_insert_nulls(values.astype(np.int32), missing) for values in counts_by_vector]
     doubles = pa.list_(pa.float64())
     if not is_number:
         return (*columns, pa.nulls(len(cells), pa.float64()), pa.nulls(len(cells), doubles))
-    return (*columns, _spread(norms, missing), cells.cast(doubles))
+    return (*columns, _insert_nulls(norms, missing), cells.cast(doubles))
 
 
-def _sums(numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDArray[np.int32]) -> NDArray[np.float64]:
+def _sum_runs(
+    numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDArray[np.int32]
+) -> NDArray[np.float64]:
     """The sum of each run of numbers, added from left to right, as in Spark."""
     sums = np.zeros(len(lengths))
-    for place in range(int(lengths.max(initial=0))):
-        longer = np.flatnonzero(lengths > place)
-        sums[longer] += numbers[starts[longer] + place]
+    # The first elements of all vectors, then the second ones: the order in which Spark adds, and few steps
+    for index in range(int(lengths.max(initial=0))):
+        longer = np.flatnonzero(lengths > index)
+        sums[longer] += numbers[starts[longer] + index]
     return sums
 
 
-def _spread(values: NDArray[np.generic], missing: NDArray[np.bool_]) -> pa.Array:
+def _insert_nulls(values: NDArray[np.generic], missing: NDArray[np.bool_]) -> pa.Array:
     """The values of present cells, with null for missing cells."""
     spread = np.zeros(len(missing), values.dtype)
     spread[~missing] = values

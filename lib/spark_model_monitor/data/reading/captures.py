@@ -18,20 +18,25 @@ from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.profiling.plan import LineMetadata
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import first_lines
-from spark_model_monitor.data.reading.ledger import coverage_of
-from spark_model_monitor.data.reading.lines import long_lines_in
-from spark_model_monitor.data.reading.listing import Listing, faulty_files_named, folders_of, record_folders
-from spark_model_monitor.data.reading.scripts import Script, processed, run_capture_handler
+from spark_model_monitor.data.reading.headers import read_first_lines
+from spark_model_monitor.data.reading.ledger import read_coverages
+from spark_model_monitor.data.reading.lines import find_listed_long_lines
+from spark_model_monitor.data.reading.listing import (
+    Listing,
+    list_record_folders,
+    list_window_folders,
+    naming_faulty_files,
+)
+from spark_model_monitor.data.reading.scripts import Script, process_lines, run_capture_handler
 from spark_model_monitor.data.records import INPUT
-from spark_model_monitor.data.records.capture_documents import carries_metadata, request_metadata
+from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, carry_names, matching_of
+from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, choose_matching, have_names
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, NoData
 from spark_model_monitor.storage import join
 
@@ -71,28 +76,29 @@ def list_captures(
     Raises BadInput if the path doesn't exist, NoData if all files are empty.
     """
     if request_log is not None:
-        from spark_model_monitor.data.request_logs.capture_folder import convert_log, hours_of_window
+        from spark_model_monitor.data.request_logs.capture_folder import convert_log, list_window_hours
 
-        folder = convert_log(engine, path, request_log, hours_of_window(window), staging)
+        folder = convert_log(engine, path, request_log, list_window_hours(window), staging)
         if not engine.storage(folder.path).exists(folder.path):
-            raise no_captures(path, window)
+            raise make_no_captures_error(path, window)
         listing = list_captures(engine, folder.path, window, lenient_window=lenient_window)
         return replace(listing, request_log=folder)
     storage = engine.storage(path)
     if window is None:
-        folders = record_folders(storage, path)
+        folders = list_record_folders(storage, path)
     else:
-        folders = folders_of(storage, path, window, later=0 if lenient_window else 1)
+        folders = list_window_folders(storage, path, window, later=0 if lenient_window else 1)
     listed = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
+    # A failed merge leaves its message where its records would be
     messages = {join(path, MESSAGE), join(storage.resolved(path), MESSAGE)}
     files = sorted(file for file in listed if file.path not in messages)
     if not files:
-        raise no_captures(path, window)
-    coverage = coverage_of(storage, files, _of_own_hours(folders, path, window))
+        raise make_no_captures_error(path, window)
+    coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))
     return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage)
 
 
-def no_captures(path: str, window: Window | None) -> NoData:
+def make_no_captures_error(path: str, window: Window | None) -> NoData:
     """The error of captures that aren't there."""
     hours = ""
     if window is not None:
@@ -100,13 +106,14 @@ def no_captures(path: str, window: Window | None) -> NoData:
     return NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
 
 
-def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
+def _drop_later_folders(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
     """The folders without those of the hour after the window; a source that is a single folder is kept."""
-    hours = ((folder, hour_of_path(join(folder, ""))) for folder in folders)
-    return [each for each, hour in hours if window is None or each == path or hour is None or hour < window.end]
+    # The records of the next hour may be of this one, its labels aren't
+    hours = ((folder, parse_hour_of_path(join(folder, ""))) for folder in folders)
+    return [name for name, hour in hours if window is None or name == path or hour is None or hour < window.end]
 
 
-def records_of(halves: tuple[str, ...], options: ReadOptions) -> Reading:
+def select_records(halves: tuple[str, ...], options: ReadOptions) -> Reading:
     """How to read captured or merged records. halves: the members of `captureData`."""
     return Reading(
         halves,
@@ -132,52 +139,60 @@ def read_captures(
     Spark jobs: none; two for a script.
     Raises NoData if a script dropped every record.
     """
+    # How the records are read, as far as options say it
     names = options.names
-    script = options.script
     as_service = options.as_service
-    reading = records_of(capture_format.index_names, options)
+    reading = select_records(capture_format.index_names, options)
     reading = replace(reading, names=tuple(names or ()), flatten_json=options.flatten_json)
     reading = replace(reading, missing_values=options.missing_values)
+    # Whether an array is several columns has to be known before its records are decoded
     if options.flatten_json and not as_service:
-        reading = replace(reading, opens_arrays=_has_arrays_of_one_length(engine, source, reading))
+        reading = replace(reading, opens_arrays=_has_equally_long_arrays(engine, source, reading))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    if script is not None:
-        with faulty_files_named(engine, source):
-            dataset = _dataset_of_script(engine, source, reading, script, as_service=as_service)
-        return replace(dataset, partitions_at_most=at_most, long_lines=long_lines_in(engine, source))
-    found = _first_record(engine, source, reading)
-    if found is None:
+    if options.script is not None:
+        with naming_faulty_files(engine, source):
+            dataset = _read_with_script(engine, source, reading, options.script, as_service=as_service)
+        return replace(dataset, partitions_at_most=at_most, long_lines=find_listed_long_lines(engine, source))
+    first_record = _find_first_record(engine, source, reading)
+    if first_record is None:
         log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
-    encoding, first = found or (CSV, Decoded(cells=1))
-    reading = replace(
-        reading, names=reading.names or first.keys, encoding=None if options.allow_mixed_encodings else encoding
-    )
+    # Without a readable record, the scan refuses all of them, by reason
+    encoding, first = first_record or (CSV, Decoded(cells=1))
+    if not options.allow_mixed_encodings:
+        reading = replace(reading, encoding=encoding)
+    reading = replace(reading, names=reading.names or first.keys)
+    # The baseline's names, and with which of them columns are matched
     matched_by = None
     if names:
-        matched_by = _matching(names, reading.encoding)
-    dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
-    carries = _carries_metadata(engine, source)
-    tells_times = reading.window is not None and not as_service
+        matched_by = _choose_matching(names, reading.encoding)
+    dataset = _build_dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
+    # What a scan counts besides the features
+    metadata = None
+    if _has_metadata(engine, source):
+        metadata = LineMetadata(LINE, read_request_metadata)
+    elif not as_service:
+        metadata = LineMetadata(LINE, None)
     width = len(reading.names)
     return replace(
         dataset,
-        inputs_fit=0 < width < first.cells and len(columns_of_inputs(engine, source, reading)) == width,
+        inputs_fit=0 < width < first.cells and len(find_input_columns(engine, source, reading)) == width,
         partitions_at_most=at_most,
-        metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or not as_service else None,
-        tells_times=tells_times,
-        long_lines=long_lines_in(engine, source),
+        metadata=metadata,
+        tells_times=reading.window is not None and not as_service,
+        long_lines=find_listed_long_lines(engine, source),
     )
 
 
-def _has_arrays_of_one_length(engine: Engine, source: Listing, reading: Reading) -> bool:
+def _has_equally_long_arrays(engine: Engine, source: Listing, reading: Reading) -> bool:
     """Whether arrays of numbers within rows are columns: as in the baseline, whose features are then called `outer.0`; without
     one, if they are equally long in the first records, as lists of words aren't.
     """
     if reading.names:
         return any(POSITION_OF_ARRAY.search(name) for name in reading.names)
+    # Whatever the window, since the layout is the same at any time
     anything = replace(reading, encoding=JSON, opens_arrays=True)
     for file in source.files[:FILES_LOOKED_AT]:
-        lines = islice(first_lines(engine, file), RECORDS_LOOKED_AT)
+        lines = islice(read_first_lines(engine, file), RECORDS_LOOKED_AT)
         records = [decode(line, replace(anything, window=None, sample=None)) for line in lines]
         widths = {record.cells for record in records if record.reason is None}
         if widths:
@@ -188,14 +203,14 @@ def _has_arrays_of_one_length(engine: Engine, source: Listing, reading: Reading)
 POSITION_OF_ARRAY = re.compile(r"\.\d+$")
 
 
-def _matching(names: Sequence[str], encoding: str | None) -> Matching:
+def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
     """How columns of records with this encoding are matched; None stands for CSV and JSON mixed (M11)."""
-    if encoding == CSV or not carry_names(names):
+    if encoding == CSV or not have_names(names):
         return Matching.POSITION
     return Matching.NAME_ELSE_POSITION
 
 
-def _dataset(
+def _build_dataset(
     engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
@@ -206,44 +221,45 @@ def _dataset(
     decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns), files))
     return Dataset(
         decoded,
-        names_of_columns(reading.names, columns),
+        name_columns(reading.names, columns),
         source,
         refusable=True,
         record_cells=columns,
         one_encoding=as_service,
-        reread=partial(_reread, engine, source, reading, as_service, matched_by),
+        reread=partial(_reread_with_columns, engine, source, reading, as_service, matched_by),
         matched_by=matched_by if columns == len(reading.names) else None,
     )
 
 
-def _reread(
+def _reread_with_columns(
     engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
 ) -> Dataset:
     """The captures as records of `columns` columns: the features, then the other members of an object of that width."""
-    first = _first_record(engine, source, reading, columns)
+    first = _find_first_record(engine, source, reading, columns)
     if first:
-        others = [key for key in first[1].keys if key not in reading.names]
+        other_keys = [key for key in first[1].keys if key not in reading.names]
     else:
-        others = []
-    if carry_names(reading.names) and len(reading.names) + len(others) == columns:
-        reading = replace(reading, names=(*reading.names, *others))
-    return replace(_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
+        other_keys = []
+    # Members that the baseline lacks are further columns, behind its own
+    if have_names(reading.names) and len(reading.names) + len(other_keys) == columns:
+        reading = replace(reading, names=(*reading.names, *other_keys))
+    return replace(_build_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
 
 
-def _dataset_of_script(
+def _read_with_script(
     engine: Engine, source: Listing, reading: Reading, script: Script, *, as_service: bool
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
     runner = partial(run_capture_handler, script, reading)
-    given = processed(lines, source, script, first_error_fails=as_service, runner=runner)
-    rows, names = _in_order_of(reading.names, given.table, given.names, as_service=as_service)
+    script_rows = process_lines(lines, source, script, first_error_fails=as_service, runner=runner)
+    rows, names = _order_as_baseline(reading.names, script_rows.table, script_rows.names, as_service=as_service)
     matched_by = None
     if names == reading.names:
-        matched_by = matching_of(given.names, names)
-    return replace(given, rows=rows, names=names, matched_by=matched_by)
+        matched_by = choose_matching(script_rows.names, names)
+    return replace(script_rows, rows=rows, names=names, matched_by=matched_by)
 
 
-def _in_order_of(
+def _order_as_baseline(
     baseline: tuple[str, ...], rows: Partitions, keys: tuple[str, ...], *, as_service: bool
 ) -> tuple[Partitions, tuple[str, ...]]:
     """A script's columns as the baseline's: by name if keys are its names; by position if none is and the number fits.
@@ -254,18 +270,19 @@ def _in_order_of(
         return rows, keys
     if set(baseline) != set(keys):
         return rows, baseline if as_service or set(baseline).isdisjoint(keys) else keys
+    # Columns by the names of the baseline, then those about the rows
     cells = [f"c{keys.index(name)}" for name in baseline]
-    rest = rows.columns[len(keys) :]
+    other_columns = rows.columns[len(keys) :]
     called = [f"c{position}" for position in range(len(baseline))]
-    return rows.selected([*cells, *rest], [*called, *rest]), baseline
+    return rows.selected([*cells, *other_columns], [*called, *other_columns]), baseline
 
 
-def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
+def name_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
     """The baseline's names by position; further columns get Spark's default names."""
     return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
 
 
-def _first_record(
+def _find_first_record(
     engine: Engine, source: Listing, reading: Reading, columns: int | None = None
 ) -> tuple[str, Decoded] | None:
     """Encoding and content of the first readable record, regardless of its time, that has the encoding and width of
@@ -273,37 +290,38 @@ def _first_record(
     for its rows only, since its encoding is known.
     """
     anything = replace(reading, window=None, sample=None, columns=None)
-    at_fault = None
+    with_faulty_rows = None
     first: dict[tuple[str, int], Decoded] = {}
     readable: Counter[tuple[str, int]] = Counter()
     for file in source.files[:FILES_LOOKED_AT]:
-        for line in first_lines(engine, file):
+        for line in read_first_lines(engine, file):
+            # A line can be read as CSV and as JSON: the layout that most of the first lines have wins
             for encoding in (CSV, JSON):
-                found = decode(line, replace(anything, encoding=encoding))
-                if found.reason is None and columns in (None, found.cells):
-                    first.setdefault((encoding, found.cells), found)
-                    readable[encoding, found.cells] += 1
-                if at_fault is None and found.reason in OF_ROWS:
-                    at_fault = encoding, Decoded(cells=max(1, found.cells))
+                decoded = decode(line, replace(anything, encoding=encoding))
+                if decoded.reason is None and columns in (None, decoded.cells):
+                    first.setdefault((encoding, decoded.cells), decoded)
+                    readable[encoding, decoded.cells] += 1
+                if with_faulty_rows is None and decoded.reason in OF_ROWS:
+                    with_faulty_rows = encoding, Decoded(cells=max(1, decoded.cells))
             if readable.total() >= RECORDS_LOOKED_AT:
                 break
     if readable:
         [(layout, _)] = readable.most_common(1)
         return layout[0], first[layout]
-    return at_fault
+    return with_faulty_rows
 
 
-def columns_of_inputs(engine: Engine, source: Listing, reading: Reading) -> tuple[str, ...]:
+def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tuple[str, ...]:
     """The names of the model's input columns in captured or merged records: JSON keys, or `_c0`, `_c1`, …; none if no
     input can be read.
     """
-    found = _first_record(engine, source, replace(reading, halves=(INPUT,)))
-    if found is None:
+    first_record = _find_first_record(engine, source, replace(reading, halves=(INPUT,)))
+    if first_record is None:
         return ()
-    return names_of_columns(found[1].keys, found[1].cells)
+    return name_columns(first_record[1].keys, first_record[1].cells)
 
 
-def _carries_metadata(engine: Engine, source: Listing) -> bool:
+def _has_metadata(engine: Engine, source: Listing) -> bool:
     """Whether the first or last file begins with a record that has the status of its request."""
     ends = {source.files[0], source.files[-1]}
-    return any(carries_metadata(next(first_lines(engine, file), b"")) for file in ends)
+    return any(has_request_metadata(next(read_first_lines(engine, file), b"")) for file in ends)

@@ -35,11 +35,11 @@ from spark_model_monitor.data.reading.formats import (
     ReadOptions,
     SparkFormat,
     TableFormat,
-    format_named,
-    keeper_at,
+    parse_format,
+    parse_table_path,
 )
-from spark_model_monitor.data.reading.frames import ArrowStream, Rows, rows_of, stored
-from spark_model_monitor.data.reading.listing import Listing, Places, folders_of, list_dataset, places_of
+from spark_model_monitor.data.reading.frames import ArrowStream, Rows, convert_to_spark_types, stream_rows
+from spark_model_monitor.data.reading.listing import Listing, Places, list_dataset, list_paths, list_window_folders
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def table_of_pandas(frame: pd.DataFrame) -> pa.Table:
+def convert_pandas(frame: pd.DataFrame) -> pa.Table:
     """The columns of a frame, without its index.
 
     Raises BadInput for names that are not texts, and for a column whose values have several types.
@@ -63,7 +63,7 @@ def table_of_pandas(frame: pd.DataFrame) -> pa.Table:
     if frame.index.names != [None]:
         named = ", ".join(repr(name) for name in frame.index.names if name is not None)
         log.warning("the index %s is no feature; write frame.reset_index() to make it one", named)
-    columns = [_column(values, str(name)) for name, values in frame.items()]
+    columns = [_convert_column(values, str(name)) for name, values in frame.items()]
     return pa.table(columns, list(frame.columns))
 
 
@@ -73,15 +73,15 @@ def _require_names(frame: pd.DataFrame) -> None:
             f"the frame's columns have names of {frame.columns.nlevels} levels; write "
             "frame.columns = ['_'.join(map(str, name)) for name in frame.columns]"
         )
-    for place, name in enumerate(frame.columns, start=1):
+    for number, name in enumerate(frame.columns, start=1):
         if not isinstance(name, str):
             raise BadInput(
-                f"column {place} of the frame is called {name!r}, which is no text; write "
+                f"column {number} of the frame is called {name!r}, which is no text; write "
                 "frame.columns = frame.columns.astype(str)"
             )
 
 
-def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
+def _convert_column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
     """One column. The error omits Arrow's own text, since that shows values."""
     try:
         # Arrow looks up many attributes of a series, which takes longer than converting a small column
@@ -104,20 +104,21 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     """
     names = tuple(rows.schema.names)
     require_columns(names)
-    kept = stored(rows, FILE_BYTES_OF_A_GROUP)
-    held = engine.way(rows_in_memory)(engine, kept, by_tasks)
-    if held is not None:
-        held_rows, at_most, groups = held
-        return Dataset(held_rows, names, partitions_at_most=at_most, column_groups=groups)
+    stored_rows = convert_to_spark_types(rows, FILE_BYTES_OF_A_GROUP)
+    in_memory = engine.implementation(read_in_memory)(engine, stored_rows, by_tasks)
+    if in_memory is not None:
+        memory_rows, max_partitions, groups = in_memory
+        return Dataset(memory_rows, names, partitions_at_most=max_partitions, column_groups=groups)
+    # Too many rows for the memory, or a stream: a Parquet file, read like a user's
     from spark_model_monitor.data.reading.row_files import write
 
     folder = TemporaryFolder()
-    write(kept, folder.path / "rows.parquet")
+    write(stored_rows, folder.path / "rows.parquet")
     dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
     return replace(dataset, names=names, listing=NO_FILES, folder=folder)
 
 
-def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
+def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
     """The rows without a file, with the types that reading from a file gives; the number of partitions; and the number
     of column groups. None if there are too many rows.
     """
@@ -125,18 +126,21 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         return None
     groups: int | None = 1
     if table.nbytes > FILE_BYTES_OF_A_GROUP:
-        from spark_model_monitor.data.reading.row_files import column_groups_of
+        from spark_model_monitor.data.reading.row_files import choose_column_groups
 
-        groups = column_groups_of(table)
+        groups = choose_column_groups(table)
     if groups is None:
         return None
-    from spark_model_monitor.data.engine.casts import type_of_spark, typed
+    from spark_model_monitor.data.engine.casts import cast_batch, map_to_spark_type
 
-    types = {each: type_of_spark(each, f"column {place}") for place, each in enumerate(table.schema.types, start=1)}
+    types = {
+        data_type: map_to_spark_type(data_type, f"column {position}")
+        for position, data_type in enumerate(table.schema.types, start=1)
+    }
     schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
-    batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
+    batches = [cast_batch(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
     alone = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
-    return alone.of_batches(schema, [batches]), 1, groups
+    return alone.make_partitions(schema, [batches]), 1, groups
 
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
@@ -201,38 +205,41 @@ def read_data(
     """
     if isinstance(data, Dataset):
         return data
+    # What the data is: a data set, paths, a frame of Spark, of pandas, or of another library
     is_path = isinstance(data, (str, os.PathLike)) or (
-        isinstance(data, (list, tuple)) and bool(data) and all(isinstance(each, (str, os.PathLike)) for each in data)
+        isinstance(data, (list, tuple))
+        and bool(data)
+        and all(isinstance(path_like, (str, os.PathLike)) for path_like in data)
     )
     if not is_path and (dataset_format is not None or window is not None):
         if dataset_format is not None:
-            given = "dataset_format"
+            option = "dataset_format"
         else:
-            given = "window"
-        raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
+            option = "window"
+        raise BadConfiguration(f"{option} is for paths, and the data is of type {_describe_type(data)}; leave it out")
     if type(data).__module__.startswith("pyspark."):  # by module name, which loads nothing of Spark
         return Dataset.of(cast("DataFrame", data))
     pandas = sys.modules.get("pandas")  # a user with a pandas frame has loaded pandas
     is_frame = pandas is not None and isinstance(data, pandas.DataFrame)
     if is_frame:
-        rows = table_of_pandas(cast("pd.DataFrame", data))
+        rows = convert_pandas(cast("pd.DataFrame", data))
     elif is_path:
         rows = None
     else:
-        rows = rows_of(data)
+        rows = stream_rows(data)
     if rows is not None:
         size_bytes = rows.nbytes if isinstance(rows, pa.Table) else 0
-        return read_arrow(engine_for(engine, spark, size_bytes=size_bytes), rows)
+        return read_arrow(choose_engine(engine, spark, size_bytes=size_bytes), rows)
     if is_path:
         data_format = None
         if dataset_format is not None:
-            data_format = format_named(dataset_format)
-        path = _path_of(data)
+            data_format = parse_format(dataset_format)
+        path = _normalize_paths(data)
         options = ReadOptions(None if names is None else tuple(names), window)
-        return _read_files(engine_for(engine, spark, path, data_format, window=window), path, data_format, options)
+        return _read_files(choose_engine(engine, spark, path, data_format, window=window), path, data_format, options)
     raise TypeError(
-        f"the data is of type {_type(data)}; pass a DataFrame of pandas, polars or Spark, a Table of pyarrow, anything else that "
-        "has __arrow_c_stream__, or the path of files"
+        f"the data is of type {_describe_type(data)}; pass a DataFrame of pandas, polars or Spark, a Table of pyarrow, "
+        "anything else that has __arrow_c_stream__, or the path of files"
     )
 
 
@@ -247,16 +254,20 @@ def read_again(
     dataset_format = read_by.get("dataset_format")
     data_format = None
     if dataset_format is not None:
-        data_format = format_named(dataset_format)
-    files = _path_of(path)
-    dataset = _read_files(engine_for("auto", spark, files, data_format, window=None), files, data_format, options)
+        data_format = parse_format(dataset_format)
+    # The same columns, in the order of the files
+    files = _normalize_paths(path)
+    dataset = _read_files(choose_engine("auto", spark, files, data_format, window=None), files, data_format, options)
     if names is None or not set(names) < set(dataset.names):
         return dataset
-    return dataset.of_features([name for name in dataset.names if name in names])
+    return dataset.select_features([name for name in dataset.names if name in names])
 
 
-def _path_of(data: Any) -> Places:
-    return tuple(map(os.fspath, data)) if isinstance(data, (list, tuple)) else os.fspath(data)
+def _normalize_paths(data: Any) -> Places:
+    if isinstance(data, (list, tuple)):
+        return tuple(map(os.fspath, data))
+    path: str = os.fspath(data)
+    return path
 
 
 def _read_files(engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions) -> Dataset:
@@ -267,11 +278,11 @@ def _read_files(engine: Engine, path: Places, dataset_format: DatasetFormat | No
     return read_files(engine, path, dataset_format, options)
 
 
-def _type(thing: object) -> str:
-    module = type(thing).__module__.partition(".")[0]
+def _describe_type(data: object) -> str:
+    module = type(data).__module__.partition(".")[0]
     if module == "builtins":
-        return type(thing).__name__
-    return f"{module}.{type(thing).__name__}"
+        return type(data).__name__
+    return f"{module}.{type(data).__name__}"
 
 
 GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
@@ -290,7 +301,7 @@ class EngineName(str, Enum):
     SPARK = "spark"
 
 
-def engine_named(name: str) -> EngineName:
+def parse_engine_name(name: str) -> EngineName:
     """The engine name. Raises BadConfiguration if it is unknown."""
     try:
         return EngineName(name)
@@ -298,7 +309,7 @@ def engine_named(name: str) -> EngineName:
         raise BadConfiguration(f"engine is {name!r}; write one of: {', '.join(EngineName)}") from None
 
 
-def engine_for(
+def choose_engine(
     name: EngineName | str,
     spark: SparkSession | None = None,
     path: Places | None = None,
@@ -310,11 +321,11 @@ def engine_for(
 
     spark: the caller's session. path, dataset_format, size_bytes, window: of the data; a path's size is looked up.
     """
-    asked = engine_named(name)
-    was_asked = asked is EngineName.SPARK
-    reason = "as requested" if was_asked else why_spark(spark, path, dataset_format, size_bytes, window)
-    if asked is EngineName.LOCAL or (asked is EngineName.AUTO and reason is None):
-        log.info("engine: local, %s", "as requested" if asked is EngineName.LOCAL else "the data is read here")
+    requested = parse_engine_name(name)
+    is_requested = requested is EngineName.SPARK
+    reason = "as requested" if is_requested else find_reason_for_spark(spark, path, dataset_format, size_bytes, window)
+    if requested is EngineName.LOCAL or (requested is EngineName.AUTO and reason is None):
+        log.info("engine: local, %s", "as requested" if requested is EngineName.LOCAL else "the data is read here")
         return LocalEngine()
     log.info("engine: Spark, %s", reason)
     edge = plugin("spark")
@@ -322,7 +333,7 @@ def engine_for(
     return spark_engine
 
 
-def why_spark(
+def find_reason_for_spark(
     spark: SparkSession | None,
     path: Places | None,
     dataset_format: DatasetFormat | None,
@@ -330,9 +341,9 @@ def why_spark(
     window: Window | None = None,
 ) -> str | None:
     """Why "auto" chooses Spark; None if it doesn't. window: for records in hour folders: only its hours are read."""
-    if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
+    if spark is not None or get_running_session() is not None or GATEWAY in os.environ:
         return "a session is at hand"
-    is_table_here = _keeps_versions_here(dataset_format)
+    is_table_here = _is_versioned_table(dataset_format)
     if not is_table_here:
         require_own_library(dataset_format)
     if isinstance(dataset_format, TableFormat):
@@ -343,24 +354,25 @@ def why_spark(
         dataset_format = None  # regardless of its folder
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
         return f"the reader {dataset_format.reader!r} is Spark's"
+    # Files of other machines are Spark's; those here are read here unless they are large
     if path is not None:
-        if elsewhere := [place for place in places_of(path) if not opens_here(place)]:
+        if elsewhere := [file_path for file_path in list_paths(path) if not opens_here(file_path)]:
             require_opener(elsewhere[0])
             return f"{elsewhere[0]} is opened by it"
         by_hours = None
         if isinstance(dataset_format, (CaptureFormat, MergedFormat, NoneType)):
             by_hours = window
-        listing = _listing(path, by_hours)
+        listing = _list_files(path, by_hours)
         if listing is None:
             return None
         if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
             return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
         if dataset_format is None and size_bytes > LARGEST_BYTES:
-            from spark_model_monitor.data.reading.headers import format_word_of
+            from spark_model_monitor.data.reading.headers import detect_format
 
             with suppress(MonitorError):  # the reader reports it
-                dataset_format = format_named(format_word_of(LocalEngine(), path))
+                dataset_format = parse_format(detect_format(LocalEngine(), path))
     largest = LARGEST_OF.get(type(dataset_format), LARGEST_BYTES)
     if size_bytes > largest:
         return f"there are {size_bytes:,} bytes, more than {largest:,}"
@@ -382,21 +394,24 @@ def require_own_library(dataset_format: DatasetFormat | None) -> None:
     """Raises MissingDependency for a table of Delta or Iceberg if neither its library nor PySpark is installed."""
     if find_spec("pyspark") is not None:
         return
-    kind = "delta" if dataset_format == DELTA else None
+    kind = None
+    if dataset_format == DELTA:
+        kind = "delta"
+    # A table without a path is in a catalog of Iceberg, the only one that is read without Spark
     if isinstance(dataset_format, TableFormat):
-        kind, _ = keeper_at(dataset_format.name) or ("iceberg", "")
+        kind, _ = parse_table_path(dataset_format.name) or ("iceberg", "")
     if kind in ("delta", "iceberg") and find_spec(LIBRARIES[kind]) is None:
         raise MissingDependency(f"a table of {kind} needs {LIBRARIES[kind]}: pip install 'spark-model-monitor[{kind}]'")
 
 
-def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:
+def _is_versioned_table(dataset_format: DatasetFormat | None) -> bool:
     """Whether a format is a table that an installed library reads without Spark."""
     if dataset_format == DELTA:
         return find_spec(LIBRARIES["delta"]) is not None
     if not isinstance(dataset_format, TableFormat):
         return False
-    if kept := keeper_at(dataset_format.name):
-        return find_spec(LIBRARIES[kept[0]]) is not None
+    if kind_and_path := parse_table_path(dataset_format.name):
+        return find_spec(LIBRARIES[kind_and_path[0]]) is not None
     if find_spec(LIBRARIES["iceberg"]) is None:
         return False
     from spark_model_monitor.data.reading.tables import is_configured
@@ -404,17 +419,22 @@ def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:
     return is_configured(dataset_format.name.partition(".")[0])
 
 
-def session_at_hand() -> SparkSession | None:
+def get_running_session() -> SparkSession | None:
     """The session that runs in this process already; there is none if pyspark has not been imported."""
-    return plugin("spark").running_session() if "pyspark" in sys.modules else None
+    if "pyspark" not in sys.modules:
+        return None
+    session: SparkSession | None = plugin("spark").running_session()
+    return session
 
 
-def _listing(path: Places, window: Window | None) -> Listing | None:
+def _list_files(path: Places, window: Window | None) -> Listing | None:
     engine = LocalEngine()
     try:
         if window is not None:
             path = tuple(
-                folder for each in places_of(path) for folder in folders_of(engine.storage(each), each, window)
+                folder
+                for data_path in list_paths(path)
+                for folder in list_window_folders(engine.storage(data_path), data_path, window)
             )
         if path:
             return list_dataset(engine, path)

@@ -23,11 +23,19 @@ from spark_model_monitor.data.records.decoded_rows import (
     Decoder,
     Decoding,
     Matching,
-    can_be_told,
-    matching_of,
+    can_match_by_name,
+    choose_matching,
 )
-from spark_model_monitor.data.records.event_times import moment_of
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, PLACE_FIELDS, PLACES, uri_of
+from spark_model_monitor.data.records.event_times import convert_microseconds
+from spark_model_monitor.data.records.locations import (
+    BLOCK_START,
+    FILE,
+    FILE_KEY,
+    LINE,
+    PLACE_FIELDS,
+    PLACES,
+    format_uri,
+)
 from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
@@ -208,57 +216,63 @@ class Dataset:
         widths = dict(rows.widths) or {expected: 0}
         return min(widths, key=lambda cells: (-widths[cells], cells != expected, cells))
 
-    def with_column_count(self, cells: int) -> Dataset:
+    def read_with_columns(self, cells: int) -> Dataset:
         """The same captured records, read with this number of cells: records with a different number are refused."""
         if self.reread is None or cells == self.record_cells:
             return self
-        again = self.reread(cells)
-        return replace(again, metadata=self.metadata, tells_times=self.tells_times, long_lines=self.long_lines)
+        dataset = self.reread(cells)
+        return replace(dataset, metadata=self.metadata, tells_times=self.tells_times, long_lines=self.long_lines)
 
-    def of_features(self, names: Sequence[str]) -> Dataset:
+    def select_features(self, names: Sequence[str]) -> Dataset:
         """The same data set with some of its features."""
         if tuple(names) == self.names:
             return self
-        places = [self.names.index(name) for name in names]
-        # columns added by a reader, such as predictions, are missing in the header
+        indices = [self.names.index(name) for name in names]
+        # Columns added by a reader, such as predictions, are missing in the header
+        header: tuple[str, ...] = ()
         if len(self.header) == len(self.names):
-            header = tuple(self.header[place] for place in places)
-        else:
-            header = ()
+            header = tuple(self.header[index] for index in indices)
+        # A later reading with other columns leaves out the same features
         left_out = {name for name in self.names if name not in names}
         reread = None
         if self.reread is not None:
             reread = partial(_reread_without, self.reread, left_out)
-        some = replace(self, names=tuple(names), header=header, reread=reread)
+        selection = replace(self, names=tuple(names), header=header, reread=reread)
+        # Lines are decoded without the other features; of a table, the columns are selected
         if self.lines is not None:
-            return replace(some, rows=self.lines.of_features(places))
-        rest = self.table.columns[len(self.names) :]
-        kept = [f"c{place}" for place in places]
-        called = [f"c{position}" for position in range(len(places))]
-        return replace(some, rows=self.table.selected([*kept, *rest], [*called, *rest]))
+            return replace(selection, rows=self.lines.select_features(indices))
+        row_columns = self.table.columns[len(self.names) :]
+        selected = [f"c{index}" for index in indices]
+        new_names = [f"c{position}" for position in range(len(indices))]
+        return replace(selection, rows=self.table.selected([*selected, *row_columns], [*new_names, *row_columns]))
 
-    def matching(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
+    def match_with(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
         """The data set, matched with a baseline of these features: by name if both have names, otherwise renamed by position.
 
         exact: by name only if all of the baseline's features are there, otherwise by position. Matching by position leaves a
         data set with a different number of features unchanged, not matched.
         Source: C11.25.
         """
-        by_name = can_be_told(self.names, names) and not exact
+        # Names that mean something decide; without such, the position does
+        by_name = can_match_by_name(self.names, names) and not exact
         if by_name or len(names) != len(self.names):
             self._warn_of_other_columns(names, by_name=by_name)
             if by_name:
                 return replace(self, matched_by=self.matched_by or Matching.NAME)
             return self
-        found = self._called(names)
-        if found is self and self.matched_by is not None:
+        renamed = self._rename_by_position(names)
+        if renamed is self and self.matched_by is not None:
             return self
-        return replace(found, matched_by=matching_of(self.names, names))
+        return replace(renamed, matched_by=choose_matching(self.names, names))
 
-    def _called(self, names: Sequence[str]) -> Dataset:
+    def _rename_by_position(self, names: Sequence[str]) -> Dataset:
         if set(names) <= set(self.names):
             return self
-        renamed = [(mine, other) for mine, other in zip(self.names, names, strict=True) if mine != other]
+        renamed = [
+            (name, baseline_name)
+            for name, baseline_name in zip(self.names, names, strict=True)
+            if name != baseline_name
+        ]
         log.warning(
             "%d of %d columns are not called as in the baseline and are matched by position; the first is %r for %r",
             *(len(renamed), len(names), *renamed[0]),
@@ -267,10 +281,11 @@ class Dataset:
 
     def _warn_of_other_columns(self, names: Sequence[str], *, by_name: bool) -> None:
         """Log which columns are missing in the data or in the baseline, if they have names."""
-        own = {*self.names}
-        wanted = {*names}
-        more = [name for name in self.names if name not in wanted]
-        fewer = [name for name in names if name not in own]
+        own_names = {*self.names}
+        baseline_names = {*names}
+        more = [name for name in self.names if name not in baseline_names]
+        fewer = [name for name in names if name not in own_names]
+        # Names that have nothing in common are no names: columns are matched by position without a word
         if not (more or fewer) or (len(more) == len(self.names) and not by_name):
             return
         log.warning(
@@ -279,11 +294,11 @@ class Dataset:
             len(self.names),
             len(names),
             "" if by_name else ", so no other check is made",
-            _listed(more),
-            _listed(fewer),
+            _format_names(more),
+            _format_names(fewer),
         )
 
-    def named_frame(self) -> DataFrame | None:
+    def get_named_frame(self) -> DataFrame | None:
         """The frame with its feature names, for users' expressions; None for rows that are not in Spark."""
         try:
             frame = self.frame
@@ -297,33 +312,36 @@ class Dataset:
         Raises BadInput for the first file with other names or another order of columns, whose cells belong to other features,
         and for the first record with two encodings. The check is one Spark job; names are read from the files' beginnings.
         """
-        mismatched = _refused(rows, Refusal.ENCODING_MISMATCH)
+        # Two encodings in one record: the service fails on any, we on most
+        mismatched = _count_rejected(rows, Refusal.ENCODING_MISMATCH)
         if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
-            from spark_model_monitor.data.records.decoding import mismatch_of
+            from spark_model_monitor.data.records.decoding import describe_mismatch
 
-            raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))
-        if _refused(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
-            file = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
+            raise BadInput(describe_mismatch(self._find_first_rejected(Refusal.ENCODING_MISMATCH, LINE)))
+        if _count_rejected(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
+            file = self._find_first_rejected(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
+            # The first file may itself have a data line with the names in another order
             first = self.files[0].path
-            is_first = file == uri_of(first)
+            is_first = file == format_uri(first)
             if is_first:
-                what = "a line has the cells of its first line"
+                difference = "a line has the cells of its first line"
             else:
-                what = "its header line has the columns"
+                difference = "its header line has the columns"
             raise BadInput(
-                f"{file or 'a file'}: {what} in another order than {first}; write all files with the same order of columns, "
-                "or --dataset-format csv-without-header if they have no header line"
+                f"{file or 'a file'}: {difference} in another order than {first}; write all files with the same order of "
+                "columns, or --dataset-format csv-without-header if they have no header line"
             )
 
-        if _refused(rows, Refusal.REPEATED_HEADER) < self.header_lines:
+        # Fewer header lines than files: some file has none, or another one
+        if _count_rejected(rows, Refusal.REPEATED_HEADER) < self.header_lines:
             from spark_model_monitor.data.reading.headers import require_one_header  # rarely needed
 
             require_one_header(self.engine.storage(self.listing.path), self.files, self.separator)
 
-    def _first_refused(self, reason: Refusal, column: str) -> str:
+    def _find_first_rejected(self, reason: Refusal, column: str) -> str:
         schema = pa.schema([(PARTITION, pa.int32()), (column, pa.string())])
-        found = self.table.numbered().mapped(partial(_first_with, int(reason), column), schema).batches()
-        rows = [row for batch in found for row in batch.to_pylist()]
+        batches = self.table.numbered().mapped(partial(_find_first_with_reason, int(reason), column), schema).batches()
+        rows = [row for batch in batches for row in batch.to_pylist()]
         if rows:
             return str(min(rows, key=lambda row: row[PARTITION])[column])
         return ""
@@ -334,14 +352,14 @@ class Dataset:
         if self.long_lines:
             refused[Refusal.TOO_LONG] = len(self.long_lines)
         if self.record_cells is not None:
-            # a refused record is one row, whatever its content; a kept record is counted by its first row
+            # A refused record is one row, whatever its content; a kept record is counted by its first row
             if rows.widths:
-                kept = dict(rows.widths).get(self.record_cells, 0)
+                accepted = dict(rows.widths).get(self.record_cells, 0)
             else:
-                kept = rows.kept
-            read = kept + sum(refused.values()) + self.dropped_by_script
-            return replace(self._account(rows, read, kept, refused), rows=rows.kept)
-        # the first header line of each file is not a record; further ones are repeated headers
+                accepted = rows.kept
+            read = accepted + sum(refused.values()) + self.dropped_by_script
+            return replace(self._build_ledger(rows, read, accepted, refused), rows=rows.kept)
+        # The first header line of each file is not a record; further ones are repeated headers
         headers = min(refused.get(Refusal.REPEATED_HEADER, 0), self.header_lines)
         if headers:
             refused[Refusal.REPEATED_HEADER] -= headers
@@ -351,15 +369,16 @@ class Dataset:
                 self.header_lines - headers,
                 self.header_lines,
             )
+        # Excel's own line isn't a record either
         headers += refused.get(Refusal.SEPARATOR_LINE, 0)
         read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
-        return self._account(rows, read, rows.kept, refused)
+        return self._build_ledger(rows, read, rows.kept, refused)
 
-    def _account(self, rows: RowCounts, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
+    def _build_ledger(self, rows: RowCounts, read: int, accepted: int, refused: Mapping[Refusal, int]) -> Ledger:
         return Ledger(
             self.listing.sources,
             read,
-            kept,
+            accepted,
             self.dropped_by_script,
             {refusal.text: count for refusal, count in refused.items() if count and refusal.is_fault},
             outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
@@ -369,7 +388,7 @@ class Dataset:
             coverage=self.coverage,
             matched_by=self.matched_by,
             table=self.version,
-            newest=moment_of(rows.newest) if rows.newest else None,
+            newest=convert_microseconds(rows.newest) if rows.newest else None,
         )
 
     def __enter__(self) -> Dataset:
@@ -377,6 +396,7 @@ class Dataset:
 
     def __exit__(self, *_: object) -> None:
         """Release the memory or temporary folder that reading took."""
+        # A data set may be left several times; releasing twice does no harm
         if self.persisted is not None:
             self.persisted.release()
         if self.folder is not None:
@@ -390,22 +410,23 @@ def require_columns(names: Sequence[str]) -> None:
     if not names:
         raise BadInput("the table has no columns, so there is nothing to monitor; pass one that has")
     first: dict[str, int] = {}
-    for place, name in enumerate(names, start=1):
-        if first.setdefault(name, place) < place:
+    for position, name in enumerate(names, start=1):
+        if first.setdefault(name, position) < position:
             raise BadInput(
-                f"columns {first[name]} and {place} of the table are both called {name!r}; rename one of them"
+                f"columns {first[name]} and {position} of the table are both called {name!r}; rename one of them"
             )
 
 
 def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str], cells: int) -> Dataset:
     """The records with another number of cells, without the features `left_out` if the features' names are known."""
-    found = reread(cells)
-    if found.matched_by is None:
-        return found
-    return found.of_features([name for name in found.names if name not in left_out])
+    # Records of another width have other features: only those that the user left out are left out again
+    dataset = reread(cells)
+    if dataset.matched_by is None:
+        return dataset
+    return dataset.select_features([name for name in dataset.names if name not in left_out])
 
 
-def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _find_first_with_reason(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The value of a column in the first row of a partition that is refused for this reason."""
     for batch in batches:
         refused = batch.filter(pc.equal(batch.column(REASON), reason))
@@ -414,14 +435,15 @@ def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> 
             return
 
 
-def _refused(rows: RowCounts, reason: Refusal) -> int:
+def _count_rejected(rows: RowCounts, reason: Refusal) -> int:
     """The number of records refused for a reason."""
+    # Counts begin with the first reason, which is 1
     if rows.refused:
         return rows.refused[reason - 1]
     return 0
 
 
-def _listed(names: Sequence[str]) -> str:
+def _format_names(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     if len(names) > NAMES_LISTED:
         more = f" and {len(names) - NAMES_LISTED} more"
@@ -464,19 +486,20 @@ class DecodedLines:
     @property
     def rows(self) -> Partitions:
         """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the locations."""
+        # Locations come with every row, and may be among what the decoder reads
         looked_at = (*PLACES, *(name for name in self.decoding.decoder.inputs if name not in PLACES))
-        return self.lines.partitions(*looked_at).mapped(self.decoding.with_places, self._schema)
+        return self.lines.partitions(*looked_at).mapped(self.decoding.decode_with_locations, self._schema)
 
     @property
     def _schema(self) -> pa.Schema:
         features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.kept))]
         if self.decoding.decoder.counts_cells:
-            counted = [REASON, CELLS]
+            row_columns = [REASON, CELLS]
         else:
-            counted = [REASON]
-        return pa.schema([*features, *(pa.field(name, pa.int32()) for name in counted), *PLACE_FIELDS])
+            row_columns = [REASON]
+        return pa.schema([*features, *(pa.field(name, pa.int32()) for name in row_columns), *PLACE_FIELDS])
 
-    def of_features(self, positions: Sequence[int]) -> DecodedLines:
+    def select_features(self, positions: Sequence[int]) -> DecodedLines:
         """The same lines with some of the features."""
-        kept = tuple(self.decoding.kept[position] for position in positions)
-        return DecodedLines(self.lines, Decoding(self.decoding.decoder, kept))
+        selected = tuple(self.decoding.kept[position] for position in positions)
+        return DecodedLines(self.lines, Decoding(self.decoding.decoder, selected))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script
     from spark_model_monitor.data.records.windows import Window
 
+Members: TypeAlias = Mapping[str, Any]  # of a format's JSON object, by name in lower case
+
 SHORT_WORDS: Mapping[str, str] = {
     "csv": '{"csv": {"header": true}}',
     "csv-without-header": '{"csv": {"header": false}}',
@@ -179,11 +181,11 @@ LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
 _AT_A_PATH = re.compile(r"(delta|iceberg|parquet)\.`(.+)`", re.IGNORECASE)
 
 
-def keeper_at(table: str) -> tuple[str, str] | None:
+def parse_table_path(table: str) -> tuple[str, str] | None:
     """Kind and path of a table such as delta.`/data/orders`; None for a table of a catalog."""
-    found = _AT_A_PATH.fullmatch(table)
-    if found:
-        return (found[1].lower(), found[2])
+    match = _AT_A_PATH.fullmatch(table)
+    if match:
+        return (match[1].lower(), match[2])
     return None
 
 
@@ -244,12 +246,13 @@ class ReadOptions:
         unknown = sorted(read_by.keys() - {"dataset_format", *_RECORDED})
         if unknown:
             raise BadInput(f"the rows were read with {unknown[0]}, with which they are not read again")
-        left_out = listed(read_by.get("exclude_features_attribute", ""))
+        # Columns that the run left out are unknown here, so names can't be given by position
+        left_out = split_names(read_by.get("exclude_features_attribute", ""))
         return cls(
             names=None if left_out else names,
             flatten_json=read_by.get("flatten_json") == "true",
             left_out=left_out,
-            missing_values=listed(read_by.get("missing_values", "")),
+            missing_values=split_names(read_by.get("missing_values", "")),
         )
 
 
@@ -259,26 +262,27 @@ _RECORDED = ("accept_exponents", "exclude_features_attribute", "flatten_json", "
 """Options in run.json with which rows are read again; exponents are no matter of reading."""
 
 
-def listed(text: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
     """The words between commas; a name with a comma is in double quotes, as in `"amount, EUR",age`."""
-    words = (word.strip() for word in between_commas(text))
-    return tuple(unquoted(word) for word in words if word)
+    words = (word.strip() for word in split_at_commas(text))
+    return tuple(remove_quotes(word) for word in words if word)
 
 
-def between_commas(text: str) -> list[str]:
+def split_at_commas(text: str) -> list[str]:
     """What stands between commas that are not in double quotes, as it is written."""
+    # Without quotes, each comma separates two names
     if '"' in text:
         return _BETWEEN_COMMAS.findall(text)
     return text.split(",")
 
 
-def unquoted(word: str) -> str:
+def remove_quotes(word: str) -> str:
     """A word without the double quotes around its name."""
     return _QUOTED_NAME.sub(r"\1", word)
 
 
-def quoted(name: str) -> str:
-    """A name as `listed` reads it."""
+def add_quotes(name: str) -> str:
+    """A name as `split_names` reads it."""
     return f'"{name}"' if "," in name else name
 
 
@@ -295,6 +299,7 @@ def parse_dataset_format(text: str) -> DatasetFormat:
     Source: C2, C11.26.
     """
     word = text.strip()
+    # A table's name keeps its case, other words have none
     if word.lower().startswith("table:"):
         name = word[len("table:") :].strip()
         if not name:
@@ -305,39 +310,43 @@ def parse_dataset_format(text: str) -> DatasetFormat:
     try:
         document = json.loads(SHORT_WORDS.get(word.lower(), word))
     except (ValueError, RecursionError) as error:
-        raise BadConfiguration(f"is {text!r}, which is neither a known word nor JSON; {_choices()}") from error
+        raise BadConfiguration(f"is {text!r}, which is neither a known word nor JSON; {_describe_choices()}") from error
     if not isinstance(document, dict) or len(document) != 1:
-        raise BadConfiguration(f"is {text!r}; it has to be a JSON object with exactly one member; {_choices()}")
+        raise BadConfiguration(
+            f"is {text!r}; it has to be a JSON object with exactly one member; {_describe_choices()}"
+        )
     [(name, members)] = document.items()
-    members = {} if members is None else members
+    if members is None:
+        members = {}
     if not isinstance(members, dict):
         raise BadConfiguration(f'is {text!r}; the member {name!r} has to hold an object, as in {{"{name}": {{}}}}')
-    format_name = next((format_ for format_ in _READERS if format_.lower() == name.lower()), name)
+    format_name = next((reader_name for reader_name in _READERS if reader_name.lower() == name.lower()), name)
     if format_name in _READERS:
-        known, read = _READERS[format_name]
+        allowed_members, read = _READERS[format_name]
     elif name.lower().endswith(MAPPING_SUFFIXES):
-        known, read = _read_log(name)
+        allowed_members, read = _make_log_reader(name)
     else:
-        raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_choices()}")
+        raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_describe_choices()}")
+    # Members are compared in lower case, as the service does
     members = {str(key).lower(): value for key, value in members.items()}
-    if others := [key for key in members if key not in known]:
-        if known:
-            allowed = f"it may hold {', '.join(known)}"
-        else:
-            allowed = "it holds nothing"
-        raise BadConfiguration(f"has {format_name}.{others[0]}, which is unknown; {allowed}")
+    if unknown_members := [key for key in members if key not in allowed_members]:
+        allowed = "it holds nothing"
+        if allowed_members:
+            allowed = f"it may hold {', '.join(allowed_members)}"
+        raise BadConfiguration(f"has {format_name}.{unknown_members[0]}, which is unknown; {allowed}")
     return read(members)
 
 
-def _csv(members: Mapping[str, Any]) -> DatasetFormat:
+def _read_csv_format(members: Members) -> DatasetFormat:
+    # The word counts in any case
     position = str(members.get("output_columns_position", "START")).upper()
     if position not in ("START", "END"):
         raise BadConfiguration(f"has csv.output_columns_position {position!r}; write START or END")
-    marks = {name: members.get(name, known[0]) for name, known in CSV_MARKS.items()}
-    for name, known in CSV_MARKS.items():
-        if marks[name] not in known:
-            raise BadConfiguration(f"has csv.{name} {marks[name]!r}; write one of {json.dumps(known)}")
-    header = _boolean("csv.header", members.get("header", False))
+    marks = {name: members.get(name, allowed[0]) for name, allowed in CSV_MARKS.items()}
+    for name, allowed in CSV_MARKS.items():
+        if marks[name] not in allowed:
+            raise BadConfiguration(f"has csv.{name} {marks[name]!r}; write one of {json.dumps(allowed)}")
+    header = _read_boolean("csv.header", members.get("header", False))
     return CsvFormat(header, "END" if position == "END" else "START", **marks)
 
 
@@ -348,7 +357,7 @@ CSV_MARKS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def csv_text(csv_format: CsvFormat) -> str:
+def format_csv_option(csv_format: CsvFormat) -> str:
     """The `--dataset-format` value for a CSV format, as a short word if there is one."""
     default_format = CsvFormat(header=csv_format.header)
     if csv_format == default_format:
@@ -356,6 +365,7 @@ def csv_text(csv_format: CsvFormat) -> str:
             return "csv"
         return "csv-without-header"
     members: dict[str, str | bool] = {"header": csv_format.header}
+    # Only what differs from the default, so that messages quote short texts
     if (csv_format.separator, csv_format.decimal) != (default_format.separator, default_format.decimal):
         members.update(separator=csv_format.separator, decimal=csv_format.decimal)
     if csv_format.escape != default_format.escape:
@@ -363,71 +373,79 @@ def csv_text(csv_format: CsvFormat) -> str:
     return json.dumps({"csv": members})
 
 
-def _json(members: Mapping[str, Any]) -> DatasetFormat:
-    return JsonFormat(_boolean("json.lines", members.get("lines", members.get("line", True))))
+def _read_json_format(members: Members) -> DatasetFormat:
+    return JsonFormat(_read_boolean("json.lines", members.get("lines", members.get("line", True))))
 
 
-def _spark(members: Mapping[str, Any]) -> DatasetFormat:
+def _read_spark_format(members: Members) -> DatasetFormat:
     reader = members.get("format")
     options = members.get("options", {})
     if not isinstance(reader, str) or not reader:
         raise BadConfiguration('has no spark.format; write {"spark": {"format": "orc", "options": {}}}')
     if not isinstance(options, dict):
         raise BadConfiguration(f'has spark.options {options!r}; write an object, such as {{"mergeSchema": "true"}}')
-    # true for True, as Spark's readers expect
+    # True is written `true`, as Spark's readers expect
     texts = {str(key): str(value).lower() if isinstance(value, bool) else str(value) for key, value in options.items()}
     return SparkFormat(reader, texts)
 
 
 _INDEXES = ("captureindexnames",)
-_Reader: TypeAlias = "tuple[tuple[str, ...], Callable[[Mapping[str, Any]], DatasetFormat]]"
+FormatReader: TypeAlias = "tuple[tuple[str, ...], Callable[[Members], DatasetFormat]]"
 
 
-def _read_log(request_log: str) -> _Reader:
-    return _INDEXES, lambda members: CaptureFormat(_index_names(members, ENDPOINT_INDEXES, request_log), request_log)
+def _make_log_reader(request_log: str) -> FormatReader:
+    return (
+        _INDEXES,
+        lambda members: CaptureFormat(_read_index_names(members, ENDPOINT_INDEXES, request_log), request_log),
+    )
 
 
-_READERS: Mapping[str, _Reader] = {
-    "csv": (("header", "output_columns_position", *CSV_MARKS), _csv),
-    "json": (("lines", "line"), _json),
+_READERS: Mapping[str, FormatReader] = {
+    "csv": (("header", "output_columns_position", *CSV_MARKS), _read_csv_format),
+    "json": (("lines", "line"), _read_json_format),
     "parquet": ((), lambda members: ParquetFormat()),
     "sagemakerCaptureJson": (
         _INDEXES,
-        lambda members: CaptureFormat(_index_names(members, ENDPOINT_INDEXES, "sagemakerCaptureJson")),
+        lambda members: CaptureFormat(_read_index_names(members, ENDPOINT_INDEXES, "sagemakerCaptureJson")),
     ),
     "sagemakerMergeJson": (
         _INDEXES,
-        lambda members: MergedFormat(_index_names(members, OUTPUT_INDEXES, "sagemakerMergeJson")),
+        lambda members: MergedFormat(_read_index_names(members, OUTPUT_INDEXES, "sagemakerMergeJson")),
     ),
-    "spark": (("format", "options"), _spark),
-    **{server: _read_log(server) for server in REQUEST_LOGS},
+    "spark": (("format", "options"), _read_spark_format),
+    **{server: _make_log_reader(server) for server in REQUEST_LOGS},
 }
 """By member name: the allowed members, and the function that reads them."""
 
 
-def _index_names(members: Mapping[str, Any], default: tuple[str, ...], format_name: str) -> tuple[str, ...]:
+def _read_index_names(members: Members, default: tuple[str, ...], format_name: str) -> tuple[str, ...]:
     listed = members.get("captureindexnames")
     if listed is None:
         return default
-    known = {index.lower(): index for index in INDEX_NAMES}
+    names_by_lower_case = {index.lower(): index for index in INDEX_NAMES}
     listed = [listed] if isinstance(listed, str) else listed
-    if not isinstance(listed, list) or not listed or not all(str(index).lower() in known for index in listed):
+    if (
+        not isinstance(listed, list)
+        or not listed
+        or not all(str(index).lower() in names_by_lower_case for index in listed)
+    ):
         raise BadConfiguration(
             f"has {format_name}.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
         )
-    return tuple(dict.fromkeys(known[str(index).lower()] for index in listed))
+    return tuple(dict.fromkeys(names_by_lower_case[str(index).lower()] for index in listed))
 
 
-def _boolean(place: str, value: Any) -> bool:
+def _read_boolean(member: str, value: Any) -> bool:
+    # The guide writes {"lines": [true]} somewhere
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     text = str(value).strip().lower()
     if text not in ("true", "false"):
-        raise BadConfiguration(f"has {place} {value!r}; write true or false")
+        raise BadConfiguration(f"has {member} {value!r}; write true or false")
     return text == "true"
 
 
-def _choices() -> str:
+def _describe_choices() -> str:
     return f'write one of: {", ".join(SHORT_WORDS)}, table:NAME, MAPPING.yaml, or {{"spark": {{"format": …, "options": …}}}}'
 
 
@@ -438,7 +456,7 @@ def find_request_log(dataset_format: DatasetFormat | None) -> str | None:
     return None
 
 
-def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
+def parse_format(dataset_format: str | DatasetFormat) -> DatasetFormat:
     """A format, given as such or as text: a short word or JSON, as `--dataset-format` takes it.
 
     Raises BadConfiguration for a text that is not a format.

@@ -29,16 +29,16 @@ Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
 ROWS = 2**16  # rows per batch requested from a library
 
 
-def rows_of(data: Any) -> Rows | None:
+def stream_rows(data: Any) -> Rows | None:
     """The rows of a frame: a table if they are in memory already, else a reader; None if `data` is not a frame."""
     if isinstance(data, (pa.Table, pa.RecordBatchReader)):
         return data
     if isinstance(data, pa.RecordBatch):
         return pa.Table.from_batches([data])
     library = type(data).__module__.partition(".")[0]
-    for name, method, opened in STREAMS:
+    for name, method, open_stream in STREAMS:
         if name == library and hasattr(data, method):
-            return opened(data)
+            return open_stream(data)
     if hasattr(data, "__arrow_c_stream__"):
         try:
             return pa.RecordBatchReader.from_stream(data)
@@ -49,24 +49,24 @@ def rows_of(data: Any) -> Rows | None:
     return None
 
 
-def _lazy_frame(frame: Any) -> pa.RecordBatchReader:
+def _stream_lazy_frame(frame: Any) -> pa.RecordBatchReader:
     """The batches of polars' streaming engine; `collect` would hold all rows."""
     batches = frame.collect_batches(chunk_size=ROWS, maintain_order=True, engine="streaming")
-    return _reader(chain([frame.head(0).collect()], batches))
+    return _make_reader(chain([frame.head(0).collect()], batches))
 
 
 STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
-    ("polars", "collect_batches", _lazy_frame),
+    ("polars", "collect_batches", _stream_lazy_frame),
     # A relation's own stream would compute all rows first.
     *((name, "fetch_record_batch", lambda data: data.fetch_record_batch(ROWS)) for name in ("duckdb", "_duckdb")),
     ("pyarrow", "scanner", lambda data: data.scanner(batch_size=ROWS).to_reader()),
     # Hugging Face data sets, in memory or streamed, with their selections and filters.
-    ("datasets", "with_format", lambda data: _reader(data.with_format("arrow").iter(ROWS))),
+    ("datasets", "with_format", lambda data: _make_reader(data.with_format("arrow").iter(ROWS))),
 )
 """The library, the method that identifies its lazy frame, and a function that streams it."""
 
 
-def _reader(frames: Iterable[Any]) -> pa.RecordBatchReader:
+def _make_reader(frames: Iterable[Any]) -> pa.RecordBatchReader:
     tables = map(pa.table, frames)
     first = next(tables, None)
     if first is None:
@@ -100,22 +100,22 @@ NO_TYPE_OF_SPARK = {
 VIEW = "list_view"  # in the names of types that are, or contain, list views
 
 
-def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
+def map_to_spark_type(name: str, data_type: pa.DataType) -> pa.DataType:
     """The Spark type in which a column's values are stored. Raises BadInput if there is none."""
     if pa.types.is_dictionary(data_type):
-        return stored_type(name, data_type.value_type)
+        return map_to_spark_type(name, data_type.value_type)
     if pa.types.is_timestamp(data_type):
         return pa.timestamp("us", data_type.tz)  # Spark's times have microseconds
     if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
         if pa.types.is_list(data_type):
-            made = pa.list_
+            list_type = pa.list_
         else:
-            made = pa.large_list
-        return made(data_type.value_field.with_type(stored_type(name, data_type.value_type)))
+            list_type = pa.large_list
+        return list_type(data_type.value_field.with_type(map_to_spark_type(name, data_type.value_type)))
     if pa.types.is_fixed_size_list(data_type) or str(data_type).partition("<")[0].endswith(VIEW):
-        return pa.large_list(stored_type(name, data_type.value_type))
+        return pa.large_list(map_to_spark_type(name, data_type.value_type))
     if pa.types.is_struct(data_type):
-        return pa.struct([field.with_type(stored_type(name, field.type)) for field in data_type])
+        return pa.struct([field.with_type(map_to_spark_type(name, field.type)) for field in data_type])
     if str(data_type) in CAST:
         return CAST[str(data_type)]
     for beginning, instead in NO_TYPE_OF_SPARK.items():
@@ -124,7 +124,7 @@ def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
     return data_type
 
 
-def stored(rows: Rows, most_bytes: int) -> Rows:
+def convert_to_spark_types(rows: Rows, most_bytes: int) -> Rows:
     """The rows in columns c0, c1, … with Spark types; a table if they are in memory, or have at most `most_bytes`.
 
     Spark never sees the names, so `Age` and `age` may both occur.
@@ -132,29 +132,29 @@ def stored(rows: Rows, most_bytes: int) -> Rows:
     types: dict[pa.DataType, pa.DataType] = {}
     for field in rows.schema:
         if field.type not in types:
-            types[field.type] = stored_type(field.name, field.type)
-    schema = pa.schema([(f"c{place}", types[field.type]) for place, field in enumerate(rows.schema)])
+            types[field.type] = map_to_spark_type(field.name, field.type)
+    schema = pa.schema([(f"c{position}", types[field.type]) for position, field in enumerate(rows.schema)])
     if isinstance(rows, pa.Table):
-        return _cast(rows, schema)
-    batches = (batch for row in rows for batch in _cast(pa.Table.from_batches([row]), schema).to_batches())
-    held: list[pa.RecordBatch] = []
+        return _cast_columns(rows, schema)
+    batches = (batch for row in rows for batch in _cast_columns(pa.Table.from_batches([row]), schema).to_batches())
+    batches_in_memory: list[pa.RecordBatch] = []
     size_bytes = 0
     for batch in batches:
-        held.append(batch)
+        batches_in_memory.append(batch)
         size_bytes += batch.nbytes
         if size_bytes > most_bytes:
-            return pa.RecordBatchReader.from_batches(schema, chain(held, batches))
-    return pa.Table.from_batches(held, schema)
+            return pa.RecordBatchReader.from_batches(schema, chain(batches_in_memory, batches))
+    return pa.Table.from_batches(batches_in_memory, schema)
 
 
-def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def _cast_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = []
     for name, column, field in zip(table.column_names, table.columns, schema, strict=True):
         if pa.types.is_dictionary(column.type):  # dictionaries can't be cast to views
             plain = [chunk.dictionary.cast(field.type).take(chunk.indices) for chunk in column.chunks]
             column = pa.chunked_array(plain, field.type)
         if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists with invalid offsets
-            column = pa.chunked_array(map(_lists_of, column.chunks))
+            column = pa.chunked_array(map(_convert_lists, column.chunks))
         if column.type != field.type:  # truncates times to microseconds
             try:
                 column = column.cast(field.type, safe="timestamp" not in str(field.type))
@@ -168,17 +168,17 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _lists_of(cells: pa.Array) -> pa.Array:
+def _convert_lists(cells: pa.Array) -> pa.Array:
     """Lists of any kind as large lists, also within other lists and structs."""
     types = pa.types
     if types.is_struct(cells.type):
-        parts = [_lists_of(part) for part in cells.flatten()]
+        parts = [_convert_lists(part) for part in cells.flatten()]
         fields = [field.with_type(part.type) for field, part in zip(cells.type, parts, strict=True)]
         return pa.StructArray.from_arrays(parts, fields=fields, mask=cells.is_null())
     if not types.is_nested(cells.type) or types.is_map(cells.type):
         return cells
     ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(cells), 0).cast(pa.int64()))
     starts = pa.concat_arrays([pa.array([0]), ends])[: len(cells)]
-    values = _lists_of(cells.flatten())
+    values = _convert_lists(cells.flatten())
     offsets = pa.concat_arrays([pc.if_else(cells.is_valid(), starts, None), pa.array([len(values)])])
     return pa.LargeListArray.from_arrays(offsets, values)

@@ -20,19 +20,19 @@ import pyarrow as pa
 
 from spark_model_monitor.data.engine.local_files import WHOLE
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.data.reading.formats import CsvFormat, csv_text
-from spark_model_monitor.data.reading.lines import text_pieces
-from spark_model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
+from spark_model_monitor.data.reading.formats import CsvFormat, format_csv_option
+from spark_model_monitor.data.reading.lines import read_text_pieces
+from spark_model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, list_paths
 from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
     DECIMAL_COMMA,
     RFC_4180_ESCAPE,
     SPARK_ESCAPE,
-    cells_of,
     is_header,
-    marked_rows,
+    parse_marked_rows,
+    split_row,
 )
-from spark_model_monitor.data.records.refusals import read_by_spark
+from spark_model_monitor.data.records.refusals import format_spark_reader
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 
@@ -67,7 +67,7 @@ NOT_READ = (
 PAGE_BEGINNING = re.compile(rb"[\xef\xbb\xbf\s]{0,64}<(!doctype html|html)[\s>]", re.IGNORECASE)
 
 
-def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
+def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
     """The first bytes of a text file without a byte order mark, decompressed if its name has such a suffix, as Hadoop
     reads it.
 
@@ -75,10 +75,12 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
 
     Raises BadInput if the file is not text, or is compressed without such a suffix.
     """
+    # By the name, as Hadoop decides; by the content only to say what is wrong
     head = storage.read(file.path, HEAD_BYTES)
-    for suffix, opened in cast("Mapping[str, Any]", WHOLE).items():
+    for suffix, open_file in cast("Mapping[str, Any]", WHOLE).items():
         if file.path.endswith(suffix):
-            return _decompressed(file, opened(BytesIO(head), "rb"), ZSTD_BYTES if suffix == ".zst" else HEAD_BYTES)
+            read_bytes = ZSTD_BYTES if suffix == ".zst" else HEAD_BYTES
+            return _decompress(file, open_file(BytesIO(head), "rb"), read_bytes)
     for beginning, kind, written in FOREIGN_BEGINNINGS:
         if head.startswith(beginning):
             raise BadInput(f"{file.path}: is {kind}, not text; write --dataset-format {written}")
@@ -87,13 +89,13 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
             raise BadInput(
                 f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz, .bz2 and .zst are read)"
             )
-    _require_a_kind_that_is_read(file, head)
+    _reject_other_kinds(file, head)
     if refuse_nul and b"\x00" in head.lstrip(b"\xff\xfe\r\n").partition(b"\n")[0][:1024]:
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
     return head.removeprefix(BYTE_ORDER_MARK)
 
 
-def _require_a_kind_that_is_read(file: StoredFile, head: bytes) -> None:
+def _reject_other_kinds(file: StoredFile, head: bytes) -> None:
     if PAGE_BEGINNING.match(head):
         raise BadInput(
             f"{file.path}: is HTML, a page and not data; download the file itself (a page to sign in is a common cause)"
@@ -101,6 +103,7 @@ def _require_a_kind_that_is_read(file: StoredFile, head: bytes) -> None:
     for beginning, kind, instead in NOT_READ:
         if head.startswith(beginning):
             raise BadInput(f"{file.path}: is {kind}, which is not read; {instead}")
+    # A workbook is a zip, too, but another tool opens it
     if head.startswith(COMPRESSED_AS_ZIP) and any(part in head[:4096] for part in WORKBOOK_PARTS):
         raise BadInput(f"{file.path}: is an Excel workbook, which is not read; save its sheet as CSV")
     for beginning, kind in ((COMPRESSED_AS_ZIP, "zip"), (COMPRESSED_AS_XZ, "xz")):
@@ -108,25 +111,25 @@ def _require_a_kind_that_is_read(file: StoredFile, head: bytes) -> None:
             raise BadInput(f"{file.path}: is compressed with {kind}, which is not read; compress it with gzip or bzip2")
 
 
-def first_with_a_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[StoredFile, bytes]:
+def find_first_with_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[StoredFile, bytes]:
     """The first file with a line that isn't blank, and its beginning.
 
-    Raises BadInput as `head_of` does, NoData if no file has such a line.
+    Raises BadInput as `read_head` does, NoData if no file has such a line.
     """
     for file in files:
-        if (head := head_of(storage, file)).strip():
+        if (head := read_head(storage, file)).strip():
             return file, head
     raise NoData(f"{NO_DATA}: {files[0].path} has no line that isn't blank{', nor have the others' * (len(files) > 1)}")
 
 
-def _decompressed(file: StoredFile, reader: Any, most: int) -> bytes:
+def _decompress(file: StoredFile, reader: Any, read_bytes: int) -> bytes:
     """The beginning of a compressed file, over all members in it: they may be empty, or end within a line.
 
-    most: bytes that are read at once; a reader may keep those before the end.
+    read_bytes: bytes that are read at once; a reader may keep those before the end.
     """
     text = bytearray()
     try:
-        while len(text) < HEAD_BYTES and (piece := reader.read1(min(most, HEAD_BYTES - len(text)))):
+        while len(text) < HEAD_BYTES and (piece := reader.read1(min(read_bytes, HEAD_BYTES - len(text)))):
             text += piece
     except EOFError as fault:
         if not text and file.size_bytes <= HEAD_BYTES:  # of a larger file, this is only the beginning
@@ -139,18 +142,19 @@ def _decompressed(file: StoredFile, reader: Any, most: int) -> bytes:
     return bytes(text).removeprefix(BYTE_ORDER_MARK)
 
 
-def longest_line(storage: Storage, file: StoredFile) -> int:
+def measure_longest_line(storage: Storage, file: StoredFile) -> int:
     """The bytes of the longest line at the beginning of a text file. Raises BadInput if it is not text."""
-    return max(map(len, head_of(storage, file, refuse_nul=False).splitlines()), default=0)
+    return max(map(len, read_head(storage, file, refuse_nul=False).splitlines()), default=0)
 
 
-def first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
+def read_first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
     """The first lines of a text file, lazily: `HEAD_BYTES` of them. Longer lines are passed over, or at least come last.
 
-    Raises BadInput as `head_of` does.
+    Raises BadInput as `read_head` does.
     """
     storage = engine.storage(file.path)
-    head = head_of(storage, file, refuse_nul=False)
+    head = read_head(storage, file, refuse_nul=False)
+    # The beginning is the whole file, or is followed by the rest, read in pieces
     lines = head.splitlines()
     if file.size_bytes <= HEAD_BYTES and len(head) < HEAD_BYTES - len(BYTE_ORDER_MARK):
         yield from lines
@@ -159,7 +163,8 @@ def first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
     yield from whole_lines
     long_lines: list[bytes] = []
     seen_bytes = sum(map(len, whole_lines))
-    further_lines = read_lines(text_pieces(storage, file, HEAD_BYTES), engine.max_line_bytes)
+    # Lines of megabytes say little about the others, so one of them comes last, if at all
+    further_lines = read_lines(read_text_pieces(storage, file, HEAD_BYTES), engine.max_line_bytes)
     for line in islice(further_lines, len(whole_lines), None):
         if seen_bytes >= HEAD_BYTES or len(long_lines) == LONG_LINES_LOOKED_AT:
             break
@@ -178,6 +183,7 @@ def read_lines(pieces: Iterable[bytes], maximum_bytes: int) -> Iterator[bytes]:
     """The lines of a text that comes in pieces, without those of more than so many bytes."""
     line = bytearray()  # as far as it was read
     for piece in chain(pieces, [b"\n"]):
+        # A line ends in this piece, or goes on; one that is already too long is not held
         *ends, beginning = piece.split(b"\n")
         for end in ends:
             if len(line) + len(end) <= maximum_bytes:
@@ -187,7 +193,7 @@ def read_lines(pieces: Iterable[bytes], maximum_bytes: int) -> Iterator[bytes]:
             line += beginning
 
 
-def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str]:
+def read_first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str]:
     """The cells of the first non-blank line of a CSV file.
 
     Raises BadInput if there is no such line, if it isn't UTF-8, or if it looks like JSON.
@@ -200,10 +206,11 @@ def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str
         if "\n" not in text and not just_ends_there:
             problem = f"line 1 is not UTF-8 (byte {fault.start}); convert the file to UTF-8"
             raise BadInput(f"{file.path}: {problem}") from fault
-    line = first_line(_below_separator_line(text))
+    line = find_first_line(_skip_separator_line(text))
     if line is None:
         raise BadInput(f"{file.path}: has no line that isn't blank")
-    _require_no_comment(file, text, separator)
+    _reject_comment(file, text, separator)
+    # The first line has no end in 4 MiB
     if len(head) >= HEAD_BYTES and text.endswith(line):
         raise BadInput(f"{file.path}: line 1 is longer than 4 MiB; is this a CSV file, with a line for each record?")
     if line.lstrip().startswith(("{", "[{")):
@@ -211,12 +218,15 @@ def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str
             f"{file.path}: line 1 looks like JSON, and the format says CSV; write --dataset-format jsonl "
             "(one object a line) or json (one document a file)"
         )
-    cells = _cells(line, separator)
-    for other in OTHER_SEPARATORS if len(cells) == 1 and separator == "," else ():
-        if len(_cells(line, other)) > 1:
-            written = csv_text(_marked(head, other) or CsvFormat(header=True, separator=other))
+    cells = _split_cells(line, separator)
+    # One cell alone: maybe the file has another separator
+    for other_separator in OTHER_SEPARATORS if len(cells) == 1 and separator == "," else ():
+        if len(_split_cells(line, other_separator)) > 1:
+            written = format_csv_option(
+                _detect_csv_format(head, other_separator) or CsvFormat(header=True, separator=other_separator)
+            )
             raise BadInput(
-                f"{file.path}: line 1 has no comma but {other!r}; for files with that separator write "
+                f"{file.path}: line 1 has no comma but {other_separator!r}; for files with that separator write "
                 f"--dataset-format '{written}'"
             )
     return cells
@@ -226,58 +236,60 @@ SEPARATOR_LINE = re.compile(r'"?sep=([;,|\t])"?', re.IGNORECASE)
 """Excel's own first line, which names the character between cells."""
 
 
-def line_of_separator(head: bytes) -> str | None:
+def find_separator_line(head: bytes) -> str | None:
     """The first line that isn't blank, if it names the separator and does nothing else."""
-    line = first_line(head.decode("utf-8", "replace"))
+    line = find_first_line(head.decode("utf-8", "replace"))
     if line is None or SEPARATOR_LINE.fullmatch(line) is None:
         return None
     return line
 
 
-def number_of_header(head: bytes) -> int:
+def find_header_number(head: bytes) -> int:
     """The number of the line with the names of columns, from 1: blank lines and Excel's own line may be above it."""
     text = head.decode("utf-8", "replace")
-    header = first_line(_below_separator_line(text))
+    header = find_first_line(_skip_separator_line(text))
     if header is None:
         return 1
-    numbered = enumerate(_lines(text), start=1)
+    numbered = enumerate(_split_lines(text), start=1)
     return next(number for number, line in numbered if line == header)
 
 
-def _below_separator_line(text: str) -> str:
-    line = first_line(text)
+def _skip_separator_line(text: str) -> str:
+    line = find_first_line(text)
     if line is None or SEPARATOR_LINE.fullmatch(line) is None:
         return text
     return text.partition(line)[2]
 
 
-def _require_no_comment(file: StoredFile, text: str, separator: str) -> None:
+def _reject_comment(file: StoredFile, text: str, separator: str) -> None:
     """Raises BadInput if the file begins with comments: `#` before lines with other cells, or before a header."""
-    lines = (line for line in _lines(text) if line.strip())
-    rows = [_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
+    lines = (line for line in _split_lines(text) if line.strip())
+    rows = [_split_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
+    # Comments stand above the header: a line of `#` with as many cells as the others is one itself
     comments = [row for row in rows if row[0].lstrip().startswith("#")]
     if not comments or comments[0] is not rows[0] or len(rows) == 1:
         return
     below = rows[len(comments) :] or comments
     is_wide_enough = len(comments) == 1 and len(rows[0]) == len(below[0])
     if not is_wide_enough or is_header(below):
-        reader = read_by_spark({"comment": "#"})
+        reader = format_spark_reader({"comment": "#"})
         raise BadInput(f"{file.path}: line 1 is a comment; take off the lines that begin with #, or write {reader}")
 
 
 LINES_LOOKED_AT = 1_000
 
 
-def _marked(head: bytes, separator: str) -> CsvFormat | None:
+def _detect_csv_format(head: bytes, separator: str) -> CsvFormat | None:
     """The CSV format with this separator; None unless all lines have equally many cells, and the first line has no
     comma outside quotes.
 
     Numbers have a decimal comma if some have one and none has a point.
     """
-    lines = _first_lines(head)
-    rows = [_cells(line, separator) for line in lines]
-    if len(rows) < 2 or len(_cells(lines[0])) > 1 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
+    lines = _select_whole_lines(head)
+    rows = [_split_cells(line, separator) for line in lines]
+    if len(rows) < 2 or len(_split_cells(lines[0])) > 1 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
         return None
+    # A decimal comma, unless a number with a point says otherwise
     cells = {cell for row in rows for cell in row}
     has_points = any("." in cell and NUMBER.fullmatch(cell) for cell in cells)
     if not has_points and any(re.fullmatch(DECIMAL_COMMA, cell) for cell in cells):
@@ -285,44 +297,45 @@ def _marked(head: bytes, separator: str) -> CsvFormat | None:
     else:
         decimal = "."
     first, second = ([cell.replace(decimal, ".") for cell in row] for row in rows[:2])
-    return CsvFormat(header=_names_columns(first, second), separator=separator, decimal=decimal)
+    return CsvFormat(header=_is_header_line(first, second), separator=separator, decimal=decimal)
 
 
-def _first_lines(head: bytes) -> list[str]:
+def _select_whole_lines(head: bytes) -> list[str]:
     """The whole lines at the beginning of a file that aren't blank, up to `LINES_LOOKED_AT`, without Excel's own."""
     text = head.decode("utf-8", "replace")
     if len(head) < HEAD_BYTES:
-        whole = text
+        whole_lines = text
     else:
-        whole = text.rpartition("\n")[0]
-    lines = (line for line in _lines(_below_separator_line(whole)) if line.strip())
+        whole_lines = text.rpartition("\n")[0]
+    lines = (line for line in _split_lines(_skip_separator_line(whole_lines)) if line.strip())
     return [*islice(lines, LINES_LOOKED_AT)]
 
 
-def escapes_by_backslash(head: bytes, separator: str) -> bool:
+def has_escapes_by_backslash(head: bytes, separator: str) -> bool:
     """Whether quotes within quotes follow a backslash, as Spark writes them: some lines can't be read otherwise, and all
     lines have equally many cells if read so.
     """
     if b'\\"' not in head:
         return False
-    lines = _first_lines(head)
-    columns = len(_cells(lines[0], separator))
+    lines = _select_whole_lines(head)
+    columns = len(_split_cells(lines[0], separator))
     texts = pa.array(lines, pa.string())
-    by_quotes = marked_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator, decimal=".")
-    by_backslashes = marked_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator, decimal=".")
+    # Both readings of the first lines; the one that gives equally many cells is the file's
+    by_quotes = parse_marked_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator, decimal=".")
+    by_backslashes = parse_marked_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator, decimal=".")
     are_odd = any('\\"' in lines[index] for index in by_quotes.odd.tolist())
     return are_odd and bool((by_backslashes.widths == columns).all())
 
 
-def first_line(text: str) -> str | None:
+def find_first_line(text: str) -> str | None:
     """The first non-blank line of a text; None if there is none.
 
     Lines end as in Spark; `str.splitlines` would also split at form feeds and other characters.
     """
-    return next((line for line in _lines(text) if line.strip()), None)
+    return next((line for line in _split_lines(text) if line.strip()), None)
 
 
-def _lines(text: str) -> Iterator[str]:
+def _split_lines(text: str) -> Iterator[str]:
     """The lines, lazily: of megabytes of text, only a line or two are needed."""
     start = 0
     for end in LINE_END.finditer(text):
@@ -331,19 +344,20 @@ def _lines(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _cells(line: str, separator: str = ",") -> list[str]:
+def _split_cells(line: str, separator: str = ",") -> list[str]:
     try:
         return next(csv.reader([line], strict=False, delimiter=separator))
     except csv.Error:  # a cell that is too long for it
         exchanged = str.maketrans(f",{separator}", f"{separator},")
-        return [(cell or "").translate(exchanged) for cell in cells_of(line.translate(exchanged))]
+        return [(cell or "").translate(exchanged) for cell in split_row(line.translate(exchanged))]
 
 
-def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
+def read_names(cells: Sequence[str], where: str) -> tuple[str, ...]:
     """Feature names from a header line; an empty cell becomes `_cN` as in Spark.
 
     Raises BadInput if a name occurs twice or is too long.
     """
+    # An unclosed quote makes one name of many lines
     for position, name in enumerate(cells, start=1):
         if len(name) > LONGEST_NAME:
             raise BadInput(
@@ -351,14 +365,15 @@ def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
                 "or write --dataset-format csv-without-header if this is no header line"
             )
     names = tuple(cell or f"_c{position}" for position, cell in enumerate(cells))
-    places: dict[str, int] = {}
+    # Features with one name could not be told apart
+    positions: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
-        if name in places:
+        if name in positions:
             raise BadInput(
-                f"{where}: columns {places[name]} and {position} are both called {name!r}; rename one, "
+                f"{where}: columns {positions[name]} and {position} are both called {name!r}; rename one, "
                 "or write --dataset-format csv-without-header if this is no header line"
             )
-        places[name] = position
+        positions[name] = position
     return names
 
 
@@ -371,22 +386,24 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
     Reads the beginning of all files.
     Raises BadInput for the first file with other names, in which cells belong to other features, or are written so.
     """
-    first, head = first_with_a_line(storage, files)
-    names = _cells(first_line(_below_separator_line(head.decode("utf-8", "replace"))) or "", separator)
-    read_rows = partial(_first_rows, storage, separator)
+    first, head = find_first_with_line(storage, files)
+    names = _split_cells(find_first_line(_skip_separator_line(head.decode("utf-8", "replace"))) or "", separator)
+    # Reading heads is waiting for the storage, so several at once
+    read_rows = partial(_read_first_rows, storage, separator)
     with ThreadPoolExecutor(HEADERS_READ_AT_ONCE) as threads:
         for file, rows in zip(files, threads.map(read_rows, files), strict=True):
             if not rows or rows[0] == names or not is_header(rows, names):
                 continue
-            difference = _difference(rows[0], names, first)
+            difference = _describe_difference(rows[0], names, first)
             raise BadInput(f"{file.path}: its header line {difference}; write all files with the same names of columns")
 
 
 NAMED = 10  # names that a sentence lists; the rest are counted
 
 
-def _difference(written: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
+def _describe_difference(written: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
     """How a header line differs from the names in the first file. Says no other cell of it, which may be one of data."""
+    # Names are compared without case and blanks, to tell a misspelling from another name
     known_cells = {cell.strip().lower() for cell in written}
     known_names = {name.strip().lower() for name in names}
     absent = [repr(name) for name in names if name.strip().lower() not in known_cells]
@@ -394,15 +411,15 @@ def _difference(written: Sequence[str], names: Sequence[str], first: StoredFile)
     unknown = [str(position) for position, cell in enumerate(written, 1) if cell.strip().lower() not in known_names]
     differences = []
     if misspelt:
-        differences.append(f"writes {_list_some(misspelt)} with other capitals or blanks than {first.path}")
+        differences.append(f"writes {_format_some(misspelt)} with other capitals or blanks than {first.path}")
     if absent:
-        differences.append(f"lacks {_list_some(absent)}, which {first.path} has")
+        differences.append(f"lacks {_format_some(absent)}, which {first.path} has")
     if unknown:
-        differences.append(f"has names that {first.path} lacks, in position {_list_some(unknown)}")
+        differences.append(f"has names that {first.path} lacks, in position {_format_some(unknown)}")
     return ", and ".join(differences) or f"repeats names that {first.path} has once"
 
 
-def _list_some(names: Sequence[str]) -> str:
+def _format_some(names: Sequence[str]) -> str:
     if len(names) > NAMED:
         more = f" and {len(names) - NAMED} more"
     else:
@@ -410,11 +427,11 @@ def _list_some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:
+def _read_first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:
     """The cells of a file's first lines that aren't blank, as many as tell a header from data."""
-    text = head_of(storage, file, refuse_nul=False).decode("utf-8", "replace")
-    lines = (line for line in _lines(_below_separator_line(text)) if line.strip())
-    return [_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
+    text = read_head(storage, file, refuse_nul=False).decode("utf-8", "replace")
+    lines = (line for line in _split_lines(_skip_separator_line(text)) if line.strip())
+    return [_split_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
 
 
 HEADER_LINES_LOOKED_AT = 20
@@ -434,30 +451,31 @@ NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 MAGIC_BYTES = 4
 
 
-def format_word_of(engine: Engine, path: Places) -> str:
+def detect_format(engine: Engine, path: Places) -> str:
     """The detected format of the files at or below `path`, as `--dataset-format` takes it.
 
     Raises BadConfiguration if it can't be detected, or if there are several formats.
     """
-    first = places_of(path)[0]
+    first = list_paths(path)[0]
     storage = engine.storage(first)
     is_delta = storage.exists(join(first, "_delta_log"))
     listing = list_dataset(engine, path)
     if is_delta:  # the table's data files also contain deleted rows
-        return _server_of_table(listing.files) or "delta"
-    suffixes = sorted({_suffix(file.path) for file in listing.files})
+        return _recognize_table(listing.files) or "delta"
+    # By the names of the files, if these agree; else by the content of the first
+    suffixes = sorted({_get_suffix(file.path) for file in listing.files})
     words = {WORDS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
     word = words.pop()
     if not words and word == "parquet":
-        return _server_of_table(listing.files) or word
+        return _recognize_table(listing.files) or word
     if not words and word not in ("", "csv", "json", "jsonl"):
         return word
-    found = None
+    detected_word = None
     if not words:
-        found = _word_by_beginning(engine, listing.files, word)
-    if found is None:
+        detected_word = _detect_by_beginning(engine, listing.files, word)
+    if detected_word is None:
         ends = ", ".join(suffix or "nothing" for suffix in suffixes)
-        tabs = csv_text(CsvFormat(header=True, separator="\t"))
+        tabs = format_csv_option(CsvFormat(header=True, separator="\t"))
         if suffixes == [".tsv"]:
             instead = f"'{tabs}'"
         else:
@@ -466,33 +484,34 @@ def format_word_of(engine: Engine, path: Places) -> str:
             f"{path}: names of files end in {ends}, which doesn't tell their format; write --dataset-format (in Python "
             f"dataset_format=), such as {instead}"
         )
-    return found
+    return detected_word
 
 
-def _server_of_table(files: Sequence[StoredFile]) -> str | None:
+def _recognize_table(files: Sequence[StoredFile]) -> str | None:
     """The server whose request log has a table's columns; None if no one's has, or for files that aren't here."""
     tables = [file.path for file in files if file.path.endswith(".parquet")]
     if not tables or not is_local(tables[0]):
         return None
-    from spark_model_monitor.data.engine.local_tables import schema_of
+    from spark_model_monitor.data.engine.local_tables import read_schema
     from spark_model_monitor.data.request_logs import recognize_server
 
     try:
-        return recognize_server(schema_of(tables[0], "parquet").names)
+        return recognize_server(read_schema(tables[0], "parquet").names)
     except MonitorError:  # reported when the table is read
         return None
 
 
-def _suffix(path: str) -> str:
+def _get_suffix(path: str) -> str:
     suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
     while suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
 
 
-def _word_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: str) -> str | None:
+def _detect_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: str) -> str | None:
     """The format detected from contents. by_name: the text format of the file's suffix, or an empty text."""
     storage = engine.storage(files[0].path)
+    # A name that says text is believed: such a file is never Parquet
     if by_name:
         magic = b""
     else:
@@ -500,26 +519,28 @@ def _word_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: str
     for beginning, _, written in FOREIGN_BEGINNINGS:
         if magic.startswith(beginning):
             return written
-    file, head = first_with_a_line(storage, files)
-    lines = _first_lines(head) or [line.decode("utf-8", "replace") for line in islice(first_lines(engine, file), 2)]
+    file, head = find_first_with_line(storage, files)
+    lines = _select_whole_lines(head) or [
+        line.decode("utf-8", "replace") for line in islice(read_first_lines(engine, file), 2)
+    ]
     first, second = [*lines[:2], "", ""][:2]
     if by_name != "csv" and (by_name or first.lstrip().startswith(("{", "["))):
-        return _word_of_json(first, by_name)
+        return _detect_json(first, by_name)
     if not by_name and "," not in first:
         return None
-    # Excel's CSV in locales with a decimal comma, or as its own first line says
-    excel_line = SEPARATOR_LINE.fullmatch(line_of_separator(head) or "")
+    # Excel's CSV in locales with a decimal comma, or as its own first line says; then comma-separated text
+    excel_line = SEPARATOR_LINE.fullmatch(find_separator_line(head) or "")
     separator = excel_line[1] if excel_line else ";"
     if separator != "," and by_name:
-        csv_format = _marked(head, separator)
+        csv_format = _detect_csv_format(head, separator)
         if csv_format is not None:
-            return csv_text(csv_format)
-    header = _names_columns(first_cells(file, head), cells_of(second))
-    if escapes_by_backslash(head, ","):
+            return format_csv_option(csv_format)
+    header = _is_header_line(read_first_cells(file, head), split_row(second))
+    if has_escapes_by_backslash(head, ","):
         escape = SPARK_ESCAPE
     else:
         escape = RFC_4180_ESCAPE
-    return csv_text(CsvFormat(header=header, escape=escape))
+    return format_csv_option(CsvFormat(header=header, escape=escape))
 
 
 ORIENTS_OF_PANDAS = (
@@ -537,16 +558,17 @@ ORIENTS_OF_PANDAS = (
 def require_records(file: StoredFile, head: bytes) -> None:
     """Raises BadInput for a document in which pandas wrote a table in another way than a record for each row."""
     text = head.decode("utf-8", "replace")
-    records = [*islice((line for line in _lines(text) if line.startswith("{")), 2)]
+    records = [*islice((line for line in _split_lines(text) if line.startswith("{")), 2)]
     if len(records) > 1:  # one on each line
-        members = [*_members(records[0])]
+        members = [*_read_members(records[0])]
         if len(members) == 1 and members[0].holds_rows:
-            raise BadInput(_sentence_on_rows_within(file, members[0], "each line"))
+            raise BadInput(_describe_rows_within(file, members[0], "each line"))
         return
-    members = [*_members(text)]
+    members = [*_read_members(text)]
+    # A single object within the document may hold the rows
     if len(members) == 1 and members[0].is_object:
-        members = [*_members(text[members[0].start :])]
-    if _is_list_for_each_column(members):
+        members = [*_read_members(text[members[0].start :])]
+    if _has_list_for_each_column(members):
         raise BadInput(
             f'{file.path}: has a list for each column, as pandas gives it by to_dict("list"); write a record for each row, by '
             'to_json(…, orient="records", lines=True), and --dataset-format jsonl'
@@ -559,11 +581,11 @@ def require_records(file: StoredFile, head: bytes) -> None:
             instead = 'to_json(…, orient="records", lines=True), and --dataset-format jsonl'
             raise BadInput(f'{file.path}: is a table as pandas writes it with orient="{orient}"; write {instead}')
     if within is not None:
-        raise BadInput(_sentence_on_rows_within(file, within, "the document"))
+        raise BadInput(_describe_rows_within(file, within, "the document"))
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
+class _JsonMember:
     """A member of a JSON object. start: where its value begins. first: the first element of an array; None of another value,
     and of an empty array. size: number of elements; None if the text ends before.
     """
@@ -587,20 +609,21 @@ class _Member:
         return self.is_array and (isinstance(self.first, dict) or (is_named and isinstance(self.first, list)))
 
 
-def _members(text: str) -> Iterator[_Member]:
+def _read_members(text: str) -> Iterator[_JsonMember]:
     """The members of the object with which a text begins, as far as the text goes."""
     decoder = json.JSONDecoder()
-    position = _after_blanks(text, 0)
+    position = _skip_blanks(text, 0)
+    # Each member begins with `{` or a comma
     while text[position : position + 1] in ("{", ","):
         try:
-            name, position = decoder.raw_decode(text, _after_blanks(text, position + 1))
+            name, position = decoder.raw_decode(text, _skip_blanks(text, position + 1))
         except (ValueError, RecursionError):
             return
-        start = _after_blanks(text, _after_blanks(text, position) + 1)  # behind the colon
-        member = _Member(str(name), start, text[start : start + 1] == "[", text[start : start + 1] == "{")
+        start = _skip_blanks(text, _skip_blanks(text, position) + 1)  # behind the colon
+        member = _JsonMember(str(name), start, text[start : start + 1] == "[", text[start : start + 1] == "{")
         if member.is_array:
             with suppress(ValueError, RecursionError):
-                first, _ = decoder.raw_decode(text, _after_blanks(text, start + 1))
+                first, _ = decoder.raw_decode(text, _skip_blanks(text, start + 1))
                 member = replace(member, first=first)
         try:
             value, position = decoder.raw_decode(text, start)
@@ -608,30 +631,31 @@ def _members(text: str) -> Iterator[_Member]:
             yield replace(member, size=None)
             return
         yield replace(member, size=len(value) if member.is_array else 0)
-        position = _after_blanks(text, position)
+        position = _skip_blanks(text, position)
 
 
-def _after_blanks(text: str, position: int) -> int:
+def _skip_blanks(text: str, position: int) -> int:
     while text[position : position + 1].isspace():
         position += 1
     return position
 
 
-def _is_list_for_each_column(members: Sequence[_Member]) -> bool:
+def _has_list_for_each_column(members: Sequence[_JsonMember]) -> bool:
     """Whether all members are equally long lists of cells, more than one."""
+    # The text may end within the last list, whose size is then unknown
     sizes = {member.size for member in members if member.size is not None}
     are_lists = all(member.is_array and not isinstance(member.first, (dict, list)) for member in members)
     return bool(members) and are_lists and len(sizes) <= 1 and max(sizes, default=2) > 1
 
 
-def _sentence_on_rows_within(file: StoredFile, member: _Member, unit: str) -> str:
+def _describe_rows_within(file: StoredFile, member: _JsonMember, unit: str) -> str:
     return (
         f"{file.path}: {unit} has its rows in a list, its member {member.name!r}; write the rows alone, one on each line (jq -c "
         f"'.{member.name}[]'), and --dataset-format jsonl"
     )
 
 
-def _word_of_json(line: str, by_name: str) -> str:
+def _detect_json(line: str, by_name: str) -> str:
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError):
@@ -654,13 +678,14 @@ def _word_of_json(line: str, by_name: str) -> str:
     return "json"
 
 
-def _names_columns(first: Sequence[str], second: Sequence[str | None]) -> bool:
+def _is_header_line(first: Sequence[str], second: Sequence[str | None]) -> bool:
     """Whether the first line of a CSV is a header: it has texts above numbers, or no numbers except column numbers or
     years."""
     are_numbers = [NUMBER.fullmatch(cell.strip()) is not None for cell in first]
     below = [NUMBER.fullmatch((cell or "").strip()) is not None for cell in second]
+    # A text above a number, in any column
     if any(now and not before for before, now in zip(are_numbers, below, strict=False)):
         return True
     numbers = [cell.strip() for cell, is_number in zip(first, are_numbers, strict=True) if is_number]
     counts = [int(number) for number in numbers if number.isdigit()]
-    return len(counts) == len(numbers) != 1 and all(one < next_ for one, next_ in pairwise(counts))
+    return len(counts) == len(numbers) != 1 and all(count < next_ for count, next_ in pairwise(counts))

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.partitions import gathered
+from spark_model_monitor.data.engine.partitions import group_by_size
 from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.records.decoded_rows import Matching
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, uri_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, format_uri
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.storage import Storage, StoredFile, join
@@ -54,8 +54,8 @@ class Coverage:
             return self.labelled / self.captures
         return 0.0
 
-    def __add__(self, other: Coverage) -> Coverage:
-        return Coverage(self.captures + other.captures, self.labelled + other.labelled, self.absent + other.absent)
+    def __add__(self, more: Coverage) -> Coverage:
+        return Coverage(self.captures + more.captures, self.labelled + more.labelled, self.absent + more.absent)
 
     def to_json_dict(self) -> dict[str, Any]:
         """The content of `_coverage.json`."""
@@ -78,24 +78,29 @@ def read_coverage(content: bytes, where: str) -> Coverage:
         ) from fault
 
 
-def coverage_of(storage: Storage, files: Iterable[StoredFile], places: Iterable[str]) -> Coverage | None:
+def read_coverages(storage: Storage, files: Iterable[StoredFile], paths: Iterable[str]) -> Coverage | None:
     """The coverage of all hours at these paths; None if no file there has merged records, or no hour has a coverage.
 
     An hour without labels has no records but a coverage.
     """
     if not any(MERGED_PART.fullmatch(file.path.rpartition("/")[2]) for file in files):
         return None
-    found = [coverage for place in places for coverage in _below(storage, place)]
-    if found:
-        return reduce(Coverage.__add__, found)
+    coverages = [coverage for path in paths for coverage in _read_coverages_below(storage, path)]
+    if coverages:
+        return reduce(Coverage.__add__, coverages)
     return None
 
 
-def _below(storage: Storage, folder: str) -> list[Coverage]:
+def _read_coverages_below(storage: Storage, folder: str) -> list[Coverage]:
     path = join(folder, COVERAGE)
+    # An hour has a coverage of its own; folders above hours have their hours'
     if storage.exists(path):
         return [read_coverage(storage.read(path), path)]
-    return [coverage for name in storage.list_folders(folder) for coverage in _below(storage, join(folder, name))]
+    return [
+        coverage
+        for name in storage.list_folders(folder)
+        for coverage in _read_coverages_below(storage, join(folder, name))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,38 +189,46 @@ NUMBER = "__number"  # the column with the line number in the file, from 1
 FAULT_SCHEMA = pa.schema([(FILE, pa.string()), (LINE, pa.binary()), (REASON, pa.int32())])
 LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START, pa.int64()), (LINE, pa.binary())])
 
-Refusing: TypeAlias = Callable[["Dataset"], Iterator[Mapping[str, Any]]]
+Record: TypeAlias = Mapping[str, Any]
+"""A refused record as the quarantine keeps it: its reason, its location, its line, by the names of the columns."""
+
+RejectedLines: TypeAlias = Callable[["Dataset"], Iterator[Record]]
 """Returns the refused records of a data set as the quarantine keeps them, by file and line number."""
 
-Refused: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
+ReasonsByLine: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
 
 
-def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
+def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Record]:
     """One row for each refused line, by file and line number, without the header line of each file.
 
     A record that is a whole file has line number 1. also: more records, with their `NUMBER`s.
     """
-    refused: Refused = {}
-    for fault in _rows(dataset.table.mapped(_faults, FAULT_SCHEMA).batches()):
+    # A line of several rows can have several reasons
+    refused: ReasonsByLine = {}
+    for fault in _iterate_rows(dataset.table.mapped(_select_rejected, FAULT_SCHEMA).batches()):
         reasons = refused.setdefault((fault[FILE], fault[LINE]), [])
         if fault[REASON] not in reasons:
             reasons.append(fault[REASON])
     lines = dataset.engine.lines(dataset.listing.places, in_order=True, with_blank=True).partitions(*PLACES)
-    found = list(_rows(lines.mapped(partial(_numbered, refused), LINE_SCHEMA).batches()))
-    whole = refused.keys() - {(row[FILE], row[LINE]) for row in found}
-    found += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole]
+    # A second pass counts the lines of the affected files, for their numbers
+    rejected_lines = list(_iterate_rows(lines.mapped(partial(_number_lines, refused), LINE_SCHEMA).batches()))
+    # A document over several lines is none of its file's lines
+    whole_files = refused.keys() - {(row[FILE], row[LINE]) for row in rejected_lines}
+    rejected_lines += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole_files]
     if also is not None:
-        others = [{**row, LINE: row[LINE].encode()} for row in _rows(also.batches())]
+        further_lines = [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
     else:
-        others = []
-    for row in sorted([*found, *others], key=lambda row: (row[FILE], row[NUMBER])):
+        further_lines = []
+    for row in sorted([*rejected_lines, *further_lines], key=lambda row: (row[FILE], row[NUMBER])):
+        # The first header line of a file is no refused record
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
             if reason != Refusal.REPEATED_HEADER or row[NUMBER] > dataset.header_number:
-                yield _as_kept(row, reason)
+                yield _encode_line(row, reason)
 
 
-def _faults(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _select_rejected(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The refused lines, with the reasons."""
+    # Rows outside the window or the sample aren't faults
     left_out = [0, *map(int, LEFT_OUT)]
     for batch in batches:
         faulty = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
@@ -223,33 +236,35 @@ def _faults(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(columns, schema=FAULT_SCHEMA)
 
 
-def _numbered(refused: Refused, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _number_lines(refused: ReasonsByLine, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The refused lines with their line numbers. batches: all lines, in the order of their files."""
     files = {file for file, _ in refused}
     numbers = Counter[str]()
     for batch in batches:
-        lines, of_file, starts = batch.columns
-        rows = (of_file.to_pylist(), lines.view(pa.binary()).to_pylist(), starts.to_pylist())
-        found = []
+        lines, files_of_lines, starts = batch.columns
+        rows = (files_of_lines.to_pylist(), lines.view(pa.binary()).to_pylist(), starts.to_pylist())
+        rejected_lines = []
         for file, line, start in zip(*rows, strict=True):
+            # Lines of other files are not counted
             if file in files:
                 numbers[file] += 1
                 if (file, line) in refused:
-                    found.append({FILE: file, NUMBER: numbers[file], BLOCK_START: start, LINE: line})
-        yield pa.RecordBatch.from_pylist(found, LINE_SCHEMA)
+                    rejected_lines.append({FILE: file, NUMBER: numbers[file], BLOCK_START: start, LINE: line})
+        yield pa.RecordBatch.from_pylist(rejected_lines, LINE_SCHEMA)
 
 
-def _as_kept(row: Mapping[str, Any], reason: int) -> Mapping[str, Any]:
+def _encode_line(row: Record, reason: int) -> Record:
+    # Bytes that are no text are kept as they are
     content: bytes = row[LINE]
-    kept = {FILE: row[FILE], NUMBER: row[NUMBER], BLOCK_START: row[BLOCK_START], REASON: reason}
+    location = {FILE: row[FILE], NUMBER: row[NUMBER], BLOCK_START: row[BLOCK_START], REASON: reason}
     try:
         texts = {"line": content.decode(), "line_base64": None}
     except UnicodeDecodeError:
         texts = {"line": None, "line_base64": base64.b64encode(content).decode()}
-    return {**kept, "sha256": hashlib.sha256(content).hexdigest(), **texts}
+    return {**location, "sha256": hashlib.sha256(content).hexdigest(), **texts}
 
 
-def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
+def _iterate_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:
     for batch in batches:
         yield from batch.to_pylist()
 
@@ -260,29 +275,30 @@ CHUNK_BYTES = 16 * 2**20  # size of a quarantine file, which bounds the driver's
 
 
 def write_quarantine(
-    dataset: Dataset, output_path: str, refused: Refusing | None = None, *, only_long_lines: bool = False
+    dataset: Dataset, output_path: str, refused: RejectedLines | None = None, *, only_long_lines: bool = False
 ) -> str:
     """Write the refused records below `output_path`, replacing those of an earlier run, and return their folder's path.
 
     Only the owner may read the files, since the data is unchecked.
-    refused: returns the refused records, by default `refused_lines`. only_long_lines: whether only long lines were
+    refused: returns the refused records, by default `find_rejected_lines`. only_long_lines: whether only long lines were
     refused, so that nothing is read; otherwise two Spark jobs and a shuffle, over the affected files only.
     Raises OutputFailed if the records can't be written.
     """
     folder = join(output_path, QUARANTINE)
     storage = dataset.engine.storage(output_path)
+    # Files of an earlier run would seem to be of this one
     storage.delete(folder)
-    refused = refused or dataset.engine.way(refused_lines)
+    refused = refused or dataset.engine.implementation(find_rejected_lines)
     rows = () if only_long_lines else refused(dataset)
-    records = map(_as_json, rows)
+    read_records = map(_format_record, rows)
     if dataset.listing.request_log is not None:
         from spark_model_monitor.data.request_logs.quarantined import trace_to_log
 
-        records = map(trace_to_log, records)
-    found = _as_dicts(records, dataset.long_lines)
-    lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in found)
-    for index, some in enumerate(gathered(lines, CHUNK_BYTES, len)):
-        storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(some), private=True)
+        read_records = map(trace_to_log, read_records)
+    records = _merge_records(read_records, dataset.long_lines)
+    lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in records)
+    for index, chunk in enumerate(group_by_size(lines, CHUNK_BYTES, len)):
+        storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(chunk), private=True)
     return folder
 
 
@@ -291,40 +307,45 @@ def clear_quarantine(engine: Engine, output_path: str) -> None:
     engine.storage(output_path).delete(join(output_path, QUARANTINE))
 
 
-def _as_dicts(seen: Iterable[dict[str, Any]], passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
+def _merge_records(read_records: Iterable[Record], passed_over: Sequence[LongLine]) -> Iterator[Record]:
     """The quarantine's content for refused records and for lines that were skipped unread, by file and line number."""
-    long_lines = [_of_long_line(line) for line in passed_over]
+    long_lines = [_format_long_line(line) for line in passed_over]
+    # Skipped lines weren't counted by the reader, so those behind them have higher numbers
     numbers = defaultdict(list)
     for line in long_lines:
         numbers[line["file"]].append(line["line_number"])
-    counted = ({**row, "line_number": _with_those(numbers[row["file"]], row["line_number"])} for row in seen)
-    return heapq.merge(sorted(long_lines, key=_place), counted, key=_place)
+    counted = (
+        {**record, "line_number": _add_skipped_lines(numbers[record["file"]], record["line_number"])}
+        for record in read_records
+    )
+    # Both are in order, and too many to sort
+    return heapq.merge(sorted(long_lines, key=_get_location), counted, key=_get_location)
 
 
-def _place(record: Mapping[str, Any]) -> tuple[str, int]:
+def _get_location(record: Record) -> tuple[str, int]:
     return record["file"], record["line_number"]
 
 
-def _with_those(passed_over: Sequence[int], number: int) -> int:
+def _add_skipped_lines(passed_over: Sequence[int], number: int) -> int:
     """A line's number in its file, computed from its number without the skipped lines."""
-    for other in passed_over:
-        if other > number:
+    for skipped_number in passed_over:
+        if skipped_number > number:
             break
         number += 1
     return number
 
 
-def _of_long_line(line: LongLine) -> dict[str, Any]:
+def _format_long_line(line: LongLine) -> Record:
     return {
         "reason": Refusal.TOO_LONG.text,
-        "file": uri_of(line.path),
+        "file": format_uri(line.path),
         "line_number": line.number,
         "line_start": line.start,
         "size_bytes": line.size_bytes,
     }
 
 
-def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+def _format_record(row: Record) -> Record:
     if row["line_base64"] is None:
         content = {"line": row["line"]}
     else:

@@ -1,6 +1,6 @@
 """Decodes lines of text as rows of CSV cells, and finds lines that exceed the maximum length.
 
-Spark's reader silently skips long lines, so `long_lines_of` searches for them.
+Spark's reader silently skips long lines, so `find_long_lines` searches for them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.arrays import starts_of, utf_8_flags
-from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, marked_rows, parsed_rows
+from spark_model_monitor.data.records.arrays import compute_text_starts, find_utf_8
+from spark_model_monitor.data.records.csv_rows import (
+    BYTE_ORDER_MARK,
+    RFC_4180_ESCAPE,
+    CsvCells,
+    parse_marked_rows,
+    parse_rows,
+)
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.data.records.missing_values import without_missing_values
+from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import Storage, StoredFile
@@ -65,19 +71,20 @@ class CsvLines:
         return DecodedRows.by_parts([(0, len(lines))], lambda part: self._rows(lines[part]), self.features)
 
     def _rows(self, lines: pa.StringArray) -> DecodedRows:
-        is_text = utf_8_flags(lines)
+        is_text = find_utf_8(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
+        # Plain CSV has a faster parser
         if (self.separator, self.decimal) == (",", "."):
-            cells = parsed_rows(lines, len(self.names), escape=self.escape)
+            cells = parse_rows(lines, len(self.names), escape=self.escape)
         else:
             marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
-            cells = marked_rows(lines, len(self.names), **marks)
-        reasons = self._reasons(lines, is_text, cells)
-        columns = tuple(without_missing_values(column, self.missing_values) for column in cells.columns)
+            cells = parse_marked_rows(lines, len(self.names), **marks)
+        reasons = self._find_reasons(lines, is_text, cells)
+        columns = tuple(replace_missing_values(column, self.missing_values) for column in cells.columns)
         return DecodedRows(columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
 
-    def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
+    def _find_reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: CsvCells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
             # the first half of a cell with a line break would be read as a whole cell
@@ -86,43 +93,46 @@ class CsvLines:
                     reasons[number] = Refusal.UNFINISHED_QUOTE
         if is_text is not None:
             reasons[~is_text] = Refusal.NOT_UTF_8
+        # Rows of names, of this file's header or another's; a row that is refused already keeps its reason
         if self.header:
-            for number in self._rows_of_names(cells):
+            for number in self._find_rows_of_names(cells):
                 if not reasons[number]:
-                    reasons[number] = self._refusal_of_names([column[number].as_py() or "" for column in cells.columns])
+                    reasons[number] = self._judge_row_of_names(
+                        [column[number].as_py() or "" for column in cells.columns]
+                    )
         if self.separator_line is not None:
             is_separator_line = np.asarray(pc.equal(lines, self.separator_line))
             reasons[is_separator_line] = Refusal.SEPARATOR_LINE
         return reasons
 
-    def _rows_of_names(self, cells: Cells) -> list[int]:
+    def _find_rows_of_names(self, cells: CsvCells) -> list[int]:
         """Numbers of the rows of column names only, checked cell by cell: the first cell rules out most rows."""
-        names = self._written_names()
+        names = self._get_written_names()
         sizes = [len(name.encode()) for name in names]
-        found = np.arange(len(cells.widths))
+        candidates = np.arange(len(cells.widths))
         for column in cells.columns:
-            if len(found) == len(column):
-                left = column
-            else:
-                left = column.take(pa.array(found))
-            if left.null_count:
-                left = pc.fill_null(left, "")
-            lengths = np.diff(starts_of(left))  # rule out most other rows
+            # Only rows whose cells so far are names
+            cells_left = column
+            if len(candidates) < len(column):
+                cells_left = column.take(pa.array(candidates))
+            if cells_left.null_count:
+                cells_left = pc.fill_null(cells_left, "")
+            lengths = np.diff(compute_text_starts(cells_left))  # rule out most other rows
             fitting = np.flatnonzero((lengths >= min(sizes)) & (lengths <= max(sizes)))
-            found = found[fitting][np.asarray(pc.is_in(left.take(pa.array(fitting)), pa.array(names)))]
-            if not len(found):
+            candidates = candidates[fitting][np.asarray(pc.is_in(cells_left.take(pa.array(fitting)), pa.array(names)))]
+            if not len(candidates):
                 break
-        return found.tolist()
+        return candidates.tolist()
 
-    def _refusal_of_names(self, written: list[str]) -> int:
-        expected = self._written_names()
+    def _judge_row_of_names(self, written: list[str]) -> int:
+        expected = self._get_written_names()
         if written == expected:
             return Refusal.REPEATED_HEADER
         if sorted(written) == sorted(expected):
             return Refusal.COLUMNS_IN_ANOTHER_ORDER
         return 0
 
-    def _written_names(self) -> list[str]:
+    def _get_written_names(self) -> list[str]:
         """The names in the header line; empty for columns that are named by position (`headers.names_of`)."""
         return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
 
@@ -143,113 +153,129 @@ Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
 THREADS = 8
 
 
-def long_lines_of(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
+def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
     """The lines that exceed the session's limit, by path and offset. Starts no Spark job.
 
     Raises BadInput if a compressed file has a line that no reader can skip.
     """
     max_line_bytes = engine.max_line_bytes  # one call of Spark for any number of files
-    candidates = [file for file in files if _may_hold(file, max_line_bytes)]
+    # Most data sets have no file that could hold such a line: then nothing is read
+    candidates = [file for file in files if _may_have_long_line(file, max_line_bytes)]
     if not candidates:
         return ()
-    search = partial(_lines_of_file, engine, max_line_bytes)
+    # A search reads files from their storage and waits for it, so several at once
+    search = partial(_find_long_lines_of_file, engine, max_line_bytes)
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
-        return tuple(sorted(line for found in threads.map(search, candidates) for line in found))
+        return tuple(
+            sorted(line for long_lines_of_file in threads.map(search, candidates) for line in long_lines_of_file)
+        )
 
 
-def long_lines_in(engine: Engine, listing: Listing) -> tuple[LongLine, ...]:
+def find_listed_long_lines(engine: Engine, listing: Listing) -> tuple[LongLine, ...]:
     """The lines of listed captures, and of the request log that they were made of, that exceed the session's limit."""
-    return (*listing.long_lines_of_log, *long_lines_of(engine, listing.files))
+    return (*listing.long_lines_of_log, *find_long_lines(engine, listing.files))
 
 
-def _may_hold(file: StoredFile, most: int) -> bool:
+def _may_have_long_line(file: StoredFile, max_line_bytes: int) -> bool:
     """Whether a file is large enough to contain a line that is too long."""
     if file.path.endswith(".gz"):
-        return file.size_bytes * DEFLATED_AT_MOST > most
-    return file.is_compressed or file.size_bytes > most
+        return file.size_bytes * DEFLATED_AT_MOST > max_line_bytes
+    return file.is_compressed or file.size_bytes > max_line_bytes
 
 
-def _lines_of_file(engine: Engine, most: int, file: StoredFile) -> list[LongLine]:
+def _find_long_lines_of_file(engine: Engine, max_line_bytes: int, file: StoredFile) -> list[LongLine]:
     storage = engine.storage(file.path)
-    if not file.is_compressed and most >= PROBED_AT_LEAST and not _may_be_among(storage, most, file):
+    if (
+        not file.is_compressed
+        and max_line_bytes >= PROBED_AT_LEAST
+        and not _may_have_line_across(storage, max_line_bytes, file)
+    ):
         return []
-    if file.path.endswith(".gz") and _is_short(storage, file, most):
+    if file.path.endswith(".gz") and _is_short(storage, file, max_line_bytes):
         return []
-    found = [LongLine(file.path, *long_line) for long_line in long_lines(text_pieces(storage, file, most), most)]
-    for line in found if file.is_compressed else ():
-        if line.size_bytes > MOST_COMPRESSED:
+    # The whole text, in pieces
+    too_long = [
+        LongLine(file.path, *long_line)
+        for long_line in measure_long_lines(read_text_pieces(storage, file, max_line_bytes), max_line_bytes)
+    ]
+    for line in too_long:
+        if file.is_compressed and line.size_bytes > MOST_COMPRESSED:
             raise BadInput(
                 f"{file.path}: line {line.number} has {line.size_bytes:,} bytes, and no line of a compressed file can be passed "
                 "over that has more than 2 GiB; take the file away, or decompress it"
             )
-    return found
+    return too_long
 
 
-def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and size of the lines of a text that are longer than `most`, in order.
+def measure_long_lines(pieces: Iterable[bytes], max_line_bytes: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and size of the lines of a text that are longer than `max_line_bytes`, in order.
 
-    pieces: the text in pieces, each at most one byte longer than `most`.
+    pieces: the text in pieces, each at most one byte longer than `max_line_bytes`.
     """
     offset = begun = 0
     number = 1
     after_return = False
     for piece in pieces:
+        # A piece may begin with a byte order mark, or within the end of a line
         first = 0
         if not offset and piece.startswith(BYTE_ORDER_MARK):
             first = begun = len(BYTE_ORDER_MARK)
         elif after_return and piece.startswith(b"\n"):  # the rest of the previous line end
             first = 1
             begun = offset + 1
-        end = _first_end(piece, first)
+        end = _find_first_end(piece, first)
+        # Within the piece no line can be too long: a piece has as many bytes as a line may have
         if end >= 0:
-            if offset + end - begun > most:
+            if offset + end - begun > max_line_bytes:
                 yield number, begun, offset + end - begun
             number += piece.count(b"\n", first) + piece.count(b"\r", first) - piece.count(b"\r\n", first)
             begun = offset + max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
         after_return = piece.endswith(b"\r")
         offset += len(piece)
-    if offset - begun > most:
+    if offset - begun > max_line_bytes:
         yield number, begun, offset - begun
 
 
-def _first_end(piece: bytes, start: int = 0) -> int:
+def _find_first_end(piece: bytes, start: int = 0) -> int:
     """The position at which the first line of a piece ends; -1 if it doesn't end."""
     feed = piece.find(b"\n", start)
+    # A line ends at a line feed or a carriage return, whichever comes first
     carriage = piece.find(b"\r", start, feed if feed >= 0 else len(piece))
-    return feed if carriage < 0 else carriage
+    if carriage < 0:
+        return feed
+    return carriage
 
 
-def _may_be_among(storage: Storage, most: int, file: StoredFile) -> bool:
-    """Whether a line may be too long: it spans a multiple of `most`, with half of its length on one side of that."""
-    half = most // 2
+def _may_have_line_across(storage: Storage, max_line_bytes: int, file: StoredFile) -> bool:
+    """Whether a line may be too long: it spans a multiple of `max_line_bytes`, with half of its length on one side of that."""
+    half = max_line_bytes // 2
     return any(
-        not _ends(storage, file, place, min(file.size_bytes, place + half))
-        or not _ends(storage, file, max(0, place - half), place, backwards=True)
-        for place in range(0, file.size_bytes, most)
+        not _has_line_end(storage, file, offset, min(file.size_bytes, offset + half))
+        or not _has_line_end(storage, file, max(0, offset - half), offset, backwards=True)
+        for offset in range(0, file.size_bytes, max_line_bytes)
     )
 
 
-def _ends(storage: Storage, file: StoredFile, start: int, end: int, *, backwards: bool = False) -> bool:
+def _has_line_end(storage: Storage, file: StoredFile, start: int, end: int, *, backwards: bool = False) -> bool:
     """Whether a line ends within these bytes, or the file begins or ends there; reads them from one side."""
+    # Larger and larger pieces, since lines end early or hardly at all
     size = PROBE_BYTES
     while start < end:
         size = min(size, end - start)
         piece = storage.read(file.path, size, end - size if backwards else start)
-        if _first_end(piece) >= 0 or not piece:
+        if _find_first_end(piece) >= 0 or not piece:
             return True
         if backwards:
-            start = start
-            end = end - size
+            end -= size
         else:
-            start = start + size
-            end = end
+            start += size
         size = min(PIECE_BYTES, 4 * size)
     if backwards:
         return start == 0
     return end == file.size_bytes
 
 
-def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
+def _is_short(storage: Storage, file: StoredFile, max_line_bytes: int) -> bool:
     """Whether the trailer of a single-member gzip says that its text is at most as long as the maximum line.
 
     The trailer has 32 bits; a size below that of the file is not a trailer but data behind the member.
@@ -258,60 +284,61 @@ def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
         return False
     content = storage.read(file.path)
     text_bytes = int.from_bytes(content[-4:], "little")
-    return content.find(MEMBER_BEGINNING, 1) < 0 and file.size_bytes <= text_bytes <= most
+    return content.find(MEMBER_BEGINNING, 1) < 0 and file.size_bytes <= text_bytes <= max_line_bytes
 
 
-def text_pieces(storage: Storage, file: StoredFile, maximum_bytes: int) -> Iterator[bytes]:
+def read_text_pieces(storage: Storage, file: StoredFile, maximum_bytes: int) -> Iterator[bytes]:
     """The bytes of a file's text, in pieces of at most so many; of a damaged file as far as readable: the full read reports
     the damage.
     """
     size = max(1, min(PIECE_BYTES, maximum_bytes))
+    # Bytes as they are stored, of which a decompressor makes text
     raw = (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
     try:
         if file.path.endswith(".gz"):
-            yield from _inflated(raw, size)
+            yield from _decompress_gzip(raw, size)
         elif file.path.endswith(".zst"):
             with pa.input_stream(storage.open(file.path), compression="zstd") as text:
                 yield from iter(partial(text.read, size), b"")
         elif file.is_compressed:
-            yield from _of_bzip2(raw, size)
+            yield from _decompress_bzip2(raw, size)
         else:
             yield from raw
     except (zlib.error, OSError, EOFError):
         return
 
 
-def _inflated(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+def _decompress_gzip(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     decompressor = zlib.decompressobj(wbits=31)
     for piece in pieces:
-        rest = piece
-        while rest:
+        compressed = piece
+        while compressed:
             if decompressor.eof:
                 decompressor = zlib.decompressobj(wbits=31)
-            text = decompressor.decompress(rest, size)
+            text = decompressor.decompress(compressed, size)
             if decompressor.eof:
-                rest = decompressor.unused_data
+                compressed = decompressor.unused_data
             else:
-                rest = decompressor.unconsumed_tail
-            yield from _not_empty(text)
+                compressed = decompressor.unconsumed_tail
+            yield from _drop_empty(text)
         while not decompressor.eof and (text := decompressor.decompress(b"", size)):
             yield text
 
 
-def _of_bzip2(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+def _decompress_bzip2(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     decompressor = bz2.BZ2Decompressor()
     for piece in pieces:
-        rest = piece
-        while rest or not (decompressor.eof or decompressor.needs_input):
+        compressed = piece
+        while compressed or not (decompressor.eof or decompressor.needs_input):
             if decompressor.eof:
                 decompressor = bz2.BZ2Decompressor()
-            text = decompressor.decompress(rest, size)
-            if decompressor.eof:
-                rest = decompressor.unused_data
-            else:
-                rest = b""
-            yield from _not_empty(text)
+            text = decompressor.decompress(compressed, size)
+            # BZ2 holds back what it hasn't decompressed, gzip returns it
+            compressed = decompressor.unused_data if decompressor.eof else b""
+            yield from _drop_empty(text)
 
 
-def _not_empty(text: bytes) -> Sequence[bytes]:
-    return (text,) if text else ()
+def _drop_empty(text: bytes) -> Sequence[bytes]:
+    if text:
+        return (text,)
+    return ()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine
-from spark_model_monitor.data.records.windows import HOUR, Window, hour_of_path
+from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 
@@ -27,7 +27,7 @@ CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy 
 YEAR = re.compile(r"\d{4}")
 ABOVE_HOURS = re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
 HOUR_NAME = "%Y/%m/%d/%H"
-Wanted: TypeAlias = Callable[[str], bool]
+IsRequested: TypeAlias = Callable[[str], bool]
 """Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has requested hours."""
 
 BESIDE_MERGED = ("pending", "quarantine", "metrics")
@@ -35,36 +35,37 @@ PUBLISHED = "_current.json"
 """Folders that a merge writes next to the hours of its output, and the file that identifies an output of ours."""
 
 
-def record_folders(storage: Storage, path: str) -> list[str]:
+def list_record_folders(storage: Storage, path: str) -> list[str]:
     """The folders of `path` with records: `path` itself, or a merge's output without its documents and state.
 
     Raises BadInput if nothing exists at `path`.
     """
-    beside = _beside(storage, path)
-    if beside:
-        return [join(path, name) for name in storage.list_folders(path) if name not in beside]
+    not_hours = _find_folders_without_hours(storage, path)
+    if not_hours:
+        return [join(path, name) for name in storage.list_folders(path) if name not in not_hours]
     return [path]
 
 
-def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
-    """The folders at or below `path` with the window's records, sorted; as `folders_of_hours`.
+def list_window_folders(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
+    """The folders at or below `path` with the window's records, sorted; as `list_hour_folders`.
 
     later: number of hours after the window to include. The cost depends on the existing folders, not on the window.
     """
     first = next(window.hours())
     end = window.end + later * HOUR
+    # Names of folders compare like times, as far as they go
     bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - timedelta(microseconds=1))]
 
     def is_wanted(name: str) -> bool:
-        hour = hour_of_path(f"/{name}/")
+        hour = parse_hour_of_path(f"/{name}/")
         if hour is not None:
             return first <= hour < end
         return bool(ABOVE_HOURS.fullmatch(name)) and bounds[0][: len(name)] <= name <= bounds[1][: len(name)]
 
-    return _wanted_below(storage, path, is_wanted)
+    return _list_requested_below(storage, path, is_wanted)
 
 
-def folders_of_hours(storage: Storage, path: str, hours: Iterable[datetime]) -> list[str]:
+def list_hour_folders(storage: Storage, path: str, hours: Iterable[datetime]) -> list[str]:
     """The folders at or below `path` with the records of some hours, sorted.
 
     Below a folder with years, only the requested hours are listed, level by level; a folder without years is taken as
@@ -72,39 +73,42 @@ def folders_of_hours(storage: Storage, path: str, hours: Iterable[datetime]) -> 
 
     Raises BadInput if nothing exists at `path`.
     """
+    # Years, months, days and hours, as texts of 4 to 13 characters
     names = {hour.strftime(HOUR_NAME) for hour in hours}
-    return _wanted_below(storage, path, {name[:end] for name in names for end in (4, 7, 10, 13)}.__contains__)
+    return _list_requested_below(storage, path, {name[:end] for name in names for end in (4, 7, 10, 13)}.__contains__)
 
 
-def _wanted_below(storage: Storage, path: str, is_wanted: Wanted) -> list[str]:
-    return sorted(_below(storage, path, is_wanted, ignoring=_beside(storage, path)))
+def _list_requested_below(storage: Storage, path: str, is_wanted: IsRequested) -> list[str]:
+    return sorted(_list_below(storage, path, is_wanted, ignoring=_find_folders_without_hours(storage, path)))
 
 
-def _beside(storage: Storage, path: str) -> tuple[str, ...]:
+def _find_folders_without_hours(storage: Storage, path: str) -> tuple[str, ...]:
     if storage.exists(join(path, PUBLISHED)):
         return BESIDE_MERGED
     return ()
 
 
-def _below(storage: Storage, path: str, is_wanted: Wanted, *, ignoring: tuple[str, ...] = ()) -> list[str]:
+def _list_below(storage: Storage, path: str, is_wanted: IsRequested, *, ignoring: tuple[str, ...] = ()) -> list[str]:
     names = [name for name in storage.list_folders(path) if name not in ignoring]
+    # Years here: only the requested hours below them. Else they may be further below, as with variants of an endpoint
     if any(YEAR.fullmatch(name) for name in names):
-        return [folder for name in names for folder in _hours_below(storage, join(path, name), name, is_wanted)]
-    inner = [(join(path, name), _below(storage, join(path, name), is_wanted)) for name in names]
-    if all(found == [folder] for folder, found in inner):
+        return [folder for name in names for folder in _list_hours_below(storage, join(path, name), name, is_wanted)]
+    inner = [(join(path, name), _list_below(storage, join(path, name), is_wanted)) for name in names]
+    if all(inner_folders == [folder] for folder, inner_folders in inner):
         return [path]  # no years anywhere below
-    return [folder for _, found in inner for folder in found]
+    return [folder for _, inner_folders in inner for folder in inner_folders]
 
 
-def _hours_below(storage: Storage, folder: str, name: str, is_wanted: Wanted) -> Iterator[str]:
+def _list_hours_below(storage: Storage, folder: str, name: str, is_wanted: IsRequested) -> Iterator[str]:
     """Folders of wanted hours at or below the folder of a year, month, day or hour; lists wanted folders only."""
     if not is_wanted(name):
         return
+    # A folder of an hour is taken whole
     if name.count("/") == HOUR_NAME.count("/"):
         yield folder
         return
     for inner in storage.list_folders(folder):
-        yield from _hours_below(storage, join(folder, inner), f"{name}/{inner}", is_wanted)
+        yield from _list_hours_below(storage, join(folder, inner), f"{name}/{inner}", is_wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,28 +173,29 @@ def list_dataset(engine: Engine, path: Places) -> Listing:
 
     Raises BadInput if a path doesn't exist, NoData if all files are empty.
     """
-    places = [found for place in places_of(path) for found in _matching(place)]
-    storage = engine.storage(places[0])
-    files = tuple(file for place in places for file in storage.list_files(place) if file.size_bytes)
+    paths = [matching_path for path_or_glob in list_paths(path) for matching_path in _expand_glob(path_or_glob)]
+    storage = engine.storage(paths[0])
+    files = tuple(file for path_or_glob in paths for file in storage.list_files(path_or_glob) if file.size_bytes)
     if not files:
-        raise NoData(f"{NO_DATA}: {', '.join(places)} has no file that is neither hidden nor empty")
-    if places == [path]:
-        return Listing(storage.resolved(places[0]), files)
+        raise NoData(f"{NO_DATA}: {', '.join(paths)} has no file that is neither hidden nor empty")
+    # A whole folder is named as such, so that readers needn't list it again
+    if paths == [path]:
+        return Listing(storage.resolved(paths[0]), files)
     files = tuple(sorted(set(files)))
-    return Listing(storage.resolved(places[0]), files, tuple(file.path for file in files))
+    return Listing(storage.resolved(paths[0]), files, tuple(file.path for file in files))
 
 
-def places_of(path: Places) -> tuple[str, ...]:
+def list_paths(path: Places) -> tuple[str, ...]:
     """One path or several, as a tuple."""
     if isinstance(path, str):
         return (path,)
     return path
 
 
-def _matching(place: str) -> list[str]:
-    if not glob.has_magic(place) or not is_local(place) or os.path.exists(place):
-        return [place]
-    return sorted(glob.glob(place, recursive=True)) or [place]
+def _expand_glob(path: str) -> list[str]:
+    if not glob.has_magic(path) or not is_local(path) or os.path.exists(path):
+        return [path]
+    return sorted(glob.glob(path, recursive=True)) or [path]
 
 
 log = logging.getLogger(__name__)
@@ -199,7 +204,7 @@ Change = tuple[StoredFile, int | None]  # a listed file, and its current size; N
 
 
 @contextmanager
-def faulty_files_named(engine: Engine, *listings: Listing) -> Iterator[None]:
+def naming_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
     """On a failure in the body, list the files again, and read every compressed file once more on its own.
 
     Raises BadInput if a file has changed or can't be decompressed; otherwise the original failure.
@@ -209,13 +214,15 @@ def faulty_files_named(engine: Engine, *listings: Listing) -> Iterator[None]:
     except Exception as fault:
         changes: list[Change] = []
         with suppress(Exception):  # if the storage is unavailable, the original failure says so
-            changes = _changes(engine, listings)
+            changes = _find_changes(engine, listings)
+        # An error of ours says what is wrong, unless files changed under it
         is_told = isinstance(fault, MonitorError)
         if changes and not (is_told and all(map(_has_only_grown, changes))):
-            raise BadInput(_told(changes, listings)) from fault
+            raise BadInput(_describe_change(changes, listings)) from fault
         if is_told:
             raise
-        for file in _files(listings):
+        # Spark doesn't say which file is damaged
+        for file in _iterate_files(listings):
             if file.is_compressed and not engine.is_readable(file.path):
                 raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
         raise
@@ -226,12 +233,12 @@ def require_unchanged(engine: Engine, *listings: Listing, may_grow: bool = True)
 
     Raises BadInput if a file was deleted or its size has changed: only some of its rows may have been read.
     """
-    changes = _changes(engine, listings)
+    changes = _find_changes(engine, listings)
     if not changes:
         return
     if not may_grow or not all(map(_has_only_grown, changes)):
-        raise BadInput(_told(changes, listings))
-    files = len(list(_files(listings)))
+        raise BadInput(_describe_change(changes, listings))
+    files = len(list(_iterate_files(listings)))
     log.warning(
         "%d of %d files grew while they were read, such as %s; run again for what was added",
         *(len(changes), files, changes[0][0].path),
@@ -243,38 +250,40 @@ def _has_only_grown(change: Change) -> bool:
     return size is not None and size > file.size_bytes and not file.is_compressed
 
 
-def _changes(engine: Engine, listings: Iterable[Listing]) -> list[Change]:
-    found: list[Change] = []
+def _find_changes(engine: Engine, listings: Iterable[Listing]) -> list[Change]:
+    changes: list[Change] = []
     for listing in listings:
         if listing.files:
             storage = engine.storage(listing.path)
-            sizes = {file.path: file.size_bytes for place in listing.places for file in _listed(storage, place)}
-            found += ((file, sizes.get(file.path)) for file in listing.files if sizes.get(file.path) != file.size_bytes)
-    return found
+            sizes = {file.path: file.size_bytes for path in listing.places for file in _list_existing(storage, path)}
+            changes += (
+                (file, sizes.get(file.path)) for file in listing.files if sizes.get(file.path) != file.size_bytes
+            )
+    return changes
 
 
-def _listed(storage: Storage, place: str) -> list[StoredFile]:
+def _list_existing(storage: Storage, path: str) -> list[StoredFile]:
     try:
-        return storage.list_files(place)
+        return storage.list_files(path)
     except BadInput:
-        if storage.exists(place):
+        if storage.exists(path):
             raise
         return []
 
 
-def _told(changes: list[Change], listings: Iterable[Listing]) -> str:
+def _describe_change(changes: list[Change], listings: Iterable[Listing]) -> str:
     # A file that lost rows is reported before one that has only grown.
     file, size = min(changes, key=_has_only_grown)
     now = "is gone" if size is None else f"has {size:,} now"
     if len(changes) > 1:
-        others = f"; {len(changes)} of {len(list(_files(listings)))} files changed"
+        further_files = f"; {len(changes)} of {len(list(_iterate_files(listings)))} files changed"
     else:
-        others = ""
+        further_files = ""
     return (
-        f"{file.path}: had {file.size_bytes:,} bytes when it was listed and {now}{others}; run again when nothing "
+        f"{file.path}: had {file.size_bytes:,} bytes when it was listed and {now}{further_files}; run again when nothing "
         "writes or deletes there"
     )
 
 
-def _files(listings: Iterable[Listing]) -> Iterator[StoredFile]:
+def _iterate_files(listings: Iterable[Listing]) -> Iterator[StoredFile]:
     return (file for listing in listings for file in listing.files)

@@ -14,21 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import double_of, is_number, text_of, without_nan
+from spark_model_monitor.data.engine.casts import format_texts, is_number, parse_doubles, replace_nan
 from spark_model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
 from spark_model_monitor.data.profiling.outcomes import OutcomeMetric
 from spark_model_monitor.data.profiling.plan import CUT_NO_ROWS, NO_GROUPS, VALUE
-from spark_model_monitor.data.profiling.segments import Cut, cuts_of
+from spark_model_monitor.data.profiling.segments import Cut, parse_cuts
 from spark_model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DatasetFormat
-from spark_model_monitor.data.reading.headers import first_lines
-from spark_model_monitor.data.reading.lines import long_lines_in
+from spark_model_monitor.data.reading.headers import read_first_lines
+from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
-from spark_model_monitor.data.records.outcome_payloads import index_of
+from spark_model_monitor.data.records.outcome_payloads import parse_index
 from spark_model_monitor.data.records.outcome_records import (
     IDENTITY,
     LABEL,
@@ -39,17 +39,17 @@ from spark_model_monitor.data.records.outcome_records import (
     DocumentDecoder,
     LabelledRecords,
     LineDecoder,
-    document_of,
-    predicted,
-    record_of,
-    rows_of_blocks,
+    decode_blocks,
+    decode_document,
+    decode_merged_record,
+    fill_predictions,
 )
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, no_group_column
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
-from spark_model_monitor.statistics.states.segments import fits
+from spark_model_monitor.statistics.states.segments import has_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Errors(Protocol):
+class ErrorEstimator(Protocol):
     """Estimates the error of predicted numbers (`predictors.errors.ErrorModel`)."""
 
     @property
@@ -70,7 +70,7 @@ class Errors(Protocol):
     def __call__(self, columns: Mapping[str, pa.Array]) -> NDArray[np.float64]: ...
 
 
-# names of these columns if no header names them
+# Names of these columns if no header names them
 LABEL_COLUMN = "label"
 PREDICTION_COLUMN = "predicted_label"
 
@@ -94,28 +94,31 @@ def read_labelled(
 
     Raises BadConfiguration if there are too few or too many headers. Raises BadInput if no record can be read.
     """
-    features = _features_of_the_first(engine, source, reading, documents, whole_files)
-    names = _names(headers, features, reading)
+    # The first records say how many features all have
+    features = _count_features(engine, source, reading, documents, whole_files)
+    names = _name_columns(headers, features, reading)
     where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
     fixed = replace(reading, features=where)
     lines = engine.lines(
         source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
     )
+    # Times of files are only needed for a window
     if reading.records.window is None:
         files = NO_FILES
     else:
         files = lines.files_by_key()
     decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    long_lines = () if whole_files else long_lines_in(engine, source)
+    long_lines = () if whole_files else find_listed_long_lines(engine, source)
     return Dataset(
         decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
     )
 
 
-def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
+def _name_columns(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
     """The names of the columns: the headers, then default names."""
     outcomes = [LABEL_COLUMN] * reading.with_label + [PREDICTION_COLUMN] * reading.with_prediction
+    # Headers name the features, and then perhaps label and prediction
     if headers is None:
         return (*(f"column_{position}" for position in range(features)), *outcomes)
     if not features <= len(headers) <= features + len(outcomes):
@@ -130,7 +133,7 @@ def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading
     return (*headers, *outcomes[len(headers) - features :])
 
 
-def _features_of_the_first(
+def _count_features(
     engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
 ) -> int:
     """The most frequent number of features of the first readable records, regardless of their time.
@@ -142,16 +145,17 @@ def _features_of_the_first(
     reason = Refusal.NO_PAYLOAD
     widths: Counter[int] = Counter()
     for file in source.files[:FILES_LOOKED_AT]:
-        lines = [storage.read(file.path)] if whole_files else first_lines(engine, file)
+        # Of whole files, one document each
+        lines = [storage.read(file.path)] if whole_files else read_first_lines(engine, file)
         for line in lines:
             if documents:
-                found = document_of(line, anything)
+                decoded = decode_document(line, anything)
             else:
-                found = record_of(line, file.path, anything)
-            if found.reason is None:
-                widths[len(found.rows[0]) - OUTCOMES] += 1
+                decoded = decode_merged_record(line, file.path, anything)
+            if decoded.reason is None:
+                widths[len(decoded.rows[0]) - OUTCOMES] += 1
             else:
-                reason = found.reason
+                reason = decoded.reason
             if widths.total() >= RECORDS_LOOKED_AT:
                 break
     if widths:
@@ -173,7 +177,7 @@ FIELDS = (
 @dataclass(frozen=True)
 class OutcomeSource:
     """The source of outcomes. addresses: their columns in a table, as `outcomes` takes them. columns: the same as
-    `prepared_outcomes` takes them; None for lines, which are decoded directly.
+    `prepare_outcomes` takes them; None for lines, which are decoded directly.
     """
 
     dataset: Dataset
@@ -193,35 +197,37 @@ class OutcomeMark:
 
     @property
     def inputs(self) -> tuple[str, ...]:
+        # Lines are decoded here; columns of a table are converted to the decoder's types first
         if self.columns is None:
             return self.decoder.columns
-        return tuple(f"c{at}" for at, _ in self.columns.values())
+        return tuple(f"c{position}" for position, _ in self.columns.values())
 
     @property
     def bins(self) -> int:
         return 2 + max(2, len(self.cuts) + 1)
 
-    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+    def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
         """The bin of each row; missing for refused rows."""
         if self.columns is None:
             block = rows
         else:
-            block = next(_as_wanted(dict(self.columns), self.schema, [rows]))
+            block = next(_convert_columns(dict(self.columns), self.schema, [rows]))
         outcomes = self.decoder(block)
-        kept = outcomes.where(outcomes.kept)
+        accepted = outcomes.where(outcomes.kept)
         if self.plan.is_regression:
-            off = np.abs(np.asarray(kept.labels, np.float64) - np.asarray(kept.predictions, np.float64))
-            code = np.searchsorted(self.cuts, off, side="left")
+            errors = np.abs(np.asarray(accepted.labels, np.float64) - np.asarray(accepted.predictions, np.float64))
+            code = np.searchsorted(self.cuts, errors, side="left")
         else:
             if self.plan.with_predictions:
-                answers = kept.predictions
+                answers = accepted.predictions
             else:
-                answers = predicted(kept, self.plan.threshold)
-            sides = (each.cast(pa.string()) for each in (kept.labels, answers) if each is not None)
-            code = np.asarray(pc.not_equal(*sides))
-        found = np.zeros(rows.num_rows, np.int16)
-        found[kept.sources] = code + 2
-        return found
+                answers = fill_predictions(accepted, self.plan.threshold)
+            assert accepted.labels is not None
+            assert answers is not None
+            code = np.asarray(pc.not_equal(accepted.labels.cast(pa.string()), answers.cast(pa.string())))
+        bins = np.zeros(rows.num_rows, np.int16)
+        bins[accepted.sources] = code + 2
+        return bins
 
 
 @dataclass(frozen=True)
@@ -238,17 +244,17 @@ class OutcomeDataset(Dataset):
     placed: Partitions = field(kw_only=True, repr=False)
     decoder: Decoder = field(kw_only=True, repr=False)
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
-    errors: Errors | None = field(default=None, repr=False)
+    errors: ErrorEstimator | None = field(default=None, repr=False)
     cuts: tuple[Cut, ...] = ()
     group: str | None = None
     group_column: str | None = None
     source: OutcomeSource | None = field(default=None, repr=False)
 
-    def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
+    def restrict_to_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same data set, with records of other classes refused."""
         decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
-        found = _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
-        return replace(found, cuts=self.cuts, group=self.group, group_column=self.group_column, source=self.source)
+        dataset = _build_dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
+        return replace(dataset, cuts=self.cuts, group=self.group, group_column=self.group_column, source=self.source)
 
 
 def outcomes(
@@ -259,7 +265,7 @@ def outcomes(
     prediction: str = PREDICTION,
     probability: str = PROBABILITY,
     metrics: Mapping[str, OutcomeMetric] | None = None,
-    errors: Errors | None = None,
+    errors: ErrorEstimator | None = None,
     dataset_format: str | DatasetFormat | None = None,
     identity: str | None = None,
     spark: SparkSession | None = None,
@@ -316,25 +322,27 @@ def outcomes(
     """
     dataset = read_data(data, dataset_format, spark=spark, engine=engine)
     if errors is not None:
-        dataset = _with_errors(dataset, errors, prediction)
+        dataset = _add_expected_labels(dataset, errors, prediction)
         label = EXPECTED
-    reading = reading_of(plan, label, prediction, probability, with_label=label is not None)
-    if label is None:
-        asked = {}
-    else:
-        asked = {LABEL: ("ground_truth_attribute", label)}
+    # Which columns the plan needs, and the options that name them
+    reading = build_reading(plan, label, prediction, probability, with_label=label is not None)
+    addresses = {}
+    if label is not None:
+        addresses[LABEL] = ("ground_truth_attribute", label)
     if reading.prediction is not None:
-        asked[PREDICTION] = ("inference_attribute", prediction)
+        addresses[PREDICTION] = ("inference_attribute", prediction)
     if reading.probability is not None:
-        asked[PROBABILITY] = ("probability_attribute", probability)
+        addresses[PROBABILITY] = ("probability_attribute", probability)
     if identity is not None:
-        asked[IDENTITY] = ("id_attribute", identity)
-    columns = {
-        name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
-        for name, (option, address) in asked.items()
-    }
-    cuts = _cuts(plan, dataset.names)
-    group = _group(plan, dataset.names)
+        addresses[IDENTITY] = ("id_attribute", identity)
+    # Each column's position, and whether its cells are numbers
+    columns = {}
+    for name, (option, address) in addresses.items():
+        as_number = name != IDENTITY and (reading.numeric or name == PROBABILITY)
+        columns[name] = (_find_position(dataset, option, address), as_number)
+    # Columns that group or cut the rows come as texts, under the scan's names
+    cuts = _parse_cuts(plan, dataset.names)
+    group = _find_group_column(plan, dataset.names)
     if group is not None:
         position = int(group.removeprefix(VALUE))
         if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
@@ -344,23 +352,30 @@ def outcomes(
         if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):
             raise BadConfiguration(CUT_NO_ROWS.format(name=part.name))
         columns[f"{VALUE}{part.position}"] = (part.position, False)
-    reason = REASON if dataset.refusable else None
-    raw = prepared_outcomes(dataset.table, columns, reason, [])
+
+    # The scan reads the outcomes alone; the quarantine and reports need locations, too
+    raw = prepare_outcomes(dataset.table, columns, dataset.reason, [])
     with_lines = dataset.table_with_lines
-    placed = prepared_outcomes(with_lines, columns, reason, [name for name in PLACES if name in with_lines.columns])
-    decoder = ColumnDecoder(reading, (*asked, REASON))
-    table = replace(dataset, record_cells=None)  # each row is a record
+    locations = [name for name in PLACES if name in with_lines.columns]
+    placed = prepare_outcomes(with_lines, columns, dataset.reason, locations)
+    decoder = ColumnDecoder(reading, (*addresses, REASON))
+    # Each row is a record
+    table = replace(dataset, record_cells=None)
     where = OutcomeSource(dataset, {"label": label, "prediction": prediction, "probability": probability}, columns)
-    found = _dataset(table, raw, placed, decoder, metrics)
-    return replace(found, errors=errors, cuts=cuts, group=group, group_column=plan.group_column, source=where)
+    dataset_of_outcomes = _build_dataset(table, raw, placed, decoder, metrics)
+    return replace(
+        dataset_of_outcomes, errors=errors, cuts=cuts, group=group, group_column=plan.group_column, source=where
+    )
 
 
-def _cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
+def _parse_cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
     """The cuts that the plan requests; for a window, only those whose columns it has."""
-    return tuple(cuts_of([cut for cut in plan.segments if not plan.labels or fits(cut, names)], names, plan.labels))
+    return tuple(
+        parse_cuts([cut for cut in plan.segments if not plan.labels or has_columns(cut, names)], names, plan.labels)
+    )
 
 
-def _group(plan: OutcomePlan, names: Sequence[str]) -> str | None:
+def _find_group_column(plan: OutcomePlan, names: Sequence[str]) -> str | None:
     """The scan's name for the column that names groups of rows. Raises BadConfiguration if it is absent."""
     if plan.group_column is None:
         return None
@@ -372,7 +387,7 @@ def _group(plan: OutcomePlan, names: Sequence[str]) -> str | None:
 EXPECTED = "prediction and expected error"  # name of the column that replaces the labels
 
 
-def _with_errors(dataset: Dataset, errors: Errors, prediction: str) -> Dataset:
+def _add_expected_labels(dataset: Dataset, errors: ErrorEstimator, prediction: str) -> Dataset:
     """The data set with a column appended: each prediction plus its expected error.
 
     Raises BadInput that names absent columns from which the errors were learnt.
@@ -384,27 +399,34 @@ def _with_errors(dataset: Dataset, errors: Errors, prediction: str) -> Dataset:
             "errors has learnt from; give the columns that were there then, or learn it anew"
         )
     table = dataset.table
-    places = {name: f"c{dataset.names.index(name)}" for name in errors.names}
-    of_prediction = f"c{_position(dataset, 'inference_attribute', prediction)}"
-    called = f"c{len(dataset.names)}"
-    schema = table.schema.append(pa.field(called, pa.float64()))
-    rows = table.mapped(partial(_off, errors, places, of_prediction, schema), schema)
+    # The estimate needs the columns that it was learnt from, by name
+    columns_by_name = {name: f"c{dataset.names.index(name)}" for name in errors.names}
+    of_prediction = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
+    new_column = f"c{len(dataset.names)}"
+    schema = table.schema.append(pa.field(new_column, pa.float64()))
+    rows = table.mapped(partial(_append_expected_labels, errors, columns_by_name, of_prediction, schema), schema)
     return replace(dataset, rows=rows, names=(*dataset.names, EXPECTED))
 
 
-def _off(
-    errors: Errors, places: dict[str, str], of_prediction: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+def _append_expected_labels(
+    errors: ErrorEstimator,
+    columns_by_name: dict[str, str],
+    of_prediction: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        predictions = double_of(without_nan(batch.column(of_prediction)))
+        predictions = parse_doubles(replace_nan(batch.column(of_prediction)))
         if batch.num_rows:
-            off = errors({name: batch.column(place) for name, place in places.items()})
+            expected_errors = errors({name: batch.column(column) for name, column in columns_by_name.items()})
         else:
-            off = np.zeros(0)
-        yield pa.RecordBatch.from_arrays([*batch.columns, pc.add(predictions, pa.array(off))], schema=schema)
+            expected_errors = np.zeros(0)
+        yield pa.RecordBatch.from_arrays(
+            [*batch.columns, pc.add(predictions, pa.array(expected_errors))], schema=schema
+        )
 
 
-def reading_of(
+def build_reading(
     plan: OutcomePlan,
     label: str | None,
     prediction: str | None,
@@ -417,11 +439,12 @@ def reading_of(
 
     Raises BadConfiguration if the plan requests something without an address.
     """
-    for wanted, address, option in (
+    # A plan that needs something has to know where it is
+    for is_requested, address, option in (
         (plan.with_predictions, prediction, "inference_attribute"),
         (plan.with_scores, probability, "probability_attribute"),
     ):
-        if wanted and address is None:
+        if is_requested and address is None:
             raise BadConfiguration(f"{option} is missing; name the column, its index or the JSON path")
     return OutcomeReading(
         label,
@@ -455,37 +478,39 @@ def read_line_outcomes(
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *PLACES)))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    long_lines = long_lines_in(engine, source)
+    long_lines = find_listed_long_lines(engine, source)
     dataset = Dataset(
         placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
     )
-    # without locations for the scan: Spark computes all of `_metadata` once it is named, even if it is not used
+    # Without locations for the scan: Spark computes all of `_metadata` once it is named, even if it is not used
     raw = lines.partitions(*decoder.columns, LINE_KEY)
     features = decoder.reading.features
-    found = _dataset(dataset, raw, placed, decoder, metrics)
+    dataset_of_outcomes = _build_dataset(dataset, raw, placed, decoder, metrics)
     if cut_by is not None and features is not None:
-        cuts = _cuts(cut_by, features.names)
-        group = _group(cut_by, features.names)
-        found = replace(found, cuts=cuts, group=group, group_column=cut_by.group_column)
-    return replace(found, source=OutcomeSource(dataset))
+        cuts = _parse_cuts(cut_by, features.names)
+        group = _find_group_column(cut_by, features.names)
+        dataset_of_outcomes = replace(dataset_of_outcomes, cuts=cuts, group=group, group_column=cut_by.group_column)
+    return replace(dataset_of_outcomes, source=OutcomeSource(dataset))
 
 
-def _dataset(
+def _build_dataset(
     dataset: Dataset, raw: Partitions, placed: Partitions, decoder: Decoder, metrics: Mapping[str, OutcomeMetric] | None
 ) -> OutcomeDataset:
     """raw: rows for the scan. placed: the same with their locations, if they have any, for the outcomes row by row."""
-    places = [place for place in PLACE_FIELDS if place.name in placed.columns]
-    task = partial(rows_of_blocks, decoder, tuple(place.name for place in places))
-    known = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
-    known |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *places])), "refusable": True}
-    known["names"] = (LABEL, PREDICTION, PROBABILITY)
-    return OutcomeDataset(**known, raw=raw, placed=placed, decoder=decoder, metrics=tuple((metrics or {}).items()))
+    locations = [location for location in PLACE_FIELDS if location.name in placed.columns]
+    # Outcomes row by row, for whoever reads the data set as rows
+    task = partial(decode_blocks, decoder, tuple(location.name for location in locations))
+    members = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
+    members |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *locations])), "refusable": True}
+    members["names"] = (LABEL, PREDICTION, PROBABILITY)
+    return OutcomeDataset(**members, raw=raw, placed=placed, decoder=decoder, metrics=tuple((metrics or {}).items()))
 
 
-def _position(dataset: Dataset, option: str, address: str) -> int:
+def _find_position(dataset: Dataset, option: str, address: str) -> int:
     if address in dataset.names:
         return dataset.names.index(address)
-    index = index_of(address)
+    # A column by its 0-based index, or as `_c0`
+    index = parse_index(address)
     if index is not None and index < len(dataset.names):
         return index
     listed = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
@@ -493,45 +518,51 @@ def _position(dataset: Dataset, option: str, address: str) -> int:
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
 
 
-def prepared_outcomes(
-    table: Partitions, columns: Mapping[str, tuple[int, bool]], reason: str | None, places: Sequence[str]
+def prepare_outcomes(
+    table: Partitions, columns: Mapping[str, tuple[int, bool]], reason: str | None, locations: Sequence[str]
 ) -> Partitions:
     """Columns in the form for executors: texts unchanged, numbers as doubles or texts, lists as lists; NaN is missing.
 
     columns: by new name, the position of each column, and whether numbers are wanted.
     """
-    kept = [table.schema.field(name) for name in ([reason] if reason else []) + list(places)]
-    account = [] if reason else [pa.field(REASON, pa.int32())]
-    types = {name: _type_of(table.schema.field(f"c{place}").type, number) for name, (place, number) in columns.items()}
-    schema = pa.schema([*types.items(), *account, *kept])
-    return table.mapped(partial(_as_wanted, dict(columns), schema), schema)
+    types = []
+    for name, (position, as_number) in columns.items():
+        types.append((name, _choose_type(table.schema.field(f"c{position}").type, as_number)))
+    # Refused rows keep their reason; rows without one get a column of zeros
+    reason_field = table.schema.field(reason) if reason else pa.field(REASON, pa.int32())
+    schema = pa.schema([*types, reason_field, *map(table.schema.field, locations)])
+    return table.mapped(partial(_convert_columns, dict(columns), schema), schema)
 
 
-def _type_of(data_type: pa.DataType, as_number: bool) -> pa.DataType:
-    wanted = pa.float64() if as_number else pa.string()
+def _choose_type(data_type: pa.DataType, as_number: bool) -> pa.DataType:
+    cell_type = pa.float64() if as_number else pa.string()
     if pa.types.is_list(data_type):
-        return pa.list_(wanted)
+        return pa.list_(cell_type)
     if is_number(data_type):
-        return wanted
+        return cell_type
     return pa.string()
 
 
-def _as_wanted(
+def _convert_columns(
     columns: dict[str, tuple[int, bool]], schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        found = [_cells(batch.column(f"c{place}"), as_number=as_number) for place, as_number in columns.values()]
-        for name in schema.names[len(found) :]:
-            known = name in batch.schema.names
-            found.append(batch.column(name) if known else pa.array(np.zeros(batch.num_rows, np.int32)))
-        yield pa.RecordBatch.from_arrays(found, schema=schema)
+        cells = [
+            _convert_cells(batch.column(f"c{position}"), as_number=as_number)
+            for position, as_number in columns.values()
+        ]
+        for name in schema.names[len(cells) :]:
+            is_present = name in batch.schema.names
+            cells.append(batch.column(name) if is_present else pa.array(np.zeros(batch.num_rows, np.int32)))
+        yield pa.RecordBatch.from_arrays(cells, schema=schema)
 
 
-def _cells(values: pa.Array, *, as_number: bool) -> pa.Array:
+def _convert_cells(values: pa.Array, *, as_number: bool) -> pa.Array:
+    # The probabilities of all classes in one cell
     if pa.types.is_list(values.type):
-        elements = (double_of if as_number else text_of)(values.values)
+        elements = (parse_doubles if as_number else format_texts)(values.values)
         return pa.ListArray.from_arrays(values.offsets, elements, mask=values.is_null() if values.null_count else None)
-    present = without_nan(values)
+    present = replace_nan(values)
     if as_number and is_number(values.type):
-        return double_of(present)
-    return text_of(present)
+        return parse_doubles(present)
+    return format_texts(present)

@@ -1,7 +1,7 @@
 """Reads the files at a path as a data set of features, on an engine configured for their size and width.
 
 Also reads the output of batch transforms: manifests that name files, and outputs with an inference id and a time
-appended. `listed_outputs` replaces manifests by the files they name, if the configuration says below which folder those
+appended. `list_outputs` replaces manifests by the files they name, if the configuration says below which folder those
 may be; `read_transform` removes id and time from the features, and puts the output's own columns first if they are marked
 as such. Source: C3.2.
 """
@@ -35,18 +35,23 @@ from spark_model_monitor.data.reading.formats import (
     SparkFormat,
     TableFormat,
     find_request_log,
-    format_named,
+    parse_format,
 )
-from spark_model_monitor.data.reading.headers import first_cells, first_with_a_line, format_word_of, longest_line
-from spark_model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
+from spark_model_monitor.data.reading.headers import (
+    detect_format,
+    find_first_with_line,
+    measure_longest_line,
+    read_first_cells,
+)
+from spark_model_monitor.data.reading.listing import Listing, Places, list_dataset, list_paths
 from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table
-from spark_model_monitor.data.records.decoded_rows import can_be_told, matching_of
+from spark_model_monitor.data.records.decoded_rows import can_match_by_name, choose_matching
 from spark_model_monitor.data.records.locations import FILE
 from spark_model_monitor.data.records.refusals import REASON, Refusal
-from spark_model_monitor.data.records.windows import Window, hour_of_path, parse_time
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path, parse_time
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.storage import StoredFile
-from spark_model_monitor.storage.files import standing_in
+from spark_model_monitor.storage.files import resolve_stand_in
 from spark_model_monitor.storage.local import local_path
 
 if TYPE_CHECKING:
@@ -60,10 +65,12 @@ def read_files(
 
     Raises BadConfiguration if the format can't be detected, or is a table's; otherwise as `read_path`.
     """
-    given = dataset_format or format_named(format_word_of(engine, path))
-    if isinstance(given, TableFormat):
-        raise BadConfiguration(f"dataset_format names a table, and {path} is a path; pass spark.table({given.name!r})")
-    return set_for_width(engine, read_path(engine, path, given, options))
+    data_format = dataset_format or parse_format(detect_format(engine, path))
+    if isinstance(data_format, TableFormat):
+        raise BadConfiguration(
+            f"dataset_format names a table, and {path} is a path; pass spark.table({data_format.name!r})"
+        )
+    return set_for_width(engine, read_path(engine, path, data_format, options))
 
 
 def read_path(
@@ -73,18 +80,19 @@ def read_path(
 
     Raises NoData if there is nothing to read, BadInput if the data can't be read in that format.
     """
-    first, *others = places_of(path)
-    if others and isinstance(dataset_format, (CaptureFormat, MergedFormat, TableFormat, SparkFormat)):
+    # Which formats take what: tables have names, some readers no path, captures one path
+    first, *more_paths = list_paths(path)
+    if more_paths and isinstance(dataset_format, (CaptureFormat, MergedFormat, TableFormat, SparkFormat)):
         raise BadConfiguration(
             "a list of paths is for CSV, JSON and Parquet; pass the one path below which all of it is"
         )
     if dataset_format == DELTA and path:
         dataset_format = TableFormat(f"delta.`{engine.storage(first).resolved(first)}`")
     if isinstance(dataset_format, TableFormat):
-        _refuse_script(options.script, "a table")
+        _reject_script(options.script, "a table")
         return read_table(engine, dataset_format, options)
     if isinstance(dataset_format, SparkFormat) and not path:
-        _refuse_script(options.script, "what a reader of Spark finds by itself")
+        _reject_script(options.script, "what a reader of Spark finds by itself")
         return read_source(engine, dataset_format, as_service=options.as_service)
     if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
         from spark_model_monitor.data.reading.captures import list_captures, read_captures  # rarely needed
@@ -100,13 +108,14 @@ def read_path(
         return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
     listing = list_dataset(engine, path)
     is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))
+    # Outputs of a batch transform are compared with a baseline's features
     if options.names is not None and options.script is None and is_text:
-        listing = listed_outputs(engine, listing, options.manifest_root)  # if the files are a batch transform's
+        listing = list_outputs(engine, listing, options.manifest_root)  # if the files are a batch transform's
         return read_transform(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
     return read_dataset(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
 
 
-def _refuse_script(script: Script | None, source: str) -> None:
+def _reject_script(script: Script | None, source: str) -> None:
     if script:
         raise BadConfiguration(
             f"record_preprocessor_script: {source} has no lines that a script could get; drop one of the two"
@@ -116,12 +125,12 @@ def _refuse_script(script: Script | None, source: str) -> None:
 def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
     """The data set with settings for its width: a wide table is read in smaller batches, some columns at a time."""
     if dataset.by_columns:
-        dataset = _in_column_groups(dataset)
-    engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
+        dataset = _group_columns(dataset)
+    engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _measure_line_bytes(dataset))
     return dataset
 
 
-def _in_column_groups(dataset: Dataset) -> Dataset:
+def _group_columns(dataset: Dataset) -> Dataset:
     """A table of column-oriented files, in partitions of more rows if it has many columns."""
     engine = dataset.engine
     listing = dataset.listing
@@ -130,12 +139,12 @@ def _in_column_groups(dataset: Dataset) -> Dataset:
     return replace(dataset, column_groups=groups, partitions_at_most=at_most)
 
 
-def _line_bytes(dataset: Dataset) -> int:
+def _measure_line_bytes(dataset: Dataset) -> int:
     """The bytes of the longest line at the beginning of the first file, if executors decode lines; else 0."""
     if dataset.lines is None:
         return 0
     first = dataset.files[0]
-    return longest_line(dataset.engine.storage(first.path), first)
+    return measure_longest_line(dataset.engine.storage(first.path), first)
 
 
 log = logging.getLogger(__name__)
@@ -152,20 +161,21 @@ OBJECT_SCHEMES = ("s3", "s3a", "s3n")  # of the same objects
 INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def listed_outputs(engine: Engine, listing: Listing, manifest_root: str | None) -> Listing:
+def list_outputs(engine: Engine, listing: Listing, manifest_root: str | None) -> Listing:
     """The files that the listed manifests name, and the listed files that are not manifests.
 
-    manifest_root: the folder of what manifests may name; None: no file is a manifest. Raises BadInput as `named_files`.
+    manifest_root: the folder of what manifests may name; None: no file is a manifest. Raises BadInput as `list_named_files`.
     """
-    named = named_files(engine, listing.files, manifest_root)
+    # Files that a manifest names stand for it
+    named = list_named_files(engine, listing.files, manifest_root)
     if not named:
         return listing
-    others = [file for file in listing.files if file not in named]
-    files = sorted({*others, *(inner for files in named.values() for inner in files)})
+    other_files = [file for file in listing.files if file not in named]
+    files = sorted({*other_files, *(inner for files in named.values() for inner in files)})
     return Listing(listing.path, tuple(files), tuple(file.path for file in files))
 
 
-def named_files(
+def list_named_files(
     engine: Engine, files: Sequence[StoredFile], manifest_root: str | None
 ) -> dict[StoredFile, list[StoredFile]]:
     """The files that each manifest among `files` names; none without a `manifest_root`, and a warning.
@@ -177,7 +187,7 @@ def named_files(
         if files and _is_manifest(engine, files[0]):
             log.warning("%s: looks like a manifest and is read as data; write --manifest-root FOLDER", files[0].path)
         return {}
-    return {file: list(_named_by(engine, file, manifest_root)) for file in files if _is_manifest(engine, file)}
+    return {file: list(_read_manifest(engine, file, manifest_root)) for file in files if _is_manifest(engine, file)}
 
 
 def read_transform(
@@ -194,16 +204,20 @@ def read_transform(
     folder.
     Raises BadInput for a file that doesn't have the format.
     """
+    # The joined output of JSON has the model's answer in a member of its own
     is_json = isinstance(dataset_format, JsonFormat)
     dataset = read_dataset(engine, listing, dataset_format, replace(options, opened=(OUTPUT,)), partition_bytes)
     if is_json:
-        dataset = _outputs_first(dataset, listing)
-    appended = _appended(engine, listing, dataset, dataset_format)
+        dataset = _move_outputs_first(dataset, listing)
+    appended = _find_appended_columns(engine, listing, dataset, dataset_format)
+    # Rows are selected by their times, before the column with these is left out
     window = None if options.lenient_window else options.window
     if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
-        dataset = _within(dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME))
-    dataset = dataset.of_features([name for name in dataset.names if name not in appended])
-    return _called(dataset, options.names, as_service=options.as_service)
+        dataset = _select_window(
+            dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME)
+        )
+    dataset = dataset.select_features([name for name in dataset.names if name not in appended])
+    return _match_features(dataset, options.names, as_service=options.as_service)
 
 
 def _is_manifest(engine: Engine, file: StoredFile) -> bool:
@@ -211,10 +225,11 @@ def _is_manifest(engine: Engine, file: StoredFile) -> bool:
     return MANIFEST_BEGINNING.match(head) is not None
 
 
-def _named_by(engine: Engine, manifest: StoredFile, root: str) -> Iterator[StoredFile]:
+def _read_manifest(engine: Engine, manifest: StoredFile, root: str) -> Iterator[StoredFile]:
     try:
+        # A manifest: the prefix of all paths, then their ends
         first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
-        paths = [standing_in("".join((first["prefix"], key))) for key in keys]
+        paths = [resolve_stand_in("".join((first["prefix"], key))) for key in keys]
     except (ValueError, TypeError, KeyError, RecursionError) as fault:
         raise BadInput(
             f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "
@@ -226,13 +241,14 @@ def _named_by(engine: Engine, manifest: StoredFile, root: str) -> Iterator[Store
         if not storage.exists(path):
             raise BadInput(f"{manifest.path}: names {path}, which is absent; copy it there, or leave the manifest out")
         for file in storage.list_files(path):
+            # A link below the root may lead out of it
             _require_below(file.path, root, manifest)
             if file.size_bytes:
                 yield file
 
 
 def _require_below(path: str, root: str, manifest: StoredFile) -> None:
-    if not is_below(path, standing_in(root)):
+    if not is_below(path, resolve_stand_in(root)):
         raise BadInput(
             f"{manifest.path}: names a file that is not below --manifest-root {root}; leave the manifest out, or write the "
             "folder of the outputs"
@@ -243,12 +259,14 @@ def is_below(path: str, folder: str) -> bool:
     """Whether a path leads to something at or below a folder: of the same store, without a way up, also by links."""
     if not path.isprintable() or "\\" in path or ".." in path.split("/"):
         return False
+    # Folder by folder: /data2 isn't below /data
     folder_names = _split_path(folder)
     return _split_path(path)[: len(folder_names)] == folder_names
 
 
 def _split_path(path: str) -> list[str]:
     """The scheme of a path, its bucket or host, and the names of its folders; of a local one without links."""
+    # Links of a local path are followed
     scheme = path.partition("/")[0] if "://" in path else ""
     if scheme in ("", "file:"):
         path = f"file:{os.path.realpath(local_path(path))}"
@@ -258,44 +276,51 @@ def _split_path(path: str) -> list[str]:
     return names
 
 
-def _outputs_first(dataset: Dataset, listing: Listing) -> Dataset:
+def _move_outputs_first(dataset: Dataset, listing: Listing) -> Dataset:
     """The members of a joined output as separate features, before the input's."""
     prefix = f"{OUTPUT}."
     outputs = [name for name in dataset.names if name.startswith(prefix)]
     ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
     called = [name.removeprefix(prefix) for name in ordered]
+    # One name can't stand for two features
     repeated = [name for name in called if called.count(name) > 1]
     if repeated:
         raise BadInput(f"{listing.path}: {repeated[0]!r} is a member of input and output; use a preprocessor script")
-    return replace(dataset.of_features(ordered), names=tuple(called))
+    return replace(dataset.select_features(ordered), names=tuple(called))
 
 
-def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
+def _find_appended_columns(
+    engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat
+) -> dict[str, str]:
     """The names of the columns with inference id and time."""
     if isinstance(dataset_format, CsvFormat):
-        first, head = first_with_a_line(engine.storage(listing.path), listing.files)
-        cells = [cell.strip() for cell in first_cells(first, head, dataset_format.separator)]
+        first, head = find_first_with_line(engine.storage(listing.path), listing.files)
+        # Without names, their content tells them: an id, then a time
+        cells = [cell.strip() for cell in read_first_cells(first, head, dataset_format.separator)]
         if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
             return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
         return {}
     return {name: name for name in dataset.names if name in (INFERENCE_ID, INFERENCE_TIME)}
 
 
-def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
+def _select_window(dataset: Dataset, window: Window, time_name: str) -> Dataset:
     table = dataset.table_with_lines
-    place = dataset.names.index(time_name)
-    return replace(dataset, rows=table.mapped(partial(_outside_refused, window, place), table.schema))
+    position = dataset.names.index(time_name)
+    return replace(dataset, rows=table.mapped(partial(_reject_outside_window, window, position), table.schema))
 
 
-def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows, with rows outside the window refused. place: position of the column with the times.
+def _reject_outside_window(
+    window: Window, time_position: int, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The rows, with rows outside the window refused. time_position: position of the column with the times.
 
     A row without a time belongs to its file's hour.
     """
     for batch in batches:
-        texts = pc.cast(batch.column(place), pa.string()).to_pylist()
+        texts = pc.cast(batch.column(time_position), pa.string()).to_pylist()
         files = batch.column(FILE).to_pylist()
-        of_file = {file: hour_of_path(file) for file in set(files)}
+        of_file = {file: parse_hour_of_path(file) for file in set(files)}
+        # A row that is refused already keeps its reason
         reasons = batch.column(REASON).to_pylist()
         for row, (text, file) in enumerate(zip(texts, files, strict=True)):
             if text is None:
@@ -304,19 +329,20 @@ def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatc
                 time = parse_time(text.strip(" "))
             if not reasons[row] and (time is None or time not in window):
                 reasons[row] = int(Refusal.UNREADABLE_TIME if time is None else Refusal.OUTSIDE_WINDOW)
-        position = batch.schema.get_field_index(REASON)
+        reason_position = batch.schema.get_field_index(REASON)
         columns = [*batch.columns]
-        columns[position] = pa.array(reasons, batch.schema.field(position).type)
+        columns[reason_position] = pa.array(reasons, batch.schema.field(reason_position).type)
         yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
-def _called(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:
+def _match_features(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:
     """The features matched by name if they are the baseline's, else by position if equally many have no names."""
     if names is None or len(names) != len(dataset.names):
         return dataset
-    found = replace(dataset, matched_by=matching_of(dataset.names, names))
+    matched = replace(dataset, matched_by=choose_matching(dataset.names, names))
+    # By name in any order; by position only if the names mean nothing
     if set(names) == set(dataset.names):
-        return found.of_features(list(names))
-    if can_be_told(dataset.names, names) and not as_service:
+        return matched.select_features(list(names))
+    if can_match_by_name(dataset.names, names) and not as_service:
         return dataset
-    return replace(found, names=tuple(names))
+    return replace(matched, names=tuple(names))

@@ -25,23 +25,23 @@ from spark_model_monitor.data.reading.formats import (
     ReadOptions,
     SparkFormat,
     TableFormat,
-    csv_text,
+    format_csv_option,
 )
 from spark_model_monitor.data.reading.headers import (
-    escapes_by_backslash,
-    first_cells,
-    first_with_a_line,
-    head_of,
-    line_of_separator,
-    names_of,
-    number_of_header,
+    find_first_with_line,
+    find_header_number,
+    find_separator_line,
+    has_escapes_by_backslash,
+    read_first_cells,
+    read_head,
+    read_names,
     require_records,
 )
-from spark_model_monitor.data.reading.lines import CsvLines, long_lines_of
-from spark_model_monitor.data.reading.listing import Listing, faulty_files_named
+from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
+from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.locations import FILE_KEY, PLACE_FIELDS, PLACES
-from spark_model_monitor.data.records.missing_values import batches_without_missing_values
+from spark_model_monitor.data.records.missing_values import replace_missing_in_batches
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
@@ -71,19 +71,20 @@ def read_dataset(
     Raises BadInput for a file that doesn't have the format.
     """
     at_most = listing.partitions_at_most(engine, partition_bytes, in_order=options.as_service)
-    with faulty_files_named(engine, listing):
+    # Failures while reading are explained by the files that changed meanwhile
+    with naming_faulty_files(engine, listing):
         if options.script is not None:
             dataset = _read_with_script(engine, listing, dataset_format, options.script, as_service=options.as_service)
-            return replace(dataset, long_lines=long_lines_of(engine, listing.files))
-        dataset = _read_as(engine, listing, dataset_format, options)
+            return replace(dataset, long_lines=find_long_lines(engine, listing.files))
+        dataset = _read_format(engine, listing, dataset_format, options)
     if dataset.has_lines:
-        long_lines = long_lines_of(engine, listing.files)
+        long_lines = find_long_lines(engine, listing.files)
     else:
         long_lines = ()
     return replace(dataset, listing=listing, partitions_at_most=at_most, long_lines=long_lines)
 
 
-def _read_as(engine: Engine, listing: Listing, dataset_format: DatasetFormat, options: ReadOptions) -> Dataset:
+def _read_format(engine: Engine, listing: Listing, dataset_format: DatasetFormat, options: ReadOptions) -> Dataset:
     if isinstance(dataset_format, CsvFormat):
         return _read_csv(engine, listing, dataset_format, options)
     if isinstance(dataset_format, JsonFormat):
@@ -104,26 +105,27 @@ def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAUL
     Raises BadConfiguration if the table or its version doesn't exist; NoData if nothing was appended.
     """
     from spark_model_monitor.data.reading.tables import (
-        rows_of_catalog,  # imports Parquet readers, which are rarely needed
+        read_catalog_table,  # imports Parquet readers, which are rarely needed
     )
 
-    rows_of = engine.way(rows_of_catalog)
+    rows_of = engine.implementation(read_catalog_table)
     return rows_of(engine, table.name, options.as_of, options.since, in_order=options.as_service)
 
 
 def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:
     """The rows of a Spark reader that needs only options, such as a database's. Raises the reader's exceptions."""
-    return engine.way(rows_of_reader)(engine, source.reader, source.options, in_order=as_service)
+    return engine.implementation(read_with_reader)(engine, source.reader, source.options, in_order=as_service)
 
 
-def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
+def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
     """`read_source` on the local engine. Raises NeedsSpark: only Spark has readers without a path."""
     raise NeedsSpark(f"the reader {reader!r}")
 
 
 def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, options: ReadOptions) -> Dataset:
-    first, head = first_with_a_line(engine.storage(listing.path), listing.files)
-    cells = first_cells(first, head, dataset_format.separator)
+    first, head = find_first_with_line(engine.storage(listing.path), listing.files)
+    # The first line says how many columns there are, and how they are called
+    cells = read_first_cells(first, head, dataset_format.separator)
     if dataset_format.separator != ",":
         if dataset_format.decimal == ",":
             mark = "comma"
@@ -131,7 +133,7 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
             mark = "point"
         log.info("%s: %r separates cells, numbers have a decimal %s", listing.path, dataset_format.separator, mark)
     if dataset_format.header:
-        names = names_of(cells, f"{first.path}: line 1")
+        names = read_names(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
     # How to decode the lines
@@ -139,11 +141,11 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
         escape = SPARK_ESCAPE
     else:
         escape = dataset_format.escape
-    if escape == RFC_4180_ESCAPE and escapes_by_backslash(head, dataset_format.separator):
-        instead = csv_text(replace(dataset_format, escape=SPARK_ESCAPE))
+    if escape == RFC_4180_ESCAPE and has_escapes_by_backslash(head, dataset_format.separator):
+        instead = format_csv_option(replace(dataset_format, escape=SPARK_ESCAPE))
         raise BadInput(f"{first.path}: quotes within quotes follow a backslash; write --dataset-format '{instead}'")
     marks = dataset_format.separator, dataset_format.decimal
-    decoder = CsvLines(names, dataset_format.header, escape, *marks, line_of_separator(head), options.missing_values)
+    decoder = CsvLines(names, dataset_format.header, escape, *marks, find_separator_line(head), options.missing_values)
     lines = engine.lines(listing.places, in_order=options.as_service)
     dataset = Dataset(DecodedLines.of(lines, decoder), names, refusable=True)
     if not dataset_format.header:
@@ -151,34 +153,36 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
     return replace(
         dataset,
         header_lines=len(listing.files),
-        header_number=number_of_header(head),
+        header_number=find_header_number(head),
         separator=dataset_format.separator,
         header=names,
     )
 
 
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
-    head = head_of(engine.storage(listing.path), listing.files[0])
+    head = read_head(engine.storage(listing.path), listing.files[0])
     if not options.opened:  # outputs of a batch transform hold the rows of a request
         require_records(listing.files[0], head)
     whole_files = not dataset_format.lines
+    # A document has to fit into memory, in the reader as in Spark
     largest = max(listing.files, key=lambda file: file.size_bytes)
     if whole_files and largest.size_bytes > engine.max_line_bytes:
         raise BadInput(
             f"{largest.path}: has {largest.size_bytes:,} bytes, and a JSON document, which is read at once, may have "
             f"{engine.max_line_bytes:,}; write one object a line and --dataset-format jsonl, or a larger --max-record-size"
         )
-    from spark_model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+    from spark_model_monitor.data.records.json_features import INFERRED, choose_features, decode_records, infer_members
 
+    # One pass finds the features, whose types and nesting no file says; the rows are read in the next
     lines = engine.lines(listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files)
     source = lines.partitions(*PLACES, *([FILE_KEY] if whole_files else []))
-    inferred = source.mapped(partial(infer, whole_files), INFERRED).batches()
-    features = features_of(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
+    inferred = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
+    features = choose_features(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else PLACE_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
-    rows = source.mapped(partial(rows_of, features, schema, whole_files), schema)
+    rows = source.mapped(partial(decode_records, features, schema, whole_files), schema)
     if options.missing_values:
-        replace_missing = partial(batches_without_missing_values, options.missing_values, len(features.names))
+        replace_missing = partial(replace_missing_in_batches, options.missing_values, len(features.names))
         rows = rows.mapped(replace_missing, schema)
     return Dataset(rows, features.names, refusable=True, rare=features.rare)
 
@@ -195,6 +199,7 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, o
     )
     if not names:
         raise BadInput(f"{listing.files[0].path}: has no columns; write a file that has some")
+    # Column by column, unless in order of the rows
     by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not options.as_service
     dataset = Dataset(table, names, by_columns=by_columns)
     if options.as_service:
@@ -205,7 +210,7 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, o
     if not row_numbers or len(row_numbers) == len(names):
         return dataset
     log.warning("left out %s: pandas' index without a name, by which it numbers rows", ", ".join(row_numbers))
-    return dataset.of_features([name for name in names if name not in row_numbers])
+    return dataset.select_features([name for name in names if name not in row_numbers])
 
 
 def _read_with_script(
@@ -216,13 +221,15 @@ def _read_with_script(
             "record_preprocessor_script: scripts get the lines of CSV and JSON Lines files; "
             f"the format here is {dataset_format}"
         )
-    head_of(engine.storage(listing.path), listing.files[0])
-    from spark_model_monitor.data.reading.scripts import processed
+    read_head(engine.storage(listing.path), listing.files[0])
+    from spark_model_monitor.data.reading.scripts import process_lines
 
-    return processed(engine.lines(listing.places, in_order=as_service), listing, script, first_error_fails=as_service)
+    return process_lines(
+        engine.lines(listing.places, in_order=as_service), listing, script, first_error_fails=as_service
+    )
 
 
-def within(dataset: Dataset, column: str, window: Window) -> Dataset:
+def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     """The rows of the window. Spark skips files and row groups outside it.
 
     Raises BadConfiguration if there is no such time column, NeedsSpark without Spark.
@@ -235,9 +242,9 @@ def within(dataset: Dataset, column: str, window: Window) -> Dataset:
             f"time_column: {column!r} is text, as all of CSV and JSON Lines, and takes no rows of a window; leave out the window "
             "(--start-time and --end-time, or --scheduled-time) to read all rows, or write Parquet, ORC or a table"
         )
-    return replace(dataset, rows=dataset.engine.way(rows_between)(dataset, column, window))
+    return replace(dataset, rows=dataset.engine.implementation(select_window_rows)(dataset, column, window))
 
 
-def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
+def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:
     """The rows of the window. Raises NeedsSpark: only Spark can skip other rows while reading."""
     raise NeedsSpark("a window by --time-column")

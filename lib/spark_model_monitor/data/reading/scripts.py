@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -23,7 +24,7 @@ from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
 from spark_model_monitor.data.records.decoded_rows import Decoded
-from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode, opened
+from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode, open_record
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACE_FIELDS, PLACES
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
@@ -64,40 +65,41 @@ class ScriptResult:
     problem: str | None = None
 
 
-def handler_of(script: Script) -> Callable[[Any], Any]:
+def load_handler(script: Script) -> Callable[[Any], Any]:
     """The script's `preprocess_handler`, called with the record and, if it takes a second argument, a logger.
 
     Raises whatever the script raises while it is loaded, and ValueError if it has no handler.
     """
+    # The script's own globals; nothing of ours is in them
     namespace: dict[str, Any] = {"__name__": "preprocessor", "__file__": script.name}
     with exits_refused():
         exec(compile(script.source, script.name, "exec"), namespace)
     handler = namespace.get(HANDLER)
     if not callable(handler):
         raise ValueError(f"there is no function {HANDLER}(inference_record) in it")
-    if takes_logger(handler):
+    if has_logger_parameter(handler):
         logger = logging.getLogger("spark_model_monitor.script")
         return lambda record: handler(record, logger)
     return handler  # type: ignore[no-any-return]
 
 
-def takes_logger(handler: Callable[..., Any]) -> bool:
+def has_logger_parameter(handler: Callable[..., Any]) -> bool:
     """Whether a handler has a second positional parameter without a default, for the logger (C8a)."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(handler).parameters.values()
     return sum(parameter.kind in kinds and parameter.default is parameter.empty for parameter in parameters) > 1
 
 
-def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[ScriptResult]:
+def run_on_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[ScriptResult]:
     """A handler's results for one line, or the refusal of a line that is not text."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         return [ScriptResult(None, Refusal.NOT_UTF_8)]
-    return outcomes_of(handler, text, script)
+    return run_on_record(handler, text, script)
 
 
-def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> list[ScriptResult]:
+def run_on_record(handler: Callable[[Any], Any], record: Any, script: Script) -> list[ScriptResult]:
     """A handler's results for one record; an exception is a result, too, reported by its type and line.
 
     Using the returned value also runs the script's code: converting it to text or to a boolean may raise. Nothing that
@@ -107,59 +109,62 @@ def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> l
     require_going_on()
     try:
         with exits_refused():
-            return _results_of(handler(record))
+            return _check_answer(handler(record))
     except KeyboardInterrupt:
         raise
     except BaseException as fault:
         require_going_on()
-        return [_failed(problem_of(fault, script))]
+        return [_make_failure(describe_problem(fault, script))]
 
 
-def _results_of(answer: Any) -> list[ScriptResult]:
-    # a table, empty or not, is not a row, and has no truth value
+def _check_answer(answer: Any) -> list[ScriptResult]:
+    # A table, empty or not, is not a row, and has no truth value
     if isinstance(answer, list):
         rows = answer
     elif hasattr(answer, "shape") or answer:
         rows = [answer]
     else:
         rows = []
+    # No row: the script dropped the record
     if not rows:
         return [ScriptResult(None, DROPPED)]
     outcomes = []
     for row in rows:
         if not isinstance(row, Mapping):
-            return [_failed(f"returned a {type(row).__name__} where a flat dict is wanted")]
+            return [_make_failure(f"returned a {type(row).__name__} where a flat dict is wanted")]
+        # A row is flat: each of its values is a cell
         nested = [type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))]
         if nested:
-            return [_failed(f"returned a dict that holds a {nested[0]}; a flat dict is wanted")]
-        cells = {str(key): cell_text(value) for key, value in row.items()}
+            return [_make_failure(f"returned a dict that holds a {nested[0]}; a flat dict is wanted")]
+        cells = {str(key): format_cell(value) for key, value in row.items()}
         if not all(is_writable(text) for cell in cells.items() for text in cell if text is not None):
-            return [_failed("returned a text that is no UTF-8")]
+            return [_make_failure("returned a text that is no UTF-8")]
         outcomes.append(ScriptResult(cells, KEPT))
     return outcomes
 
 
-def _failed(problem: str) -> ScriptResult:
+def _make_failure(problem: str) -> ScriptResult:
     return ScriptResult(None, Refusal.SCRIPT_ERROR, problem)
 
 
-def problem_of(fault: BaseException, script: Script) -> str:
+def describe_problem(fault: BaseException, script: Script) -> str:
     """Type and line of an exception within the script; its text is omitted, since it may contain a record's values."""
+    # The exception's own text may quote the record, so only its line is named
     lines = [frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == script.name]
     if lines:
-        place = f" (line {lines[-1]} of {script.name})"
+        location = f" (line {lines[-1]} of {script.name})"
     else:
-        place = f" ({script.name})"
-    return f"{type(fault).__name__}{place}"
+        location = f" ({script.name})"
+    return f"{type(fault).__name__}{location}"
 
 
-def is_of_script(fault: BaseException, script: Script) -> bool:
+def is_raised_by_script(fault: BaseException, script: Script) -> bool:
     """Whether the script itself raised the exception; False for an interrupt from outside."""
     frames = [frame.filename for frame in traceback.extract_tb(fault.__traceback__)]
     return next(name for name in reversed(frames) if name != stopping.__file__) == script.name
 
 
-def cell_text(value: object) -> str | None:
+def format_cell(value: object) -> str | None:
     """A value of a returned dict as the text of a cell; None and NaN are missing."""
     if value is None or value != value:
         return None
@@ -170,14 +175,15 @@ def cell_text(value: object) -> str | None:
 
 def run_handler(script: Script, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The rows that a script makes from lines; batches have columns line (bytes), file, block start, by position."""
-    handler = handler_of(script)
+    handler = load_handler(script)
     for batch in batches:
-        outcomes = [outcomes_of_bytes(handler, line, script) for line in batch.column(0).to_pylist()]
-        yield batch_of(batch, outcomes)
+        outcomes = [run_on_bytes(handler, line, script) for line in batch.column(0).to_pylist()]
+        yield build_batch(batch, outcomes)
 
 
-def batch_of(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
+def build_batch(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
     """The results for a batch's lines, one row each, with the lines they came from."""
+    # The line of each row, and which row of the record it is
     source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
     flat = [outcome for rows in outcomes for outcome in rows]
     rows = [outcome.row and list(outcome.row.items()) for outcome in flat]
@@ -197,61 +203,63 @@ def run_capture_handler(
     script: Script, reading: Reading, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The rows that a script makes from captured records; batches as in `run_handler`."""
-    handler = handler_of(script)
+    handler = load_handler(script)
     for batch in batches:
         lines, files, _ = batch.columns
         outcomes = [
-            outcomes_of_line(handler, line, path, script, reading)
+            run_on_captured_line(handler, line, path, script, reading)
             for line, path in zip(lines.to_pylist(), files.to_pylist(), strict=True)
         ]
-        yield batch_of(batch, outcomes)
+        yield build_batch(batch, outcomes)
 
 
-def outcomes_of_line(
+def run_on_captured_line(
     handler: Callable[[Any], Any], line: bytes, path: str, script: Script, reading: Reading
 ) -> list[ScriptResult]:
     """A handler's results for one captured line. path: path of its file."""
-    document = opened(line, reading, path)
+    document = open_record(line, reading, path)
     if isinstance(document, Refusal):
         return [ScriptResult(None, document)]
     if not has_known_types(document):
         return [ScriptResult(None, Refusal.NOT_A_CAPTURE)]
+    # A script that returns the record itself wants it read as without a script
     record = InferenceRecord(document)
     returned: list[object] = []
 
-    def handle(given: InferenceRecord) -> Any:
-        answer = handler(given)
+    def handle(inference_record: InferenceRecord) -> Any:
+        answer = handler(inference_record)
         returned.append(answer)
-        return [] if answer is given else answer
+        return [] if answer is inference_record else answer
 
-    outcomes = outcomes_of(handle, record, script)
+    outcomes = run_on_record(handle, record, script)
     if returned and returned[0] is record:
-        return _as_they_are(line, reading)
+        return _decode_unchanged(line, reading)
     return outcomes
 
 
-def _as_they_are(line: bytes, reading: Reading) -> list[ScriptResult]:
+def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     """The record read as without a script, for a script that returns the record itself."""
     anything = replace(reading, window=None, sample=None, columns=None)
-    found = Decoded(Refusal.NO_PAYLOAD)
+    decoded = Decoded(Refusal.NO_PAYLOAD)
+    # The reason of the last try says what is wrong, unless another encoding is
     for encoding in (CSV, JSON):
-        found = decode(line, replace(anything, encoding=encoding))
-        if found.reason is not Refusal.ANOTHER_ENCODING:
+        decoded = decode(line, replace(anything, encoding=encoding))
+        if decoded.reason is not Refusal.ANOTHER_ENCODING:
             break
-    if found.reason is not None:
-        return [ScriptResult(None, found.reason)]
-    names = _names(found, reading)
-    return [ScriptResult(dict(zip(names, row, strict=True)), KEPT) for row in found.rows]
+    if decoded.reason is not None:
+        return [ScriptResult(None, decoded.reason)]
+    names = _choose_names(decoded, reading)
+    return [ScriptResult(dict(zip(names, row, strict=True)), KEPT) for row in decoded.rows]
 
 
-def _names(found: Decoded, reading: Reading) -> tuple[str, ...]:
-    if len(reading.names) == found.cells:
+def _choose_names(decoded: Decoded, reading: Reading) -> tuple[str, ...]:
+    if len(reading.names) == decoded.cells:
         return reading.names
-    if len(found.keys) == found.cells:
-        keys = found.keys
+    if len(decoded.keys) == decoded.cells:
+        keys = decoded.keys
     else:
         keys = ()
-    return keys or tuple(f"_c{position:05d}" for position in range(found.cells))
+    return keys or tuple(f"_c{position:05d}" for position in range(decoded.cells))
 
 
 log = logging.getLogger(__name__)
@@ -281,20 +289,20 @@ def read_script(path: str, engine: Engine) -> Script:
         raise BadConfiguration(f"record_preprocessor_script: {fault}") from fault
     script = Script(path.rsplit("/", 1)[-1], source)
     try:
-        handler_of(script)
+        load_handler(script)
     except (Exception, SystemExit) as fault:
         require_going_on()
-        if isinstance(fault, SystemExit) and not is_of_script(fault, script):
+        if isinstance(fault, SystemExit) and not is_raised_by_script(fault, script):
             raise  # the host process is told to end
         if isinstance(fault, ValueError) and not fault.__cause__:
             problem = str(fault)
         else:
-            problem = problem_of(fault, script)
+            problem = describe_problem(fault, script)
         raise ScriptFailed(f"{SCRIPT_FAILED} {script.name} can't be loaded: {problem}") from fault
     return script
 
 
-def processed(
+def process_lines(
     lines: Lines, listing: Listing, script: Script, *, first_error_fails: bool, runner: Task | None = None
 ) -> Dataset:
     """The rows that a script makes from the lines, counted in the same pass (one Spark job): text columns, whose names
@@ -303,33 +311,40 @@ def processed(
     runner: processes an executor's lines; by default, the handler is called with every line.
     Raises ScriptFailed if every record failed, or, with `first_error_fails`, any record; NoData if it dropped all.
     """
+    # The script runs once; its rows are held for the scan
     raw = lines.partitions(*PLACES)
-    rows = raw.mapped(partial(_of_bytes, runner or partial(run_handler, script)), OUTCOME_SCHEMA).kept()
-    found = [row for batch in rows.numbered().mapped(_tally, TALLY_SCHEMA).batches() for row in batch.to_pylist()]
-    found.sort(key=itemgetter(PARTITION))
+    rows = raw.mapped(partial(_run_on_byte_lines, runner or partial(run_handler, script)), OUTCOME_SCHEMA).persist()
+    batches = rows.numbered().mapped(_count_outcomes, TALLY_SCHEMA).batches()
+    tallies = sorted(chain.from_iterable(batch.to_pylist() for batch in batches), key=itemgetter(PARTITION))
+    # Counts, names and problems of all partitions, in their order
     records = Counter[int]()
-    for row in found:
-        records.update(dict(row["records"]))
+    names_of_rows = set[str]()
+    problems_of_records: list[str] = []
+    for tally in tallies:
+        records.update(dict(tally["records"]))
+        names_of_rows.update(tally["names"])
+        problems_of_records += tally["problems"]
     failed = records[int(Refusal.SCRIPT_ERROR)]
-    kept = records[KEPT]
-    problems = "; ".join([problem for row in found for problem in row["problems"]][:PROBLEMS])
-    if failed and (first_error_fails or not kept):
+    problems = "; ".join(problems_of_records[:PROBLEMS])
+    # Some failures are counted; failures alone, or any as the service has it, end the run
+    if failed and (first_error_fails or not records[KEPT]):
         rows.release()
         raise ScriptFailed(f"{SCRIPT_FAILED} {failed:,} of {records.total():,} records failed: {problems}")
     if failed:
         log.warning("the preprocessor script failed on %s records: %s", f"{failed:,}", problems)
-    names = tuple(sorted({name for row in found for name in row["names"]}))
+    # The columns are those of all rows, in the service's order
+    names = tuple(sorted(names_of_rows))
     if not names:
         rows.release()
         if runner is None:
-            told = "dropped all {:,} records"
+            sentence = "dropped all {:,} records"
         else:
-            told = "gave no row for any of {:,} records"
-        raise NoData(f"{NO_DATA}: the preprocessor script {told.format(records.total())}")
+            sentence = "gave no row for any of {:,} records"
+        raise NoData(f"{NO_DATA}: the preprocessor script {sentence.format(records.total())}")
     cells = [pa.field(f"c{position}", pa.string()) for position in range(len(names))]
     schema = pa.schema([*cells, *ACCOUNT, *PLACE_FIELDS])
     return Dataset(
-        rows.mapped(partial(_cells, names), schema),
+        rows.mapped(partial(_build_columns, names), schema),
         names,
         listing,
         refusable=True,
@@ -339,14 +354,14 @@ def processed(
     )
 
 
-def _of_bytes(runner: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _run_on_byte_lines(runner: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The runner's results for lines as bytes, which may have any content."""
     for batch in batches:
-        lines, *places = batch.columns
-        yield from runner([pa.RecordBatch.from_arrays([lines.view(pa.binary()), *places], names=list(PLACES))])
+        lines, *locations = batch.columns
+        yield from runner([pa.RecordBatch.from_arrays([lines.view(pa.binary()), *locations], names=list(PLACES))])
 
 
-def _tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The outcomes of a partition's records, their keys, and the exceptions and locations of the first failures."""
     records = Counter[int]()
     names = set[str]()
@@ -358,6 +373,7 @@ def _tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         outcomes = batch.column("outcome")
         records.update(outcomes.filter(pc.equal(batch.column("part"), 0)).to_pylist())
         names.update(batch.column("row").filter(pc.equal(outcomes, KEPT)).keys.unique().to_pylist())
+        # A few failures are named, all are counted
         if len(problems) < PROBLEMS:
             failed = batch.filter(pc.equal(outcomes, int(Refusal.SCRIPT_ERROR)))
             problems += [f"{row[FILE]}: {row['problem']}" for row in failed.select([FILE, "problem"]).to_pylist()]
@@ -365,24 +381,27 @@ def _tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_pylist([{**tally, "problems": problems[:PROBLEMS]}], TALLY_SCHEMA)
 
 
-def _cells(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _build_columns(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The rows that the script kept, with a column for each name."""
     for batch in batches:
-        kept = batch.filter(pc.not_equal(batch.column("outcome"), DROPPED))
-        row, outcomes, part = (kept.column(name) for name in ("row", "outcome", "part"))
+        rows = batch.filter(pc.not_equal(batch.column("outcome"), DROPPED))
+        row, outcomes, part = (rows.column(name) for name in ("row", "outcome", "part"))
+        # The entries of all rows' maps, as one column of names and one of values
         offsets = row.offsets.to_numpy()
-        keys, items = (of.slice(offsets[0], offsets[-1] - offsets[0]) for of in (row.keys, row.items))
-        place = pc.index_in(keys, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
-        of_row = np.repeat(np.arange(len(row)), np.diff(offsets))
+        keys, items = (column.slice(offsets[0], offsets[-1] - offsets[0]) for column in (row.keys, row.items))
+        name_indices = pc.index_in(keys, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
+        row_indices = np.repeat(np.arange(len(row)), np.diff(offsets))
+        # A column for each name: its entry in each row, or none
         columns = []
         for position in range(len(names)):
             cell = np.full(len(row), -1)
-            found = np.flatnonzero(place == position)
-            cell[of_row[found]] = found
+            indices = np.flatnonzero(name_indices == position)
+            cell[row_indices[indices]] = indices
             columns.append(items.take(pa.array(cell, mask=cell < 0)))
+        # A record is counted by its first row
         is_first = pc.and_(pc.equal(part, 0), pc.equal(outcomes, KEPT))
         columns += [pc.max_element_wise(outcomes, pa.scalar(0, pa.int32()))]
         columns += [pc.if_else(is_first, pa.scalar(len(names), pa.int32()), pa.scalar(0, pa.int32()))]
-        columns += [kept.column(LINE).view(pa.string()), kept.column(FILE), kept.column(BLOCK_START)]
+        columns += [rows.column(LINE).view(pa.string()), rows.column(FILE), rows.column(BLOCK_START)]
         called = [*(f"c{position}" for position in range(len(names))), REASON, CELLS, *PLACES]
         yield pa.RecordBatch.from_arrays(columns, names=called)

@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spark_model_monitor.data.engine.local_files import File, source_of
-from spark_model_monitor.data.engine.local_tables import TableFiles, schema_of
+from spark_model_monitor.data.engine.local_files import File, open_source
+from spark_model_monitor.data.engine.local_tables import TableFiles, read_schema
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.formats import LIBRARIES, keeper_at
+from spark_model_monitor.data.reading.formats import LIBRARIES, parse_table_path
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
 from spark_model_monitor.errors import (
     NO_DATA,
@@ -48,18 +48,22 @@ NOT_RECORDED = "Delta records it while the table's property delta.enableChangeDa
 Versions = Sequence[tuple[int, int]]  # a table's versions with their microseconds since 1970, newest first
 
 
-def span_of(name: str, versions: Versions, as_of: Version | None, since: Version | None) -> tuple[int, int | None]:
+def find_versions(
+    name: str, versions: Versions, as_of: Version | None, since: Version | None
+) -> tuple[int, int | None]:
     """The version to read, and the version after which rows count; None for all rows.
 
     Raises BadConfiguration if a version doesn't exist, or if the two are in the wrong order.
     """
+    # The newest version is first
     if as_of is None:
         version = versions[0][0]
     else:
-        version = _version_at(as_of, versions, f"as_of: {name}")
+        version = _find_version(as_of, versions, f"as_of: {name}")
     if since is None:
         return version, None
-    start = _version_at(since, versions, f"since: {name}")
+    start = _find_version(since, versions, f"since: {name}")
+    # Versions of Iceberg aren't numbered in order, so their positions are compared
     newest_first = [number for number, _ in versions]
     if newest_first.index(start) < newest_first.index(version):
         raise BadConfiguration(
@@ -68,22 +72,25 @@ def span_of(name: str, versions: Versions, as_of: Version | None, since: Version
     return version, start
 
 
-def nothing_appended(name: str, start: int, version: int) -> NoData:
+def make_nothing_appended_error(name: str, start: int, version: int) -> NoData:
     """The error for a window without rows."""
     return NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
 
 
-def _version_at(asked: Version, versions: Versions, where: str) -> int:
-    if isinstance(asked, datetime):
-        micros = round((asked - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds() * 1e6)
-        found = [number for number, made in versions if made <= micros]
+def _find_version(requested: Version, versions: Versions, where: str) -> int:
+    if isinstance(requested, datetime):
+        # The version that was current at that time
+        micros = round((requested - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds() * 1e6)
+        matching = [number for number, time in versions if time <= micros]
     else:
-        found = [number for number, _ in versions if number == asked]
-    if not found:
-        (newest, _), (oldest, made) = versions[0], versions[-1]
-        first = datetime.fromtimestamp(made / 1e6, timezone.utc).isoformat(timespec="seconds")
-        raise BadConfiguration(f"{where} has no version {asked}; its versions are {oldest}, of {first}, to {newest}")
-    return found[0]
+        matching = [number for number, _ in versions if number == requested]
+    if not matching:
+        (newest, _), (oldest, time) = versions[0], versions[-1]
+        first = datetime.fromtimestamp(time / 1e6, timezone.utc).isoformat(timespec="seconds")
+        raise BadConfiguration(
+            f"{where} has no version {requested}; its versions are {oldest}, of {first}, to {newest}"
+        )
+    return matching[0]
 
 
 # The same without Spark.
@@ -100,27 +107,29 @@ class Commit:
     time: datetime
 
 
-def commits_of(name: str) -> list[Commit]:
+def list_commits(name: str) -> list[Commit]:
     """The commits in a table's history, oldest first; the rows of some may not be recoverable.
 
-    Raises as `rows_of_catalog`.
+    Raises as `read_catalog_table`.
     """
-    table = _opened(name)
+    table = _open_table(name)
     oldest_first = [*reversed(table.versions)]
-    found = list[Commit]()
-    for place, (version, micros) in enumerate(oldest_first):
+    commits = list[Commit]()
+    for index, (version, micros) in enumerate(oldest_first):
         time = datetime.fromtimestamp(micros // 1_000_000, timezone.utc)
-        if found and time <= found[-1].time:
-            time = found[-1].time + timedelta(seconds=1)
-        if place or table.is_first(version):  # otherwise it is the rest of many commits that were cleaned up
+        # Windows end at commits, so no two may have one time
+        if commits and time <= commits[-1].time:
+            time = commits[-1].time + timedelta(seconds=1)
+        # Otherwise it is the rest of many commits that were cleaned up
+        if index or table.is_first(version):
             since = None
             if not table.is_whole(version):
-                since = oldest_first[place - 1][0]
-            found.append(Commit(version, since, time))
-    return found
+                since = oldest_first[index - 1][0]
+            commits.append(Commit(version, since, time))
+    return commits
 
 
-class _Keeper(Protocol):
+class _VersionedTable(Protocol):
     """A table as its library describes it."""
 
     @property
@@ -132,71 +141,74 @@ class _Keeper(Protocol):
     def is_whole(self, version: int) -> bool:
         """Whether a version replaced all earlier rows."""
 
-    def rows_of(self, version: int) -> TableFiles:
+    def list_files_of_version(self, version: int) -> TableFiles:
         """The files of a version. Raises NeedsSpark if its rows are not whole files."""
 
-    def appended(self, start: int, version: int) -> TableFiles:
+    def list_appended_files(self, start: int, version: int) -> TableFiles:
         """The files with the rows appended after version `start`, up to `version`."""
 
 
-def rows_of_catalog(
+def read_catalog_table(
     engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
 ) -> Dataset:
     """`read_table` on the local engine.
 
     Raises MissingDependency without the table's library; NeedsSpark for a catalog that only Spark knows.
     """
-    table = _opened(name)
+    table = _open_table(name)
     if not table.versions:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
-    version, start = span_of(name, table.versions, as_of, since)
+    version, start = find_versions(name, table.versions, as_of, since)
     if start is None:
-        found = table.rows_of(version)
+        table_files = table.list_files_of_version(version)
     else:
-        found = table.appended(start, version)
-    if start is not None and not found.files:
-        raise nothing_appended(name, start, version)
-    rows = cast("LocalEngine", engine).rows_of_table(found, in_order=in_order)
-    return Dataset(rows, tuple(found.schema.names), version=TableVersion(name, version, start))
+        table_files = table.list_appended_files(start, version)
+    if start is not None and not table_files.files:
+        raise make_nothing_appended_error(name, start, version)
+    rows = cast("LocalEngine", engine).read_table_files(table_files, in_order=in_order)
+    return Dataset(rows, tuple(table_files.schema.names), version=TableVersion(name, version, start))
 
 
-def _opened(name: str) -> _Keeper:
-    kind, path = keeper_at(name) or ("iceberg", None)
+def _open_table(name: str) -> _VersionedTable:
+    kind, path = parse_table_path(name) or ("iceberg", None)
     if find_spec(LIBRARIES[kind]) is None:
         raise MissingDependency(
             f"the table {name} needs Spark, or {LIBRARIES[kind]}: pip install 'spark-model-monitor[{kind}]'"
         )
     if path is None:
-        return _Iceberg(name, _table_of_catalog(name))
+        return _IcebergTable(name, _load_catalog_table(name))
     if kind == "parquet":
-        return _Files(name, path)
+        return _ParquetFolder(name, path)
     if kind == "delta":
-        return _Delta(name, path)
-    return _Iceberg(name, _table_at(path))
+        return _DeltaTable(name, path)
+    return _IcebergTable(name, _load_table_at(path))
 
 
 @dataclass(frozen=True)
-class _Delta:
+class _DeltaTable:
     name: str
     path: str
 
     @cached_property
     def _history(self) -> dict[int, Mapping[str, Any]]:
-        return {made["version"]: made for made in self._at(None).history()}
+        return {commit["version"]: commit for commit in self._load_version(None).history()}
 
     @property
     def versions(self) -> Versions:
-        return [(version, made["timestamp"] * 1000) for version, made in self._history.items()]
+        return [(version, commit["timestamp"] * 1000) for version, commit in self._history.items()]
 
     def is_first(self, version: int) -> bool:
         return version == 0
 
     def is_whole(self, version: int) -> bool:
-        told = self._history[version].get("operationParameters") or {}
-        return version == 0 or (told.get("mode") == "Overwrite" and told.get("predicate") in (None, "", "[]"))
+        parameters = self._history[version].get("operationParameters") or {}
+        return version == 0 or (
+            parameters.get("mode") == "Overwrite" and parameters.get("predicate") in (None, "", "[]")
+        )
 
-    def rows_of(self, version: int) -> TableFiles:
-        table = self._at(version)
+    def list_files_of_version(self, version: int) -> TableFiles:
+        table = self._load_version(version)
+        # Deleted rows are still in the files, with a mark elsewhere
         if pa.table(table.deletion_vectors()).num_rows:
             raise NeedsSpark(f"{self.name}: a table with deletion vectors")
         added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
@@ -209,14 +221,19 @@ class _Delta:
             values[file["path"]] = {key.removeprefix(beginning): file[key] for key in of_partition}
         return self._files(table, sizes, values)
 
-    def appended(self, start: int, version: int) -> TableFiles:
-        table = self._at(version)
+    def list_appended_files(self, start: int, version: int) -> TableFiles:
+        table = self._load_version(version)
+        # With changes recorded, the log tells new rows from rewritten ones
         recorded = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
-        added = [each for number in range(start + 1, version + 1) for each in self._added(number, recorded=recorded)]
-        values = {each["path"]: each.get("partitionValues") or {} for each in added}
-        return self._files(table, {each["path"]: each["size"] for each in added}, values)
+        added = [
+            file
+            for number in range(start + 1, version + 1)
+            for file in self._list_added_files(number, recorded=recorded)
+        ]
+        values = {file["path"]: file.get("partitionValues") or {} for file in added}
+        return self._files(table, {file["path"]: file["size"] for file in added}, values)
 
-    def _added(self, version: int, *, recorded: bool) -> list[Mapping[str, Any]]:
+    def _list_added_files(self, version: int, *, recorded: bool) -> list[Mapping[str, Any]]:
         """The files with a commit's inserted rows: its change files, if listed, else the files it added; these have new
         rows only if the commit removed no file or changes are recorded.
         """
@@ -226,31 +243,32 @@ class _Delta:
         except BadInput as fault:
             raise BadConfiguration(f"since: {self.name} has lost the log of version {version} ({fault})") from fault
         if changes := [action["cdc"] for action in actions if "cdc" in action]:
-            return [change for change in changes if self._inserts(change)]
+            return [change for change in changes if self._has_inserted_rows(change)]
         added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
         if added and not recorded and any(action.get("remove", {}).get("dataChange") for action in actions):
             raise NotRecorded(f"since: {self.name}, version {version}: can't be told what was appended; {NOT_RECORDED}")
-        if any(each.get("deletionVector") for each in added):  # rows were deleted, and the file is listed again
+        if any(file.get("deletionVector") for file in added):  # rows were deleted, and the file is listed again
             raise NeedsSpark(f"{self.name}: what was appended beside deletion vectors, in version {version},")
         return added
 
-    def _inserts(self, change: Mapping[str, Any]) -> bool:
-        kinds = pq.ParquetFile(source_of(join(self.path, unquote(change["path"])))).read(["_change_type"])
+    def _has_inserted_rows(self, change: Mapping[str, Any]) -> bool:
+        kinds = pq.ParquetFile(open_source(join(self.path, unquote(change["path"])))).read(["_change_type"])
         return bool(pc.any(pc.equal(kinds.column(0), "insert")).as_py())
 
     def _files(
         self, table: DeltaTable, sizes: Mapping[str, int], constants: Mapping[str, Mapping[str, Any]]
     ) -> TableFiles:
+        # Files then have other names of columns than the table
         if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
             raise NeedsSpark(f"{self.name}: a table whose columns are mapped to other names")
-        places = {path: _resolved(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
+        locations = {path: _resolve(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
         return TableFiles(
-            tuple(File(places[path], size) for path, size in sizes.items()),
+            tuple(File(locations[path], size) for path, size in sizes.items()),
             pa.schema(table.schema().to_arrow()),
-            {places[path]: given for path, given in constants.items()},
+            {locations[path]: partition_values for path, partition_values in constants.items()},
         )
 
-    def _at(self, version: int | None) -> DeltaTable:
+    def _load_version(self, version: int | None) -> DeltaTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
@@ -266,15 +284,15 @@ class _Delta:
 
 
 @dataclass(frozen=True)
-class _Iceberg:
+class _IcebergTable:
     name: str
     table: Table
 
     @cached_property
     def versions(self) -> Versions:
-        ancestors = {snapshot.snapshot_id for snapshot in self._ancestors()}
-        made = [each for each in self.table.history() if each.snapshot_id in ancestors]
-        return [(each.snapshot_id, each.timestamp_ms * 1000) for each in reversed(made)]
+        ancestors = {snapshot.snapshot_id for snapshot in self._list_ancestors()}
+        snapshots = [snapshot for snapshot in self.table.history() if snapshot.snapshot_id in ancestors]
+        return [(snapshot.snapshot_id, snapshot.timestamp_ms * 1000) for snapshot in reversed(snapshots)]
 
     def is_first(self, version: int) -> bool:
         snapshot = self.table.metadata.snapshot_by_id(version)
@@ -282,18 +300,19 @@ class _Iceberg:
 
     is_whole = is_first
 
-    def rows_of(self, version: int) -> TableFiles:
+    def list_files_of_version(self, version: int) -> TableFiles:
         tasks = list(self.table.scan(snapshot_id=version).plan_files())
         if any(task.delete_files for task in tasks):
             raise NeedsSpark(f"{self.name}: a table with files of deleted rows")
         return self._files(version, [task.file for task in tasks])
 
-    def appended(self, start: int, version: int) -> TableFiles:
+    def list_appended_files(self, start: int, version: int) -> TableFiles:
         from pyiceberg.manifest import ManifestContent, ManifestEntryStatus
         from pyiceberg.table.snapshots import Operation
 
         files = []
-        for snapshot in self._ancestors(version):
+        for snapshot in self._list_ancestors(version):
+            # Back from the newest, up to the one that was read before
             if snapshot.snapshot_id == start:
                 break
             if snapshot.summary is None or snapshot.summary.operation is Operation.APPEND:
@@ -306,33 +325,36 @@ class _Iceberg:
                 ]
         return self._files(version, files)
 
-    def _ancestors(self, version: int | None = None) -> list[Any]:
+    def _list_ancestors(self, version: int | None = None) -> list[Any]:
         """A snapshot and its ancestors, newest first."""
-        found = []
-        newest = version if version is not None else self.table.metadata.current_snapshot_id
-        while newest is not None and (snapshot := self.table.metadata.snapshot_by_id(newest)) is not None:
-            found.append(snapshot)
-            newest = snapshot.parent_snapshot_id
-        return found
+        ancestors = []
+        snapshot_id = version if version is not None else self.table.metadata.current_snapshot_id
+        while snapshot_id is not None and (snapshot := self.table.metadata.snapshot_by_id(snapshot_id)) is not None:
+            ancestors.append(snapshot)
+            snapshot_id = snapshot.parent_snapshot_id
+        return ancestors
 
     def _files(self, version: int, files: Sequence[Any]) -> TableFiles:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
         from pyiceberg.manifest import FileFormat
 
-        if other := next((file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None):
-            raise NeedsSpark(f"{self.name}: a table of {other.value} files")
-        # partition columns of such files may exist only in folder names
+        # We scan Parquet alone
+        if other_format := next(
+            (file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None
+        ):
+            raise NeedsSpark(f"{self.name}: a table of {other_format.value} files")
+        # Partition columns of such files may exist only in folder names
         if "schema.name-mapping.default" in self.table.properties:
             raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
         schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
-        return TableFiles(tuple(File(_resolved(file.file_path), file.file_size_in_bytes) for file in files), schema)
+        return TableFiles(tuple(File(_resolve(file.file_path), file.file_size_in_bytes) for file in files), schema)
 
 
 PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def _values_in_path(path: str) -> Iterator[tuple[str, str]]:
+def _parse_folder_values(path: str) -> Iterator[tuple[str, str]]:
     """Names and texts of the values that folders such as `day=2026-01-01` give to the rows below them."""
     for folder in path.split("/")[:-1]:
         name, sign, text = folder.lstrip("=").partition("=")
@@ -341,7 +363,7 @@ def _values_in_path(path: str) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class _Files:
+class _ParquetFolder:
     """Parquet files in a folder, and in folders such as `day=2026-01-01` below it. Files that were written together are
     a version, identified by the time of the last file.
     """
@@ -351,8 +373,8 @@ class _Files:
 
     @cached_property
     def files(self) -> list[StoredFile]:
-        found = [file for file in storage_of(self.path).list_files(self.path) if file.size_bytes]
-        return sorted(found, key=lambda file: (file.modified_ms, file.path))
+        files = [file for file in storage_of(self.path).list_files(self.path) if file.size_bytes]
+        return sorted(files, key=lambda file: (file.modified_ms, file.path))
 
     @property
     def versions(self) -> Versions:
@@ -370,44 +392,46 @@ class _Files:
     def is_whole(self, version: int) -> bool:
         return bool(version == self.versions[-1][0])
 
-    def rows_of(self, version: int) -> TableFiles:
-        return self.appended(-1, version)
+    def list_files_of_version(self, version: int) -> TableFiles:
+        return self.list_appended_files(-1, version)
 
-    def appended(self, start: int, version: int) -> TableFiles:
+    def list_appended_files(self, start: int, version: int) -> TableFiles:
         files = [file for file in self.files if start < file.modified_ms <= version]
+        # Folders below the table's own give values to columns
         top = len(join(storage_of(self.path).resolved(self.path), ""))
         values = {
-            _resolved(file.path): {
+            _resolve(file.path): {
                 name: None if text == NO_VALUE else unquote(text)
-                for name, text in _values_in_path(_resolved(file.path)[top:])
+                for name, text in _parse_folder_values(_resolve(file.path)[top:])
             }
             for file in files
         }
         if files:
-            told = schema_of(files[-1].path, "parquet")
+            schema = read_schema(files[-1].path, "parquet")
         else:
-            told = pa.schema([])
-        own = [pa.field(each.name, each.type) for each in told]
+            schema = pa.schema([])
+        own_fields = [pa.field(field.name, field.type) for field in schema]
         folders = [
-            pa.field(name, _type_of([each.get(name) for each in values.values()]))
+            pa.field(name, _infer_type([file_values.get(name) for file_values in values.values()]))
             for name in next(iter(values.values()), ())
         ]
-        found = tuple(File(path, file.size_bytes) for path, file in zip(values, files, strict=True))
-        return TableFiles(found, pa.schema([*own, *folders]), values)
+        table_files = tuple(File(path, file.size_bytes) for path, file in zip(values, files, strict=True))
+        return TableFiles(table_files, pa.schema([*own_fields, *folders]), values)
 
 
-def _type_of(texts: Sequence[str | None]) -> pa.DataType:
+def _infer_type(texts: Sequence[str | None]) -> pa.DataType:
     """The type of a column whose values are in folder names."""
     if all(text is None or re.fullmatch(r"-?\d{1,18}", text) for text in texts):
         return pa.int64()
     return pa.string()
 
 
-def _table_of_catalog(name: str) -> Table:
+def _load_catalog_table(name: str) -> Table:
     from pyiceberg.catalog import load_catalog
     from pyiceberg.exceptions import NoSuchTableError
 
     catalog, _, table = name.partition(".")
+    # Another catalog may be Spark's
     if not is_configured(catalog):
         raise NeedsSpark(f"the table {name}, whose catalog pyiceberg's settings don't name (docs/data.md),")
     try:
@@ -416,28 +440,29 @@ def _table_of_catalog(name: str) -> Table:
         raise BadConfiguration(f"dataset_format: the catalog {catalog!r} has no table {table!r}") from fault
 
 
-def _table_at(path: str) -> Table:
+def _load_table_at(path: str) -> Table:
     """The table at a path: its folder, or one of its metadata files."""
     from pyiceberg.table import StaticTable
 
+    # A table's folder has the metadata of each version; the newest counts
     if not path.endswith(".metadata.json"):
         storage = storage_of(path)
         folder = join(path, "metadata")
         if storage.exists(folder):
-            known = [file.path for file in storage.list_files(folder)]
+            paths = [file.path for file in storage.list_files(folder)]
         else:
-            known = []
-        found = [(_number(each), each) for each in known if each.endswith(".metadata.json")]
-        if not found:
+            paths = []
+        numbered = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
+        if not numbered:
             raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")
-        path = max(found)[1]
+        path = max(numbered)[1]
     return StaticTable.from_metadata(str(local_path(path)) if is_local(path) else path)
 
 
-def _number(path: str) -> int:
+def _parse_metadata_number(path: str) -> int:
     """The number of a metadata file: `v3.metadata.json`, `00003-….metadata.json`."""
-    found = re.match(r"v?(\d+)", os.path.basename(path))
-    return int(found[1]) if found else -1
+    match = re.match(r"v?(\d+)", os.path.basename(path))
+    return int(match[1]) if match else -1
 
 
 def is_configured(catalog: str) -> bool:
@@ -447,5 +472,5 @@ def is_configured(catalog: str) -> bool:
     return Config().get_catalog_config(catalog) is not None
 
 
-def _resolved(path: str) -> str:
+def _resolve(path: str) -> str:
     return storage_of(path).resolved(path)

@@ -11,46 +11,63 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.hashing import buffers_of
+from spark_model_monitor.statistics.states.hashing import read_buffers
 
 Rows = TypeVar("Rows")
 
 MANY = 8  # more parts than this belong to a long line
 
 
-def joined(parts: list[Rows]) -> Rows:
+def concat_rows(parts: list[Rows]) -> Rows:
     """The rows of all parts, concatenated. Empties the list of parts, so that little is held twice."""
     if len(parts) == 1:
         return parts[0]
-    kind: Any = type(parts[0])
+    row_type: Any = type(parts[0])
     size = len(parts)
-    columns = [[getattr(part, member.name) for part in parts] for member in fields(kind)]
+    # Member by member, so that the parts' arrays are freed one after the other
+    columns = [[getattr(part, member.name) for part in parts] for member in fields(row_type)]
     parts.clear()
-    rows: Rows = kind(*(_concatenated(columns.pop(0)) for _ in range(len(columns))))
+    rows: Rows = row_type(*(_concat_columns(columns.pop(0)) for _ in range(len(columns))))
     if size > MANY:  # Arrow would keep the memory of the parts
         pa.default_memory_pool().release_unused()
     return rows
 
 
-def where(rows: Rows, wanted: NDArray[np.bool_]) -> Rows:
+def drop_rejected(batch: pa.RecordBatch, reason: str | None) -> pa.RecordBatch:
+    """The batch without the rows that have a reason to be rejected. reason: its column; None if all rows are accepted."""
+    if reason is None:
+        return batch
+    return batch.filter(pc.equal(batch.column(reason), 0))
+
+
+def drop_nulls(cells: pa.Array) -> pa.Array:
+    """The present cells; the same array if all are, without a copy."""
+    if cells.null_count:
+        return cells.drop_null()
+    return cells
+
+
+def select_rows(rows: Rows, is_selected: NDArray[np.bool_]) -> Rows:
     """The wanted rows."""
-    if wanted.all():
+    if is_selected.all():
         return rows
-    return at(rows, np.flatnonzero(wanted))
+    return take_rows(rows, np.flatnonzero(is_selected))
 
 
-def at(rows: Rows, places: NDArray[np.int64]) -> Rows:
+def take_rows(rows: Rows, indices: NDArray[np.int64]) -> Rows:
     """The rows at these indices, in this order."""
-    kind: Any = type(rows)
-    found: Rows = kind(*(_taken(getattr(rows, member.name), places) for member in fields(kind)))
-    return found
+    row_type: Any = type(rows)
+    taken: Rows = row_type(*(_take_column(getattr(rows, member.name), indices) for member in fields(row_type)))
+    return taken
 
 
-def _concatenated(column: list[Any]) -> Any:
+def _concat_columns(column: list[Any]) -> Any:
+    # A tuple of columns, such as the features
     if isinstance(column[0], tuple):
-        inner = [[*same] for same in zip(*column, strict=True)]
+        inner_columns = [[*inner_column] for inner_column in zip(*column, strict=True)]
         column.clear()
-        return tuple(_concatenated(inner.pop(0)) for _ in range(len(inner)))
+        return tuple(_concat_columns(inner_columns.pop(0)) for _ in range(len(inner_columns)))
+    # A member that was not requested
     if column[0] is None:
         return None
     if isinstance(column[0], np.ndarray):
@@ -58,14 +75,14 @@ def _concatenated(column: list[Any]) -> Any:
     return pa.concat_arrays(column)
 
 
-def _taken(column: Any, places: NDArray[np.int64]) -> Any:
+def _take_column(column: Any, indices: NDArray[np.int64]) -> Any:
     if isinstance(column, tuple):
-        return tuple(_taken(one, places) for one in column)
+        return tuple(_take_column(inner_column, indices) for inner_column in column)
     if column is None:
         return None
     if isinstance(column, np.ndarray):
-        return column[places]
-    return column.take(pa.array(places))
+        return column[indices]
+    return column.take(pa.array(indices))
 
 
 def are_missing(cells: pa.Array) -> Flags:
@@ -73,7 +90,7 @@ def are_missing(cells: pa.Array) -> Flags:
     return np.asarray(cells.is_null().to_numpy(zero_copy_only=False))
 
 
-def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+def combine_chunks(column: pa.ChunkedArray) -> pa.Array:
     """A table's column as one array."""
     if column.num_chunks == 1:
         return column.chunk(0)
@@ -91,11 +108,12 @@ WINDOW_BYTES = 4 * 2**20  # bytes that are examined together
 CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at once: decoding takes a few times as much memory
 
 
-def utf_8_flags(lines: pa.StringArray) -> Flags | None:
+def find_utf_8(lines: pa.StringArray) -> Flags | None:
     """Flags of the lines that are UTF-8; None if all are, which is cheap to check."""
-    if bytes_of(lines).max(initial=0) <= LAST_OF_ASCII:
+    if view_text_bytes(lines).max(initial=0) <= LAST_OF_ASCII:
         return None
     try:
+        # Arrow looks at all of it at once; only if something is wrong, line by line
         lines.validate(full=True)
     except pa.ArrowInvalid:
         return np.array([is_utf_8(line) for line in lines.cast(pa.binary()).to_pylist()])
@@ -122,57 +140,59 @@ def is_writable(text: str) -> bool:
     return True
 
 
-def holding(texts: pa.StringArray, letters: bytes) -> Flags:
+def has_letters(texts: pa.StringArray, letters: bytes) -> Flags:
     """Flags of the texts that contain one of the ASCII characters; False for null."""
-    return counts_of(texts, letters) > 0
+    return count_letters(texts, letters) > 0
 
 
-def counts_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
+def count_letters(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
     """The number of these ASCII characters in each text."""
-    return np.diff(np.searchsorted(places_of(texts, letters), starts_of(texts)))
+    return np.diff(np.searchsorted(find_letters(texts, letters), compute_text_starts(texts)))
 
 
-def places_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
-    """The positions of these ASCII characters in `bytes_of`. Takes little memory for a text of any length."""
-    content = bytes_of(texts)
-    found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+def find_letters(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
+    """The positions of these ASCII characters in `view_text_bytes`. Takes little memory for a text of any length."""
+    content = view_text_bytes(texts)
+    positions: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
     for start in range(0, len(content), WINDOW_BYTES):
         window = content[start : start + WINDOW_BYTES]
         are_there = window == letters[0]
         for letter in letters[1:]:
             are_there |= window == letter
-        found.append(np.flatnonzero(are_there) + start if start else np.flatnonzero(are_there))
-    if len(found) == 2:
-        return found[1]
-    return np.concatenate(found)
+        positions.append(np.flatnonzero(are_there) + start if start else np.flatnonzero(are_there))
+    # A single window, without a copy
+    if len(positions) == 2:
+        return positions[1]
+    return np.concatenate(positions)
 
 
-def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
+def split_into_chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
     """Ranges of lines with at most `chunk_bytes` in total, or of one line."""
     ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
     start = 0
     while start < len(lines):
+        # Bytes of the lines before
         before = int(ends[start - 1]) if start else 0
         end = max(start + 1, int(np.searchsorted(ends, before + chunk_bytes, side="right")))
         yield start, end
         start = end
 
 
-def buffer_of(texts: pa.StringArray) -> pa.Buffer:
+def get_text_buffer(texts: pa.StringArray) -> pa.Buffer:
     """The bytes of all texts, concatenated."""
-    first, last = buffers_of(texts)[0][[0, -1]].tolist()
+    first, last = read_buffers(texts)[0][[0, -1]].tolist()
     if last > first:
         return texts.buffers()[2].slice(first, last - first)
     return pa.py_buffer(b"")
 
 
-def bytes_of(texts: pa.StringArray) -> Bytes:
+def view_text_bytes(texts: pa.StringArray) -> Bytes:
     """The same for numpy, shape (bytes,)."""
-    return np.frombuffer(buffer_of(texts), np.uint8)
+    return np.frombuffer(get_text_buffer(texts), np.uint8)
 
 
-def starts_of(texts: pa.StringArray) -> NDArray[np.int64]:
-    """The start of each text in `bytes_of`, and the end of the last one, shape (texts + 1,)."""
-    offsets = buffers_of(texts)[0].astype(np.int64)
+def compute_text_starts(texts: pa.StringArray) -> NDArray[np.int64]:
+    """The start of each text in `view_text_bytes`, and the end of the last one, shape (texts + 1,)."""
+    offsets = read_buffers(texts)[0].astype(np.int64)
     offsets -= offsets[0]
     return offsets

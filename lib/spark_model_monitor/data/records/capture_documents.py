@@ -24,7 +24,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, in_one_piece, utf_8_flags
+from spark_model_monitor.data.records.arrays import (
+    Flags,
+    combine_chunks,
+    count_letters,
+    find_utf_8,
+    get_text_buffer,
+    has_letters,
+)
 from spark_model_monitor.data.records.decoding import (
     BASE64,
     CSV,
@@ -32,12 +39,12 @@ from spark_model_monitor.data.records.decoding import (
     WITHOUT_MODEL,
     EncodedText,
     Reading,
-    model_named,
-    opened_half,
+    normalize_model_name,
+    open_base64,
 )
-from spark_model_monitor.data.records.event_times import microseconds_of
-from spark_model_monitor.data.records.json_lines import alike_lines, many_names_flags, table_of_json
-from spark_model_monitor.data.records.refusals import Refusal, parts_of
+from spark_model_monitor.data.records.event_times import parse_microseconds
+from spark_model_monitor.data.records.json_lines import find_many_names, parse_alike_lines, parse_json_table
+from spark_model_monitor.data.records.refusals import Refusal, decode_in_halves
 from spark_model_monitor.data.records.windows import Window, is_sampled
 
 NAMED = f'"{REQUEST_METADATA}"'
@@ -66,47 +73,56 @@ UNKNOWN_REQUESTS = np.array(
 Columns: TypeAlias = tuple[pa.Array, pa.Array, pa.Array]
 
 
-def request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
+def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
     """HTTP status, latency in milliseconds and sampling percentage of the requests behind captured lines.
 
     reasons: for each line, 0 or the `Refusal` of its record. Lines without the member, or without a request in the
     window, are left out; a value that is not a number is null.
     """
+    # Refused records were requests, too, but for lines that are none, or of another time
     is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
-    known = lines.filter(is_request).cast(pa.binary())
-    known = known.filter(pc.match_substring(known, NAMED))
-    parts = parts_of(0, len(known), lambda start, end: _metadata_of(known[start:end]), lambda *_: _empty())
-    statuses, latencies, percentages = (pa.concat_arrays(list(parts)) if len(known) else _empty()).flatten()
+    request_lines = lines.filter(is_request).cast(pa.binary())
+    request_lines = request_lines.filter(pc.match_substring(request_lines, NAMED))
+    parts = decode_in_halves(
+        0, len(request_lines), lambda start, end: _read_metadata(request_lines[start:end]), lambda *_: _make_empty()
+    )
+    members = pa.concat_arrays(list(parts)) if len(request_lines) else _make_empty()
+    statuses, latencies, percentages = members.flatten()
     return statuses, latencies, percentages
 
 
-def carries_metadata(line: bytes) -> bool:
+def has_request_metadata(line: bytes) -> bool:
     """Whether a captured line has the member, by a quick check."""
     return NAMED.encode() in line
 
 
-def _metadata_of(lines: pa.BinaryArray) -> pa.StructArray:
+def _read_metadata(lines: pa.BinaryArray) -> pa.StructArray:
     """The member of each line; if a line doesn't fit the schema, which Arrow's parser requires, parses line by line."""
-    table = table_of_json(b"\n".join(lines.to_pylist()), SCHEMA)
+    table = parse_json_table(b"\n".join(lines.to_pylist()), SCHEMA)
+    # A member of another type, or a line that Arrow rejects
     if table is None:
-        return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(REQUEST_METADATA).type)
+        return pa.array([_read_member(line) for line in lines.to_pylist()], SCHEMA.field(REQUEST_METADATA).type)
     if table.num_rows:
         return table.column(REQUEST_METADATA).combine_chunks()
-    return _empty()
+    return _make_empty()
 
 
-def _empty() -> pa.StructArray:
+def _make_empty() -> pa.StructArray:
     return pa.array([], SCHEMA.field(REQUEST_METADATA).type)
 
 
-def _member(line: bytes) -> dict[str, int | float] | None:
+def _read_member(line: bytes) -> dict[str, int | float] | None:
     try:
-        record = json.loads(line.decode("utf-8-sig", "replace"), parse_int=_whole)
+        record = json.loads(line.decode("utf-8-sig", "replace"), parse_int=_parse_whole_number)
     except ValueError:
         return None
     except RecursionError:  # its limit includes the depth of the caller
-        table = table_of_json(line, SCHEMA)
-        return None if table is None else table.column(REQUEST_METADATA)[0].as_py()
+        table = parse_json_table(line, SCHEMA)
+        if table is None:
+            return None
+        members: dict[str, int | float] | None = table.column(REQUEST_METADATA)[0].as_py()
+        return members
+    # The same as Arrow would give: numbers of the member, if they fit its types
     member = None
     if isinstance(record, dict):
         member = record.get(REQUEST_METADATA)
@@ -126,7 +142,7 @@ BOUNDS = {STATUS: 2.0**63, LATENCY: math.inf, PERCENTAGE: math.inf}
 FEW_DIGITS = 20
 
 
-def _whole(digits: str) -> int | float:
+def _parse_whole_number(digits: str) -> int | float:
     """A number without a fraction; Python reads at most 4,300 digits of an integer."""
     if len(digits) <= FEW_DIGITS:
         return int(digits)
@@ -161,14 +177,15 @@ class Payloads:
 
     def are_plain_rows(self) -> Flags:
         """Whether each is CSV with non-empty rows, without quotes and lists."""
-        rows = self.chomped()
+        # Blank rows, quotes and lists are for the line-by-line decoder
+        rows = self.strip_line_ends()
         empty = pc.or_(pc.or_(pc.equal(rows, ""), pc.starts_with(rows, "\n")), pc.match_substring(rows, "\n\n"))
-        there = pc.and_(pc.equal(self.encoding, CSV), pc.invert(empty))
-        return np.asarray(pc.fill_null(there, False)) & ~holding(rows, b'"[\r')
+        is_plain = pc.and_(pc.equal(self.encoding, CSV), pc.invert(empty))
+        return np.asarray(pc.fill_null(is_plain, False)) & ~has_letters(rows, b'"[\r')
 
-    def chomped(self) -> pa.StringArray:
+    def strip_line_ends(self) -> pa.StringArray:
         """The data without final line ends."""
-        if buffer_of(self.data).size > LONG_DATA * len(self.data):
+        if get_text_buffer(self.data).size > LONG_DATA * len(self.data):
             in_line_end = pc.or_(pc.ends_with(self.data, "\n"), pc.ends_with(self.data, "\r"))
             if not pc.any(in_line_end, min_count=0).as_py():
                 return self.data
@@ -191,8 +208,9 @@ class Documents:
     event_ids: pa.StringArray
     models: pa.StringArray
 
-    def are_of(self, encoding: str) -> Flags:
+    def have_encoding(self, encoding: str) -> Flags:
         """Whether at least one half was captured, and all captured halves have this encoding."""
+        # A half that was not captured has no encoding, and doesn't count
         captured = np.zeros(len(self.are_known), dtype=np.bool_)
         all_of_it = ~captured
         for half in self.halves.values():
@@ -201,18 +219,20 @@ class Documents:
             all_of_it &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
         return captured & all_of_it
 
-    def judged_by_their_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
+    def judge_by_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
         """Flags of known lines, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` for lines that are left out on purpose, else 0.
 
         A line without a readable time or id is not known: its file or the line itself decides.
         """
         are_known = self.are_known
         left_out = np.zeros(len(are_known), dtype=np.int32)
+        # The line's own time; without one, its file's hour decides, line by line
         if reading.window is not None:
-            within, readable = within_window(self.times, reading.window)
+            within, readable = compare_with_window(self.times, reading.window)
             are_known = are_known & readable
             left_out[are_known & ~within] = Refusal.OUTSIDE_WINDOW
         if reading.sample is not None:
+            # The same ids in every run
             ids = self.event_ids.cast(pa.binary()).to_pylist()
             are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
             sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
@@ -224,108 +244,116 @@ class Documents:
     def _are_of_model(self, model: str) -> Flags:
         """Whether each line names this model, or none for `WITHOUT_MODEL`. Each distinct name is compared once."""
         names = self.models.dictionary_encode()
-        matches = [model_named(name) == model for name in names.dictionary.to_pylist()]
+        matches = [normalize_model_name(name) == model for name in names.dictionary.to_pylist()]
+        # A line without a name has the last entry
         without_name = len(matches)
         matches.append(model == WITHOUT_MODEL)
         flags: Flags = np.array(matches)[np.asarray(pc.fill_null(names.indices, without_name))]
         return flags
 
 
-def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = False) -> Documents:
+def parse_documents(lines: pa.StringArray, reading: Reading, *, with_truth: bool = False) -> Documents:
     """The lines, parsed as the reading requests. with_truth: also their ground truth."""
-    table = table_of(lines, _schema(reading, with_truth=with_truth))
-    captured = member_of(table, "captureData")
+    # Only what the reading needs is parsed
+    table = parse_table(lines, _build_schema(reading, with_truth=with_truth))
+    captured = get_member(table, "captureData")
     nothing = pa.nulls(len(lines), pa.string())
     event = None
-    if _of_events(reading):
-        event = member_of(table, "eventMetadata")
+    if _select_event_members(reading):
+        event = get_member(table, "eventMetadata")
     return Documents(
         captured.is_valid().to_numpy(zero_copy_only=False).copy(),
-        {half: _payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
-        _payloads(member_of(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
+        {half: _read_payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
+        _read_payloads(get_member(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
         nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
         nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
         nothing if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
     )
 
 
-def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
+def _read_payloads(half: pa.StructArray, reading: Reading) -> Payloads:
     data = pc.struct_field(half, ["data"])
     encoding = pc.struct_field(half, ["encoding"])
+    # Few captures have BASE64; those with a known content type are opened
     are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
     if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
         return Payloads(data, encoding)
     closed = half.filter(are_closed).to_pylist()
-    opened = [opened_half(EncodedText(each["data"], BASE64), each["observedContentType"]) for each in closed]
-    texts = pa.array([each.data for each in opened], pa.string())
-    encodings = pa.array([each.encoding for each in opened], pa.string())
+    opened = [open_base64(EncodedText(half["data"], BASE64), half["observedContentType"]) for half in closed]
+    texts = pa.array([half.data for half in opened], pa.string())
+    encodings = pa.array([half.encoding for half in opened], pa.string())
     data = pc.replace_with_mask(data, are_closed, texts)
     return Payloads(data, pc.replace_with_mask(encoding, are_closed, encodings))
 
 
-def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
+def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
     """The schema's members, one row for each line; all null if the line can't be parsed.
 
     schema: texts, and structs of texts.
     """
-    found = alike_lines(lines, schema)
-    if found is None:
-        return _table_by_arrow(lines, schema)
-    alike, table = found
-    if alike.all():
+    alike_table = parse_alike_lines(lines, schema)
+    if alike_table is None:
+        return _parse_by_arrow(lines, schema)
+    are_alike, table = alike_table
+    if are_alike.all():
         return table
-    others = _table_by_arrow(lines.filter(pa.array(~alike)), schema)
-    order = np.argsort(np.concatenate([np.flatnonzero(alike), np.flatnonzero(~alike)]))
-    return pa.concat_tables([table, others]).combine_chunks().take(pa.array(order))
+    # The rows of both kinds, back in the order of the lines
+    other_rows = _parse_by_arrow(lines.filter(pa.array(~are_alike)), schema)
+    order = np.argsort(np.concatenate([np.flatnonzero(are_alike), np.flatnonzero(~are_alike)]))
+    return pa.concat_tables([table, other_rows]).combine_chunks().take(pa.array(order))
 
 
-def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
+def _parse_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
+    # Lines that could end Arrow's parser, or cost too much, are left to the other decoder
     looks_good = _look_like_objects(lines) & ~_are_deep(lines)
-    looks_good &= ~many_names_flags(lines)
+    looks_good &= ~find_many_names(lines)
     if looks_good.all():
         good = lines
     else:
         good = lines.filter(pa.array(looks_good))
-    stretches = list(_parsed(good, schema)) or [_unknown(schema, 0)]
+    stretches = list(_parse_ranges(good, schema)) or [_make_null_table(schema, 0)]
     table = pa.concat_tables(stretches).combine_chunks()
     if len(good) < len(lines):
         return table.take(pa.array(np.cumsum(looks_good) - 1, mask=~looks_good))
     return table
 
 
-def member_of(table: pa.Table, name: str) -> pa.StructArray:
-    """A column of `table_of` as one array."""
-    return in_one_piece(table.column(name))
+def get_member(table: pa.Table, name: str) -> pa.StructArray:
+    """A column of `parse_table` as one array."""
+    return combine_chunks(table.column(name))
 
 
-def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
+def compare_with_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
     """Whether each time is in the window, and whether it is valid."""
-    microseconds = microseconds_of(times)
+    microseconds = parse_microseconds(times)
+    # The window's bounds in microseconds since 1970, like the times
     start, end = (pa.scalar(time, pa.timestamp("us", "UTC")).cast(pa.int64()) for time in (window.start, window.end))
     within = pc.and_(pc.greater_equal(microseconds, start), pc.less(microseconds, end))
     return np.asarray(within.fill_null(False)), np.asarray(microseconds.is_valid())
 
 
-def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
+def _build_schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
     """The members that the reading requests; Arrow parses the others, too, but keeps nothing of them."""
     members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
     if with_truth:
         members.append((GROUND_TRUTH, _HALF))
-    if asked := _of_events(reading):
-        members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in asked])))
+    if event_members := _select_event_members(reading):
+        members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in event_members])))
     return pa.schema(members)
 
 
-def _of_events(reading: Reading) -> list[str]:
+def _select_event_members(reading: Reading) -> list[str]:
     """The members of a record's event that the reading requests."""
-    asked = {"inferenceTime": reading.window, "eventId": reading.sample, "targetModel": reading.target_model}
-    return [name for name, by in asked.items() if by is not None]
+    settings = {"inferenceTime": reading.window, "eventId": reading.sample, "targetModel": reading.target_model}
+    return [name for name, setting in settings.items() if setting is not None]
 
 
 def _look_like_objects(lines: pa.StringArray) -> Flags:
     """Whether each line begins and ends like an object, without NUL, at which Arrow would stop."""
-    good: Flags = np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~holding(lines, b"\0")
-    is_text = utf_8_flags(lines)
+    good: Flags = (
+        np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~has_letters(lines, b"\0")
+    )
+    is_text = find_utf_8(lines)
     if is_text is None:
         return good
     return good & is_text
@@ -333,14 +361,14 @@ def _look_like_objects(lines: pa.StringArray) -> Flags:
 
 def _are_deep(lines: pa.StringArray) -> Flags:
     """Whether each line opens more than `DEEPEST` objects and arrays."""
-    deep: Flags = counts_of(lines, b"{[") > DEEPEST
+    deep: Flags = count_letters(lines, b"{[") > DEEPEST
     for number in np.flatnonzero(deep).tolist():
         outside = TEXT.sub(b"", lines[number].as_buffer().to_pybytes())
         deep[number] = outside.count(b"[") + outside.count(b"{") > DEEPEST
     return deep
 
 
-def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
+def _parse_ranges(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
     """Tables with one row for each line, range by range; all null if a range can't be parsed.
 
     Each line begins and ends with a brace, so no value spans lines, since a brace would follow a brace there, and each
@@ -348,19 +376,19 @@ def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
     """
     if not len(lines):
         return
-    content = buffer_of(lines)  # so that a single long line is not held twice
+    content = get_text_buffer(lines)  # so that a single long line is not held twice
     if len(lines) > 1:
         content = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
-    table = table_of_json(content, schema)
+    table = parse_json_table(content, schema)
     if table is not None and table.num_rows == len(lines):
         yield table
     elif len(lines) <= FEW_LINES:
-        yield _unknown(schema, len(lines))
+        yield _make_null_table(schema, len(lines))
     else:
         half = len(lines) // 2
-        yield from _parsed(lines.slice(0, half), schema)
-        yield from _parsed(lines.slice(half), schema)
+        yield from _parse_ranges(lines.slice(0, half), schema)
+        yield from _parse_ranges(lines.slice(half), schema)
 
 
-def _unknown(schema: pa.Schema, lines: int) -> pa.Table:
+def _make_null_table(schema: pa.Schema, lines: int) -> pa.Table:
     return pa.table([pa.nulls(lines, field.type) for field in schema], schema=schema)

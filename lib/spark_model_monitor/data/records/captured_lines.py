@@ -14,39 +14,49 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import INDEX_NAMES
-from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, buffer_of, chunks, holding, places_of, where
-from spark_model_monitor.data.records.capture_documents import Documents, documents_of
-from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parsed_rows
+from spark_model_monitor.data.records.arrays import (
+    CHUNK_BYTES,
+    Flags,
+    find_letters,
+    get_text_buffer,
+    has_letters,
+    select_rows,
+    split_into_chunks,
+)
+from spark_model_monitor.data.records.capture_documents import Documents, parse_documents
+from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parse_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
-from spark_model_monitor.data.records.missing_values import without_missing_values
+from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 
 LONG_PAYLOAD = 2**20  # bytes of a half above which a record's rows are decoded in pieces
 ROWS_OF_PIECE = 2**15  # rows of a piece
 
 
-def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:
+def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:
     """The rows of plain documents with CSV in all halves. are_csv: flags of documents with CSV."""
-    payloads = [half.chomped() for half in documents.halves.values()]
+    # Which records have several rows, and which have rows that need the line-by-line decoder
+    payloads = [half.strip_line_ends() for half in documents.halves.values()]
     has_several = np.zeros(len(are_csv), dtype=np.bool_)
     is_odd = ~are_csv
     for payload in payloads:
-        has_several |= holding(payload, b"\r\n")
+        has_several |= has_letters(payload, b"\r\n")
         is_odd |= np.asarray(pc.fill_null(pc.equal(payload, ""), False))
+    # Records of one row, as most are, and then those of several
     one_row = ~is_odd & ~has_several
     if one_row.any():
-        yield _of_one_row(_chosen(payloads, one_row), np.flatnonzero(one_row), reading)
+        yield _decode_single_rows(_select_payloads(payloads, one_row), np.flatnonzero(one_row), reading)
     if not (has_several & ~is_odd).any():
         return
     for payload in payloads:
-        is_odd |= holding(payload, b'\r"')
+        is_odd |= has_letters(payload, b'\r"')
         if not reading.exact_keys:
             is_odd |= _may_begin_with_header(payload, has_several & ~is_odd)
     several = ~is_odd & has_several
     if several.any():
-        yield _of_several_rows(_chosen(payloads, several), np.flatnonzero(several), reading)
+        yield _decode_several_rows(_select_payloads(payloads, several), np.flatnonzero(several), reading)
 
 
 _NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
@@ -55,6 +65,7 @@ _NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
 def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags:
     """Which payloads of several rows have a number in their second row and none in their first, as below a header."""
     indices = np.flatnonzero(has_several)
+    # A first row with a number is no header
     for pattern, is_wanted in ((f"^{_NUMBER_IN_ROW}", False), (rf"^[^\n]*\n{_NUMBER_IN_ROW}", True)):
         matches = pc.match_substring_regex(payload.take(pa.array(indices)), pattern)
         indices = indices[np.asarray(pc.fill_null(matches, not is_wanted)) == is_wanted]
@@ -63,38 +74,40 @@ def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags
     return flags
 
 
-def _chosen(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:
+def _select_payloads(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:
     if flags.all():
         return payloads
     return [payload.filter(pa.array(flags)) for payload in payloads]
 
 
-def _of_one_row(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
+def _decode_single_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
     """The rows of single-row records. payloads: the texts of each half, null if it was not captured."""
     columns = reading.columns or 0
-    found = parsed_rows(_side_by_side(payloads), columns, escape=reading.escape)
-    reasons = np.where(found.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
-    return DecodedRows(found.columns, lines, reasons, found.widths.astype(np.int32))
+    cells = parse_rows(_join_halves(payloads), columns, escape=reading.escape)
+    reasons = np.where(cells.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
+    return DecodedRows(cells.columns, lines, reasons, cells.widths.astype(np.int32))
 
 
-def _of_several_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
+def _decode_several_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
     """The rows of records whose halves have equally many rows, all with the right number of cells."""
     columns = reading.columns or 0
     parts = []
     bad = []
-    for sides, of_line in rows_of_halves(payloads, lines):
-        found = parsed_rows(_side_by_side(sides), columns)
-        nothing = np.zeros(len(of_line), np.int32)
-        parts.append(DecodedRows(found.columns, of_line, nothing, nothing))
-        bad += of_line[found.widths != columns].tolist()
+    for rows_of_halves_, line_numbers in split_halves(payloads, lines):
+        cells = parse_rows(_join_halves(rows_of_halves_), columns)
+        nothing = np.zeros(len(line_numbers), np.int32)
+        parts.append(DecodedRows(cells.columns, line_numbers, nothing, nothing))
+        bad += line_numbers[cells.widths != columns].tolist()
     rows = DecodedRows.in_order(parts, columns)
+    # One bad row refuses its record
     if bad:
-        rows = where(rows, ~np.isin(rows.lines, bad))
+        rows = select_rows(rows, ~np.isin(rows.lines, bad))
+    # A record is counted by its first row
     is_first = np.diff(rows.lines, prepend=-1) > 0
     return replace(rows, cells=np.where(is_first, np.int32(columns), np.int32(0)))
 
 
-def rows_of_halves(
+def split_halves(
     halves: Sequence[pa.StringArray], records: NDArray[np.int64]
 ) -> Iterator[tuple[list[pa.StringArray], NDArray[np.int64]]]:
     """The rows of records whose halves have equally many rows, side by side, and the index of each row's record.
@@ -102,63 +115,73 @@ def rows_of_halves(
     halves: without quotes and without final line ends; null if a record lacks the half. Long records are yielded in
     pieces, since all rows at once would take many times their memory.
     """
+    # Long records in pieces, the others all at once
     sizes = [pc.fill_null(pc.binary_length(half), 0).to_numpy(zero_copy_only=False) for half in halves]
     are_long = np.max(sizes, axis=0) > LONG_PAYLOAD
     for number in np.flatnonzero(are_long).tolist():
-        for pieces in _pieces_of([half.slice(number, 1) for half in halves]):
+        for pieces in _split_into_pieces([half.slice(number, 1) for half in halves]):
             pa.default_memory_pool().release_unused()  # temporary memory of the parser or the previous piece
             yield pieces, np.full(len(pieces[0]), records[number])
-    halves = _chosen(halves, ~are_long)
+    halves = _select_payloads(halves, ~are_long)
     records = records[~are_long]
-    if not any(holding(half, b"\n").any() for half in halves):
+    if not any(has_letters(half, b"\n").any() for half in halves):
         yield list(halves), records
         return
-    sides = [pc.split_pattern(half, "\n") for half in halves]
-    counts = [pc.fill_null(pc.list_value_length(side), 0).to_numpy(zero_copy_only=False) for side in sides]
+    split_halves = [pc.split_pattern(half, "\n") for half in halves]
+    counts = [
+        pc.fill_null(pc.list_value_length(split_half), 0).to_numpy(zero_copy_only=False) for split_half in split_halves
+    ]
+    # A half that was not captured has no rows, and doesn't count
     rows = np.max(counts, axis=0)
     are_equal = np.all([(count == rows) | (count == 0) for count in counts], axis=0)
     rows = rows[are_equal]
-    yield [_flattened(side, rows) for side in _chosen(sides, are_equal)], np.repeat(records[are_equal], rows)
+    yield (
+        [_flatten_half(split_half, rows) for split_half in _select_payloads(split_halves, are_equal)],
+        np.repeat(records[are_equal], rows),
+    )
 
 
-def _pieces_of(halves: Sequence[pa.StringArray]) -> Iterator[list[pa.StringArray]]:
+def _split_into_pieces(halves: Sequence[pa.StringArray]) -> Iterator[list[pa.StringArray]]:
     """The rows of one record, in pieces of `ROWS_OF_PIECE`; none if its halves have different numbers of rows."""
-    there = [half for half in halves if not half.null_count]
-    bounds = [_bounds_of(half) for half in there]
+    captured = [half for half in halves if not half.null_count]
+    bounds = [_find_line_ends(half) for half in captured]
+    # Halves with different numbers of rows give none, which refuses the record
     numbers = {rows for rows, _ in bounds}
     if numbers == {0}:
         yield list(halves)
     elif len(numbers) == 1:
-        sides = [_cut_at(half, ends) for half, (_, ends) in zip(there, bounds, strict=True)]
-        for pieces in zip(*sides, strict=True):
-            own = iter(pieces)
-            yield [pa.nulls(len(pieces[0]), pa.string()) if half.null_count else next(own) for half in halves]
+        cut_halves = [_split_at(half, ends) for half, (_, ends) in zip(captured, bounds, strict=True)]
+        for pieces in zip(*cut_halves, strict=True):
+            captured_pieces = iter(pieces)
+            yield [
+                pa.nulls(len(pieces[0]), pa.string()) if half.null_count else next(captured_pieces) for half in halves
+            ]
 
 
-def _bounds_of(payload: pa.StringArray) -> tuple[int, list[int]]:
+def _find_line_ends(payload: pa.StringArray) -> tuple[int, list[int]]:
     """The number of line ends in a payload, and the position of every `ROWS_OF_PIECE`th."""
-    ends = places_of(payload, b"\n")
+    ends = find_letters(payload, b"\n")
     return len(ends), ends[ROWS_OF_PIECE - 1 :: ROWS_OF_PIECE].tolist()
 
 
-def _cut_at(payload: pa.StringArray, ends: list[int]) -> Iterator[pa.StringArray]:
+def _split_at(payload: pa.StringArray, ends: list[int]) -> Iterator[pa.StringArray]:
     """The rows of a payload, cut at these line ends."""
-    content = buffer_of(payload)
+    content = get_text_buffer(payload)
     for start, end in zip([0, *(end + 1 for end in ends)], [*ends, content.size], strict=True):
         piece = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([start, end], np.int32)), content)
         yield pc.split_pattern(piece, "\n").flatten()
 
 
-def _flattened(side: pa.ListArray, rows: NDArray[np.int64]) -> pa.StringArray:
+def _flatten_half(split_half: pa.ListArray, rows: NDArray[np.int64]) -> pa.StringArray:
     """The rows of each record's half, concatenated; as many nulls for an absent half."""
-    flat = side.flatten()
-    if not side.null_count:
+    flat = split_half.flatten()
+    if not split_half.null_count:
         return flat
-    is_there = np.repeat(side.is_valid(), rows)
-    return flat.take(pa.array(np.cumsum(is_there) - 1, mask=~is_there))
+    is_captured = np.repeat(split_half.is_valid(), rows)
+    return flat.take(pa.array(np.cumsum(is_captured) - 1, mask=~is_captured))
 
 
-def _side_by_side(payloads: Sequence[pa.StringArray]) -> pa.StringArray:
+def _join_halves(payloads: Sequence[pa.StringArray]) -> pa.StringArray:
     """The rows of all captured halves, joined."""
     return pc.binary_join_element_wise(*payloads, ",", null_handling="skip")
 
@@ -185,39 +208,42 @@ class CapturedLines:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each line: one for each row of a payload, or one for a refused record."""
         lines = batch.column(LINE)
-        paths = self.files.behind(batch)
-        parts = chunks(lines, self.chunk_bytes)
-        rows = DecodedRows.by_parts(parts, lambda part: _rows(lines[part], paths[part], self.reading), self.features)
+        paths = self.files.get_paths(batch)
+        parts = split_into_chunks(lines, self.chunk_bytes)
+        rows = DecodedRows.by_parts(
+            parts, lambda part: _decode_lines(lines[part], paths[part], self.reading), self.features
+        )
         if not self.reading.missing_values:
             return rows
-        columns = [without_missing_values(column, self.reading.missing_values) for column in rows.columns]
+        columns = [replace_missing_values(column, self.reading.missing_values) for column in rows.columns]
         return replace(rows, columns=tuple(columns))
 
 
-def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:
-    documents = documents_of(lines, reading)
-    are_known, left_out = documents.judged_by_their_events(reading)
+def _decode_lines(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:
+    # Plain lines by columns, others line by line; each line is decoded once
+    documents = parse_documents(lines, reading)
+    are_known, left_out = documents.judge_by_events(reading)
     is_taken = left_out > 0
     features = reading.columns or 0
     parts = [DecodedRows.refused(np.flatnonzero(is_taken), left_out[is_taken], features)]
-    are_csv = documents.are_of(CSV) & (reading.encoding != JSON)  # with JSON, CSV records are refused
-    for part in rows_of_csv(documents, are_known & ~is_taken & are_csv, reading):
+    are_csv = documents.have_encoding(CSV) & (reading.encoding != JSON)  # with JSON, CSV records are refused
+    for part in decode_csv_documents(documents, are_known & ~is_taken & are_csv, reading):
         parts.append(part)
         is_taken[part.lines] = True
-    parts.append(_one_by_one(lines, paths, np.flatnonzero(~is_taken), reading))
+    parts.append(_decode_one_by_one(lines, paths, np.flatnonzero(~is_taken), reading))
     return DecodedRows.in_order(parts, features)
 
 
-def _one_by_one(
+def _decode_one_by_one(
     lines: pa.StringArray, paths: pa.StringArray, numbers: NDArray[np.int64], reading: Reading
 ) -> DecodedRows:
     chosen = pa.array(numbers)
     texts = zip(lines.cast(pa.binary()).take(chosen).to_pylist(), paths.take(chosen).to_pylist(), strict=True)
-    found = [decode(line, reading, path) for line, path in texts]
-    return DecodedRows.one_by_one(found, numbers, reading.columns or 0)
+    decoded = [decode(line, reading, path) for line, path in texts]
+    return DecodedRows.one_by_one(decoded, numbers, reading.columns or 0)
 
 
-class _Document:
+class _RecordPart:
     """A JSON object of a record."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -230,7 +256,7 @@ class _Document:
         return json.dumps(self._document, ensure_ascii=False)
 
 
-class CapturedPart(_Document):
+class CapturedPart(_RecordPart):
     """One half of the record: request, reply, transform output or ground truth."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -241,7 +267,7 @@ class CapturedPart(_Document):
         self.mode: str | None = document.get("mode")
 
 
-class EventMetadata(_Document):
+class EventMetadata(_RecordPart):
     """Request metadata. event_time: the text of `inferenceTime`; custom_attribute: list of `customAttributes`, None if
     there are none, since published scripts ask `is not None` before they take the first.
     """
@@ -254,14 +280,14 @@ class EventMetadata(_Document):
         self.custom_attribute: list[str] | None = list(document.get("customAttributes") or ()) or None
 
 
-class InferenceRecord(_Document):
+class InferenceRecord(_RecordPart):
     """The whole record. Halves that were not captured are None. event_data: the halves by their names in the file, for
     scripts of 2019 and 2020.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         captured = document.get("captureData") or {}
-        halves = {name: _half(captured.get(name)) for name in INDEX_NAMES}
+        halves = {name: _build_part(captured.get(name)) for name in INDEX_NAMES}
         super().__init__(document)
         self.event_dict = self._document
         self.event_version: str | None = document.get("eventVersion")
@@ -270,7 +296,7 @@ class InferenceRecord(_Document):
         self.endpoint_input = halves["endpointInput"]
         self.endpoint_output = halves["endpointOutput"]
         self.batch_transform_output = halves["batchTransformOutput"]
-        self.ground_truth = _half(document.get("groundTruthData"))
+        self.ground_truth = _build_part(document.get("groundTruthData"))
 
 
 def has_known_types(document: Mapping[str, Any]) -> bool:
@@ -281,7 +307,7 @@ def has_known_types(document: Mapping[str, Any]) -> bool:
     return isinstance(event, Mapping) and isinstance(event.get("customAttributes"), (list, type(None)))
 
 
-def _half(document: object) -> CapturedPart | None:
+def _build_part(document: object) -> CapturedPart | None:
     if isinstance(document, Mapping):
         return CapturedPart(document)
     return None

@@ -1,7 +1,7 @@
 """Parses rows of CSV into columns of texts, an array of rows at a time. Pure; runs on executors.
 
 Arrow parses all rows with quotes as in RFC 4180 at once: around a whole cell, doubled within it. The other rows,
-usually few, are parsed one by one by `cells_of`, which gives the results of Spark's parser.
+usually few, are parsed one by one by `split_row`, which gives the results of Spark's parser.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import buffer_of, bytes_of, holding, in_one_piece, places_of, starts_of
+from spark_model_monitor.data.records.arrays import (
+    combine_chunks,
+    compute_text_starts,
+    find_letters,
+    get_text_buffer,
+    has_letters,
+    view_text_bytes,
+)
 from spark_model_monitor.data.records.missing_values import is_missing_word
 
 Row: TypeAlias = tuple["str | None", ...]
@@ -40,7 +47,7 @@ _BESIDE_QUOTES[[QUOTE, COMMA, LINE_END]] = True
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class CsvCells:
     """The cells of some rows.
 
     columns: the cells of each column, null if missing and in rows with another number of cells. widths: number of cells
@@ -52,59 +59,61 @@ class Cells:
     odd: NDArray[np.int64]
 
 
-def parsed_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ESCAPE) -> Cells:
+def parse_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ESCAPE) -> CsvCells:
     """The cells of rows that should have `columns` cells. rows: UTF-8, without null and line ends."""
     lines = pc.binary_join_element_wise(rows, "", "\n")
     count = len(rows)
     del rows  # so that a long row is not held twice
-    odd = _rows_of_odd_quotes(lines, escape)
+    odd = _find_odd_rows(lines, escape)
     if not len(odd):
-        return Cells(*_by_arrow(lines, columns), odd)
+        return CsvCells(*_parse_by_arrow(lines, columns), odd)
     is_plain = np.ones(count, dtype=np.bool_)
     is_plain[odd] = False
-    plain, plain_widths = _by_arrow(lines.filter(pa.array(is_plain)), columns)
-    others, other_widths = _one_by_one(lines.take(pa.array(odd)), columns, escape)
+    plain_cells, plain_widths = _parse_by_arrow(lines.filter(pa.array(is_plain)), columns)
+    odd_cells, odd_widths = _parse_one_by_one(lines.take(pa.array(odd)), columns, escape)
     order = np.empty(count, dtype=np.int64)
     order[np.concatenate([np.flatnonzero(is_plain), odd])] = np.arange(count)
-    places = pa.array(order)
-    return Cells(
-        tuple(pa.concat_arrays([one, other]).take(places) for one, other in zip(plain, others, strict=True)),
-        np.concatenate([plain_widths, other_widths])[order],
+    # Both kinds of rows, back in their order
+    indices = pa.array(order)
+    columns_of_both = zip(plain_cells, odd_cells, strict=True)
+    return CsvCells(
+        tuple(pa.concat_arrays(parts).take(indices) for parts in columns_of_both),
+        np.concatenate([plain_widths, odd_widths])[order],
         odd,
     )
 
 
-def marked_rows(rows: pa.StringArray, columns: int, *, escape: str, separator: str, decimal: str) -> Cells:
-    """`parsed_rows` for another separator than a comma: swaps the two characters in the rows, and again in the cells.
+def parse_marked_rows(rows: pa.StringArray, columns: int, *, escape: str, separator: str, decimal: str) -> CsvCells:
+    """`parse_rows` for another separator than a comma: swaps the two characters in the rows, and again in the cells.
 
     decimal: for a comma, decimal commas of numbers are replaced by points.
     """
-    found = parsed_rows(_exchanged(rows, separator), columns, escape=escape)
-    cells = [_exchanged(column, separator) for column in found.columns]
-    return replace(found, columns=tuple(map(_with_points, cells) if decimal == "," else cells))
+    exchanged_cells = parse_rows(_exchange_separators(rows, separator), columns, escape=escape)
+    cells = [_exchange_separators(column, separator) for column in exchanged_cells.columns]
+    return replace(exchanged_cells, columns=tuple(map(_replace_decimal_commas, cells) if decimal == "," else cells))
 
 
-def _exchanged(texts: pa.StringArray, separator: str) -> pa.StringArray:
-    two = f",{separator}".encode()
-    exchanged = bytes_of(texts).tobytes().translate(bytes.maketrans(two, two[::-1]))
-    offsets = pa.py_buffer(starts_of(texts).astype(np.int32))
-    found = pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(exchanged))
+def _exchange_separators(texts: pa.StringArray, separator: str) -> pa.StringArray:
+    separators = f",{separator}".encode()
+    exchanged = view_text_bytes(texts).tobytes().translate(bytes.maketrans(separators, separators[::-1]))
+    offsets = pa.py_buffer(compute_text_starts(texts).astype(np.int32))
+    exchanged_texts = pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(exchanged))
     if texts.null_count:
-        return pc.if_else(texts.is_valid(), found, None)
-    return found
+        return pc.if_else(texts.is_valid(), exchanged_texts, None)
+    return exchanged_texts
 
 
-def _with_points(cells: pa.StringArray) -> pa.StringArray:
+def _replace_decimal_commas(cells: pa.StringArray) -> pa.StringArray:
     numbers = pc.match_substring_regex(cells, f"^{DECIMAL_COMMA}$")
     return pc.if_else(numbers, pc.replace_substring(cells, ",", "."), cells)
 
 
-def cell_of_rows(rows: pa.StringArray, index: int | None) -> pa.StringArray:
+def extract_cells(rows: pa.StringArray, index: int | None) -> pa.StringArray:
     """The cells at an index of rows without quotes; null if a row is too short, or if the index is None."""
     nothing = pa.nulls(len(rows), pa.string())
     if index is None:
         return nothing
-    if index == 0 and not holding(rows, b",").any():
+    if index == 0 and not has_letters(rows, b",").any():
         return rows
     cells = pc.split_pattern(rows, ",")
     enough = pc.greater(pc.list_value_length(cells), index)
@@ -113,7 +122,7 @@ def cell_of_rows(rows: pa.StringArray, index: int | None) -> pa.StringArray:
     return pc.replace_with_mask(nothing, enough, pc.list_element(cells.filter(enough), index))
 
 
-def cells_of(row: str, escape: str = RFC_4180_ESCAPE) -> Row:
+def split_row(row: str, escape: str = RFC_4180_ESCAPE) -> Row:
     """The cells of one row; an empty one is missing, quoted or not.
 
     Blanks after a closing quote are dropped; anything else there makes the cell a plain text up to the next comma.
@@ -123,66 +132,69 @@ def cells_of(row: str, escape: str = RFC_4180_ESCAPE) -> Row:
     start = 0
     while start <= len(row):
         if row.startswith('"', start):
-            cell, end = _quoted_cell(row, start, escape)
+            cell, end = _read_quoted_cell(row, start, escape)
         else:
-            end = _next_comma(row, start)
+            end = _find_comma(row, start)
             cell = row[start:end]
         cells.append(cell or None)
         start = end + 1
     return tuple(cells)
 
 
-def _quoted_cell(row: str, start: int, escape: str) -> tuple[str, int]:
+def _read_quoted_cell(row: str, start: int, escape: str) -> tuple[str, int]:
     """The cell that begins with a quote at `start`, and its end position."""
     content = []
-    place = start + 1
-    for found in _SPECIAL[escape].finditer(row, place):
-        at = found.start()
-        if at < place:  # escaped by the previous character
+    position = start + 1
+    for special in _SPECIAL[escape].finditer(row, position):
+        special_position = special.start()
+        if special_position < position:  # escaped by the previous character
             continue
-        content.append(row[place:at])
-        letter = row[at]
-        following = row[at + 1 : at + 2]
-        place = at
+        # Text up to the special character, then what that stands for
+        content.append(row[position:special_position])
+        letter = row[special_position]
+        following = row[special_position + 1 : special_position + 2]
+        position = special_position
         if letter == escape and following and following in ('"', escape):
             content.append(following)
-            place += 2
+            position += 2
         elif letter == '"' and following != '"':
             break
         else:
             content.append(letter)
-            place += 1
+            position += 1
     else:
-        content.append(row[place:])
-        place = len(row)
+        content.append(row[position:])
+        position = len(row)
     text = "".join(content)
-    if place >= len(row):
+    # No closing quote: the cell is all of it
+    if position >= len(row):
         return text or '"', len(row)
-    end = place + 1
+    end = position + 1
+    # Blanks behind the quote are dropped; other text makes the quotes a part of the cell
     while end < len(row) and row[end] <= " ":
         end += 1
     if end == len(row) or row[end] == ",":
         return text, end
-    end = _next_comma(row, end)
-    return f'"{text}{row[place:end]}', end
+    end = _find_comma(row, end)
+    return f'"{text}{row[position:end]}', end
 
 
-def _next_comma(row: str, start: int) -> int:
-    found = row.find(",", start)
-    return len(row) if found < 0 else found
+def _find_comma(row: str, start: int) -> int:
+    comma = row.find(",", start)
+    return len(row) if comma < 0 else comma
 
 
-def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
+def _parse_by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
     """Cells and widths of rows that each have a line end, and whose quotes, if any, are as in RFC 4180."""
     widths = np.full(len(lines), columns, dtype=np.int64)
-    others: list[pyarrow.csv.InvalidRow] = []
+    skipped_rows: list[pyarrow.csv.InvalidRow] = []
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
-        others.append(row)
+        skipped_rows.append(row)
         return "skip"
 
     names = [f"c{position}" for position in range(columns)]
-    content = buffer_of(lines)
+    content = get_text_buffer(lines)
     if bytes(memoryview(content)[: len(BYTE_ORDER_MARK)]) == BYTE_ORDER_MARK:
         content = pa.py_buffer(BYTE_ORDER_MARK + content.to_pybytes())  # Arrow drops the first one
     if not content.size:
@@ -199,11 +211,13 @@ def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray
             quoted_strings_can_be_null=True,
         ),
     )
-    cells = tuple(map(in_one_piece, table.columns))
-    widths[np.diff(starts_of(lines)) == 1] = 1  # for an empty row, Arrow returns a missing cell for each column
-    if others:
-        numbers = np.array([row.number - 1 for row in others])
-        widths[numbers] = [row.actual_columns for row in others]
+    cells = tuple(map(combine_chunks, table.columns))
+    widths[np.diff(compute_text_starts(lines)) == 1] = (
+        1  # for an empty row, Arrow returns a missing cell for each column
+    )
+    if skipped_rows:
+        numbers = np.array([row.number - 1 for row in skipped_rows])
+        widths[numbers] = [row.actual_columns for row in skipped_rows]
         is_skipped = np.zeros(len(lines), dtype=np.bool_)
         is_skipped[numbers] = True
         taken = pa.array(np.cumsum(~is_skipped) - 1, mask=is_skipped)
@@ -211,32 +225,35 @@ def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray
     return cells, widths
 
 
-def _one_by_one(
+def _parse_one_by_one(
     lines: pa.StringArray, columns: int, escape: str
 ) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
     """The same for rows with any quotes."""
-    found = [cells_of(line[:-1], escape) for line in lines.to_pylist()]
+    cells_of_rows = [split_row(line[:-1], escape) for line in lines.to_pylist()]
     nothing = (None,) * columns
-    texts = zip(*(cells if len(cells) == columns else nothing for cells in found), strict=True)
-    return tuple(pa.array(column, pa.string()) for column in texts), np.array([len(cells) for cells in found])
+    texts = zip(*(cells if len(cells) == columns else nothing for cells in cells_of_rows), strict=True)
+    return tuple(pa.array(column, pa.string()) for column in texts), np.array([len(cells) for cells in cells_of_rows])
 
 
-def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
+def _find_odd_rows(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
     """Numbers of the rows that Arrow's parser can't be used for. lines: rows with their line ends."""
-    content = bytes_of(lines)
-    quotes = places_of(lines, b'"')
+    content = view_text_bytes(lines)
+    quotes = find_letters(lines, b'"')
     if not len(quotes):
         return np.zeros(0, np.int64)
-    before_row = np.searchsorted(quotes, starts_of(lines))
+    # The number of quotes before each row
+    before_row = np.searchsorted(quotes, compute_text_starts(lines))
     counts = np.diff(before_row)
     if escape != RFC_4180_ESCAPE:
         return np.flatnonzero(counts)
     if not (before_row & 1).any():
         # every row has an even number of quotes, so every second quote closes a cell
-        places = np.arange(len(quotes)) & 1
+        is_closing = np.arange(len(quotes)) & 1
     else:
-        places = (np.arange(len(quotes)) - np.repeat(before_row[:-1], counts)) & 1
-    neighbours = content[quotes + 2 * places - 1]  # the neighbour before the first byte is the last byte, a line end
+        is_closing = (np.arange(len(quotes)) - np.repeat(before_row[:-1], counts)) & 1
+    neighbours = content[
+        quotes + 2 * is_closing - 1
+    ]  # the neighbour before the first byte is the last byte, a line end
     fine = _BESIDE_QUOTES[neighbours]
     if fine.all() and not (counts & 1).any():
         return np.flatnonzero(counts & 1)

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import at, joined
+from spark_model_monitor.data.records.arrays import concat_rows, take_rows
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, PLACES
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, by_parts
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
 
 NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # never a column name, unless the baseline has it
 
@@ -33,21 +33,22 @@ class Matching(Enum):
         return self is not Matching.NAME
 
 
-def matching_of(carried: Collection[str], baseline: Collection[str]) -> Matching:
+def choose_matching(carried: Collection[str], baseline: Collection[str]) -> Matching:
     """How columns with these names are matched: by name if all baseline names exist and are not generated."""
-    if set(baseline) <= set(carried) and carry_names(baseline):
+    if set(baseline) <= set(carried) and have_names(baseline):
         return Matching.NAME
     return Matching.POSITION
 
 
-def can_be_told(carried: Collection[str], baseline: Collection[str]) -> bool:
+def can_match_by_name(carried: Collection[str], baseline: Collection[str]) -> bool:
     """Whether these names identify the columns. The cells of a record that was read as a header are not names."""
-    if not (carry_names(carried) and carry_names(baseline)):
+    # Names such as `_c0` say only where a column is
+    if not (have_names(carried) and have_names(baseline)):
         return False
     return not set(carried).isdisjoint(baseline) or not any(map(NUMBER.fullmatch, carried))
 
 
-def carry_names(names: Collection[str]) -> bool:
+def have_names(names: Collection[str]) -> bool:
     """Whether the columns have names other than the generated `_c0`, `_c1`, …."""
     return not all(map(GENERATED.fullmatch, names))
 
@@ -79,16 +80,21 @@ class DecodedRows:
         return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
 
     @classmethod
-    def one_by_one(cls, found: Sequence[Decoded], lines: NDArray[np.int64], columns: int) -> DecodedRows:
+    def one_by_one(cls, decoded_lines: Sequence[Decoded], lines: NDArray[np.int64], columns: int) -> DecodedRows:
         """The rows of lines that were decoded one by one. lines: their numbers."""
         nothing = ((None,) * columns,)
-        rows = [row for one in found for row in one.rows or nothing]
-        sizes = [max(1, len(one.rows)) for one in found]
-        cells = [one.cells * (place == 0) for one, size in zip(found, sizes, strict=True) for place in range(size)]
+        # A refused line is one row without cells
+        rows = [row for decoded in decoded_lines for row in decoded.rows or nothing]
+        sizes = [max(1, len(decoded.rows)) for decoded in decoded_lines]
+        cells = [
+            decoded.cells * (index == 0)
+            for decoded, size in zip(decoded_lines, sizes, strict=True)
+            for index in range(size)
+        ]
         return cls(
-            tuple(pa.array([row[place] for row in rows], pa.string()) for place in range(columns)),
+            tuple(pa.array([row[index] for row in rows], pa.string()) for index in range(columns)),
             np.repeat(lines, sizes),
-            np.repeat(np.array([one.reason or 0 for one in found], np.int32), sizes),
+            np.repeat(np.array([decoded.reason or 0 for decoded in decoded_lines], np.int32), sizes),
             np.array(cells, np.int32),
         )
 
@@ -101,7 +107,7 @@ class DecodedRows:
         def refused(number: int, reason: Refusal) -> DecodedRows:
             return cls.refused(np.array([number]), np.array([reason], np.int32), features)
 
-        return by_parts(ranges, decode, refused, "lines")
+        return decode_by_parts(ranges, decode, refused, "lines")
 
     @classmethod
     def in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:
@@ -109,27 +115,28 @@ class DecodedRows:
 
         The rows of one line must be in one part, in order.
         """
+        # Parts without rows needn't have the right columns
         parts[:] = [part for part in parts if len(part.lines)]
         if not parts:
             return cls.refused(np.zeros(0, np.int64), np.zeros(0, np.int32), features)
-        rows = joined(parts)
+        rows = concat_rows(parts)
         is_in_order = not (rows.lines[1:] < rows.lines[:-1]).any()  # as they come from chunks
         if is_in_order:
             return rows
-        return at(rows, np.argsort(rows.lines, kind="stable"))
+        return take_rows(rows, np.argsort(rows.lines, kind="stable"))
 
 
-def with_reasons(schema: pa.Schema) -> pa.Schema:
+def add_reason_field(schema: pa.Schema) -> pa.Schema:
     """The schema with the columns for refused rows added."""
     if REASON in schema.names:
         return schema
     return schema.append(pa.field(REASON, pa.int32()))
 
 
-def with_refused(
+def reject_records(
     batch: pa.RecordBatch, bad: NDArray[np.bool_], reason: Refusal, cells: str | None, schema: pa.Schema
 ) -> pa.RecordBatch:
-    """Rows as in `with_reasons`, with the records of bad rows refused: each becomes one row.
+    """Rows as in `add_reason_field`, with the records of bad rows refused: each becomes one row.
 
     cells: the column that is 0 on all rows of a record but its first; None if each row is a record.
     """
@@ -138,19 +145,20 @@ def with_refused(
         reasons = batch.column(REASON).to_numpy(zero_copy_only=False)
     else:
         reasons = nothing
-    counted = None
+    cell_counts = None
     if cells is not None:
-        counted = batch.column(cells).to_numpy(zero_copy_only=False)
-    if counted is None:
+        cell_counts = batch.column(cells).to_numpy(zero_copy_only=False)
+    if cell_counts is None:
         is_first = np.ones(len(reasons), bool)
     else:
-        is_first = (counted > 0) | (reasons > 0)
+        is_first = (cell_counts > 0) | (reasons > 0)
+    # A bad row refuses all rows of its record, of which one is left
     record = np.cumsum(is_first)
     refused = np.isin(record, record[bad & (reasons == 0)])
-    known = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
-    if cells is not None and counted is not None:
-        known[cells] = pa.array(np.where(refused, 0, counted).astype(np.int32))
-    columns = [known[name] if name in known else batch.column(name) for name in schema.names]
+    changed_columns = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
+    if cells is not None and cell_counts is not None:
+        changed_columns[cells] = pa.array(np.where(refused, 0, cell_counts).astype(np.int32))
+    columns = [changed_columns[name] if name in changed_columns else batch.column(name) for name in schema.names]
     return pa.RecordBatch.from_arrays(columns, schema=schema).filter(pa.array(~refused | is_first))
 
 
@@ -190,32 +198,37 @@ class Decoding:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         rows = self.decoder.rows(batch)
-        decoded = self._batch(rows)
+        decoded = self._build_batch(rows)
+        # Rows of files are ranked by these
         if FILE_KEY in batch.schema.names and BLOCK_START in batch.schema.names:
             for name in (FILE_KEY, BLOCK_START):
                 decoded = decoded.append_column(name, batch.column(name).take(pa.array(rows.lines)))
         return decoded
 
-    def with_places(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def decode_with_locations(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of every batch, with the location of each row, and its line if it is refused or lines are kept."""
         for batch in batches:
             rows = self.decoder.rows(batch)
-            found = self._batch(rows)
+            decoded = self._build_batch(rows)
+            # A document may have millions of rows, each with the whole document as its line
             for start in range(0, len(rows.lines), ROWS_AT_ONCE):
                 part = slice(start, start + ROWS_AT_ONCE)
-                places = self._places(batch, rows.lines[part], rows.reasons[part])
-                columns = [*found.slice(start, ROWS_AT_ONCE).columns, *places]
-                yield pa.RecordBatch.from_arrays(columns, names=[*found.schema.names, *PLACES])
+                locations = self._take_locations(batch, rows.lines[part], rows.reasons[part])
+                columns = [*decoded.slice(start, ROWS_AT_ONCE).columns, *locations]
+                yield pa.RecordBatch.from_arrays(columns, names=[*decoded.schema.names, *PLACES])
 
-    def _places(self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]) -> list[pa.Array]:
+    def _take_locations(
+        self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]
+    ) -> list[pa.Array]:
+        # Null as a row's number of its line gives a null as its line
         numbers = pa.array(lines)
         if self.keeps_lines or self.decoder.keeps_lines:
-            wanted = numbers
+            line_numbers = numbers
         else:
-            wanted = pa.array(lines, mask=reasons == 0)
-        return [batch.column(name).take(wanted if name == LINE else numbers) for name in PLACES]
+            line_numbers = pa.array(lines, mask=reasons == 0)
+        return [batch.column(name).take(line_numbers if name == LINE else numbers) for name in PLACES]
 
-    def _batch(self, rows: DecodedRows) -> pa.RecordBatch:
+    def _build_batch(self, rows: DecodedRows) -> pa.RecordBatch:
         columns = {f"c{position}": rows.columns[feature] for position, feature in enumerate(self.kept)}
         columns[REASON] = pa.array(rows.reasons, pa.int32())
         if self.decoder.counts_cells:

@@ -1,7 +1,7 @@
 """Decodes one captured or merged line: gives its requested content, or the reason for refusing it. Pure, line by line.
 
 `captured_lines` and `outcome_records` decode most lines in bulk; this module defines the result for every line and
-every monitor (`asked_of`). It is used for a file's first record on the driver, for unusual lines on executors, and for
+every monitor (`decode_record`). It is used for a file's first record on the driver, for unusual lines on executors, and for
 preprocessing scripts.
 
 Source: C3, C11.4, C11.16, C11.17, C11.18, C11.25.
@@ -16,18 +16,19 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
-from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of, is_header
+from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, is_header, split_row
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
 from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue, json_value
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue, parse_json
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.serving_protocols import rows_of_protocol
-from spark_model_monitor.data.records.windows import Window, hour_of_path, is_sampled, parse_time
+from spark_model_monitor.data.records.serving_protocols import extract_protocol_rows
+from spark_model_monitor.data.records.windows import Window, is_sampled, parse_hour_of_path, parse_time
 
 CSV = "CSV"
 JSON = "JSON"
@@ -113,47 +114,52 @@ class RecordRefused(Exception):
 def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
     """A captured line as features, halves side by side. path: path of its file, whose folder may contain the hour of a
     record without a time."""
-    return asked_of(line, reading, path, partial(_side_by_side, reading=reading))
+    return decode_record(line, reading, path, partial(_decode_features, reading=reading))
 
 
-def asked_of(line: bytes, reading: Reading, path: str, asked: Callable[[dict[str, Any]], Decoded]) -> Decoded:
-    """The result of `asked` for the record of a line, or the reason for refusing it."""
-    record = opened(line, reading, path)
+def decode_record(
+    line: bytes, reading: Reading, path: str, read_content: Callable[[dict[str, Any]], Decoded]
+) -> Decoded:
+    """The result of `read_content` for the record of a line, or the reason for refusing it."""
+    # A line without a known record is refused for that, whatever is asked of it
+    record = open_record(line, reading, path)
     if isinstance(record, Refusal):
         return Decoded(record)
-    return found_in(record, line, asked)
+    return decode_value(record, line, read_content)
 
 
-def found_in(record: Any, line: bytes, asked: Callable[[Any], Decoded]) -> Decoded:
-    """The result of `asked` for a JSON value, or the reason for refusing it. line: the line that contains it."""
+def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonValue], Decoded]) -> Decoded:
+    """The result of `read_content` for a JSON value, or the reason for refusing it. line: the line that contains it."""
     try:
-        found = asked(record)
+        decoded = read_content(record)
     except RecordRefused as refused:
         return Decoded(refused.reason if is_utf_8(line) else Refusal.NOT_UTF_8, cells=refused.cells)
     except Exception as error:
         return Decoded(Refusal.of(error))
+    # Other letters may be damaged: bytes that are no UTF-8, or half a surrogate pair
     if line.isascii() and b"\\u" not in line:
-        return found
-    texts = [text for row in (*found.rows, found.keys) for text in row if text is not None]
+        return decoded
+    texts = [text for row in (*decoded.rows, decoded.keys) for text in row if text is not None]
     is_damaged = any(REPLACED in text for text in texts) and not is_utf_8(line)
     if is_damaged or not all(map(is_writable, texts)):
         return Decoded(Refusal.NOT_UTF_8)
-    return found
+    return decoded
 
 
-def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Refusal:
+def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | Refusal:
     """The record of a line, undecoded, or the reason for refusing it without examining its data."""
     try:
-        document = document_of(line)
-        log_reason = reason_in_log(document)
+        document = parse_line(line)
+        # Only whether it is a capture, and of this window and sample; not what its data is
+        log_reason = get_log_reason(document)
         if log_reason is None:
-            halves_of(document, ())
+            read_halves(document, ())
         if log_reason is None or "eventMetadata" in document:
             _require_time_and_sample(document, reading, path, line)
         if log_reason is not None:
             return log_reason
         if isinstance(document.get(REQUEST_METADATA), dict):
-            _require_data(document, halves_of(document))
+            _require_data(document, read_halves(document))
     except RecordRefused as refused:
         return refused.reason
     except Exception as error:
@@ -161,7 +167,7 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
     return dict(document)
 
 
-def reason_in_log(document: JsonValue) -> Refusal | None:
+def get_log_reason(document: JsonValue) -> Refusal | None:
     """Why the record of a request log that a line was made of is no capture; None if it is one."""
     request_log = document.get(REQUEST_LOG) if isinstance(document, dict) else None
     if not isinstance(request_log, dict) or "reason" not in request_log:
@@ -169,53 +175,54 @@ def reason_in_log(document: JsonValue) -> Refusal | None:
     return Refusal(int(request_log["reason"]))
 
 
-def document_of(line: bytes) -> Any:
+def parse_line(line: bytes) -> JsonValue:
     """The JSON value of a line; of duplicate members, the last one counts."""
     if has_many_names(line):
         raise RecordRefused(Refusal.TOO_MANY_NAMES)
     try:
-        return json_value(line.decode("utf-8", "replace"))
+        return parse_json(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise RecordRefused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
 
 
-def halves_of(
+def read_halves(
     document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
 ) -> dict[str, EncodedText]:
     """The members of `captureData` with these names that contain data."""
-    captured = _object_in(document, "captureData")
+    captured = _get_object(document, "captureData")
     if captured is None:
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    found = ((name, half_in(captured, name, opens_base64=opens_base64)) for name in names)
-    return {name: half for name, half in found if half is not None}
+    named_halves = ((name, read_half(captured, name, opens_base64=opens_base64)) for name in names)
+    return {name: half for name, half in named_halves if half is not None}
 
 
-def half_in(document: Any, name: str, *, opens_base64: bool) -> EncodedText | None:
+def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedText | None:
     """A half of a record, None without data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
-    members = _object_in(document, name) or {}
+    members = _get_object(document, name) or {}
     data = members.get("data")
     encoding = members.get("encoding", CSV if name == GROUND_TRUTH else None)
     if data is None:
         return None
-    half = EncodedText(json_text(data), None if encoding is None else json_text(encoding).upper())
+    half = EncodedText(format_json_value(data), None if encoding is None else format_json_value(encoding).upper())
     if opens_base64 and half.encoding == BASE64:
-        return opened_half(half, members.get("observedContentType"))
+        return open_base64(half, members.get("observedContentType"))
     return half
 
 
-def opened_half(half: EncodedText, content_type: object) -> EncodedText:
+def open_base64(half: EncodedText, content_type: object) -> EncodedText:
     """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13)."""
+    # `text/csv; charset=utf-8` is CSV
     media_type = str(content_type).partition(";")[0].upper()
-    encoding = next((each for each in (CSV, JSON) if each in media_type), None)
+    encoding = next((text_encoding for text_encoding in (CSV, JSON) if text_encoding in media_type), None)
     try:
         if encoding is None:
             return half
-        return EncodedText(_bytes_of(half.data).decode("utf-8"), encoding)
+        return EncodedText(_decode_base64(half.data).decode("utf-8"), encoding)
     except ValueError:
         return half
 
 
-def _object_in(document: Any, name: str) -> dict[str, Any] | None:
+def _get_object(document: JsonValue, name: str) -> JsonMembers | None:
     if not isinstance(document, dict):
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
     member = document.get(name)
@@ -224,7 +231,7 @@ def _object_in(document: Any, name: str) -> dict[str, Any] | None:
     return member
 
 
-def json_text(value: object) -> str:
+def format_json_value(value: object) -> str:
     """A JSON value as the text of a cell: a text unchanged, anything else as JSON."""
     if isinstance(value, str):
         return value
@@ -233,38 +240,40 @@ def json_text(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def text_or_none(value: object) -> str | None:
+def format_optional_value(value: object) -> str | None:
     """A JSON value as the text of a cell; None for null."""
     if value is None:
         return None
-    return json_text(value)
+    return format_json_value(value)
 
 
-def mismatch_of(line: str) -> str:
+def describe_mismatch(line: str) -> str:
     """The service's sentence for a record whose halves have different encodings."""
-    document = document_of(line.encode())
+    document = parse_line(line.encode())
+    # As written, or as opened: one of both differs
     for opens_base64 in (False, True):
-        halves = halves_of(document, opens_base64=opens_base64)
+        halves = read_halves(document, opens_base64=opens_base64)
         first, second = (half and half.encoding for half in map(halves.get, ("endpointInput", "endpointOutput")))
         if first != second:
             break
     return ENCODING_MISMATCH.format(first=first, second=second)
 
 
-def csv_rows(data: str) -> list[str]:
+def split_csv_rows(data: str) -> list[str]:
     """The rows of a CSV payload: split at line ends outside quotes."""
     text = data.rstrip("\r\n")
     if not text:
         return []
+    # Quotes are rare, and a search for them is quick
     if '"' not in text:
         return [row.removesuffix("\r") for row in text.split("\n")]
-    # every second piece between quotes is quoted
+    # Every second piece between quotes is quoted
     pieces = text.split('"')
     pieces[1::2] = [piece.replace("\n", "\uffff") for piece in pieces[1::2]]
     return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
 
 
-def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[JsonObject]:
+def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[JsonObject]:
     """The rows of a JSON payload: an object, an array of objects, or one object per line.
 
     with_arrays: also accept an array of values, or of arrays of values; their names are empty. opens_members: an object
@@ -273,6 +282,7 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
     """
     if has_many_names(data):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
+    # Objects on lines of their own are read as one array
     is_array = LEADING_BRACKET.match(data) is not None
     if is_array:
         text = data
@@ -282,43 +292,47 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
         objects = json.loads(text, object_pairs_hook=JsonObject)
     except (ValueError, RecursionError):
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-    if with_arrays and is_array and objects and not any(isinstance(item, JsonObject) for item in objects):
-        objects = _nameless(objects)
+    # A list of numbers is a row, a list of such lists is several
+    if with_arrays and is_array and objects and not any(isinstance(record, JsonObject) for record in objects):
+        objects = _make_nameless_rows(objects)
+    # Protocols of model servers wrap rows in objects
     if opens_members and type(objects) is list:
-        objects = [row for item in objects for row in _opened_rows(item)]
-    if type(objects) is not list or not all(isinstance(item, JsonObject) for item in objects):
+        objects = [row for record in objects for row in _open_rows(record)]
+    if type(objects) is not list or not all(isinstance(record, JsonObject) for record in objects):
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
     return objects
 
 
-def _opened_rows(item: Any) -> list[Any]:
+def _open_rows(item: JsonValue) -> list[JsonValue]:
     """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
     members are columns; else the row itself."""
     if isinstance(item, JsonObject):
         if not any(isinstance(value, list) for _, value in item):
             return [item]  # a flat object, as most are
         try:
-            rows = rows_of_protocol(item)
+            rows = extract_protocol_rows(item)
         except ValueError:
             raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
         if rows is not None and rows and all(isinstance(row, JsonObject) for row in rows):
-            return [inner_row for row in rows for inner_row in _opened_rows(row)]
+            return [inner_row for row in rows for inner_row in _open_rows(row)]
         if rows is not None:
-            return _nameless(rows)
+            return _make_nameless_rows(rows)
     if not isinstance(item, JsonObject) or not item or not all(type(value) is list and value for _, value in item):
         return [item]
+    # Several members: columns, if they are equally long and flat
     if len(item) > 1:
         columns = [value for _, value in item]
         if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for values in columns for cell in values):
             return [item]
         return [JsonObject(zip([name for name, _ in item], row, strict=True)) for row in zip(*columns, strict=True)]
+    # One member alone: its array has the rows
     [(_, values)] = item
     if all(isinstance(value, JsonObject) for value in values):
-        return [row for value in values for row in _opened_rows(value)]
-    return _nameless(values)
+        return [row for value in values for row in _open_rows(value)]
+    return _make_nameless_rows(values)
 
 
-def _nameless(values: list[Any]) -> list[Any]:
+def _make_nameless_rows(values: list[JsonValue]) -> list[JsonValue]:
     """An array of arrays as one row each, any other array as one row."""
     if all(type(value) is list for value in values):
         rows = values
@@ -331,14 +345,19 @@ LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
 BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
 
 
-def _flat(item: JsonObject, outer: str = "", *, opens_arrays: bool) -> Iterator[tuple[str, str | None]]:
+def _flatten_object(item: JsonObject, outer: str = "", *, opens_arrays: bool) -> Iterator[tuple[str, str | None]]:
     for key, value in item:
         if isinstance(value, JsonObject):
-            yield from _flat(value, f"{outer}{key}.", opens_arrays=opens_arrays)
+            yield from _flatten_object(value, f"{outer}{key}.", opens_arrays=opens_arrays)
         elif opens_arrays and key and _are_numbers(value):
-            yield from _number_cells(value, f"{outer}{key}")
+            yield from _flatten_numbers(value, f"{outer}{key}")
         else:
-            yield outer + key, None if value is None else json_text(_plain(value) if type(value) is list else value)
+            yield (
+                outer + key,
+                None
+                if value is None
+                else format_json_value(_convert_to_dicts(value) if type(value) is list else value),
+            )
 
 
 def _are_numbers(value: JsonValue) -> bool:
@@ -348,63 +367,68 @@ def _are_numbers(value: JsonValue) -> bool:
     return all(isinstance(inner, (int, float, type(None))) or _are_numbers(inner) for inner in value)
 
 
-def _number_cells(values: Sequence[JsonValue], name: str) -> Iterator[tuple[str, str | None]]:
+def _flatten_numbers(values: Sequence[JsonValue], name: str) -> Iterator[tuple[str, str | None]]:
     for position, value in enumerate(values):
         if type(value) is list:
-            yield from _number_cells(value, f"{name}.{position}")
+            yield from _flatten_numbers(value, f"{name}.{position}")
         else:
-            yield f"{name}.{position}", text_or_none(value)
+            yield f"{name}.{position}", format_optional_value(value)
 
 
-def _plain(value: Any) -> Any:
+def _convert_to_dicts(value: JsonValue) -> JsonValue:
     """A JSON value with its objects converted to dicts."""
     if isinstance(value, JsonObject):
-        return {key: _plain(inner) for key, inner in value}
+        return {key: _convert_to_dicts(inner) for key, inner in value}
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [_convert_to_dicts(inner) for inner in value]
     return value
 
 
-def _require_time_and_sample(document: Any, reading: Reading, path: str, line: bytes) -> None:
+def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, line: bytes) -> None:
     if reading.window is None and reading.sample is None and reading.target_model is None:
         return
-    metadata = _object_in(document, "eventMetadata") or {}
-    if reading.target_model is not None and model_named(metadata.get("targetModel")) != reading.target_model:
+    # The first condition that a record doesn't meet says why it is left out
+    metadata = _get_object(document, "eventMetadata") or {}
+    if reading.target_model is not None and normalize_model_name(metadata.get("targetModel")) != reading.target_model:
         raise RecordRefused(Refusal.SAMPLED_OUT)
     if reading.window is not None:
         text = metadata.get("inferenceTime")
         if text is None:
-            time = hour_of_path(path)
+            time = parse_hour_of_path(path)
         else:
-            time = parse_time(json_text(text))
+            time = parse_time(format_json_value(text))
         if time is None:
             raise RecordRefused(Refusal.UNREADABLE_TIME)
         if time not in reading.window:
             raise RecordRefused(Refusal.OUTSIDE_WINDOW)
     if reading.sample is not None:
-        event_id = text_or_none(metadata.get("eventId"))
+        event_id = format_optional_value(metadata.get("eventId"))
+        # Half a surrogate pair has no bytes to hash
         if event_id is not None and not is_writable(event_id):
             raise RecordRefused(Refusal.NOT_UTF_8)
         if not is_sampled(line if event_id is None else event_id.encode(), reading.sample):
             raise RecordRefused(Refusal.SAMPLED_OUT)
 
 
-def model_named(name: str | None) -> str:
+def normalize_model_name(name: str | None) -> str:
     """A record's `targetModel`, or `WITHOUT_MODEL` if that can't be the name of a model: it is no text, empty, longer than the
     API allows, not printable, has blanks around it, or is a path through a parent folder."""
     if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_MODEL_NAME:
         return WITHOUT_MODEL
     is_valid = name.isprintable() and name == name.strip() and ".." not in name.split("/")
-    return name if is_valid else WITHOUT_MODEL
+    if is_valid:
+        return name
+    return WITHOUT_MODEL
 
 
-def _require_data(document: Any, halves: Mapping[str, EncodedText]) -> None:
+def _require_data(document: JsonValue, halves: Mapping[str, EncodedText]) -> None:
     if not halves:
         has_metadata = isinstance(document.get(REQUEST_METADATA), dict)
         raise RecordRefused(Refusal.WITHOUT_DATA if has_metadata else Refusal.NO_PAYLOAD)
 
 
 def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None:
+    # Of several faults, the first is named
     encodings = [half.encoding for half in present]
     if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
         raise RecordRefused(Refusal.UNKNOWN_ENCODING)
@@ -421,41 +445,42 @@ def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None
 
 def is_base64(data: str) -> bool:
     try:
-        _bytes_of(data)
+        _decode_base64(data)
     except ValueError:
         return False
     return True
 
 
-def _bytes_of(data: str) -> bytes:
+def _decode_base64(data: str) -> bytes:
     return base64.b64decode("".join(data.split()), validate=True)
 
 
-def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
+def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
     """The rows of features of a record whose halves have equally many rows."""
-    halves = halves_of(document, reading.ordered_halves, opens_base64=reading.opens_base64)
+    # Output first: its columns come first
+    halves = read_halves(document, reading.ordered_halves, opens_base64=reading.opens_base64)
     _require_data(document, halves)
     _require_encodings([*halves.values()], reading)
     if reading.encoding == CSV:
-        return _from_csv(halves, reading)
-    return _from_entries(halves, reading)
+        return _decode_csv(halves, reading)
+    return _decode_json(halves, reading)
 
 
-def _from_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
-    sides = [csv_rows(half.data) for half in halves.values()]
+def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
+    rows_by_half = [split_csv_rows(half.data) for half in halves.values()]
     if not reading.exact_keys:
-        for half_rows in sides:
+        for half_rows in rows_by_half:
             _require_no_header(half_rows, reading)
-        sides = _with_an_answer_each(halves, sides, lambda row: row.split(","))
-    rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped(sides)]
-    return _decoded(rows, [len(row) for row in rows], reading)
+        rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))
+    rows = [split_row(",".join(parts), reading.escape) for parts in _zip_halves(rows_by_half)]
+    return _build_decoded(rows, [len(row) for row in rows], reading)
 
 
 def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
     """Refuses a record of which a half begins with names of columns: its rows would be one too many, or text."""
     if len(rows) < HEADER_ROWS:
         return
-    first_rows = [cells_of(row, reading.escape) for row in rows[:HEADER_ROWS]]
+    first_rows = [split_row(row, reading.escape) for row in rows[:HEADER_ROWS]]
     if is_header(first_rows):
         raise RecordRefused(Refusal.CAPTURED_HEADER)
 
@@ -463,39 +488,65 @@ def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
 HEADER_ROWS = 2  # the first row, and the one below it
 
 
-def _with_an_answer_each(
-    halves: Iterable[str], sides: list[list[Row_]], cells: Callable[[Row_], Sequence[Row_]]
+def _split_answers(
+    halves: Iterable[str], rows_by_half: list[list[Row_]], cells: Callable[[Row_], Sequence[Row_]]
 ) -> list[list[Row_]]:
     """Rows of halves; one row that answers as many rows as it has cells is split into cells, as with XGBoost."""
-    rows = max(map(len, sides))
-    answers = [name != COLUMN_ORDER[-1] and len(side) == 1 < rows for name, side in zip(halves, sides, strict=True)]
-    apart = [[*cells(side[0])] if answer else side for answer, side in zip(answers, sides, strict=True)]
-    return [parts if len(parts) == rows else side for parts, side in zip(apart, sides, strict=True)]
-
-
-def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
-    present = [*halves.values()]
-    opens = {"with_arrays": not reading.exact_keys, "opens_members": not reading.exact_keys}
-    objects = [json_rows(half.data, **opens) if half.encoding == JSON else None for half in present]
-    members = [value for side in objects for item in side or () for _, value in item]
-    if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
-        has_rows = not reading.exact_keys and any(map(_has_objects, members))
-        raise RecordRefused(Refusal.ROWS_WITHIN_ROWS if has_rows else Refusal.NESTED_JSON)
-    sides: list[list[Entries]] = [
-        [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]
-        if side is None
-        else [list(_flat(row, opens_arrays=reading.opens_arrays)) for row in side]
-        for half, side in zip(present, objects, strict=True)
+    # One row of scores answers all rows of the request
+    rows = max(map(len, rows_by_half))
+    answers = [
+        name != COLUMN_ORDER[-1] and len(rows_of_half) == 1 < rows
+        for name, rows_of_half in zip(halves, rows_by_half, strict=True)
     ]
-    if not reading.exact_keys:
-        sides = _with_an_answer_each(halves, sides, lambda row: [[entry] for entry in row])
-    found = [_arranged([entry for part in parts for entry in part], reading) for parts in _zipped(sides)]
-    first = [key for part in sides for key, _ in part[0]]
-    if any(first):
-        keys = tuple(dict.fromkeys(key or f"_c{place}" for place, key in enumerate(first)))
-    else:
-        keys = ()
-    return _decoded([cells for cells, _ in found], [width for _, width in found], reading, keys)
+    split_halves = [
+        [*cells(rows_of_half[0])] if answer else rows_of_half
+        for answer, rows_of_half in zip(answers, rows_by_half, strict=True)
+    ]
+    return [
+        parts if len(parts) == rows else rows_of_half
+        for parts, rows_of_half in zip(split_halves, rows_by_half, strict=True)
+    ]
+
+
+def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
+    # Each half's objects; of CSV, None
+    present = [*halves.values()]
+    is_lenient = not reading.exact_keys
+    objects: list[list[JsonObject] | None] = []
+    for half in present:
+        rows_of_half = None
+        if half.encoding == JSON:
+            rows_of_half = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
+        objects.append(rows_of_half)
+    # Arrays within rows are no cells, unless they are to be flattened
+    members = [value for objects_of_half in objects for item in objects_of_half or () for _, value in item]
+    if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
+        has_rows = is_lenient and any(map(_has_objects, members))
+        raise RecordRefused(Refusal.ROWS_WITHIN_ROWS if has_rows else Refusal.NESTED_JSON)
+    # Rows as names and cells; cells of CSV have no name
+    rows_by_half: list[list[Entries]] = []
+    for half, objects_of_half in zip(present, objects, strict=True):
+        if objects_of_half is None:
+            csv_rows = [split_row(row, reading.escape) for row in split_csv_rows(half.data)]
+            rows_by_half.append([[("", cell) for cell in cells] for cells in csv_rows])
+        else:
+            opens_arrays = reading.opens_arrays
+            rows_by_half.append([list(_flatten_object(row, opens_arrays=opens_arrays)) for row in objects_of_half])
+    if is_lenient:
+        rows_by_half = _split_answers(halves, rows_by_half, lambda row: [[entry] for entry in row])
+    # The halves of each row, in the order of the features
+    rows: list[Row] = []
+    widths: list[int] = []
+    for parts in _zip_halves(rows_by_half):
+        cells, width = _arrange_entries([*chain.from_iterable(parts)], reading)
+        rows.append(cells)
+        widths.append(width)
+    # The names of the first row, for a data set without a baseline
+    first_keys = [key for rows_of_part in rows_by_half for key, _ in rows_of_part[0]]
+    keys: tuple[str, ...] = ()
+    if any(first_keys):
+        keys = tuple(dict.fromkeys(key or f"_c{position}" for position, key in enumerate(first_keys)))
+    return _build_decoded(rows, widths, reading, keys)
 
 
 def _is_nested(value: JsonValue, reading: Reading) -> bool:
@@ -512,51 +563,54 @@ def _has_objects(value: JsonValue) -> bool:
     return type(value) is list and any(isinstance(inner, JsonObject) for inner in value)
 
 
-def _zipped(sides: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    if len({len(side) for side in sides}) > 1:
+def _zip_halves(rows_by_half: Sequence[Sequence[JsonValue]]) -> list[tuple[Any, ...]]:
+    if len({len(rows_of_half) for rows_of_half in rows_by_half}) > 1:
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_ROWS)
-    if not sides[0]:
+    if not rows_by_half[0]:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    return list(zip(*sides, strict=True))
+    return list(zip(*rows_by_half, strict=True))
 
 
-def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
+def _arrange_entries(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
     """The cells of a JSON object in the order of the features, and their number. Nameless cells belong, in order, to
     the features that no cell names."""
     keys = {key for key, _ in entries}
     if len(keys) < len(entries):
-        entries = _once(entries)
+        entries = _merge_duplicates(entries)
+    # Nameless cells beside named ones: an output in CSV, an input in JSON
     names = set(reading.names)
     if "" in keys and keys & names and not reading.exact_keys:
-        rest = [name for name in reading.names if name not in keys]
-        if len(rest) == sum(not key for key, _ in entries):
-            left = iter(rest)
-            entries = [(key or next(left), value) for key, value in entries]
+        absent_names = [name for name in reading.names if name not in keys]
+        if len(absent_names) == sum(not key for key, _ in entries):
+            names_left = iter(absent_names)
+            entries = [(key or next(names_left), value) for key, value in entries]
             keys = {key for key, _ in entries}
+    # By name if all features are there, or if the service isn't replayed and no other name is
     by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
     if not by_name:
         carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
         is_mixed_up = bool(names) and carries_names and not reading.exact_keys
-        # a record with other names is detected by another number of columns
+        # A record with other names is detected by another number of columns
         return tuple(value for _, value in entries), len(names | keys) if is_mixed_up else len(entries)
     values = dict(entries)
     return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
 
 
-def _once(entries: Iterable[tuple[str, str | None]]) -> Entries:
+def _merge_duplicates(entries: Iterable[tuple[str, str | None]]) -> Entries:
     """The members, with duplicates, also of input and output, merged if their values are equal."""
-    once: dict[str | int, tuple[str, str | None]] = {}
-    if any(once.setdefault(entry[0] or place, entry) != entry for place, entry in enumerate(entries)):
+    merged_entries: dict[str | int, tuple[str, str | None]] = {}
+    if any(merged_entries.setdefault(entry[0] or position, entry) != entry for position, entry in enumerate(entries)):
         raise RecordRefused(Refusal.TWO_VALUES)
-    return [*once.values()]
+    return [*merged_entries.values()]
 
 
-def _decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
+def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
+    # Rows of different widths are refused, whatever is required
     width = widths[0] if len(set(widths)) == 1 else 0
     if reading.columns is None:
-        wanted = width
+        required_width = width
     else:
-        wanted = reading.columns
-    if any(width != wanted for width in widths) or width == 0:
+        required_width = reading.columns
+    if any(width != required_width for width in widths) or width == 0:
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
     return Decoded(None, tuple(rows), width, keys)

@@ -18,16 +18,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def times_of_lines(lines: pa.Array) -> pa.StringArray:
+def extract_times(lines: pa.Array) -> pa.StringArray:
     """The `inferenceTime` of captured lines; null for lines without one."""
     lines = lines.cast(pa.binary())
-    found = _times(pc.binary_slice(lines, -LAST_BYTES, None))
-    if found.null_count:
-        found = pc.replace_with_mask(found, found.is_null(), _times(lines.filter(found.is_null())))
-    return found.cast(pa.string())
+    times = _extract_times(pc.binary_slice(lines, -LAST_BYTES, None))
+    if times.null_count:
+        times = pc.replace_with_mask(times, times.is_null(), _extract_times(lines.filter(times.is_null())))
+    return times.cast(pa.string())
 
 
-def newest_time(texts: pa.Array) -> int:
+def find_newest_time(texts: pa.Array) -> int:
     """The newest time in microseconds since 1970; 0 if there is none, or if the last text by alphabet is no time."""
     texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # without zones, times sort like their texts
     if pc.any(pc.match_substring_regex(texts, _WITH_ZONE), min_count=0).as_py():
@@ -40,20 +40,20 @@ def newest_time(texts: pa.Array) -> int:
     return 0
 
 
-def microseconds_of(texts: pa.StringArray) -> pa.Int64Array:
+def parse_microseconds(texts: pa.StringArray) -> pa.Int64Array:
     """The texts as times in microseconds since 1970; null for other texts. Parses every distinct text once."""
     encoded = texts.dictionary_encode()
-    usual = _usual_times(encoded.dictionary)
-    if usual is None:
+    micros = _parse_usual_times(encoded.dictionary)
+    if micros is None:
         times = [parse_time(text) for text in encoded.dictionary.to_pylist()]
-        usual = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
-    return usual.take(encoded.indices)
+        micros = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
+    return micros.take(encoded.indices)
 
 
 AS_THE_SERVICE_WRITES = len("2026-01-31T22:10:00Z")
 
 
-def _usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
+def _parse_usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
     """The texts as times; None unless all have the service's time format."""
     as_usual = pc.and_(pc.equal(pc.binary_length(texts), AS_THE_SERVICE_WRITES), pc.ends_with(texts, "Z"))
     as_usual = pc.and_not(as_usual, pc.starts_with(texts, "0000"))  # a valid year in Arrow, but not in Python
@@ -65,10 +65,10 @@ def _usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
         return None
 
 
-def moment_of(microseconds: int) -> datetime:
-    """The time for a result of `newest_time`."""
+def convert_microseconds(microseconds: int) -> datetime:
+    """The time for a result of `find_newest_time`."""
     return _EPOCH + microseconds * _MICROSECOND
 
 
-def _times(texts: pa.BinaryArray) -> pa.BinaryArray:
+def _extract_times(texts: pa.BinaryArray) -> pa.BinaryArray:
     return pc.struct_field(pc.extract_regex(texts, _TIME), "time")

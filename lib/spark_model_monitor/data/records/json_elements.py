@@ -62,7 +62,7 @@ def scan_signs(content: bytes) -> Iterator[Signs]:
         stretch = all_letters[start:end]
         positions = np.flatnonzero(IS_SIGN[stretch])
         letters = stretch[positions]
-        is_quote = (letters == QUOTE) & ~_escaped_flags(positions, letters)
+        is_quote = (letters == QUOTE) & ~_find_escaped(positions, letters)
         is_in_string = (quote_count + np.cumsum(is_quote)) % 2 == 1
         is_outside = ~is_in_string & ~is_quote & (letters != BACKSLASH)
         positions += start
@@ -74,7 +74,7 @@ def scan_signs(content: bytes) -> Iterator[Signs]:
         start = end
 
 
-def _escaped_flags(positions: NDArray[np.int64], letters: Bytes) -> Flags:
+def _find_escaped(positions: NDArray[np.int64], letters: Bytes) -> Flags:
     """Whether each letter stands behind an odd number of backslashes. positions: those of the letters."""
     is_backslash: Flags = letters == BACKSLASH
     if not is_backslash.any():
@@ -202,7 +202,7 @@ class OversizedRecord:
     reason: Refusal
 
 
-def oversized_records(content: bytes) -> dict[int, OversizedRecord]:
+def find_oversized_records(content: bytes) -> dict[int, OversizedRecord]:
     """The records of a JSON document with an excess, by their index in its array; a document without one is a record."""
     if content.count(b"{") + content.count(b"[") <= DEEPEST and content.count(b":") <= MOST_COLUMNS:
         return {}

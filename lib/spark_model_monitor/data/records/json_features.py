@@ -21,11 +21,11 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
-from spark_model_monitor.data.records.json_elements import find_excess, oversized_records, replace_records
-from spark_model_monitor.data.records.json_lines import columns_of, json_value
+from spark_model_monitor.data.records.json_elements import find_excess, find_oversized_records, replace_records
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_flat_objects, parse_json
 from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.errors import BadInput
 
 LONG = "long"
@@ -55,83 +55,90 @@ INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string())])
 
 
 @dataclass(slots=True)
-class Seen:
+class MemberValues:
     """The values of one member. plain, arrays, objects: number of values of each shape. kind: of the plain values."""
 
     plain: int = 0
     arrays: int = 0
     objects: int = 0
     kind: Kind = NOTHING
-    element: Seen | None = None
-    members: dict[str, Seen] = field(default_factory=dict)
+    element: MemberValues | None = None
+    members: dict[str, MemberValues] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         """How many records have the member."""
         return self.plain + self.arrays + self.objects
 
-    def take(self, value: Any) -> None:
+    def take(self, value: JsonValue) -> None:
         if isinstance(value, dict):
             self.objects += 1
             for name, member in value.items():
                 if name not in self.members:
-                    self.members[name] = Seen()
+                    self.members[name] = MemberValues()
                 self.members[name].take(member)
         elif isinstance(value, list):
             self.arrays += 1
-            self.element = self.element or Seen()
-            for each in value:
-                self.element.take(each)
-        elif (kind := _kind_of(value)) is not NOTHING:
+            self.element = self.element or MemberValues()
+            for inner in value:
+                self.element.take(inner)
+        elif (kind := _find_kind(value)) is not NOTHING:
             self.plain += 1
-            self.kind = _merged(self.kind, kind)
+            self.kind = _merge_kinds(self.kind, kind)
 
-    def __add__(self, other: Seen) -> Seen:
+    def __add__(self, more: MemberValues) -> MemberValues:
         members = dict(self.members)
-        for name, member in other.members.items():
-            members[name] = members[name] + member if name in members else member
-        element = self.element + other.element if self.element and other.element else self.element or other.element
-        counts = self.plain + other.plain, self.arrays + other.arrays, self.objects + other.objects
-        return Seen(*counts, _merged(self.kind, other.kind), element, members)
+        for name, member in more.members.items():
+            members[name] = members.get(name, MemberValues()) + member
+        element = self.element + more.element if self.element and more.element else self.element or more.element
+        # Sums of partitions don't depend on their order
+        counts = self.plain + more.plain, self.arrays + more.arrays, self.objects + more.objects
+        return MemberValues(*counts, _merge_kinds(self.kind, more.kind), element, members)
 
-    def settled(self, *, may_be_object: bool = True, flatten: bool = True) -> Kind:
+    def choose_kind(self, *, may_be_object: bool = True, flatten: bool = True) -> Kind:
         """The kind of most values; for ties, the plain one. Objects without members have no kind.
 
         flatten: whether objects may contain objects.
         """
+        # The shape of most values; records with another one are refused
         objects = self.objects if may_be_object else 0
         if self.plain >= max(self.arrays, objects):
             return self.kind
         if self.arrays >= objects:
-            return (self.element.settled() if self.element else NOTHING,)
-        members = {name: member.settled(may_be_object=flatten) for name, member in self.members.items()}
+            return (self.element.choose_kind() if self.element else NOTHING,)
+        members = {name: member.choose_kind(may_be_object=flatten) for name, member in self.members.items()}
         return {name: kind for name, kind in members.items() if kind not in ({}, ({},))}
 
 
 Layout: TypeAlias = tuple[tuple[str, bool], ...]  # the members that are objects or arrays; True for objects
 
 
-def infer(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The members of a partition's records by layout, or the error of a whole file.
 
     batches: lines, or files with their locations.
     """
-    layouts: dict[Layout, Seen] = {}
+    layouts: dict[Layout, MemberValues] = {}
     fault = None
     try:
         for batch in batches:
-            if (seen := None if whole_files else _seen_of(columns_of(batch.column(0)))) is not None:
-                layouts[()] = layouts.get((), Seen()) + seen
+            if (
+                flat_members := None if whole_files else _count_flat_members(parse_flat_objects(batch.column(0)))
+            ) is not None:
+                layouts[()] = layouts.get((), MemberValues()) + flat_members
                 continue
-            for value, reason in _records(batch, whole_files):
+            # Nested records one by one, told apart by which members are objects or arrays
+            for value, reason in _read_records(batch, whole_files):
                 if not reason:
-                    nested = tuple((name, type(each) is dict) for name, each in value.items() if type(each) in NESTED)
+                    nested = tuple(
+                        (name, type(member) is dict) for name, member in value.items() if type(member) in NESTED
+                    )
                     if nested in layouts or len(layouts) < MOST_LAYOUTS:
                         layout = nested
                     else:
                         layout = ()
-                    layouts.setdefault(layout, Seen()).take(value)
-            layouts = _bounded(layouts)
+                    layouts.setdefault(layout, MemberValues()).take(value)
+            layouts = _limit_layouts(layouts)
     except BadInput as error:  # Spark would wrap the exception
         layouts = {}
         fault = str(error)
@@ -146,9 +153,9 @@ KINDS |= dict.fromkeys((pa.string(), *TIMES), TEXT)
 LARGEST_LONG = 2.0**63
 
 
-def _seen_of(records: pa.Table | None) -> Seen | None:
+def _count_flat_members(records: pa.Table | None) -> MemberValues | None:
     """The members of flat records; None if records are nested, or a number may be an integer of more than 64 bits."""
-    members: dict[str, Seen] = {}
+    members: dict[str, MemberValues] = {}
     if records is None or len(records.column_names) > MOST_COLUMNS:
         return None
     for name, cells in zip(records.column_names, records.columns, strict=True):
@@ -156,20 +163,23 @@ def _seen_of(records: pa.Table | None) -> Seen | None:
             return None
         present = len(cells) - cells.null_count
         kind = KINDS[cells.type]
+        # An empty text is missing, as in Spark
         if cells.type == pa.string():
             present -= pc.sum(pc.equal(cells, "")).as_py() or 0
+        # Arrow reads integers of more than 64 bits as doubles
         elif kind == DOUBLE and pc.any(pc.greater_equal(pc.abs(cells), LARGEST_LONG)).as_py():
             return None
-        members[name] = Seen(plain=present, kind=kind if present else NOTHING)
-    return Seen(objects=len(records), members=members)
+        members[name] = MemberValues(plain=present, kind=kind if present else NOTHING)
+    return MemberValues(objects=len(records), members=members)
 
 
-def _bounded(layouts: dict[Layout, Seen]) -> dict[Layout, Seen]:
+def _limit_layouts(layouts: dict[Layout, MemberValues]) -> dict[Layout, MemberValues]:
     """The layouts, merged into one if they have many names. Raises BadInput for too many names."""
-    if sum(map(_count, layouts.values())) <= MOST_COLUMNS:
+    if sum(map(_count_names, layouts.values())) <= MOST_COLUMNS:
         return layouts
-    everything = reduce(Seen.__add__, layouts.values())
-    if _count(everything) > MOST_COLUMNS:
+    # Layouts multiply names; without them, the same names count once
+    everything = reduce(MemberValues.__add__, layouts.values())
+    if _count_names(everything) > MOST_COLUMNS:
         raise BadInput(
             f"the records have more than {MOST_COLUMNS:,} different members; if these are called by values, such as ids, write "
             'them as values, {"id": …, "value": …}, or use a preprocessor script'
@@ -177,8 +187,8 @@ def _bounded(layouts: dict[Layout, Seen]) -> dict[Layout, Seen]:
     return {(): everything}
 
 
-def _count(seen: Seen) -> int:
-    return len(seen.members) + sum(_count(member) for member in seen.members.values() if member.members)
+def _count_names(values: MemberValues) -> int:
+    return len(values.members) + sum(_count_names(member) for member in values.members.values() if member.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,55 +206,61 @@ class Features:
 
     @property
     def fields(self) -> list[pa.Field]:
-        return [pa.field(f"c{place}", arrow_type(kind)) for place, (_, kind) in enumerate(self.columns)]
+        return [pa.field(f"c{position}", choose_arrow_type(kind)) for position, (_, kind) in enumerate(self.columns)]
 
 
-def features_of(
+def choose_features(
     batches: Sequence[pa.RecordBatch], where: str, *, flatten: bool, opened: Collection[str] = ()
 ) -> Features:
     """The features of all partitions. flatten: whether objects' members are features; opened: objects where they are.
 
     Raises BadInput if there is no object, or if most records have an object as a feature without flattening (C11.18).
     """
-    layouts: dict[Layout, Seen] = {}
-    for found in (row for batch in batches for row in batch.to_pylist()):
-        if found["fault"] is not None:
-            raise BadInput(found["fault"])
-        for layout, seen in pickle.loads(found["layouts"]).items():
-            layouts[layout] = layouts[layout] + seen if layout in layouts else seen
-    layouts = _bounded(layouts)
-    root = reduce(Seen.__add__, layouts.values(), Seen())
-    for name, seen in sorted(root.members.items()):
-        if not flatten and name not in opened and 2 * seen.objects > root.objects:
+    layouts: dict[Layout, MemberValues] = {}
+    for inferred in (row for batch in batches for row in batch.to_pylist()):
+        # Errors on executors come as texts, since Spark would wrap them
+        if inferred["fault"] is not None:
+            raise BadInput(inferred["fault"])
+        for layout, values in pickle.loads(inferred["layouts"]).items():
+            layouts[layout] = layouts.get(layout, MemberValues()) + values
+    layouts = _limit_layouts(layouts)
+    root = reduce(MemberValues.__add__, layouts.values(), MemberValues())
+    # Most records have an object there: that is the data's shape, and has to be asked for
+    for name, values in sorted(root.members.items()):
+        if not flatten and name not in opened and 2 * values.objects > root.objects:
             raise BadInput(
                 f"{where}: feature {name!r} is a nested object; write --flatten-json to make a feature of each of its "
                 f"members ({name}.…), or use a preprocessor script"
             )
 
-    def kinds_of(members: Mapping[str, Seen]) -> dict[str, Kind]:
-        ways = {name: flatten or name in opened for name in members}
-        return {name: seen.settled(may_be_object=ways[name], flatten=flatten) for name, seen in members.items()}
+    def choose_kinds(members: Mapping[str, MemberValues]) -> dict[str, Kind]:
+        may_be_objects = {name: flatten or name in opened for name in members}
+        return {
+            name: values.choose_kind(may_be_object=may_be_objects[name], flatten=flatten)
+            for name, values in members.items()
+        }
 
-    kinds = kinds_of(root.members)
+    kinds = choose_kinds(root.members)
     # additional members of records with another layout are not features
     fitting = [
-        seen
-        for layout, seen in layouts.items()
+        values
+        for layout, values in layouts.items()
         if all(isinstance(kinds[name], dict if is_object else tuple) for name, is_object in layout)
     ]
-    members = reduce(Seen.__add__, fitting, Seen()).members
+    members = reduce(MemberValues.__add__, fitting, MemberValues()).members
+    # Members of few records are mistakes, if there are very many of them
     rare_count = min(FEW_RECORDS, RARE_SHARE * root.objects)
-    rare = {name for name, seen in members.items() if seen.count <= rare_count}
+    rare = {name for name, values in members.items() if values.count <= rare_count}
     if len(rare) > MOST_RARE:
-        members = {name: seen for name, seen in members.items() if name not in rare}
-    features = {name: kind for name, kind in kinds_of(members).items() if kind not in ({}, ({},))}
+        members = {name: values for name, values in members.items() if name not in rare}
+    features = {name: kind for name, kind in choose_kinds(members).items() if kind not in ({}, ({},))}
     if not features:
         raise BadInput(
             f"{where}: no JSON object was found; --dataset-format jsonl wants one object a line, "
             'like {"age": 31, "plan": "basic"}, and json one object or array a file'
         )
     columns: dict[str, tuple[Path, Kind]] = {}
-    for path, kind in _leaves(features):
+    for path, kind in _iterate_leaves(features):
         columns.setdefault(".".join(path), (path, kind))  # a member `a.b` and a member b of a are the same feature
     # Of few records, 1 % is less than one: a feature of a single record is rare even so
     rare_count = max(rare_count, int(root.objects > FEW_RECORDS))
@@ -252,7 +268,7 @@ def features_of(
     return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names)
 
 
-def find_member(members: Mapping[str, Seen], path: Path) -> Seen:
+def find_member(members: Mapping[str, MemberValues], path: Path) -> MemberValues:
     """The values of the member at a path."""
     member = members[path[0]]
     for name in path[1:]:
@@ -260,181 +276,190 @@ def find_member(members: Mapping[str, Seen], path: Path) -> Seen:
     return member
 
 
-def _leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Path, Kind]]:
+def _iterate_leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Path, Kind]]:
     """Every member that is not an object, by path."""
     for name in sorted(features, key=lambda name: name.encode("utf-16-be", "surrogatepass")):
         kind = features[name]
         if isinstance(kind, dict):
-            yield from _leaves(kind, (*path, name))
+            yield from _iterate_leaves(kind, (*path, name))
         else:
             yield (*path, name), kind
 
 
-def arrow_type(kind: Kind) -> pa.DataType:
+def choose_arrow_type(kind: Kind) -> pa.DataType:
     """The type of a column. For arrays of arrays or objects, only the presence of elements matters."""
     if isinstance(kind, tuple):
-        return pa.list_(pa.bool_() if isinstance(kind[0], NESTED_KINDS) else arrow_type(kind[0]))
+        return pa.list_(pa.bool_() if isinstance(kind[0], NESTED_KINDS) else choose_arrow_type(kind[0]))
     return ARROW.get(kind, pa.string())
 
 
 NESTED_KINDS = (tuple, dict)
 
 
-def rows_of(
+def decode_records(
     features: Features, schema: pa.Schema, whole_files: bool, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The records as columns, then the reason for refusing a record, and their locations; of documents the FILE_KEY."""
+    flat_schema = None
     if whole_files:
-        batches = _one_by_one(batches)
-    flat = None
-    if not whole_files:
-        flat = _flat_schema(features)
+        batches = _split_batches(batches)
+    else:
+        flat_schema = _make_flat_schema(features)
     for batch in batches:
         table = None
-        if flat is not None:
-            table = columns_of(batch.column(0), flat)
+        # Flat records by columns, in one call of Arrow
+        if flat_schema is not None:
+            table = parse_flat_objects(batch.column(0), flat_schema)
         if table is not None:
             reasons = pa.array(np.zeros(len(table), np.int32))
             cells = [column.combine_chunks() for column in table.columns]
             yield pa.RecordBatch.from_arrays([*cells, reasons, *batch.columns], schema=schema)
             continue
-        found = list(_records(batch, whole_files))
-        objects = [value for value, _ in found]
-        reasons = np.array([reason for _, reason in found], np.int32)
+        # Nested records one by one, then member by member
+        records = list(_read_records(batch, whole_files))
+        objects = [value for value, _ in records]
+        reasons = np.array([reason for _, reason in records], np.int32)
+        # A value of another kind than its column's refuses the record
         cells = []
         for (path, kind), member in zip(features.columns, schema, strict=False):
-            values, misshaped = _values(objects, path)
-            column, others = _column(values, kind, member.type)
+            values, misshaped = _get_values(objects, path)
+            column, misfits = _build_column(values, kind, member.type)
             cells.append(column)
-            reasons[[*misshaped, *others]] = Refusal.ANOTHER_SHAPE
+            reasons[[*misshaped, *misfits]] = Refusal.ANOTHER_SHAPE
+        # Records with members that are no features are refused, too
         left_out = frozenset(features.left_out)
-        for place, each in enumerate(objects if left_out else ()):
-            beside = left_out.intersection(each)  # not `&`: it looks up each left-out name
-            if any(each[name] is not None for name in beside):
-                reasons[place] = Refusal.ANOTHER_SHAPE
+        for row, record in enumerate(objects if left_out else ()):
+            excess_names = left_out.intersection(record)  # not `&`: it looks up each left-out name
+            if any(record[name] is not None for name in excess_names):
+                reasons[row] = Refusal.ANOTHER_SHAPE
         locations = batch.columns
         if whole_files:
-            locations = [pa.repeat(batch.column(FILE_KEY)[0], len(found))]
+            locations = [pa.repeat(batch.column(FILE_KEY)[0], len(records))]
         yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *locations], schema=schema)
 
 
-def _one_by_one(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _split_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The rows of the batches, each as a batch."""
     for batch in batches:
         for row in range(batch.num_rows):
             yield batch.slice(row, 1)
 
 
-def _flat_schema(features: Features) -> pa.Schema | None:
+def _make_flat_schema(features: Features) -> pa.Schema | None:
     """The columns by member name; None if some are not plain members."""
     if all(len(path) == 1 and kind in (LONG, DOUBLE, BOOLEAN, TEXT, NOTHING) for path, kind in features.columns):
-        return pa.schema([(path[0], arrow_type(kind)) for path, kind in features.columns])
+        return pa.schema([(path[0], choose_arrow_type(kind)) for path, kind in features.columns])
     return None
 
 
-def _values(objects: Sequence[dict[str, Any]], path: Path) -> tuple[list[Any], list[int]]:
+def _get_values(objects: Sequence[JsonMembers], path: Path) -> tuple[list[JsonValue], list[int]]:
     """The member of each record at a path, and the records in which a part of that path is not an object."""
-    values: list[Any] = [each.get(path[0]) for each in objects]
+    values: list[Any] = [value.get(path[0]) for value in objects]
     misshaped: list[int] = []
     for name in path[1:]:
-        misshaped += [place for place, each in enumerate(values) if each is not None and type(each) is not dict]
-        values = [each.get(name) if type(each) is dict else None for each in values]
+        misshaped += [row for row, value in enumerate(values) if value is not None and type(value) is not dict]
+        values = [value.get(name) if type(value) is dict else None for value in values]
     return values, misshaped
 
 
-def _column(values: list[Any], kind: Kind, data_type: pa.DataType) -> tuple[pa.Array, list[int]]:
+def _build_column(values: list[JsonValue], kind: Kind, data_type: pa.DataType) -> tuple[pa.Array, list[int]]:
     """The values as an Arrow array, and the indices of values of another kind."""
+    # All values at once, if all of them are of the kind
     if kind in (LONG, DOUBLE, BOOLEAN):
         try:
             return pa.array(values, data_type), []
         except (pa.ArrowException, TypeError, OverflowError):
             pass
-    others = [place for place, value in enumerate(values) if not _fits(value, kind)]
-    for place in others:
-        values[place] = None
-    return pa.array([_cell(value, kind) for value in values], data_type), others
+    misfits = [row for row, value in enumerate(values) if not _fits(value, kind)]
+    for row in misfits:
+        values[row] = None
+    return pa.array([_convert_value(value, kind) for value in values], data_type), misfits
 
 
-def _fits(value: Any, kind: Kind) -> bool:
+def _fits(value: JsonValue, kind: Kind) -> bool:
     """Whether a column of a kind can hold a value; any column can hold an empty text, which counts as null."""
     if value is None:
         return True
     if isinstance(kind, tuple):
-        return type(value) is list and all(_fits(each, kind[0]) for each in value)
+        return type(value) is list and all(_fits(inner, kind[0]) for inner in value)
     if isinstance(kind, dict) or type(value) in NESTED:
         return isinstance(kind, dict) and type(value) is dict
-    return kind in (TEXT, NOTHING) or _merged(kind, _kind_of(value)) == kind
+    return kind in (TEXT, NOTHING) or _merge_kinds(kind, _find_kind(value)) == kind
 
 
-def _cell(value: Any, kind: Kind) -> Any:
+def _convert_value(value: JsonValue, kind: Kind) -> JsonValue:
     if value is None:
         return None
     if isinstance(kind, tuple):
         if isinstance(kind[0], NESTED_KINDS):
-            return [None if each is None else True for each in value]
-        return [_cell(each, kind[0]) for each in value]
+            return [None if inner is None else True for inner in value]
+        return [_convert_value(inner, kind[0]) for inner in value]
     if kind in (TEXT, NOTHING):
-        # half a surrogate pair becomes a question mark, as in Spark
+        # Half a surrogate pair becomes a question mark, as in Spark
         if isinstance(value, str):
             return value.encode(errors="replace")
-        return _text(value)
+        return _format_value(value)
     if value == "":
         return None
     if kind == DOUBLE:
-        return _double(value)
+        return _convert_to_double(value)
     if kind == DIGITS:
         return Decimal(value)
     return value
 
 
-def _double(value: float) -> float:
+def _convert_to_double(value: float) -> float:
     try:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
 
 
-def _text(value: Any) -> str:
+def _format_value(value: JsonValue) -> str:
     """A number or boolean as Spark writes it into a feature that also has texts."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
         return str(value)
-    return java_double(value)
+    return format_java_double(value)
 
 
-def _records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[dict[str, Any], int]]:
+def _read_records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[JsonMembers, int]]:
     """Each record of a batch with 0, or an empty record with the reason for refusing it."""
     if not whole_files:
-        yield from (_of_line(line) for line in batch.column(0).view(pa.binary()).to_pylist())
+        yield from (_read_line(line) for line in batch.column(0).view(pa.binary()).to_pylist())
         return
     contents = batch.column(0).view(pa.binary()).to_pylist()
     for content, file in zip(contents, batch.column(1).to_pylist(), strict=True):
         if content.strip():
-            yield from _of_document(content, file)
+            yield from _read_document(content, file)
 
 
-def _of_line(line: bytes) -> tuple[dict[str, Any], int]:
+def _read_line(line: bytes) -> tuple[JsonMembers, int]:
+    # Before a parser builds the whole record
     excess = find_excess(line)
     if excess is not None:
         return {}, excess if is_utf_8(line) else Refusal.NOT_UTF_8
     try:
         text = line.decode()
-        *values, _ = json_value(f"[{text},null]", too_long=float)
+        *values, _ = parse_json(f"[{text},null]", too_long=float)
     except UnicodeDecodeError:
         return {}, Refusal.NOT_UTF_8
     except (ValueError, RecursionError):
         return {}, Refusal.NOT_A_JSON_OBJECT
     if len(values) > 1 and all(isinstance(value, dict) for value in values):
         return {}, Refusal.SEVERAL_JSON_OBJECTS
-    return _of_value(values[0] if len(values) == 1 else None, has_escapes="\\u" in text)
+    if len(values) != 1:
+        return {}, Refusal.NOT_A_JSON_OBJECT
+    return _check_record(values[0], has_escapes="\\u" in text)
 
 
-def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], int]]:
-    oversized = oversized_records(content)
+def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int]]:
+    # Such records are replaced by null, so that the others can be parsed
+    oversized = find_oversized_records(content)
     try:
         text = replace_records(content, oversized).decode("utf-8-sig")
-        document = json_value(text, too_long=float)
+        document = parse_json(text, too_long=float)
     except (ValueError, RecursionError):
         raise BadInput(
             f"{file}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
@@ -448,27 +473,27 @@ def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], in
         if index in oversized:
             yield {}, oversized[index].reason
         else:
-            yield _of_value(record, has_escapes=has_escapes)
+            yield _check_record(record, has_escapes=has_escapes)
 
 
-def _of_value(value: Any, *, has_escapes: bool) -> tuple[dict[str, Any], int]:
+def _check_record(value: JsonValue, *, has_escapes: bool) -> tuple[JsonMembers, int]:
     """has_escapes: whether the text that contains the value has letters as numbers, such as half a surrogate pair."""
     if not isinstance(value, dict):
         return {}, Refusal.NOT_A_JSON_OBJECT
-    if has_escapes and not all(map(is_writable, _names_in(value))):
+    if has_escapes and not all(map(is_writable, _iterate_names(value))):
         return {}, Refusal.NOT_UTF_8
     return value, 0
 
 
-def _names_in(value: Any) -> Iterator[str]:
+def _iterate_names(value: JsonValue) -> Iterator[str]:
     if isinstance(value, NESTED):
         if isinstance(value, dict):
             yield from value
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _names_in(each)
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _iterate_names(inner)
 
 
-def _kind_of(value: Any) -> Kind:
+def _find_kind(value: JsonValue) -> Kind:
     if isinstance(value, bool):
         return BOOLEAN
     if isinstance(value, int):
@@ -479,15 +504,18 @@ def _kind_of(value: Any) -> Kind:
         return DOUBLE
     if isinstance(value, float):
         return DOUBLE
-    return TEXT if value else NOTHING  # Spark reads an empty text as null here
+    # Spark reads an empty text as null here
+    if value:
+        return TEXT
+    return NOTHING
 
 
-def _merged(one: Kind, other: Kind) -> Kind:
-    if one == other or other is NOTHING:
-        return one
-    if one is NOTHING:
-        return other
-    are_numbers = one in NUMBERS and other in NUMBERS
+def _merge_kinds(kind: Kind, other_kind: Kind) -> Kind:
+    if kind == other_kind or other_kind is NOTHING:
+        return kind
+    if kind is NOTHING:
+        return other_kind
+    are_numbers = kind in NUMBERS and other_kind in NUMBERS
     if are_numbers:
-        return max(one, other, key=NUMBERS.index)
+        return max(kind, other_kind, key=NUMBERS.index)
     return TEXT

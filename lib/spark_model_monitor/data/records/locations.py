@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import Flags
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 
 LINE = "__line"
 FILE = "__file"
@@ -47,37 +47,39 @@ class FilesByKey:
 
     @classmethod
     def of(cls, paths: Sequence[str]) -> FilesByKey:
-        keys = np.array(keys_of(paths), np.int64)
+        keys = np.array(compute_file_keys(paths), np.int64)
         order = np.argsort(keys, kind="stable")
-        ends = ["/".join(paths[place].rsplit("/", FOLDERS_KEPT)[-FOLDERS_KEPT:]) for place in order.tolist()]
+        # The hour is in the last folders; whole paths would take much memory
+        ends = ["/".join(paths[index].rsplit("/", FOLDERS_KEPT)[-FOLDERS_KEPT:]) for index in order.tolist()]
         return cls(keys[order], pa.array([*ends, ""], pa.string()))
 
-    def behind(self, lines: pa.RecordBatch) -> pa.Array:
+    def get_paths(self, lines: pa.RecordBatch) -> pa.Array:
         """The path of each line's file; empty if the lines have no FILE_KEY, or it is unknown."""
         if FILE_KEY not in lines.schema.names:
             return pa.repeat("", lines.num_rows)
-        places, known = places_among(self.keys, lines)
-        return pa.DictionaryArray.from_arrays(np.where(known, places, len(self.keys)).astype(np.int32), self.paths)
+        indices, is_known = find_file_indices(self.keys, lines)
+        return pa.DictionaryArray.from_arrays(np.where(is_known, indices, len(self.keys)).astype(np.int32), self.paths)
 
 
-def places_among(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
+def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
     """The index of each line's FILE_KEY in sorted keys, and whether it is there at all."""
-    wanted = lines.column(FILE_KEY).to_numpy()
-    places = np.searchsorted(keys, wanted)
-    known = places < len(keys)
-    known[known] = keys[places[known]] == wanted[known]
-    return places, known
+    file_keys = lines.column(FILE_KEY).to_numpy()
+    indices = np.searchsorted(keys, file_keys)
+    # A key behind all others would have no index
+    is_known = indices < len(keys)
+    is_known[is_known] = keys[indices[is_known]] == file_keys[is_known]
+    return indices, is_known
 
 
-def keys_of(paths: Sequence[str]) -> list[int]:
+def compute_file_keys(paths: Sequence[str]) -> list[int]:
     """The `FILE_KEY` of files with these paths in Spark."""
-    keys: list[int] = xxhash64_of_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
+    keys: list[int] = hash_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
     return keys
 
 
-def uri_of(path: str) -> str:
+def format_uri(path: str) -> str:
     """A listed path as Spark's `_metadata.file_path` spells it."""
-    return NOT_IN_A_URI.sub(lambda found: f"%{ord(found[0]):02X}", path)
+    return NOT_IN_A_URI.sub(lambda match: f"%{ord(match[0]):02X}", path)
 
 
 _NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))

@@ -27,19 +27,21 @@ def is_missing_word(text: str) -> bool:
     return text.strip().lower() in MISSING_WORDS
 
 
-def without_missing_values(column: pa.Array, missing_values: Sequence[str]) -> pa.Array:
+def replace_missing_values(column: pa.Array, missing_values: Sequence[str]) -> pa.Array:
     """The texts with null for those that stand for a missing value, blanks around them aside; other columns unchanged."""
     if not missing_values or not pa.types.is_string(column.type):
         return column
+    # A cell is compared without its blanks, and otherwise kept as it is
     texts = pc.ascii_trim_whitespace(column)
     are_missing = pc.is_in(texts, pa.array(missing_values, pa.string()))
     return pc.if_else(are_missing, None, column)
 
 
-def batches_without_missing_values(
+def replace_missing_in_batches(
     missing_values: Sequence[str], columns: int, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The rows, of which the first `columns` columns may have texts that stand for a missing value."""
     for batch in batches:
-        cells = [without_missing_values(column, missing_values) for column in batch.columns[:columns]]
+        # Columns about the rows stay as they are
+        cells = [replace_missing_values(column, missing_values) for column in batch.columns[:columns]]
         yield pa.RecordBatch.from_arrays([*cells, *batch.columns[columns:]], schema=batch.schema)

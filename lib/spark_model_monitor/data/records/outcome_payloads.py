@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-from spark_model_monitor.data.records.csv_rows import Row, cells_of
+from spark_model_monitor.data.records.csv_rows import Row, split_row
 from spark_model_monitor.data.records.decoding import (
     BASE64,
     CSV,
     JSON,
     EncodedText,
     RecordRefused,
-    csv_rows,
+    format_json_value,
+    format_optional_value,
     is_base64,
-    json_text,
-    text_or_none,
+    split_csv_rows,
 )
 from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.json_lines import python_literal
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_literal
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states.outcomes import is_positive
@@ -37,7 +37,7 @@ Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Predicted:
+class ModelReply:
     """The labels and probabilities in a record's output: one for each row, a list if it has all classes.
 
     None if not requested.
@@ -49,15 +49,18 @@ class Predicted:
     @property
     def is_of_classes(self) -> bool:
         """Whether these are all classes of one row with their probabilities: distinct classes, and a sum of 1."""
+        # A list of classes and one of rows look alike; classes differ, and their probabilities add up to 1
         labels = self.labels or ()
         shares = self.probabilities or ()
-        if not 1 < len(labels) == len(shares) or any(isinstance(each, list) for each in (*labels, *shares)):
+        if not 1 < len(labels) == len(shares) or any(
+            isinstance(label_or_share, list) for label_or_share in (*labels, *shares)
+        ):
             return False
         numbers = [share for share in shares if isinstance(share, (int, float))]
         return len(set(map(str, labels))) == len(labels) == len(numbers) and abs(sum(numbers) - 1) < SURE_PARTS
 
 
-def outcomes_of(
+def decode_outcomes(
     truth: EncodedText | None, output: EncodedText | None, reading: OutcomeReading, rows: int | None = None
 ) -> list[Outcome]:
     """The outcomes of a record. rows: the required number; None for the number of labels.
@@ -69,150 +72,167 @@ def outcomes_of(
     if output is None and reading.with_prediction:
         raise RecordRefused(Refusal.NO_PAYLOAD)
     if truth and reading.with_label:
-        labels = labels_of(truth, reading)
+        labels = decode_labels(truth, reading)
     else:
         labels = [None] * (rows or 0)
-    predicted = Predicted(None, None)
+    predicted = ModelReply(None, None)
     if output and reading.with_prediction:
-        predicted = predicted_of(output, reading, rows=len(labels))
+        predicted = decode_reply(output, reading, rows=len(labels))
+        # Without labels, the number of predictions is the number of rows
         if not reading.with_label and rows is None:
-            return _unlabelled(predicted, reading)
-    return _side_by_side(labels, predicted, reading, rows)
+            return _decode_unlabelled(predicted, reading)
+    return _combine_outcomes(labels, predicted, reading, rows)
 
 
-def _unlabelled(predicted: Predicted, reading: OutcomeReading) -> list[Outcome]:
+def _decode_unlabelled(predicted: ModelReply, reading: OutcomeReading) -> list[Outcome]:
     """The outcomes of a record without labels, one for each prediction.
 
     Raises RecordRefused if it has none.
     """
     if predicted.is_of_classes:
-        predicted = Predicted([predicted.labels], [predicted.probabilities])
+        predicted = ModelReply([predicted.labels], [predicted.probabilities])
     rows = len(predicted.probabilities if predicted.labels is None else predicted.labels)  # type: ignore[arg-type]
     if not rows:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    return _side_by_side([None] * rows, predicted, reading, rows)
+    return _combine_outcomes([None] * rows, predicted, reading, rows)
 
 
-def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
-    """The outcomes of a JSON document with labels and predictions. Raises RecordRefused as `outcomes_of` does."""
-    found = None
+def decode_document_outcomes(document: JsonValue, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
+    """The outcomes of a JSON document with labels and predictions. Raises RecordRefused as `decode_outcomes` does."""
+    labels_found = None
     if reading.label is not None and reading.with_label:
-        found = found_at(reading.label, document)
+        labels_found = find_value(reading.label, document)
     if not reading.with_label and rows is None:
-        return _unlabelled(_predicted_in([document], reading, 0), reading)
-    if found is None and not reading.keeps_missing:
+        return _decode_unlabelled(_find_replies([document], reading, 0), reading)
+    if labels_found is None and not reading.keeps_missing:
         raise RecordRefused(Refusal.NO_LABEL)
-    labels = [None] * (rows or 0) if found is None else [text_or_none(value) for value in _flat([found])]
+    labels = (
+        [None] * (rows or 0)
+        if labels_found is None
+        else [format_optional_value(value) for value in _flatten_values([labels_found])]
+    )
     if not labels and rows is None:  # a record without rows would be neither kept nor refused
         raise RecordRefused(Refusal.NO_LABEL)
-    return _side_by_side(labels, _predicted_in([document], reading, len(labels)), reading, rows)
+    return _combine_outcomes(labels, _find_replies([document], reading, len(labels)), reading, rows)
 
 
-def _side_by_side(
-    labels: Sequence[str | None], predicted: Predicted, reading: OutcomeReading, rows: int | None
+def _combine_outcomes(
+    labels: Sequence[str | None], predicted: ModelReply, reading: OutcomeReading, rows: int | None
 ) -> list[Outcome]:
     nothing = [None] * len(labels)
+    # What was not requested is as long as the labels
     predictions = nothing if predicted.labels is None else predicted.labels
     probabilities = nothing if predicted.probabilities is None else predicted.probabilities
     if not (len(labels) if rows is None else rows) == len(labels) == len(predictions) == len(probabilities):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
     return [
-        (label, *chosen(prediction, probability, reading))
+        (label, *choose_prediction(prediction, probability, reading))
         for label, prediction, probability in zip(labels, predictions, probabilities, strict=True)
     ]
 
 
-def labels_of(truth: EncodedText, reading: OutcomeReading) -> list[str | None]:
+def decode_labels(truth: EncodedText, reading: OutcomeReading) -> list[str | None]:
     """The labels of a record, in order.
 
     Raises RecordRefused if there is none, or for a JSON object if no path of the label is given.
     """
-    if encoding_of(truth) == CSV:
-        index = index_of(reading.label) or 0
-        labels = [_cell(cells_of(row, reading.records.escape), index) for row in csv_rows(truth.data)]
+    if check_encoding(truth) == CSV:
+        # CSV has no names: a position, by default the first
+        index = parse_index(reading.label) or 0
+        labels = [_get_cell(split_row(row, reading.records.escape), index) for row in split_csv_rows(truth.data)]
     else:
-        documents = documents_in(truth.data)
-        if reading.label is None and any(isinstance(item, dict) for item in _flat(documents)):
+        documents = parse_payload(truth.data)
+        # Of an object, no member is the label by itself
+        if reading.label is None and any(isinstance(item, dict) for item in _flatten_values(documents)):
             raise RecordRefused(Refusal.LABEL_WITHOUT_PATH)
         if reading.label is None:
-            found = documents
+            values = documents
         else:
-            found = [found_at(reading.label, document) for document in documents]
-        labels = [text_or_none(value) for value in _flat(found)]
+            values = [find_value(reading.label, document) for document in documents]
+        labels = [format_optional_value(value) for value in _flatten_values(values)]
     if not labels:
         raise RecordRefused(Refusal.NO_LABEL)
     return labels
 
 
-def predicted_of(output: EncodedText, reading: OutcomeReading, *, rows: int) -> Predicted:
+def decode_reply(output: EncodedText, reading: OutcomeReading, *, rows: int) -> ModelReply:
     """The content of a record's output. rows: number of labels, to distinguish a list of rows from one of classes."""
-    if encoding_of(output) == CSV:
-        cells = [cells_of(row, reading.records.escape) for row in csv_rows(output.data)]
+    if check_encoding(output) == CSV:
+        cells = [split_row(row, reading.records.escape) for row in split_csv_rows(output.data)]
         if len(cells) == 1 < rows == len(cells[0]) and not reading.records.exact_keys:
-            # the format of the built-in XGBoost: the scores of all rows in one row
+            # The format of the built-in XGBoost: the scores of all rows in one row
             cells = [(cell,) for cell in cells[0]]
-        return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
-    return _predicted_in(documents_in(output.data), reading, rows)
+        return ModelReply(
+            _select_cells(cells, reading.prediction, reading), _select_cells(cells, reading.probability, reading)
+        )
+    return _find_replies(parse_payload(output.data), reading, rows)
 
 
-def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[str | None, str | None]:
+def choose_prediction(
+    prediction: JsonValue, probability: JsonValue, reading: OutcomeReading
+) -> tuple[str | None, str | None]:
     """Prediction and probability of one row, as texts: from labels of all classes, the one with the largest
     probability. For many classes, the probabilities are an object with all classes.
 
     Raises RecordRefused if labels and probabilities of all classes don't match.
     """
     if isinstance(prediction, list) and isinstance(probability, list):
-        numbers = [_number(value) for value in probability]
+        numbers = [_parse_number(value) for value in probability]
         if len(numbers) != len(prediction) or not numbers:
             raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
+        # The first of equally probable classes
         best = numbers.index(max(numbers))
-        names = [json_text(name) for name in prediction]
+        names = [format_json_value(name) for name in prediction]
         if not reading.binary:
             return names[best], json.dumps(dict(zip(names, numbers, strict=True)))
-        return names[best], repr(numbers[_positive(names, reading.positive_label)])
+        return names[best], repr(numbers[_find_positive_class(names, reading.positive_label)])
     if isinstance(prediction, list):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
-    return text_or_none(prediction), text_or_none(probability)
+    return format_optional_value(prediction), format_optional_value(probability)
 
 
-def list_in(cell: str | None) -> Any:
+def parse_list(cell: str | None) -> JsonValue:
     """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; other cells unchanged."""
     if cell is None or not cell.lstrip().startswith("["):
         return cell
-    for parse in (json.loads, _literal):
+    # JSON, or Python's repr, as pandas writes lists into CSV
+    for parse in (json.loads, _parse_literal):
         try:
-            found = parse(cell.strip())
+            parsed = parse(cell.strip())
         except (ValueError, TypeError, RecursionError):
             continue
-        if isinstance(found, list):
-            return found
+        if isinstance(parsed, list):
+            return parsed
         return cell
     return cell
 
 
-def _literal(text: str) -> Any:
+def _parse_literal(text: str) -> JsonValue:
     """The value of a Python literal that JSON can represent: not bytes, not a set."""
-    found = python_literal(text)
-    json.dumps(found)
-    return found
+    literal = parse_literal(text)
+    json.dumps(literal)
+    return literal
 
 
-def index_of(address: str | None) -> int | None:
+def parse_index(address: str | None) -> int | None:
     """The index in an address; None if the address is a name or a path."""
     matched = None
     if address is not None:
         matched = INDEX.fullmatch(address.strip())
-    return int(matched[1]) if matched else None
+    if matched is None:
+        return None
+    return int(matched[1])
 
 
-def found_at(address: str, document: Any) -> Any:
+def find_value(address: str, document: JsonValue) -> JsonValue:
     """The value at an address in a JSON document, None if there is none: a member's name, an index, or a JMESPath."""
     if isinstance(document, Mapping) and address in document:
         return document[address]
-    index = index_of(address)
+    # A member first, then a position, then a path
+    index = parse_index(address)
     if index is not None:
-        return _item(document, index)
-    path = path_of(address)
+        return _get_item(document, index)
+    path = compile_path(address)
     if path is None:
         return None
     from jmespath.exceptions import JMESPathError
@@ -224,7 +244,7 @@ def found_at(address: str, document: Any) -> Any:
 
 
 @cache
-def path_of(address: str) -> Any:
+def compile_path(address: str) -> JsonValue:
     """The compiled JMESPath; None if the address is not a JMESPath."""
     import jmespath  # executors that need no such path may lack it
     from jmespath.exceptions import JMESPathError
@@ -235,38 +255,41 @@ def path_of(address: str) -> Any:
         return None
 
 
-def _of_cells(cells: Sequence[Sequence[str | None]], address: str | None, reading: OutcomeReading) -> list[Any] | None:
+def _select_cells(
+    cells: Sequence[Sequence[str | None]], address: str | None, reading: OutcomeReading
+) -> list[Any] | None:
     if address is None:
         return None
-    index = index_of(address)
-    values = [None if index is None else _cell(row, index) for row in cells]
+    index = parse_index(address)
+    values = [None if index is None else _get_cell(row, index) for row in cells]
     if reading.numeric:
         return values
-    return [list_in(value) for value in values]
+    return [parse_list(value) for value in values]
 
 
-def _predicted_in(documents: Sequence[Any], reading: OutcomeReading, rows: int) -> Predicted:
+def _find_replies(documents: Sequence[JsonValue], reading: OutcomeReading, rows: int) -> ModelReply:
     addresses = (reading.prediction, reading.probability)
-    return Predicted(*(_of_documents(documents, address, reading, rows) for address in addresses))
+    return ModelReply(*(_find_reply_values(documents, address, reading, rows) for address in addresses))
 
 
-def _of_documents(
+def _find_reply_values(
     documents: Sequence[Any], address: str | None, reading: OutcomeReading, rows: int
 ) -> list[Any] | None:
     if address is None:
         return None
-    found = [found_at(address, document) for document in documents]
-    if reading.keeps_missing and found == [None]:  # a single null stands for all rows
+    values_found = [find_value(address, document) for document in documents]
+    if reading.keeps_missing and values_found == [None]:  # a single null stands for all rows
         return None
-    if len(found) != 1 or not isinstance(found[0], list):
-        return found
-    values: list[Any] = found[0]
+    if len(values_found) != 1 or not isinstance(values_found[0], list):
+        return values_found
+    # One list for all rows, or one for the only row
+    values: list[Any] = values_found[0]
     if rows == 1 and len(values) != 1:
         return [values]
     return values
 
 
-def documents_in(data: str) -> list[Any]:
+def parse_payload(data: str) -> list[JsonValue]:
     """The JSON values of a payload: one, or one per line."""
     if has_many_names(data):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
@@ -280,7 +303,7 @@ def documents_in(data: str) -> list[Any]:
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
 
 
-def encoding_of(half: EncodedText) -> str:
+def check_encoding(half: EncodedText) -> str:
     """The encoding of a half. Raises RecordRefused unless it is CSV or JSON."""
     if half.encoding == BASE64:
         raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT if is_base64(half.data) else Refusal.BAD_BASE64)
@@ -289,24 +312,26 @@ def encoding_of(half: EncodedText) -> str:
     return half.encoding
 
 
-def _flat(values: Sequence[Any]) -> list[Any]:
+def _flatten_values(values: Sequence[JsonValue]) -> list[JsonValue]:
     return [item for value in values for item in (value if isinstance(value, list) else [value])]
 
 
-def _cell(row: Sequence[str | None], index: int) -> str | None:
-    return row[index] if index < len(row) else None
+def _get_cell(row: Sequence[str | None], index: int) -> str | None:
+    if index < len(row):
+        return row[index]
+    return None
 
 
-def _item(document: Any, index: int) -> Any:
+def _get_item(document: JsonValue, index: int) -> JsonValue:
     """The value at an index of an array, or, for an array of rows, the values at that index of each row."""
     if not isinstance(document, list):
         return None
     if document and all(isinstance(row, list) for row in document):
-        return [_cell(row, index) for row in document]
-    return _cell(document, index)
+        return [_get_cell(row, index) for row in document]
+    return _get_cell(document, index)
 
 
-def _number(value: Any) -> float:
+def _parse_number(value: JsonValue) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -316,14 +341,14 @@ def _number(value: Any) -> float:
     return number
 
 
-def _positive(names: Sequence[str], positive_label: str | None) -> int:
+def _find_positive_class(names: Sequence[str], positive_label: str | None) -> int:
     for index, name in enumerate(names):
         if is_positive(name, positive_label):
             return index
     raise RecordRefused(Refusal.NO_PROBABILITY)
 
 
-def features_of(
+def decode_features(
     request: EncodedText | None, output: EncodedText | None, reading: FeatureReading, escape: str
 ) -> list[Row]:
     """The features of a record, from its request or from a batch transform's output, which also contains the request.
@@ -333,53 +358,55 @@ def features_of(
     half = request or output
     if half is None:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    if encoding_of(half) == CSV:
-        rows = [cells_of(row, escape) for row in csv_rows(half.data)]
-        # a batch transform appends its output to the request
-        return _of_so_many(rows if request else [row[: reading.columns] for row in rows], reading)
-    found = [row for document in documents_in(half.data) for row in features_in(document, reading)]
-    return _of_so_many(found, reading)
+    if check_encoding(half) == CSV:
+        rows = [split_row(row, escape) for row in split_csv_rows(half.data)]
+        # A batch transform appends its output to the request
+        return _check_widths(rows if request else [row[: reading.columns] for row in rows], reading)
+    feature_rows = [row for document in parse_payload(half.data) for row in decode_document_features(document, reading)]
+    return _check_widths(feature_rows, reading)
 
 
-def features_in(document: Any, reading: FeatureReading) -> list[Row]:
+def decode_document_features(document: JsonValue, reading: FeatureReading) -> list[Row]:
     """The features in a JSON document: a list of lists, one list, objects or one object.
 
     Raises RecordRefused if there are none, or if their number is wrong.
     """
     if reading.path is None:
-        found = document
+        features = document
     else:
-        found = found_at(reading.path, document)
-    if isinstance(found, list) and _are_rows(found):
-        rows = found
+        features = find_value(reading.path, document)
+    if isinstance(features, list) and _are_rows(features):
+        rows = features
     else:
-        rows = [found]
+        rows = [features]
     if not all(isinstance(row, (list, Mapping)) for row in rows):
-        is_absent = found is None and reading.path is not None
+        is_absent = features is None and reading.path is not None
         raise RecordRefused(Refusal.NO_PAYLOAD if is_absent else Refusal.PAYLOAD_NOT_JSON)
     if not all(rows):
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    return _of_so_many([_cells(row, reading.names) for row in rows], reading)
+    return _check_widths([_format_cells(row, reading.names) for row in rows], reading)
 
 
-def _are_rows(found: list[Any]) -> bool:
-    return all(isinstance(item, list) for item in found) or all(isinstance(item, Mapping) for item in found)
+def _are_rows(rows: list[JsonValue]) -> bool:
+    return all(isinstance(row, list) for row in rows) or all(isinstance(row, Mapping) for row in rows)
 
 
-def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:
+def _format_cells(row: list[JsonValue] | JsonMembers, names: tuple[str, ...]) -> Row:
     """The cells of a row: by name if it has some of the names."""
     if isinstance(row, list):
         values = row
     else:
         values = list(row.values())
+    # Names win over positions; a missing member is a missing value
     if isinstance(row, Mapping) and not row.keys().isdisjoint(names):
         values = [row.get(name) for name in names]
-    return tuple(text_or_none(value) for value in values)
+    return tuple(format_optional_value(value) for value in values)
 
 
-def _of_so_many(rows: list[Row], reading: FeatureReading) -> list[Row]:
+def _check_widths(rows: list[Row], reading: FeatureReading) -> list[Row]:
     if not rows:
         raise RecordRefused(Refusal.NO_PAYLOAD)
+    # The first row decides, if nothing else does
     if reading.columns is None:
         columns = len(rows[0])
     else:

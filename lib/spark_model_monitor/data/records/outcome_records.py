@@ -13,23 +13,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
-from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, chunks, is_writable, where
-from spark_model_monitor.data.records.capture_documents import Payloads, documents_of
-from spark_model_monitor.data.records.captured_lines import rows_of_halves
-from spark_model_monitor.data.records.csv_rows import Row, cell_of_rows, parsed_rows
+from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, is_writable, select_rows, split_into_chunks
+from spark_model_monitor.data.records.capture_documents import Payloads, parse_documents
+from spark_model_monitor.data.records.captured_lines import split_halves
+from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
 from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
-from spark_model_monitor.data.records.decoding import GROUND_TRUTH, RecordRefused, asked_of, found_in, half_in
+from spark_model_monitor.data.records.decoding import (
+    GROUND_TRUTH,
+    RecordRefused,
+    decode_record,
+    decode_value,
+    read_half,
+)
 from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.outcome_payloads import (
     Outcome,
-    chosen,
-    features_in,
-    features_of,
-    index_of,
-    list_in,
-    outcomes_of,
-    outcomes_of_document,
+    choose_prediction,
+    decode_document_features,
+    decode_document_outcomes,
+    decode_features,
+    decode_outcomes,
+    parse_index,
+    parse_list,
 )
 from spark_model_monitor.data.records.outcome_values import (
     OUTCOMES,
@@ -37,28 +43,29 @@ from spark_model_monitor.data.records.outcome_values import (
     OutcomeReading,
     OutcomeRows,
     Reasons,
-    judged,
+    judge_outcomes,
 )
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, by_parts
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD
 
 
-def outcomes_of_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
+def decode_merged_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of merged records. lines: one record each; files: the path of each line's file."""
-    return judged(_found(lines, files, reading), reading)
+    return judge_outcomes(_decode_by_columns(lines, files, reading), reading)
 
 
-def outcomes_of_documents(lines: pa.Array, reading: OutcomeReading) -> OutcomeRows:
+def decode_documents(lines: pa.Array, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of JSON documents with labels and predictions. lines: one document each."""
-    found = [document_of(line, reading) for line in lines.cast(pa.binary()).to_pylist()]
-    return judged(rows_of(found, np.arange(len(lines), dtype=np.int64), reading), reading)
+    decoded = [decode_document(line, reading) for line in lines.cast(pa.binary()).to_pylist()]
+    return judge_outcomes(build_decoded_rows(decoded, np.arange(len(lines), dtype=np.int64), reading), reading)
 
 
-def document_of(line: bytes, reading: OutcomeReading) -> Decoded:
+def decode_document(line: bytes, reading: OutcomeReading) -> Decoded:
     """The requested content of one JSON document, before validation, or the reason for refusing it."""
     if has_many_names(line):
         return Decoded(Refusal.TOO_MANY_NAMES)
     try:
+        # A byte order mark may begin the first line of a file
         document = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return Decoded(Refusal.NOT_UTF_8)
@@ -66,127 +73,143 @@ def document_of(line: bytes, reading: OutcomeReading) -> Decoded:
         return Decoded(Refusal.NOT_A_JSON_OBJECT)
     if not isinstance(document, dict) and reading.features is None:
         return Decoded(Refusal.NOT_A_JSON_OBJECT)
-    return found_in(document, line, partial(_of_document, reading=reading))
+    return decode_value(document, line, partial(_decode_parsed_document, reading=reading))
 
 
-def _of_document(document: Any, reading: OutcomeReading) -> Decoded:
+def _decode_parsed_document(document: Any, reading: OutcomeReading) -> Decoded:
     features = None
     if reading.features is not None:
-        features = features_in(document, reading.features)
-    return _rows(outcomes_of_document(document, reading, None if features is None else len(features)), features)
+        features = decode_document_features(document, reading.features)
+    return _build_rows(decode_document_outcomes(document, reading, _count_rows(features)), features)
 
 
-def record_of(line: bytes, path: str, reading: OutcomeReading) -> Decoded:
+def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> Decoded:
     """The requested content of one record, before validation, or the reason for refusing it."""
-    return asked_of(line, reading.records, path, partial(_of_record, reading=reading))
+    return decode_record(line, reading.records, path, partial(_decode_parsed_record, reading=reading))
 
 
-def _of_record(document: Mapping[str, Any], reading: OutcomeReading) -> Decoded:
-    half_named = partial(half_in, opens_base64=reading.records.opens_base64)
+def _decode_parsed_record(document: Mapping[str, Any], reading: OutcomeReading) -> Decoded:
+    # Halves that were not captured are None
+    half_named = partial(read_half, opens_base64=reading.records.opens_base64)
     halves = {name: half_named(document["captureData"], name) for name in reading.records.halves}
     output = next((halves[name] for name in OUTPUT_INDEXES if halves.get(name) is not None), None)
     features = None
     if reading.features is not None:
-        features = features_of(halves.get(INPUT), output, reading.features, reading.records.escape)
+        features = decode_features(halves.get(INPUT), output, reading.features, reading.records.escape)
     truth = None
     if reading.with_label:
         truth = half_named(document, GROUND_TRUTH)
-    return _rows(outcomes_of(truth, output, reading, None if features is None else len(features)), features)
+    return _build_rows(decode_outcomes(truth, output, reading, _count_rows(features)), features)
 
 
-def _rows(outcomes: list[Outcome], features: list[Row] | None) -> Decoded:
+def _build_rows(outcomes: list[Outcome], features: list[Row] | None) -> Decoded:
     """Label, prediction and probability, then the features."""
-    return Decoded(
-        rows=outcomes if features is None else [(*o, *row) for o, row in zip(outcomes, features, strict=True)]
-    )
+    if features is None:
+        return Decoded(rows=outcomes)
+    return Decoded(rows=[(*outcome, *row) for outcome, row in zip(outcomes, features, strict=True)])
 
 
-def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
+def _count_rows(features: list[Row] | None) -> int | None:
+    """The number of rows that features require; None if they aren't requested."""
+    if features is None:
+        return None
+    return len(features)
+
+
+def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
     """Decodes plain lines by columns, the others one by one; the rows are in the order of the lines."""
-    documents = documents_of(lines, reading.records, with_truth=reading.with_label)
-    plain, left_out = documents.judged_by_their_events(reading.records)
-    asked = [documents.truth] * reading.with_label
+    # Lines that Arrow parses, with plain CSV in each requested half
+    documents = parse_documents(lines, reading.records, with_truth=reading.with_label)
+    plain, left_out = documents.judge_by_events(reading.records)
+    requested = [documents.truth] * reading.with_label
     if reading.with_prediction:
-        asked.append(Payloads.first_of([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves]))
+        requested.append(
+            Payloads.first_of([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves])
+        )
     if reading.features is not None:
-        asked.append(documents.halves[INPUT])
+        requested.append(documents.halves[INPUT])
         plain = plain & (reading.features.path is None)
-    for payloads in asked:
+    for payloads in requested:
         plain = plain & payloads.are_plain_rows()
-    halves = [where(one, plain).chomped() for one in asked]
-    del documents, asked  # so that a long line is not held twice
+    # The rows of all plain records at once, with the cells of each
+    halves = [select_rows(payloads_of_half, plain).strip_line_ends() for payloads_of_half in requested]
+    del documents, requested  # so that a long line is not held twice
     of_plain = []
     misfits = []
     fits = np.zeros(len(plain), dtype=np.bool_)
-    for sides, sources in rows_of_halves(halves, np.flatnonzero(plain)):
-        rows, fit = _of_plain(sides, sources, left_out[sources], reading)
+    for rows_of_parts, sources in split_halves(halves, np.flatnonzero(plain)):
+        rows, fit = _decode_plain_rows(rows_of_parts, sources, left_out[sources], reading)
         of_plain.append(rows)
         misfits.append(sources[~fit])
         fits[sources] = True
     del halves
+    # A record with a row of another width is decoded again, alone, which gives the reason
     for records in misfits:
         fits[records] = False
     plain_rows = DecodedRows.in_order(of_plain, OUTCOMES + reading.columns)
     if fits.all():
         return plain_rows
-    parts = [where(plain_rows, fits[plain_rows.lines]), _of_lines(~fits, lines, files, reading)]
+    # The other lines one by one
+    parts = [select_rows(plain_rows, fits[plain_rows.lines]), _decode_line_by_line(~fits, lines, files, reading)]
     return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
 
 
-def _of_plain(
+def _decode_plain_rows(
     halves: Sequence[pa.StringArray], sources: Indices, reasons: Reasons, reading: OutcomeReading
 ) -> tuple[DecodedRows, Flags]:
     """The cells of rows of plain records, and flags of records with the right number of features.
 
     halves: the requested halves, truth before output before input.
     """
-    left = list(halves)
-    truth = left.pop(0) if reading.with_label else None
-    output = left.pop(0) if reading.with_prediction else None
-    nothing = pa.nulls(len(sources), pa.string())
+    requested_halves = list(halves)
+    # In the order in which they were requested
+    truth = requested_halves.pop(0) if reading.with_label else None
+    output = requested_halves.pop(0) if reading.with_prediction else None
+    nulls = pa.nulls(len(sources), pa.string())
     fit = np.ones(len(sources), np.bool_)
     features = ()
-    if left:
-        found = parsed_rows(left[0], reading.columns, escape=reading.records.escape)
-        fit = found.widths == reading.columns
-        features = found.columns
+    if requested_halves:
+        feature_cells = parse_rows(requested_halves[0], reading.columns, escape=reading.records.escape)
+        fit = feature_cells.widths == reading.columns
+        features = feature_cells.columns
     if truth is None:
-        label = nothing
+        label = nulls
     else:
-        label = cell_of_rows(truth, index_of(reading.label) or 0)
+        label = extract_cells(truth, parse_index(reading.label) or 0)
     prediction, probability = (
-        nothing if address is None else cell_of_rows(output, index_of(address))
+        nulls if address is None else extract_cells(output, parse_index(address))
         for address in (reading.prediction, reading.probability)
     )
     no_counts = np.zeros(len(sources), np.int32)
     return DecodedRows((label, prediction, probability, *features), sources, reasons, no_counts), fit
 
 
-def _of_lines(which: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
-    chosen = pa.array(np.flatnonzero(which))
-    texts = lines.cast(pa.binary()).take(chosen).to_pylist()
-    paths = files.take(chosen).to_pylist()
-    found = [record_of(line, path, reading) for line, path in zip(texts, paths, strict=True)]
-    return rows_of(found, chosen.to_numpy(), reading)
+def _decode_line_by_line(is_chosen: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
+    line_numbers = pa.array(np.flatnonzero(is_chosen))
+    texts = lines.cast(pa.binary()).take(line_numbers).to_pylist()
+    paths = files.take(line_numbers).to_pylist()
+    decoded = [decode_merged_record(line, path, reading) for line, path in zip(texts, paths, strict=True)]
+    return build_decoded_rows(decoded, line_numbers.to_numpy(), reading)
 
 
-def rows_of(found: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
+def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
     """The rows of decoded records. sources: index of each record."""
-    return DecodedRows.one_by_one(found, sources, OUTCOMES + reading.columns)
+    return DecodedRows.one_by_one(decoded, sources, OUTCOMES + reading.columns)
 
 
-# the columns of a frame of outcomes
+# The columns of a frame of outcomes
 LABEL = "label"
 PREDICTION = "prediction"
 PROBABILITY = "probability"
 IDENTITY = "id"  # an additional column that identifies rows
 
 
-def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:
+def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of rows with the columns LABEL, PREDICTION and PROBABILITY, if requested, and REASON.
 
     Columns are texts or numbers; prediction and probability may be lists of all classes, or texts that look like lists.
     """
+    # What isn't requested is null
     nothing = pa.nulls(block.num_rows, pa.string())
     if reading.with_label:
         labels = block.column(LABEL)
@@ -201,17 +224,18 @@ def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outco
     else:
         probabilities = block.column(PROBABILITY)
     reasons = block.column(REASON).to_numpy(zero_copy_only=False).astype(np.int32)
+    # Lists of all classes: the most probable one is the prediction
     if not reading.numeric and _has_lists(predictions):
-        predictions, probabilities, faults = _of_all_classes(predictions, probabilities, reading)
+        predictions, probabilities, faults = _choose_predictions(predictions, probabilities, reading)
         reasons = np.where(reasons > 0, reasons, faults)
     rows = np.arange(block.num_rows, dtype=np.int64)
     if reading.numeric:
-        labels, predictions = map(_no_lists, (labels, predictions))
-    columns = (labels, predictions, _no_lists(probabilities))
-    return judged(DecodedRows(columns, rows, reasons, np.zeros_like(reasons)), reading)
+        labels, predictions = map(_replace_lists, (labels, predictions))
+    columns = (labels, predictions, _replace_lists(probabilities))
+    return judge_outcomes(DecodedRows(columns, rows, reasons, np.zeros_like(reasons)), reading)
 
 
-def _no_lists(column: pa.Array) -> pa.Array:
+def _replace_lists(column: pa.Array) -> pa.Array:
     """Cells that should be single numbers: a list, such as all of a model's outputs, becomes a non-numeric text."""
     if pa.types.is_list(column.type):
         return pc.if_else(column.is_valid(), "[]", None)
@@ -224,26 +248,27 @@ def _has_lists(column: pa.Array) -> bool:
     return bool(pc.any(pc.match_substring_regex(column, r"^\s*\["), min_count=0).as_py())
 
 
-def _of_all_classes(predictions: pa.Array, probabilities: pa.Array, reading: OutcomeReading) -> Any:
+def _choose_predictions(predictions: pa.Array, probabilities: pa.Array, reading: OutcomeReading) -> Any:
     """Prediction, probability and error of each row; from labels of all classes, the most probable."""
-    found: list[tuple[str | None, str | None]] = []
+    pairs: list[tuple[str | None, str | None]] = []
     faults = np.zeros(len(predictions), dtype=np.int32)
     for row, (labels, numbers) in enumerate(zip(predictions.to_pylist(), probabilities.to_pylist(), strict=True)):
         try:
-            texts = chosen(_listed(labels), _listed(numbers), reading)
+            texts = choose_prediction(_parse_list_cell(labels), _parse_list_cell(numbers), reading)
+            # Half a surrogate pair can't be stored in a column
             if not all(is_writable(text) for text in texts if text is not None):
                 raise RecordRefused(Refusal.NOT_UTF_8)
-            found.append(texts)
+            pairs.append(texts)
         except RecordRefused as refused:
-            found.append((None, None))
+            pairs.append((None, None))
             faults[row] = refused.reason
-    columns = [pa.array([pair[place] for pair in found], pa.string()) for place in range(2)]
+    columns = [pa.array([pair[index] for pair in pairs], pa.string()) for index in range(2)]
     return *columns, faults
 
 
-def _listed(value: Any) -> Any:
+def _parse_list_cell(value: Any) -> Any:
     if isinstance(value, str):
-        return list_in(value)
+        return parse_list(value)
     return value
 
 
@@ -262,9 +287,11 @@ class LineDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
-        files = self.files.behind(block)
-        parts = chunks(lines, self.chunk_bytes)
-        return _by_parts(parts, lambda part: outcomes_of_lines(lines[part], files[part], self.reading), self.reading)
+        files = self.files.get_paths(block)
+        parts = split_into_chunks(lines, self.chunk_bytes)
+        return _decode_by_parts(
+            parts, lambda part: decode_merged_lines(lines[part], files[part], self.reading), self.reading
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +304,8 @@ class DocumentDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
-        parts = chunks(lines, self.chunk_bytes)
-        return _by_parts(parts, lambda part: outcomes_of_documents(lines[part], self.reading), self.reading)
+        parts = split_into_chunks(lines, self.chunk_bytes)
+        return _decode_by_parts(parts, lambda part: decode_documents(lines[part], self.reading), self.reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,25 +317,25 @@ class ColumnDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         rows = [(0, block.num_rows)]
-        return _by_parts(rows, lambda part: outcomes_of_columns(block[part], self.reading), self.reading)
+        return _decode_by_parts(rows, lambda part: read_outcome_columns(block[part], self.reading), self.reading)
 
 
-def _by_parts(
+def _decode_by_parts(
     ranges: Iterable[tuple[int, int]], decode: Callable[[slice], OutcomeRows], reading: OutcomeReading
 ) -> OutcomeRows:
     """The outcomes of the records in these ranges; a record on which `decode` raises is refused."""
 
     def refused(number: int, reason: Refusal) -> OutcomeRows:
-        return judged(rows_of([Decoded(reason)], np.array([number]), reading), reading)
+        return judge_outcomes(build_decoded_rows([Decoded(reason)], np.array([number]), reading), reading)
 
-    return by_parts(ranges, decode, refused, "sources")
+    return decode_by_parts(ranges, decode, refused, "sources")
 
 
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder
 
 
 @dataclass(frozen=True, slots=True)
-class Unlabelled:
+class UnlabelledDecoder:
     """Makes outcomes whose labels are their own predictions. classes: the predictions up to and above the threshold,
     for rows without a prediction."""
 
@@ -320,12 +347,13 @@ class Unlabelled:
         rows = self.decoder(block)
         if rows.predictions is not None or rows.scores is None:
             return replace(rows, labels=rows.predictions)
+        # The class that the threshold decides for
         above = (rows.scores > self.threshold).astype(np.int8)
         return replace(rows, labels=pa.DictionaryArray.from_arrays(above, list(self.classes)).cast(pa.string()))
 
 
-def rows_of_blocks(
-    decoder: Decoder, places: tuple[str, ...], batches: Iterable[pa.RecordBatch]
+def decode_blocks(
+    decoder: Decoder, locations: tuple[str, ...], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """Raw batches as outcomes row by row, with their reasons and locations; the executor's task for `frame`."""
     for batch in batches:
@@ -336,10 +364,11 @@ def rows_of_blocks(
             scores = pa.nulls(len(rows.sources), pa.float64())
         else:
             scores = pa.array(rows.scores)
+        # A record is counted by its first row
         counted = pa.array((rows.kept & rows.is_first).astype("int32"))
         columns += [scores, pa.array(rows.reasons), counted]
-        columns += [batch.column(name).take(pa.array(rows.sources)) for name in places]
-        yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *places])
+        columns += [batch.column(name).take(pa.array(rows.sources)) for name in locations]
+        yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *locations])
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,17 +400,20 @@ class LabelledRecords:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each record, of which the first has its count of cells; one row for a refused record."""
         decoder = DocumentDecoder if self.documents else partial(LineDecoder, files=self.files)
-        found = decoder(self.reading, chunk_bytes=self.chunk_bytes)(batch)
-        columns = [*found.features, *[found.labels] * self.reading.with_label]
+        outcomes = decoder(self.reading, chunk_bytes=self.chunk_bytes)(batch)
+        columns = [*outcomes.features, *[outcomes.labels] * self.reading.with_label]
         if self.reading.with_prediction:
-            columns.append(predicted(found, self.threshold))
-        return DecodedRows(tuple(columns), found.sources, found.reasons, (found.kept & found.is_first).astype(np.int32))
+            columns.append(fill_predictions(outcomes, self.threshold))
+        return DecodedRows(
+            tuple(columns), outcomes.sources, outcomes.reasons, (outcomes.kept & outcomes.is_first).astype(np.int32)
+        )
 
 
-def predicted(rows: OutcomeRows, threshold: float) -> pa.StringArray:
+def fill_predictions(rows: OutcomeRows, threshold: float) -> pa.StringArray:
     """The predictions; if missing, 1 or 0 by the probability; null if that is missing, too."""
     if rows.scores is None:
         return rows.predictions
+    # Without a probability there is no prediction
     is_missing = pa.array(np.isnan(rows.scores))
     by_threshold = pc.if_else(is_missing, None, pc.if_else(pa.array(rows.scores > threshold), "1", "0"))
     if rows.predictions is None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import joined, where
+from spark_model_monitor.data.records.arrays import concat_rows, select_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.refusals import Refusal
@@ -113,8 +113,8 @@ class OutcomeRows:
     @property
     def kept(self) -> NDArray[np.bool_]:
         """The rows that are not refused."""
-        kept: NDArray[np.bool_] = self.reasons == 0
-        return kept
+        is_accepted: NDArray[np.bool_] = self.reasons == 0
+        return is_accepted
 
     @property
     def is_first(self) -> NDArray[np.bool_]:
@@ -124,26 +124,27 @@ class OutcomeRows:
 
     def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
         """The rows selected by `mask`."""
-        return where(self, mask)
+        return select_rows(self, mask)
 
 
-def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
+def judge_outcomes(decoded: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of decoded rows. A record is kept or refused as a whole, for the first error of its first bad row.
 
-    found: one row for each outcome and one for each refused record, with label, prediction, probability and features:
+    decoded: one row for each outcome and one for each refused record, with label, prediction, probability and features:
     texts or numbers, null if missing or not requested.
     """
+    # Parts of a record with millions of rows, of which one bad row refuses all
     parts = []
-    for start in range(0, max(1, len(found.lines)), ROWS_AT_ONCE):
+    for start in range(0, max(1, len(decoded.lines)), ROWS_AT_ONCE):
         some = slice(start, start + ROWS_AT_ONCE)
-        label, prediction, probability = (column[some] for column in found.columns[:OUTCOMES])
-        parts.append(_judged(label, prediction, probability, found.lines[some], found.reasons[some], reading))
-    rows = joined(parts)
-    rows = replace(rows, reasons=_of_whole_records(rows.reasons, rows.sources), features=found.columns[OUTCOMES:])
+        label, prediction, probability = (column[some] for column in decoded.columns[:OUTCOMES])
+        parts.append(_judge_rows(label, prediction, probability, decoded.lines[some], decoded.reasons[some], reading))
+    rows = concat_rows(parts)
+    rows = replace(rows, reasons=_spread_over_records(rows.reasons, rows.sources), features=decoded.columns[OUTCOMES:])
     return rows.where(rows.kept | rows.is_first)
 
 
-def _judged(
+def _judge_rows(
     labels: pa.Array,
     predictions: pa.Array,
     probabilities: pa.Array,
@@ -153,53 +154,59 @@ def _judged(
 ) -> OutcomeRows:
     """The outcomes of rows without their features, and the first error of each row."""
     scores = of_classes = None
+    # Numbers, or texts of classes; the first fault of a row counts
     if reading.numeric:
-        numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
+        numbers, faults = _judge_numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
         labels = pa.array(numbers)
         if reading.with_label:
-            reasons = _first(reasons, faults)
+            reasons = _add_faults(reasons, faults)
         if reading.prediction is not None:
-            numbers, faults = _numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
+            numbers, faults = _judge_numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
             predictions = pa.array(numbers)
-            reasons = _first(reasons, faults)
+            reasons = _add_faults(reasons, faults)
     else:
         may_lack_label = reading.keeps_missing or not reading.with_label
-        labels, faults = _texts(labels, Refusal.NO_LABEL, keeps_missing=may_lack_label)
-        reasons = _first(reasons, faults)
+        labels, faults = _judge_texts(labels, Refusal.NO_LABEL, keeps_missing=may_lack_label)
+        reasons = _add_faults(reasons, faults)
         if reading.prediction is not None:
-            predictions, faults = _texts(predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
-            reasons = _first(reasons, faults)
+            predictions, faults = _judge_texts(predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
+            reasons = _add_faults(reasons, faults)
+        # A third class would make the problem another one
         if reading.classes is not None:
-            asked = [labels] * reading.with_label + [predictions] * (reading.prediction is not None)
-            for column in asked:
-                reasons = _first(reasons, _of_other_classes(column, reading.classes))
+            requested_columns = [labels] * reading.with_label + [predictions] * (reading.prediction is not None)
+            for column in requested_columns:
+                reasons = _add_faults(reasons, _find_other_classes(column, reading.classes))
     if reading.probability is not None:
+        # Of many classes, the probability is that of the predicted one
         if not reading.numeric and not reading.binary:
-            probabilities, of_classes = _of_classes(probabilities, predictions)
-        scores, faults = _numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
+            probabilities, of_classes = _select_class_probability(probabilities, predictions)
+        scores, faults = _judge_numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
         if reading.keeps_missing:
             is_missing = faults == Refusal.NO_PROBABILITY
             scores = np.where(is_missing, np.nan, scores)
             faults = np.where(is_missing, np.int32(0), faults)
-        reasons = _first(reasons, faults)
+        reasons = _add_faults(reasons, faults)
+        # 95 for .95 is a common mistake
         outside = (scores < 0) | (scores > 1)
-        reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
-    told = None
+        reasons = _add_faults(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
+    # Predictions that weren't requested are no part of the outcomes
+    requested_predictions = None
     if reading.prediction is not None:
-        told = predictions
-    return OutcomeRows(labels, told, scores, sources, reasons, of_classes=of_classes)
+        requested_predictions = predictions
+    return OutcomeRows(labels, requested_predictions, scores, sources, reasons, of_classes=of_classes)
 
 
-def _of_classes(column: pa.Array, predictions: pa.Array) -> tuple[pa.Array, pa.ListArray]:
+def _select_class_probability(column: pa.Array, predictions: pa.Array) -> tuple[pa.Array, pa.ListArray]:
     """The probability of the predicted class, and those of all classes if the column has objects.
 
     A probability of another class outside 0 to 1 replaces the first, so that the row is refused for it.
     """
+    # Most columns have one probability a row
     nothing = pa.nulls(len(column), OF_CLASSES)
     if pa.types.is_floating(column.type) or not pc.any(pc.starts_with(column, "{"), min_count=0).as_py():
         return column, nothing
     texts = column.to_pylist()
-    found = nothing.to_pylist()
+    shares_of_rows = nothing.to_pylist()
     for row, (text, prediction) in enumerate(zip(texts, predictions.to_pylist(), strict=True)):
         if text is None or not text.startswith("{"):
             continue
@@ -207,31 +214,33 @@ def _of_classes(column: pa.Array, predictions: pa.Array) -> tuple[pa.Array, pa.L
             shares = {name.strip(): float(share) for name, share in json.loads(text).items()}
         except (ValueError, TypeError, RecursionError, OverflowError):
             continue
+        # A bad probability of any class refuses the row
         wrong = [share for share in shares.values() if not 0 <= share <= 1]
         if wrong:
-            told = wrong[0]
+            predicted_share = wrong[0]
         else:
-            told = shares.get(prediction or "", max(shares.values(), default=math.nan))
-        texts[row] = repr(told)
-        found[row] = None if wrong else [{"name": name, "share": share} for name, share in shares.items()]
-    return pa.array(texts, pa.string()), pa.array(found, OF_CLASSES)
+            predicted_share = shares.get(prediction or "", max(shares.values(), default=math.nan))
+        texts[row] = repr(predicted_share)
+        shares_of_rows[row] = None if wrong else [{"name": name, "share": share} for name, share in shares.items()]
+    return pa.array(texts, pa.string()), pa.array(shares_of_rows, OF_CLASSES)
 
 
-def _first(reasons: Reasons, faults: Reasons) -> Reasons:
+def _add_faults(reasons: Reasons, faults: Reasons) -> Reasons:
     return np.where(reasons > 0, reasons, faults)
 
 
-def _of_whole_records(reasons: Reasons, sources: Indices) -> Reasons:
+def _spread_over_records(reasons: Reasons, sources: Indices) -> Reasons:
     bad = np.flatnonzero(reasons)
     if not len(bad):
         return reasons
+    # The first bad row of each record says why
     records, first = np.unique(sources[bad], return_index=True)
     of_record = np.zeros(int(sources[-1]) + 1, dtype=np.int32)
     of_record[records] = reasons[bad[first]]
     return of_record[sources]
 
 
-def _texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
+def _judge_texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
     """Texts without surrounding blanks; missing texts are "", or null if that is not an error."""
     texts = pc.utf8_trim_whitespace(column)
     absent = pc.or_(pc.is_null(texts), pc.is_in(texts, MISSING_TEXTS))
@@ -241,13 +250,13 @@ def _texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[
     return pc.fill_null(texts, "") if texts.null_count else texts, faults
 
 
-def _of_other_classes(texts: pa.Array, classes: frozenset[ClassKey]) -> Reasons:
-    known = [text for text in texts.unique().to_pylist() if text is not None and class_key(text) in classes]
-    others = pc.invert(pc.is_in(texts, pa.array(known, pa.string()))).to_numpy(zero_copy_only=False)
-    return np.where(others, np.int32(Refusal.THIRD_CLASS), np.int32(0))
+def _find_other_classes(texts: pa.Array, classes: frozenset[ClassKey]) -> Reasons:
+    allowed = [text for text in texts.unique().to_pylist() if text is not None and class_key(text) in classes]
+    is_other = pc.invert(pc.is_in(texts, pa.array(allowed, pa.string()))).to_numpy(zero_copy_only=False)
+    return np.where(is_other, np.int32(Refusal.THIRD_CLASS), np.int32(0))
 
 
-def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
+def _judge_numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
     """Finite numbers; 0 for other values."""
     if pa.types.is_floating(column.type):
         absent = pc.or_kleene(pc.is_null(column), pc.is_nan(column))
@@ -255,7 +264,7 @@ def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Nu
     else:
         texts = pc.utf8_trim_whitespace(column)
         absent = pc.or_kleene(pc.is_null(texts), pc.equal(texts, ""))
-        values = _parsed(texts)
+        values = _parse_numbers(texts)
     numbers = values.to_numpy(zero_copy_only=False)
     absent = pc.fill_null(absent, True).to_numpy(zero_copy_only=False)
     finite = np.isfinite(numbers)
@@ -263,11 +272,12 @@ def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Nu
     return np.where(finite, numbers, 0.0), faults
 
 
-def _parsed(texts: pa.Array) -> pa.Array:
+def _parse_numbers(texts: pa.Array) -> pa.Array:
     """The texts as numbers, NaN for texts that are not numbers."""
     try:
         return pc.fill_null(texts.cast(pa.float64()), np.nan)
     except pa.ArrowInvalid:
+        # Some texts are no decimal numbers: only the others are cast
         decimal = pc.fill_null(pc.match_substring_regex(texts, DECIMAL), False)
         plain = pc.if_else(decimal, pc.utf8_ltrim(texts, characters="+"), pa.scalar(None, pa.string()))
         return pc.fill_null(plain.cast(pa.float64()), np.nan)

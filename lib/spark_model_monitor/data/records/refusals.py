@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from spark_model_monitor.data.records.arrays import joined
+from spark_model_monitor.data.records.arrays import concat_rows
 
 REASON = "__reason"
 
@@ -92,6 +92,7 @@ class Refusal(IntEnum):
     def of(cls, error: Exception) -> Refusal:
         """The reason for refusing a record on which our own code raised an unforeseen exception: by the exception's
         class, never by its text, which may contain values."""
+        # The most specific class that has a number of its own
         names = (kind.__name__ for kind in type(error).__mro__)
         return next((UNFORESEEN[name] for name in names if name in UNFORESEEN), cls.UNREADABLE)
 
@@ -116,8 +117,9 @@ UNFORESEEN = {
 """Reasons by exception name, for exceptions with a number of their own; the most specific class counts."""
 
 
-def read_by_spark(options: Mapping[str, object]) -> str:
+def format_spark_reader(options: Mapping[str, object]) -> str:
     """The flag to read CSV by Spark with these options; quotes inside quotes are doubled, as pandas writes them."""
+    # Spark's own reader reads what ours doesn't: line breaks in cells, comments
     reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}
     return f"--dataset-format '{json.dumps({'spark': reader})}'"
 
@@ -126,7 +128,7 @@ _IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a
 
 REMEDIES = {
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
-    Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
+    Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {format_spark_reader({'multiLine': True})}",
     Refusal.UNEQUAL_NUMBERS_OF_ROWS: "if payloads begin with a header line take it off by a --record-preprocessor-script",
     Refusal.CAPTURED_HEADER: "if requests need their header line take it off by a --record-preprocessor-script",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
@@ -152,7 +154,7 @@ REMEDIES = {
 """Remedies by reason, where there is another remedy than to correct the records."""
 
 
-def remedy(reasons: Collection[str]) -> str:
+def describe_remedy(reasons: Collection[str]) -> str:
     """The remedy for records that were refused for these reasons, given as texts."""
     return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["mend them"])
 
@@ -160,7 +162,7 @@ def remedy(reasons: Collection[str]) -> str:
 Part = TypeVar("Part")
 
 
-def by_parts(
+def decode_by_parts(
     ranges: Iterable[tuple[int, int]],
     decode: Callable[[slice], Part],
     refused: Callable[[int, Refusal], Part],
@@ -172,14 +174,17 @@ def by_parts(
     """
 
     def decoded(start: int, end: int) -> Part:
-        found: Any = decode(slice(start, end))
-        shifted: Part = replace(found, **{numbers: getattr(found, numbers) + start}) if numbers else found
+        # Numbers of rows count from the slice; here they count from the beginning
+        rows: Any = decode(slice(start, end))
+        shifted: Part = replace(rows, **{numbers: getattr(rows, numbers) + start}) if numbers else rows
         return shifted
 
-    return joined([part for bounds in [*ranges] or [(0, 0)] for part in parts_of(*bounds, decoded, refused)])
+    return concat_rows(
+        [part for bounds in [*ranges] or [(0, 0)] for part in decode_in_halves(*bounds, decoded, refused)]
+    )
 
 
-def parts_of(
+def decode_in_halves(
     start: int, end: int, decode: Callable[[int, int], Part], refused: Callable[[int, Refusal], Part]
 ) -> Iterator[Part]:
     """The results of `decode` for the elements from `start` up to `end`: all at once, or in halves if it raises.
@@ -187,14 +192,15 @@ def parts_of(
     refused: the result for one element on which `decode` raises. Errors of `decode` on no elements are not caught.
     """
     try:
-        found = decode(start, end)
+        part = decode(start, end)
     except Exception as error:
         if start == end:
             raise
         if end - start > 1:
+            # Halves of halves, until the one element that raises is alone
             middle = (start + end) // 2
-            yield from parts_of(start, middle, decode, refused)
-            yield from parts_of(middle, end, decode, refused)
+            yield from decode_in_halves(start, middle, decode, refused)
+            yield from decode_in_halves(middle, end, decode, refused)
             return
-        found = refused(start, Refusal.of(error))
-    yield found
+        part = refused(start, Refusal.of(error))
+    yield part

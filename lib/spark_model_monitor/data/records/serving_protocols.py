@@ -35,48 +35,51 @@ NESTED_PAYLOADS = (
 WRAPPERS_OF_ROWS = ("Inputs", "Results")  # of Azure ML: an object with an array of rows, by whatever name
 
 
-def rows_of_protocol(payload: JsonObject) -> list[JsonValue] | None:
+def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     """The rows, which are objects, arrays or values; None for a payload of no known protocol.
 
     Raises ValueError if it contradicts itself, such as names beside rows of another length.
     """
+    # What is beside settings says which protocol it is
     members = dict(payload)
     names_of_rows = members.keys() - SETTINGS
     if names_of_rows == {"ColumnNames", "Values"}:
-        return _named_rows(members["ColumnNames"], members["Values"])
+        return _name_cells(members["ColumnNames"], members["Values"])
     if names_of_rows == {"examples", "context"} and type(members["examples"]) is list:
-        return _rows_with_context(members["examples"], members["context"])
+        return _add_context(members["examples"], members["context"])
+    # pandas' split: names and rows side by side
     if names_of_rows - {"index"} == {"columns", "data"} and type(members["columns"]) is type(members["data"]) is list:
-        return _named_rows(members["columns"], members["data"])
+        return _name_cells(members["columns"], members["data"])
     if names_of_rows in ({"names", "ndarray"}, {"ndarray"}) and type(members["ndarray"]) is list:
-        return _named_rows(members.get("names"), members["ndarray"])
+        return _name_cells(members.get("names"), members["ndarray"])
     if names_of_rows in ({"names", "tensor"}, {"tensor"}) and isinstance(members["tensor"], JsonObject):
         tensor = dict(members["tensor"])
-        return _named_rows(members.get("names"), _reshaped(tensor.get("values"), tensor.get("shape")))
+        return _name_cells(members.get("names"), _reshape(tensor.get("values"), tensor.get("shape")))
     if names_of_rows == {"inputs", "outputs"} and not _are_tensors(members["outputs"]):
         names_of_rows = {"inputs"}  # the other one names what is asked for
+    # One member with rows, as most protocols have it
     if len(names_of_rows) != 1:
         return None
     [name] = names_of_rows
     value = members[name]
     if isinstance(value, JsonObject):
-        return _nested_rows(name, value)
+        return _extract_nested_rows(name, value)
     if name not in MEMBERS_OF_ROWS or not isinstance(value, list):
         return None
     if _are_tensors(value):
-        return _rows_of_tensors([dict(item) for item in value])
+        return _combine_tensors([dict(item) for item in value])
     return value
 
 
-def _nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
-    rows = rows_of_protocol(payload)
+def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
+    rows = extract_protocol_rows(payload)
     if name in NESTED_PAYLOADS and rows is not None:
         return rows
     if name == "inputs":
         # Columns by name, as TensorFlow Serving takes them
         columns = {column: value for column, value in payload if type(value) is list}
         if columns and len(columns) == len(payload):
-            return _rows_of_columns(columns)
+            return _combine_columns(columns)
     if name in WRAPPERS_OF_ROWS and rows is None and len(payload) == 1:
         [(_, value)] = payload
         rows = value if type(value) is list else None
@@ -86,14 +89,14 @@ def _nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
     return rows
 
 
-def _rows_with_context(examples: list[JsonValue], context: JsonValue) -> list[JsonValue]:
+def _add_context(examples: list[JsonValue], context: JsonValue) -> list[JsonValue]:
     """TensorFlow Serving's examples, each with the features that all have in common."""
     if not all(isinstance(features, JsonObject) for features in (context, *examples)):
         raise ValueError("examples, or what they have in common, are no objects")
     return [JsonObject([*context, *example]) for example in examples]
 
 
-def _named_rows(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
+def _name_cells(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
     """Arrays as objects with these names; as they are without names."""
     if type(rows) is not list:
         raise ValueError("rows are no array")
@@ -120,20 +123,20 @@ def _are_tensors(values: JsonValue) -> bool:
     return True
 
 
-def _rows_of_tensors(tensors: Sequence[dict[str, JsonValue]]) -> list[JsonValue]:
-    columns = {tensor["name"]: _reshaped(tensor["data"], tensor["shape"]) for tensor in tensors}
+def _combine_tensors(tensors: Sequence[dict[str, JsonValue]]) -> list[JsonValue]:
+    columns = {tensor["name"]: _reshape(tensor["data"], tensor["shape"]) for tensor in tensors}
     if len(columns) < len(tensors):
         raise ValueError("two tensors have one name")
-    return _rows_of_columns(columns)
+    return _combine_columns(columns)
 
 
-def _reshaped(data: JsonValue, shape: JsonValue) -> list[JsonValue]:
+def _reshape(data: JsonValue, shape: JsonValue) -> list[JsonValue]:
     """Values of a tensor, flat or nested, by its first dimension: one value each, or an array of them."""
     if type(data) is not list or type(shape) is not list or not shape:
         raise ValueError("a tensor has no values, or no shape")
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError("a shape has other values than sizes")
-    values = _flattened(data)
+    values = _flatten(data)
     width = math.prod(shape[1:])
     if len(values) != shape[0] * width:
         raise ValueError("a tensor has another number of values than its shape says")
@@ -144,14 +147,14 @@ def _reshaped(data: JsonValue, shape: JsonValue) -> list[JsonValue]:
     return []
 
 
-def _flattened(values: list[JsonValue]) -> list[JsonValue]:
+def _flatten(values: list[JsonValue]) -> list[JsonValue]:
     if not any(type(value) is list for value in values):
         return values
-    inner_values = (_flattened(value) if type(value) is list else [value] for value in values)
+    inner_values = (_flatten(value) if type(value) is list else [value] for value in values)
     return [value for inner in inner_values for value in inner]
 
 
-def _rows_of_columns(columns: dict[str, list[JsonValue]]) -> list[JsonValue]:
+def _combine_columns(columns: dict[str, list[JsonValue]]) -> list[JsonValue]:
     """Rows of columns by name: a column of arrays has a name for each position, `x.0`, `x.1`, …."""
     if len({len(values) for values in columns.values()}) > 1:
         raise ValueError("columns have different numbers of rows")

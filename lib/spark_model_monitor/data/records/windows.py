@@ -63,6 +63,7 @@ class Window:
 
     def hours(self, *, later: int = 0) -> Iterator[datetime]:
         """The starts of the hours that the window touches, and of `later` further hours."""
+        # Hours of UTC, as the folders of captures are
         hour = self.start.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
         while hour < self.end + later * HOUR:
             yield hour
@@ -71,18 +72,19 @@ class Window:
 
 def parse_time(text: str) -> datetime | None:
     """A captured time in UTC, or None if invalid. The default zone is UTC; digits below microseconds are cut off."""
-    found = TIME.fullmatch(text)
-    if found is None:
+    match = TIME.fullmatch(text)
+    if match is None:
         return None
-    *numbers, fraction, zone = found.groups()
+    # Python reads no more than six digits of a fraction
+    *numbers, fraction, zone = match.groups()
     try:
-        time = datetime(*(int(number) for number in numbers), tzinfo=_zone(zone))  # type: ignore[misc, arg-type]
+        time = datetime(*(int(number) for number in numbers), tzinfo=_parse_zone(zone))  # type: ignore[misc, arg-type]
         return time.astimezone(timezone.utc) + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
     except (ValueError, OverflowError):
         return None
 
 
-def duration(span: timedelta) -> str:
+def format_duration(span: timedelta) -> str:
     """A time span in ISO 8601: `PT3600S`."""
     seconds = round(span.total_seconds())
     if seconds < 0:
@@ -90,20 +92,22 @@ def duration(span: timedelta) -> str:
     return f"PT{seconds}S"
 
 
-def _zone(text: str | None) -> timezone:
+def _parse_zone(text: str | None) -> timezone:
     if text is None or text == "Z":
         return timezone.utc
+    # The minutes have the sign of the hours
     offset = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def hour_of_path(path: str) -> datetime | None:
+def parse_hour_of_path(path: str) -> datetime | None:
     """The hour in a file's folder; None if it contains none."""
-    found = re.fullmatch(HOUR_FOLDER, path, re.ASCII)
-    if found is None:
+    match = re.fullmatch(HOUR_FOLDER, path, re.ASCII)
+    if match is None:
         return None
     try:
-        year, month, day, hour = (int(part) for part in found.groups())
+        # A folder such as 2026/13/45/99 is no hour
+        year, month, day, hour = (int(part) for part in match.groups())
         return datetime(year, month, day, hour, tzinfo=timezone.utc)
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""Request logs of other model servers, read as captures: `log_reader` gives the reader of a server, or of a mapping file.
+"""Request logs of other model servers, read as captures: `find_log_reader` gives the reader of a server, or of a mapping file.
 
 A reader only finds the id, the time, the request and the answer of a record, and what the log says of it. All else is
 shared: `logged_events.py` has what readers give, `capture_lines.py` writes captured lines of it and joins a request that
@@ -18,7 +18,7 @@ from spark_model_monitor.data.request_logs.logged_events import READERS, LogRead
 from spark_model_monitor.registry import import_all
 
 
-def log_reader(request_log: str) -> LogReader:
+def find_log_reader(request_log: str) -> LogReader:
     """The reader of a server's log by its name, or of the log that a mapping file describes, by its path.
 
     Raises BadConfiguration for an unknown server, BadInput or BadDocument for a file that can't be read.

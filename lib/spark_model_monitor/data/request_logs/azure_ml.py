@@ -21,7 +21,7 @@ from spark_model_monitor.data.request_logs.logged_events import (
 @READERS.register(
     "azure-ml", signatures=({"specversion", "correlationid", "data", "type"},), event_type="azureml.inference."
 )
-def azure_ml_reader() -> LogReader:
+def make_azure_ml_reader() -> LogReader:
     """Azure ML's data collector."""
     limits = "the data collector may be told to sample: numbers of records say nothing of the traffic then"
     return LogReader(read_collected_event, limits, comes_apart=True)

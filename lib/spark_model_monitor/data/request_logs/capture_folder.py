@@ -17,18 +17,18 @@ from uuid import uuid4
 
 from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.reading.formats import TableFormat
-from spark_model_monitor.data.reading.headers import head_of, longest_line
+from spark_model_monitor.data.reading.headers import measure_longest_line, read_head
 from spark_model_monitor.data.reading.ledger import LongLine
-from spark_model_monitor.data.reading.lines import long_lines_of
+from spark_model_monitor.data.reading.lines import find_long_lines
 from spark_model_monitor.data.reading.listing import (
     Listing,
-    faulty_files_named,
-    folders_of_hours,
+    list_hour_folders,
+    naming_faulty_files,
     require_unchanged,
 )
-from spark_model_monitor.data.records.locations import FILE, LINE, uri_of
+from spark_model_monitor.data.records.locations import FILE, LINE, format_uri
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.data.request_logs import log_reader
+from spark_model_monitor.data.request_logs import find_log_reader
 from spark_model_monitor.data.request_logs.capture_lines import (
     CAPTURES,
     EVENTS,
@@ -40,11 +40,11 @@ from spark_model_monitor.data.request_logs.capture_lines import (
     TEXT,
     TIME,
     ConvertedLog,
-    documents_in,
     join_halves,
+    read_documents,
 )
 from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, LogReader
-from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.errors import BadConfiguration, BadInput, hint_at_table_path
 from spark_model_monitor.storage import Storage, StoredFile, join
 from spark_model_monitor.storage.files import TemporaryFolder
 
@@ -55,6 +55,7 @@ COMPRESSION = 8  # typical ratio of text to its compressed size
 USUAL_RECORD_BYTES = 4096  # of a table's row
 PARQUET_SUFFIX = ".parquet"
 DELTA_LOG = "_delta_log"
+DATABRICKS = "databricks"
 
 
 @dataclass(frozen=True)
@@ -89,41 +90,51 @@ def convert_log(
 ) -> CaptureFolder:
     """The captures of some hours of a log, or of all. staging: a folder that all machines of a cluster see.
 
-    Raises BadInput for a log that can't be read; BadConfiguration as `log_reader`, or if a cluster needs `staging`.
+    Raises BadInput for a log that can't be read; BadConfiguration as `find_log_reader`, or if a cluster needs `staging`.
     """
-    reader = log_reader(request_log)
+    reader = find_log_reader(request_log)
+    _reject_catalog_name(engine.storage(path), path, request_log)
     source = _list_log(engine, path, hours)
     log.warning("%s, a log of %s: %s", path, request_log, reader.limits)
-    owner = engine.way(staging_folder)(engine, staging)
+    owner = engine.implementation(make_staging_folder)(engine, staging)
     top = owner.path
     if isinstance(top, Path):
         top = top.as_uri()
     # Convert, then give each hour its folder
     written = join(top, "converted")
     captures = join(top, "captures")
-    with faulty_files_named(engine, source):
+    with naming_faulty_files(engine, source):
         events = _read_events(engine, source, reader, hours)
         _write_captures(events, reader, source, written)
     require_unchanged(engine, source)
     _place_hours(engine.storage(top), written, captures)
     texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
-    long_lines = long_lines_of(engine, texts)
+    long_lines = find_long_lines(engine, texts)
     return CaptureFolder(captures, source.files, long_lines, owner)
 
 
-def hours_of_window(window: Window | None) -> set[int] | None:
+def _reject_catalog_name(storage: Storage, path: str, request_log: str) -> None:
+    """Raise BadInput for the name of a table in a catalog: such a table is read by its path."""
+    hint = ""
+    if request_log == DATABRICKS:
+        hint = hint_at_table_path(path)
+    if hint and not storage.exists(path):
+        raise BadInput(f"{path}: there is no such file or directory; {hint}")
+
+
+def list_window_hours(window: Window | None) -> set[int] | None:
     """The hours of a window, and the hour after it, whose folder may have some of its records, since 1970; None for all."""
     if window is None:
         return None
     return {(hour - EPOCH) // MICROSECOND // MICROSECONDS_OF_AN_HOUR for hour in window.hours(later=1)}
 
 
-def staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
+def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
     """The folder for a run's captures: one of this machine's, which the local engine reads."""
     return TemporaryFolder()
 
 
-def shared_folder(engine: Engine, staging: str | None) -> SharedFolder:
+def make_shared_folder(engine: Engine, staging: str | None) -> SharedFolder:
     """A folder for a run's captures that all machines see. Raises BadConfiguration without a place for it."""
     if staging is None:
         raise BadConfiguration(
@@ -142,7 +153,7 @@ def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listi
     if hours is not None and not storage.exists(join(path, DELTA_LOG)):
         later = {*hours, *(hour + 1 for hour in hours)}
         moments = [EPOCH + hour * MICROSECONDS_OF_AN_HOUR * MICROSECOND for hour in sorted(later)]
-        folders = folders_of_hours(storage, path, moments)
+        folders = list_hour_folders(storage, path, moments)
     files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
     return Listing(storage.resolved(path), tuple(sorted(files)), tuple(map(storage.resolved, folders)))
 
@@ -151,10 +162,10 @@ def _read_events(engine: Engine, source: Listing, reader: LogReader, hours: Coll
     """The events of all files, by how they are read: tables, whole documents, and lines."""
     file_times = {}
     if reader.uses_file_times:
-        file_times = {uri_of(file.path): file.modified_ms for file in source.files}
+        file_times = {format_uri(file.path): file.modified_ms for file in source.files}
     task = ConvertedLog(reader, source.path, hours=hours, file_times=file_times)
     storage = engine.storage(source.path)
-    engine.read_lines_by_size(source.size_bytes, _record_bytes(storage, source.files))
+    engine.read_lines_by_size(source.size_bytes, _measure_record_bytes(storage, source.files))
     if storage.exists(join(source.path, DELTA_LOG)):
         return [_read_table(engine, source, task, is_delta=True)]
     # Tables are read by columns, other Parquet and documents as wholes, lines one by one
@@ -182,12 +193,12 @@ def _choose_paths(source: Listing, paths: Sequence[str]) -> Sequence[str]:
     return paths
 
 
-def _record_bytes(storage: Storage, files: Sequence[StoredFile]) -> int:
+def _measure_record_bytes(storage: Storage, files: Sequence[StoredFile]) -> int:
     """The bytes of a long record: batches of longer ones have fewer."""
     texts = [file for file in files if not file.path.endswith(PARQUET_SUFFIX)]
     if not texts:
         return USUAL_RECORD_BYTES
-    return longest_line(storage, texts[0])
+    return measure_longest_line(storage, texts[0])
 
 
 def _read_table(engine: Engine, source: Listing, task: ConvertedLog, *, is_delta: bool) -> Partitions:
@@ -209,9 +220,9 @@ def _read_table(engine: Engine, source: Listing, task: ConvertedLog, *, is_delta
 
 def _are_documents(storage: Storage, file: StoredFile) -> bool:
     """Whether files are JSON documents over several lines: the first one's first line ends within a document."""
-    head = head_of(storage, file, refuse_nul=False)
+    head = read_head(storage, file, refuse_nul=False)
     first_line, end, _ = head.strip().partition(b"\n")
-    if not end or all(isinstance(document, dict) for document in documents_in(first_line)):
+    if not end or all(isinstance(document, dict) for document in read_documents(first_line)):
         return False
     return first_line.rstrip().endswith((b"[", b"{", b","))
 
@@ -220,15 +231,15 @@ def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Lis
     """Write captured lines below a folder, by hour and time."""
     if not events:
         return
-    rows = reduce(lambda joined, further: joined.beside(further), events)
-    text_bytes = sum(_text_bytes(file) for file in source.files)
+    rows = reduce(lambda joined, further: joined.concat(further), events)
+    text_bytes = sum(_estimate_text_bytes(file) for file in source.files)
     partitions = max(1, -(-text_bytes // PARTITION_BYTES))
     if reader.comes_apart:
-        rows = rows.together(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).mapped(join_halves, CAPTURES)
-    rows.together(HOUR, [HOUR, TIME, TEXT], partitions).write_texts(folder, HOUR, TEXT)
+        rows = rows.repartition_by(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).mapped(join_halves, CAPTURES)
+    rows.repartition_by(HOUR, [HOUR, TIME, TEXT], partitions).write_texts(folder, HOUR, TEXT)
 
 
-def _text_bytes(file: StoredFile) -> int:
+def _estimate_text_bytes(file: StoredFile) -> int:
     if file.is_compressed or file.path.endswith(PARQUET_SUFFIX):
         return COMPRESSION * file.size_bytes
     return file.size_bytes

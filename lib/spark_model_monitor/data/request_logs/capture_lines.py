@@ -22,10 +22,10 @@ import pyarrow as pa
 
 from spark_model_monitor.data.records import INPUT, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
-from spark_model_monitor.data.records.decoding import RecordRefused, document_of
+from spark_model_monitor.data.records.decoding import RecordRefused, parse_line
 from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.data.request_logs.logged_events import (
     EPOCH,
     GOOD_STATUS,
@@ -35,7 +35,7 @@ from spark_model_monitor.data.request_logs.logged_events import (
     LoggedEvent,
     LoggedPayload,
     LogReader,
-    moment_text,
+    format_moment,
 )
 
 OUTPUT = "endpointOutput"
@@ -88,7 +88,7 @@ class EventRow(NamedTuple):
             captured = f'"captureData":{{{self.half}}},'
         return f'{{{captured}"{REQUEST_LOG}":{{{self.log}}},{self.ending}'
 
-    def without_payloads(self, reason: Refusal) -> EventRow:
+    def drop_payloads(self, reason: Refusal) -> EventRow:
         """The event as none that is a capture, for this reason."""
         return self._replace(role=EventRole.EXCHANGE, half="", log=f'{self.log},"reason":{int(reason)}')
 
@@ -114,28 +114,28 @@ class ConvertedLog:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            rows = self._rows_of_table(batch) if self.names else self._rows_of_lines(batch)
+            rows = self._convert_table(batch) if self.names else self._convert_lines(batch)
             if self.hours is not None:
-                rows = filter(self._is_wanted, rows)
+                rows = filter(self._is_requested, rows)
             if self.reader.comes_apart:
                 yield make_batch(EVENTS, list(rows))
             else:
                 yield make_batch(CAPTURES, [(row.hour, row.time, row.line) for row in rows])
 
-    def _rows_of_table(self, batch: pa.RecordBatch) -> Iterator[EventRow]:
+    def _convert_table(self, batch: pa.RecordBatch) -> Iterator[EventRow]:
         for row in batch.rename_columns(list(self.names)).to_pylist():
             yield self._convert(row, self.path)
 
-    def _rows_of_lines(self, batch: pa.RecordBatch) -> Iterator[EventRow]:
+    def _convert_lines(self, batch: pa.RecordBatch) -> Iterator[EventRow]:
         contents = batch.column(LINE).cast(pa.binary()).to_pylist()
         for content, file in zip(contents, batch.column(FILE).to_pylist(), strict=True):
-            for document in documents_in(content):
+            for document in read_documents(content):
                 if isinstance(document, UnreadableRecord):
                     yield self._put_aside(document, file)
                 else:
                     yield self._convert(document, file)
 
-    def _is_wanted(self, row: EventRow) -> bool:
+    def _is_requested(self, row: EventRow) -> bool:
         assert self.hours is not None
         if row.hour in self.hours:
             return True
@@ -146,48 +146,48 @@ class ConvertedLog:
         try:
             event = self.reader.read_event(document)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-            return self._put_aside(unreadable_document(document, Refusal.NOT_A_CAPTURE), file)
+            return self._put_aside(make_unreadable_document(document, Refusal.NOT_A_CAPTURE), file)
         if event.key is None and event.role is not EventRole.EXCHANGE:
-            return self._put_aside(unreadable_document(document, Refusal.NO_ID), file)
+            return self._put_aside(make_unreadable_document(document, Refusal.NO_ID), file)
         if event.key is not None and not is_writable(event.key):
-            return self._put_aside(unreadable_document(document, Refusal.NOT_UTF_8), file)
+            return self._put_aside(make_unreadable_document(document, Refusal.NOT_UTF_8), file)
         # Its time, or that of its file
         time = event.time
         if time is None and file in self.file_times:
             time = self.file_times[file] * 1_000
         log = f'"file":{json.dumps(file)}'
-        ending = self._ending(event, time, file)
-        row = EventRow(event.key, event.role, time, self._hour(time, file), _halves(event), log, ending)
+        ending = self._format_ending(event, time, file)
+        row = EventRow(event.key, event.role, time, self._find_hour(time, file), _format_halves(event), log, ending)
         # Why it is no capture
         left_out = event.left_out
         if left_out is None and event.status not in (None, GOOD_STATUS):
             left_out = Refusal.WITHOUT_DATA
         if left_out is None:
             return row
-        return row.without_payloads(left_out)
+        return row.drop_payloads(left_out)
 
     def _put_aside(self, record: UnreadableRecord, file: str) -> EventRow:
         members = {"file": file, "reason": int(record.reason), record.member: record.text}
         log = json.dumps(members)[1:-1]
-        return EventRow(None, EventRole.EXCHANGE, None, self._hour(None, file), "", log, '"eventVersion":"0"}')
+        return EventRow(None, EventRole.EXCHANGE, None, self._find_hour(None, file), "", log, '"eventVersion":"0"}')
 
-    def _hour(self, time: int | None, file: str) -> int:
+    def _find_hour(self, time: int | None, file: str) -> int:
         """The hour of a record: of its time, or else of its file's folder, or else the first one of the run."""
         if time is not None:
             return time // MICROSECONDS_OF_AN_HOUR
-        moment = hour_of_path(file)
+        moment = parse_hour_of_path(file)
         if moment is not None:
             return (moment - EPOCH) // MICROSECOND // MICROSECONDS_OF_AN_HOUR
         if self.hours is None:
             return NO_HOUR
         return min(self.hours)
 
-    def _ending(self, event: LoggedEvent, time: int | None, file: str) -> str:
+    def _format_ending(self, event: LoggedEvent, time: int | None, file: str) -> str:
         """The last members of a captured line, and its closing brace."""
         time_text = None
         if time is not None:
-            time_text = moment_text(time)
-        elif self.hours is not None and hour_of_path(file) is None:
+            time_text = format_moment(time)
+        elif self.hours is not None and parse_hour_of_path(file) is None:
             time_text = ""  # which no window has
         metadata = (("eventId", event.key), ("inferenceId", event.client_key), ("inferenceTime", time_text))
         request = (
@@ -195,25 +195,25 @@ class ConvertedLog:
             ("status", event.status),
             ("samplingPercentage", event.sampling_percentage),
         )
-        of_request = _members(request)
+        of_request = _format_members(request)
         described = ""
         if of_request:
             described = f'"{REQUEST_METADATA}":{{{of_request}}},'
-        return f'"eventVersion":"0",{described}"eventMetadata":{{{_members(metadata)}}}}}'
+        return f'"eventVersion":"0",{described}"eventMetadata":{{{_format_members(metadata)}}}}}'
 
 
-def _members(values: Iterable[tuple[str, str | float | None]]) -> str:
+def _format_members(values: Iterable[tuple[str, str | float | None]]) -> str:
     """The members of a JSON object, without those that are null."""
     return ",".join(f'"{name}":{json.dumps(value)}' for name, value in values if value is not None)
 
 
-def _halves(event: LoggedEvent) -> str:
+def _format_halves(event: LoggedEvent) -> str:
     """The members of `captureData`."""
     payloads = ((INPUT, event.request), (OUTPUT, event.answer))
-    return ",".join(_half(name, payload) for name, payload in payloads if payload is not None)
+    return ",".join(_format_half(name, payload) for name, payload in payloads if payload is not None)
 
 
-def _half(name: str, payload: LoggedPayload) -> str:
+def _format_half(name: str, payload: LoggedPayload) -> str:
     return f'"{name}":{{"data":{json.dumps(payload.text)},"encoding":"{payload.encoding}"}}'
 
 
@@ -226,27 +226,27 @@ class UnreadableRecord:
     member: str = "line"
 
 
-def unreadable_document(document: Document, reason: Refusal) -> UnreadableRecord:
+def make_unreadable_document(document: Document, reason: Refusal) -> UnreadableRecord:
     """A JSON object, or a row of a table, that is none of the log's."""
     return UnreadableRecord(reason, json.dumps(document, ensure_ascii=False, default=repr))
 
 
-def documents_in(content: bytes) -> Iterator[Document | UnreadableRecord]:
+def read_documents(content: bytes) -> Iterator[Document | UnreadableRecord]:
     """The records in a line or a file: a JSON object, an array of them, one on each line, or the rows of Parquet."""
     if content.startswith(PARQUET_BEGINNING):
-        yield from _rows_of_parquet(content)
+        yield from _read_parquet_rows(content)
         return
     text = content.removeprefix("\ufeff".encode()).strip()
     try:
         if not is_utf_8(text):
             raise RecordRefused(Refusal.NOT_UTF_8)
-        parsed = document_of(text)
+        parsed = parse_line(text)
     except RecordRefused as fault:
         lines = text.splitlines()
         if len(lines) <= 1:
-            yield _unreadable_text(text, fault.reason)
+            yield _make_unreadable_text(text, fault.reason)
         for line in filter(None, map(bytes.strip, lines[1:] and lines)):
-            yield from documents_in(line)
+            yield from read_documents(line)
         return
     documents = [parsed]
     if isinstance(parsed, list) and parsed:
@@ -255,16 +255,16 @@ def documents_in(content: bytes) -> Iterator[Document | UnreadableRecord]:
         if isinstance(document, dict):
             yield document
         else:
-            yield _unreadable_text(text, Refusal.NOT_A_JSON_OBJECT)
+            yield _make_unreadable_text(text, Refusal.NOT_A_JSON_OBJECT)
 
 
-def _unreadable_text(text: bytes, reason: Refusal) -> UnreadableRecord:
+def _make_unreadable_text(text: bytes, reason: Refusal) -> UnreadableRecord:
     if is_utf_8(text):
         return UnreadableRecord(reason, text.decode())
     return UnreadableRecord(Refusal.NOT_UTF_8, base64.b64encode(text).decode(), "line_base64")
 
 
-def _rows_of_parquet(content: bytes) -> Iterator[Document | UnreadableRecord]:
+def _read_parquet_rows(content: bytes) -> Iterator[Document | UnreadableRecord]:
     from pyarrow import parquet
 
     try:
@@ -280,7 +280,7 @@ def join_halves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     in their order. An event without its other half waits for it: it may be logged later, or be in another window's hours.
     """
     lines: list[tuple[int, int | None, str]] = []
-    for _, events in groupby(_event_rows(batches), key=attrgetter(KEY)):
+    for _, events in groupby(_iterate_events(batches), key=attrgetter(KEY)):
         lines.extend(_join_events(list(events)))
         if len(lines) >= ROWS_AT_ONCE:
             yield make_batch(CAPTURES, lines)
@@ -288,7 +288,7 @@ def join_halves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     yield make_batch(CAPTURES, lines)
 
 
-def _event_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[EventRow]:
+def _iterate_events(batches: Iterable[pa.RecordBatch]) -> Iterator[EventRow]:
     for batch in batches:
         columns = [column.to_pylist() for column in batch.columns]
         yield from map(EventRow, *columns)
@@ -303,7 +303,7 @@ def _join_events(events: Sequence[EventRow]) -> Iterator[tuple[int, int | None, 
     answers = [event for event in events if event.role == EventRole.ANSWER]
     for request, answer in zip_longest(requests, answers):
         if request is None or answer is None:
-            event = (request or answer).without_payloads(Refusal.WAITING)
+            event = (request or answer).drop_payloads(Refusal.WAITING)
             yield event.hour, event.time, event.line
         else:
             exchange = request._replace(half=f"{request.half},{answer.half}")

@@ -28,7 +28,7 @@ LEGACY_COLUMNS = ("timestamp_ms", "execution_time_ms")
 
 
 @READERS.register("databricks", signatures=({"databricks_request_id", "request", "response"},), event_type="")
-def databricks_reader() -> LogReader:
+def make_databricks_reader() -> LogReader:
     """Databricks' inference tables."""
     limits = "an inference table that is sampled has a part of the requests: numbers of rows say nothing of the traffic"
     return LogReader(read_databricks_row, limits, columns=(*COLUMNS, *CURRENT_COLUMNS, *LEGACY_COLUMNS))

@@ -15,7 +15,7 @@ from spark_model_monitor.data.request_logs.logged_events import (
     Document,
     LoggedEvent,
     LogReader,
-    half_event,
+    make_half_event,
     read_cloud_event,
     read_payload,
     read_role,
@@ -31,7 +31,7 @@ COLUMN_NAMES = ("id", "req_type", "bytes", "content_type")  # in Parquet
     signatures=({"Id", "ReqType", "Bytes"}, {"id", "req_type", "bytes"}),
     event_type="org.kubeflow.serving.inference.",
 )
-def kserve_reader() -> LogReader:
+def make_kserve_reader() -> LogReader:
     """KServe's inference logger."""
     limits = "objects of KServe's blob store have no time: that of their last change is taken"
     return LogReader(read_kserve_event, limits, comes_apart=True, uses_file_times=True)
@@ -47,4 +47,4 @@ def read_kserve_event(document: Document) -> LoggedEvent:
     if isinstance(body, str):
         body = base64.b64decode(body)
     payload = read_payload(body, document.get(content_name))
-    return half_event(read_role(document[type_name]), read_text(document.get(id_name)), None, payload)
+    return make_half_event(read_role(document[type_name]), read_text(document.get(id_name)), None, payload)

@@ -155,14 +155,14 @@ def _parse_second(text: str) -> int | None:
     return None if parsed is None else (parsed - EPOCH) // MICROSECOND
 
 
-def moment_text(microseconds: int) -> str:
+def format_moment(microseconds: int) -> str:
     """A time as captures have it."""
     seconds, fraction = divmod(microseconds, MICROSECONDS_OF_A_SECOND)
-    return f"{_second_text(seconds)}.{fraction:06}Z" if fraction else f"{_second_text(seconds)}Z"
+    return f"{_format_second(seconds)}.{fraction:06}Z" if fraction else f"{_format_second(seconds)}Z"
 
 
 @lru_cache(maxsize=2**12)
-def _second_text(seconds: int) -> str:
+def _format_second(seconds: int) -> str:
     return (EPOCH + timedelta(seconds=seconds)).isoformat().removesuffix("+00:00")
 
 
@@ -208,10 +208,10 @@ def read_cloud_event(event: Document, key: str | None, left_out: Refusal | None 
     if isinstance(event.get("data_base64"), str):
         data = base64.b64decode(str(event["data_base64"]))
     payload = None if left_out is not None else read_payload(data, event.get("datacontenttype"))
-    return half_event(role, key, parse_moment(event.get("time")), payload, left_out)
+    return make_half_event(role, key, parse_moment(event.get("time")), payload, left_out)
 
 
-def half_event(
+def make_half_event(
     role: EventRole, key: str | None, time: int | None, payload: LoggedPayload | None, left_out: Refusal | None = None
 ) -> LoggedEvent:
     """The event of a request, or of an answer."""

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from spark_model_monitor.data.records.decoding import JSON
-from spark_model_monitor.data.records.outcome_payloads import path_of
+from spark_model_monitor.data.records.outcome_payloads import compile_path
 from spark_model_monitor.data.request_logs.logged_events import (
     Document,
     EventRole,
@@ -44,9 +44,9 @@ def read_mapping(path: str) -> LogReader:
 
     Raises BadInput if the file can't be read, BadDocument if it is no YAML, BadConfiguration for what it says.
     """
-    from spark_model_monitor.documents.expectations import json_of_yaml
+    from spark_model_monitor.documents.expectations import convert_yaml
 
-    mapping = json.loads(json_of_yaml(storage_of(path).read(path), path))
+    mapping = json.loads(convert_yaml(storage_of(path).read(path), path))
     if not isinstance(mapping, dict):
         raise BadConfiguration(f"{path}: is no mapping; write a line each for {', '.join(REQUIRED)}")
     for name, address in mapping.items():
@@ -54,7 +54,7 @@ def read_mapping(path: str) -> LogReader:
             names = ", ".join((*REQUIRED, *OPTIONAL))
             raise BadConfiguration(f"{path}: has {name!r}, which is unknown; write some of: {names}")
         is_list = name == "names" and isinstance(address, list) and all(isinstance(text, str) for text in address)
-        if not is_list and (not isinstance(address, str) or path_of(address) is None):
+        if not is_list and (not isinstance(address, str) or compile_path(address) is None):
             raise BadConfiguration(
                 f"{path}: {name} is {address!r}, which is no JMESPath; write one, such as request.body"
             )
@@ -100,7 +100,7 @@ def _find(mapping: LogMapping, name: str, record: Document) -> LogValue:
     from jmespath.exceptions import JMESPathError
 
     try:
-        value: LogValue = path_of(address).search(record)
+        value: LogValue = compile_path(address).search(record)
     except JMESPathError as fault:  # a function that doesn't accept the value there
         raise ValueError("a path doesn't fit the record") from fault
     return value

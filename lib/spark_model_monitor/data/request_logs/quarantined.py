@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import TypeAlias
 
+from spark_model_monitor.data.reading.ledger import Record
 from spark_model_monitor.data.records import REQUEST_LOG
-
-QuarantinedRecord: TypeAlias = "dict[str, str | int]"
 
 LINE_IN_LOG = 0  # the number of a line that isn't counted
 
 
-def trace_to_log(record: QuarantinedRecord) -> QuarantinedRecord:
+def trace_to_log(record: Record) -> Record:
     """A refused capture that was made of a request log, with the log's file, and the text of a record that couldn't be read."""
     try:
         request_log = json.loads(str(record["line"]))[REQUEST_LOG]

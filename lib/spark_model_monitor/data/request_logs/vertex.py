@@ -27,7 +27,7 @@ WRAPPERS = ({"element"}, {"item"}, {"v"})  # an element of a repeated column, as
 
 
 @READERS.register("vertex", signatures=({"logging_time", "request_payload", "response_payload"},), event_type="")
-def vertex_reader() -> LogReader:
+def make_vertex_reader() -> LogReader:
     """Vertex AI's request log."""
     limits = "Vertex samples what it logs: numbers of rows say nothing of the traffic"
     columns = ("logging_time", "request_id", "request_payload", "response_payload")
@@ -53,13 +53,13 @@ def _join_instances(value: LogValue, member: str) -> LoggedPayload | None:
         return read_payload(value)
     if not value:
         return None
-    texts = [_instance_text(instance) for instance in value]
+    texts = [_format_instance(instance) for instance in value]
     if all(map(_is_json, texts)):
         return LoggedPayload(f'{{"{member}":[{",".join(texts)}]}}', JSON)
     return LoggedPayload("\n".join(texts), CSV)
 
 
-def _instance_text(instance: LogValue) -> str:
+def _format_instance(instance: LogValue) -> str:
     """An instance as JSON text, without what an export wraps it in."""
     if isinstance(instance, Mapping) and set(instance) in WRAPPERS:
         [instance] = instance.values()

@@ -19,13 +19,13 @@ from spark_model_monitor.data.reading.formats import CaptureFormat
 from spark_model_monitor.data.reading.outcomes import outcomes
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
-from spark_model_monitor.documents.check_results import CheckResults, Violations, since_of
+from spark_model_monitor.documents.check_results import CheckResults, Violations, list_alarm_starts
 from spark_model_monitor.documents.clarify import AttributionReport
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.document import DocumentType
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.model_quality import EstimatedQuality, Metrics
-from spark_model_monitor.documents.run_description import RunContext, moment
+from spark_model_monitor.documents.run_description import RunContext, format_moment
 from spark_model_monitor.documents.statistics import Statistics, as_rows
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.integrations.demo import churn, fleet
@@ -97,7 +97,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
             context = RunContext(start, end, model=DAY_MODEL)
             for folder, monitor, against, place in watched:
                 findings = run_monitoring(data, monitor, against, context=context, since=since.get(folder))
-                since[folder] = since_of(findings.results, moment(start))
+                since[folder] = list_alarm_starts(findings.results, format_moment(start))
                 reference = baselines.to_run(str(place), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
         if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
@@ -119,8 +119,8 @@ def estimate_hour(output: Path, window: Window) -> None:
         "--dataset-format": "capture",
         "--inference-attribute": "0",
         "--probability-attribute": "1",
-        "--start-time": moment(window.start),
-        "--end-time": moment(window.end),
+        "--start-time": format_moment(window.start),
+        "--end-time": format_moment(window.end),
         "--baseline": known,
         "--output-path": str(output / ESTIMATED),
     }
@@ -270,7 +270,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
 
     before = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
-    headline = headline_of(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
+    headline = write_headline(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
     folders = (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}")
     moving = moved(*(_read(output / folder, AttributionReport) for folder in folders))
     estimate = expected(_read(output / ESTIMATED, EstimatedQuality), _read(output / QUALITY, Metrics))

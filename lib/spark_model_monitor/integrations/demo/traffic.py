@@ -103,12 +103,12 @@ def captures(traffic: Traffic) -> dict[str, str]:
     return files
 
 
-def kserve_events(traffic: Traffic) -> dict[str, str]:
+def make_kserve_events(traffic: Traffic) -> dict[str, str]:
     """The same requests as KServe's inference logger gives them, CloudEvents in JSON Lines: path -> the file's text."""
-    return {f"{hour.start:%Y/%m/%d/%H}/events.jsonl": "".join(_event_lines(hour)) for hour in _requests(traffic)}
+    return {f"{hour.start:%Y/%m/%d/%H}/events.jsonl": "".join(_make_event_lines(hour)) for hour in _requests(traffic)}
 
 
-def _event_lines(hour: _Hour) -> Iterator[str]:
+def _make_event_lines(hour: _Hour) -> Iterator[str]:
     """The events of an hour: each request, and its answer a moment later."""
     named_answers = hour.answered.set_axis([churn.LABEL, churn.SCORE], axis="columns")
     requests = json.loads(hour.sent.to_json(orient="records"))
@@ -325,7 +325,7 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic, server: str 
     files |= {f"{CAPTURES}/{path}": text for path, text in captures(traffic).items()}
     files |= {f"{GROUND_TRUTH}/{path}": text for path, text in ground_truth(traffic).items()}
     if server == KSERVE:
-        files |= {f"{KSERVE}/{path}": text for path, text in kserve_events(traffic).items()}
+        files |= {f"{KSERVE}/{path}": text for path, text in make_kserve_events(traffic).items()}
     files[ANALYSIS] = json.dumps(churn.explanation(), indent=2) + "\n"
     files[FAULT_HOUR] = json.dumps(planted(traffic), indent=2) + "\n"
     _refuse_others(directory, files)

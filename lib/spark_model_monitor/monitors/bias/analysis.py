@@ -36,7 +36,7 @@ from spark_model_monitor.statistics.states.contingency import (
     ContingencyPlan,
     Key,
     ValueKind,
-    places_of,
+    number_keys,
 )
 from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
 
@@ -180,7 +180,7 @@ class LabelTable:
 
     @classmethod
     def of(cls, cells: Mapping[Cell, int], chosen: Chosen, plan: ContingencyPlan) -> LabelTable:
-        keys = places_of(cells, FACET)
+        keys = number_keys(cells, FACET)
         subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
         subgroup_indexes: dict[Key, int] = {subgroup: index for index, subgroup in enumerate(subgroups)}
         if chosen.predicted:

@@ -16,8 +16,8 @@ from spark_model_monitor.statistics.states.contingency import (
     Standing,
     ValuedColumn,
     ValueKind,
-    number_of,
-    texts_of,
+    join_texts,
+    parse_number,
 )
 
 NO_THRESHOLD = "Threshold values must be provided for continuous features"
@@ -166,12 +166,12 @@ def _choose_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection
         standing = Standing.SAME_TEXT
     else:
         standing = Standing.SAME_NUMBER | Standing.SAME_TEXT
-    shown = texts_of(column.values)
+    shown = join_texts(column.values)
     return Choice(shown, shown, _with(standing, keys), ValueKind.CATEGORICAL)
 
 
 def _choose_threshold(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
-    configured = texts_of(column.values)
+    configured = join_texts(column.values)
     threshold = column.threshold
     if threshold is None:
         error = NOT_A_THRESHOLD if column.values else NO_THRESHOLD
@@ -225,5 +225,5 @@ def _canonical(text: str, kind: ValueType) -> str:
 
 def _by_value(text: str) -> tuple[bool, float, str]:
     """Numbers by size, then texts."""
-    number = number_of(text)
+    number = parse_number(text)
     return number is None, number or 0.0, text

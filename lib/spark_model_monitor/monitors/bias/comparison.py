@@ -28,7 +28,7 @@ from spark_model_monitor.monitors.bias.intervals import (
 )
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.drift.special_functions import student_above, student_quantile
-from spark_model_monitor.statistics.states.contingency import ValueKind, normalize_code, number_of
+from spark_model_monitor.statistics.states.contingency import ValueKind, normalize_code, parse_number
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
@@ -56,7 +56,7 @@ class BiasBaseline(StoredBaseline):
     def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
         return replace(self, source=source)
 
-    def without(self, excluded: Collection[str]) -> BiasBaseline:
+    def drop_features(self, excluded: Collection[str]) -> BiasBaseline:
         remaining_constraints = {
             f"{stage}_bias_metrics": part.model_copy(
                 update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
@@ -121,9 +121,9 @@ def _find_same_group(groups: Collection[GroupMetrics], choice: Choice) -> GroupM
             return group
     threshold = None
     if choice.kind is ValueKind.CONTINUOUS:
-        threshold = number_of(normalize_code(choice.configured))
+        threshold = parse_number(normalize_code(choice.configured))
     for group in groups:
-        if threshold is not None and threshold in map(number_of, _interval_ends(group.value_or_threshold)):
+        if threshold is not None and threshold in map(parse_number, _interval_ends(group.value_or_threshold)):
             return group
         if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
             return group  # the threshold was the maximum, so the interval is empty

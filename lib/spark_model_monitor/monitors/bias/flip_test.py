@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import PARTITION, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency import Cells, CountTask, key_of, typed_cells
+from spark_model_monitor.data.profiling.contingency import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.monitors.bias.metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
-from spark_model_monitor.statistics.states.hashing import chained_hashes
+from spark_model_monitor.statistics.states.hashing import chain_hashes
 
 FEATURES = "features"
 POSITIVE = "positive"
@@ -219,8 +219,8 @@ class FlipTask:
         for batch in batches:
             yield self._rows(batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch)
 
-    def feature(self, values: pa.Array) -> Cells:
-        return typed_cells(values, untyped_texts=self.count.plan.untyped_texts)
+    def feature(self, values: pa.Array) -> TypedCells:
+        return classify_cells(values, untyped_texts=self.count.plan.untyped_texts)
 
     def _rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         cells = [self.feature(batch.column(f"c{self.count.names.index(name)}")) for name in self.features]
@@ -229,7 +229,7 @@ class FlipTask:
             for cell in cells
         ]
         has_number = [cell.has_number for cell in cells]
-        draw = (chained_hashes(numbers, has_number).view(np.int64) % DRAWS) / float(DRAWS)
+        draw = (chain_hashes(numbers, has_number).view(np.int64) % DRAWS) / float(DRAWS)
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
         )
@@ -245,7 +245,7 @@ class FlipTask:
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
     def among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
-        keys = key_of(self.count.typed(batch, rows.column.name), rows.column)
+        keys = compute_keys(self.count.read_cells(batch, rows.column.name), rows.column)
         wanted_keys = pa.array([key for key in rows.keys if key is not None], keys.type)
         is_member: NDArray[np.bool_] = pc.is_in(keys, wanted_keys).to_numpy(zero_copy_only=False)
         return is_member
@@ -266,7 +266,7 @@ class Positive:
     def inputs(self) -> tuple[str, ...]:
         return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
 
-    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+    def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
         group, first, *second = (self.task.among(rows, rows_of_keys) for rows_of_keys in self.task.sensitive)
         is_positive = first != second[0] if second else first
         return np.where(group == self.in_group, 2 + is_positive, MISSING).astype(np.int16)
@@ -318,7 +318,7 @@ def flip_test(
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
         return NO_LIBRARY
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
-    prepared = table.engine.way(prepare_flip_rows)(
+    prepared = table.engine.implementation(prepare_flip_rows)(
         table, names, plan, features, positive, [group.sensitive for group in groups], reason
     )
     if prepared is None:
@@ -359,7 +359,7 @@ def _collect_neighbours(prepared: Partitions, plan: tuple[FlipGroup, ...], featu
 def _count_tested_flips(
     prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
 ) -> list[FlipTest]:
-    with prepared.sent(neighbours) as sent:
+    with prepared.broadcast(neighbours) as sent:
         counted = _rows(prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA))
     sums = np.zeros((len(plan), len(SUMMED)), np.int64)
     for row in counted:

@@ -24,8 +24,8 @@ from spark_model_monitor.monitors.bias.metrics import (
     Undefined,
 )
 from spark_model_monitor.registry import Entry
-from spark_model_monitor.statistics.verdicts.design_effect import MARGIN, design_effects
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.design_effect import MARGIN, compute_design_effects
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -111,7 +111,7 @@ def estimate_design_effects(
     defined_names, scores = _score_kinds(counts, counts.blocks.sum(axis=0), names)
     rows = blocks.sum(axis=0)
     alone = blocks[-1]
-    design_effects = design_effect_in_blocks(
+    design_effects = estimate_block_design_effects(
         scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
     )
     return _spread_over_metrics(defined_names, design_effects, names)
@@ -132,7 +132,7 @@ def estimate_design_effects_of_runs(
         return _spread_over_metrics(defined_names, np.zeros(0), names)
     by_row = scores[:, kinds]
     by_row -= by_row.mean(axis=1, keepdims=True)
-    rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(defined_names)))])
+    rows_as_one = np.array([effect.rows for effect in compute_design_effects(by_row, sizes, range(len(defined_names)))])
     return _spread_over_metrics(defined_names, np.maximum(MARGIN * rows_as_one, 1.0), names)
 
 

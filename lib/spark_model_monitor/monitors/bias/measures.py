@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spark_model_monitor.data.profiling.segments import Cut, cuts_of
+from spark_model_monitor.data.profiling.segments import Cut, parse_cuts
 from spark_model_monitor.documents.analysis_config import (
     AnalysisConfig,
     BiasMethods,
@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Segmentation,
     ValuedColumn,
     ValueKind,
-    texts_of,
+    join_texts,
 )
 from spark_model_monitor.statistics.states.segments import MISSING
 
@@ -234,7 +234,7 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         _read_segmentation(segment, columns.named(f"segment_config[{position}].name_or_index", segment.name_or_index))
         for position, segment in enumerate(config.segment_config or ())
     )
-    segmentations += tuple(map(_segmentation_from_cut, cuts_of(measures.segments, names)))
+    segmentations += tuple(map(_segmentation_from_cut, parse_cuts(measures.segments, names)))
     excluded = [
         columns.named(f"excluded_columns[{position}]", name)
         for position, name in enumerate(config.excluded_columns or ())
@@ -272,7 +272,7 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
 
 def _read_segmentation(config: SegmentConfig, column: str) -> Segmentation:
     segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
-    names = [texts_of(segment) for segment in config.segments]
+    names = [join_texts(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())
     if segments:
         names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]

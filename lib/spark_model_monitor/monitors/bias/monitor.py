@@ -23,7 +23,7 @@ from spark_model_monitor.documents.check_results import (
     Hint,
     Summary,
     SummaryRow,
-    part_of,
+    format_group,
 )
 from spark_model_monitor.documents.clarify import (
     BiasPart,
@@ -36,7 +36,7 @@ from spark_model_monitor.documents.clarify import (
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
@@ -71,11 +71,11 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violated,
-    violation_count,
+    count_violations,
+    reject_rules,
+    select_violations,
 )
-from spark_model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
+from spark_model_monitor.monitors.segments import locate_result, with_segments, write_segment_hints
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import State
@@ -87,14 +87,14 @@ from spark_model_monitor.statistics.states.contingency import (
     Contingency,
     ContingencyPlan,
     Key,
-    places_of,
+    number_keys,
 )
-from spark_model_monitor.statistics.states.rows import values_of
-from spark_model_monitor.statistics.states.segments import fits
+from spark_model_monitor.statistics.states.rows import read_values
+from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.statistics.verdicts.design_effect import (
     ScoredColumn,
+    estimate_neighbour_design_effect,
     is_constant_in_runs,
-    neighbours_design_effect,
 )
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def _is_key_of_row(
     keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
 ) -> NDArray[np.int64]:
     """For each row, whether its key is one of these. key_indexes: as in `first_runs`."""
-    among = np.array([key in keys for key in places_of(cells, position)], np.int64)
+    among = np.array([key in keys for key in number_keys(cells, position)], np.int64)
     return among[key_indexes.astype(np.int64)]
 
 
@@ -150,7 +150,7 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
                     if math.isinf(value):
                         value = math.copysign(LARGEST_VALUE, value)
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
-    yield violation_count(results)
+    yield count_violations(results)
 
 
 def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
@@ -177,7 +177,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         return baseline
     plan = ContingencyPlan.from_text(counts.plan)
     likeness = {}
-    columns = [values_of(run.runs, numeric=True) for run in runs]
+    columns = [read_values(run.runs, numeric=True) for run in runs]
     chosen = choose_groups(counts, plan)
     label, *prediction = columns[len(plan.facets) :]
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
@@ -191,7 +191,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         looked_at = [values for values, _ in (column, label, *answers)]
         if any(is_constant_in_runs(values) for values in looked_at):
             continue
-        if neighbours_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
+        if estimate_neighbour_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
             continue
         table = LabelTable.of(cells, chosen, plan)
         last = int(plan.group is None)
@@ -237,7 +237,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
             if metric.segment is not None and (finding := drift(metric)) is not None:
                 cut, name = metric.segment
                 drift_result = _build_result(DRIFT_CHECK, metric, finding)
-                segment_result = told_in(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
+                segment_result = locate_result(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
                 by_segment.setdefault(metric_key(drift_result), {})[cut, name] = segment_result
         return tuple(with_segments([_build_result(*arguments) for arguments in findings], by_segment, metric_key))
 
@@ -248,7 +248,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         else:
             before = {}
         if before:
-            return tuple(hints_of_segments(before, count_segment_rows(self.sample.metrics.groups)))
+            return tuple(write_segment_hints(before, count_segment_rows(self.sample.metrics.groups)))
         return ()
 
     def write_sentences(
@@ -289,7 +289,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
-            whose = part_of(group.facet, group.choice.configured)
+            whose = format_group(group.facet, group.choice.configured)
             parts = {
                 f"{whose} in {format_segment_label(segment.segmentation, segment.name)}": segment
                 for segment in group.segments
@@ -347,7 +347,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
 
     def plan_scan(self, request: ScanRequest[BiasBaseline]) -> BiasMeasures:
         """With the baseline's groups of rows and its cuts, if the data has the columns."""
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         measures = self.measures()
         baseline = request.baseline
         if baseline is None or measures.as_service:
@@ -355,7 +355,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         configured = {part.config_name or part.name_or_index for part in measures.config.segment_config or ()}
         cuts = []
         for cut in count_segment_rows(baseline.groups):
-            if cut not in configured and fits(cut, request.dataset.names):
+            if cut not in configured and has_columns(cut, request.dataset.names):
                 cuts.append(cut)
         # Neighbours show how alike rows are, unless a column names their groups
         by_neighbours = self.tolerances.with_intervals and baseline.group_column is None
@@ -374,12 +374,12 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
 
     def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""
-        from spark_model_monitor.data.profiling.contingency import without_strays
+        from spark_model_monitor.data.profiling.contingency import reject_strays
 
         if self.measures().as_service:
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)
-        rows = without_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)
+        rows = reject_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)
         if rows is None:
             return None
         return replace(dataset, rows=rows, refusable=True)
@@ -390,7 +390,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         else:
             methods = ALL_METHODS
         plan = ContingencyPlan.from_text(counts.plan)
-        counts.require_of(plan)
+        counts.require_plan(plan)
         return analyse_contingency(counts, plan, methods)
 
     def documents(
@@ -427,11 +427,11 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
                 constraint_check_type=result.check,
                 description=result.description or "",
             )
-            for result in violated(results)
+            for result in select_violations(results)
         )
         return BiasViolations(version="1.0", violations=tuple(bias_violations))
 
-    def table(self, documents: tuple[BiasReport]) -> Table:
+    def table(self, documents: tuple[BiasReport]) -> RowTable:
         """One row for each metric of each group, in the document's order."""
         rows = (
             {
@@ -447,4 +447,4 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             for group in groups
             for metric in group.metrics
         )
-        return Table("metrics", "metric", tuple(rows))
+        return RowTable("metrics", "metric", tuple(rows))

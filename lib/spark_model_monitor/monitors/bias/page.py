@@ -7,33 +7,39 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, by_cause, name_of, whose
+from spark_model_monitor.documents.check_results import (
+    FACET_VALUE,
+    CheckResult,
+    format_full_name,
+    group_by_cause,
+    identify_subject,
+)
 from spark_model_monitor.documents.clarify import BiasMetric
-from spark_model_monitor.documents.headline import place_of
+from spark_model_monitor.documents.headline import describe_segment
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
     Block,
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
-    count_text,
-    counted,
-    number_text,
-    percent,
-    table_of,
+    TableColumn,
+    TableLine,
+    build_table,
+    format_count,
+    format_noun_count,
+    format_number,
+    format_percent,
 )
 from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, compute_performance
 from spark_model_monitor.monitors.bias.comparison import STAGE, format_segment_label
-from spark_model_monitor.monitors.causes import causes_table
+from spark_model_monitor.monitors.causes import create_causes_table
 
 # the service's SDK's names for the report and its files
 TITLE = "Analysis Report"
@@ -85,7 +91,7 @@ def describe_rates(metric: str, group: GroupAnalysis) -> str:
         denominator = float(getattr(outcomes, total))
         if not denominator:
             return ""
-        rates.append(percent(float(getattr(outcomes, part)) / denominator))
+        rates.append(format_percent(float(getattr(outcomes, part)) / denominator))
     return f"the group {words} in {rates[0]} of its {DENOMINATORS[total]}, the rest in {rates[1]}"
 
 
@@ -100,8 +106,10 @@ def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_v
             continue
         rates = describe_rates(violation.metric or "", group)
         if rates:
-            change = f"is {number_text(violation.observed)}, it was {number_text(violation.threshold)} in the baseline: {rates}"
-            name, part = whose(violation)
+            now = format_number(violation.observed)
+            before = format_number(violation.threshold)
+            change = f"is {now}, it was {before} in the baseline: {rates}"
+            name, part = identify_subject(violation)
             if hide_values:
                 part = violation.feature or part
             return violation.model_copy(update={"change": change, "words": f"{name} of {part} {change}"})
@@ -114,10 +122,10 @@ def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
     metrics = sum(len(group.metrics) for group in analysis.groups)
-    sentence = f"{counted(metrics, 'bias metric')} of {facets}: later data is checked against them."
+    sentence = f"{format_noun_count(metrics, 'bias metric')} of {facets}: later data is checked against them."
     headline = None
     if not results:
-        headline = Headline(sentence, f"{counted(analysis.rows, 'row')}.")
+        headline = Headline(sentence, f"{format_noun_count(analysis.rows, 'row')}.")
     return Page(NAME, TITLE, facts, tuple(_draw_sections(analysis, results, verdicts)), headline)
 
 
@@ -153,17 +161,17 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
 def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
     """A card for each changed metric: its value and the baseline's, and the rates of both groups."""
     groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
-    for result, *twins in by_cause(results):
+    for result, *twins in group_by_cause(results):
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
         numbers = [each for each in (result.observed, result.threshold, *(result.interval or ())) if each is not None]
         reach = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
-        point = Point("this run", result.observed, result.threshold, result.interval, Mark.BAD)
+        point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
         points = (point, *(_group_rate_points(group) if group else ()))
         top = max(reach, 1.0)
         picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
-        change = f"{number_text(result.threshold)} → {number_text(result.observed)}"
+        change = f"{format_number(result.threshold)} → {format_number(result.observed)}"
         if result.interval:
             evidence = f"95 % interval {_format_interval(result)}"
         else:
@@ -173,10 +181,12 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
         rates = ""
         if group and not result.is_of_one_segment:
             rates = describe_rates(result.metric or "", group)
-        hints = tuple(filter(None, (rates, place_of(result), about)))
+        hints = tuple(filter(None, (rates, describe_segment(result), about)))
         hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
-        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
-        yield Card(name, change, "", result.since or "", picture, hints, None, evidence, more, of=name_of(result))
+        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
+        yield Card(
+            name, change, "", result.since or "", picture, hints, None, evidence, more, of=format_full_name(result)
+        )
 
 
 def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
@@ -195,7 +205,7 @@ def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
         (
             group.facet,
             group.choice.shown,
-            count_text(float(d.rows)),
+            format_count(float(d.rows)),
             _format_share(float(d.rows), float(d.rows + a.rows)),
             _format_share(float(d.positives), float(d.rows)),
             _format_share(float(a.positives), float(a.rows)),
@@ -203,7 +213,7 @@ def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
         for group in analysis.groups
         for d, a in [(group.counts.d, group.counts.a)]
     ]
-    return table_of(titles, rows, numbers=titles[2:])
+    return build_table(titles, rows, numbers=titles[2:])
 
 
 def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
@@ -214,14 +224,14 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
     a = group.counts.a
     about = (
         f"Value(s)/Threshold: {group.choice.shown}. "
-        f"{count_text(float(d.rows))} rows in the group, {count_text(float(a.rows))} in the rest."
+        f"{format_count(float(d.rows))} rows in the group, {format_count(float(a.rows))} in the rest."
     )
     blocks: list[Block] = [about]
     flips = group.counts.flips
     if stage == "post_training" and flips is not None and (flips.tested < d.rows or flips.neighbours < flips.of):
         blocks.append(
-            f"The flip test is from a sample: {count_text(flips.tested)} rows of the group beside "
-            f"{count_text(flips.neighbours)} of {count_text(flips.of)} others."
+            f"The flip test is from a sample: {format_count(flips.tested)} rows of the group beside "
+            f"{format_count(flips.neighbours)} of {format_count(flips.of)} others."
         )
     if with_chart and any(metric.value is not None for metric in metrics):
         blocks.append(_draw_chart(group, metrics, metric_results))
@@ -230,7 +240,7 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
         if (measured := getattr(segment, stage)) is not None:
             label = format_segment_label(segment.segmentation, segment.name)
             table = _draw_metrics(measured, [verdicts.get((*group_key, metric.name, label)) for metric in measured])
-            rows = count_text(float(segment.counts.all.rows))
+            rows = format_count(float(segment.counts.all.rows))
             caption = f"Segment {segment.name} of {segment.segmentation}, {rows} rows"
             blocks.append(PageTable(table.columns, table.lines, caption))
     return PageSection(f"Facet: {group.facet}", tuple(blocks), level=3)
@@ -245,7 +255,7 @@ def _draw_chart(
             metric.value,
             None if result is None else result.threshold,
             None if result is None else result.interval,
-            Mark.NONE if result is None else VERDICTS[result.status][0],
+            Highlight.NONE if result is None else VERDICTS[result.status][0],
         )
         for metric, result in zip(metrics, metric_results, strict=True)
     )
@@ -255,49 +265,49 @@ def _draw_chart(
 def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]) -> PageTable:
     judged = any(result is not None for result in metric_results)
     with_interval = any(result is not None and result.interval is not None for result in metric_results)
-    columns = [Column("metric", is_name=True), Column("description"), Column("value", is_number=True)]
+    columns = [TableColumn("metric", is_name=True), TableColumn("description"), TableColumn("value", is_number=True)]
     if judged:
-        columns += [Column("baseline", is_number=True)]
-        columns += [Column("95 % interval", is_number=True)] if with_interval else []
-        columns += [Column("verdict")]
-    columns.append(Column("remark"))
+        columns += [TableColumn("baseline", is_number=True)]
+        columns += [TableColumn("95 % interval", is_number=True)] if with_interval else []
+        columns += [TableColumn("verdict")]
+    columns.append(TableColumn("remark"))
     lines = []
     for metric, result in zip(metrics, metric_results, strict=True):
-        cells = [metric.name, metric.description or "", number_text(metric.value)]
+        cells = [metric.name, metric.description or "", format_number(metric.value)]
         if judged:
-            cells.append(number_text(result.threshold if result else None))
+            cells.append(format_number(result.threshold if result else None))
             if with_interval:
                 cells.append(_format_interval(result))
             cells.append(VERDICTS[result.status][1] if result else "")
         cells.append(metric.error or (result.reason if result else None) or "")
         if result:
             mark = VERDICTS[result.status][0]
-            name = name_of(result)
+            name = format_full_name(result)
         else:
-            mark = Mark.NONE
+            mark = Highlight.NONE
             name = ""
-        lines.append(Line(tuple(cells), mark, name))
+        lines.append(TableLine(tuple(cells), mark, name))
     return PageTable(tuple(columns), tuple(lines))
 
 
 def _format_interval(result: CheckResult | None) -> str:
     if result is None or result.interval is None:
         return "–"
-    return " to ".join(number_text(end, 3) for end in result.interval)
+    return " to ".join(format_number(end, 3) for end in result.interval)
 
 
 def _draw_performance(group: GroupAnalysis) -> PageSection:
     everyone = group.counts.all
-    rows = [(name, PERFORMANCE[name], number_text(value)) for name, value in compute_performance(everyone).items()]
-    metrics = table_of(("metric", "description", "value"), rows, numbers=("value",))
+    rows = [(name, PERFORMANCE[name], format_number(value)) for name, value in compute_performance(everyone).items()]
+    metrics = build_table(("metric", "description", "value"), rows, numbers=("value",))
     counts = (
         ("observed positive", everyone.true_positives, everyone.false_negatives),
         ("observed negative", everyone.false_positives, everyone.true_negatives),
     )
     titles = ("", "predicted positive", "predicted negative")
-    confusion = table_of(
+    confusion = build_table(
         titles,
-        [(name, *(count_text(float(count)) for count in row_counts)) for name, *row_counts in counts],
+        [(name, *(format_count(float(count)) for count in row_counts)) for name, *row_counts in counts],
         numbers=titles[1:],
     )
     shades = tuple(tuple(float(count) / (float(sum(row)) or 1.0) for count in row) for _, *row in counts)

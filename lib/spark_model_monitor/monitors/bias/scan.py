@@ -18,8 +18,8 @@ from spark_model_monitor.data.profiling.contingency import (
     CountTask,
     count_distinct,
     count_rows,
-    first_runs,
-    strays_of,
+    find_strays,
+    select_first_runs,
 )
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcomes import PREDICTION_COLUMN
@@ -40,10 +40,10 @@ from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, Rows
 from spark_model_monitor.monitors.bias.measures import BiasMeasures, build_plan
 from spark_model_monitor.monitors.bias.metrics import PRE_TRAINING, FlipTest
 from spark_model_monitor.monitors.bias.unmatched_values import UnmatchedValue, find_unmatched
-from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.protocol import Scanned, violated
+from spark_model_monitor.monitors.protocol import Scanned, select_violations
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
@@ -79,7 +79,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
         counted = _select_counted_columns(dataset, plan)
         with_runs = measures.with_runs
         if with_runs:
-            runs = first_runs(counted.table, counted.names, plan, dataset.reason, state)
+            runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
         else:
             runs = ()
         resources = opened.pop_all()
@@ -149,7 +149,7 @@ def with_kinds_of_baseline(
 
     def with_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValuedColumn:
         kind = baseline_kinds.get(column.name)
-        if kind is None or not facts.present or strays_of(column, facts) or choose_kind(column, facts) is kind:
+        if kind is None or not facts.present or find_strays(column, facts) or choose_kind(column, facts) is kind:
             return column
         log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
         return replace(column, taken_as=kind)
@@ -162,7 +162,7 @@ def with_kinds_of_baseline(
 
 
 def _select_counted_columns(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
-    return dataset.of_features([name for name in dataset.names if name in plan.columns])
+    return dataset.select_features([name for name in dataset.names if name in plan.columns])
 
 
 def _analyse_scan(
@@ -339,18 +339,18 @@ def find_causes(
         for in_group in (True, False):
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
-    def opened(part: Part, resources: ExitStack) -> tuple[Marked, Marked]:
+    def opened(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
         facet, value, in_group, of_predictions, of_errors = part
         rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
 
-        def marked(dataset: Dataset, rows: int) -> Marked:
+        def marked(dataset: Dataset, rows: int) -> MarkedRows:
             task = FlipTask(CountTask(plan, dataset.names, None, None), (), rows_of_part[1], tuple(rows_of_part))
-            return Marked(dataset, Positive(task, in_group), rows, outcomes | {facet})
+            return MarkedRows(dataset, Positive(task, in_group), rows, outcomes | {facet})
 
         rows = sum(state.tables[0].values())
         return marked(data, rows), marked(resources.enter_context(source()), rows)
 
-    parts = {part for result in violated(check_results) for part in about(result) if part[:2] in groups}
+    parts = {part for result in select_violations(check_results) for part in about(result) if part[:2] in groups}
     return with_causes(
         check_results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=hide_values
     )

@@ -12,14 +12,14 @@ from spark_model_monitor.documents.check_results import BudgetLedger, Family
 from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality.checks import guard
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
-from spark_model_monitor.monitors.data_quality.checks.guard import Evidence
+from spark_model_monitor.monitors.data_quality.checks.guard import GuardEvidence
 from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats
-from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
-    Calibration,
     ColumnRequest,
+    NoiseCalibration,
+    adjust_columns,
     compute_column_tests,
-    with_adjusted,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.data_quality.families import (
@@ -38,7 +38,7 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 """The limits of each family, by their names in the settings."""
 
 
-def calibrate(comparison: Comparison) -> Calibration | None:
+def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     """How noise is allowed for in a run; None if it isn't."""
     if not comparison.monitoring.is_calibrated or comparison.exact_classes:
         return None
@@ -51,36 +51,42 @@ def calibrate(comparison: Comparison) -> Calibration | None:
     # All columns together, which is faster than one by one
     columns = zip(requests, compute_column_tests([*requests.values()]), strict=True)
     by_reference = {key: column for key, column in columns if column is not None}
-    return Calibration(share_budget(comparison, evidence), with_adjusted(by_reference), evidence)
+    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(by_reference), evidence)
 
 
-def _request_references(comparison: Comparison, feature: FeatureComparison) -> dict[tuple[str, str], ColumnRequest]:
+def _request_references(
+    comparison: WindowComparison, feature: FeatureComparison
+) -> dict[tuple[str, str], ColumnRequest]:
     """The tests of a feature's drift from each of its references."""
-    known = feature.known
+    baseline_feature = feature.baseline_feature
     history = comparison.baseline.history
     requests = {}
-    for reference in known.judged_references:
-        grows = reference == BASELINE and known.growth is not None
-        past = None if grows else known.past(reference)
+    for reference in baseline_feature.judged_references:
+        grows = reference == BASELINE and baseline_feature.growth is not None
+        # A text that grows differs from its baseline by nature, so windows don't show how it varies
+        past = baseline_feature.past(reference)
         unfit = None
         if reference in history:
             unfit = history[reference].why_unfit(feature.name)
+        if grows:
+            past = None
+            unfit = GROWS
         requests[reference, feature.name] = ColumnRequest(
             *feature.sides(reference),
             feature.groups,
-            known.family,
-            GROWS if grows else unfit,
+            baseline_feature.family,
+            unfit,
             tested=comparison.monitoring.rows_are_independent and not grows,
             past=past,
-            others=comparison.others(reference) if past is not None else None,
-            known=None if reference == BASELINE else feature.baseline,
+            pooled_variance=comparison.pooled_variances[reference] if past is not None else None,
+            earlier=None if reference == BASELINE else feature.baseline,
             follows_values=reference == BASELINE,
             group_column=feature.suspected_group_column,
         )
     return requests
 
 
-def _request_segments(comparison: Comparison, feature: FeatureComparison) -> dict[tuple[str, str], ColumnRequest]:
+def _request_segments(comparison: WindowComparison, feature: FeatureComparison) -> dict[tuple[str, str], ColumnRequest]:
     """The tests of a feature's drift in each segment of the rows."""
     requests = {}
     for cut, labels in feature.segments.items():
@@ -88,19 +94,20 @@ def _request_segments(comparison: Comparison, feature: FeatureComparison) -> dic
             part = feature.in_segment(cut, label)
             if why_not_compared(part.baseline, part.now):
                 continue
+            # In a family of their own: they take no level from the drift of all rows
             requests[label, feature.name] = ColumnRequest(
                 part.baseline,
                 part.now,
                 feature.groups,
                 SEGMENTS,
                 tested=comparison.monitoring.rows_are_independent,
-                past=feature.known.past_in(label),
-                others=comparison.others(BASELINE),
+                past=feature.baseline_feature.past_in(label),
+                pooled_variance=comparison.pooled_variances[BASELINE],
             )
     return requests
 
 
-def share_budget(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evidence]]) -> BudgetLedger:
+def share_budget(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, GuardEvidence]]) -> BudgetLedger:
     """How the families of checks that run share the budget. evidence: of the guards, by feature.
 
     A limit that a person wrote or edited is judged as written and takes no part.
@@ -116,12 +123,12 @@ def share_budget(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evi
     )
 
 
-def _count_tests(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evidence]]) -> dict[str, int]:
+def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, GuardEvidence]]) -> dict[str, int]:
     """The number of tests in each family."""
     features = comparison.features
     num_tests = dict.fromkeys((DRIFT, PREDICTIONS), 0)
     for feature in features:
-        num_tests[feature.known.family] += len(feature.known.judged_references)
+        num_tests[feature.baseline_feature.family] += len(feature.baseline_feature.judged_references)
     for family, limits in LIMITS.items():
         num_tests[family] = sum(len(feature.suggested_limits.intersection(limits)) for feature in features)
     evidences = list(chain.from_iterable(by_check.values() for by_check in evidence.values()))

@@ -15,21 +15,21 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.pairs import Values, codes_of, counts_of, hashes_of_values
+from spark_model_monitor.data.profiling.pairs import Values, assign_cells, count_relation, hash_values
 from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.checks.guard import share_evidence
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.comparison import ComparedRelation, WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
-from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, Calibration
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.data_quality.families import BETWEEN
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
-from spark_model_monitor.statistics.states.pairs import Pairs, size_of
-from spark_model_monitor.statistics.states.rows import Run
+from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
+from spark_model_monitor.statistics.states.rows import RowRun
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
@@ -50,9 +50,18 @@ MOST_KEYS = 64
 FEWEST_OF_KEY = 5
 MOST_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
 TRIED = 12  # rows that distinguish most sums and products
+OPERATIONS = {"sum": np.add, "product": np.multiply}
+ROUNDED = {"sum": 0.0, "product": 0.0051}  # by how much a result may be rounded: products of prices, to cents
 
 SIGNS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} told {1}"}
 SIGNS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
+
+
+Relation: TypeAlias = dict[str, Any]
+"""A relation as `Pairs` has it: `kind`, `columns`, and what this kind needs, such as `within` or `cells`."""
+ColumnCells: TypeAlias = dict[str, list[float]]
+"""The cells of a column: `cuts` between numbers, or `values`, the hashes of texts."""
+Table: TypeAlias = NDArray[np.float64]
 
 
 # Relations in a baseline.
@@ -71,60 +80,66 @@ class _Column:
         return self.values.dtype != np.uint64
 
 
-def with_pairs(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
+def with_relations(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     """The profile with the relations between its columns, from the runs of rows that a baseline's scan keeps."""
-    columns, sizes = _sample(profile, runs)
+    columns, sizes = _sample_columns(profile, runs)
     rows = int(sizes.sum())
     if rows < FEWEST_ROWS or len(columns) < 2:
         return profile
-    relations = [*_keys(columns), *_find_numeric_relations([column for column in columns if column.numeric])][
-        :MOST_PAIRS
-    ]
-    same = {relation["columns"][1] for relation in relations if relation["kind"] == "equal" or "back" in relation}
-    associations = _associations([column for column in columns if column.name not in same], sizes)
-    kept = [*relations, *itertools.islice(associations, MOST_PAIRS - len(relations))]
+    # Exact relations first; a copy of a column has the associations of its original
+    exact = [*_find_keys(columns), *_find_numeric_relations([column for column in columns if column.numeric])]
+    relations = exact[:MOST_PAIRS]
+    copies = {relation["columns"][1] for relation in relations if relation["kind"] == "equal" or "back" in relation}
+    associations = _find_associations([column for column in columns if column.name not in copies], sizes)
+    relations += itertools.islice(associations, MOST_PAIRS - len(relations))
+    # Counted in the sample; a relation belongs to its first column, under its JSON
     values = {column.name: column.values for column in columns}
-    found: dict[str, dict[str, tuple[int, ...]]] = {}
-    for what in kept:
-        counts = counts_of(what, [values[name] for name in what["columns"]])
-        what["numeric"] = [values[name].dtype != np.uint64 for name in what["columns"]]
-        found.setdefault(what["columns"][0], {})[json.dumps(what, sort_keys=True)] = counts
-    features = (
-        replace(feature, states=dict(sorted({**feature.states, Pairs.KIND: Pairs.of(found[feature.name])}.items())))
-        if feature.name in found
-        else feature
-        for feature in profile.features
-    )
+    counts_by_feature: dict[str, dict[str, tuple[int, ...]]] = {}
+    for relation in relations:
+        names = relation["columns"]
+        counts = count_relation(relation, [values[name] for name in names])
+        relation["numeric"] = [values[name].dtype != np.uint64 for name in names]
+        counts_by_feature.setdefault(names[0], {})[json.dumps(relation, sort_keys=True)] = counts
+    features = []
+    for feature in profile.features:
+        if feature.name in counts_by_feature:
+            states = {**feature.states, Pairs.KIND: Pairs.of(counts_by_feature[feature.name])}
+            feature = replace(feature, states=dict(sorted(states.items())))
+        features.append(feature)
     return replace(profile, features=tuple(features))
 
 
-def _sample(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], NDArray[np.int64]]:
+def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], NDArray[np.int64]]:
     """The columns of the rows that all runs have, and the number of rows in each run."""
-    of_each = [run.runs for run in runs[: len(profile.features)]]
-    usual = max((tuple((run.lot, run.rows) for run in kept) for kept in of_each), key=len, default=())
-    if not usual:
+    # Columns keep the same rows, but for those of which some runs are lost
+    runs_by_column = [row_runs.runs for row_runs in runs[: len(profile.features)]]
+    layouts = [tuple((run.lot, run.rows) for run in column_runs) for column_runs in runs_by_column]
+    usual_layout = max(layouts, key=len, default=())
+    if not usual_layout:
         return [], np.empty(0, np.int64)
+    # Columns whose values differ at all
     columns: list[_Column] = []
-    for feature, kept in zip(profile.features, of_each, strict=False):
-        is_same = tuple((run.lot, run.rows) for run in kept) == usual
-        if is_same and feature.num_present and len(columns) < MOST_COLUMNS:
-            values = _values(kept, feature)
-            if values is not None and len(np.unique(hashes_of_values(values))) > 1:
+    for feature, feature_runs, layout in zip(profile.features, runs_by_column, layouts, strict=False):
+        if layout == usual_layout and feature.num_present and len(columns) < MOST_COLUMNS:
+            values = _read_values(feature_runs, feature)
+            if values is not None and len(np.unique(hash_values(values))) > 1:
                 columns.append(_Column(feature.name, values, why_always_new(feature) is None))
-    return columns, np.array([rows for _, rows in usual], np.int64)
+    return columns, np.array([rows for _, rows in usual_layout], np.int64)
 
 
-def _values(runs: Sequence[Run], feature: FeatureProfile) -> Values | None:
-    numeric = feature.is_numeric
-    present = np.concatenate([run.rows_present() for run in runs])
-    kept = b"".join(run.numbers if numeric else run.hashes for run in runs)
-    cells = np.frombuffer(kept, np.float64 if numeric else np.uint64)
-    if len(cells) != np.count_nonzero(present):
-        return None
-    if numeric:
+def _read_values(runs: Sequence[RowRun], feature: FeatureProfile) -> Values | None:
+    """A value for each row: NaN, or the hash 0, where it is missing; None if some cells have no value."""
+    present = np.concatenate([run.read_presence() for run in runs])
+    values: Values
+    if feature.is_numeric:
+        cells = np.frombuffer(b"".join(run.numbers for run in runs), np.float64)
         values = np.full(len(present), np.nan)
     else:
+        cells = np.frombuffer(b"".join(run.hashes for run in runs), np.uint64)
         values = np.zeros(len(present), np.uint64)
+    # In a column of numbers a text is present and no number
+    if len(cells) != np.count_nonzero(present):
+        return None
     values[present] = cells
     return values
 
@@ -133,167 +148,224 @@ _Few: TypeAlias = tuple[_Column, NDArray[np.uint64], NDArray[np.intp]]
 """A column of few values: the sorted values, and the index of each row's value."""
 
 
-def _keys(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
+def _find_keys(columns: Sequence[_Column]) -> Iterator[Relation]:
     """Columns of few values that determine others."""
-    few = []
+    columns_of_few = []
     for column in columns:
-        known, codes, counts = np.unique(hashes_of_values(column.values), return_inverse=True, return_counts=True)
-        if known[0] == 0:
+        values, codes, counts = np.unique(hash_values(column.values), return_inverse=True, return_counts=True)
+        if values[0] == 0:  # missing
             counts[0] = 0
-        if len(known) <= MOST_KEYS and 0 < counts.max() <= MOST_ALIKE * counts.sum():
-            few.append((column, known, codes))
-    for mine, theirs in itertools.combinations(few, 2):
-        determined_values = _list_determined_values(mine, theirs)
-        back = _list_determined_values(theirs, mine)
-        if determined_values:
-            key = {"kind": "key", "columns": [mine[0].name, theirs[0].name], "known": determined_values}
-            yield key | ({"back": 1} if back else {})
-        elif back:
-            yield {"kind": "key", "columns": [theirs[0].name, mine[0].name], "known": back}
+        if len(values) <= MOST_KEYS and 0 < counts.max() <= MOST_ALIKE * counts.sum():
+            columns_of_few.append((column, values, codes))
+    for first, second in itertools.combinations(columns_of_few, 2):
+        names = [first[0].name, second[0].name]
+        determined_by_first = _list_determined_values(first, second)
+        determined_by_second = _list_determined_values(second, first)
+        # Columns that determine each other are one relation, with `back`
+        if determined_by_first and determined_by_second:
+            yield {"kind": "key", "columns": names, "known": determined_by_first, "back": 1}
+        elif determined_by_first:
+            yield {"kind": "key", "columns": names, "known": determined_by_first}
+        elif determined_by_second:
+            yield {"kind": "key", "columns": names[::-1], "known": determined_by_second}
 
 
-def _list_determined_values(mine: _Few, theirs: _Few) -> list[list[int]]:
+def _list_determined_values(key_column: _Few, value_column: _Few) -> list[list[int]]:
     """The values of one column with those of another that they determine; empty if they determine nothing."""
-    (_, keys, codes), (_, values, others) = mine, theirs
-    for rows in (slice(TRIED**2), slice(None)):  # few rows usually show it
-        place = codes[rows] * len(values) + others[rows]
-        table = np.bincount(place, minlength=len(keys) * len(values)).reshape(len(keys), -1)
-        table[:, values == 0], table[keys == 0] = 0, 0
+    _, keys, key_codes = key_column
+    _, values, value_codes = value_column
+    # Shape (keys, values): rows with each pair, missing ones left out. The first rows usually show that nothing is determined
+    for rows in (slice(TRIED**2), slice(None)):
+        pair_codes = key_codes[rows] * len(values) + value_codes[rows]
+        table = np.bincount(pair_codes, minlength=len(keys) * len(values)).reshape(len(keys), -1)
+        table[:, values == 0] = 0
+        table[keys == 0] = 0
         if (np.count_nonzero(table, axis=1) > 1).any():
             return []
-    often = np.flatnonzero(table.sum(axis=1) >= FEWEST_OF_KEY)
-    told = table[often]
-    if told.sum() < FEWEST_ROWS or np.count_nonzero(told.sum(axis=0)) < 2:
+    # Keys of enough rows, which have more than one value together
+    frequent_keys = np.flatnonzero(table.sum(axis=1) >= FEWEST_OF_KEY)
+    frequent_rows = table[frequent_keys]
+    if frequent_rows.sum() < FEWEST_ROWS or np.count_nonzero(frequent_rows.sum(axis=0)) < 2:
         return []
-    return [[int(keys[place]), int(values[table[place].argmax()])] for place in often]
+    return [[int(keys[key]), int(values[table[key].argmax()])] for key in frequent_keys]
 
 
-def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
+def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
     """Equal numbers, sums, products, and orders that unrelated columns would not keep."""
-    names = [column.name for column in columns]
-    table = np.array([column.values for column in columns])
     if len(columns) < 2:
         return
-    spread = np.random.default_rng(0).permutation(table.shape[1])
-    same = set[frozenset[int]]()
-    told = set[frozenset[int]]()
-    orders = []
-    few = table[:, : TRIED**2]
-    may_be = ~(few[:, None] > few).any(axis=2)
-    for first, second in np.argwhere(may_be & ~np.eye(len(columns), dtype=bool)).tolist():
-        both = ~np.isnan(table[first] + table[second])
-        if np.count_nonzero(both) < FEWEST_ROWS:
+    names = [column.name for column in columns]
+    table = np.array([column.values for column in columns])
+
+    # Equal columns, and orders with the share of rows that would break them if the columns were unrelated
+    copies: set[int] = set()
+    orders: list[tuple[float, int, int]] = []
+    shuffled_rows = np.random.default_rng(0).permutation(table.shape[1])
+    for first, second in _list_possible_orders(table):
+        has_both = ~np.isnan(table[first] + table[second])
+        if np.count_nonzero(has_both) < FEWEST_ROWS:
             continue
-        a = table[first][both]
-        b = table[second][both]
-        if not (a <= b).all():
+        low = table[first][has_both]
+        high = table[second][has_both]
+        if not (low <= high).all():
             continue
-        if (a == b).all():
+        if (low == high).all():
             if first < second:
-                same.add(frozenset((first, second)))
+                copies.add(second)
                 yield {"kind": "equal", "columns": [names[first], names[second]], "within": 0.0}
-        elif (broken := float(np.mean(table[first][spread] > table[second]))) >= LEAST_SHARE:
+            continue
+        broken = float(np.mean(table[first][shuffled_rows] > table[second]))
+        if broken >= LEAST_SHARE:
             orders.append((broken, first, second))
-    copies = {max(pair) for pair in same}
-    tried = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED]]
-    kinds = (("sum", np.add, 0.0), ("product", np.multiply, 0.0051))
-    for (kind, make, rounded), first in itertools.product(kinds, range(len(columns) - 1)):
-        made = make(tried[first], tried[first + 1 :])[:, None]  # of all that follow
-        near = np.abs(made - tried) <= np.abs(tried) * 1e-6 + rounded
-        for second, third in np.argwhere((near | np.isnan(made - tried)).all(axis=2)).tolist():
-            second += first + 1
-            what = {"kind": kind, "columns": [names[at] for at in (first, second, third)]}
-            if third not in (first, second) and not copies & {first, second, third}:
-                for relation in _if_it_holds(what, [table[at] for at in (first, second, third)], rounded):
-                    told |= {frozenset((first, third)), frozenset((second, third))}
-                    yield relation
-    orders = [order for order in orders if frozenset(order[1:]) not in told and not copies & {*order[1:]}]
+
+    # Sums and products; a part of a sum is at most the sum, which is no order of its own
+    implied_orders: set[frozenset[int]] = set()
+    for kind, first, second, third in _list_possible_results(table):
+        if third in (first, second) or copies & {first, second, third}:
+            continue
+        columns_of_relation = (first, second, third)
+        relation_type = {"kind": kind, "columns": [names[index] for index in columns_of_relation]}
+        for relation in _valid_relations(relation_type, [table[index] for index in columns_of_relation], ROUNDED[kind]):
+            implied_orders |= {frozenset((first, third)), frozenset((second, third))}
+            yield relation
+
+    # The orders that unrelated columns would break most
+    orders = [order for order in orders if frozenset(order[1:]) not in implied_orders and not copies & {*order[1:]}]
     for _, first, second in sorted(orders, key=lambda order: -order[0])[: MOST_PAIRS // 3]:
         yield {"kind": "order", "columns": [names[first], names[second]], "within": 0.0}
 
 
-def _if_it_holds(what: dict[str, Any], values: Sequence[Values], rounded: float) -> Iterator[dict[str, Any]]:
+def _list_possible_orders(table: Table) -> list[list[int]]:
+    """The pairs of columns of which the first is never above the second in the first rows, which rule out most of them."""
+    first_rows = table[:, : TRIED**2]
+    is_possible = ~(first_rows[:, None] > first_rows).any(axis=2)
+    pairs: list[list[int]] = np.argwhere(is_possible & ~np.eye(len(table), dtype=bool)).tolist()
+    return pairs
+
+
+def _list_possible_results(table: Table) -> Iterator[tuple[str, int, int, int]]:
+    """The columns of which the third is a sum, or a product, of the first two in the few rows that have most values."""
+    tried = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED]]
+    for (kind, operation), first in itertools.product(OPERATIONS.items(), range(len(table) - 1)):
+        # Shape (second columns, third columns, rows)
+        results_of_operation = operation(tried[first], tried[first + 1 :])[:, None]
+        differences = results_of_operation - tried
+        is_near = np.abs(differences) <= np.abs(tried) * 1e-6 + ROUNDED[kind]
+        for second, third in np.argwhere((is_near | np.isnan(differences)).all(axis=2)).tolist():
+            yield kind, first, second + first + 1, third
+
+
+def _valid_relations(relation_type: Relation, values: Sequence[Values], rounded: float) -> Iterator[Relation]:
     """A sum or product that holds in all rows, but not with another column of them, or with a constant."""
     first, second, goal = values
     scale = float(np.nanmedian(np.abs(goal)))
-    spread = np.roll(second, len(second) // 2), np.roll(first, len(first) // 2)
+    # The same with the values of other rows: it is no relation of a column that hardly varies
+    with_other_second = (first, np.roll(second, len(second) // 2), goal)
+    with_other_first = (np.roll(first, len(first) // 2), second, goal)
     for within in dict.fromkeys((1e-9 * scale, rounded)):
-        relation = {**what, "within": within}
-        about, broken = counts_of(relation, values)
-        if about >= FEWEST_ROWS and not broken:
-            others = (counts_of(relation, sides) for sides in ((first, spread[0], goal), (spread[1], second, goal)))
-            if all(wrong > 0.1 * of for of, wrong in others):
-                yield relation
-            return
+        relation = {**relation_type, "within": within}
+        about, broken = count_relation(relation, values)
+        if about < FEWEST_ROWS or broken:
+            continue
+        for shuffled in (with_other_second, with_other_first):
+            rows, wrong = count_relation(relation, shuffled)
+            if wrong <= 0.1 * rows:
+                return
+        yield relation
+        return
 
 
-def _associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Iterator[Relation]:
     """The strongest associations of each column, ordered by strength."""
-    cells = [(column, found) for column in columns if column.is_fit and (found := _cells(column.values)) is not None]
+    names: list[str] = []
+    cells: list[ColumnCells] = []
+    codes: list[NDArray[np.intp]] = []
+    for column in columns:
+        column_cells = _choose_cells(column.values) if column.is_fit else None
+        if column_cells is not None:
+            names.append(column.name)
+            cells.append(column_cells)
+            codes.append(assign_cells(column_cells, column.values))
     if len(cells) < 2:
         return
-    codes = [codes_of(found, column.values) for column, found in cells]
-    widths = np.array([size_of(found) for _, found in cells])
+    widths = np.array([count_cells(column_cells) for column_cells in cells])
+    strengths = _measure_strengths(codes, widths)
+    # The strongest pairs first, until both columns are in enough of them
+    num_pairs = np.zeros(len(cells), int)
+    run_of_row = np.repeat(np.arange(len(sizes)), sizes)
+    pairs = np.argwhere(np.triu(strengths, 1) >= WEAKEST)
+    for first, second in pairs[np.argsort(-strengths[tuple(pairs.T)], kind="stable")].tolist():
+        if min(num_pairs[first], num_pairs[second]) >= STRONGEST:
+            continue
+        num_pairs[[first, second]] += 1
+        # A table for each run, which show how much more the association varies than by chance
+        shape = (len(sizes), widths[first], widths[second])
+        cell_index = (run_of_row * shape[1] + codes[first]) * shape[2] + codes[second]
+        tables = np.bincount(cell_index, minlength=int(np.prod(shape))).astype(float).reshape(shape)
+        yield {
+            "kind": "association",
+            "columns": [names[first], names[second]],
+            "cells": [cells[first], cells[second]],
+            "phi": round(_estimate_overdispersion(tables), 3),
+            "rows": round(float(sizes.mean()), 3),
+            "runs": len(sizes),
+        }
+
+
+def _measure_strengths(codes: Sequence[NDArray[np.intp]], widths: NDArray[np.int64]) -> Table:
+    """Cramér's V of each pair of columns, less what noise contributes to it. codes: the cell of each row, by column. widths:
+    the number of cells of each column.
+    """
+    # All tables at once, by a column of zeros and ones for each cell
     starts = np.cumsum(widths) - widths
-    hot = np.zeros((len(codes[0]), int(widths.sum())), np.float32)
-    for start, of in zip(starts, codes, strict=True):
-        hot[np.arange(len(of)), start + of] = 1
-    together = (hot.T @ hot).astype(float)  # of all tables at once
-    totals = np.diagonal(together)
+    indicators = np.zeros((len(codes[0]), int(widths.sum())), np.float32)
+    for start, column_codes in zip(starts, codes, strict=True):
+        indicators[np.arange(len(column_codes)), start + column_codes] = 1
+    joint_counts = (indicators.T @ indicators).astype(float)
+    # Chi-square of each table, divided by its rows
+    rows = len(indicators)
+    totals = np.diagonal(joint_counts)
     margins = np.outer(totals, totals)
-    # chi-square
-    apart = np.divide((together - margins / len(hot)) ** 2, margins, out=np.zeros_like(margins), where=margins > 0)
-    squares = np.add.reduceat(np.add.reduceat(apart, starts, axis=0), starts, axis=1)
+    squared_deviations = (joint_counts - margins / rows) ** 2
+    terms = np.divide(squared_deviations, margins, out=np.zeros_like(margins), where=margins > 0)
+    squares = np.add.reduceat(np.add.reduceat(terms, starts, axis=0), starts, axis=1)
+    # Degrees of freedom
     free = np.add.reduceat(totals > 0, starts) - 1
-    least = np.maximum(np.minimum.outer(free, free), 1)
-    # Cramér's V, minus the contribution of noise
-    strengths = np.sqrt(np.maximum(squares - 4 * np.outer(free, free) / len(hot), 0.0) / least)
-    used = np.zeros(len(cells), int)
-    of_run = np.repeat(np.arange(len(sizes)), sizes)
-    places = np.argwhere(np.triu(strengths, 1) >= WEAKEST)
-    for first, second in places[np.argsort(-strengths[tuple(places.T)], kind="stable")].tolist():
-        if min(used[first], used[second]) < STRONGEST:
-            used[[first, second]] += 1
-            shape = (len(sizes), widths[first], widths[second])
-            place = (of_run * shape[1] + codes[first]) * shape[2] + codes[second]
-            tables = np.bincount(place, minlength=int(np.prod(shape))).astype(float).reshape(shape)
-            yield {
-                "kind": "association",
-                "columns": [cells[at][0].name for at in (first, second)],
-                "cells": [cells[at][1] for at in (first, second)],
-                "phi": round(_phi(tables), 3),
-                "rows": round(float(sizes.mean()), 3),
-                "runs": len(sizes),
-            }
+    fewest_free = np.maximum(np.minimum.outer(free, free), 1)
+    strengths: Table = np.sqrt(np.maximum(squares - 4 * np.outer(free, free) / rows, 0.0) / fewest_free)
+    return strengths
 
 
-def _cells(values: Values) -> dict[str, list[Any]] | None:
+def _choose_cells(values: Values) -> ColumnCells | None:
     """The cells of a column: quarters of numbers, except those that most rows have, and the most frequent texts."""
     if values.dtype != np.uint64:
         numbers = values[~np.isnan(values)]
         different = np.unique(numbers)
-        if len(different) <= len(CUTS) + 1:
-            if len(different) > 1:
-                return {"cuts": different[1:].tolist()}
+        if len(different) < 2:
             return None
-        least = numbers[numbers > different[0]]
-        few = np.quantile(numbers, CUTS, method="higher"), np.quantile(least, (0.0, 0.5), method="higher")
-        cuts = np.unique(few[0][few[0] > different[0]])
-        return {"cuts": (cuts if len(cuts) > 1 else np.unique(few[1])).tolist()}
-    known, counts = np.unique(values[values > 0], return_counts=True)
-    top = np.sort(known[np.argsort(-counts, kind="stable")[:TOP]][np.sort(-counts)[:TOP] <= -LEAST_SHARE * len(values)])
+        # A cell for each of a few numbers
+        lowest = different[0]
+        if len(different) <= len(CUTS) + 1:
+            return {"cuts": different[1:].tolist()}
+        quartiles = np.quantile(numbers, CUTS, method="higher")
+        cuts = np.unique(quartiles[quartiles > lowest])
+        # Where most numbers are the lowest one, the others are halved
+        if len(cuts) <= 1:
+            cuts = np.unique(np.quantile(numbers[numbers > lowest], (0.0, 0.5), method="higher"))
+        return {"cuts": cuts.tolist()}
+    texts, counts = np.unique(values[values > 0], return_counts=True)
+    by_count = np.argsort(-counts, kind="stable")[:TOP]
+    is_frequent = counts[by_count] >= LEAST_SHARE * len(values)
+    top = np.sort(texts[by_count][is_frequent])
     if len(top):
-        return {"values": [int(each) for each in top]}
+        return {"values": [int(value) for value in top]}
     return None
 
 
 # Verdicts on a window.
 
 
-Table = NDArray[np.float64]
-
-
-def _scores(table: Table) -> tuple[float, Table, Table]:
+def _score_cells(table: Table) -> tuple[float, Table, Table]:
     """The strength of a table's association of rows and columns, from 0 to 1, and the scores that show it best.
 
     Source: the first canonical correlation of a table, Fisher 1940, "The precision of discriminant functions".
@@ -301,125 +373,175 @@ def _scores(table: Table) -> tuple[float, Table, Table]:
     total = table.sum()
     rows = table.sum(axis=1)
     columns = table.sum(axis=0)
-    there = np.where(rows > 0, rows, np.inf), np.where(columns > 0, columns, np.inf)
-    apart = (table - np.outer(rows, columns) / max(total, 1)) / np.sqrt(np.outer(*there))
-    left, strength, right = np.linalg.svd(apart)
-    mine = left[:, 0] * np.sqrt(total / there[0])
-    theirs = right[0] * np.sqrt(total / there[1])
-    return float(strength[0]), mine, theirs
+    # Standardized residuals of independence; an empty row or column has none
+    row_totals = np.where(rows > 0, rows, np.inf)
+    column_totals = np.where(columns > 0, columns, np.inf)
+    residuals = (table - np.outer(rows, columns) / max(total, 1)) / np.sqrt(np.outer(row_totals, column_totals))
+    left, strength, right = np.linalg.svd(residuals)
+    row_scores = left[:, 0] * np.sqrt(total / row_totals)
+    column_scores = right[0] * np.sqrt(total / column_totals)
+    return float(strength[0]), row_scores, column_scores
 
 
-def _raked(table: Table, rows: Table, columns: Table) -> Table:
+def _fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
     """Tables with given margins and the association of `table`. rows, columns: shape (…, cells) of each table."""
-    found = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
-    found = np.broadcast_to(found, (*rows.shape, columns.shape[-1])).copy()
+    fitted = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
+    fitted = np.broadcast_to(fitted, (*rows.shape, columns.shape[-1])).copy()
+    # Iterative proportional fitting
     for _ in range(20):
         for axis, goal in ((-1, rows), (-2, columns)):
-            sums = found.sum(axis=axis)
-            found *= np.expand_dims(np.divide(goal, sums, out=np.zeros_like(sums), where=sums > 0), axis)
-    return found
+            sums = fitted.sum(axis=axis)
+            fitted *= np.expand_dims(np.divide(goal, sums, out=np.zeros_like(sums), where=sums > 0), axis)
+    return fitted
 
 
-def _change(table: Table, windows: Table) -> tuple[Table, Table, Table]:
+def _measure_change(table: Table, windows: Table) -> tuple[Table, Table, Table]:
     """The strength of association in windows, its expected strength if they were associated as in `table`, and the
     variance of the score of a row there. windows: shape (…, rows, columns).
     """
-    _, mine, theirs = _scores(table)
-    scores = np.outer(mine, theirs)
+    _, row_scores, column_scores = _score_cells(table)
+    scores = np.outer(row_scores, column_scores)
+    # ColumnCells in rows or columns that the baseline lacks say nothing of an association
     windows = windows * (np.outer(table.sum(axis=1), table.sum(axis=0)) > 0)
     sizes = np.maximum(windows.sum(axis=(-1, -2)), 1.0)
-    expected = _raked(table, windows.sum(axis=-1), windows.sum(axis=-2))
-    now, before = ((each * scores).sum(axis=(-1, -2)) / sizes for each in (windows, expected))
-    rest = np.broadcast_to(scores, windows.shape).copy()
-    for _ in range(10):  # what neither rows nor columns tell alone
+    expected = _fit_to_margins(table, windows.sum(axis=-1), windows.sum(axis=-2))
+    strength_now = (windows * scores).sum(axis=(-1, -2)) / sizes
+    strength_expected = (expected * scores).sum(axis=(-1, -2)) / sizes
+    # Scores less what rows and columns alone explain, since the margins are given
+    residuals = np.broadcast_to(scores, windows.shape).copy()
+    for _ in range(10):
         for axis in (-1, -2):
             weights = expected.sum(axis=axis)
-            means = np.divide((expected * rest).sum(axis=axis), weights, out=np.zeros_like(weights), where=weights > 0)
-            rest -= np.expand_dims(means, axis)
-    return now, before, (expected * rest**2).sum(axis=(-1, -2)) / sizes
+            sums = (expected * residuals).sum(axis=axis)
+            means = np.divide(sums, weights, out=np.zeros_like(weights), where=weights > 0)
+            residuals -= np.expand_dims(means, axis)
+    return strength_now, strength_expected, (expected * residuals**2).sum(axis=(-1, -2)) / sizes
 
 
-def _phi(tables: Table) -> float:
+def _estimate_overdispersion(tables: Table) -> float:
     """The factor by which runs of rows vary more than independent rows. tables: of each run."""
-    now, before, variance = _change(tables.sum(axis=0), tables)
-    known = variance > 1e-9
-    squares = (now - before)[known] ** 2 / variance[known] * tables.sum(axis=(1, 2))[known]
-    if known.sum() >= FEWEST_WINDOWS:
+    now, before, variance = _measure_change(tables.sum(axis=0), tables)
+    # Each run's squared deviation in standard errors of independent rows; runs of one value have none
+    has_variance = variance > 1e-9
+    rows = tables.sum(axis=(1, 2))[has_variance]
+    squares = (now - before)[has_variance] ** 2 / variance[has_variance] * rows
+    if has_variance.sum() >= FEWEST_WINDOWS:
         return max(1.0, float(squares.mean()))
     return 0.0
 
 
-def relation_results(
-    comparison: Comparison, calibration: Calibration, violated: frozenset[str]
+def judge_relations(
+    comparison: WindowComparison, calibration: NoiseCalibration, violated: frozenset[str]
 ) -> Iterator[CheckResult]:
     """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
 
     violated: features that other checks already report.
     """
+    # Parts of a sorted column don't show how its associations vary
     history = comparison.baseline.history.get(BASELINE)
-    unfit = {} if history is None or calibration.rows_are_independent else history.unfit
-    found = []
-    for check, what, before, now in comparison.pairs:
-        if check == RELATION:
-            finding = _relation(what, before, now, calibration)
+    unfit: Mapping[str, str] = {}
+    if history is not None and not calibration.rows_are_independent:
+        unfit = history.unfit
+    judged: list[_JudgedRelation] = []
+    for compared in comparison.pairs:
+        columns = compared.relation["columns"]
+        if compared.check == RELATION:
+            finding = _judge_relation(compared, calibration)
         else:
-            finding = _association(what, before, now, calibration)
-            why = next((unfit[name] for name in what["columns"] if name in unfit), None)
-            if why is not None:
-                finding = finding.unjudged(why)
-        order = what["kind"] in ("association", "order"), math.inf if finding.p is None else finding.p
-        found.append((*order, check, what["columns"], finding))
+            finding = _judge_association(compared, calibration)
+            reason = next((unfit[name] for name in columns if name in unfit), None)
+            if reason is not None:
+                finding = finding.unjudged(reason)
+        is_loose = compared.relation["kind"] in ("association", "order")
+        judged.append(_JudgedRelation(compared.check, columns, finding, is_loose))
+    # Columns of one exact relation change together
     linked: dict[str, set[str]] = {}
-    for names in (names for is_loose, *_, names, _ in found if not is_loose):
-        for name in names:
-            linked.setdefault(name, set()).update(names)
-    told = {name: name for name in violated}
-    for is_loose, _, check, names, finding in sorted(found, key=lambda each: each[:2]):
-        called = messages.join_names(names)
-        near = [other for name in names for other in (linked.get(name, (name,)) if is_loose else (name,))]
-        said = [told[name] for name in near if name in told]
-        if finding.status is CheckStatus.VIOLATED and (violated & {*said} or len(said) >= (1 if is_loose else 2)):
-            finding = finding.unjudged(f"{said[0]} is violated, and this is the same change")
-        elif finding.status is CheckStatus.VIOLATED:
-            told |= dict.fromkeys(names, called)
-        yield finding.result(check, feature=called)
+    for exact in judged:
+        if not exact.is_loose:
+            for name in exact.columns:
+                linked.setdefault(name, set()).update(exact.columns)
+    # What reported a change of each column
+    reported_by = {name: name for name in violated}
+    for judged_relation in sorted(judged, key=_JudgedRelation.rank):
+        finding = judged_relation.finding
+        if finding.status is CheckStatus.VIOLATED:
+            reporters = [
+                reported_by[name] for name in judged_relation.list_changing_columns(linked) if name in reported_by
+            ]
+            fewest = 1 if judged_relation.is_loose else 2
+            if violated & {*reporters} or len(reporters) >= fewest:
+                finding = finding.unjudged(f"{reporters[0]} is violated, and this is the same change")
+            else:
+                reported_by |= dict.fromkeys(judged_relation.columns, judged_relation.name)
+        yield finding.result(judged_relation.check, feature=judged_relation.name)
 
 
-def _relation(what: Mapping[str, Any], before: Sequence[int], now: Sequence[int], calibration: Calibration) -> Finding:
-    (n, b), (m, w) = before, now
+@dataclass(frozen=True, slots=True)
+class _JudgedRelation:
+    """A relation's check, columns and finding. is_loose: whether it is no exact one, but an order or an association."""
+
+    check: str
+    columns: Sequence[str]
+    finding: Finding
+    is_loose: bool
+
+    @property
+    def name(self) -> str:
+        return messages.join_names(self.columns)
+
+    def rank(self) -> tuple[bool, float]:
+        """Exact relations first, then the least likely one."""
+        if self.finding.p is None:
+            return self.is_loose, math.inf
+        return self.is_loose, self.finding.p
+
+    def list_changing_columns(self, linked: Mapping[str, set[str]]) -> list[str]:
+        """Its columns; of a loose relation, also those of exact ones. linked: the columns of these, by column."""
+        if not self.is_loose:
+            return [*self.columns]
+        return [linked_name for name in self.columns for linked_name in linked.get(name, (name,))]
+
+
+def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
+    # b of n rows of the baseline break it, w of m rows of the window
+    n, b = compared.before
+    m, w = compared.now
     evidence = share_evidence("share of rows that break it", (b, n), (w, m), is_kind=True)
     if evidence is None:
         return Finding.not_judged(None, "no row is about it")
     evidence.family = BETWEEN
-    finding = evidence.judged(calibration)
-    held = SIGNS[what["kind"]].format(*what["columns"])
-    return finding.but(change=held if finding.status is CheckStatus.VIOLATED else None)
+    finding = evidence.judge(calibration)
+    statement = SIGNS[compared.relation["kind"]].format(*compared.relation["columns"])
+    if finding.status is CheckStatus.VIOLATED:
+        return finding.but(change=statement)
+    return finding.but(change=None)
 
 
-def _association(
-    what: Mapping[str, Any], before: Sequence[int], now: Sequence[int], calibration: Calibration
-) -> Finding:
-    shape = [size_of(cells) for cells in what["cells"]]
-    table, window = (np.array(counts, float).reshape(shape) for counts in (before, now))
-    found, expected, variance = (float(each) for each in _change(table, window))
+def _judge_association(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
+    relation = compared.relation
+    shape = [count_cells(cells) for cells in relation["cells"]]
+    table = np.array(compared.before, float).reshape(shape)
+    window = np.array(compared.now, float).reshape(shape)
+    observed, expected, variance = map(float, _measure_change(table, window))
     n = int(table.sum())
     m = int(window.sum())
     formula = "how strongly both go together, from 0 to 1"
-    finding = Finding(CheckStatus.PASSED, expected, found, n=n, m=m, formula=formula)
-    if calibration.rows_are_independent:
-        phi = 1.0
-    else:
-        phi = 1 + max(0.0, what["phi"] - 1) * max(1.0, m / what["rows"])
-    if not calibration.rows_are_independent and (what["runs"] < FEWEST_WINDOWS or not what["phi"]):
+    finding = Finding(CheckStatus.PASSED, expected, observed, n=n, m=m, formula=formula)
+    # As runs of the baseline's rows vary; the excess grows with the window's rows
+    phi = 1.0
+    if not calibration.rows_are_independent:
+        phi = 1 + max(0.0, relation["phi"] - 1) * max(1.0, m / relation["rows"])
+    if not calibration.rows_are_independent and (relation["runs"] < FEWEST_WINDOWS or not relation["phi"]):
         return finding.unjudged(NO_HISTORY)
     if variance < 1e-9:
         return finding.unjudged("one of them hardly varies in this window")
-    z = abs(found - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
-    p = min(1.0, 2 * student_above(z, max(what["runs"] - 1, 1)))
+    # A test of the score's mean, with as many degrees of freedom as runs show
+    z = abs(observed - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
+    p = min(1.0, 2 * student_above(z, max(relation["runs"] - 1, 1)))
     level, tests = calibration.level_and_tests(BETWEEN)
     finding = finding.but(decided_by=STUDENT, statistic=z, p=p, level=level / tests)
-    finding = finding.but(effect=abs(found - expected), least_effect=LEAST_CHANGE)
-    if p > level / tests or abs(found - expected) < LEAST_CHANGE:
+    finding = finding.but(effect=abs(observed - expected), least_effect=LEAST_CHANGE)
+    if p > level / tests or abs(observed - expected) < LEAST_CHANGE:
         return finding
-    description = messages.changed("How strongly both go together", found, expected)
+    description = messages.changed("How strongly both go together", observed, expected)
     return finding.but(status=CheckStatus.VIOLATED, description=description)

@@ -17,7 +17,7 @@ from spark_model_monitor.documents.constraints import (
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
     FeatureDesignEffect,
@@ -65,12 +65,22 @@ COLUMNS_DIFFER = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedRelation:
+    """A relation between columns on both sides. relation: as `Pairs` has it. before, now: the counts that it needs."""
+
+    check: str
+    relation: Mapping[str, Any]
+    before: tuple[int, ...]
+    now: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureComparison:
     """One feature of constraints.json, in a window and in the baseline."""
 
-    whole: Comparison
-    known: BaselineFeature
+    comparison: WindowComparison
+    baseline_feature: BaselineFeature
     baseline: FeatureDistribution
     """What the window is compared with: the distribution in the baseline, or in the reference `against`."""
     current: FeatureProfile
@@ -84,42 +94,41 @@ class FeatureComparison:
 
     @property
     def name(self) -> str:
-        return self.known.name
+        return self.baseline_feature.name
 
     @property
     def constraints(self) -> FeatureConstraints:
-        return self.known.constraints
+        return self.baseline_feature.constraints
 
     @property
     def settings(self) -> MonitoringSettings:
         """Those in force for the feature."""
-        return self.known.settings
+        return self.baseline_feature.settings
 
     @property
     def before(self) -> FeatureProfile | None:
         """The baseline's states of the feature; None if unavailable."""
-        return self.known.states
+        return self.baseline_feature.states
 
     @property
     def season(self) -> Season | None:
         """What is known of the feature at this hour; None if it doesn't seem to follow the clock."""
-        return self.known.season
+        return self.baseline_feature.season
 
     @property
     def suggested_limits(self) -> frozenset[str]:
         """The limits, by their names in the settings, that the baseline suggested; they allow for noise."""
-        return self.known.suggested_limits
+        return self.baseline_feature.suggested_limits
 
     @property
-    def calibration(self) -> Calibration | None:
+    def calibration(self) -> NoiseCalibration | None:
         """How noise is allowed for in this run; None if it isn't, or not computed yet."""
-        return self.whole.calibration
+        return self.comparison.calibration
 
     def sides(self, reference: str) -> tuple[FeatureDistribution, FeatureDistribution]:
         """A reference and the window; both without values new to the baseline, if these grow in number."""
-        before = self.known.references.get(reference, self.baseline)
-        grows = self.known.growth and reference == PREVIOUS
-        if grows:
+        before = self.baseline_feature.references.get(reference, self.baseline)
+        if self.baseline_feature.growth and reference == PREVIOUS:
             return (restrict_to(before, self.baseline), restrict_to(self.now, self.baseline))
         return (before, self.now)
 
@@ -127,37 +136,38 @@ class FeatureComparison:
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
         """The feature in every segment of the rows, on both sides, by cut; empty if drift doesn't allow for noise."""
         if (
-            not self.known.is_drift_calibrated
-            or self.known.growth
+            not self.baseline_feature.is_drift_calibrated
+            or self.baseline_feature.growth
             or self.before is None
             or SEGMENTS not in self.before.states
         ):
             return {}
-        from spark_model_monitor.statistics.states.segments import sides_of
+        from spark_model_monitor.statistics.states.segments import match_segments
 
-        return sides_of(self.before, self.current)
+        return match_segments(self.before, self.current)
 
     def in_segment(self, cut: str, label: str) -> FeatureComparison:
         """The same feature, in the rows of one segment."""
-        before, now = (from_feature_profile(side) for side in self.segments[cut][label])
+        before, now = (from_feature_profile(profile) for profile in self.segments[cut][label])
         return replace(self, baseline=before, now=now, against=label)
 
     @property
     def are_texts(self) -> bool:
         """Whether the column has values on both sides, all of them written as text, as in CSV and JSON."""
-        sides = (self.before, self.current)
-        return all(side and side.column_type is ColumnType.TEXT and side.num_present for side in sides)
+        profiles = (self.before, self.current)
+        return all(profile and profile.column_type is ColumnType.TEXT and profile.num_present for profile in profiles)
 
     @cached_property
     def dates(self) -> tuple[DateColumn, DateColumn] | None:
         """The dates of the baseline and of the window; None if it isn't a column of dates, or if its values are unknown."""
-        baseline = None
-        if self.before is not None:
-            baseline = recognise_dates(self.before)
-        window = None
-        if baseline is not None:
-            window = read_window(self.current, baseline)
-        if baseline is None or window is None:
+        if self.before is None:
+            return None
+        baseline = recognise_dates(self.before)
+        if baseline is None:
+            return None
+        # The window's texts are read in the baseline's form, in which they would be ambiguous alone
+        window = read_window(self.current, baseline)
+        if window is None:
             return None
         return (baseline, window)
 
@@ -166,23 +176,23 @@ class FeatureComparison:
         """Whether the baseline's parts, and earlier windows, differ no more than independent rows do, and the window's own
         rows are not alike.
         """
-        if self.known.past(BASELINE) is None or self.window_design_effect != INDEPENDENT_ROWS:
+        if self.baseline_feature.past(BASELINE) is None or self.window_design_effect != INDEPENDENT_ROWS:
             return False
-        return bool(self.known.past_design_effect == 1)
+        return bool(self.baseline_feature.past_design_effect == 1)
 
     @property
     def window_design_effect(self) -> FeatureDesignEffect:
         """How many rows of the window count as one, by its own rows."""
-        return self.whole.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
+        return self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
 
     @property
     def new_design_effect(self) -> float:
         """How many rows of the window count as one, if baseline parts and earlier windows don't show it; else 1."""
         of_values = self.window_design_effect.of_values
-        if math.isnan(self.known.past_design_effect):
+        past = self.baseline_feature.past_design_effect
+        if math.isnan(past):
             past = 1.0
-        else:
-            past = self.known.past_design_effect
+        # Within that factor, noise explains the difference
         if of_values > LARGEST_GROWTH * past:
             return of_values
         return 1.0
@@ -190,18 +200,16 @@ class FeatureComparison:
     @property
     def design_effect(self) -> float:
         """How many rows count as one, according to all the evidence."""
-        if math.isnan(self.known.past_design_effect):
-            past = 1.0
-        else:
-            past = self.known.past_design_effect
+        past = self.baseline_feature.past_design_effect
+        if math.isnan(past):
+            return self.new_design_effect
         return max(self.new_design_effect, past)
 
     @property
     def suspected_group_column(self) -> str | None:
         """The column that explains why this feature's rows are alike, if nobody named it."""
-        is_alike = self.window_design_effect != INDEPENDENT_ROWS
-        if is_alike:
-            return self.whole.design_effects.group_column
+        if self.window_design_effect != INDEPENDENT_ROWS:
+            return self.comparison.design_effects.group_column
         return None
 
     @cached_property
@@ -215,28 +223,30 @@ class FeatureComparison:
     @cached_property
     def chance_of_missing(self) -> float:
         """The p-value of this many missing values, as windows vary or rows form groups; 0 for independent rows."""
-        past = self.known.past(BASELINE)
+        past = self.baseline_feature.past(BASELINE)
         now = score_window(self.baseline, self.now)
         if past is None or now is None:
             return 0.0
-        lacking = (side.rows - side.present for side in (self.baseline, self.now))
-        p = chance_of_more(next(lacking), self.baseline.rows, next(lacking), self.now.rows)
+        # For independent rows, before windows and groups of rows are allowed for
+        missing_before = self.baseline.rows - self.baseline.present
+        missing_now = self.now.rows - self.now.present
+        p = chance_of_more(missing_before, self.baseline.rows, missing_now, self.now.rows)
         return adjust_for_between_window_variance(
             Component("missing", p, 1.0),
             now,
             select_similar_size(now, past),
             self.groups,
-            self.whole.others_of_baseline,
+            self.comparison.pooled_variances[BASELINE],
         ).p
 
     @property
     def phi_of_missing(self) -> float:
         """By what factor the number of missing values varies at least, relative to independent rows."""
-        past = self.known.past(BASELINE)
+        past = self.baseline_feature.past(BASELINE)
         now = score_window(self.baseline, self.now)
         if past is None or now is None:
             return max(1.0, self.groups.of_missing)
-        other_columns = self.whole.others_of_baseline
+        other_columns = self.comparison.pooled_variances[BASELINE]
         certain = certain_overdispersion_factor(
             "missing", now, select_similar_size(now, past), self.groups.of_missing, other_columns
         )
@@ -244,7 +254,7 @@ class FeatureComparison:
 
 
 @dataclass(eq=False)
-class Comparison:
+class WindowComparison:
     """A run's data beside a baseline.
 
     current: its features have the names in the baseline's constraints. current_columns: the number of columns of the records;
@@ -262,7 +272,7 @@ class Comparison:
     exact_classes: bool = False
     volume: RowCountHistory | None = None
     design_effects: WindowDesignEffects = field(default_factory=WindowDesignEffects)
-    calibration: Calibration | None = field(default=None, init=False)
+    calibration: NoiseCalibration | None = field(default=None, init=False)
 
     @property
     def constraints(self) -> Constraints:
@@ -294,57 +304,70 @@ class Comparison:
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
 
     @cached_property
-    def others_of_baseline(self) -> PooledVariance:
-        """How much all columns vary from the baseline."""
-        return self.others(BASELINE)
+    def pooled_variances(self) -> Mapping[str, PooledVariance]:
+        """How much all columns vary from the baseline, and from the other references of their drift, by reference."""
+        references = {BASELINE}
+        for feature in self.features:
+            references.update(feature.baseline_feature.judged_references)
+        return {reference: self._pool_variance(reference) for reference in references}
 
-    def others(self, reference: str) -> PooledVariance:
-        """How much all columns vary from a reference."""
-        names = tuple(feature.name for feature in self.features if feature.known.past(reference) is not None)
-        rows = [[side.rows for side in feature.sides(reference)] for feature in self.features]
-        n, m = (max(each) for each in zip(*rows, strict=True))
+    def _pool_variance(self, reference: str) -> PooledVariance:
+        names = [feature.name for feature in self.features if feature.baseline_feature.past(reference) is not None]
         variation = self.baseline.history.get(CLOCK_DAY if reference in CLOCK else reference, Variation())
-        return variation.others(names, n * m / max(n + m, 1))
+        # A window of the largest column's size: n rows of the reference, m of the window
+        pairs = [feature.sides(reference) for feature in self.features]
+        n = max(before.rows for before, _ in pairs)
+        m = max(now.rows for _, now in pairs)
+        return variation.pool_variance(names, n * m / max(n + m, 1))
 
     @cached_property
     def features(self) -> tuple[FeatureComparison, ...]:
         """Every feature of constraints.json, in its order."""
-        return tuple(self._features())
+        return tuple(self._compare_features())
 
     @cached_property
-    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
-        """The relations of columns counted on both sides: check, relation, counts of baseline and window."""
+    def pairs(self) -> Sequence[ComparedRelation]:
+        """The relations of columns that are counted on both sides."""
         before = self.baseline.profile
         is_counted = before is not None and any(PAIRS in feature.states for feature in before.features)
         if is_counted and self.monitoring.is_calibrated:
-            return tuple(self._pairs())
+            return tuple(self._compare_pairs())
         return ()
 
-    def _pairs(self) -> Iterator[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
+    def _compare_pairs(self) -> Iterator[ComparedRelation]:
         from spark_model_monitor.statistics.states.pairs import Pairs
 
-        compared = {feature.name for feature in self.features if feature.known.is_compared}
+        compared = {feature.name for feature in self.features if feature.baseline_feature.is_compared}
         now = {feature.name: feature.state(Pairs) for feature in self.current.features}
         before = self.baseline.profile
         for feature in before.features if before is not None else ():
-            mine = feature.state(Pairs)
-            theirs = now.get(feature.name)
-            for text, counts in mine.counts.items() if mine is not None and theirs is not None else ():
-                what: dict[str, Any] = json.loads(text)
-                current: tuple[int, ...] = theirs.counts.get(text, ()) if theirs is not None else ()
-                if {*what["columns"]} <= compared and any(current):
-                    yield BETWEEN_COLUMNS[what["kind"] != "association"], what, counts, current
+            relations = feature.state(Pairs)
+            relations_now = now.get(feature.name)
+            if relations is None or relations_now is None:
+                continue
+            # A relation is its own key, written as JSON
+            for text, counts in relations.counts.items():
+                relation: dict[str, Any] = json.loads(text)
+                current = relations_now.counts.get(text, ())
+                if {*relation["columns"]} <= compared and any(current):
+                    check = BETWEEN_COLUMNS[relation["kind"] != "association"]
+                    yield ComparedRelation(check, relation, counts, current)
 
-    def _features(self) -> Iterator[FeatureComparison]:
-        current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts
-        for known in self.baseline.features:
-            profile = current.get(known.name) or FeatureProfile(known.name)
-            unmatched = self._unmatched(known.name in current)
+    def _compare_features(self) -> Iterator[FeatureComparison]:
+        # The first of several columns with one name counts
+        current = {feature.name: feature for feature in reversed(self.current.features)}
+        for baseline_feature in self.baseline.features:
+            name = baseline_feature.name
+            profile = current.get(name) or FeatureProfile(name)
+            unmatched = self._explain_unmatched(name in current)
             if unmatched:
-                known = replace(known, is_matched=False)
-            yield FeatureComparison(self, known, known.distribution, profile, from_feature_profile(profile), unmatched)
+                baseline_feature = replace(baseline_feature, is_matched=False)
+            distribution = baseline_feature.distribution
+            now = from_feature_profile(profile)
+            yield FeatureComparison(self, baseline_feature, distribution, profile, now, unmatched)
 
-    def _unmatched(self, is_there: bool) -> str | None:
+    def _explain_unmatched(self, is_there: bool) -> str | None:
+        # By position alone, nobody knows which column is which if their number differs
         if not self.is_matched and self.num_current_columns != self.num_baseline_columns:
             return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
         if is_there:

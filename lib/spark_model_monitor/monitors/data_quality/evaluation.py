@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus, Hint, excess
+from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus, Hint, compute_severity
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
-from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import against
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
 from spark_model_monitor.monitors.data_quality.checks.guard.values import repeated_rows
-from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from spark_model_monitor.monitors.data_quality.distribution.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import VOLUME
-from spark_model_monitor.monitors.data_quality.hints import HINTS, Seen
+from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, import_all
 from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 import_all(hints)
 
 
-def all_hints(seen: Seen) -> tuple[Hint, ...]:
+def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
     """The hints of every rule, in the order of the rules' names."""
     rules = sorted(HINTS.values(), key=attrgetter("name"))
-    found = ((rule.name, *hint) for rule in rules for hint in rule(seen))
-    return tuple(Hint(hint=name, features=tuple(columns), description=said) for name, columns, said in found)
+    collected: list[Hint] = []
+    for rule in rules:
+        for columns, description in rule(data):
+            collected.append(Hint(hint=rule.name, features=tuple(columns), description=description))
+    return tuple(collected)
 
 
 # All checks over one comparison, and the violations among their results.
@@ -57,7 +60,7 @@ SAME_CHANGE = {
 """Components of drift, and the check that reports the same change in plainer words."""
 
 
-def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
+def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     """The result of every check of the data set, then of every feature in the order of constraints.json, by check type.
 
     comparison: with its calibration, if noise is allowed for (`budget.calibrate`).
@@ -66,11 +69,14 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     verdict; where a column can't be identified, they have neither.
     Source: C11.4, C11.20.
     """
-    of_whole = (*_volume_results(comparison), *_repeated_row_results(comparison))
-    violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
+    # The whole first: what all rows show, no feature shows again
+    of_all_rows = (*_check_volume(comparison), *_check_repeated_rows(comparison))
+    violated = {check_result.check for check_result in of_all_rows if check_result.status is CheckStatus.VIOLATED}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
-    of_features = [result for feature in comparison.features for result in _check_feature(feature, violated, by_name)]
-    return (*_data_set_results(comparison), *of_whole, *of_features, *_relation_results(comparison, of_features))
+    of_features: list[CheckResult] = []
+    for feature in comparison.features:
+        of_features += _check_feature(feature, violated, by_name)
+    return (*_check_data_set(comparison), *of_all_rows, *of_features, *_check_relations(comparison, of_features))
 
 
 def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
@@ -81,102 +87,115 @@ def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -
     if not shares:
         return results
     return tuple(
-        result.model_copy(update={"impact": _size(result) * shares.get(result.feature or "", 0.0)})
-        if result.check == DRIFT_CHECK or (result.status is CheckStatus.VIOLATED and result.feature in shares)
-        else result
-        for result in results
+        check_result.model_copy(
+            update={"impact": _measure_change(check_result) * shares.get(check_result.feature or "", 0.0)}
+        )
+        if check_result.check == DRIFT_CHECK
+        or (check_result.status is CheckStatus.VIOLATED and check_result.feature in shares)
+        else check_result
+        for check_result in results
     )
 
 
-def _size(result: CheckResult) -> float:
+def _measure_change(result: CheckResult) -> float:
     """How large the observed change is: for a drift without a test, the distance, even below its threshold."""
     if result.check == DRIFT_CHECK and result.adjusted_p is None and not result.observes_p_value:
         return result.observed or 0.0
-    return excess(result)
+    return compute_severity(result)
 
 
-def _data_set_results(comparison: Comparison) -> Iterator[CheckResult]:
+def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         for called, finding in check(comparison):
-            yield _if_switched_on(finding, comparison.monitoring).result(check.name, feature=called)
+            yield _apply_switch(finding, comparison.monitoring).result(check.name, feature=called)
 
 
-def _volume_results(comparison: Comparison) -> Iterator[CheckResult]:
+def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     if comparison.volume is None or calibration is None:
         return
     rows = float(comparison.current.item_count)
-    found = {
-        (ROW_COUNT, messages.NUMBER_OF_ROWS): _judge_row_count(rows, comparison.volume),
-        (FRESHNESS, messages.NEWEST_ROW): _judge_newest_row(rows, comparison.volume),
-    }
-    for (check, called), (finding, description) in ((of, pair) for of, pair in found.items() if pair is not None):
-        level, tests = calibration.level_and_tests(VOLUME)
-        if finding.p is not None:
-            finding = finding.but(decided_by=STUDENT, level=level / tests)
-        if finding.p is not None and finding.p <= level / tests:
-            finding = finding.but(status=CheckStatus.VIOLATED, description=description)
-        yield _if_switched_on(finding, comparison.monitoring).result(check, feature=called)
+    judged_rows = _judge_row_count(rows, comparison.volume)
+    if judged_rows is not None:
+        finding = _decide_by_level(*judged_rows, calibration)
+        yield _apply_switch(finding, comparison.monitoring).result(ROW_COUNT, feature=messages.NUMBER_OF_ROWS)
+    judged_newest = _judge_newest_row(rows, comparison.volume)
+    if judged_newest is not None:
+        finding = _decide_by_level(*judged_newest, calibration)
+        yield _apply_switch(finding, comparison.monitoring).result(FRESHNESS, feature=messages.NEWEST_ROW)
 
 
-def _relation_results(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    if comparison.pairs and (calibration := comparison.calibration) is not None:
-        from spark_model_monitor.monitors.data_quality.column_relations import relation_results
+def _decide_by_level(finding: Finding, description: str, calibration: NoiseCalibration) -> Finding:
+    """The finding, violated if its p-value is at most the level of one test. description: of a violation."""
+    if finding.p is None:
+        return finding
+    level, tests = calibration.level_and_tests(VOLUME)
+    finding = finding.but(decided_by=STUDENT, level=level / tests)
+    if finding.p is not None and finding.p <= level / tests:
+        return finding.but(status=CheckStatus.VIOLATED, description=description)
+    return finding
 
-        yield from relation_results(
-            comparison, calibration, frozenset(each.feature or "" for each in of_features if each.is_violation)
-        )
+
+def _check_relations(comparison: WindowComparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    calibration = comparison.calibration
+    if calibration is None or not comparison.pairs:
+        return
+    from spark_model_monitor.monitors.data_quality.column_relations import judge_relations
+
+    violated = frozenset(check_result.feature or "" for check_result in of_features if check_result.is_violation)
+    yield from judge_relations(comparison, calibration, violated)
 
 
-def _repeated_row_results(comparison: Comparison) -> Iterator[CheckResult]:
+def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     evidence = None
     if calibration is not None:
         evidence = repeated_rows(comparison)
     if calibration is None or evidence is None:
         return
-    finding = _if_switched_on(evidence.judged(calibration), comparison.monitoring)
+    finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
     if finding.status is CheckStatus.VIOLATED and (violated := _find_single_value(calibration)) is not None:
         finding = finding.unjudged(SAID.format(check=violated))
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
-def _find_single_value(calibration: Calibration) -> str | None:
+def _find_single_value(calibration: NoiseCalibration) -> str | None:
     """The violated check of a column that has one value in most rows now, whose rows repeat for that; None if there is none."""
     for name, evidence_by_check in calibration.evidence.items():
         for check in SINGLE_VALUE_CHECKS:
             evidence = evidence_by_check.get(check)
             if evidence is None or evidence.observed <= max(evidence.expected, MOSTLY):
                 continue
-            if evidence.judged(calibration).status is CheckStatus.VIOLATED:
+            if evidence.judge(calibration).status is CheckStatus.VIOLATED:
                 return f"{check} of {name}"
     return None
 
 
 def _judge_row_count(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
     """The finding on the number of rows, and its description in case of an alarm."""
-    if (usual := volume.expected_row_count) is None:
+    if (expected := volume.expected_row_count) is None:
         return None
-    p = volume.p_value(rows, usual)
+    # In log rows, relative to the expected deviation
+    p = volume.p_value(rows, expected)
     formula = "rows beside those of n windows"
-    finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
-    change = usual.change_to(rows)
-    finding = finding.but(statistic=change / usual.deviation, effect=change, least_effect=LEAST_CHANGE)
-    return finding, messages.unusual(rows, usual.rows)
+    finding = Finding(CheckStatus.PASSED, expected.rows, rows, n=expected.windows, formula=formula, p=p)
+    change = expected.change_to(rows)
+    finding = finding.but(statistic=change / expected.deviation, effect=change, least_effect=LEAST_CHANGE)
+    return finding, messages.unusual(rows, expected.rows)
 
 
 def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
     """The finding on the age of the newest row, and its description in case of an alarm."""
-    if (usual := volume.expected_freshness) is None:
+    if (freshness := volume.expected_freshness) is None:
         return None
-    expected = usual.minutes
+    expected = freshness.minutes
     gap = volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p = usual.p_value(gap, volume.rows_of_all(rows))
+    p = freshness.p_value(gap, volume.estimate_all_rows(rows))
     formula = "minutes beside those of n windows"
-    finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
-    finding = finding.but(effect=gap - expected, least_effect=usual.least_delay)
+    finding = Finding(CheckStatus.PASSED, expected, gap, n=len(freshness.gaps), formula=formula, p=p)
+    finding = finding.but(effect=gap - expected, least_effect=freshness.least_delay)
     return finding, messages.stale(gap, expected)
 
 
@@ -189,15 +208,17 @@ def _check_feature(
     violated_overall: violated checks of the whole data set.
     """
     yield from _check_comparators(feature)
-    findings = _find_by_check(feature, checks_of_features)
-    by_reference = _find_by_reference(feature)
+    # The feature's checks, with what its hour and other checks explain taken off
+    findings = _run_checks(feature, checks_of_features)
+    by_reference = _judge_references(feature)
     is_usual_hour = False
     if feature.season is not None and DRIFT_CHECK in findings:
         is_usual_hour, findings, by_reference = _allow_for_clock(feature, feature.season, findings, by_reference)
     if DRIFT_CHECK in findings:
-        findings[DRIFT_CHECK] = _unless_reported(findings[DRIFT_CHECK], findings)
+        findings[DRIFT_CHECK] = _withhold_reported_drift(findings[DRIFT_CHECK], findings)
     for check, finding in findings.items():
         yield _with_segments(finding.result(check, feature=feature.name), feature)
+    # Drift from other references, unless drift from an earlier one says the same
     violated = {check for check, finding in findings.items() if finding.status is CheckStatus.VIOLATED}
     for finding in by_reference.values():
         if DRIFT_CHECK in violated and finding.status is CheckStatus.VIOLATED:
@@ -205,6 +226,7 @@ def _check_feature(
         if finding.status is CheckStatus.VIOLATED:
             violated.add(DRIFT_CHECK)
         yield finding.result(DRIFT_CHECK, feature=feature.name)
+    # Guards and segments, which run where noise is allowed for
     if feature.calibration is None:
         return
     guarded = [*_run_guards(feature, feature.calibration, violated | {*violated_overall}, is_usual_hour=is_usual_hour)]
@@ -214,7 +236,10 @@ def _check_feature(
 
         violated |= {result.check for result in guarded if result.status is CheckStatus.VIOLATED}
         first = min(violated - {*violated_overall}, default=None)
-        yield from segments.judged(feature, f"the feature's {first}" if first else None)
+        violated_check = None
+        if first is not None:
+            violated_check = f"the feature's {first}"
+        yield from segments.judge_segments(feature, violated_check)
 
 
 def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
@@ -226,10 +251,10 @@ def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
     for check, finding in judge_comparators(feature):
         if feature.unmatched:
             finding = finding.unjudged(feature.unmatched).but(observed=None)
-        yield _if_switched_on(finding, feature.settings).result(check, feature=feature.name)
+        yield _apply_switch(finding, feature.settings).result(check, feature=feature.name)
 
 
-def _find_by_check(feature: FeatureComparison, checks_of_features: Sequence[Entry[FeatureCheck]]) -> dict[str, Finding]:
+def _run_checks(feature: FeatureComparison, checks_of_features: Sequence[Entry[FeatureCheck]]) -> dict[str, Finding]:
     """The finding of every check that has a threshold for the feature."""
     findings: dict[str, Finding] = {}
     for check in checks_of_features:
@@ -239,15 +264,17 @@ def _find_by_check(feature: FeatureComparison, checks_of_features: Sequence[Entr
         if feature.unmatched:
             findings[check.name] = Finding.not_judged(threshold, feature.unmatched)
         else:
-            findings[check.name] = _if_switched_on(check.function(feature, threshold), feature.settings)
+            findings[check.name] = _apply_switch(check.function(feature, threshold), feature.settings)
     return findings
 
 
-def _find_by_reference(feature: FeatureComparison) -> dict[str, Finding]:
+def _judge_references(feature: FeatureComparison) -> dict[str, Finding]:
     """The drift from every reference other than the baseline."""
     if feature.calibration is None:
         return {}
-    return {reference: against(feature, reference) for reference in feature.known.judged_references[1:]}
+    return {
+        reference: judge_reference(feature, reference) for reference in feature.baseline_feature.judged_references[1:]
+    }
 
 
 def _allow_for_clock(
@@ -258,7 +285,7 @@ def _allow_for_clock(
 
     is_usual = seasonal_drift.is_usual(by_reference, season)
     by_reference = seasonal_drift.judge_same_hour(by_reference, season)
-    findings = seasonal_drift.excused(findings, feature, season, is_usual=is_usual)
+    findings = seasonal_drift.excuse_findings(findings, feature, season, is_usual=is_usual)
     by_reference = seasonal_drift.judge_missing_values(by_reference, feature, season)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
     if not is_usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
@@ -276,15 +303,15 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
 
 
 def _run_guards(
-    feature: FeatureComparison, calibration: Calibration, violated: set[str], *, is_usual_hour: bool
+    feature: FeatureComparison, calibration: NoiseCalibration, violated: set[str], *, is_usual_hour: bool
 ) -> Iterator[CheckResult]:
     """The verdicts of the guards. violated: checks that report a change already."""
     for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items()):
-        finding = _if_switched_on(evidence.judged(calibration), feature.settings)
+        finding = _apply_switch(evidence.judge(calibration), feature.settings)
         if feature.season is not None:
-            from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import excused
+            from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import excuse_findings
 
-            finding = excused({name: finding}, feature, feature.season, is_usual=is_usual_hour)[name]
+            finding = excuse_findings({name: finding}, feature, feature.season, is_usual=is_usual_hour)[name]
         if finding.status is CheckStatus.VIOLATED:
             same_change = guard.GUARDS.get(name).facts.get("same_as", ())
             reported = next((check for check in same_change if check in violated), None)
@@ -295,17 +322,19 @@ def _run_guards(
         yield finding.result(name, feature=feature.name)
 
 
-def _unless_reported(drift: Finding, others: Mapping[str, Finding]) -> Finding:
+def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) -> Finding:
     """The drift check's finding, unjudged if a violated check reports the same change, unless above the threshold."""
     check = SAME_CHANGE.get(drift.component or "", "")
-    said = others.get(check)
+    reported = findings.get(check)
     is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
-    if drift.status is not CheckStatus.VIOLATED or is_far or said is None or said.status is not CheckStatus.VIOLATED:
+    if drift.status is not CheckStatus.VIOLATED or is_far:
+        return drift
+    if reported is None or reported.status is not CheckStatus.VIOLATED:
         return drift
     return drift.unjudged(SAID.format(check=check))
 
 
-def _if_switched_on(finding: Finding, settings: MonitoringSettings) -> Finding:
+def _apply_switch(finding: Finding, settings: MonitoringSettings) -> Finding:
     if settings.evaluate_constraints:
         return finding
     return finding.unjudged(SWITCHED_OFF)

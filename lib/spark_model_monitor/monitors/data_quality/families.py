@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from spark_model_monitor.documents.constraints import (
     FeatureConstraints,
+    FeatureRole,
     MonitoringSettings,
-    Role,
 )
 
 DRIFT = "drift"
@@ -23,7 +23,7 @@ BETWEEN = "between columns"
 def budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
     """The families of checks that share the budget of a run with these features."""
     families = [DRIFT, COMPLETENESS, CONTENTS]
-    if any(feature.role is Role.PREDICTION for feature in features):
+    if any(feature.role is FeatureRole.PREDICTION for feature in features):
         families.append(PREDICTIONS)
     if settings.segments:
         families.append(SEGMENTS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 
 
 class Message(str):
@@ -18,7 +18,7 @@ class Message(str):
     __slots__ = ()
 
     def __call__(self, *values: float | str) -> str:
-        return self.format(*(java_double(value) if isinstance(value, float) else value for value in values))
+        return self.format(*(format_java_double(value) if isinstance(value, float) else value for value in values))
 
 
 _COLUMNS = " columns in current dataset. Number of columns in current dataset: {}, Number of columns in baseline constraints: {}"
@@ -95,10 +95,10 @@ def control_data_missing(reference: str) -> str:
 
 
 def comparator_high(
-    distance: str, found: float, threshold: float, value: str | None = None, *, reference: str = "baseline"
+    distance: str, observed: float, threshold: float, value: str | None = None, *, reference: str = "baseline"
 ) -> str:
     """A comparator's distance is above its threshold, in TFDV's words. value: the most different text. Source: D3.6."""
-    text = COMPARATOR.format(distance=distance, found=found, threshold=threshold, sides=SIDES[_control(reference)])
+    text = COMPARATOR.format(distance=distance, found=observed, threshold=threshold, sides=SIDES[_control(reference)])
     if value is None:
         return text
     return text + COMPARATOR_VALUE.format(value=value)

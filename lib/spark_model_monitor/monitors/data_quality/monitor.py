@@ -27,19 +27,19 @@ from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Statistics, Table, as_rows
+from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, no_group_column
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
     create_statistics,
     require_features,
-    suggest,
+    suggest_constraints,
 )
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison
-from spark_model_monitor.monitors.data_quality.distribution.design_effects import window_design_effects
+from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, WindowComparison
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import estimate_window_design_effects
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_profile,
@@ -49,8 +49,8 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     Variation,
     estimate_block_variation,
 )
-from spark_model_monitor.monitors.data_quality.evaluation import all_hints, check_all, with_impact
-from spark_model_monitor.monitors.data_quality.hints import Seen
+from spark_model_monitor.monitors.data_quality.evaluation import check_all, collect_hints, with_impact
+from spark_model_monitor.monitors.data_quality.hints import ObservedData
 from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
 from spark_model_monitor.monitors.data_quality.report.page import create_page
 from spark_model_monitor.monitors.data_quality.report.sentences import with_words
@@ -61,13 +61,13 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    Spread,
-    violations_of,
+    StatisticSet,
+    create_violations,
 )
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
-from spark_model_monitor.statistics.states.columns import chosen
-from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, metrics_of
+from spark_model_monitor.statistics.states.columns import select_metrics
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
@@ -76,15 +76,19 @@ if TYPE_CHECKING:
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
 
 
-def _with_pairs(measures: Measures, known: Profile, outputs: Collection[str]) -> Measures:
+def _with_pairs(measures: Measures, baseline: Profile, outputs: Collection[str]) -> Measures:
     """The measures, with the relations between columns that a baseline counted, except those of model outputs: a
     baseline may hold labels there, whose relation to a score differs from that of predictions.
     """
-    states = (feature.states.get(PAIRS) for feature in known.features)
-    counted = (what for state in states if state is not None for what in getattr(state, "counts", ()))
-    found = tuple(what for what in counted if not {*outputs} & {*json.loads(what)["columns"]})
-    if found:
-        return replace(measures, pairs=found)
+    relations: list[str] = []
+    for feature in baseline.features:
+        state = feature.states.get(PAIRS)
+        # Each relation is its own key, written as JSON
+        for relation in getattr(state, "counts", ()):
+            if not {*outputs} & {*json.loads(relation)["columns"]}:
+                relations.append(relation)
+    if relations:
+        return replace(measures, pairs=tuple(relations))
     return measures
 
 
@@ -98,19 +102,22 @@ def published_metrics(
     the distance, or the p-value of ChiSquared, whether it is a violation or not.
     """
     results = list(results)
-    distances = {o.feature: o.observed for o in results if o.feature and o.check == DRIFT and o.observed is not None}
+    distances: dict[str, float] = {}
+    for check_result in results:
+        if check_result.feature and check_result.check == DRIFT and check_result.observed is not None:
+            distances[check_result.feature] = check_result.observed
+    # Per feature; of several settings the last one wins
     by_default = constraints.monitoring.emit_metrics
-    own = {
-        feature.name: config.emit_metrics.is_on
-        for feature in constraints.features
-        for config in feature.overrides.values()  # the last one wins
-        if config.emit_metrics is not None
-    }
+    emit_by_feature: dict[str, bool] = {}
+    for constraints_of_feature in constraints.features:
+        for config in constraints_of_feature.overrides.values():
+            if config.emit_metrics is not None:
+                emit_by_feature[constraints_of_feature.name] = config.emit_metrics.is_on
     for feature in profile.features:
-        if own.get(feature.name, by_default):
+        if emit_by_feature.get(feature.name, by_default):
             yield from _feature_metrics(feature, distances)
     if by_default:
-        violated = sum(result.status is CheckStatus.VIOLATED for result in results)
+        violated = sum(check_result.status is CheckStatus.VIOLATED for check_result in results)
         yield PublishedMetric("total_number_of_violations", violated, unit="Count")
 
 
@@ -121,7 +128,8 @@ def _feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) ->
     if feature.is_numeric and moments is not None and moments.count:
         numbers = (moments.sum, moments.minimum, moments.maximum)
         if all(map(_is_taken, numbers)):
-            yield PublishedMetric(f"feature_data_{name}", Spread(moments.count, *numbers))
+            yield PublishedMetric(f"feature_data_{name}", StatisticSet(moments.count, *numbers))
+    # By the service's names; the estimate is left out where no state has it
     counts: dict[str, float | None] = {
         "non_null": feature.num_present,
         "null": feature.num_missing,
@@ -151,42 +159,58 @@ def _is_taken(number: float) -> bool:
 # The rows that describe a data-quality run: every feature, in the bins of its baseline.
 
 
-def summarise(profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int) -> Summary:
+def summarize_features(
+    profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int
+) -> Summary:
     """baseline: the distributions that the run was compared with; None for a baseline's own run."""
     now = from_profile(profile)
-    before = now if baseline is None else baseline
-    bins = {name: found for name, each in before.items() if (found := choose_bins(each)) is not None}
-    rows = tuple(_row(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
-    return Summary(rows, {name: tuple(_list_bin_names(found, max_domain_size)) for name, found in bins.items()})
+    before = baseline
+    if before is None:
+        before = now
+    bins: dict[str, Bins] = {}
+    for name, distribution in before.items():
+        feature_bins = choose_bins(distribution)
+        if feature_bins is not None:
+            bins[name] = feature_bins
+    rows = tuple(_summarize_feature(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
+    bin_names = {name: tuple(_list_bin_names(feature_bins, max_domain_size)) for name, feature_bins in bins.items()}
+    return Summary(rows, bin_names)
 
 
-def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None) -> SummaryRow:
-    moments = feature.moments if feature.is_numeric else None
-    has_numbers = moments is not None and moments.count > 0
-    shares = bins.shares(found) if bins is not None else None
-    cdf = None
-    if found.numbers is not None:
-        cdf = found.numbers.step_cdf()
-    return SummaryRow(
+def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistribution, bins: Bins | None) -> SummaryRow:
+    row = SummaryRow(
         feature.name,
         kind="number" if feature.is_numeric else "category",
         present=feature.num_present,
         missing=feature.num_missing,
-        distinct=None if feature.distinct is None else min(round(feature.distinct.estimate()), feature.num_present),
-        mean=_finite(moments.average) if moments is not None and has_numbers else None,
-        sd=_finite(moments.standard_deviation) if moments is not None and has_numbers else None,
-        min=moments.minimum if moments is not None and has_numbers else None,
-        max=moments.maximum if moments is not None and has_numbers else None,
-        quantiles=cdf.quantiles(QUANTILES) if cdf is not None and cdf.total else None,
-        shares=None if shares is None else shares.tolist(),
     )
+    if feature.distinct is not None:
+        # An estimate may exceed the rows
+        row = replace(row, distinct=min(round(feature.distinct.estimate()), feature.num_present))
+    moments = feature.moments
+    if feature.is_numeric and moments is not None and moments.count > 0:
+        mean = _finite(moments.average)
+        sd = _finite(moments.standard_deviation)
+        row = replace(row, mean=mean, sd=sd, min=moments.minimum, max=moments.maximum)
+    if distribution.numbers is not None:
+        cdf = distribution.numbers.step_cdf()
+        if cdf.total:
+            row = replace(row, quantiles=cdf.quantiles(QUANTILES))
+    if bins is not None:
+        shares = bins.shares(distribution)
+        if shares is not None:
+            row = replace(row, shares=shares.tolist())
+    return row
 
 
 def _list_bin_names(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
     if bins.ends is not None:
         return iter(bins.ends)
-    listed = len(bins.names) <= max_domain_size
-    return (name if listed else f"value {place}" for place, name in enumerate(bins.names[:BINS], start=1))
+    names = bins.names[:BINS]
+    if len(bins.names) <= max_domain_size:
+        return iter(names)
+    # Names of too many values are hidden
+    return (f"value {position}" for position in range(1, len(names) + 1))
 
 
 def _finite(number: float) -> float | None:
@@ -214,7 +238,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     monitor: DataQualityMonitor
     sample: ProfileSample
     baseline: QualityBaseline | None
-    comparison: Comparison | None
+    comparison: WindowComparison | None
     row_ids: dict[str, list[str]] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -223,16 +247,15 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     ) -> DataQualityJudgement:
         if baseline is None:
             return cls(monitor, sample.without_runs(), None, None)
+        unfit_features: Mapping[str, str] = {}
         if BASELINE in baseline.history:
             unfit_features = baseline.history[BASELINE].unfit
-        else:
-            unfit_features = {}
-        effects = window_design_effects(sample.state, sample.runs, baseline.profile, unfit_features)
-        if monitor.as_service:
-            profile = sample.state
-        else:
+        effects = estimate_window_design_effects(sample.state, sample.runs, baseline.profile, unfit_features)
+        # Columns that the baseline calls numbers, whose cells are texts
+        profile = sample.state
+        if not monitor.as_service:
             profile = baseline.required_numbers.read(sample.state)
-        comparison = Comparison(
+        comparison = WindowComparison(
             baseline,
             profile,
             is_matched=sample.layout.is_matched and not monitor.exact_columns,
@@ -264,12 +287,11 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         checks = self.sample.checks
         if self.monitor.as_service:
             return (), ()
+        rule_results: tuple[CheckResult, ...] = ()
+        rule_hints: tuple[Hint, ...] = ()
         if rules is not None:
             rule_results = rules.results
             rule_hints = rules.hints
-        else:
-            rule_results = ()
-            rule_hints = ()
         if checks is None:
             return rule_results, rule_hints
         from spark_model_monitor.monitors.user_checks.suite import convert_to_results
@@ -279,12 +301,9 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
 
     @property
     def budget(self) -> BudgetLedger | None:
-        calibration = None
-        if self.comparison is not None:
-            calibration = self.comparison.calibration
-        if calibration is not None:
-            return calibration.ledger
-        return None
+        if self.comparison is None or self.comparison.calibration is None:
+            return None
+        return self.comparison.calibration.ledger
 
     @cached_property
     def hints(self) -> tuple[Hint, ...]:
@@ -296,7 +315,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if self.comparison is not None:
             profile = self.comparison.current
         _, own_hints = self._own_rules
-        return (*all_hints(Seen(profile, layout, self.comparison)), *own_hints)
+        return (*collect_hints(ObservedData(profile, layout, self.comparison)), *own_hints)
 
     def write_sentences(
         self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
@@ -311,7 +330,11 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
     ) -> tuple[CheckResult, ...]:
         monitor = self.monitor
-        is_wanted = monitor.find_causes and not monitor.as_service and any(each.is_violation for each in results)
+        is_wanted = (
+            monitor.find_causes
+            and not monitor.as_service
+            and any(check_result.is_violation for check_result in results)
+        )
         if self.baseline is None or not is_wanted:
             return results
         from spark_model_monitor.monitors.data_quality.causes.contributing_segments import (
@@ -343,14 +366,14 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         return tuple(published_metrics(self.sample.state, results, constraints))
 
     def summary(self, *, hide_values: bool = False) -> Summary:
+        # No value is listed where values are hidden
+        size = self.monitor.max_domain_size
         if hide_values or self.monitor.hide_values:
             size = 0
-        else:
-            size = self.monitor.max_domain_size
         distributions = None
         if self.baseline is not None:
             distributions = self.baseline.distributions
-        return summarise(self.sample.state, distributions, size)
+        return summarize_features(self.sample.state, distributions, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +461,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return Measures(
             self.accept_exponents,
             required_numbers=self.required_numbers,
-            column_metrics=chosen(self.column_metrics),
+            column_metrics=select_metrics(self.column_metrics),
             run_rows=0 if self.as_service else ROWS_OF_A_WINDOW,
             time_column=self.time_column,
             value_by_value=self.as_service,
@@ -464,21 +487,21 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             if request.rules is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
+        # Rules of the baseline's constraints, and of this run
         baseline = request.baseline
+        rules = Expectations()
+        baseline_names: tuple[str, ...] = ()
         if baseline is not None:
             measures = self._plan_comparison(measures, baseline, names)
-        if baseline is not None:
             rules = baseline.constraints.all_expectations
-        else:
-            rules = Expectations()
+            baseline_names = baseline.names
         if request.rules is not None:
-            rules = rules.beside(request.rules)
+            rules = rules.merge_rules(request.rules)
         if rules.is_empty:
             return measures
-        from spark_model_monitor.monitors.data_quality.expectations import planned
+        from spark_model_monitor.monitors.data_quality.expectations import plan_rules
 
-        baseline_names = baseline.names if baseline is not None else ()
-        return replace(measures, expected=planned(rules, request.dataset, baseline_names, request.window_end))
+        return replace(measures, expected=plan_rules(rules, request.dataset, baseline_names, request.window_end))
 
     def _plan_baseline(self) -> Measures:
         """With runs of rows, which show how much the data varies, in the requested segments."""
@@ -499,23 +522,25 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         if group is not None:
             if group not in names and group not in baseline.names:
                 raise no_group_column(group, names)
-            is_lost = group not in names  # a lost column is reported
-            measures = replace(measures, group_column=None if is_lost else group)
+            # A lost column is reported
+            if group not in names:
+                group = None
+            measures = replace(measures, group_column=group)
         if baseline.profile is None:
             return measures
         if baseline.monitoring.segments:
-            from spark_model_monitor.monitors.data_quality.checks.drift.segments import as_cut
+            from spark_model_monitor.monitors.data_quality.checks.drift.segments import with_segments_of_baseline
 
-            measures = as_cut(measures, baseline, names)
+            measures = with_segments_of_baseline(measures, baseline, names)
         if self.pairs is not False:
             measures = _with_pairs(measures, baseline.profile, baseline.outputs)
         return measures
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
-            from spark_model_monitor.statistics.states.segments import in_segments
+            from spark_model_monitor.statistics.states.segments import iterate_segments
 
-            profile = replace(profile, features=(*profile.features, *in_segments(profile.features)))
+            profile = replace(profile, features=(*profile.features, *iterate_segments(profile.features)))
         return estimate_block_variation(profile, runs, are_by_time=self.time_column is not None)
 
     def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
@@ -524,7 +549,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return scan_data_set(measures, dataset, checks)
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
-        return metrics_of(profile)
+        return compute_metrics(profile)
 
     def documents(
         self, profile: Profile, metrics: Mapping[str, FeatureMetrics], context: RunContext = NOBODY_SAID
@@ -532,11 +557,9 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return self.statistics(profile, metrics), self.constraints(profile)
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
-        few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
-        if self.with_sketches is None:
-            with_sketches = few
-        else:
-            with_sketches = self.with_sketches
+        with_sketches = self.with_sketches
+        if with_sketches is None:
+            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
         statistics = create_statistics(
             profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size
         )
@@ -544,22 +567,23 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             return statistics
         from spark_model_monitor.monitors.data_quality.report.service_format import (
             close_buckets_as_service,
-            listed_as_service,
+            list_as_service,
         )
 
-        return close_buckets_as_service(listed_as_service(statistics), profile)
+        return close_buckets_as_service(list_as_service(statistics), profile)
 
     def constraints(self, profile: Profile) -> Constraints:
+        settings = self.settings
         if self.as_service:
-            settings = replace(self.settings, verdicts=Verdicts.NONE)
-        else:
-            settings = self.settings
-        constraints = suggest(profile, settings, max_domain_size=self.max_domain_size, predictions=self.predictions)
+            settings = replace(settings, verdicts=Verdicts.NONE)
+        constraints = suggest_constraints(
+            profile, settings, max_domain_size=self.max_domain_size, predictions=self.predictions
+        )
         if not self.as_service:
             return constraints
-        from spark_model_monitor.monitors.data_quality.report.service_format import listed_as_service
+        from spark_model_monitor.monitors.data_quality.report.service_format import list_as_service
 
-        return listed_as_service(constraints)
+        return list_as_service(constraints)
 
     def stored_baseline(
         self,
@@ -574,9 +598,9 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             constraints, statistics, state, suggested, exact_classes=self.as_service
         )
         if any(settings.comparators for settings in baseline.settings.values()):
-            from spark_model_monitor.monitors.data_quality.checks.drift.comparators import unfit_comparators
+            from spark_model_monitor.monitors.data_quality.checks.drift.comparators import find_unfit_comparators
 
-            faults = [*unfit_comparators(constraints, as_service=self.as_service)]
+            faults = [*find_unfit_comparators(constraints, as_service=self.as_service)]
             if faults:
                 raise BadConfiguration.gathered(faults)
         return baseline
@@ -585,7 +609,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return DataQualityJudgement.of(self, sample, baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
-        return violations_of(results)
+        return create_violations(results)
 
-    def table(self, documents: tuple[Statistics, Constraints]) -> Table:
-        return Table("features", "feature", tuple(as_rows(documents[0])))
+    def table(self, documents: tuple[Statistics, Constraints]) -> RowTable:
+        return RowTable("features", "feature", tuple(as_rows(documents[0])))

@@ -11,16 +11,16 @@ from spark_model_monitor.data.engine.protocol import Partitions
 from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, Scan, scan
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.records.event_times import newest_time, times_of_lines
+from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NeedsSpark, no_group_column
 from spark_model_monitor.monitors.protocol import Judged, Scanned
-from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.segments import Cut
-    from spark_model_monitor.monitors.data_quality.expectations import Plan
+    from spark_model_monitor.monitors.data_quality.expectations import ExpectationPlan
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 
 
@@ -28,7 +28,9 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     """The profile of every feature. Deequ computes metrics from its states and evaluates the checks."""
     engine = dataset.engine
     deequ = engine.deequ  # known before the rows are read
-    asked = dict(checks.predicates) if checks else {}
+    predicates_of_checks: Mapping[str, str] = {}
+    if checks:
+        predicates_of_checks = dict(checks.predicates)
 
     # A window may lack the columns that order or group the baseline's rows
     is_baseline = measures.run_rows == FEWEST_ROWS
@@ -38,30 +40,37 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     group = measures.group_column
     if is_baseline and group is not None and group not in dataset.names:
         raise no_group_column(group, dataset.names)
+    # A baseline's runs are of neighbours; a window without runs has no groups to keep
     if is_baseline or not measures.run_rows:
         group = None
 
     # Lines are decoded on the executors, unless conditions in SQL need columns
-    lines = None if asked else dataset.lines
+    lines = dataset.lines
+    if predicates_of_checks:
+        lines = None
     file_order = None
     if measures.run_rows and dataset.tells_files:
         file_order = FileOrder.from_files(dataset.files)
-    rows: Partitions = lines.raw if lines else dataset.table
+    rows = dataset.table
+    if lines:
+        rows = lines.raw
     if lines and file_order is not None:
         rows = lines.raw_with_files
     predicates: dict[str, Any] = {}
-    if asked:
-        rows, predicates = engine.way(with_conditions)(dataset, asked)
+    if predicates_of_checks:
+        rows, predicates = engine.implementation(with_conditions)(dataset, predicates_of_checks)
 
     # What is read, and what is computed from it
+    cuts: Sequence[Cut] = ()
     if measures.segments:
-        cuts = _cuts(measures, dataset.names)
-    else:
-        cuts = ()
+        cuts = _choose_cuts(measures, dataset.names)
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     if measures.pairs:
-        pairs = _pairs(measures, dataset.names)
-    else:
-        pairs = ()
+        pairs = _choose_pairs(measures, dataset.names)
+    # Groups, and runs in the order of time, need all columns of a row together
+    column_groups = 1
+    if group is None and (time is None or not measures.run_rows):
+        column_groups = dataset.column_groups
     source = RowSource(
         rows,
         dataset.names,
@@ -70,11 +79,11 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         cells=dataset.cells,
         predicates=predicates,
         partitions_at_most=dataset.partitions_at_most,
-        column_groups=dataset.column_groups if group is None and (time is None or not measures.run_rows) else 1,
+        column_groups=column_groups,
         decode=lines.decoding if lines else None,
         metadata=dataset.metadata,
-        newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
-        times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+        newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
+        read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
         file_order=file_order,
     )
     requested = RequestedStates(
@@ -94,45 +103,49 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     profile_of_deequ = scan_result.profile
     scan_result = replace(scan_result, profile=measures.required_numbers.read(scan_result.profile))
     if measures.finds_pairs:
-        from spark_model_monitor.monitors.data_quality.column_relations import with_pairs
+        from spark_model_monitor.monitors.data_quality.column_relations import with_relations
 
-        scan_result = replace(scan_result, profile=with_pairs(scan_result.profile, scan_result.runs))
+        scan_result = replace(scan_result, profile=with_relations(scan_result.profile, scan_result.runs))
+    # Times of a column are printed by the engine, in its time zone
     counts = scan_result.rows
     if time is not None:
-        counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
-    metrics = partial(engine.way(evaluated), dataset, scan_result.profile)
+        counts = replace(counts, newest=engine.implementation(newest_in_utc)(dataset, counts.newest, time))
+    # Computed only if the run gets so far
+    metrics = partial(engine.implementation(evaluated), dataset, scan_result.profile)
     results = None
     if checks:
         from spark_model_monitor.monitors.user_checks.suite import checked
 
-        results = partial(engine.way(checked), checks, dataset, profile_of_deequ, scan_result.matches)
+        results = partial(engine.implementation(checked), checks, dataset, profile_of_deequ, scan_result.matches)
     judge = None
     if measures.expected:
-        judge = partial(_judged, measures.expected, dataset, scan_result)
+        judge = partial(_judge_rules, measures.expected, dataset, scan_result)
     return Scanned(scan_result.profile, counts, metrics, results, scan_result.requests, scan_result.runs, deequ, judge)
 
 
-def _cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
-    from spark_model_monitor.data.profiling.segments import cuts_of
+def _choose_cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
+    from spark_model_monitor.data.profiling.segments import parse_cuts
 
-    return cuts_of(measures.segments, names, measures.labels)
-
-
-def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    from spark_model_monitor.data.profiling.pairs import pairs_of
-
-    return pairs_of(measures.pairs, names)
+    return parse_cuts(measures.segments, names, measures.labels)
 
 
-def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
+def _choose_pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    from spark_model_monitor.data.profiling.pairs import locate_pairs
+
+    return locate_pairs(measures.pairs, names)
+
+
+def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:
     """The results of a person's rules; `unique` takes a pass of its own."""
-    from spark_model_monitor.data.profiling.uniqueness import repeated_rows
-    from spark_model_monitor.monitors.data_quality.expectations import expectation_results
+    from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows
+    from spark_model_monitor.monitors.data_quality.expectations import judge_expectations
 
-    assert found.offences is not None  # rules were counted
-    rows = found.profile.item_count
-    present = {at: found.profile.features[at].num_present for at in plan.unique}
-    return expectation_results(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
+    assert scan_result.offences is not None  # rules were counted
+    rows = scan_result.profile.item_count
+    present = {position: scan_result.profile.features[position].num_present for position in plan.unique}
+    return judge_expectations(
+        plan, scan_result.offences, rows, count_repeated_rows(dataset, plan.unique, rows), present
+    )
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
@@ -142,7 +155,7 @@ def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
 
 def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
     """The metrics of every feature, from its states alone; where Deequ evaluates them, its metrics are equal."""
-    return metrics_of(profile)
+    return compute_metrics(profile)
 
 
 def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Any]]:

@@ -18,7 +18,7 @@ from spark_model_monitor.statistics.drift.special_functions import student_quant
 from spark_model_monitor.statistics.states import KllSketch
 from spark_model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
 from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 Numbers = NDArray[np.float64]
@@ -161,7 +161,7 @@ class AttributionBaseline(StoredBaseline):
     state: Attributions | None = None
     likeness: Numbers | None = None
 
-    def without(self, excluded: Collection[str]) -> AttributionBaseline:
+    def drop_features(self, excluded: Collection[str]) -> AttributionBaseline:
         remaining_attributions = {
             output: attributions.model_copy(
                 update={
@@ -319,7 +319,7 @@ def _design_effects_in_blocks(state: Attributions, output_index: int) -> tuple[N
     squares = state.sums[SQUARED, output_index].sum(axis=1)
     means = sums.sum(axis=1, keepdims=True) / rows
     squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
-    return design_effect_in_blocks(sums - means * state.rows, squares, state.rows), squares
+    return estimate_block_design_effects(sums - means * state.rows, squares, state.rows), squares
 
 
 def compare_outputs(

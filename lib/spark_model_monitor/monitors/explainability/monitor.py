@@ -31,7 +31,7 @@ from spark_model_monitor.documents.clarify import (
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.explainability.analysis import (
     AttributionAnalysis,
@@ -51,19 +51,19 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violated,
-    violation_count,
+    count_violations,
+    reject_rules,
+    select_violations,
 )
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.attributions import Attributions
-from spark_model_monitor.statistics.states.rows import values_of
+from spark_model_monitor.statistics.states.rows import read_values
 from spark_model_monitor.statistics.verdicts.design_effect import (
     MARGIN,
     ScoredColumn,
-    design_effects,
-    neighbours_design_effect,
+    compute_design_effects,
+    estimate_neighbour_design_effect,
 )
 
 log = logging.getLogger(__name__)
@@ -99,15 +99,15 @@ def _with_design_effects(
     baseline: AttributionBaseline, sample: Sample[Attributions, AttributionAnalysis]
 ) -> AttributionBaseline:
     """The baseline with how many of the sample's rows count as one, by output and feature."""
-    amounts = [values_of(row_runs.runs, numeric=True)[0] for row_runs in sample.runs]
+    amounts = [read_values(row_runs.runs, numeric=True)[0] for row_runs in sample.runs]
     if not amounts or not len(amounts[0]):
         return baseline
-    _, sizes = values_of(sample.runs[0].runs, numeric=True)
-    if neighbours_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
+    _, sizes = read_values(sample.runs[0].runs, numeric=True)
+    if estimate_neighbour_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
         return baseline
     by_row = np.array(amounts)
     by_row -= by_row.mean(axis=1, keepdims=True)
-    rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(by_row)))])
+    rows_as_one = np.array([effect.rows for effect in compute_design_effects(by_row, sizes, range(len(by_row)))])
     return replace(baseline, likeness=np.maximum(MARGIN * rows_as_one, 1).reshape(len(sample.state.outputs), -1))
 
 
@@ -148,7 +148,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         if self.baseline is None or not tolerances.with_changes:
             return None
         state = self.sample.state
-        return BudgetLedger.of_one(ATTRIBUTIONS, tolerances.budget, len(state.outputs) * len(state.features))
+        return BudgetLedger.with_one_family(ATTRIBUTIONS, tolerances.budget, len(state.outputs) * len(state.features))
 
     def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         page = page_of(self.sample.metrics, results, self.baseline)
@@ -174,7 +174,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             if check_result.metric is not None and check_result.observed is not None:
                 label = (check_result.model_extra or {})[LABEL]
                 metrics.append(PublishedMetric(check_result.metric, check_result.observed, dimensions={"Label": label}))
-        return (*metrics, violation_count(results))
+        return (*metrics, count_violations(results))
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -227,7 +227,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
 
     def plan_scan(self, request: ScanRequest[AttributionBaseline]) -> AttributionMeasures:
         """The measures with the baseline's groups of rows."""
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         measures = self.measures()
         state = None
         if request.baseline is not None:
@@ -290,14 +290,14 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
                 constraint_check_type=result.check,
                 description=result.description or "",
             )
-            for result in violated(results)
+            for result in select_violations(results)
         )
         return AttributionViolations(version="1.0", violations=tuple(found))
 
-    def table(self, documents: tuple[AttributionReport]) -> Table:
+    def table(self, documents: tuple[AttributionReport]) -> RowTable:
         rows = tuple(
             {"feature": feature, "label": output, "value": value}
             for output, values in documents[0].values.items()
             for feature, value in values.items()
         )
-        return Table("attributions", "feature", rows)
+        return RowTable("attributions", "feature", rows)

@@ -8,25 +8,25 @@ from math import isfinite
 from shlex import quote
 
 from spark_model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
-from spark_model_monitor.documents.headline import moved as moved_by
-from spark_model_monitor.documents.headline import no_more_than
+from spark_model_monitor.documents.headline import describe_move as moved_by
+from spark_model_monitor.documents.headline import format_largest_unseen_change
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     Block,
     Card,
     Cards,
-    Column,
     CurveChart,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
-    count_text,
-    number_text,
+    TableColumn,
+    TableLine,
+    format_count,
+    format_number,
 )
 from spark_model_monitor.monitors.explainability.analysis import (
     AttributionAnalysis,
@@ -63,14 +63,14 @@ def _of_baseline(analysis: AttributionAnalysis) -> Headline:
         said = f"{largest[0]} moves {analysis.outputs[0].name} most: later data is checked against that."
     else:
         said = ""
-    return Headline(said or "There is nothing to be checked.", f"{count_text(analysis.rows)} rows were looked at.")
+    return Headline(said or "There is nothing to be checked.", f"{format_count(analysis.rows)} rows were looked at.")
 
 
 def how(analysis: AttributionAnalysis) -> str:
     """How the attributions were computed."""
     if analysis.exact == analysis.rows:
         return "exact"
-    return f"sampled coalitions; {count_text(analysis.exact)} of {count_text(analysis.rows)} rows exact"
+    return f"sampled coalitions; {format_count(analysis.exact)} of {format_count(analysis.rows)} rows exact"
 
 
 def _sections(
@@ -106,13 +106,13 @@ def _before(known: AttributionBaseline | None, output: str) -> Mapping[str, floa
 def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaseline | None) -> Card:
     """A feature's present and previous effect on an output."""
     name = result.feature or ""
-    limit = number_text(result.threshold, 3)
+    limit = format_number(result.threshold, 3)
     now = output.values[name]
     before = _before(known, output.name).get(name, 0.0)
     chart = _chart(output, {name: before}, {name}, [name])
     points = (replace(chart.points[0], name="this run"), Point("baseline", before))
-    said = f"moves {output.name} by {number_text(before, 3)} → {number_text(now, 3)} on average"
-    ends = f"the change is {' to '.join(number_text(end, 3) for end in result.interval or ())}, limit {limit}"
+    said = f"moves {output.name} by {format_number(before, 3)} → {format_number(now, 3)} on average"
+    ends = f"the change is {' to '.join(format_number(end, 3) for end in result.interval or ())}, limit {limit}"
     hint = "see in the page of data quality whether its values changed"
     more = (EXPLAIN.format(name=quote(name)),)
     by = moved_by(before, now)[1]
@@ -121,8 +121,8 @@ def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaselin
 
 
 def _ranking(result: CheckResult) -> str:
-    found = number_text(result.observed)
-    asked = number_text(result.threshold)
+    found = format_number(result.observed)
+    asked = format_number(result.threshold)
     return f"The features' ranking: {result.metric} {found} where at least {asked} is asked for; 1 is that of the baseline."
 
 
@@ -141,7 +141,7 @@ def _chart(
     ends = {
         name: (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error) for name, error in errors.items()
     }
-    marks = {name: Mark.BAD if name in changed else Mark.NONE for name in names}
+    marks = {name: Highlight.BAD if name in changed else Highlight.NONE for name in names}
     points = tuple(Point(name, output.values[name], known.get(name), ends.get(name), marks[name]) for name in names)
     return PointChart(f"By how much each feature moves {output.name}, on average", points, span=(least, top))
 
@@ -149,22 +149,22 @@ def _chart(
 def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[str, CheckResult]) -> PageTable:
     total = sum(map(abs, output.values.values())) or 1.0
     columns = [
-        Column("feature", is_name=True),
-        *(Column(title, is_number=True) for title in ("share", "signed", "before", "now")),
+        TableColumn("feature", is_name=True),
+        *(TableColumn(title, is_number=True) for title in ("share", "signed", "before", "now")),
     ]
-    columns += [Column("limit", is_number=True), Column("no change larger than")] if results else []
+    columns += [TableColumn("limit", is_number=True), TableColumn("no change larger than")] if results else []
     lines = []
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
-        numbers = map(number_text, (output.means[name], known.get(name), value))
+        numbers = map(format_number, (output.means[name], known.get(name), value))
         result = results.get(name)
         is_bad = result is not None and result.status is CheckStatus.VIOLATED
         if result:
-            told = (number_text(result.threshold, 3), "changed" if is_bad else no_more_than([result]))
+            told = (format_number(result.threshold, 3), "changed" if is_bad else format_largest_unseen_change([result]))
         else:
             told = ("–", "–")
         cells = (name, f"{abs(value) / total:.1%}", *numbers, *(told if results else ()))
-        lines.append(Line(cells, Mark.BAD if is_bad else Mark.NONE, f"{name} ({output.name})"))
-    return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {number_text(output.expected)}.")
+        lines.append(TableLine(cells, Highlight.BAD if is_bad else Highlight.NONE, f"{name} ({output.name})"))
+    return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {format_number(output.expected)}.")
 
 
 def _curves(found: Dependent) -> Iterator[CurveChart]:
@@ -173,14 +173,14 @@ def _curves(found: Dependent) -> Iterator[CurveChart]:
     if not found.grid.is_numeric or len(values) < 2:
         return
     for output, answers in zip(found.outputs, found.answers.tolist(), strict=True):
-        yield CurveChart.of_numbers(f"{output} over {found.feature}", (found.feature, output), values, answers)
+        yield CurveChart.from_numbers(f"{output} over {found.feature}", (found.feature, output), values, answers)
 
 
 def _dependence(found: Dependent) -> PageTable:
-    outputs = (Column(name, is_number=True) for name in found.outputs)
-    columns = (Column("Value"), Column("Share of rows", is_number=True), *outputs)
+    outputs = (TableColumn(name, is_number=True) for name in found.outputs)
+    columns = (TableColumn("Value"), TableColumn("Share of rows", is_number=True), *outputs)
     lines = [
-        Line((str(value), f"{share:.1%}", *map(number_text, answers)))
+        TableLine((str(value), f"{share:.1%}", *map(format_number, answers)))
         for value, share, answers in zip(found.grid.values, found.grid.shares, found.answers.T.tolist(), strict=True)
     ]
     return PageTable(columns, tuple(lines), "The mean answer if every row had the value.")

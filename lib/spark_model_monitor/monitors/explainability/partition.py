@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import PARTITION, Broadcast, StateRow
-from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
+from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS
-from spark_model_monitor.data.records.decoded_rows import with_refused
+from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
@@ -30,9 +30,9 @@ from spark_model_monitor.monitors.predictors.loading import Caller, convert_to_c
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from spark_model_monitor.statistics.states.blocks import keys_by_group
-from spark_model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
-from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
+from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
+from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
+from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 
 MOST_CATEGORIES = 100
 
@@ -172,7 +172,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     first: list[NDArray[np.float64]] = []
     most_amounts = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
-    for block in blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
+    for block in split_into_blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
@@ -191,7 +191,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
         if cells is None:
             continue
         if group_column:
-            keys = keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
+            keys = replace_keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
         else:
             keys = hash_rows(cells)
         if explained is None:  # only partial dependence is requested
@@ -210,7 +210,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
     for feature_index, amounts in enumerate(np.concatenate(first).reshape(sum(map(len, first)), -1).T if first else ()):
-        yield StateRow(feature_index, RowRuns.KIND, partition, first_runs_of(amounts, partition))
+        yield StateRow(feature_index, RowRuns.KIND, partition, build_first_runs(amounts, partition))
 
 
 def sample_partition(
@@ -218,7 +218,7 @@ def sample_partition(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
     smallest: pa.Table | None = None
-    for block in blocks(batches, MOST_BLOCK_ROWS):
+    for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
         accepted_rows = select_accepted(block)
         columns = [simplify_type(accepted_rows.column(FEATURE.format(index))) for index in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]
@@ -277,9 +277,9 @@ def select_accepted(block: pa.RecordBatch) -> pa.RecordBatch:
 def hash_rows(cells: Cells) -> NDArray[np.uint64]:
     """A hash of each row, for drawing it and for its block; independent of where the row is stored."""
     if cells.dtype == np.float64:
-        return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
+        return chain_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
     rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
-    return xxhash64_of_texts(pa.array(rows, pa.string()))
+    return hash_texts(pa.array(rows, pa.string()))
 
 
 def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) -> RowCounts:
@@ -297,7 +297,7 @@ def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) 
 
 @dataclass(frozen=True)
 class AnswerTask:
-    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `with_refused`.
+    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
 
     If many rows are affected, the model is at fault: then it raises the exception for all rows together.
     """
@@ -322,7 +322,7 @@ class AnswerTask:
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))
             bad = np.zeros(batch.num_rows, bool)
             bad[accepted_indexes[unanswered]] = True
-            yield with_refused(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
+            yield reject_records(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
 
     def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
         try:

@@ -21,11 +21,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.local import numbers
-from spark_model_monitor.data.engine.protocol import Engine, Partitions, StateRow, added
+from spark_model_monitor.data.engine.local import make_numbers
+from spark_model_monitor.data.engine.protocol import Engine, Partitions, StateRow, add_encoded_states
 from spark_model_monitor.data.profiling.contingency import STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.records.decoded_rows import with_reasons
+from spark_model_monitor.data.records.decoded_rows import add_reason_field
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadConfiguration, NoData
 from spark_model_monitor.monitors.explainability.analysis import Dependent, analyse_attributions
@@ -72,7 +72,7 @@ from spark_model_monitor.monitors.protocol import Scanned
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.storage import join
-from spark_model_monitor.storage.files import standing_in
+from spark_model_monitor.storage.files import resolve_stand_in
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
@@ -118,7 +118,7 @@ def _prepare_explained(rows: _Rows) -> Iterator[Explained]:
     numeric, cells = _choose_baseline_rows(rows)
     measures = rows.measures
     shap = rows.measures.shap
-    with rows.partitions.sent(read_content(measures.model, rows.dataset.engine.storage)) as content:
+    with rows.partitions.broadcast(read_content(measures.model, rows.dataset.engine.storage)) as content:
         how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
         yield Explained(rows.plan.features, numeric, without_path(measures.model), content, cells, *how)
 
@@ -129,7 +129,7 @@ def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Da
     table = dataset.table_with_lines
     columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
     with _prepare_explained(rows) as explained:
-        task = AnswerTask(explained, columns, dataset.cells, with_reasons(table.schema))
+        task = AnswerTask(explained, columns, dataset.cells, add_reason_field(table.schema))
     return replace(dataset, rows=table.mapped(task, task.schema), refusable=True)
 
 
@@ -189,7 +189,7 @@ class _Rows:
     def split_tasks(self, count: int) -> Partitions:
         """Partitions of one row each, its number, for work that isn't on the data's rows."""
         engine: Engine = self.dataset.engine
-        return engine.way(numbers)(engine, count)
+        return engine.implementation(make_numbers)(engine, count)
 
 
 def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
@@ -238,7 +238,7 @@ def _read_configured_rows(
     configured: Any, dataset: Dataset, names: Sequence[str], features: str | None
 ) -> list[pa.Array]:
     if isinstance(configured, str):
-        path = standing_in(configured)
+        path = resolve_stand_in(configured)
         return convert_to_columns(
             read_baseline_rows(dataset.engine.storage(path).read(path), configured, names, features)
         )
@@ -326,7 +326,7 @@ def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, Row
 
 def _add_states(state_rows: list[StateRow], none: Any, kind: str) -> Any:
     states = [row.state for row in sorted(state_rows, key=lambda row: row.partition) if row.kind == kind]
-    return added(states) if states else none
+    return add_encoded_states(states) if states else none
 
 
 def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
@@ -357,7 +357,7 @@ def _compute_dependence(rows: _Rows, explained: Explained, state: Attributions) 
             column = cells[:, feature_index]
         grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))
     grid_tasks = rows.split_tasks(len(grids))
-    with grid_tasks.sent(cells) as sent:
+    with grid_tasks.broadcast(cells) as sent:
         task = partial(compute_dependence, explained, tuple(grids), sent)
         batches = grid_tasks.mapped(task, SUMS_SCHEMA).batches()
     sums_by_feature = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}

@@ -34,7 +34,7 @@ from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import every_row_has_its_name
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import has_one_row_per_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class ModelBaseline(StoredBaseline):
     def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
         return replace(self, source=source)
 
-    def without(self, excluded: Collection[str]) -> ModelBaseline:
+    def drop_features(self, excluded: Collection[str]) -> ModelBaseline:
         remaining_constraints = {
             member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
             for member in MEMBERS.values()
@@ -83,7 +83,7 @@ class ModelBaseline(StoredBaseline):
         """The same, or whether each row has a name of its own, unlike the baseline's."""
         if self.group_column is None:
             return False
-        return self.has_fewer_names(outcomes) or every_row_has_its_name(outcomes.rows_by_block, self.rows_by_block)
+        return self.has_fewer_names(outcomes) or has_one_row_per_name(outcomes.rows_by_block, self.rows_by_block)
 
     def tested_metrics(self, problem_type: ProblemType) -> list[str]:
         """The metrics with a suggested limit of whose error in the baseline something is known.

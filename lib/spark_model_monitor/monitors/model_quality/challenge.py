@@ -17,17 +17,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.challenge import Difference, Segment, Verdict
+from spark_model_monitor.documents.challenge import MetricDifference, Segment, TrialVerdict
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Kept, jackknife
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
-from spark_model_monitor.statistics.states.blocks import Keys, Numbers, blocks_of, summed
+from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_values
-from spark_model_monitor.statistics.verdicts.sequential import reach, rows_to_tell
+from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, reach
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,8 +83,8 @@ class Answers:
         The state of all blocks but one is the sum of the states before it and after it.
         Raises BadInput for invalid classes, as model quality does.
         """
-        blocks = blocks_of(self.keys)
-        rows = summed(blocks)
+        blocks = assign_blocks(self.keys)
+        rows = add_by_block(blocks)
         zero = Outcomes.zero(self.plan)
         members: tuple[Any, ...] = (self.labels, self.predictions, self.scores, self.keys, None, self.of_classes)
         states = []
@@ -226,7 +226,7 @@ class Comparison:
     """Two models, and their differences. rows: of the trial; pairs, or the rows of both sides together. problem: why
     there is no verdict, whatever the numbers. wholes: the evidence of each side."""
 
-    differences: Mapping[str, Difference]
+    differences: Mapping[str, MetricDifference]
     rows: int
     wholes: tuple[Evidence, Evidence]
     problem: str | None = None
@@ -244,7 +244,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         of_trial = fewer
     else:
         of_trial = len(champion.keys) + len(challenger.keys)
-    differences: dict[str, Difference] = {}
+    differences: dict[str, MetricDifference] = {}
     families = {""}  # one class metric of a family is enough: recall, not the false negative rate too
     of_both = {metric.name for metric in applicable_metrics(second[0])}
     for metric in applicable_metrics(first[0]):
@@ -280,7 +280,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
 
 def _describe_difference(
     name: str, metric_difference: Apart, rows: int, planned: int, *, higher_is_better: bool
-) -> Difference:
+) -> MetricDifference:
     champion, challenger, estimate, p = metric_difference
     members: dict[str, Any] = {}
     if math.isfinite(estimate.value) and math.isfinite(estimate.standard_error) and estimate.freedom > 0:
@@ -290,7 +290,7 @@ def _describe_difference(
             p = min(1.0, 2 * student_above(abs(estimate.value) / estimate.standard_error, estimate.freedom))
     members |= {"standard_error": estimate.standard_error, "p": p, "method": estimate.method}
     values: dict[str, Any] = {"champion": champion, "challenger": challenger, "difference": estimate.value}
-    return Difference(name=name, **values, higher_is_better=higher_is_better, **members)
+    return MetricDifference(name=name, **values, higher_is_better=higher_is_better, **members)
 
 
 def measure_disagreement(champion: Answers, challenger: Answers) -> Numbers:
@@ -346,7 +346,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
 
 def decide_verdict(
     comparison: Comparison, metric: str | None, planned_rows: int, least_gain: float = 0.0
-) -> tuple[str, Verdict, str, int | None]:
+) -> tuple[str, TrialVerdict, str, int | None]:
     """The decisive metric, the verdict, the reason, and the rows needed for a verdict; None if given, or unknown.
 
     least_gain: in the metric's unit, by how much a challenger must be better to be worth it.
@@ -362,21 +362,21 @@ def decide_verdict(
             problem = "both answer alike"
         else:
             problem = f"{name} has no interval here"
-        return name, Verdict.CANNOT_TELL, comparison.problem or problem, None
+        return name, TrialVerdict.CANNOT_TELL, comparison.problem or problem, None
     sign = 1 if difference.higher_is_better else -1
     low, high = sorted(sign * end for end in difference.interval)
     if low > 0:
-        return name, Verdict.PROMOTE, f"the challenger's {name} is better", None
+        return name, TrialVerdict.PROMOTE, f"the challenger's {name} is better", None
     if high < 0:
-        return name, Verdict.KEEP, f"the champion's {name} is better", None
+        return name, TrialVerdict.KEEP, f"the champion's {name} is better", None
     if high < least_gain:
-        return name, Verdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
+        return name, TrialVerdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
     gain = (low + high) / 2
     gains = (abs(gain), least_gain - gain if least_gain else 0.0)
     needed = [
-        rows_to_tell(name_or_rows, difference.standard_error, comparison.rows, planned_rows)
+        estimate_rows_to_significance(name_or_rows, difference.standard_error, comparison.rows, planned_rows)
         for name_or_rows in gains
         if name_or_rows > 0
     ]
     fewest_rows = min((name_or_rows for name_or_rows in needed if name_or_rows is not None), default=None)
-    return name, Verdict.CANNOT_TELL, f"the difference of {name} may be chance", fewest_rows
+    return name, TrialVerdict.CANNOT_TELL, f"the difference of {name} may be chance", fewest_rows

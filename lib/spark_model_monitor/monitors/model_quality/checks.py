@@ -18,7 +18,7 @@ from spark_model_monitor.documents.check_results import (
     Family,
     remove_values,
 )
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.errors import did_you_mean
@@ -39,7 +39,7 @@ from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.suggested_thresholds import level_of_one_metric
 from spark_model_monitor.monitors.model_quality.window_size import growth_needed
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.monitors.segments import told_in, with_segments
+from spark_model_monitor.monitors.segments import locate_result, with_segments
 from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
@@ -77,13 +77,13 @@ def violation_text(metric: str, value: float, standard_deviation: float | None, 
     if standard_deviation is None:
         deviation = ""
     else:
-        deviation = DEVIATION.format(deviation=java_double(standard_deviation))
+        deviation = DEVIATION.format(deviation=format_java_double(standard_deviation))
     return BROKEN.format(
         name=display_name(metric),
-        value=java_double(value),
+        value=format_java_double(value),
         deviation=deviation,
         operator=operator,
-        threshold=java_double(threshold),
+        threshold=format_java_double(threshold),
     )
 
 
@@ -170,7 +170,7 @@ def check_segments(
             now = measurement.segments.get(cut, {}).get(label)
             shown_label = None if hide_values else label
             for segment_result in _segment_results(before, now, baseline, names, level, min_samples):
-                result_in_segment = told_in(segment_result, f"{IN_SEGMENT}{cut}", shown_label)
+                result_in_segment = locate_result(segment_result, f"{IN_SEGMENT}{cut}", shown_label)
                 by_metric.setdefault(segment_result.metric or "", {})[cut, label] = result_in_segment
     yield from with_segments(
         overall_results, by_metric, lambda segment_result: segment_result.metric or "", hide_values=hide_values
@@ -207,7 +207,7 @@ def _segment_results(
         yield judge.result(name, limits[name])
 
 
-violations_of = partial(protocol.violations_of, displayed=display_name)
+violations_of = partial(protocol.create_violations, displayed=display_name)
 """The violations among the results, in their order. Source: C5.3, G20."""
 
 MODEL_QUALITY = "model quality"
@@ -227,7 +227,7 @@ def plan_budget(
     tests = {registry.get(name).facts["family"] for name in baseline.tested_metrics(problem_type)}
     if not len(tests) + other_tests:
         return None
-    ledger = BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + other_tests)
+    ledger = BudgetLedger.with_one_family(MODEL_QUALITY, budget, len(tests) + other_tests)
     if not tests or not (segments := sum(map(len, baseline.segments.values()))):
         return ledger
     tested = {MODEL_QUALITY: len(tests) + other_tests, SEGMENTS: len(tests) * segments}

@@ -11,7 +11,7 @@ import math
 from operator import attrgetter
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.documents.page import number_text
+from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.estimates import Side, compare_estimates, smallest_change
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
@@ -73,9 +73,9 @@ def judge_mean_error(
     # A change for the worse is one away from 0; changes are measured in standard deviations of the errors
     spread = math.sqrt(before.unit_variance)
     if p <= level and abs(now.value) > abs(before.value):
-        words = {"now": number_text(now.value), "before": number_text(before.value)}
+        words = {"now": format_number(now.value), "before": format_number(before.value)}
         too = "too high" if now.value > 0 else "too low"
-        change = CHANGED.format(too=too, size=number_text(abs(now.value)), **words)
+        change = CHANGED.format(too=too, size=format_number(abs(now.value)), **words)
         finding = finding.but(status=CheckStatus.VIOLATED, description=OFF.format(**words), change=change)
     elif smallest > CHANGE_THAT_MATTERS * spread:
         reason = MAY_BE_UNSEEN.format(rows=now.n, change=smallest)

@@ -29,7 +29,7 @@ from spark_model_monitor.documents.model_quality import (
     SegmentQuality,
 )
 from spark_model_monitor.documents.model_quality import Metric as DocumentMetric
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.estimates import (
     CONFIDENCE,
@@ -54,7 +54,7 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.registry import Entry
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 
 _AMOUNT = re.compile(r"(absolute):(\d+(?:\.\d+)?|\.\d+)|(relative):(\d+(?:\.\d+)?|\.\d+) ?%")
 
@@ -225,7 +225,7 @@ class Likeness:
         sums = np.where(is_defined[:, None], [*scores.values()], 0)
         squared = np.where(is_defined, squares, 0)
         rows = evidence.rows - rows_without_block
-        design_effects = design_effect_in_blocks(sums, squared, rows)
+        design_effects = estimate_block_design_effects(sums, squared, rows)
         design_effects[~is_defined] = design_effects.max()
         return cls(dict(zip(scores, design_effects.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
 
@@ -363,10 +363,10 @@ def summarize(
     return Summary(tuple(rows))
 
 
-def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
+def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> RowTable:
     """The metrics as a table for users."""
     rows = ({"metric": metric.name, **{name: getattr(metric, name) for name in columns}} for metric in metrics)
-    return Table("metrics", "metric", tuple(rows))
+    return RowTable("metrics", "metric", tuple(rows))
 
 
 def _describe_metric(measured: Measured) -> MeasuredMetric:

@@ -14,11 +14,11 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
-from spark_model_monitor.documents.page import Page, percent
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, moment
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.page import Page, format_percent
+from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, format_moment
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.model_quality import mean_error
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import (
@@ -65,18 +65,18 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violation_count,
+    count_violations,
+    reject_rules,
 )
-from spark_model_monitor.monitors.segments import hints_of_segments
+from spark_model_monitor.monitors.segments import write_segment_hints
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
-from spark_model_monitor.statistics.states.rows import values_of
+from spark_model_monitor.statistics.states.rows import read_values
 from spark_model_monitor.statistics.states.scores import UNLIMITED
 from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
-from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, neighbours_design_effect
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import rows_per_name
+from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, estimate_neighbour_design_effect
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_rows_per_name
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
@@ -175,22 +175,22 @@ class QualityJudgement(Judgement[ModelBaseline]):
         }
         if baseline is None:
             of_names = outcomes.plan.group_column is not None
-            each_has_one = of_names and rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
+            each_has_one = of_names and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
             sentence = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
-            return (*hints_of_segments(None, rows_by_segment), *([_hint_on_groups(sentence)] if each_has_one else []))
+            return (*write_segment_hints(None, rows_by_segment), *([_hint_on_groups(sentence)] if each_has_one else []))
         # Segments, limits and groups that are not the baseline's
         before = {
             cut: {label: segment.rows for label, segment in segments.items()}
             for cut, segments in baseline.segments.items()
         }
         hints = (
-            *hints_of_segments(before, rows_by_segment),
-            *(() if self.monitor.as_service else Hint.of_unread(baseline.constraints)),
+            *write_segment_hints(before, rows_by_segment),
+            *(() if self.monitor.as_service else Hint.from_unread_members(baseline.constraints)),
         )
         if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
             hints += (LIMITS_ALONE,)
         if baseline.has_fewer_names(outcomes):
-            now, of_known = map(percent, (outcomes.share_named, baseline.named))
+            now, of_known = map(format_percent, (outcomes.share_named, baseline.named))
             hints += (_hint_on_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=of_known)),)
         elif baseline.misses_names(outcomes):
             hints += (
@@ -219,16 +219,16 @@ class QualityJudgement(Judgement[ModelBaseline]):
             rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
             cuts = tuple(part * rmse for part in PARTS)
 
-        def marked(outcome_data: OutcomeDataset, rows: int) -> Marked:
+        def marked(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
             if (where := outcome_data.source) is None:
                 raise BadInput("prepared outcomes are not read again")
             mark = OutcomeMark(outcome_data.decoder, monitor.plan, where.columns, outcome_data.raw.schema, cuts)
             names = where.dataset.names
-            return Marked(
+            return MarkedRows(
                 where.dataset, mark, rows, frozenset(names[index] for index, _ in (where.columns or {}).values())
             )
 
-        def opened(resources: ExitStack) -> tuple[Marked, Marked]:
+        def opened(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = resources.enter_context(source())
             addresses: Any = now.source.addresses if now.source is not None else {}
@@ -245,7 +245,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The defined metrics, by their names in statistics.json and metrics.json."""
-        return (*published_metrics(self.sample.metrics), violation_count(results))
+        return (*published_metrics(self.sample.metrics), count_violations(results))
 
     def write_sentences(
         self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
@@ -328,7 +328,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         return self.plan
 
     def plan_scan(self, request: ScanRequest[ModelBaseline]) -> OutcomePlan:
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         plan = self.measures()
         baseline = request.baseline
         if baseline is None:
@@ -360,7 +360,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         meant = find_intended_classes(scanned.state.confusion, self.plan, classes)
         if meant is None:
             return None
-        return self.read_outcomes(dataset).of_classes(meant)
+        return self.read_outcomes(dataset).restrict_to_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         evidence = build_evidence(outcomes, as_service=self.as_service)
@@ -404,14 +404,14 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         """How many neighbouring rows of the sample count as one; 1 if groups of rows have names."""
         if not sample.runs:
             return baseline.groups
-        values, sizes = values_of([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
+        values, sizes = read_values([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
         if self.as_service or baseline.group_column or not len(values):
             return 1.0
         if self.plan.is_regression:
             outcomes_in_order = ScoredColumn.from_numbers
         else:
             outcomes_in_order = ScoredColumn.from_texts
-        return neighbours_design_effect([outcomes_in_order(values)], sizes)
+        return estimate_neighbour_design_effect([outcomes_in_order(values)], sizes)
 
     def read_outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
         """The outcomes of a data set. A data set that was not prepared must have the column names of `outcomes`."""
@@ -422,7 +422,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
 
-    def table(self, documents: Documents) -> Table:
+    def table(self, documents: Documents) -> RowTable:
         return build_table(documents[2].metrics, "value", "standard_deviation", "interval", "n")
 
 
@@ -432,12 +432,12 @@ def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> Model
         return statistics
     times = {}
     if context.start is not None:
-        times["start_time"] = moment(context.start)
+        times["start_time"] = format_moment(context.start)
     if context.end is not None:
-        times["end_time"] = moment(context.end)
+        times["end_time"] = format_moment(context.end)
     evaluated = context.evaluation_time or context.end
     if evaluated is not None:
-        times["evaluation_time"] = moment(evaluated)
+        times["evaluation_time"] = format_moment(evaluated)
     dataset = statistics.dataset.model_copy(update=times)
     return statistics.model_copy(update={"dataset": dataset})
 

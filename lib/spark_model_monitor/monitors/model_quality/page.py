@@ -11,31 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.challenge import Challenge, Design, Difference, Segment, Verdict
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, by_cause, cause
-from spark_model_monitor.documents.headline import SIDES, kind_of_change, once_in, place_of
+from spark_model_monitor.documents.challenge import Challenge, MetricDifference, Segment, TrialDesign, TrialVerdict
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
+from spark_model_monitor.documents.headline import SIDES, describe_segment, find_kind_of_change, format_chance
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
     Block,
     Card,
     Cards,
-    Column,
     CurveChart,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
-    count_text,
-    counted,
-    number_text,
-    percent,
+    TableColumn,
+    TableLine,
+    format_count,
+    format_noun_count,
+    format_number,
+    format_percent,
 )
-from spark_model_monitor.monitors.causes import causes_table
+from spark_model_monitor.monitors.causes import create_causes_table
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -55,9 +55,9 @@ METRICS_OF_SEGMENTS = 6  # in a table
 MOST_POINTS = 200  # of a curve; as many as its pixels can show
 
 COLUMNS = (
-    *(Column("verdict"), Column("metric", is_name=True)),
-    *(Column(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
-    Column("remark"),
+    *(TableColumn("verdict"), TableColumn("metric", is_name=True)),
+    *(TableColumn(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
+    TableColumn("remark"),
 )
 READING = (
     "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold by "
@@ -74,17 +74,19 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
-    cards = tuple(map(_card, by_cause(results)))
+    cards = tuple(map(_card, group_by_cause(results)))
     if cards:
         sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")]
     else:
         sections = []
-    if kind := kind_of_change(results):
+    if kind := find_kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
-    lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
+    lines = tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD))
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
-    table = PageTable(COLUMNS, lines).without_empty()
-    sections.append(PageSection("All metrics", (table,), note=note if judged else counted(len(lines), "metric")))
+    table = PageTable(COLUMNS, lines).drop_empty_columns()
+    sections.append(
+        PageSection("All metrics", (table,), note=note if judged else format_noun_count(len(lines), "metric"))
+    )
     if measurement.segments and not hide_values:
         sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
@@ -94,7 +96,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     headline = (
         None
         if results
-        else Headline(f"{counted(len(lines), 'metric')} of the baseline: later data is checked against them.")
+        else Headline(f"{format_noun_count(len(lines), 'metric')} of the baseline: later data is checked against them.")
     )
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 
@@ -104,17 +106,20 @@ def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Itera
     judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
     names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
     bad = {result.segment for result in results if result.status is CheckStatus.VIOLATED}
-    columns = (Column("segment", is_name=True), *(Column(title, is_number=True) for title in ("rows", *names)))
+    columns = (
+        TableColumn("segment", is_name=True),
+        *(TableColumn(title, is_number=True) for title in ("rows", *names)),
+    )
     for cut, segments in measurement.segments.items():
         lines = [
-            Line(
-                (label, count_text(each.rows), *(_value(each.metrics.get(name)) for name in names)),
-                Mark.BAD if label in bad else Mark.NONE,
+            TableLine(
+                (label, format_count(each.rows), *(_value(each.metrics.get(name)) for name in names)),
+                Highlight.BAD if label in bad else Highlight.NONE,
                 label,
             )
             for label, each in segments.items()
         ]
-        yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD)), f"by {cut}")
+        yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD)), f"by {cut}")
 
 
 def _card(alike: Sequence[CheckResult]) -> Card:
@@ -131,52 +136,52 @@ def _card(alike: Sequence[CheckResult]) -> Card:
         span = (min(0.0, *numbers), max(numbers))
     else:
         span = (0.0, 1.0)
-    point = Point("this run", value, result.threshold, interval, Mark.BAD)
+    point = Point("this run", value, result.threshold, interval, Highlight.BAD)
     points = (point, Point("asked for", result.threshold))
     picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
     if result.m is None:
         evidence = ""
     else:
-        evidence = f"{count_text(result.m)} rows"
+        evidence = f"{format_count(result.m)} rows"
     evidence += f" · 95 % interval {ends_text(interval)}" if interval else ""
-    evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
-    said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
-    hints = tuple(filter(None, (place_of(result), result.reason)))
+    evidence += "" if result.p is None else f" · by chance alone: {format_chance(result.p)}"
+    said = f"{format_number(value)}, {SIDES.get(result.check, '')}{format_number(result.threshold)} was asked for"
+    hints = tuple(filter(None, (describe_segment(result), result.reason)))
     hints += (f"the same by another name: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
-    more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
+    more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
     return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
 
 
-def _line(name: str, measured: Measured | None, result: CheckResult | None) -> Line:
+def _line(name: str, measured: Measured | None, result: CheckResult | None) -> TableLine:
     if result:
         mark, verdict = VERDICTS[result.status]
     else:
-        mark = Mark.NONE
+        mark = Highlight.NONE
         verdict = "–"
     interval = None
     if measured:
         interval = confidence_interval(measured.estimate)
     threshold = "–"
     if result is not None and result.threshold is not None:
-        threshold = SIDES.get(result.check, "") + number_text(result.threshold)
+        threshold = SIDES.get(result.check, "") + format_number(result.threshold)
     if measured:
-        rows = count_text(measured.estimate.n)
+        rows = format_count(measured.estimate.n)
     else:
         rows = "–"
-    rows += f" of {count_text(measured.rows)}" if measured and measured.likeness > 1 else ""
+    rows += f" of {format_count(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = (result.reason if result else "") or ""
-    return Line((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
+    return TableLine((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
 
 
 def ends_text(interval: tuple[float, float] | None) -> str:
     """An interval as text."""
     if interval:
-        return " to ".join(number_text(end, 3) for end in interval)
+        return " to ".join(format_number(end, 3) for end in interval)
     return "–"
 
 
 def _value(measured: Measured | None) -> str:
-    return number_text(measured.value if measured else None)
+    return format_number(measured.value if measured else None)
 
 
 def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]:
@@ -187,10 +192,13 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
         return
     if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
         names = _class_names(evidence, hide_values=hide_values)
-        columns = (Column("class", is_name=True), *(Column(part, is_number=True) for part in PARTS_OF_A_CLASS))
+        columns = (
+            TableColumn("class", is_name=True),
+            *(TableColumn(part, is_number=True) for part in PARTS_OF_A_CLASS),
+        )
         rows = zip(names, evidence.estimated.T.round().astype(int).tolist(), strict=True)
         yield PageTable(
-            columns, tuple(Line((name, *map(count_text, row))) for name, row in rows), "Rows to be expected"
+            columns, tuple(TableLine((name, *map(format_count, row))) for name, row in rows), "Rows to be expected"
         )
     else:
         yield from confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
@@ -210,9 +218,9 @@ def confusion_tables(
     if len(evidence.classes) > MOST_CLASSES:
         return
     names = _class_names(evidence, hide_values=hide_values)
-    columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in names))
+    columns = (TableColumn("label", is_name=True), *(TableColumn(f"predicted {name}", True) for name in names))
     counts = evidence.matrix.tolist()
-    lines = tuple(Line((name, *map(count_text, row))) for name, row in zip(names, counts, strict=True))
+    lines = tuple(TableLine((name, *map(format_count, row))) for name, row in zip(names, counts, strict=True))
     shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
     yield PageTable(
         columns, lines, f"{title}: rows by label, then by prediction; the darker, the more of a label", shades
@@ -229,9 +237,9 @@ def _residuals(sketch: KllSketch) -> CurveChart:
     """The residual below which each share of the rows lies, in steps of 1 %."""
     shares = [step / 100 for step in range(1, 100)]
     found = [sketch.quantile(share) for share in shares]
-    least, low, middle, high, largest = (number_text(found[place - 1], 3) for place in (1, 25, 50, 75, 99))
+    least, low, middle, high, largest = (format_number(found[place - 1], 3) for place in (1, 25, 50, 75, 99))
     words = f"label less prediction, median {middle}; of half the rows from {low} to {high}, of 98 % from {least} to {largest}"
-    return CurveChart.of_numbers("Residuals", ("share of rows", "residual"), shares, found, words)
+    return CurveChart.from_numbers("Residuals", ("share of rows", "residual"), shares, found, words)
 
 
 def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
@@ -270,15 +278,15 @@ READING_OF_TRIAL = (
     "p is of this look alone. A small one among many looks, or among many metrics, says little.",
 )
 COLUMNS_OF_TRIAL = (
-    *(Column("better"), Column("metric", is_name=True)),
-    *(Column(title, is_number=True) for title in ("champion", "challenger", "difference", "95 % interval", "p")),
-    Column("by"),
+    *(TableColumn("better"), TableColumn("metric", is_name=True)),
+    *(TableColumn(title, is_number=True) for title in ("champion", "challenger", "difference", "95 % interval", "p")),
+    TableColumn("by"),
 )
 
 
 def sentence_of(document: Challenge) -> str:
     """The verdict in a sentence, with anything unfair first."""
-    if document.design is Design.SHADOW:
+    if document.design is TrialDesign.SHADOW:
         what = "pairs"
     else:
         what = "rows of split traffic"
@@ -297,8 +305,8 @@ def sentence_of(document: Challenge) -> str:
 def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
     """The page of a trial. wholes: the evidence of champion and challenger."""
     found = document.metrics[0]
-    said = sentence_of(document).replace(Verdict.CANNOT_TELL.value, "not told yet")
-    beside = f"{found.name} {number_text(found.challenger)}, beside the champion's {number_text(found.champion)}"
+    said = sentence_of(document).replace(TrialVerdict.CANNOT_TELL.value, "not told yet")
+    beside = f"{found.name} {format_number(found.challenger)}, beside the champion's {format_number(found.champion)}"
     if document.unfair:
         sections = [PageSection("Not a fair trial", document.unfair)]
     else:
@@ -314,7 +322,7 @@ def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Pag
     return Page("challenge", "Champion and challenger", facts, tuple(sections), headline, html_only=True)
 
 
-def _chart(found: Difference) -> Iterator[Block]:
+def _chart(found: MetricDifference) -> Iterator[Block]:
     if found.champion is None or found.challenger is None:
         return
     low, high = (found.champion + end for end in found.interval or (found.difference or 0.0,) * 2)
@@ -324,43 +332,44 @@ def _chart(found: Difference) -> Iterator[Block]:
     yield PointChart(found.name, points, span, value_label="each model", reference_label="the champion")
 
 
-def _line_of_trial(found: Difference) -> Line:
+def _line_of_trial(found: MetricDifference) -> TableLine:
     better = "–"
     if found.interval is not None and not found.interval[0] <= 0 <= found.interval[1]:
         if (found.interval[0] > 0) == found.higher_is_better:
             better = "challenger"
         else:
             better = "champion"
-    gain = f"{'+' if (found.difference or 0) > 0 else ''}{number_text(found.difference)}"
-    numbers = (number_text(found.champion), number_text(found.challenger), gain)
-    mark = {"challenger": Mark.GOOD, "champion": Mark.BAD}.get(better, Mark.NONE)
-    return Line(
-        (better, found.name, *numbers, ends_text(found.interval), number_text(found.p, 2), found.method),
+    gain = f"{'+' if (found.difference or 0) > 0 else ''}{format_number(found.difference)}"
+    numbers = (format_number(found.champion), format_number(found.challenger), gain)
+    mark = {"challenger": Highlight.GOOD, "champion": Highlight.BAD}.get(better, Highlight.NONE)
+    return TableLine(
+        (better, found.name, *numbers, ends_text(found.interval), format_number(found.p, 2), found.method),
         mark,
     )
 
 
 def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator[Block]:
     columns = (
-        Column("model", is_name=True),
-        *(Column(title, True) for title in ("rows", "refused", "without a pair", "repeated")),
+        TableColumn("model", is_name=True),
+        *(TableColumn(title, True) for title in ("rows", "refused", "without a pair", "repeated")),
     )
     sides = (("champion", document.champion), ("challenger", document.challenger))
     lines = (
-        Line((name, *map(count_text, (side.rows, side.refused, side.unmatched, side.repeated)))) for name, side in sides
+        TableLine((name, *map(format_count, (side.rows, side.refused, side.unmatched, side.repeated))))
+        for name, side in sides
     )
     yield PageTable(columns, tuple(lines))
     if document.disagreement is not None:
         if isinstance(wholes[0], RegressionEvidence):
-            yield f"Their answers are {number_text(document.disagreement)} apart on average."
+            yield f"Their answers are {format_number(document.disagreement)} apart on average."
         else:
-            yield f"They answered differently in {percent(document.disagreement)} of the pairs."
+            yield f"They answered differently in {format_percent(document.disagreement)} of the pairs."
     if document.segments:
         is_regression = isinstance(wholes[0], RegressionEvidence)
         columns = (
-            Column("feature", is_name=True),
-            Column("value"),
-            *(Column(title, True) for title in ("pairs", "apart", "p")),
+            TableColumn("feature", is_name=True),
+            TableColumn("value"),
+            *(TableColumn(title, True) for title in ("pairs", "apart", "p")),
         )
         yield "There they disagree otherwise than elsewhere:"
         yield PageTable(columns, tuple(_segment_of_trial(segment, is_regression) for segment in document.segments))
@@ -369,9 +378,9 @@ def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator
             yield from confusion_tables(evidence, name, hide_values=False)
 
 
-def _segment_of_trial(found: Segment, is_regression: bool) -> Line:
+def _segment_of_trial(found: Segment, is_regression: bool) -> TableLine:
     if is_regression:
-        apart = number_text(found.disagreement)
+        apart = format_number(found.disagreement)
     else:
-        apart = percent(found.disagreement)
-    return Line((found.feature, found.value, count_text(found.rows), apart, number_text(found.p, 2)))
+        apart = format_percent(found.disagreement)
+    return TableLine((found.feature, found.value, format_count(found.rows), apart, format_number(found.p, 2)))

@@ -19,8 +19,8 @@ from spark_model_monitor.data.engine.casts import is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, needing
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.trial import require_loadable
-from spark_model_monitor.statistics.states.blocks import BlockSums, blocks_of
-from spark_model_monitor.statistics.states.estimated import worth_of_errors
+from spark_model_monitor.statistics.states.blocks import BlockSums, assign_blocks
+from spark_model_monitor.statistics.states.estimated import measure_expected_errors
 from spark_model_monitor.storage import storage_here
 
 if TYPE_CHECKING:
@@ -109,12 +109,12 @@ class ErrorModel:
         expected = np.empty(len(off))
         for learns in (half, ~half):
             expected[~learns] = _fit_model(cells[learns], off[learns]).predict(cells[~learns])
-        blocks = blocks_of(np.arange(len(off), dtype=np.uint64))
+        blocks = assign_blocks(np.arange(len(off), dtype=np.uint64))
         return cls(
             tuple(columns),
             texts,
             _dump_skops(_fit_model(cells, off)),
-            worth_of_errors(off, np.maximum(expected, 0.0), blocks),
+            measure_expected_errors(off, np.maximum(expected, 0.0), blocks),
         )
 
     def write(self, path: str) -> None:

@@ -161,9 +161,9 @@ class Request:
     def _at(self, location: Any, body: bytes) -> list[Any]:
         """The content at a location of a response, one item per row."""
         if self.accept_type == CSV:
-            from spark_model_monitor.data.records.outcome_payloads import list_in
+            from spark_model_monitor.data.records.outcome_payloads import parse_list
 
-            return [list_in(row[location]) for row in _read_csv_rows(body)]
+            return [parse_list(row[location]) for row in _read_csv_rows(body)]
         text = body.decode("utf-8")
         if self.accept_type == JSON_LINES:
             return [_search_document(location, json.loads(line)) for line in text.splitlines() if line.strip()]

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.monitors.user_checks.checks import SECOND_SCAN_FLAG, Served
 from spark_model_monitor.statistics.states.data_types import DataTypeCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
@@ -123,7 +123,7 @@ def distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
         distinct = DistinctRegisters()
     if _count_nan(feature):  # the scan leaves NaN out, Deequ counts it as one value
         nan = DistinctBuilder()
-        nan.update(xxhash64_of(np.array([math.nan])))
+        nan.update(xxhash64(np.array([math.nan])))
         distinct += nan.state()
     return distinct
 
@@ -161,7 +161,7 @@ def _as_spark_prints(counts: Mapping[str, int], feature: FeatureProfile) -> dict
     """Counts by value with the text that Spark casts the value to, NaN among them."""
     if feature.column_type is not ColumnType.FRACTIONAL:
         return dict(counts)
-    printed = {java_double(float(key)): count for key, count in counts.items()}
+    printed = {format_java_double(float(key)): count for key, count in counts.items()}
     if _count_nan(feature):
         printed["NaN"] = _count_nan(feature)
     return printed

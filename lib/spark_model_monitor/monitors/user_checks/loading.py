@@ -269,7 +269,7 @@ def load_planned_checks(reference: str, dataset: Dataset, *, second_scan_allowed
     """
     engine = dataset.engine
     planned = plan_checks(load_checks(engine, reference), dataset.names, second_scan_allowed=second_scan_allowed)
-    engine.way(require_answerable)(dataset, planned)
+    engine.implementation(require_answerable)(dataset, planned)
     return planned
 
 
@@ -280,7 +280,7 @@ def load_checks(engine: Engine, reference: str) -> Checks:
     fits, NeedsSpark without a session.
     """
     if not reference.endswith(".json"):
-        return engine.way(checks_of_function)(engine, reference)
+        return engine.implementation(checks_of_function)(engine, reference)
     try:
         text = engine.storage(reference).read(reference).decode("utf-8")
     except (BadInput, UnicodeDecodeError) as fault:

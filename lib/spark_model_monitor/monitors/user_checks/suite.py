@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus, Hint
-from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.monitors.protocol import NOT_EXPECTED, Finding
 from spark_model_monitor.monitors.user_checks.answers import (
@@ -105,7 +105,7 @@ def judge_constraint(check: JsonCheck, number: float | None, fault: str, served_
     if number is None:
         message = fault
     else:
-        message = NOT_MET.format(value=java_double(number))
+        message = NOT_MET.format(value=format_java_double(number))
     if failed:
         status = ERROR if check.level is Level.ERROR else WARNING
     else:
@@ -259,7 +259,7 @@ def _require_number(feature: FeatureProfile, profile: Profile) -> None:
 
 def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
     column = "".join(_name_in_deequ(column, profile) for column in analyzer.columns)
-    numbers = [java_double(part) for part in (analyzer.quantile, analyzer.relative_error) if part is not None]
+    numbers = [format_java_double(part) for part in (analyzer.quantile, analyzer.relative_error) if part is not None]
     identity = [
         analyzer.instance,
         f"List({column})" if "columns" in FORMS[analyzer.name].required else column or analyzer.expression,

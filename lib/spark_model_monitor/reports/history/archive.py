@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.files import current_run
 from spark_model_monitor.reports.outputs.result_tables import parquet_of
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
-from spark_model_monitor.statistics.states.encoding import MALFORMED, contradiction_in
+from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, LATER
 from spark_model_monitor.storage import join, storage_of
 
@@ -200,7 +200,7 @@ def _profile_of(rows: list[dict[str, Any]], header: Mapping[str, Any], where: st
     if unread:
         log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
     profile = Profile(header["item_count"], features, header["header"])
-    if error := contradiction_in(profile):
+    if error := find_contradiction(profile):
         raise BadState(f"{where}: {error}; restore the file or scan the data again")
     return profile
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.alerts import Decision, Promotion, Promotions
 from spark_model_monitor.documents.check_results import CheckResults, CheckStatus
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.alerts import holding_alerts, path_of
 from spark_model_monitor.reports.history.variation import read_history, write_history
@@ -28,7 +28,7 @@ from spark_model_monitor.reports.outputs.files import (
     run_before,
 )
 from spark_model_monitor.storage import holding, join, opened_by, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -107,7 +107,13 @@ def _accepted(run_path: str, features: Sequence[str], by: str | None, why: str |
             f"{run_path}: run {published.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}"
         )
     alarms = tuple(each for each in violated if not features or {each.metric, each.feature} & set(features))
-    noted: dict[str, Any] = {"features": tuple(features), "time": moment(now), "by": by, "why": why, "alarms": alarms}
+    noted: dict[str, Any] = {
+        "features": tuple(features),
+        "time": format_moment(now),
+        "by": by,
+        "why": why,
+        "alarms": alarms,
+    }
     with holding_alerts(run_path):
         history = read_history(run_path)
         window = next((entry.window for entry in history.entries if entry.run_id == published.run_id), None)
@@ -169,7 +175,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
             )
         run = publish(files, version)
         known = read_promotions(baselines)
-        promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=moment(now))
+        promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=format_moment(now))
         standing = known.standing[-1] if known.standing else None
         if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
             known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
@@ -198,7 +204,7 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
                 f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall "
                 "count"
             )
-        taken_back = present.model_copy(update={"taken_back": moment(now)})
+        taken_back = present.model_copy(update={"taken_back": format_moment(now)})
         promotions = tuple(taken_back if promotion is present else promotion for promotion in known.promotions)
         point_to(run, baselines)  # first: until the history has it, the same command again does the rest
         _write(known.model_copy(update={"promotions": promotions}), baselines)
@@ -215,7 +221,7 @@ def read_promotions(baselines: str) -> Promotions:
     path = join(baselines, Promotions.FILE_NAME)
     if storage.exists(path):
         known = Promotions.from_json(storage.read(path), path)
-        if not all(is_ours(promotion.model_version, Named.WORD) for promotion in known.promotions):
+        if not all(is_ours(promotion.model_version, NameKind.WORD) for promotion in known.promotions):
             raise BadDocument(
                 f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"
             )

@@ -15,12 +15,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
+from spark_model_monitor.data.records.windows import HOUR, parse_hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import CheckResults
-from spark_model_monitor.documents.outcome import unsure_features
-from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, moment
+from spark_model_monitor.documents.outcome import find_unsure_features
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import hours_from_the_latest
@@ -83,21 +83,21 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     checks = document_of(run, CheckResults)
     if checks is None:
         return history.with_window(entry, beside.raw_statistics(state))
-    violated = examples_lost(checks.current_checks)
-    unsure = {feature.name for feature in unsure_features(checks.current_checks)}
+    violated = find_lost_examples(checks.current_checks)
+    unsure = {feature.name for feature in find_unsure_features(checks.current_checks)}
     statistics = beside.raw_statistics(state, violated, None, unsure)
     return history.with_window(entry, statistics)
 
 
 def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
     window = described.window
-    hour = hour_of_path(join(path, ""))
+    hour = parse_hour_of_path(join(path, ""))
     if window:
         name = f"{window.start}/{window.end}"
         time = window.end
     elif hour:
-        name = moment(hour)
-        time = moment(hour)
+        name = format_moment(hour)
+        time = format_moment(hour)
     else:
         name = ""
         time = ""
@@ -225,7 +225,7 @@ def _delete_empty_hours(storage: Storage, top: str) -> None:
     if not is_local(top):
         return
     for folder in [*_unless_gone(partial(_folders, storage), top, storage)]:
-        is_hour = hour_of_path(join(folder, "")) is not None
+        is_hour = parse_hour_of_path(join(folder, "")) is not None
         if not is_hour:
             _delete_empty_hours(storage, folder)
         if is_hour or DATE_FOLDER.fullmatch(folder.rpartition("/")[2]):
@@ -276,7 +276,7 @@ def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
             yield from _unless_gone(partial(_quarantines, storage=storage), folder, storage)
             continue
         files = [*_unless_gone(storage.list_files, folder, storage)]
-        hour = hour_of_path(folder)
+        hour = parse_hour_of_path(folder)
         youngest = max((file.modified_ms for file in files), default=0) / 1000
         if hour:
             time = hour + HOUR
@@ -287,7 +287,7 @@ def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
 
 def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
     for folder in _folders(storage, top):
-        hour = hour_of_path(join(folder, ""))
+        hour = parse_hour_of_path(join(folder, ""))
         if hour is None:
             yield from _unless_gone(partial(_hour_folders, storage), folder, storage)
         else:

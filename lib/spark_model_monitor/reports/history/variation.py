@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.run_description import time_of
+from spark_model_monitor.documents.run_description import parse_moment
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import OF_DISTRIBUTIONS, OF_NUMBERS
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
@@ -55,10 +55,10 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     PastHours,
     Season,
     compare_with_hour,
-    like_this_hour,
+    select_hour_windows,
 )
 from spark_model_monitor.storage import join, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -153,7 +153,7 @@ class History:
         """
         kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
         table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
-        times = map(time_of, table["time"].to_pylist())
+        times = map(parse_moment, table["time"].to_pylist())
         ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
@@ -206,8 +206,10 @@ class History:
         """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
         states by reference, and what is known about each. names: of all features.
         """
-        ended = time_of(time)
-        windows = {(ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries}
+        ended = parse_moment(time)
+        windows = {
+            (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries
+        }
         hours_of_day = {back % DAY for back in windows if back <= LOOKED_BACK * DAY + 60}
         are_daily = hours_of_day == {0}
         looked_back = LOOKED_BACK * DAY + 60
@@ -235,7 +237,7 @@ class History:
             backs = {name: weekday_windows(past, told[CLOCK_DAY].get(name)) for name, past in may.items()}
             sums = self._add_windows(backs, windows)
             for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
-                is_known = bool(may[name].alike_weeks())
+                is_known = bool(may[name].find_similar_weeks())
                 seasons[name] = Season(learnt=is_known, stands_out=is_known, is_new=not is_known)
             return {reference: Profile(0, tuple(features)) for reference, features in sums.items()}, seasons
         # The windows that each is compared with
@@ -248,7 +250,7 @@ class History:
             like[name], unlike[name], beside = compare_with_hour(hours, ended)
             weeks = told[CLOCK_WEEK].get(name)
             odd = () if weeks is None else weeks.alarmed_backs
-            found_of = like_this_hour(beside, ended, windows, odd, weekly=may[name].weekdays_differ)
+            found_of = select_hour_windows(beside, ended, windows, odd, weekly=may[name].weekdays_differ)
             backs[name] = {of: back for of, back in found_of.items() if of == CLOCK_DAY or of not in unlike[name]}
         sums = self._add_windows(backs, windows)
         began = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
@@ -337,7 +339,7 @@ class History:
     def _profile(self, entry: Entry) -> StoredProfile | None:
         """A window's states; None if they are gone."""
         path = join(self.folder, entry.folder, PROFILE)
-        if not is_ours(entry.folder, Named.BELOW):
+        if not is_ours(entry.folder, NameKind.BELOW):
             return None
         storage = storage_of(path)
         if not storage.exists(path):
@@ -403,7 +405,7 @@ def _windows_in(content: bytes, path: str) -> pa.Table:
     table = read_table(content, path, _HISTORY, complete=_TOLD)
     try:
         for time in table["time"].unique().to_pylist():
-            time_of(time)
+            parse_moment(time)
     except ValueError as error:
         raise BadState(f"{path}: has a window at a time that is none of ours") from error
     return table
@@ -427,8 +429,8 @@ def weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[s
         odd = set()
     else:
         odd = beside_weekday.alarmed_backs
-    weeks = past.alike_weeks() or (1, 2)
-    free_days = tuple(back for back in past.free_days() if back not in odd)
+    weeks = past.find_similar_weeks() or (1, 2)
+    free_days = tuple(back for back in past.find_free_days() if back not in odd)
     return {CLOCK_DAY: tuple(WEEK * DAY * week for week in weeks), CLOCK_WEEK: free_days}
 
 
@@ -445,8 +447,8 @@ def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry]
     if kind == "previous":
         looked_at = LOOKED_AT * count if number else 1
         return (entries[: -looked_at - 1 : -1] if len(entries) >= count else []), count
-    by_time = {time_of(entry.time): entry for entry in entries}
-    times = [*sorted(by_time), time_of(time)]
+    by_time = {parse_moment(entry.time): entry for entry in entries}
+    times = [*sorted(by_time), parse_moment(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
     return [by_time[fromkey] for fromkey in dict.fromkeys(wanted) if fromkey in by_time], MOST_SEASONS

@@ -16,8 +16,8 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import CheckResults, name_of, whose
-from spark_model_monitor.documents.constraints import Constraints, Role
+from spark_model_monitor.documents.check_results import CheckResults, format_full_name, identify_subject
+from spark_model_monitor.documents.constraints import Constraints, FeatureRole
 from spark_model_monitor.documents.document import DocumentType
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import BaselineReference, name_of_place
@@ -174,7 +174,7 @@ def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
     named = (
         check
         for check in found.checks
-        if any(fnmatch.fnmatchcase(whose(check)[0], name) for name in patterns or ("*",))
+        if any(fnmatch.fnmatchcase(identify_subject(check)[0], name) for name in patterns or ("*",))
     )
     return found.model_copy(update={"checks": tuple(named)})
 
@@ -190,7 +190,7 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
     names = tuple(run.names[place] for place in kept)
     violation_results = []
     for violation in run.violation_results:
-        if name_of(violation) in names:
+        if format_full_name(violation) in names:
             violation_results.append(violation)
     return replace(
         run,
@@ -241,7 +241,11 @@ def _outputs(history: History) -> frozenset[str]:
         reference = _published(series.last[1].folder, BaselineReference)
         if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
             known = _published(reference.folder.rpartition("/_runs/")[0], Constraints)
-            found |= {feature.name for feature in known.features if feature.role is Role.PREDICTION} if known else set()
+            found |= (
+                {feature.name for feature in known.features if feature.role is FeatureRole.PREDICTION}
+                if known
+                else set()
+            )
     return frozenset(found)
 
 

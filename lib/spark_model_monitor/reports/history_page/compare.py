@@ -14,25 +14,25 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import DRIFT, moved, place_of
+from spark_model_monitor.documents.headline import DRIFT, describe_move, describe_segment
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
-from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
+from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Overlay,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
-    counted,
-    number_text,
-    short_name,
+    TableColumn,
+    TableLine,
+    format_noun_count,
+    format_number,
+    shorten_name,
 )
 from spark_model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
 from spark_model_monitor.errors import BadInput, MonitorError
@@ -47,7 +47,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
-from spark_model_monitor.monitors.protocol import Sample, violated
+from spark_model_monitor.monitors.protocol import Sample, select_violations
 from spark_model_monitor.reports.history.archive import from_parquet, path_of
 from spark_model_monitor.reports.history.baselines import of_files, of_run, shares_at
 from spark_model_monitor.reports.history_page.past_run import (
@@ -163,7 +163,7 @@ class Compared:
         if self.before.profile is None or self.after.profile is None:
             return None
         try:
-            return frozenset(violation.feature or "" for violation in violated(self.judged()))
+            return frozenset(violation.feature or "" for violation in select_violations(self.judged()))
         except MonitorError as fault:
             log.info("changes are not told from chance: %s", fault)
             return None
@@ -222,9 +222,9 @@ def main(
     """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints."""
     found = compare(before, after, attributions)
     judged = found.judged() if judge else ()
-    results = list(violated(judged))
+    results = list(select_violations(judged))
     unjudged = [each for each in judged if each.status is CheckStatus.NOT_JUDGED and found.after.profile is None]
-    unsure = unsure_features(judged)
+    unsure = find_unsure_features(judged)
     if output is not None:
         Report(page_of(found, results)).save(output)
     if as_json:
@@ -246,7 +246,9 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     changed = found.significant
     by_chance = [change for change in found.changes if change.kind != "same" and change not in changed]
     cards = tuple(_card(found, change, broken.get(change.name)) for change in changed)
-    same = tuple(Line((change.name, number_text(change.distance))) for change in found.changes if change.kind == "same")
+    same = tuple(
+        TableLine((change.name, format_number(change.distance))) for change in found.changes if change.kind == "same"
+    )
     sections = []
     if results:
         told = tuple(f"{each.feature}: {each.description}" for each in results)
@@ -255,11 +257,15 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
         order = f"the largest {'impact' if found.shares else 'change'} first"
         sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
     if by_chance:
-        of_differences = (Column("feature or metric", is_name=True), Column("distance", is_number=True), Column("what"))
-        lines = tuple(Line((change.name, number_text(change.distance), _words(change))) for change in by_chance)
+        of_differences = (
+            TableColumn("feature or metric", is_name=True),
+            TableColumn("distance", is_number=True),
+            TableColumn("what"),
+        )
+        lines = tuple(TableLine((change.name, format_number(change.distance), _words(change))) for change in by_chance)
         sections.append(PageSection(BY_CHANCE, (PageTable(of_differences, lines),), note=f"{len(by_chance):,}"))
     if same:
-        columns = (Column("feature or metric", is_name=True), Column("distance", is_number=True))
+        columns = (TableColumn("feature or metric", is_name=True), TableColumn("distance", is_number=True))
         sections.append(PageSection("The same", (PageTable(columns, same),), note=f"{len(same):,}"))
     # The headline
     text = f"{len(changed):,} of {len(found.changes):,} features or metrics changed."
@@ -269,11 +275,13 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
             differ = "1 other differs"
         text = f"{text[:-1]} by more than chance; {differ} by no more."
     if results:
-        text = f"{counted(len(results), 'violation')} of the constraints: {text[0].lower()}{text[1:]}"
+        text = f"{format_noun_count(len(results), 'violation')} of the constraints: {text[0].lower()}{text[1:]}"
     first = ""
     if changed:
-        first = f"The largest: {short_name(changed[0].name)}, {' '.join(_first(changed[0])).strip()}."
-    headline = Headline(text if changed or by_chance else "No change seen.", first, Mark.BAD if results else Mark.NONE)
+        first = f"The largest: {shorten_name(changed[0].name)}, {' '.join(_first(changed[0])).strip()}."
+    headline = Headline(
+        text if changed or by_chance else "No change seen.", first, Highlight.BAD if results else Highlight.NONE
+    )
     facts = (("before", found.before.path), ("after", found.after.path))
     return Page("compare", "Comparison", facts, tuple(sections), headline, html_only=True)
 
@@ -290,9 +298,9 @@ def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
     if change.distance is None:
         evidence = ""
     else:
-        evidence = f"distance {number_text(change.distance)}"
+        evidence = f"distance {format_number(change.distance)}"
     hints = (broken.description,) if broken is not None and broken.description else ()
-    mark = Mark.BAD if broken is not None else Mark.NONE
+    mark = Highlight.BAD if broken is not None else Highlight.NONE
     said, by, rest = *_first(change), _words(replace(change, changes=dict(list(change.changes.items())[1:])))
     evidence = "; ".join(part for part in (evidence, rest) if part)
     if where := _where(found, change.name):
@@ -311,7 +319,7 @@ def _where(found: Compared, name: str) -> str:
     else:
         where = ""
         segment = None
-    return place_of(
+    return describe_segment(
         CheckResult(check=DRIFT, status=CheckStatus.PASSED, threshold=None, where=where or None, segment=segment)
     )
 
@@ -320,7 +328,7 @@ def _first(change: Change) -> tuple[str, str]:
     """The first number that differs, and the difference in readable form."""
     for key, (before, after) in change.changes.items():
         if isinstance(before, (int, float)) and isinstance(after, (int, float)):
-            by = moved(before, after)[1]
+            by = describe_move(before, after)[1]
         else:
             by = ""
         return f"{HEADINGS.get(key, key)} {_pair(before, after)}", by
@@ -485,7 +493,7 @@ def _text(
         text += "\n" + text_table(header, rows, width=160, shortest_name=LONGEST_NAME)
     if judge:
         told = [f"  {printable(f'{violation.feature}: {violation.description}')}\n" for violation in violations]
-        violation_count = counted(len(violations), "violation")
+        violation_count = format_noun_count(len(violations), "violation")
         text += f"\n{violation_count} of the constraints of {printable(found.before.path)}\n" + "".join(told)
     if unsure:
         lines = (f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure)
@@ -525,10 +533,10 @@ def _pair(before: Number, after: Number) -> str:
 
 def _shown(value: Number) -> str:
     if isinstance(value, (list, tuple)):
-        return counted(len(value), "value")
+        return format_noun_count(len(value), "value")
     if isinstance(value, (str, bool, dict)):
         return str(value)
-    return number_text(value)
+    return format_number(value)
 
 
 def _rounded(distance: float | None) -> float | None:

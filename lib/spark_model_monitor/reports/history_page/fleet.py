@@ -12,21 +12,21 @@ from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.page import (
     Block,
     Cell,
-    Column,
     Headline,
+    Highlight,
     Hours,
-    Line,
     Link,
-    Mark,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
+    TableColumn,
+    TableLine,
     Track,
     Tracks,
-    counted,
-    short_name,
+    format_noun_count,
+    shorten_name,
 )
 
 WINDOWS = 24  # in each line, and in the drawings over time
@@ -182,20 +182,20 @@ def page_of_all(
     kinds = [kind for kind in (*KINDS, "") if any(each.kind == kind for each in watched)]
     lines = tuple(_line(name, of, kinds) for name, of in list(models.items())[:MOST_LINES])
     columns = (
-        Column(noun, is_name=True),
-        *(Column(KINDS.get(kind, "entry")) for kind in kinds),
-        *map(Column, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
+        TableColumn(noun, is_name=True),
+        *(TableColumn(KINDS.get(kind, "entry")) for kind in kinds),
+        *map(TableColumn, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
     )
     left = len(models) - MOST_LINES
     if left > 0:
-        more = f"{counted(left, f'more {noun}')}, of which none is worse, are left out."
+        more = f"{format_noun_count(left, f'more {noun}')}, of which none is worse, are left out."
     else:
         more = ""
     sections = []
     bad = [each for each in watched if each.state is State.IN_ALERT]
     if bad:
         sections.append(PageSection("What changed", (_common(bad, noun),), note=f"{noun}s in which a column changed"))
-    table = PageTable(columns, lines, more, of_all=True).without_empty()
+    table = PageTable(columns, lines, more, of_all=True).drop_empty_columns()
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     times = sorted({window.time for each in watched for window in each.windows})[-WINDOWS:]
     if times:
@@ -213,7 +213,7 @@ def _worst_first(each: Watched) -> tuple[int, str, int, str]:
 
 
 def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
-    many = counted(len(models), noun)
+    many = format_noun_count(len(models), noun)
     failed = [name for name, monitors in models.items() if any(monitor.state is State.FAILED for monitor in monitors)]
     if failed:
         unchecked = f"Not checked: {_listed(failed)}."
@@ -226,14 +226,14 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: st
         may_have = ""
     if not bad and unsure and not failed:
         text = f"No alert, but {len(unsure):,} of {many} can't tell whether something changed"
-        return Headline(f"{text}.", may_have, Mark.UNSURE)
+        return Headline(f"{text}.", may_have, Highlight.UNSURE)
     if not bad:
         if not failed:
             text = f"No alert in {many}"
         else:
             text = f"No alert, but {len(failed):,} of {many} could not be checked"
         said = " ".join(filter(None, (unchecked, may_have)))
-        return Headline(f"{text}.", said, Mark.NONE if failed else Mark.GOOD)
+        return Headline(f"{text}.", said, Highlight.NONE if failed else Highlight.GOOD)
     # some models are in alert: those first
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
     times = sorted({each.since for each in bad if each.since})
@@ -247,7 +247,7 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: st
     if others:
         detail.append(f"{len(others):,} further cause{'s' if len(others) > 1 else ''}.")
     said = " ".join(filter(None, (*detail, unchecked, may_have)))
-    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Mark.BAD)
+    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Highlight.BAD)
 
 
 def _common(bad: Sequence[Watched], noun: str) -> PointChart:
@@ -255,7 +255,7 @@ def _common(bad: Sequence[Watched], noun: str) -> PointChart:
     now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
     before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
-    points = tuple(Point(cause, float(count), float(before[cause]), mark=Mark.BAD) for cause, count in counts)
+    points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
     return PointChart(
         f"{noun.capitalize()}s by what changed",
@@ -278,20 +278,20 @@ def _over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
     return Tracks("Over time", tuple(_time(time) for time in times), (Track("violations", note, values, marks),))
 
 
-def _mark(windows: Sequence[SeenWindow]) -> Mark:
+def _mark(windows: Sequence[SeenWindow]) -> Highlight:
     """The highlight of a time, by the windows of all monitors."""
     if not windows:
-        return Mark.NONE
+        return Highlight.NONE
     if any(window.violations for window in windows):
-        return Mark.BAD
+        return Highlight.BAD
     if any(window.unsure for window in windows):
-        return Mark.UNSURE
-    return Mark.GOOD
+        return Highlight.UNSURE
+    return Highlight.GOOD
 
 
-def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
+def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
     worst = of[0]
-    cells: list[Cell] = [short_name(name)]
+    cells: list[Cell] = [shorten_name(name)]
     for kind in kinds:
         each = next((each for each in of if each.kind == kind), None)
         text = each.state.value if each else "–"
@@ -306,8 +306,8 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     )
     cells += [_time(worst.since), _shortened(worst.said), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
-    marks = {State.IN_ALERT: Mark.BAD, State.UNSURE: Mark.UNSURE}
-    return Line(tuple(cells), marks.get(worst.state, Mark.NONE))
+    marks = {State.IN_ALERT: Highlight.BAD, State.UNSURE: Highlight.UNSURE}
+    return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
 
 
 _LONG_PATH = re.compile(r"\S*/\S*(/[^/\s]+/[^/\s]+)")
@@ -344,4 +344,4 @@ def _listed(names: Sequence[str]) -> str:
         more = f" and {len(names) - NAMED:,} more"
     else:
         more = ""
-    return ", ".join(short_name(name) for name in names[:NAMED]) + more
+    return ", ".join(shorten_name(name) for name in names[:NAMED]) + more

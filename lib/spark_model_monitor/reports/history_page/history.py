@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.outcome import Outcome, worst_outcome
-from spark_model_monitor.documents.page import Block, FeatureMap, number_text
+from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
+from spark_model_monitor.documents.page import Block, FeatureMap, format_number
 from spark_model_monitor.errors import BadInput, MonitorError
 from spark_model_monitor.progress import counted
 from spark_model_monitor.reports.history_page.past_run import (
@@ -138,7 +138,7 @@ class History:
         outcomes: list[Outcome | None] = []
         for position in range(len(self.windows)):
             runs = [series.runs[position] for series in self.series if position in series.runs]
-            outcomes.append(worst_outcome(run.outcome for run in runs))
+            outcomes.append(find_worst_outcome(run.outcome for run in runs))
         return outcomes
 
     def alert_since(self) -> int | None:
@@ -352,7 +352,7 @@ def _of_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _ends(bins: Sequence[object] | None) -> list[str]:
     """The labels at the ends of a drawing."""
     if bins and len(bins) == 2 and all(isinstance(end, (int, float)) for end in bins):
-        return [number_text(float(end), 3) for end in bins]  # type: ignore[arg-type]
+        return [format_number(float(end), 3) for end in bins]  # type: ignore[arg-type]
     return ["most frequent", "new"] if bins else []
 
 

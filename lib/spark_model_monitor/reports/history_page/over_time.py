@@ -9,20 +9,20 @@ from itertools import pairwise
 
 import numpy as np
 
-from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
     NOTHING_AROUND,
     Around,
+    Highlight,
     Hours,
-    Mark,
     Track,
     Tracks,
-    count_text,
-    counted,
-    number_text,
+    format_count,
+    format_noun_count,
+    format_number,
 )
-from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
 from spark_model_monitor.reports.history_page.past_run import Numbers, of_summary
@@ -84,14 +84,14 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     counts = history.run_violations()
     marks = tuple(map(_mark, counts, history.run_outcomes()))
     num_windows = sum(count is not None for count in counts)
-    note = f"in {sum(map(bool, counts)):,} of {counted(num_windows, 'window')}"
+    note = f"in {sum(map(bool, counts)):,} of {format_noun_count(num_windows, 'window')}"
     runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
     found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
     drawn = [Track("violations", note, tuple(counts), marks, links=found)]
     records = records_of(history)
     if records:
-        note = f"{count_text(sum(count or 0 for count in records))} in all"
-        drawn.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
+        note = f"{format_count(sum(count or 0 for count in records))} in all"
+        drawn.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
     estimates = {track.title: track for track in _before_labels(history)}
     drawn += [track for series in history.series for track in _metrics(series) if track.title not in estimates]
     drawn += estimates.values()
@@ -104,15 +104,15 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     return Tracks("Over time", tuple(times), tuple(drawn), changes)
 
 
-def _mark(violations: int | None, outcome: Outcome | None) -> Mark:
+def _mark(violations: int | None, outcome: Outcome | None) -> Highlight:
     """The highlight of a window."""
     if violations is None:
-        return Mark.NONE
+        return Highlight.NONE
     if violations:
-        return Mark.BAD
+        return Highlight.BAD
     if outcome is Outcome.CANNOT_TELL:
-        return Mark.UNSURE
-    return Mark.GOOD
+        return Highlight.UNSURE
+    return Highlight.GOOD
 
 
 def _metrics(series: Series) -> list[Track]:
@@ -136,9 +136,9 @@ def _metric_track(series: Series, row: int) -> Track:
     is_violated = series.is_violated[row]
     is_limit = _separates(threshold, metric_values[is_violated], metric_values[~is_violated])
     if is_limit:
-        note = f"threshold {number_text(threshold)}"
+        note = f"threshold {format_number(threshold)}"
     else:
-        note = f"baseline {number_text(threshold)}"
+        note = f"baseline {format_number(threshold)}"
     low = _values(series.of("low")[row])
     high = _values(series.of("high")[row])
     return Track(name, note, _values(metric_values), (), low, high, threshold)
@@ -195,13 +195,13 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
     end of its window, as for the other runs).
     """
     found = HOUR_FOLDERS.match(output_path)
-    hour = hour_of_path(join(output_path, ""))
+    hour = parse_hour_of_path(join(output_path, ""))
     if found is None or hour is None or described.window is None:
         return NOTHING_AROUND
     top = found["top"]
     storage = storage_of(output_path)
-    start = time_of(described.window.start)
-    end = time_of(described.window.end)
+    start = parse_moment(described.window.start)
+    end = parse_moment(described.window.end)
     length = end - start
     windows = [(start - place * length, end - place * length) for place in reversed(range(MOST_AROUND))]
     runs = {MOST_AROUND - 1: of_summary(summary, output_path, output_path, described, as_drawn=True)}

@@ -12,47 +12,47 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckResults,
     CheckStatus,
-    by_cause,
     cause,
-    check_in_words,
-    excess,
-    name_of,
-    some_of,
+    compute_severity,
+    format_check,
+    format_full_name,
+    group_by_cause,
+    list_some,
 )
 from spark_model_monitor.documents.headline import (
     KINDS,
     ONE_VALUE,
-    change_of,
-    evidence_of,
-    headline_of,
-    kind_of_change,
-    moved,
-    no_more_than,
-    tally,
-    window_text,
+    count_changes,
+    describe_change,
+    describe_evidence,
+    describe_move,
+    find_kind_of_change,
+    format_largest_unseen_change,
+    format_window,
+    write_headline,
 )
-from spark_model_monitor.documents.outcome import Outcome, unsure_features
+from spark_model_monitor.documents.outcome import Outcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     MOST_CARDS,
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
     Overlay,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
-    count_text,
-    counted,
-    number_text,
-    percent,
+    TableColumn,
+    TableLine,
+    format_count,
+    format_noun_count,
+    format_number,
+    format_percent,
 )
-from spark_model_monitor.documents.run_description import RunWindow, moment
-from spark_model_monitor.monitors.data_quality.report.charts import overlay
+from spark_model_monitor.documents.run_description import RunWindow, format_moment
+from spark_model_monitor.monitors.data_quality.report.charts import create_overlay
 from spark_model_monitor.reports.history_page.history import History, Series, feature_map
 from spark_model_monitor.reports.history_page.over_time import (
     MOST_TICKS,
@@ -86,9 +86,13 @@ class PageContext:
 MOST_NAMED = 5  # names in a window's line
 
 _CALM = (
-    *(Column("feature or metric", is_name=True), Column("baseline and last window"), Column("before", is_number=True)),
-    *(Column("now", is_number=True), Column("no change larger than"), Column("missing", is_number=True)),
-    Column("over time"),
+    *(
+        TableColumn("feature or metric", is_name=True),
+        TableColumn("baseline and last window"),
+        TableColumn("before", is_number=True),
+    ),
+    *(TableColumn("now", is_number=True), TableColumn("no change larger than"), TableColumn("missing", is_number=True)),
+    TableColumn("over time"),
 )
 
 
@@ -106,7 +110,7 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         by_name: dict[str, list[CheckResult]] = {}
         checks = results.current_checks
         for check_result in checks or series.last[1].violation_results:
-            by_name.setdefault(name_of(check_result), []).append(check_result)
+            by_name.setdefault(format_full_name(check_result), []).append(check_result)
         found = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
         bad = [row for row in found if series.is_violated[row, series.last[0]]]
         bad.sort(key=lambda row: _rank(series.names[row] in known.outputs, found[row]))
@@ -130,14 +134,14 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         ):
             lines = tuple(_line(history, series, row, found[row], known) for row in rows)
             if lines:
-                own_tables.append(PageTable(_CALM, lines, caption).without_empty())
-        changed, compared, unit = tally(checks or series.last[1].results())
+                own_tables.append(PageTable(_CALM, lines, caption).drop_empty_columns())
+        changed, compared, unit = count_changes(checks or series.last[1].results())
         calm_count = max(compared - len(changed) - len(unsure) - num_earlier, 0)
         counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
     drawn = tracks_of(history, times, known.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
-        if said := kind_of_change(results.current_checks or series.last[1].results()):
+        if said := find_kind_of_change(results.current_checks or series.last[1].results()):
             if history.has_models:
                 whose = f"the last window of {series.model}"
             else:
@@ -167,16 +171,16 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     sections.append(PageSection("All windows", (_of_windows(history, times),), folded=True))
     if history.unread:
         table = PageTable(
-            (Column("folder", is_name=True), Column("problem")),
-            tuple(Line((each.place, each.problem.replace(each.folder, each.place))) for each in history.unread),
+            (TableColumn("folder", is_name=True), TableColumn("problem")),
+            tuple(TableLine((each.place, each.problem.replace(each.folder, each.place))) for each in history.unread),
         )
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
     kinds = dict.fromkeys(_kind(series) for series in history.series)
-    run_window = RunWindow(start=moment(history.windows[0][0]), end=moment(history.windows[-1][1]))
+    run_window = RunWindow(start=format_moment(history.windows[0][0]), end=format_moment(history.windows[-1][1]))
     is_timed = times[0].startswith(f"{history.windows[0][0]:%Y-%m-%d}")
     if is_timed:
-        span = window_text(run_window)
+        span = format_window(run_window)
     else:
         span = " to ".join(dict.fromkeys((times[0], times[-1])))
     links = known.links.get(_latest(history).folder)
@@ -194,28 +198,28 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
     for series, results in zip(history.series, judged, strict=True):
         place, run = series.last
         start, end = history.windows[place]
-        window = RunWindow(start=moment(start), end=moment(end))
+        window = RunWindow(start=format_moment(start), end=format_moment(end))
         told_of = results.current_checks or run.results()
-        headline = headline_of(told_of, window, outputs, results.hints or ())
+        headline = write_headline(told_of, window, outputs, results.hints or ())
         told.append(
             Headline(f"{series.model}: {headline.text}", headline.detail, headline.mark)
             if history.has_models
             else headline
         )
-    order = (Mark.BAD, Mark.UNSURE, Mark.NONE, Mark.GOOD)
+    order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *others = sorted(told, key=lambda each: order.index(each.mark))
     since = history.alert_since()
     counts = [count for count in history.run_violations() if count is not None]
     bad = sum(map(bool, counts))
     if since is None:
-        if first.mark in (Mark.GOOD, Mark.UNSURE):
+        if first.mark in (Highlight.GOOD, Highlight.UNSURE):
             calm = first.text
         else:
             calm = f"No alert. {first.text}"
         many = f"{bad:,} of the" if bad else "None of the"
         past = ""
         if len(counts) > 1:
-            past = f"{many} {counted(len(counts), 'window')} had violations."
+            past = f"{many} {format_noun_count(len(counts), 'window')} had violations."
         said = " ".join(part for part in (first.detail, *(each.text for each in others), past) if part)
         return Headline(calm, said, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
@@ -254,7 +258,7 @@ def _facts(history: History) -> tuple[tuple[str, str], ...]:
         facts.append(("windows that may have changed", f"{unsure:,}"))
     records = records_of(history)
     if any(count is not None for count in records):
-        facts.append(("records", count_text(sum(count or 0 for count in records))))
+        facts.append(("records", format_count(sum(count or 0 for count in records))))
     ids = [dict.fromkeys(run.baseline_run_id for run in series.runs.values()) for series in history.series]
     known = [found for each in ids if (found := list(filter(None, each)))]
     if known:
@@ -270,7 +274,7 @@ def _facts(history: History) -> tuple[tuple[str, str], ...]:
 def _rank(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float, float]:
     bad = [each for each in results if each.status is CheckStatus.VIOLATED]
     first = min((each.alarm for each in bad if each.alarm and not is_output), default=float("inf"))
-    size = max(((each.distance or 0.0) if is_output else excess(each) for each in bad), default=0.0)
+    size = max(((each.distance or 0.0) if is_output else compute_severity(each) for each in bad), default=0.0)
     return is_output, first, -size
 
 
@@ -281,24 +285,24 @@ def _card(
     (_, run), row = series.last, twins[0]
     name = series.names[row]
     times = history.labels
-    first = next((alike[0] for alike in by_cause(results)), None)
+    first = next((alike[0] for alike in group_by_cause(results)), None)
     baseline = known.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
     when = ""
     if since is not None:
-        when = f"since {_time(history, since)}, {violated:,} of {counted(len(series.ran), 'window')}"
+        when = f"since {_time(history, since)}, {violated:,} of {format_noun_count(len(series.ran), 'window')}"
     of = "value" if series.is_metric[row] else "mean"
     now = run.number(of, name)
     before = baseline.number(of, name) if baseline else None
     change = ""
     by = ""
     if first is not None:
-        change = change_of(first)
+        change = describe_change(first)
     if now is not None and before is not None and not (first and first.change and ONE_VALUE in first.change):
         what = "attribution" if is_of_changes(series) else of
-        change = f"{what} {number_text(before)} → {number_text(now)}"
-        by = moved(before, now)[1]
+        change = f"{what} {format_number(before)} → {format_number(now)}"
+        by = describe_move(before, now)[1]
     change = change or ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
     limit = run.number("threshold", name)
     picture: Overlay | PointChart | None = overlay_of(run, name, baseline)
@@ -311,17 +315,17 @@ def _card(
         top = max(abs(value), abs(reference or 0.0), *(abs(end) for end in ends or (0.0,))) or 1.0
         span = (-top if min(value, reference or 0.0) < 0 else 0.0, top)
         label = "baseline" if before is not None else "limit"
-        point = Point("now", value, reference, ends, Mark.BAD)
+        point = Point("now", value, reference, ends, Highlight.BAD)
         picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
     hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in known.outputs else ()
     hints += ("another unit?",) if first and "another unit?" in (first.change or "") else ()
-    also = [check_in_words(each) for each in results if each.status is CheckStatus.VIOLATED and each is not first]
+    also = [format_check(each) for each in results if each.status is CheckStatus.VIOLATED and each is not first]
     also += [series.names[twin] for twin in twins[1:]]
     hints += (f"also: {', '.join(dict.fromkeys(also))}",) if also else ()
     return Card(
         *(f"{series.model}: {name}" if history.has_models else name, change, by, when, picture, hints),
         hours_of(series, row, [_time(history, place) for place in range(len(times))]) if len(times) > 1 else None,
-        evidence_of(first) if first else "",
+        describe_evidence(first) if first else "",
     )
 
 
@@ -330,7 +334,7 @@ def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult
     times = [_time(history, position) for position in range(len(history.labels))]
     rows = {name: row for row, name in enumerate(series.names)}
     cards = []
-    for feature in unsure_features(checks)[:MOST_CARDS]:
+    for feature in find_unsure_features(checks)[:MOST_CARDS]:
         row = rows.get(feature.name)
         hours = None
         if row is not None and len(times) > 1:
@@ -341,7 +345,7 @@ def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult
             name = feature.name
         advice = (f"To find out: {feature.advice}",) if feature.advice else ()
         reason = feature.reason or ""
-        cards.append(Card(name, reason, hints=advice, hours=hours, mark=Mark.UNSURE, of=feature.name))
+        cards.append(Card(name, reason, hints=advice, hours=hours, mark=Highlight.UNSURE, of=feature.name))
     return cards
 
 
@@ -352,24 +356,24 @@ def _time(history: History, place: int) -> str:
     return label
 
 
-def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> Line:
+def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> TableLine:
     _, run = series.last
     name = series.names[row]
     of = "value" if series.is_metric[row] else "mean"
     baseline = known.baselines.get(run.baseline_run_id or "")
     if name in run.places:
-        largest = no_more_than(results)
+        largest = format_largest_unseen_change(results)
     else:
         largest = "not in the last window"
     if results and all(each.status is CheckStatus.NOT_JUDGED for each in results):
         largest = results[0].reason or "not judged"
     lacking = " → ".join(dict.fromkeys(_lacking(each, name) for each in (baseline or run, run)))
-    return Line(
+    return TableLine(
         (
             f"{series.model}: {name}" if history.has_models else name,
             overlay_of(run, name, baseline) or "–",
-            number_text(baseline.number(of, name) if baseline else None),
-            number_text(run.number(of, name)),
+            format_number(baseline.number(of, name) if baseline else None),
+            format_number(run.number(of, name)),
             largest,
             lacking,
             hours_of(series, row, (), MOST_TICKS),
@@ -382,7 +386,7 @@ def _lacking(run: PastRun, name: str) -> str:
     missing = run.number("missing", name)
     if present is None or missing is None or not present + missing:
         return "–"
-    return percent(missing / (present + missing))
+    return format_percent(missing / (present + missing))
 
 
 def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:
@@ -394,32 +398,32 @@ def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | N
     before = (baseline.shares_of(name) if baseline else None) or [0.0] * len(now)
     words = f"{now[-1]:.1%} beyond the last bin"
     if len(bins) == 2 and not isinstance(bins[0], str):
-        return overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
+        return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
     kept = [place for place in range(len(now)) if place < len(bins) or place >= len(now) - 2]
     names = [*map(str, bins[: len(now) - 2]), "others", "new"]
-    return overlay([np.array(side)[kept] for side in (before, now)], words, names=names)
+    return create_overlay([np.array(side)[kept] for side in (before, now)], words, names=names)
 
 
 def _of_windows(history: History, times: Sequence[str]) -> PageTable:
     columns = (
-        Column("window"),
-        *(Column(title, is_number=True) for title in ("violations", "records")),
-        Column("what"),
+        TableColumn("window"),
+        *(TableColumn(title, is_number=True) for title in ("violations", "records")),
+        TableColumn("what"),
     )
     records = records_of(history) or [None] * len(times)
     lines = []
     for place in reversed(range(len(times))):
         runs = [series.runs[place] for series in history.series if place in series.runs]
         if not runs:
-            lines.append(Line((times[place], "–", "–", "no run")))
+            lines.append(TableLine((times[place], "–", "–", "no run")))
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
-        texts = [some_of(names, MOST_NAMED)] if names else []
+        texts = [list_some(names, MOST_NAMED)] if names else []
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
-            texts.append(f"may have changed: {some_of(unsure, MOST_NAMED)}")
+            texts.append(f"may have changed: {list_some(unsure, MOST_NAMED)}")
         rows = records[place]
-        cells = (times[place], f"{count:,}", "–" if rows is None else count_text(rows), "; ".join(texts))
-        lines.append(Line(cells, Mark.BAD if count else Mark.UNSURE if unsure else Mark.GOOD))
-    return PageTable(columns, tuple(lines), f"{counted(len(times), 'window')}, the latest first")
+        cells = (times[place], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
+        lines.append(TableLine(cells, Highlight.BAD if count else Highlight.UNSURE if unsure else Highlight.GOOD))
+    return PageTable(columns, tuple(lines), f"{format_noun_count(len(times), 'window')}, the latest first")

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
+from spark_model_monitor.data.records.windows import HOUR, parse_hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import (
     QUANTILES,
     WORST_FIRST,
@@ -27,14 +27,14 @@ from spark_model_monitor.documents.check_results import (
     CheckResults,
     CheckStatus,
     Violations,
-    name_of,
-    part_of,
-    shown_name,
+    format_full_name,
+    format_group,
+    join_name,
 )
 from spark_model_monitor.documents.clarify import BiasReport
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.outcome import Outcome, run_outcome
-from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, time_of
+from spark_model_monitor.documents.outcome import Outcome, judge_run
+from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, parse_moment
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.reports.history.archive import read_table
@@ -122,7 +122,7 @@ class PastRun:
 
     def results(self) -> list[CheckResult]:
         """What is known about its checks without a checks.json: the service's violations, of other names the worst status."""
-        described = {name_of(violation) for violation in self.violation_results}
+        described = {format_full_name(violation) for violation in self.violation_results}
         return [
             *self.violation_results,
             *self._worst_results(described),
@@ -200,13 +200,13 @@ def of_summary(
         }
     except (pa.ArrowException, zlib.error, *MALFORMED) as fault:
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
-    names = tuple(map(shown_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
+    names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
     window = described.window
     start, end = _hour(folder)
     if window:
-        start = time_of(window.start)
-        end = time_of(window.end)
+        start = parse_moment(window.start)
+        end = parse_moment(window.end)
     return PastRun(
         folder,
         described.analysis_type,
@@ -266,7 +266,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
     for check_result in check_results:
-        name = name_of(check_result)
+        name = format_full_name(check_result)
         row = rows.setdefault(name, {})
         statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
         if check_result.status is CheckStatus.VIOLATED:
@@ -291,7 +291,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         end,
         dataset.item_count,
         run_id=run_id,
-        outcome=run_outcome(check_results),
+        outcome=judge_run(check_results),
         violation_results=tuple(filter(_is_violation, check_results)) if checks is None else (),
     )
 
@@ -352,7 +352,7 @@ def rows_of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
         found = json.loads(content)
         attributions = found.get("explanations", {}).get("kernel_shap", {})
         rows: Rows = dict(_groups(found)) | {
-            shown_name(feature, label): {"value": _number(value)}
+            join_name(feature, label): {"value": _number(value)}
             for label, values in attributions.items()
             for feature, value in values["global_shap_values"].items()
         }
@@ -367,7 +367,7 @@ def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float 
         for facet, groups in analysis.get(section, {}).get("facets", {}).items():
             for group in groups:
                 for metric in group["metrics"]:
-                    name = shown_name(metric["name"], part_of(facet, group["value_or_threshold"]))
+                    name = join_name(metric["name"], format_group(facet, group["value_or_threshold"]))
                     yield name, {"value": _number(metric["value"])}
 
 
@@ -423,7 +423,7 @@ def _window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple
 
 def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
     """The hour in the folder's name."""
-    start = hour_of_path(join(folder, ""))
+    start = parse_hour_of_path(join(folder, ""))
     if start is None:
         return (None, None)
     return (start, start + HOUR)

@@ -18,10 +18,10 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Violation,
     Violations,
-    check_in_words,
-    name_of,
+    format_check,
+    format_full_name,
 )
-from spark_model_monitor.documents.page import number_text
+from spark_model_monitor.documents.page import format_number
 
 FACET = "facet"  # the member of a bias violation that names the facet
 
@@ -89,7 +89,7 @@ def read_check_results(violations: Violations, names: Collection[str]) -> Iterat
     violated = set()
     for violation in violations.violations:
         check_result = read_check_result(violation)
-        violated.add(name_of(check_result))
+        violated.add(format_full_name(check_result))
         yield check_result
     for name in names:
         if name not in violated:
@@ -116,14 +116,14 @@ def read_check_result(violation: Violation) -> CheckResult:
         match = text.pattern.search(violation.description)
         if match is not None:
             return _with_numbers(check_result, text, match)
-    return check_result.model_copy(update={"change": f"violates its {check_in_words(check_result)}"})
+    return check_result.model_copy(update={"change": f"violates its {format_check(check_result)}"})
 
 
 def _with_numbers(check_result: CheckResult, text: Text, match: re.Match[str]) -> CheckResult:
     groups = match.groupdict()
     observed = _finite(groups["observed"])
     threshold = _finite(groups.get("threshold"))
-    numbers = {"observed": number_text(observed, 6), "threshold": number_text(threshold, 6)}
+    numbers = {"observed": format_number(observed, 6), "threshold": format_number(threshold, 6)}
     change = text.change.format(**{**groups, **numbers}) or None
     return check_result.model_copy(
         update={

@@ -22,7 +22,7 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput
 from spark_model_monitor.storage import Storage, holding, join, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 log = logging.getLogger(__name__)
 
@@ -199,9 +199,9 @@ def read_commit(content: bytes, path: str) -> Run:
     digests = members.get("sha256")
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         why = "sha256 is no object of texts"
-    elif not is_ours(run_id, Named.WORD) or not is_ours(folder, Named.FOLDER):
+    elif not is_ours(run_id, NameKind.WORD) or not is_ours(folder, NameKind.FOLDER):
         why = "run_id or folder is no name that a run has"
-    elif not all(is_ours(name, Named.FILE) for name in digests):
+    elif not all(is_ours(name, NameKind.FILE) for name in digests):
         why = "a name in sha256 is no file of a run"
     else:
         return Run(str(run_id), str(folder), digests)

@@ -8,11 +8,11 @@ import textwrap
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, by_cause, name_of
-from spark_model_monitor.documents.headline import change_of
-from spark_model_monitor.documents.outcome import unsure_features
-from spark_model_monitor.documents.page import Headline, Mark, short_name
-from spark_model_monitor.documents.run_description import RunWindow, time_of
+from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, format_full_name, group_by_cause
+from spark_model_monitor.documents.headline import describe_change
+from spark_model_monitor.documents.outcome import find_unsure_features
+from spark_model_monitor.documents.page import Headline, Highlight, shorten_name
+from spark_model_monitor.documents.run_description import RunWindow, parse_moment
 from spark_model_monitor.reports.outputs.printable import GAP, printable, shortened, text_table
 
 MOST_LINES = 20
@@ -20,7 +20,7 @@ MOST_DETAIL = 5  # lines of the sentence's consequences
 WIDTH = 100
 LEAST_WIDTH = 40
 MOST_OF_CHANGE = 3  # lines
-SIGNS = {Mark.BAD: "✗", Mark.GOOD: "✓", Mark.UNSURE: "?", Mark.NONE: "•"}
+SIGNS = {Highlight.BAD: "✗", Highlight.GOOD: "✓", Highlight.UNSURE: "?", Highlight.NONE: "•"}
 COLOURS = {"✗": "31", "✓": "32", "?": "33"}  # red, green, yellow. Source: ECMA-48, 8.3.117
 TITLES = ("name", "since", "what")
 
@@ -73,12 +73,12 @@ def _wrap(text: str, width: int | None) -> list[str]:
 def _rows(check_results: Sequence[CheckResult], window: RunWindow | None) -> list[tuple[str, str, str]]:
     """Name, since and change: what changed, the largest first, and then what nobody can tell."""
     rows = []
-    for violations in by_cause(check_results):
+    for violations in group_by_cause(check_results):
         largest = violations[0]
-        name = f"{SIGNS[Mark.BAD]} {short_name(name_of(largest) or OF_THE_WINDOW)}"
-        rows.append((name, _since(largest.since, window), change_of(largest)))
-    for feature in unsure_features(check_results):
-        name = f"{SIGNS[Mark.UNSURE]} {short_name(feature.name)}"
+        name = f"{SIGNS[Highlight.BAD]} {shorten_name(format_full_name(largest) or OF_THE_WINDOW)}"
+        rows.append((name, _since(largest.since, window), describe_change(largest)))
+    for feature in find_unsure_features(check_results):
+        name = f"{SIGNS[Highlight.UNSURE]} {shorten_name(feature.name)}"
         rows.append((name, "", f"cannot tell: {feature.reason or 'the reason is unknown'}"))
     return rows
 
@@ -87,8 +87,8 @@ def _since(since: str | None, window: RunWindow | None) -> str:
     """When it began: `18:00`, with the date if it differs from the window's."""
     if since is None:
         return "now"
-    began = time_of(since)
-    is_same_day = window is not None and time_of(window.start).date() == began.date()
+    began = parse_moment(since)
+    is_same_day = window is not None and parse_moment(window.start).date() == began.date()
     return f"{began:%H:%M}" if is_same_day else f"{began:%Y-%m-%d %H:%M}"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from spark_model_monitor.documents.check_results import OF_THE_WINDOW, Alarm, CheckResult, CheckStatus, whose
-from spark_model_monitor.documents.outcome import run_outcome
+from spark_model_monitor.documents.check_results import OF_THE_WINDOW, Alarm, CheckResult, CheckStatus, identify_subject
+from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.reports.outputs.printable import printable
 
 SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
@@ -21,13 +21,13 @@ def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: S
     whose_checks = " of ".join(filter(None, (analysis_type, " / ".join(names))))
     suite = ElementTree.Element("testsuite", name=_text(f"spark-model-monitor {whose_checks}"), errors="0")
     check_results = tuple(check_results)
-    outcome = run_outcome(check_results)
+    outcome = judge_run(check_results)
     if outcome is not None:
         properties = ElementTree.SubElement(suite, "properties")
         ElementTree.SubElement(properties, "property", name="outcome", value=outcome.value)
     # A test case for each check
     for check_result in check_results:
-        name, part = whose(check_result)
+        name, part = identify_subject(check_result)
         case = ElementTree.SubElement(suite, "testcase", classname=_text(f"{analysis_type}.{name or OF_THE_WINDOW}"))
         case.set("name", _text(f"{check_result.check} of {part}" if part else check_result.check))
         if check_result.is_violation:

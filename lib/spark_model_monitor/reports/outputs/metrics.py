@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from spark_model_monitor.monitors.protocol import PublishedMetric, Spread
+from spark_model_monitor.monitors.protocol import PublishedMetric, StatisticSet
 
 METRICS_FILE = "cloudwatch_metrics.jsonl"  # name of the file, below `opt/ml/output/metrics/cloudwatch/` in a container
 
@@ -48,7 +48,7 @@ def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
 def _numbers(metric: PublishedMetric) -> dict[str, Any]:
     """One number, or the numbers from which Average, Sum, Min, Max and SampleCount can be computed."""
     many = metric.value
-    if not isinstance(many, Spread):
+    if not isinstance(many, StatisticSet):
         return {"Value": float(many)}
     numbers = {"SampleCount": float(many.count), "Sum": many.total, "Minimum": many.minimum, "Maximum": many.maximum}
     return {"StatisticValues": numbers}

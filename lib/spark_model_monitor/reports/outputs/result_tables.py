@@ -23,11 +23,11 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Summary,
-    shown_name,
-    whose,
+    identify_subject,
+    join_name,
 )
-from spark_model_monitor.documents.outcome import feature_outcomes
-from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.documents.outcome import judge_features
+from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 
 SUMMARY = "summary.parquet"
 CHECKS = "checks.parquet"
@@ -71,14 +71,14 @@ def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[
     """summary.parquet by name. results: the results of the run's checks, none for a baseline."""
     found: dict[tuple[str, str], list[CheckResult]] = {}
     for result in results:
-        found.setdefault(whose(result), []).append(result)
+        found.setdefault(identify_subject(result), []).append(result)
     rows = []
-    outcomes = {feature.name: feature.outcome.value for feature in feature_outcomes(results)}
+    outcomes = {feature.name: feature.outcome.value for feature in judge_features(results)}
     for row in summary.rows:
         members = {member.name: getattr(row, member.name) for member in fields(row)}
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
         members |= _judged(found.get((row.name, row.part), []), members)
-        rows.append(members | {"outcome": outcomes.get(shown_name(row.name, row.part))})
+        rows.append(members | {"outcome": outcomes.get(join_name(row.name, row.part))})
     return {SUMMARY: _parquet(rows, SUMMARY_COLUMNS, {"bins": _packed(summary.bins)})}
 
 
@@ -87,7 +87,7 @@ def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
     rows = []
     for result in results:
         low, high = result.interval or (None, None)
-        name, part = whose(result)
+        name, part = identify_subject(result)
         known = result.model_dump() | {"name": name, "part": part, "low": low, "high": high}
         rows.append(known | {"status": result.status.value})
     return {CHECKS: _parquet(rows, _CHECKS, {})}
@@ -102,7 +102,7 @@ def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
     window = run.window
     told: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
     for end in ("start", "end"):
-        time = window and time_of(getattr(window, end)).replace(tzinfo=None)
+        time = window and parse_moment(getattr(window, end)).replace(tzinfo=None)
         told[f"window_{end}"] = time, pa.timestamp("us")
     columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in told.items()}
     for name, column in zip(rows.column_names, rows.columns, strict=True):

@@ -35,9 +35,9 @@ from spark_model_monitor.documents.page import (
     PageTable,
     PointChart,
     Tracks,
-    number_text,
-    percent,
-    short_name,
+    format_number,
+    format_percent,
+    shorten_name,
 )
 from spark_model_monitor.errors import BadInput, MissingDependency
 from spark_model_monitor.reports.outputs.printable import printable
@@ -152,9 +152,9 @@ _TEMPLATES.globals |= {
     "style": _STYLE,
     "rendered": block_html,
     "svg": svg,
-    "number_text": number_text,
-    "percent": percent,
-    "short_name": short_name,
+    "format_number": format_number,
+    "format_percent": format_percent,
+    "shorten_name": shorten_name,
     "most_cards": MOST_CARDS,
     "most_lines": MOST_LINES,
     "lines_shown": LINES_SHOWN,

@@ -9,7 +9,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from spark_model_monitor.documents.page import Block, Cards, Mark, Page, PageTable, PointChart, number_text, short_name
+from spark_model_monitor.documents.page import (
+    Block,
+    Cards,
+    Highlight,
+    Page,
+    PageTable,
+    PointChart,
+    format_number,
+    shorten_name,
+)
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.page import svg
 
@@ -116,11 +125,11 @@ def _drawing(chart: PointChart) -> Any:
     line(neutral, 0, neutral, height, "#d9e0e6")
     for number, point in enumerate(chart.points):
         y = height - pitch * (number + 0.5)
-        text(left - 8, y, short_name(point.name, svg.MOST_LETTERS), "end")
-        text(right + 8, y, svg.arrow(point, chart) + number_text(point.value), "start")
+        text(left - 8, y, shorten_name(point.name, svg.MOST_LETTERS), "end")
+        text(right + 8, y, svg.arrow(point, chart) + format_number(point.value), "start")
         if point.value is not None:
             start, wide = svg.bar(point, chart)
-            line(start, y, start + wide, y, BAD if point.mark is Mark.BAD else "#7fa3cc", 10)
+            line(start, y, start + wide, y, BAD if point.mark is Highlight.BAD else "#7fa3cc", 10)
         if point.interval is not None:
             low, high = (svg.place(end, chart) for end in point.interval)
             line(low, y, high, y, "#5b6875", 2)
@@ -158,7 +167,7 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
     lines += [
         ("BACKGROUND", (0, place), (-1, place), colors.HexColor(BAD_BACKGROUND))
         for place, line in enumerate(table.lines, start=1)
-        if line.mark is Mark.BAD
+        if line.mark is Highlight.BAD
     ]
     return Table([head, *rows], colWidths=widths, repeatRows=1, style=lines)
 

@@ -10,15 +10,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from spark_model_monitor.documents.page import (
+    Highlight,
     Hours,
-    Mark,
     Overlay,
     Point,
     PointChart,
     Track,
-    number_text,
-    percent,
-    short_name,
+    format_number,
+    format_percent,
+    shorten_name,
 )
 
 # of a card's overlay of two distributions, without its axis
@@ -89,7 +89,12 @@ def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
     ]
     kept = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])[:MOST_NAMED]
     return [
-        (name, before, now, percent(before) if now is None else f"{percent(before)} → {percent(now)}")
+        (
+            name,
+            before,
+            now,
+            format_percent(before) if now is None else f"{format_percent(before)} → {format_percent(now)}",
+        )
         for name, before, now in rows
         if (name, before, now) in kept and (before or now or name not in ("new", "others"))
     ]
@@ -179,9 +184,9 @@ def description_of(chart: PointChart) -> str:
 
 
 def _in_words(point: Point, chart: PointChart) -> str:
-    words = f"{point.name} {number_text(point.value)}"
+    words = f"{point.name} {format_number(point.value)}"
     if point.reference is not None:
-        words += f", {chart.reference_label} {number_text(point.reference)}"
+        words += f", {chart.reference_label} {format_number(point.reference)}"
     if point.mark.value:
         return f"{words}, {point.mark.value}"
     return words
@@ -210,7 +215,7 @@ def fit(name: str, width: float) -> str:
     shown = name
     while letters > 3 and sum(map(letter_width, shown)) * FONT_SIZE > width:
         letters -= 1
-        shown = short_name(name, letters)
+        shown = shorten_name(name, letters)
     return shown
 
 
@@ -262,7 +267,7 @@ def column(number: int, count: int) -> float:
     return round(number * TRACK / count, 2)
 
 
-def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
+def cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
     """The cells of each mark as one path. Cells without a mark are as high as their number."""
     width = TRACK / count
     top = max((value or 0 for value in track.values), default=0) or 1
@@ -271,17 +276,17 @@ def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
         path = ""
         for number, (value, of_cell) in enumerate(zip(track.values, track.marks, strict=True)):
             if of_cell is mark and value is not None:
-                height = HIGH * value / top if mark is Mark.NONE else HIGH
+                height = HIGH * value / top if mark is Highlight.NONE else HIGH
                 path += f"M{number * width + gap / 2:.2f} {HIGH}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
         yield mark, path
 
 
-def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Mark, str, str]]:
+def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Highlight, str, str]]:
     """The mark of each window, the text of its cell, and both in words; empty for a window without a run."""
     for value, mark, time in zip(track.values, track.marks, times, strict=True):
         if value is None:
-            yield Mark.NONE, "", f"{time}: no run"
-        elif mark is Mark.UNSURE:
+            yield Highlight.NONE, "", f"{time}: no run"
+        elif mark is Highlight.UNSURE:
             yield mark, "?", f"{time}: no {track.title}, but it {mark.value}"
         else:
             yield mark, f"{value:.0f}" if value else "✓", f"{time}: {value:.0f} {track.title}"
@@ -314,5 +319,5 @@ def words_of(track: Track, times: Sequence[str]) -> str:
     if not known:
         return f"{track.title}: nothing"
     (least, at_least), (most, at_most) = min(known), max(known)
-    span = f"{number_text(least)} ({at_least}) to {number_text(most)} ({at_most})"
-    return f"{track.title}: {span}, last {number_text(known[-1][0])}"
+    span = f"{format_number(least)} ({at_least}) to {format_number(most)} ({at_most})"
+    return f"{track.title}: {span}, last {format_number(known[-1][0])}"

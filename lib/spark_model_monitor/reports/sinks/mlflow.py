@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import SinkFailed, needing
 from spark_model_monitor.reports.notices import Report, sendable
 from spark_model_monitor.reports.sinks import SINKS, Environment, page_here
@@ -87,7 +87,7 @@ def _begun(client: MlflowClient, name: str, report: Report) -> str:
         experiment_id = client.create_experiment(name)
     else:
         experiment_id = experiment.experiment_id
-    run_name = f"{report.schedule or report.analysis_type} {moment(report.start or report.time)}"
+    run_name = f"{report.schedule or report.analysis_type} {format_moment(report.start or report.time)}"
     return str(client.create_run(experiment_id, run_name=run_name).info.run_id)
 
 
@@ -97,7 +97,7 @@ def _verdict(report: Report) -> dict[str, str]:
         "analysis_type": report.analysis_type,
         "model": report.model,
         "schedule": report.schedule,
-        "window": f"{moment(report.start)}/{moment(report.end)}" if report.start and report.end else None,
+        "window": f"{format_moment(report.start)}/{format_moment(report.end)}" if report.start and report.end else None,
         "status": report.status,
         "alert": report.alert.status.value,
         "outcome": report.outcome_name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
-from spark_model_monitor.data.reading.formats import listed
+from spark_model_monitor.data.reading.formats import split_names
 from spark_model_monitor.errors import BadDocument, BadInput
 from spark_model_monitor.running.configuration.options import Placeholder, parse_text_by
 from spark_model_monitor.statistics.states.contingency import ValueKind
@@ -48,7 +48,7 @@ def _read_analysis_path(path: str) -> str:
 def _read_column_types(text: str) -> dict[str, ValueKind]:
     kind_by_column: dict[str, ValueKind] = {}
     kinds = {kind.value: kind for kind in ValueKind}
-    for pair in listed(text):
+    for pair in split_names(text):
         name, equals, kind = pair.rpartition("=")
         if not equals or kind.strip().lower() not in kinds:
             raise ValueError(f"has {pair!r}; write COLUMN=categorical or COLUMN=continuous, several with commas")
@@ -61,7 +61,7 @@ def _read_ranges(text: str) -> dict[str, tuple[float, float]]:
 
     metric_names = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
     range_by_metric: dict[str, tuple[float, float]] = {}
-    for pair in listed(text):
+    for pair in split_names(text):
         name, _, ends = pair.partition("=")
         low, _, high = ends.partition(":")
         try:

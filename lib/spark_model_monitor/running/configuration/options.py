@@ -21,10 +21,10 @@ from spark_model_monitor.data.reading.formats import (
     DELTA,
     DatasetFormat,
     TableFormat,
-    between_commas,
-    listed,
     parse_dataset_format,
-    unquoted,
+    remove_quotes,
+    split_at_commas,
+    split_names,
 )
 from spark_model_monitor.data.reading.ledger import Version
 from spark_model_monitor.data.records.windows import parse_time
@@ -35,7 +35,7 @@ from spark_model_monitor.reports.alerts import Destination, read_destinations
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.scheduling.schedules import read_offset
 from spark_model_monitor.statistics.drift.distances import Distance
-from spark_model_monitor.statistics.states.columns import chosen
+from spark_model_monitor.statistics.states.columns import select_metrics
 from spark_model_monitor.storage import is_local, local_path
 
 JOBS = ("baseline", "monitor", "merge")
@@ -287,8 +287,8 @@ _wait = partial(_read_span, timedelta(0), "a time to wait, such as PT10M, or PT0
 def _read_thresholds(text: str) -> dict[str, float]:
     thresholds = {}
     beginning = ""  # of a name with commas, as far as it was read
-    for word in between_commas(text):
-        named, equals, number = unquoted(f"{beginning}{word}".strip()).rpartition("=")
+    for word in split_at_commas(text):
+        named, equals, number = remove_quotes(f"{beginning}{word}".strip()).rpartition("=")
         if not equals:
             beginning += f"{word},"
             continue
@@ -306,7 +306,7 @@ PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, several with comm
 
 
 def _read_costs(text: str) -> dict[str, float]:
-    pairs = [pair.partition("=") for pair in listed(text)]
+    pairs = [pair.partition("=") for pair in split_names(text)]
     try:
         worth_by_outcome = {name.strip().lower(): _read_number(number) for name, _, number in pairs}
     except ValueError:
@@ -318,7 +318,7 @@ def _read_costs(text: str) -> dict[str, float]:
 
 def _read_column_metrics(text: str) -> tuple[str, ...]:
     try:
-        return chosen(listed(text))
+        return select_metrics(split_names(text))
     except BadConfiguration as error:
         raise ValueError(f"is {text!r}; {error}") from error
 
@@ -371,7 +371,7 @@ UpTo100 = Annotated[int, BeforeValidator(_read_percentage), Placeholder("NUMBER"
 ThresholdsByFeature = Annotated[Mapping[str, float], parse_text_by(_read_thresholds), Placeholder("THRESHOLDS")]
 Costs = Annotated[Mapping[str, float], parse_text_by(_read_costs), Placeholder("COSTS")]
 Destinations = Annotated[tuple[Destination, ...], parse_text_by(read_destinations), Placeholder("SINK")]
-Names = Annotated[tuple[str, ...], parse_text_by(listed), Placeholder("FEATURES")]
+Names = Annotated[tuple[str, ...], parse_text_by(split_names), Placeholder("FEATURES")]
 ColumnMetrics = Annotated[tuple[str, ...], parse_text_by(_read_column_metrics), Placeholder("METRICS")]
 Sha256 = Annotated[str, parse_text_by(_read_sha256), Placeholder("DIGEST")]
 Script = Annotated[str, parse_text_by(_read_script_path), Placeholder("FILE")]

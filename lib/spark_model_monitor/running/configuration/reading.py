@@ -19,8 +19,14 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.reading.formats import CsvFormat, SparkFormat, TableFormat, listed, parse_dataset_format
-from spark_model_monitor.data.reading.headers import format_word_of
+from spark_model_monitor.data.reading.formats import (
+    CsvFormat,
+    SparkFormat,
+    TableFormat,
+    parse_dataset_format,
+    split_names,
+)
+from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.outputs.files import current_run, document_of
@@ -280,7 +286,7 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
     if default is not None:
         return _with_other_format_than(default, path, sources)
     try:
-        word = format_word_of(LocalEngine(), str(path))
+        word = detect_format(LocalEngine(), str(path))
     except BadConfiguration as error:
         return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
     remembered = None
@@ -294,7 +300,7 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
 def _with_other_format_than(default: str, path: Path, sources: Sources) -> Sources:
     """The sources with the recognised format of a file that can't be of the default one: CSV where records are expected."""
     try:
-        word = format_word_of(LocalEngine(), str(path))
+        word = detect_format(LocalEngine(), str(path))
     except MonitorError:  # reported when the data is read in the default format
         return sources
     if not isinstance(parse_dataset_format(word), CsvFormat):
@@ -377,7 +383,7 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
 
 
 def _split_list(text: str) -> list[str]:
-    return sorted(listed(text))
+    return sorted(split_names(text))
 
 
 def _read_by_baseline(sources: Sources) -> Mapping[str, str]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.data.profiling.row_sample import rows_evenly
-from spark_model_monitor.data.reading.captures import columns_of_inputs, list_captures, records_of
+from spark_model_monitor.data.profiling.row_sample import read_sampled_rows
+from spark_model_monitor.data.reading.captures import find_input_columns, list_captures, select_records
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
     CaptureFormat,
@@ -21,14 +21,14 @@ from spark_model_monitor.data.reading.formats import (
     MergedFormat,
     find_request_log,
 )
-from spark_model_monitor.data.reading.headers import first_cells, first_with_a_line, longest_line
+from spark_model_monitor.data.reading.headers import find_first_with_line, measure_longest_line, read_first_cells
 from spark_model_monitor.data.reading.listing import Listing, list_dataset
 from spark_model_monitor.data.reading.outcomes import (
     PREDICTION_COLUMN,
+    build_reading,
     outcomes,
     read_labelled,
     read_line_outcomes,
-    reading_of,
 )
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoding import Reading
@@ -54,7 +54,7 @@ from spark_model_monitor.running.inputs.measures import (
 )
 from spark_model_monitor.running.inputs.run_inputs import configured_window, load_metrics
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
-from spark_model_monitor.statistics.states.segments import fits
+from spark_model_monitor.statistics.states.segments import has_columns
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def learn_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | N
         if name not in table.names:
             columns = ", ".join(table.names)
             raise BadConfiguration(f"{option} is {name!r}; errors are learnt from columns, here {columns}")
-    labelled_rows = rows_evenly(table, rows, ERROR_ROWS).to_pandas()
+    labelled_rows = read_sampled_rows(table, rows, ERROR_ROWS).to_pandas()
     for name in (prediction, label):  # the baseline refuses such rows, and says how many are too many
         labelled_rows = labelled_rows[np.isfinite(pd.to_numeric(labelled_rows[name], errors="coerce"))]
     return ErrorModel.learnt(labelled_rows, label=label or "", prediction=prediction or "")
@@ -142,12 +142,12 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
                 f"dataset_format: captureIndexNames names none of {', '.join(OUTPUT_INDEXES)}, which hold the predictions"
             )
         source = _list_captures(engine, config)
-        reading = records_of(halves, read_options(config))
+        reading = select_records(halves, read_options(config))
         if plan.reads_features:
-            names = columns_of_inputs(engine, source, reading)
+            names = find_input_columns(engine, source, reading)
         else:
             names = ()
-        has_none = not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments))
+        has_none = not plan.segments or (plan.labels and not any(has_columns(cut, names) for cut in plan.segments))
         if has_none and plan.group_column is None:
             return _read_lines(engine, config, source, LineDecoder(where(reading)))
         feature_reading = FeatureReading(columns=len(names), names=names)
@@ -176,7 +176,7 @@ def _list_captures(engine: Engine, config: JobConfig) -> Listing:
 
 def _outcome_reading(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:
     addresses = config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
-    return reading_of(outcome_plan(config), *addresses, records, with_label=with_label)
+    return build_reading(outcome_plan(config), *addresses, records, with_label=with_label)
 
 
 def _read_lines(
@@ -186,7 +186,7 @@ def _read_lines(
     decoder: LineDecoder | DocumentDecoder,
     cut_by: OutcomePlan | None = None,
 ) -> Dataset:
-    line_bytes = longest_line(engine.storage(source.path), source.files[0])
+    line_bytes = measure_longest_line(engine.storage(source.path), source.files[0])
     return read_line_outcomes(
         engine,
         source,
@@ -251,8 +251,8 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     if analysis.headers is None:
         return read_columns(engine, config)
     files = list_dataset(engine, config.dataset_source).files
-    first, head = first_with_a_line(engine.storage(config.dataset_source), files)
-    cells = first_cells(first, head, csv_format.separator)
+    first, head = find_first_with_line(engine.storage(config.dataset_source), files)
+    cells = read_first_cells(first, head, csv_format.separator)
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
             f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
@@ -272,7 +272,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
             "that the columns have there"
         )
     named = replace(dataset, names=tuple(first_line_cells) if is_header else analysis.headers)
-    return named.of_features(analysis.headers)
+    return named.select_features(analysis.headers)
 
 
 def read_records(
@@ -294,14 +294,14 @@ def read_records(
     if is_json:
         records = NO_RECORDS
     else:
-        records = records_of(halves, read_options(config))
+        records = select_records(halves, read_options(config))
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
     files = source.files
     storage = engine.storage(source.path)
     if whole_files:
         line_bytes = max(file.size_bytes for file in files)
     else:
-        line_bytes = longest_line(storage, files[0])
+        line_bytes = measure_longest_line(storage, files[0])
     return read_labelled(
         engine,
         source,
@@ -352,7 +352,7 @@ def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: Analys
         position = dataset.names.index(address)
     else:
         position = int(address)
-    rows = dataset.table.above(f"c{position}", probability_threshold(config, analysis), f"c{len(dataset.names)}")
+    rows = dataset.table.flag_above(f"c{position}", probability_threshold(config, analysis), f"c{len(dataset.names)}")
     further_columns = rows.columns[len(dataset.names) : -1]
     columns = [*(f"c{position_or_name}" for position_or_name in range(len(dataset.names) + 1)), *further_columns]
     return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))
@@ -375,7 +375,7 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
         rare_names = set(dataset.rare).difference(expected_names)
         if rare_names:
             log.warning("%d features that almost no record has are not explained", len(rare_names))
-            dataset = dataset.of_features([name for name in dataset.names if name not in rare_names])
+            dataset = dataset.select_features([name for name in dataset.names if name not in rare_names])
     return drop_features(dataset, config.exclude_features_attribute)
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions, quoted
+from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions, add_quotes
 from spark_model_monitor.data.reading.paths import read_path, set_for_width
-from spark_model_monitor.data.reading.readers import within
+from spark_model_monitor.data.reading.readers import select_window
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -47,7 +47,7 @@ def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | Non
                 "--time-column: %r is no column of this data; nothing is judged by the time of rows", config.time_column
             )
         return dataset
-    return within(dataset, config.time_column, options.window)
+    return select_window(dataset, config.time_column, options.window)
 
 
 def read_options(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
@@ -77,7 +77,7 @@ def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
     """
     unknown = [name for name in excluded if name not in dataset.names and not _is_index(name, dataset)]
     if unknown:
-        listed_names = ", ".join(map(quoted, dataset.names[:20]))
+        listed_names = ", ".join(map(add_quotes, dataset.names[:20]))
         if len(dataset.names) > 20:
             listed_names += " …"
         raise BadConfiguration(
@@ -86,7 +86,7 @@ def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
         )
     dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
     if dropped:
-        return dataset.of_features([name for name in dataset.names if name not in dropped])
+        return dataset.select_features([name for name in dataset.names if name not in dropped])
     return dataset
 
 

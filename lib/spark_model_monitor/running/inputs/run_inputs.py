@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.data.reading.data import require_opener, why_spark
+from spark_model_monitor.data.reading.data import find_reason_for_spark, require_opener
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
     CaptureFormat,
@@ -21,10 +21,10 @@ from spark_model_monitor.data.reading.formats import (
     SparkFormat,
     TableFormat,
 )
-from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
-from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment, name_of_place
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, format_moment, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
@@ -86,11 +86,11 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     beginning; None if unknown.
     """
     window = configured_window(config)
-    hour = hour_of_path(join(config.output_path, ""))
+    hour = parse_hour_of_path(join(config.output_path, ""))
     if window is not None:
-        return f"{moment(window.start)}/{moment(window.end)}", window.end
+        return f"{format_moment(window.start)}/{format_moment(window.end)}", window.end
     if hour is not None:
-        return (moment(hour), hour)
+        return (format_moment(hour), hour)
     return None
 
 
@@ -199,7 +199,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
             require_opener(path)
             return f"{path} is opened by it"
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
-    return why_spark(host, read or None, config.dataset_format, window=configured_window(config))
+    return find_reason_for_spark(host, read or None, config.dataset_format, window=configured_window(config))
 
 
 def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
@@ -209,7 +209,7 @@ def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig
     excluded = set(config.exclude_features_attribute)
     names = baseline.names
     by_index = {str(position): name for position, name in enumerate(names)}
-    return baseline.without({each if each in names else by_index.get(each, each) for each in excluded})
+    return baseline.drop_features({each if each in names else by_index.get(each, each) for each in excluded})
 
 
 WITHOUT_STATISTICS = (
@@ -248,7 +248,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     window_identity = identify_window(config)
     if window_identity is None or not isinstance(baseline, QualityBaseline) or config.replays_service:
         return baseline
-    time = moment(window_identity[1])
+    time = format_moment(window_identity[1])
     history = read_history(config.output_path).before(time)
     references = history.beside(baseline, time, baseline_id(reference_to_baseline(config, monitor)))
     window = configured_window(config)
@@ -266,10 +266,10 @@ def decisions_for(config: JobConfig) -> list[Decision]:
 def violated_since(config: JobConfig) -> Mapping[str, str]:
     """The violations of the previous window, and since when; empty where the service is replayed."""
     told = identify_window(config)
-    time = moment(told[1] if told else datetime.now(timezone.utc))
+    time = format_moment(told[1] if told else datetime.now(timezone.utc))
     if config.replays_service:
         return {}
-    return read_alerts(config.output_path).since_before(time)
+    return read_alerts(config.output_path).find_alarm_starts(time)
 
 
 def baseline_id(reference: BaselineReference | None) -> str:

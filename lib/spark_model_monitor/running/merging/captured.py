@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from spark_model_monitor.data.reading.headers import HEAD_BYTES, first_lines, head_of
+from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.records import REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import is_writable, utf_8_flags
-from spark_model_monitor.data.records.capture_documents import member_of, table_of
-from spark_model_monitor.data.records.decoding import CSV, reason_in_log, text_or_none
-from spark_model_monitor.data.records.event_times import microseconds_of
+from spark_model_monitor.data.records.arrays import find_utf_8, is_writable
+from spark_model_monitor.data.records.capture_documents import get_member, parse_table
+from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
+from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import REASON, Refusal, by_parts
+from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
 from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
@@ -72,7 +72,9 @@ class Records:
     @classmethod
     def by_parts(cls, lines: pa.StringArray, decode: Decoder) -> Records:
         """The result of `decode` for the lines; a line for which it raises is refused."""
-        return by_parts([(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason))
+        return decode_by_parts(
+            [(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason)
+        )
 
 
 Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes, to records
@@ -152,11 +154,11 @@ class CapturedLines:
         return Records.by_parts(lines, self._records)
 
     def _records(self, lines: pa.StringArray) -> Records:
-        table = table_of(lines, MEMBERS)
-        output = pc.struct_field(member_of(table, "captureData"), ["endpointOutput"])
-        event_ids, inference_ids, times = (pc.struct_field(member_of(table, "eventMetadata"), [i]) for i in range(3))
+        table = parse_table(lines, MEMBERS)
+        output = pc.struct_field(get_member(table, "captureData"), ["endpointOutput"])
+        event_ids, inference_ids, times = (pc.struct_field(get_member(table, "eventMetadata"), [i]) for i in range(3))
         is_plain = np.asarray(output.is_valid()) & (are_there(event_ids) | are_there(inference_ids))
-        is_text = utf_8_flags(lines)
+        is_text = find_utf_8(lines)
         if is_text is not None:
             is_plain &= is_text
         events = _null_where_empty(event_ids)
@@ -164,7 +166,7 @@ class CapturedLines:
             np.zeros(len(lines), np.int32),
             pc.coalesce(_null_where_empty(inference_ids), events),
             events,
-            microseconds_of(times),
+            parse_microseconds(times),
             opened(lines),
             scores_of(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
         )
@@ -188,7 +190,7 @@ class CapturedLines:
             reasons,
             pc.replace_with_mask(records.keys, pa.array(mask), keys),
             pc.replace_with_mask(records.events, pa.array(mask), events),
-            pc.replace_with_mask(records.times, pa.array(mask), microseconds_of(times)),
+            pc.replace_with_mask(records.times, pa.array(mask), parse_microseconds(times)),
             pc.if_else(is_refused, None, records.opened),
             pc.replace_with_mask(records.scores, pa.array(mask), scores_of(self.score, data, encodings)),
         )
@@ -220,7 +222,7 @@ def captured_record(line: bytes) -> CapturedRecord:
     if not isinstance(document, dict):
         return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
     # A record of a request log that is no capture
-    log_reason = reason_in_log(document)
+    log_reason = get_log_reason(document)
     if log_reason is not None:
         return CapturedRecord(log_reason)
     captured = document.get("captureData")
@@ -232,8 +234,8 @@ def captured_record(line: bytes) -> CapturedRecord:
         return CapturedRecord(Refusal.NOT_A_CAPTURE)
     event = event or {}
     output = output or {}
-    own = text_or_none(event.get("eventId")) or None
-    key = text_or_none(event.get("inferenceId")) or own
+    own = format_optional_value(event.get("eventId")) or None
+    key = format_optional_value(event.get("inferenceId")) or own
     if key is None:
         return CapturedRecord(Refusal.NO_ID)
     if not is_writable(key) or not is_writable(own or ""):
@@ -242,7 +244,7 @@ def captured_record(line: bytes) -> CapturedRecord:
         return CapturedRecord(Refusal.WITHOUT_DATA)
     others = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
     time, data, encoding = (
-        None if text is None or not is_writable(text) else text for text in map(text_or_none, others)
+        None if text is None or not is_writable(text) else text for text in map(format_optional_value, others)
     )
     return CapturedRecord(0, key, own, time, data, encoding)
 
@@ -307,7 +309,7 @@ class Outputs:
         outputs = [output for _, output in found]
         data = pa.array([output.data for output in outputs], pa.string())
         ids = pa.array([output.inference_id for output in outputs], pa.string())
-        times = microseconds_of(pa.array([output.time for output in outputs], pa.string()))
+        times = parse_microseconds(pa.array([output.time for output in outputs], pa.string()))
         scores = scores_of(self.score, data, pa.repeat(self.encoding, len(data)))
         return Records(reasons, ids, ids, times, self._opened(data, ids), scores)
 
@@ -394,12 +396,12 @@ def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:
     if not source.files:
         return CaptureFormat()
     file = source.files[0].file
-    lines = (text.decode("utf-8-sig", "replace").strip() for text in first_lines(engine, file))
+    lines = (text.decode("utf-8-sig", "replace").strip() for text in read_first_lines(engine, file))
     line = next(filter(None, lines), "")
     if line.startswith("{"):
         if transform_output(line).inference_id is not None:
             return JsonFormat(lines=True)
-        head = head_of(engine.storage(source.path), file, refuse_nul=False)
+        head = read_head(engine.storage(source.path), file, refuse_nul=False)
         begins_document = not _is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
         if begins_document:
             return JsonFormat(lines=False)

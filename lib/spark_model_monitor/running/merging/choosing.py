@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import double_of
+from spark_model_monitor.data.engine.casts import parse_doubles
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.running.merging.rows import ID_SCHEMA, ids_of_lines
 from spark_model_monitor.running.merging.sources import Score
-from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 TO_LABEL = "to_label.jsonl"
 
@@ -51,7 +51,7 @@ def chosen_ids(engine: Engine, files: Sequence[str], wanted: ToLabel, partitions
     if not files:
         return []
     waiting = engine.lines(files).partitions(LINE).mapped(ids_of_lines, ID_SCHEMA)
-    scored = waiting.together("id", ["id"], partitions).mapped(_scored, SCORED)
+    scored = waiting.repartition_by("id", ["id"], partitions).mapped(_scored, SCORED)
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
     for batch in scored.mapped(_counted, COUNTED).batches():
         counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
@@ -72,7 +72,7 @@ def _place_of(row: Mapping[str, Any]) -> tuple[int, int, bytes]:
 def _scored(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
     rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
-    scores = double_of(rows.column("score_max").combine_chunks())
+    scores = parse_doubles(rows.column("score_max").combine_chunks())
     scores = pc.if_else(pc.is_finite(scores), scores, None)
     found = scores.dictionary_encode()
     bins = pa.array(map(_rounded, found.dictionary.to_pylist()), pa.float64()).take(found.indices)
@@ -96,11 +96,11 @@ def _candidates(
 ) -> Iterator[pa.RecordBatch]:
     """The first captures of each stratum, in an order drawn from the seed."""
     small = wanted.seed.bit_length() < 32
-    seed = int(xxhash64_of(np.array([wanted.seed], np.int32 if small else np.int64))[0])
+    seed = int(xxhash64(np.array([wanted.seed], np.int32 if small else np.int64))[0])
     for batch in batches:
         bins = batch.column("bin").dictionary_encode(null_encoding="encode")
         of_bin = np.array([strata[each] for each in bins.dictionary.to_pylist()], np.int64)[bins.indices.to_numpy()]
-        draws = xxhash64_of_texts(batch.column("id"), seed).view(np.int64)
+        draws = hash_texts(batch.column("id"), seed).view(np.int64)
         rows = pa.table([of_bin, draws, batch.column("id"), batch.column("score")], CANDIDATES)
         rows = rows.sort_by([(name, "ascending") for name in ("stratum", "draw", "id")])
         sorted_ = rows.column("stratum").to_numpy()

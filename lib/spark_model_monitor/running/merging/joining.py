@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import Flags, buffer_of, starts_of
+from spark_model_monitor.data.records.arrays import Flags, compute_text_starts, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
 from spark_model_monitor.running.merging.sources import PART, SECONDS, Kind, Parts
-from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 
 Hashed: TypeAlias = Callable[[pa.StringArray], Hashes]
 
@@ -219,9 +219,9 @@ class Bucket:
 
 def _those_there(texts: pa.StringArray) -> pa.StringArray:
     """The texts that are not null, over the same bytes; nulls must have no bytes."""
-    starts = starts_of(texts).astype(np.int32)
+    starts = compute_text_starts(texts).astype(np.int32)
     there = np.append(texts.is_valid(), True)
-    return pa.StringArray.from_buffers(there.sum() - 1, pa.py_buffer(starts[there]), buffer_of(texts))
+    return pa.StringArray.from_buffers(there.sum() - 1, pa.py_buffer(starts[there]), get_text_buffer(texts))
 
 
 class Labels:
@@ -236,7 +236,7 @@ class Labels:
         self._hashed, self._of_ids, self._examples, numbers = _numbered(self._ids)
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
         numbers = numbers[order]
-        hashes = xxhash64_of_texts(self._texts).view(np.int64)[order]
+        hashes = hash_texts(self._texts).view(np.int64)[order]
         hours = _column(rows, "hour", -1)[order]
         has_no_hour = _is_null(rows, "hour")[order]
         self._period = period
@@ -328,7 +328,7 @@ class Before:
 def _numbered(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Numbers, Numbers]:
     """The numbers of texts: the hash function that distinguishes them, the distinct hashes in order, the index of one
     text for each, and the numbers of all texts, which are ranks of their hashes."""
-    hashed = hashed or xxhash64_of_texts
+    hashed = hashed or hash_texts
     hashes = hashed(texts)
     by_hash = np.argsort(hashes)
     hashes = hashes[by_hash]

@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.ledger import NUMBER
-from spark_model_monitor.data.records.arrays import Flags, at, is_utf_8, is_writable, joined, utf_8_flags
-from spark_model_monitor.data.records.capture_documents import member_of, table_of
-from spark_model_monitor.data.records.decoding import json_text
-from spark_model_monitor.data.records.json_elements import has_many_names, oversized_records, replace_records
-from spark_model_monitor.data.records.json_lines import json_value, python_literal
+from spark_model_monitor.data.records.arrays import Flags, concat_rows, find_utf_8, is_utf_8, is_writable, take_rows
+from spark_model_monitor.data.records.capture_documents import get_member, parse_table
+from spark_model_monitor.data.records.decoding import format_json_value
+from spark_model_monitor.data.records.json_elements import find_oversized_records, has_many_names, replace_records
+from spark_model_monitor.data.records.json_lines import parse_json, parse_literal
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import Refusal, by_parts
+from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
 from spark_model_monitor.running.merging.captured import REFUSED
 from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
 from spark_model_monitor.running.merging.sources import FileLocations
@@ -82,7 +82,7 @@ def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
 
 def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
-    oversized = oversized_records(content)
+    oversized = find_oversized_records(content)
     text = replace_records(content, oversized).decode("utf-8-sig", "replace").strip()
     found, repair = _values(text, repairing=repairing)
     if found is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
@@ -123,7 +123,7 @@ class _Number(float):
 
 def _json(text: str) -> list[Any] | None:
     try:
-        value = json_value(text, parse_float=_Number.of)
+        value = parse_json(text, parse_float=_Number.of)
     except (ValueError, RecursionError):
         return None
     if isinstance(value, list):
@@ -133,7 +133,7 @@ def _json(text: str) -> list[Any] | None:
 
 def _literal(text: str) -> list[Any] | None:
     try:
-        value = python_literal(text)
+        value = parse_literal(text)
     except ValueError:
         return None
     if isinstance(value, (list, tuple)):
@@ -178,7 +178,7 @@ def _text(value: Any) -> str:
     """A value as text: a text itself, another value as JSON. Raises NOT_WRITTEN if JSON can't represent it."""
     if isinstance(value, _Number):
         return value.text
-    return json_text(value)
+    return format_json_value(value)
 
 
 def _content(value: Any) -> str:
@@ -303,8 +303,8 @@ class LabelRows:
         first = np.zeros(len(plain), np.int64)
         contents = pa.nulls(len(plain), pa.string())
         lines = pa.nulls(len(plain), pa.binary())
-        found = joined([LabelRows(plain, none, keys, truths, none, first, contents, lines), self])
-        return at(found, np.argsort(found.origins, kind="stable"))
+        found = concat_rows([LabelRows(plain, none, keys, truths, none, first, contents, lines), self])
+        return take_rows(found, np.argsort(found.origins, kind="stable"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +362,7 @@ class GroundTruth:
     def _refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[LabelRows, pa.StringArray]]:
         for lines, ranks, _ in self._read(batches):
             found = self._decoded(lines)
-            found = at(found, np.flatnonzero(found.reasons))
+            found = take_rows(found, np.flatnonzero(found.reasons))
             yield found, self.places.uris.take(pa.array(ranks[found.origins]))
 
     def _read(
@@ -381,7 +381,7 @@ class GroundTruth:
         def refused(number: int, reason: Refusal) -> LabelRows:
             return LabelRows.one_by_one(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
 
-        return by_parts([(0, len(lines))], lambda part: self._found(lines[part]), refused, "origins")
+        return decode_by_parts([(0, len(lines))], lambda part: self._found(lines[part]), refused, "origins")
 
     def _found(self, lines: pa.StringArray) -> LabelRows:
         decode = partial(labels_of_file if self.whole_files else labels_of_line, repairing=self.repairing)
@@ -405,12 +405,12 @@ class GroundTruth:
 
 def plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
     """Which lines are single records with an id and a label in a known encoding, and the ids and truths of those."""
-    table = table_of(lines, MEMBERS)
-    data, encodings = (pc.struct_field(member_of(table, "groundTruthData"), [i]) for i in range(2))
-    ids = pc.struct_field(member_of(table, "eventMetadata"), [0])
+    table = parse_table(lines, MEMBERS)
+    data, encodings = (pc.struct_field(get_member(table, "groundTruthData"), [i]) for i in range(2))
+    ids = pc.struct_field(get_member(table, "eventMetadata"), [0])
     known = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
     flags: Flags = np.asarray(known) & are_there(pc.utf8_trim_whitespace(data)) & are_there(ids)
-    is_text = utf_8_flags(lines)
+    is_text = find_utf_8(lines)
     if is_text is not None:
         flags &= is_text
     written = pc.fill_null(encodings, "CSV")

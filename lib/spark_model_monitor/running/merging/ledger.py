@@ -10,7 +10,7 @@ from typing import Any
 
 from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.ledger import Coverage, LongLine, refused_lines, write_quarantine
+from spark_model_monitor.data.reading.ledger import Coverage, LongLine, find_rejected_lines, write_quarantine
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.refusals import LEFT_OUT, NOT_IN_LOG, Refusal
 from spark_model_monitor.running.merging.captured import REFUSED
@@ -212,8 +212,8 @@ def put_aside(
         long_lines=tuple(sorted(long_lines)),
     )
     also = reduce(_beside, elements) if elements else None  # there may be no ground truth yet
-    return write_quarantine(dataset, output_path, partial(engine.way(refused_lines), also=also))
+    return write_quarantine(dataset, output_path, partial(engine.implementation(find_rejected_lines), also=also))
 
 
 def _beside(some: Partitions, others: Partitions) -> Partitions:
-    return some.beside(others)
+    return some.concat(others)

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.data.records.arrays import Flags, holding
-from spark_model_monitor.data.records.json_lines import table_of_json
+from spark_model_monitor.data.records.arrays import Flags, has_letters
+from spark_model_monitor.data.records.json_lines import parse_json_table
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
 from spark_model_monitor.statistics.states.encoding import MALFORMED
@@ -113,7 +113,7 @@ def rows_of(role: Role, columns: Columns, kept: Flags | None = None) -> pa.Recor
 def json_texts(texts: pa.StringArray) -> pa.StringArray:
     """Texts in JSON notation, with quotes; null stays null."""
     plain = pc.binary_join_element_wise('"', texts, '"', "")
-    odd = holding(texts, ESCAPED)
+    odd = has_letters(texts, ESCAPED)
     if not odd.any():
         return plain
     written = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(odd)).to_pylist()]
@@ -210,7 +210,7 @@ def ids_of_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _parsed(texts: pa.StringArray) -> pa.RecordBatch:
     """The ids on some lines, one row each; all null for an invalid line."""
     lines = texts.cast(pa.binary()).to_pylist()
-    table = table_of_json(b"\n".join(lines), ID_SCHEMA)
+    table = parse_json_table(b"\n".join(lines), ID_SCHEMA)
     if table is None or table.num_rows != len(lines):
         table = pa.Table.from_pylist([_id(line) for line in lines], ID_SCHEMA)
     if lines:

@@ -22,9 +22,9 @@ from hashlib import sha256
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, find_request_log
-from spark_model_monitor.data.reading.headers import first_line, head_of, longest_line
+from spark_model_monitor.data.reading.headers import find_first_line, measure_longest_line, read_head
 from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
-from spark_model_monitor.data.reading.listing import faulty_files_named, require_unchanged
+from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records.decoding import CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
@@ -183,7 +183,7 @@ class _Hours:
         files = (*self.captures.stored_files, *self.labels.stored_files)
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._longest_line())
         listings = self.captures.listing, self.labels.listing
-        with faulty_files_named(self.engine, *listings):
+        with naming_faulty_files(self.engine, *listings):
             staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions, fewest)
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
@@ -238,12 +238,12 @@ class _Hours:
         """The length of a long captured line, in bytes, from the first file."""
         files = self.captures.files
         if files:
-            return longest_line(self.engine.storage(self.captures.path), files[0].file)
+            return measure_longest_line(self.engine.storage(self.captures.path), files[0].file)
         return 0
 
     def _header(self) -> str:
-        head = head_of(self.engine.storage(self.captures.path), self.captures.files[0].file)
-        return first_line(head.decode("utf-8", "replace")) or ""
+        head = read_head(self.engine.storage(self.captures.path), self.captures.files[0].file)
+        return find_first_line(head.decode("utf-8", "replace")) or ""
 
     def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[Side]:
         source = None
@@ -346,9 +346,9 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         if count:
             log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
         if count > request.max_quarantined_share * read:
-            from spark_model_monitor.data.records.refusals import remedy
+            from spark_model_monitor.data.records.refusals import describe_remedy
 
-            mended = remedy([reason.text for reason in reasons])
+            mended = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
                 mended += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
             raise BadInput(

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Engine, Lines
 from spark_model_monitor.data.reading.ledger import LongLine
-from spark_model_monitor.data.reading.lines import long_lines_in
-from spark_model_monitor.data.reading.listing import Listing, folders_of_hours
-from spark_model_monitor.data.reading.paths import named_files
+from spark_model_monitor.data.reading.lines import find_listed_long_lines
+from spark_model_monitor.data.reading.listing import Listing, list_hour_folders
+from spark_model_monitor.data.reading.paths import list_named_files
 from spark_model_monitor.data.records.decoding import CSV
 from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.locations import keys_of, places_among, uri_of
+from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
 from spark_model_monitor.storage import StoredFile, join
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ class HourlySource:
 
     def long_lines(self, engine: Engine) -> tuple[LongLine, ...]:
         """The lines that are too long, which readers skip."""
-        return long_lines_in(engine, self.listing)
+        return find_listed_long_lines(engine, self.listing)
 
     def of_files(self, ranks: Collection[int]) -> HourlySource:
         """The same files in the same order, but only some of them are read."""
@@ -313,7 +313,7 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
     if hours is None:
         folders = [path]
     else:
-        folders = folders_of_hours(storage, path, map(moment_of, sorted(hours)))
+        folders = list_hour_folders(storage, path, map(moment_of, sorted(hours)))
     files = [_placed(file, root) for folder in folders for file in storage.list_files(folder) if file.size_bytes]
     return HourlySource(
         root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)
@@ -341,9 +341,9 @@ def _placed(file: StoredFile, root: str) -> HourlyFile:
 def outputs_of_manifests(engine: Engine, source: HourlySource, manifest_root: str | None) -> HourlySource:
     """The files named by the listed manifests, in the manifests' hours, and the listed files that are not manifests.
 
-    manifest_root: as in `ReadOptions`. Raises BadInput as `named_files`.
+    manifest_root: as in `ReadOptions`. Raises BadInput as `list_named_files`.
     """
-    named = named_files(engine, [file.file for file in source.files], manifest_root)
+    named = list_named_files(engine, [file.file for file in source.files], manifest_root)
     if not named:
         return source
     files = {
@@ -373,9 +373,9 @@ class FileLocations:
     def of(cls, files: Sequence[HourlyFile], branches: Sequence[str]) -> FileLocations:
         """branches: by number."""
         number = {branch: index for index, branch in enumerate(branches)}
-        uris = [uri_of(file.file.path) for file in files]
+        uris = [format_uri(file.file.path) for file in files]
         spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in spellings_of(uri)]
-        keys = np.array(keys_of([spelling for spelling, _ in spelled]), np.int64)
+        keys = np.array(compute_file_keys([spelling for spelling, _ in spelled]), np.int64)
         order = np.argsort(keys, kind="stable")
         return cls(
             keys[order],
@@ -387,7 +387,7 @@ class FileLocations:
 
     def listed(self, lines: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Int32Array]:
         """The lines of listed files, and the rank of each; files added after the listing are skipped."""
-        places, known = places_among(self.keys, lines)
+        places, known = find_file_indices(self.keys, lines)
         if not known.all():
             lines = lines.filter(pa.array(known))
             places = places[known]

@@ -105,9 +105,9 @@ def stage(
     if not sides:
         return StagedHours(folder, parts=join.parts)
     captures_last = sorted(sides, key=lambda side: isinstance(side.task, Captures))  # they stream past what is known
-    rows = reduce(lambda some, others: some.beside(others), [side.mapped(side.task, SCHEMA) for side in captures_last])
-    lines = rows.together(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
-    lines.together(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
+    rows = reduce(lambda some, others: some.concat(others), [side.mapped(side.task, SCHEMA) for side in captures_last])
+    lines = rows.repartition_by(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
+    lines.repartition_by(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
     return _staged(engine.storage(folder), folder, join.parts)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.headline import DRIFT
-from spark_model_monitor.documents.page import counted
+from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.reports.outputs.printable import text_table
 
@@ -172,8 +172,8 @@ class Certificate:
             by_default = self._line([self.default_differences_of(window) for window in self.windows])
             lines.append(f"our default beside the reports: {by_default}")
             without = sum(window.report is None for window in self.windows)
-            lines += [f"{counted(without, 'window')} without a report"] if without else []
-            lines += [f"{counted(len(self.unmatched), 'report')} without a window"] if self.unmatched else []
+            lines += [f"{format_noun_count(without, 'window')} without a report"] if without else []
+            lines += [f"{format_noun_count(len(self.unmatched), 'report')} without a window"] if self.unmatched else []
         else:
             lines.append("no reports were given: --compat service was held against our default")
         return "\n".join(lines)
@@ -228,7 +228,7 @@ class Certificate:
     def _line(self, of_windows: Iterable[tuple[Difference, ...] | None]) -> str:
         compared = [found for found in of_windows if found is not None]
         differing = [found for found in compared if found]
-        equal = f"{len(compared) - len(differing):,} of {counted(len(compared), 'window')} equal"
+        equal = f"{len(compared) - len(differing):,} of {format_noun_count(len(compared), 'window')} equal"
         if not differing:
             return equal
         topics = Counter(topic for found in differing for topic in {self._topic(each) for each in found})

@@ -20,7 +20,7 @@ from typing import TextIO
 
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.running.configuration.command_line import require_places
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -207,7 +207,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
         return join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
 
     def run(window: Window) -> int:
-        times = ("--start-time", moment(window.start), "--end-time", moment(window.end))
+        times = ("--start-time", format_moment(window.start), "--end-time", format_moment(window.end))
         status: int = monitor([*request.flags, *times, "--output-path", output(window)])
         return status
 
@@ -216,7 +216,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     try:
         for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
             statuses.append(status)
-            told = f"{moment(window.start)}/{moment(window.end)}  {_message(output(window), status)}"
+            told = f"{format_moment(window.start)}/{format_moment(window.end)}  {_message(output(window), status)}"
             print(told, file=out, flush=True)
     finally:
         logging.disable(logging.NOTSET)

@@ -25,19 +25,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.local import LocalEngine, LocalPartitions
-from spark_model_monitor.data.reading.captures import list_captures, records_of
+from spark_model_monitor.data.reading.captures import list_captures, select_records
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import format_word_of
-from spark_model_monitor.data.reading.outcomes import OutcomeDataset, outcomes, read_line_outcomes, reading_of
+from spark_model_monitor.data.reading.headers import detect_format
+from spark_model_monitor.data.reading.outcomes import OutcomeDataset, build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, remedy
+from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
-from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
+from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.challenge import (
@@ -50,7 +50,7 @@ from spark_model_monitor.monitors.model_quality.challenge import (
     measure_disagreement,
 )
 from spark_model_monitor.monitors.model_quality.page import page_of_trial, sentence_of
-from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import printable, text_table
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.running.merging.captured import CapturedLines
@@ -60,7 +60,7 @@ from spark_model_monitor.running.merging.run import merge
 from spark_model_monitor.running.merging.sources import hour_of
 from spark_model_monitor.running.runs.run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential import ERROR
 from spark_model_monitor.storage import join, storage_of
@@ -121,7 +121,7 @@ class Trial:
     def __post_init__(self) -> None:
         if self.planned_rows < 1:
             raise BadConfiguration(f"planned_rows is {self.planned_rows}; it has to be a number of rows, such as 10000")
-        if self.design not in (None, *(design.value for design in Design)):
+        if self.design not in (None, *(design.value for design in TrialDesign)):
             raise BadConfiguration(f"design is {self.design!r}; write shadow or split")
         if self.share is not None and not 0 < self.share < 1:
             raise BadConfiguration(f"share is {self.share}; it has to be above 0 and below 1 (a tenth is 0.1)")
@@ -237,7 +237,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     both_sides = [_read_labelled_rows(data, name, trial, ground_truth) for name, data in named.items()]
     design, both_sides = _match_rows(both_sides, trial)
     answers = [side_rows.answers(trial.plan) for side_rows in both_sides]
-    is_shadow = design is Design.SHADOW
+    is_shadow = design is TrialDesign.SHADOW
     if is_shadow:
         _require_same_labels(answers, both_sides)
     comparison = compare_answers(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
@@ -305,7 +305,7 @@ class _Rows:
                 return self.frame[name].to_numpy()
             return pa.array(self.frame[name], pa.string())
 
-        keys = xxhash64_of_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
+        keys = hash_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
         scores = None
         if plan.with_scores:
             scores = self.frame["score"].to_numpy()
@@ -371,12 +371,12 @@ def _infer_format(data: Data) -> str | None:
             "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
         )
     if isinstance(data, (str, os.PathLike)):
-        return format_word_of(LocalEngine(), os.fspath(data))
+        return detect_format(LocalEngine(), os.fspath(data))
     return None
 
 
 def _read_table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
-    if trial.identity is None and trial.design != Design.SPLIT.value:
+    if trial.identity is None and trial.design != TrialDesign.SPLIT.value:
         raise BadConfiguration(
             "id_attribute is missing; name the column that says which row is which, or write --design split"
         )
@@ -388,9 +388,9 @@ def _read_table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset
 
 def _read_captures(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
     engine = LocalEngine()
-    records = records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
+    records = select_records(OUTPUT_INDEXES, ReadOptions(window=trial.window))
     addresses = trial.label, trial.prediction, trial.probability
-    decoder = LineDecoder(reading_of(trial.plan, *addresses, records, with_label=with_label))
+    decoder = LineDecoder(build_reading(trial.plan, *addresses, records, with_label=with_label))
     return read_line_outcomes(engine, list_captures(engine, path, trial.window), decoder)
 
 
@@ -424,7 +424,9 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     bad = sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
-        raise BadInput(f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({reasons}); {remedy(refused)}")
+        raise BadInput(
+            f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({reasons}); {describe_remedy(refused)}"
+        )
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")
     frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
@@ -440,7 +442,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(is_repeated.sum()))
 
 
-def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
+def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, list[_Rows]]:
     """How rows were assigned to the models, and these rows; for a shadow deployment the same ones in the same order.
 
     Raises BadInput if the ids don't show it, or contradict the trial.
@@ -452,14 +454,14 @@ def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Ro
             f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
             "the same rows; write --design shadow or --design split"
         )
-    if trial.design == Design.SHADOW.value and common.empty:
+    if trial.design == TrialDesign.SHADOW.value and common.empty:
         raise BadInput(
             f"{both_sides[0].path} and {both_sides[1].path}: no id is on both sides, so there are no pairs; if each "
             "model had its own traffic, write --design split"
         )
-    if trial.design == Design.SPLIT.value or common.empty:
-        return Design.SPLIT, both_sides
-    return Design.SHADOW, [
+    if trial.design == TrialDesign.SPLIT.value or common.empty:
+        return TrialDesign.SPLIT, both_sides
+    return TrialDesign.SHADOW, [
         side_rows.of(side_rows.frame.set_index("id").loc[common].reset_index()) for side_rows in both_sides
     ]
 
@@ -492,7 +494,7 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], tri
             findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
             yield from (
                 f"{violation.feature} {violation.change or violation.description}"
-                for violation in violated(findings.results)
+                for violation in select_violations(findings.results)
             )
         else:
             yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"
@@ -542,4 +544,4 @@ def _read_inputs(data: Data, trial: Trial, *, identified: bool = False) -> Datas
         trial.prediction or "prediction",
         trial.probability or "probability",
     }
-    return table.of_features([name for name in table.names if name not in taken])
+    return table.select_features([name for name in table.names if name not in taken])

@@ -19,12 +19,12 @@ from operator import add
 import numpy as np
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.data.reading.formats import DELTA, TableFormat, listed, quoted
+from spark_model_monitor.data.reading.formats import DELTA, TableFormat, add_quotes, split_names
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.data.reading.tables import Commit, commits_of
+from spark_model_monitor.data.reading.tables import Commit, list_commits
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.outcome import Outcome, worst_outcome
-from spark_model_monitor.documents.run_description import RunDescription, moment
+from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
+from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Past, merge_histories
@@ -94,7 +94,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     name = _table_name(config)
     if not isinstance(monitor, DataQualityMonitor):
         raise BadConfiguration(NO_TABLE)
-    commits = commits_of(name)[-MOST_WINDOWS:]
+    commits = list_commits(name)[-MOST_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
     engine = job.engine
@@ -106,22 +106,22 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
         until = learnt.window.end
     else:
         until = ""
-    is_young = len(read_history(above).entries) < FEWEST and moment(commits[-1].time) > last
+    is_young = len(read_history(above).entries) < FEWEST and format_moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
         if last < until:
-            first = [commit for commit in commits if moment(commit.time) <= until]
+            first = [commit for commit in commits if format_moment(commit.time) <= until]
         else:
             first = commits[: _count_enough_commits(commits)]
         windows = [*_scan_commits(first, commits, engine, config, monitor)]
         if not windows:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
         judged_windows += _publish_learnt_baseline(windows, config, monitor)
-        last = moment(first[-1].time)
+        last = format_moment(first[-1].time)
     baseline: StoredBaseline | None = None
     learnt = _read_learnt_baseline(config)
     named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
-    left_out = listed(named) or config.exclude_features_attribute
-    new = [commit for commit in commits if moment(commit.time) > last]
+    left_out = split_names(named) or config.exclude_features_attribute
+    new = [commit for commit in commits if format_moment(commit.time) > last]
     for window in _scan_commits(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
         baseline = baseline or read_baseline(window.config, monitor)
         judged_windows.append((window, _judge_commit(window, with_history(baseline, window.config, monitor), monitor)))
@@ -210,7 +210,7 @@ def _publish_learnt_baseline(
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _find_identifying_columns([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
-        left_out = ",".join(map(quoted, [*config.exclude_features_attribute, *names]))
+        left_out = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
@@ -224,7 +224,7 @@ def _publish_learnt_baseline(
             other_commits = learnt_commits.beside(number)
         end = window.config.end_time
         if other_commits is not None and end is not None:
-            earlier = read_history(window.config.output_path).before(moment(end)).rows()
+            earlier = read_history(window.config.output_path).before(format_moment(end)).rows()
             other_commits = other_commits.with_volume(end, earlier, window.config.start_time)
         yield window, _judge_commit(window, other_commits, monitor)
 
@@ -382,7 +382,7 @@ def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:
     gaps = [after.time - before.time for before, after in pairwise(commits)]
     if len(gaps) >= GAPS and now - commits[-1].time > LATE * max(gaps):
         raise NoData(
-            f"{NO_DATA}: no commit has come since {moment(commits[-1].time)}; the longest gap before was {max(gaps)}"
+            f"{NO_DATA}: no commit has come since {format_moment(commits[-1].time)}; the longest gap before was {max(gaps)}"
         )
 
 
@@ -393,7 +393,7 @@ def _format_exit_message(
         return f"Completed: no commit since version {commits[-1].version}.", ExitStatus.COMPLETED
     odd = [(window.commit, findings) for window, findings in judged_windows if findings.count]
     named_commits = [
-        f"{moment(commit.time)} ({', '.join(_list_changed_features(findings))})" for commit, findings in odd
+        f"{format_moment(commit.time)} ({', '.join(_list_changed_features(findings))})" for commit, findings in odd
     ]
     if len(odd) > NAMED:
         more = f" and {len(odd) - NAMED} more"
@@ -404,7 +404,7 @@ def _format_exit_message(
     unsure = outcomes.count(Outcome.CANNOT_TELL)
     if unsure:
         counted += f", {unsure} that can't tell"
-    status = exit_status(worst_outcome(outcomes), config.fails_on)
+    status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not odd:
         if len(judged_windows) < LEAST and judged_windows[0][1].known is None:
             learning = f"; verdicts begin with {LEAST}"

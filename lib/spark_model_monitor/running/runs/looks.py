@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.data.records.windows import duration
+from spark_model_monitor.data.records.windows import format_duration
 from spark_model_monitor.documents import json_text
-from spark_model_monitor.documents.outcome import outcome_of_count
-from spark_model_monitor.documents.run_description import RunDescription, moment, time_of
+from spark_model_monitor.documents.outcome import convert_count_to_outcome
+from spark_model_monitor.documents.run_description import RunDescription, format_moment, parse_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadState, NoData
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
@@ -79,7 +79,7 @@ def with_budget_of_look(baseline: StoredBaseline | None, config: JobConfig) -> S
     if config.look_every is None or window is None or not isinstance(baseline, QualityBaseline):
         return baseline
     share = budget_share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
-    return baseline.of_budget(baseline.constraints.monitoring.false_alarm_budget * share)
+    return baseline.replace_budget(baseline.constraints.monitoring.false_alarm_budget * share)
 
 
 def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
@@ -96,18 +96,18 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     baseline = with_budget_of_look(with_history(read_baseline(config, monitor), config, monitor), config)
     if not isinstance(baseline, QualityBaseline):
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
-    counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
+    counts = _Counts(config.output_path, format_moment(window.end), format_duration(until - window.start))
     volume = baseline.volume and replace(baseline.volume, until=until, by_then=counts.earlier(baseline.volume.earlier))
     baseline = replace(baseline, volume=volume)
     # What came since the previous look is added to its states
     folder = join(config.output_path, FOLDER)
     context = replace(run_context(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)
-    if since >= moment(until):
+    if since >= format_moment(until):
         return _close_look(violations, config)
     rows: Baseline | None = None
     try:
-        rows = _scan_part(engine, config, monitor, baseline, (time_of(since) if since else window.start, until))
+        rows = _scan_part(engine, config, monitor, baseline, (parse_moment(since) if since else window.start, until))
         if state is None:
             state = rows.state
         else:
@@ -146,7 +146,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
 
 def _close_look(violations: int, config: JobConfig) -> tuple[str, int]:
     """Message and status: what a look can't tell, the whole window may."""
-    return completed(violations), exit_status(outcome_of_count(violations), config.fails_on)
+    return completed(violations), exit_status(convert_count_to_outcome(violations), config.fails_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class _Counts:
         try:
             counts_by_window = json_text.load(storage.read(self._path), self._path)
             return {
-                after: {moment(time_of(time)): int(rows) for time, rows in counts.items()}
+                after: {format_moment(parse_moment(time)): int(rows) for time, rows in counts.items()}
                 for after, counts in counts_by_window.items()
             }
         except (BadDocument, *MALFORMED) as error:
@@ -183,7 +183,7 @@ class _Counts:
         return [
             (end, float(counts[name]), 0.0)
             for end, *_ in windows
-            if (name := moment(end)) in counts and name < self.time
+            if (name := format_moment(end)) in counts and name < self.time
         ]
 
     def remember(self, rows: int) -> None:
@@ -201,13 +201,13 @@ def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, S
     described = None
     if run is not None:
         described = document_of(run, RunDescription)
-    if run is None or described is None or described.window is None or described.window.start != moment(start):
+    if run is None or described is None or described.window is None or described.window.start != format_moment(start):
         return "", None, None, 0
     storage = storage_of(run.folder)
     path = join(run.folder, LEDGER)
     newest = json_text.load(storage.read(path), path).get("newest")
     state = state_below(run.folder, storage, monitor)
-    return described.window.end, state, newest and time_of(newest), described.violations or 0
+    return described.window.end, state, newest and parse_moment(newest), described.violations or 0
 
 
 def _scan_part(
@@ -216,5 +216,5 @@ def _scan_part(
     start, end = part
     part_config = config.model_copy(update={"start_time": start, "end_time": end, "scheduled_time": None})
     with read_source(engine, part_config, baseline) as data:
-        matched = data.matching(baseline.names, exact=monitor.exact_columns)
+        matched = data.match_with(baseline.names, exact=monitor.exact_columns)
         return run_baseline(matched, monitor, max_quarantined_share=config.max_quarantined_share)

@@ -15,25 +15,25 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, whose
-from spark_model_monitor.documents.headline import KINDS, since_text, tally, window_text
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
+from spark_model_monitor.documents.headline import KINDS, count_changes, format_start, format_window
 from spark_model_monitor.documents.page import (
     NOTHING_AROUND,
     Around,
     Block,
     Card,
     Cards,
-    Column,
     Headline,
     Hours,
     Page,
     PageSection,
     PageTable,
-    count_text,
-    counted,
-    table_of,
+    TableColumn,
+    build_table,
+    format_count,
+    format_noun_count,
 )
-from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, time_of
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, parse_moment
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.statistics.states import ColumnType, Profile
 
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
-NAMED = 10  # columns that are named; the rest are only counted
+NAMED = 10  # columns that are named; the rest are only format_noun_count
 
 
 def warn_of_nan_texts(profile: Profile) -> None:
-    """Name the columns with the text NaN in some cell, as far as the profile has counted their values."""
+    """Name the columns with the text NaN in some cell, as far as the profile has format_noun_count their values."""
     cells = {
         feature.name: sum(feature.frequencies.counts.get(text, 0) for text in TEXTS)
         for feature in profile.features
@@ -117,7 +117,7 @@ def create_run_page(
         described.name,
         described.schedule,
         KINDS.get(described.analysis_type, page.title),
-        window_text(described.window),
+        format_window(described.window),
         f"compared with {baseline_name}" if baseline_name else None,
     )
     return replace(
@@ -155,7 +155,7 @@ def _add_context_to_section(
         elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
             lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
             count = max(len(hour.values) for hour in hours.values())
-            block = replace(block, columns=(*block.columns, Column(f"{count} windows")), lines=tuple(lines))
+            block = replace(block, columns=(*block.columns, TableColumn(f"{count} windows")), lines=tuple(lines))
         blocks.append(block)
     return replace(section, blocks=tuple(blocks))
 
@@ -165,37 +165,37 @@ _OF_MODEL = "First look at the page of data quality of the same window: the inpu
 
 def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     """What to do about violations; FOLDER stands for the location of the page, which the page doesn't reveal."""
-    changed, _, unit = tally(results)
+    changed, _, unit = count_changes(results)
     bad = [*changed, *(check_result for check_result in results if check_result.is_violation)]
     if bad:
-        name = quote(whose(bad[0])[0] or "NAME")
+        name = quote(identify_subject(bad[0])[0] or "NAME")
         steps = [
             ("see where a number comes from", f"spark-model-monitor explain {name} --run FOLDER"),
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
             ("only if the change is wanted: have it no alarm", f"spark-model-monitor accept FOLDER {name}"),
         ]
         if changed and unit == "feature":
-            first = f"First look at where {whose(bad[0])[0]} comes from"
+            first = f"First look at where {identify_subject(bad[0])[0]} comes from"
         else:
             first = _OF_MODEL
         note = f"{first}. In the commands FOLDER is the folder of this page"
-        yield PageSection("What to do next", (table_of(("to", "run"), steps),), note=note)
+        yield PageSection("What to do next", (build_table(("to", "run"), steps),), note=note)
 
 
 def _add_context_to_card(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
     since = card.since
     window = described.window
     if since and window:
-        start = time_of(window.start)
-        length = time_of(window.end) - time_of(window.start)
-        position = round((start - time_of(since)) / length) + 1
+        start = parse_moment(window.start)
+        length = parse_moment(window.end) - parse_moment(window.start)
+        position = round((start - parse_moment(since)) / length) + 1
         if length == timedelta(hours=1):
             unit = "hour"
         elif length == timedelta(days=1):
             unit = "day"
         else:
             unit = "window"
-        since = f"since {since_text(since, window)}, {_format_ordinal(position)} {unit}"
+        since = f"since {format_start(since, window)}, {_format_ordinal(position)} {unit}"
     elif window and not since:
         since = "in this window"
     of_it = tuple(hint.description for hint in hints if card.name in hint.features)
@@ -214,8 +214,8 @@ def _list_facts(
     described: RunDescription, ledger: Ledger, results: Sequence[CheckResult], budget: BudgetLedger | None
 ) -> Iterator[tuple[str, str]]:
     sampled = ledger.to_json_dict()["records"].get("sampled_out")
-    yield "records", f"{count_text(ledger.kept)}{f', sampled from {count_text(ledger.read)}' if sampled else ''}"
-    yield "refused", count_text(ledger.quarantined)
+    yield "records", f"{format_count(ledger.kept)}{f', sampled from {format_count(ledger.read)}' if sampled else ''}"
+    yield "refused", format_count(ledger.quarantined)
     if described.baseline_run_id:
         yield "baseline", described.baseline_run_id[:SHOWN]
     if earlier_windows := max(
@@ -236,7 +236,7 @@ def _summarize_ledger(ledger: Ledger) -> str:
         f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in counts_by_name.items() if count
     ]
     sentences += [f"{count:,} {reason}" for reason, count in ledger.not_in_log.items()]
-    return "; ".join([f"{ledger.kept:,} of {counted(ledger.read, 'record')} kept", *sentences])
+    return "; ".join([f"{ledger.kept:,} of {format_noun_count(ledger.read, 'record')} kept", *sentences])
 
 
 def _draw_account(ledger: Ledger) -> PageTable:
@@ -245,7 +245,7 @@ def _draw_account(ledger: Ledger) -> PageTable:
     refused |= {f"no capture: {reason}": count for reason, count in records.pop("not_in_log", {}).items()}
     named = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
     rows = [(what, f"{count:,}") for what, count in (named | refused).items()]
-    return table_of(("records", "number"), rows, numbers=("number",))
+    return build_table(("records", "number"), rows, numbers=("number",))
 
 
 class AsTables(ABC):

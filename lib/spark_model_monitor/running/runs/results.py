@@ -10,34 +10,34 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor import __version__
-from spark_model_monitor.data.reading.data import session_at_hand
+from spark_model_monitor.data.reading.data import get_running_session
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.check_results import (
     BudgetLedger,
     CheckResult,
     CheckResults,
     Hint,
-    alarms_of,
+    collect_alarms,
     remove_values,
 )
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.outcome import (
     FeatureOutcome,
     Outcome,
-    feature_outcomes,
-    run_outcome,
-    unsure_features,
+    find_unsure_features,
+    judge_features,
+    judge_run,
 )
 from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.monitors.protocol import (
-    TOLD,
+    NAMED_COLUMNS,
+    ColumnLayout,
     Judged,
     Judgement,
-    Layout,
     Monitor,
     PublishedMetric,
     Sample,
@@ -127,7 +127,7 @@ class Baseline(AsTables):
     deequ: str | None = None
     judged: Judged | None = None
     source: Callable[[], Dataset] | None = field(default=None, compare=False)
-    layout: Layout = field(default=TOLD, compare=False)
+    layout: ColumnLayout = field(default=NAMED_COLUMNS, compare=False)
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
@@ -291,7 +291,7 @@ class Baseline(AsTables):
         OutputHeld
             If another run holds the folder for longer than ten minutes.
         """
-        with opened_by(spark or opening_session() or session_at_hand()):
+        with opened_by(spark or opening_session() or get_running_session()):
             return publish(self.files(), os.fspath(output_path))
 
     def _document(self, kind: type[Document] | None) -> Document:
@@ -394,12 +394,12 @@ class Findings(AsTables):
     @cached_property
     def outcome(self) -> Outcome | None:
         """Changed, cannot tell, or unchanged; None if nothing was judged."""
-        return run_outcome(self.results)
+        return judge_run(self.results)
 
     @property
     def unsure(self) -> tuple[FeatureOutcome, ...]:
         """The features or metrics of which nobody can tell whether they changed, with the reason and what to do."""
-        return unsure_features(self.results)
+        return find_unsure_features(self.results)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; for
@@ -426,7 +426,7 @@ class Findings(AsTables):
             If there are any. The text has one line per alarm, then one per feature that nobody can tell about. It names values of
             the data; `findings.without_values.raise_for_violations()` doesn't, for logs that are kept.
         """
-        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+        lines = [f"  {alarm.sentence()}" for alarm in collect_alarms(self.results)]
         if cannot_tell:
             for feature in self.unsure:
                 lines.append(f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}")
@@ -495,7 +495,7 @@ class Findings(AsTables):
         if not with_values:
             return self.without_values.headline()
         outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
-        return headline_of(self.results, self.current.context.window, outputs, self.hints)
+        return write_headline(self.results, self.current.context.window, outputs, self.hints)
 
     def summary(self) -> str:
         """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
@@ -508,7 +508,7 @@ class Findings(AsTables):
         """
         checks = CheckResults(
             outcome=self.outcome,
-            outcomes=feature_outcomes(self.results) or None,
+            outcomes=judge_features(self.results) or None,
             budget=self.budget,
             checks=self.results,
             hints=self.hints or None,
@@ -571,7 +571,7 @@ class Findings(AsTables):
         path = os.fspath(output_path)
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
-        with opened_by(spark or opening_session() or session_at_hand()):
+        with opened_by(spark or opening_session() or get_running_session()):
             if self.current.context.report:
                 context = _read_surroundings(path, described, files[SUMMARY])
             else:

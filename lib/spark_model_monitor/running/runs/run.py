@@ -28,11 +28,11 @@ from spark_model_monitor.data.reading.data import Data, EngineName, read_data
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, write_quarantine
-from spark_model_monitor.data.reading.listing import faulty_files_named, require_unchanged
-from spark_model_monitor.data.records.refusals import Refusal, remedy
+from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
+from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.check_results import CheckResult, Hint, in_alarms, locate_without_values
-from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment, name_of_place
+from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms, locate_without_values
+from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, format_moment, name_of_place
 from spark_model_monitor.errors import (
     NO_DATA,
     SCRIPT_FAILED,
@@ -44,7 +44,7 @@ from spark_model_monitor.errors import (
     NoData,
     ScriptFailed,
 )
-from spark_model_monitor.monitors.protocol import Layout, Monitor, Scanned, ScanRequest, StoredBaseline
+from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned, ScanRequest, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
@@ -264,7 +264,7 @@ def run_monitoring(
         output_path=output_path,
     )
     if isinstance(data, Baseline):
-        return comparison.judge(replace(data, layout=Layout(newest=data.ledger.newest)))
+        return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
     reading = _Reading(
         data=data,
         monitor=monitor,
@@ -400,11 +400,11 @@ class _Reading:
         """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
         form in which it was read last. scans: how many are left.
         """
-        with faulty_files_named(dataset.engine, dataset.listing):
+        with naming_faulty_files(dataset.engine, dataset.listing):
             scanned = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
         columns = dataset.column_count(scanned.rows)
-        with_other_columns = dataset.with_column_count(columns)
+        with_other_columns = dataset.read_with_columns(columns)
         if with_other_columns is not dataset:
             without = ", without the Deequ checks" if checks else ""
             log.warning(
@@ -451,7 +451,7 @@ class _Comparison:
         if names is None:
             matched = dataset
         else:
-            matched = dataset.matching(names, exact=self.monitor.exact_columns)
+            matched = dataset.match_with(names, exact=self.monitor.exact_columns)
         measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
         current, as_read = reading.scan(matched, measures)
         return self.judge(replace(current, layout=_read_layout(dataset, current.ledger)), as_read)
@@ -465,12 +465,12 @@ class _Comparison:
         judgement = self.monitor.judge(current.sample(), self.baseline)
         # What people accepted comes before the sentences, which name the alarms that are left
         accepted = self._accept_decisions(judgement.results)
-        worded = in_alarms(judgement.write_sentences(accepted), self.violated_since)
+        worded = group_into_alarms(judgement.write_sentences(accepted), self.violated_since)
         check_results = worded
         if as_read is not None:
             check_results = judgement.find_causes(worded, as_read, self.output_path)
         # The same without values of the data, for logs, sinks and tables
-        unnamed = in_alarms(judgement.write_sentences(accepted, hide_values=True), self.violated_since)
+        unnamed = group_into_alarms(judgement.write_sentences(accepted, hide_values=True), self.violated_since)
         unnamed = tuple(map(locate_without_values, unnamed, worded, check_results))
         hints = (*self._collect_ended_alarms(check_results), *judgement.hints)
         _log_hints(hints)
@@ -487,43 +487,43 @@ class _Comparison:
     def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         if not self.decisions:
             return check_results
-        from spark_model_monitor.documents.alerts import accepted
+        from spark_model_monitor.documents.alerts import apply_decisions
 
-        return accepted(check_results, self.decisions)
+        return apply_decisions(check_results, self.decisions)
 
     def _collect_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
         if not self.violated_since:
             return ()
-        from spark_model_monitor.documents.alerts import ended
+        from spark_model_monitor.documents.alerts import report_ended_alarms
 
         start = None
         if self.window_start is not None:
-            start = moment(self.window_start)
-        return ended(check_results, self.violated_since, start)
+            start = format_moment(self.window_start)
+        return report_ended_alarms(check_results, self.violated_since, start)
 
 
 def read_expectations(source: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
     """The rules from a file or a value. Raises BadConfiguration for an unreadable file, or for invalid rules."""
     if source is None or (not isinstance(source, str | os.PathLike | Mapping)):
         return source
-    from spark_model_monitor.documents.expectations import Expectations, expectations_of
+    from spark_model_monitor.documents.expectations import Expectations, parse_expectations
 
     try:
         if isinstance(source, Mapping):
             return Expectations.from_json(json.dumps(source), "expectations")
         path = os.fspath(source)
-        return expectations_of(storage_of(path).read(path), path)
+        return parse_expectations(storage_of(path).read(path), path)
     except MissingDependency:
         raise
     except (MonitorError, OSError, TypeError) as fault:
         raise BadConfiguration(f"--expectations: {fault}") from fault
 
 
-def _read_layout(dataset: Dataset, ledger: Ledger) -> Layout:
+def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     sizes = {file.path: file.size_bytes for file in ledger.files}
-    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
+    return ColumnLayout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
 
 
 def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
@@ -577,7 +577,7 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
     if ledger.quarantined_share > max_quarantined_share:
         sentence = (
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
-            f"{max_quarantined_share}{where}; {remedy(ledger.refused)}, or allow more with --max-quarantined-share"
+            f"{max_quarantined_share}{where}; {describe_remedy(ledger.refused)}, or allow more with --max-quarantined-share"
         )
         if Refusal.SCRIPT_ERROR.text in ledger.refused:
             raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")

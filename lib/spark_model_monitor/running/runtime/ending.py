@@ -6,7 +6,7 @@ import os
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
-from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.running.configuration.options import FailOn
 from spark_model_monitor.running.runtime.status import ExitStatus, completed
@@ -21,7 +21,7 @@ def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
     if config.replays_service:
         unsure = ""
     else:
-        unsure = some_of([feature.name for feature in findings.unsure])
+        unsure = list_some([feature.name for feature in findings.unsure])
     return completed(findings.count, unsure), exit_status(findings.outcome, config.fails_on)
 
 

@@ -16,7 +16,7 @@ from spark_model_monitor import errors
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.running.runtime.status import ExitStatus, OutOfTime
 from spark_model_monitor.stopping import Stopped
-from spark_model_monitor.storage.files import place_in, refusal_in, sentence_about
+from spark_model_monitor.storage.files import find_refusal, find_s3_path, find_sentence
 
 _KILLED = 137
 _HEAP_FULL = 52
@@ -244,10 +244,10 @@ def _known(error: BaseException, text: str) -> str | None:
             f"Spark has no file system for {(scheme.group(1) or scheme.group(2)).lower()}: paths; pass its JAR by "
             "--packages or --jars (s3a: org.apache.hadoop:hadoop-aws of Spark's Hadoop version)"
         )
-    refusal = refusal_in(text)
+    refusal = find_refusal(text)
     if refusal:
-        return f"{place_in(text) or 'the object store'}: {refusal}"
-    known = sentence_about(text, KNOWN)
+        return f"{find_s3_path(text) or 'the object store'}: {refusal}"
+    known = find_sentence(text, KNOWN)
     if known:
         return known
     if isinstance(error, OSError) and error.strerror:

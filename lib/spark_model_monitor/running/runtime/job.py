@@ -32,7 +32,7 @@ from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
-from spark_model_monitor.data.reading.data import EngineName, session_at_hand
+from spark_model_monitor.data.reading.data import EngineName, get_running_session
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
@@ -95,7 +95,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
         analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
         sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
         raise SystemExit(0)
-    return Job(name, arguments, variables, session_at_hand())
+    return Job(name, arguments, variables, get_running_session())
 
 
 class Job:

@@ -17,10 +17,10 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.check_results import Alarm, alarms_of, since_of
-from spark_model_monitor.documents.run_description import BaselineReference, moment
+from spark_model_monitor.documents.check_results import Alarm, collect_alarms, list_alarm_starts
+from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples, is_recurring
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,
@@ -138,7 +138,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     baseline = findings.baseline
     if told is None or baseline is None or config.replays_service:
         return
-    violated = examples_lost(findings.results)
+    violated = find_lost_examples(findings.results)
     window = configured_window(config)
     newest = findings.current.ledger.newest
     age = None
@@ -152,7 +152,9 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         with holding_alerts(config.output_path, config.lease_wait):
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
-            entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
+            entry = Entry(
+                format_moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0
+            )
             write_history(history.with_window(entry, found))
     except Exception as error:
         log.warning("the history of windows: %s", failure_of(error).reason)
@@ -213,7 +215,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
     Raises SinkFailed if a sink fails and `--sink-required` is set.
     """
-    _log_alarms(alarms_of(findings.without_values.results))
+    _log_alarms(collect_alarms(findings.without_values.results))
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
@@ -261,7 +263,7 @@ def _log_alarms(alarms: Sequence[Alarm]) -> None:
 
 def _missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
     """Changes in earlier windows that could not be sent to one of these destinations."""
-    missed = {each.window: each.status.value for to in due for each in alerts.missed_by(to.key)}
+    missed = {each.window: each.status.value for to in due for each in alerts.find_missed(to.key)}
     known = {window.window: window.violations for window in alerts.windows}
     return [
         Notice(MISSED, f"not told in time: {status} after {name}, {known.get(name, 0):,} violations")
@@ -281,12 +283,12 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
     """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
     name, time = identify_window(config) or (f"run {run.run_id}", now)
     window = configured_window(config)
-    began = moment(window.start if window is not None else time)
-    since = list(since_of(findings.results, began).items())[:MOST_KEPT]
+    began = format_moment(window.start if window is not None else time)
+    since = list(list_alarm_starts(findings.results, began).items())[:MOST_KEPT]
     violated = [each for each in findings.results if each.is_violation]
     return MonitoredWindow(
         window=name,
-        time=moment(time),
+        time=format_moment(time),
         violations=findings.count,
         run_id=run.run_id,
         records=findings.current.ledger.kept,
@@ -312,7 +314,7 @@ def report_of(
     findings = findings.sendable
     window = configured_window(config)
     violations = [violation.plain() for violation in findings.violations.violations]
-    alarms = alarms_of(findings.results)
+    alarms = collect_alarms(findings.results)
     return Report(
         analysis_type=config.analysis_type.value,
         namespace=KINDS[config.analysis_type].type.NAMESPACE,

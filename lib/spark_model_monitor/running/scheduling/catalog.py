@@ -7,7 +7,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, needing
 from spark_model_monitor.plugins import plugin
@@ -64,7 +64,7 @@ def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) ->
         name=name,
         monitoring_type="DataQuality",
         schedule_expression=NOW,
-        starts=moment(now),
+        starts=format_moment(now),
         jobs=(ScheduledJob(job="monitor", variables=variables),),
     )
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from spark_model_monitor.documents.alerts import AlertStatus
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_destinations
 from spark_model_monitor.reports.history_page import command as reports
@@ -279,7 +279,7 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
     is_overdue = since is not None
     if since is not None:
         ago = f"which is more than {PERIODS_UNTIL_OVERDUE} periods ago"
-        notice = Notice(OVERDUE, f"no run has completed since that of {moment(since)}, {ago}")
+        notice = Notice(OVERDUE, f"no run has completed since that of {format_moment(since)}, {ago}")
         log.warning("%s: %s", plan.name, notice.text)
     if is_overdue is not record.executions.overdue:
         told = [to for to in plan.destinations if not to.every_run]

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from spark_model_monitor.data.records.decoding import WITHOUT_MODEL
-from spark_model_monitor.documents.document import no_member
-from spark_model_monitor.documents.expectations import json_of_yaml
+from spark_model_monitor.documents.document import describe_unknown_name
+from spark_model_monitor.documents.expectations import convert_yaml
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Executions, Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
@@ -31,7 +31,7 @@ from spark_model_monitor.running.scheduling.target_models import (
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 USUAL_VARIANT = "AllTraffic"
 HOURLY_FOLDER = "%Y/%m/%d/%H"
@@ -154,7 +154,7 @@ def _entry_of(file: Path) -> Entry:
 def _of_file(path: Path, past: PastEntries) -> tuple[list[Entry], tuple[Destination, ...], float | None]:
     content: bytes | str = LocalStorage().read(str(path))
     if path.suffix != ".json":
-        content = json_of_yaml(content, str(path))
+        content = convert_yaml(content, str(path))
     try:
         said = json.loads(content)
     except (ValueError, RecursionError) as fault:
@@ -172,7 +172,7 @@ def _of_file(path: Path, past: PastEntries) -> tuple[list[Entry], tuple[Destinat
         )
     unknown = sorted(set(said) - set(MEMBERS))
     if unknown:
-        raise BadDocument(f"{path}: {no_member(unknown[0], MEMBERS)}")
+        raise BadDocument(f"{path}: {describe_unknown_name(unknown[0], MEMBERS)}")
     try:
         sinks = read_destinations(said.get("sinks") or "")
     except ValueError as fault:
@@ -208,7 +208,7 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any], pa
         whole = {"monitoring_type": "DataQuality", **defaults, **said}
         known = ("variables", *Schedule.model_fields)
         if unknown := sorted(whole.keys() - set(known)):
-            raise BadDocument(f"{path}: {name}: {no_member(unknown[0], known)}")
+            raise BadDocument(f"{path}: {name}: {describe_unknown_name(unknown[0], known)}")
         shared = {**(defaults.get("variables") or {}), **(said.get("variables") or {})}
         whole.pop("variables", None)
         jobs = whole.get("jobs") or [{"job": "monitor", "output_folder": HOURLY_FOLDER}]
@@ -297,7 +297,7 @@ def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
         names = storage_of(top).list_folders(top)
     except BadInput:
         return []  # left to the job to report
-    return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, Named.WORD)]
+    return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, NameKind.WORD)]
 
 
 def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:

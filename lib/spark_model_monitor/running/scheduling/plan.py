@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
 
-from spark_model_monitor.data.records.windows import Window, duration, parse_time
+from spark_model_monitor.data.records.windows import Window, format_duration, parse_time
 from spark_model_monitor.documents.clarify import AttributionReport
-from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, moment
+from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
 from spark_model_monitor.reports.alerts import Destination, read_destinations
@@ -25,7 +25,7 @@ from spark_model_monitor.running.configuration.reading import BASELINE_FILES, So
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.scheduling.schedules import Clock, Recurrence, full_hour, read_offset
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.files import Named, is_ours
+from spark_model_monitor.storage.files import NameKind, is_ours
 
 MIDNIGHT = Clock("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 
@@ -159,9 +159,9 @@ class Plan:
             **given,
             **_of_schedule(self, job, given),
             **self._budget_of(job, given),
-            "scheduled_time": moment(scheduled),
-            "start_time_offset": duration(window.start - hour),
-            "end_time_offset": duration(window.end - hour),
+            "scheduled_time": format_moment(scheduled),
+            "start_time_offset": format_duration(window.start - hour),
+            "end_time_offset": format_duration(window.end - hour),
             "fail_on_violations": "true",  # so that the exit status shows violations
             **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
         }
@@ -209,7 +209,7 @@ class Plan:
         if not window.start < until < window.end:
             return None
         command = self.command(self.entry.jobs[-1], scheduled)
-        return replace(command, words=(*command.words, f"{flag_name('look_until')}={moment(until)}"))
+        return replace(command, words=(*command.words, f"{flag_name('look_until')}={format_moment(until)}"))
 
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
@@ -327,10 +327,10 @@ def _destinations(text: str | None, where: str) -> tuple[Destination, ...]:
 
 def _faults_of_names(entry: Schedule, where: str) -> Iterator[str]:
     """Errors in names that become parts of paths: of the record of its runs, and of the folders of their results."""
-    if not is_ours(entry.name, Named.WORD):
+    if not is_ours(entry.name, NameKind.WORD):
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for place, job in enumerate(entry.jobs):
-        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), Named.BELOW):
+        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), NameKind.BELOW):
             yield (
                 f"{where}: jobs[{place}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
                 "as %Y/%m/%d/%H"

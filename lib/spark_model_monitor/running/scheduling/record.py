@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_model_monitor.data.records.windows import Window, parse_time
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from spark_model_monitor.errors import BadDocument, OutputFailed
 from spark_model_monitor.machine import here
@@ -62,7 +62,7 @@ class Record:
         """
         path = cls._file(folder, name)
         if not path.exists():
-            return cls(path, Executions(since=moment(now())), now)
+            return cls(path, Executions(since=format_moment(now())), now)
         executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
         further = filter(None, (executions.without_data,))
         for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
@@ -106,21 +106,21 @@ class Record:
 
     def begin(self, scheduled: datetime, window: Window) -> Execution:
         """Record a run that is about to begin, for the first time or again."""
-        time = moment(scheduled)
+        time = format_moment(scheduled)
         before = next((execution for execution in self.executions.executions if execution.scheduled_time == time), None)
         begun = Execution(
             scheduled_time=time,
-            start_time=moment(window.start),
-            end_time=moment(window.end),
-            creation_time=before.creation_time if before else moment(self._now()),
-            last_modified_time=moment(self._now()),
+            start_time=format_moment(window.start),
+            end_time=format_moment(window.end),
+            creation_time=before.creation_time if before else format_moment(self._now()),
+            last_modified_time=format_moment(self._now()),
             attempts=before.attempts + 1 if before else 1,
         )
         return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=here().name())
 
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
-        changed = execution.model_copy(update={**changes, "last_modified_time": moment(self._now())})
+        changed = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
         ordered = sorted([*self._others(execution), changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
         self._change(executions=tuple(ordered))
         return changed

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from spark_model_monitor.data.records.windows import HOUR, Window, hour_of_path
+from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, NoData
 from spark_model_monitor.stopping import require_going_on
 from spark_model_monitor.storage import Storage, join
@@ -185,7 +185,7 @@ def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
     """
     for name in storage.list_folders(path):
         folder = join(path, name)
-        hour = hour_of_path(join(folder, ""))
+        hour = parse_hour_of_path(join(folder, ""))
         if hour is None:
             yield from hour_folders(storage, folder)
         else:

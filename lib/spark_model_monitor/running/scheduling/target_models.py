@@ -13,7 +13,7 @@ from hashlib import sha256
 from itertools import islice
 
 from spark_model_monitor.data.records import INDEX_NAMES
-from spark_model_monitor.data.records.decoding import WITHOUT_MODEL, Reading, model_named, opened
+from spark_model_monitor.data.records.decoding import WITHOUT_MODEL, Reading, normalize_model_name, open_record
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history.baselines import hours_from_the_latest
@@ -91,13 +91,13 @@ def _add_record(called: CalledModels, line: bytes, read_names: set[bytes]) -> No
             is_known = bool(written_names)
         if is_known and read_names.issuperset(written_names):
             return
-    record = opened(line, _RECORDS)
+    record = open_record(line, _RECORDS)
     if isinstance(record, Refusal):
         return
     metadata = record.get("eventMetadata") or {}
     if not isinstance(metadata, dict):
         return
-    name = model_named(metadata.get("targetModel"))
+    name = normalize_model_name(metadata.get("targetModel"))
     read_names.update(written_names)
     if name != WITHOUT_MODEL:
         called.names.add(name)

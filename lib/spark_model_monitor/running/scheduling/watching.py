@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus
-from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_alerts
@@ -104,14 +104,14 @@ def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
     runs = record.latest_first
     over = [run for run in runs if not run.status.is_under_way]
     bad = next((place for place, each in enumerate(over) if each.status.is_of_a_whole_run), len(over))
-    if runs and (last := runs[0].scheduled_time) > moment(now):
+    if runs and (last := runs[0].scheduled_time) > format_moment(now):
         return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
     if bad:
         return _in_a_line(over[0].exit_message or f"the run is {over[0].status.value}"), over[bad - 1].scheduled_time
     late = overdue_since(plan, record.executions, now)
     if late is None:
         return ("", "")
-    return (f"no run has completed since that of {moment(late)}", moment(late))
+    return (f"no run has completed since that of {format_moment(late)}", format_moment(late))
 
 
 def _page(plan: Plan, last: Execution | None, folder: Path) -> str:

@@ -166,7 +166,7 @@ def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
 
     Raises BadConfiguration, or MissingDependency.
     """
-    frame = dataset.named_frame()
+    frame = dataset.get_named_frame()
     assert frame is not None  # the rows are Spark's
     require_conditions(frame, planned.predicates.values())
     if planned.second_scan:
@@ -222,7 +222,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
     spark = dataset.engine.spark
-    frame = dataset.named_frame()
+    frame = dataset.get_named_frame()
     checks = plan.checks
     deequ = Deequ(spark)
     evidence = Evidence(spark, deequ, profile, matches)

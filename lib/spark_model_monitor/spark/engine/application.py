@@ -22,7 +22,7 @@ from spark_model_monitor.spark.engine.worker import versions, with_libraries
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import is_local
 from spark_model_monitor.spark.storage import is_connect
-from spark_model_monitor.storage.files import sentence_about
+from spark_model_monitor.storage.files import find_sentence
 
 if TYPE_CHECKING:
     from pyspark import SparkConf
@@ -124,7 +124,7 @@ def _try_workers(spark: SparkSession) -> None:
     try:
         spark.range(0, 1, 1, 1).mapInArrow(with_libraries, "id long").collect()
     except Exception as fault:
-        sentence = sentence_about(str(fault), CLUSTER_FAULTS)
+        sentence = find_sentence(str(fault), CLUSTER_FAULTS)
         if sentence is None:
             raise
         raise MissingDependency(f"the workers of this session can't run the scan: {sentence}") from None

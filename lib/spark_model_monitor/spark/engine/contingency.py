@@ -56,7 +56,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Standing,
     ValuedColumn,
     ValueKind,
-    number_of,
+    parse_number,
 )
 
 INTEGER = r"^\s*[+-]?[0-9]+\s*$"
@@ -216,7 +216,7 @@ def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
             below = cell.number < item.high
         return F.coalesce(above & below, F.lit(False))
     same = cell.text == str(item)
-    number = number_of(item)
+    number = parse_number(item)
     if number is not None and cell.number is not None:
         same = same | (cell.number == number)
     return F.coalesce(same, F.lit(False))
@@ -276,7 +276,7 @@ def count_kinds(
     return [row.asDict() for row in found]  # a Row searches all its names for each name
 
 
-def first_kinds(
+def read_first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
 ) -> list[dict[str, Any]]:
     """The kinds of the first `most` kept rows. Spark tries partition after partition until it has them."""
@@ -288,7 +288,7 @@ def first_kinds(
     return [row.asDict() for row in frame.select(*_kinds(columns)).limit(most).collect()]
 
 
-def distinct_values(
+def count_distinct_values(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
 ) -> Mapping[int, int]:
     """The number of distinct values of some of `plan.valued`, by their positions. One Spark job."""

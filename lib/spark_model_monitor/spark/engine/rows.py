@@ -36,15 +36,15 @@ from spark_model_monitor.data.profiling.plan import (
     ScanPlan,
 )
 from spark_model_monitor.data.profiling.plan import REASON as REASON_OF_ROW
-from spark_model_monitor.data.profiling.scan import states_of_rows
+from spark_model_monitor.data.profiling.scan import compute_row_states
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.data.reading.ledger import NUMBER, Version
-from spark_model_monitor.data.records.event_times import moment_of
+from spark_model_monitor.data.records.event_times import convert_microseconds
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, shared_folder
+from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.spark.engine.tables import (
@@ -62,7 +62,7 @@ from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
 from spark_model_monitor.storage.files import TemporaryFolder
 
 
-def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
+def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
     """The refused records in the quarantine's form, by file and line number. also: more, with their `NUMBER`s."""
     records = refused_records(dataset)
     if also is not None:
@@ -107,7 +107,7 @@ _LITERALS = {
 """A moment in UTC, in the type of the column; Spark pushes comparisons of equal types down to the files."""
 
 
-def rows_of_catalog(
+def read_catalog_table(
     engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
 ) -> Dataset:
     """A table of the session's catalog, as from `readers.read_table`. Raises BadConfiguration if it doesn't exist."""
@@ -121,13 +121,13 @@ def rows_of_catalog(
     return replace(Dataset.of(in_one_partition(frame) if in_order else frame), version=version)
 
 
-def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
+def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
     """The rows of a reader without a path. Raises whatever that reader raises."""
     frame = reader_of(engine.spark, reader, options).load()
     return Dataset.of(in_one_partition(frame) if in_order else frame)
 
 
-def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
+def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
     """The rows on executors of other machines, the number of partitions, and one group of columns; None where a file of
     them is read here.
 
@@ -143,15 +143,15 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     return SparkPartitions(frame_of_table(spark, table)), len(slices(table)), 1
 
 
-def staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
+def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
     """The folder for the captures of a request log: one of this machine's if executors are here, else a shared one."""
     spark: Any = engine.spark
     if is_connect(spark) or not spark.sparkContext._jsc.isLocal():
-        return shared_folder(engine, staging)
+        return make_shared_folder(engine, staging)
     return TemporaryFolder()
 
 
-def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
+def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:
     """The rows of the window. Spark skips files and row groups outside it.
 
     Raises BadConfiguration for a column that is not a time.
@@ -350,10 +350,10 @@ def _norm(elements: Column, element_type: T.DataType) -> Column:
     return F.sqrt(F.aggregate(squares, F.lit(0.0), lambda total, square: total + square))
 
 
-def typed_columns(
+def prepare_typed_columns(
     table: Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
-    """The functions that make the plans of typed columns, and the states of a plan, as `scan.typed_columns` does."""
+    """The functions that make the plans of typed columns, and the states of a plan, as `scan.prepare_typed_columns` does."""
     frame = table.frame
 
     def states(plan: ScanPlan) -> States:
@@ -362,7 +362,7 @@ def typed_columns(
         else:
             locations = ()
         rows = prepared(frame, plan, predicates, reason, cells, locations)
-        return states_of_rows(SparkPartitions(rows), None, plan)
+        return compute_row_states(SparkPartitions(rows), None, plan)
 
     return partial(columns_of, frame), states
 
@@ -384,7 +384,7 @@ def file_locations(frame: DataFrame) -> tuple[str, ...]:
 def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Column]]:
     """The rows with a boolean column for each SQL expression over the features' names, and those columns by name."""
     names = [f"__predicate{index}" for index in range(len(conditions))]
-    named = dataset.named_frame()
+    named = dataset.get_named_frame()
     assert named is not None  # the rows are Spark's
     columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions.values(), strict=True)]
     frame = named.select("*", *columns).toDF(*dataset.frame.columns, *names)
@@ -395,6 +395,6 @@ def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
     """The newest time of a column, whose timestamps Spark prints in its session's time zone."""
     if not newest or dict(dataset.frame.dtypes)[f"c{dataset.names.index(time)}"] != "timestamp":
         return newest
-    moment = f"TIMESTAMP_LTZ'{moment_of(newest):%Y-%m-%d %H:%M:%S.%f}'"
+    moment = f"TIMESTAMP_LTZ'{convert_microseconds(newest):%Y-%m-%d %H:%M:%S.%f}'"
     [row] = dataset.engine.spark.sql(f"SELECT unix_micros({moment})").collect()
     return int(row[0])

@@ -21,17 +21,17 @@ from spark_model_monitor.data.engine.protocol import (
     PARTITION,
     STATE_SCHEMA,
     Broadcast,
+    CarriedValue,
     Engine,
     Function,
-    Given,
     Partitions,
     StateRow,
     States,
     StateTask,
     Task,
-    encoded,
+    decode_states,
+    encode_states,
     fold,
-    rows_of_states,
 )
 from spark_model_monitor.spark.engine.application import LOG_VALUES, send_package
 from spark_model_monitor.spark.engine.text_lines import (
@@ -82,7 +82,7 @@ def by_position(frame: DataFrame) -> SparkPartitions:
     return SparkPartitions(frame.toDF(*[f"c{position}" for position in range(len(frame.columns))]))
 
 
-def numbers(engine: Engine, count: int) -> SparkPartitions:
+def make_numbers(engine: Engine, count: int) -> SparkPartitions:
     """This many partitions of one row, its number, in the column `id`."""
     return SparkPartitions(engine.spark.range(0, count, 1, count))
 
@@ -109,11 +109,11 @@ def before_many_files(engine: Engine, files: int) -> None:
 
 WAYS = {
     "engine.rows": (
-        *("typed_columns", "refused_lines", "with_conditions", "newest_in_utc"),
-        *("rows_between", "rows_in_memory", "rows_of_catalog", "rows_of_reader", "staging_folder"),
+        *("prepare_typed_columns", "find_rejected_lines", "with_conditions", "newest_in_utc"),
+        *("select_window_rows", "read_in_memory", "read_catalog_table", "read_with_reader", "make_staging_folder"),
     ),
-    "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "prepare_flip_rows"),
-    "engine.spark": ("numbers", "before_many_files"),
+    "engine.contingency": ("count_kinds", "read_first_kinds", "count_distinct_values", "prepare_flip_rows"),
+    "engine.spark": ("make_numbers", "before_many_files"),
     "deequ.checks": ("checks_of_function", "require_answerable"),
 }
 """Functions of lower layers that Spark does its own way, by the modules here with a function of the same name."""
@@ -145,7 +145,7 @@ class SparkEngine:
         log.info("metrics are computed from the states without Deequ, and are the same: %s", found)
         return None
 
-    def way(self, function: Function) -> Function:
+    def implementation(self, function: Function) -> Function:
         name = function.__name__
         module = next((module for module, names in WAYS.items() if name in names), None)
         if name in DEEQU_WAYS:
@@ -160,11 +160,11 @@ class SparkEngine:
         return own
 
     def lines(
-        self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+        self, paths: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
     ) -> SparkLines:
-        require_places(self.spark, places)
+        require_places(self.spark, paths)
         return SparkLines(
-            text_lines(self.spark, places, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
+            text_lines(self.spark, paths, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
         )
 
     @property
@@ -173,7 +173,7 @@ class SparkEngine:
 
     def table(
         self,
-        places: Sequence[str],
+        paths: Sequence[str],
         reader: str,
         options: Mapping[str, str],
         *,
@@ -183,7 +183,7 @@ class SparkEngine:
     ) -> tuple[tuple[str, ...], SparkPartitions]:
         from spark_model_monitor.spark.engine.tables import table_of_files
 
-        frame = table_of_files(self.spark, places, reader, options, left_out, by_folders=by_folders, in_order=in_order)
+        frame = table_of_files(self.spark, paths, reader, options, left_out, by_folders=by_folders, in_order=in_order)
         return tuple(frame.columns), by_position(frame)
 
     def is_readable(self, path: str) -> bool:
@@ -196,7 +196,7 @@ class SparkEngine:
         return True
 
     def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
-        open_cost_bytes = partitions.bytes_of(self.spark.conf.get("spark.sql.files.openCostInBytes"))
+        open_cost_bytes = partitions.parse_size(self.spark.conf.get("spark.sql.files.openCostInBytes"))
         return partitions.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
 
     def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
@@ -211,7 +211,7 @@ class SparkEngine:
         return rows
 
     def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
-        self.spark.conf.set(BATCH_ROWS, str(partitions.rows_of_lines(line_bytes)))
+        self.spark.conf.set(BATCH_ROWS, str(partitions.choose_batch_lines(line_bytes)))
         return self.partition_by_size(total_bytes)
 
 
@@ -258,11 +258,11 @@ class SparkPartitions:
             self.frame.select(*[F.col(f"`{name}`").alias(new) for name, new in zip(names, called, strict=True)])
         )
 
-    def above(self, name: str, threshold: float, called: str) -> SparkPartitions:
+    def flag_above(self, name: str, threshold: float, called: str) -> SparkPartitions:
         is_above = F.expr(f"try_cast(`{name}` as double)") > F.lit(threshold)
         return SparkPartitions(self.frame.withColumn(called, is_above.cast("int")))
 
-    def kept(self) -> SparkPartitions:
+    def persist(self) -> SparkPartitions:
         return SparkPartitions(self.frame.persist(StorageLevel.MEMORY_AND_DISK))
 
     def release(self) -> None:
@@ -271,25 +271,27 @@ class SparkPartitions:
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
         return SparkPartitions(_mapped(self.frame, partial(in_worker, task), from_arrow_schema(schema)))
 
-    def beside(self, other: Partitions) -> SparkPartitions:
+    def concat(self, other: Partitions) -> SparkPartitions:
         return SparkPartitions(self.frame.unionAll(other.frame))
 
-    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> SparkPartitions:
+    def repartition_by(
+        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None
+    ) -> SparkPartitions:
         return SparkPartitions(self.frame.repartition(partitions, by).sortWithinPartitions(*order))
 
     def write_texts(self, folder: str, by: str, text: str) -> None:
         self.frame.select(text, by).write.mode("overwrite").partitionBy(by).text(folder)
 
     def states(self, task: StateTask) -> SparkStates:
-        return SparkStates(_mapped(self.frame, partial(in_worker, partial(encoded, task)), STATE_TYPE))
+        return SparkStates(_mapped(self.frame, partial(in_worker, partial(encode_states, task)), STATE_TYPE))
 
     def batches(self) -> list[pa.RecordBatch]:
         return collected(self.frame)
 
     @contextmanager
-    def sent(self, value: Value) -> Iterator[Broadcast[Value]]:
+    def broadcast(self, value: Value) -> Iterator[Broadcast[Value]]:
         if is_connect(self.frame):
-            yield Given(value)
+            yield CarriedValue(value)
             return
         sent = self.frame.sparkSession.sparkContext.broadcast(value)
         try:
@@ -304,7 +306,7 @@ class SparkStates:
 
     frame: DataFrame
 
-    def beside(self, other: States) -> SparkStates:
+    def concat(self, other: States) -> SparkStates:
         return SparkStates(self.frame.union(cast("SparkStates", other).frame))
 
     def rows(self, adders: int = 0) -> list[StateRow]:
@@ -313,7 +315,7 @@ class SparkStates:
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
             states = _mapped(in_order, partial(in_worker, fold), STATE_TYPE)
-        return sorted(rows_of_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
+        return sorted(decode_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
 
 
 def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:

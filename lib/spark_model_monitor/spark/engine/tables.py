@@ -24,9 +24,9 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from spark_model_monitor.data.engine import partitions
-from spark_model_monitor.data.engine.casts import common_type, type_of_spark
+from spark_model_monitor.data.engine.casts import find_common_type, map_to_spark_type
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
-from spark_model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
+from spark_model_monitor.data.reading.tables import NOT_RECORDED, find_versions, make_nothing_appended_error
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.spark.engine.application import send_package
@@ -51,7 +51,7 @@ class _Keeper:
     version: str
     moment: str
     span: Callable[[int, int], Mapping[str, int | bool]]
-    appended: str
+    list_appended_files: str
     marks: tuple[str, ...] = ()
 
 
@@ -94,14 +94,19 @@ def rows_of_table(
     versions = [(row[0], row[1]) for row in history.collect()]
     if not versions:
         return spark.table(name), None
-    version, start = span_of(name, versions, as_of, since)
+    version, start = find_versions(name, versions, as_of, since)
     if start is None:
         return spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}"), TableVersion(name, version)
     if start != version:
-        rows = spark.read.options(**keeper.span(start, version)).table(name).where(keeper.appended).drop(*keeper.marks)
+        rows = (
+            spark.read.options(**keeper.span(start, version))
+            .table(name)
+            .where(keeper.list_appended_files)
+            .drop(*keeper.marks)
+        )
         if not _is_empty(rows, f"since: {name}, versions after {start}"):
             return rows, TableVersion(name, version, start)
-    raise nothing_appended(name, start, version)
+    raise make_nothing_appended_error(name, start, version)
 
 
 def _is_empty(rows: DataFrame, where: str) -> bool:
@@ -255,7 +260,7 @@ def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], 
     if without:
         kept = [field for field in fields if field.name not in without]
         types = {
-            (each.name, pa.int64() if each.name in nanos else type_of_spark(each.type, each.name)) for each in kept
+            (each.name, pa.int64() if each.name in nanos else map_to_spark_type(each.type, each.name)) for each in kept
         }
         schema = pa.schema(sorted(types, key=lambda of: names.index(of[0])))
         if len(schema) + len(without) > len(names):
@@ -296,8 +301,8 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
         frames.append(frame.select(*columns))
     rows = reduce(DataFrame.union, frames)
     # As many partitions as one reader of all files would have, which packs small files together
-    partition_bytes = partitions.bytes_of(spark.conf.get("spark.sql.files.maxPartitionBytes"))
-    open_cost_bytes = partitions.bytes_of(spark.conf.get("spark.sql.files.openCostInBytes"))
+    partition_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.maxPartitionBytes"))
+    open_cost_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.openCostInBytes"))
     sizes = (file.size_bytes for files in files_by_schema.values() for file in files)
     return rows.coalesce(partitions.partitions_at_most(sizes, partition_bytes, open_cost_bytes))
 
@@ -310,15 +315,15 @@ def _common_schema(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) ->
         for column in schema:
             data_type = column.type
             if not pa.types.is_null(data_type):
-                data_type = type_of_spark(data_type, f"{file.path}: {column.name!r}")
+                data_type = map_to_spark_type(data_type, f"{file.path}: {column.name!r}")
             # Compared with the file that has the column first
             first_field, first_file = first_fields.setdefault(column.name, (column, file))
-            common = common_type(types.get(column.name, pa.null()), data_type)
+            common = find_common_type(types.get(column.name, pa.null()), data_type)
             if common is None:
                 problem = f"column {column.name!r} is {column.type}, and {first_field.type} in {first_file.path}"
                 raise BadInput(f"{file.path}: {problem}; write all files with the same types")
             types[column.name] = common
-    return pa.schema([(name, type_of_spark(data_type, name)) for name, data_type in types.items()])
+    return pa.schema([(name, map_to_spark_type(data_type, name)) for name, data_type in types.items()])
 
 
 FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files

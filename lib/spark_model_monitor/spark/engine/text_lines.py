@@ -14,7 +14,7 @@ import pyspark.sql.functions as F
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
-from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE, bytes_of
+from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE, parse_size
 from spark_model_monitor.data.engine.protocol import LINE_KEY
 from spark_model_monitor.data.records.locations import (
     BLOCK_START,
@@ -123,7 +123,7 @@ def bounded_lines(spark: SparkSession) -> dict[str, str]:
     Where a line extends beyond a partition and the limit is within it, Hadoop takes the rest of the line for a line of
     its own; so Hadoop's limit is above a partition's bytes, and `TextLines` leaves out lines between the two.
     """
-    partition_bytes = bytes_of(spark.conf.get("spark.sql.files.maxPartitionBytes"))
+    partition_bytes = parse_size(spark.conf.get("spark.sql.files.maxPartitionBytes"))
     return {HADOOP_MAX_LINE: str(min(max(max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))}
 
 

@@ -8,20 +8,25 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Entry, Registry
-from spark_model_monitor.statistics.drift.distances import DISTANCES, Distance, goodness_of_fit, tie_losing_cdf
+from spark_model_monitor.statistics.drift.distances import DISTANCES, Distance, build_tie_losing_cdf, goodness_of_fit
 from spark_model_monitor.statistics.drift.distributions import (
     CategoryCounts,
+    Counts,
     EmptyDistribution,
     NumericDistribution,
+    StepCdf,
     category_cells,
 )
 
+Samples: TypeAlias = tuple[StepCdf, StepCdf] | tuple[Counts, Counts]
+"""The baseline and the current data, in the form that a distance takes."""
 
-def _methods(setting: str, kind: str) -> Registry[Distance]:
+
+def _collect_methods(setting: str, kind: str) -> Registry[Distance]:
     """The distances of `kind` (a fact) that a setting can choose, by the setting's names; the service's first."""
     chosen = [entry for entry in DISTANCES.values() if entry.facts[kind] and entry.facts["threshold"] is not None]
     methods: Registry[Distance] = Registry(setting)
@@ -30,10 +35,10 @@ def _methods(setting: str, kind: str) -> Registry[Distance]:
     return methods
 
 
-NUMERIC_METHODS = _methods("comparison_method", "numeric")
+NUMERIC_METHODS = _collect_methods("comparison_method", "numeric")
 """Distances by `comparison_method`. Ours have their own names. Source: C4.2."""
 
-CATEGORICAL_METHODS = _methods("categorical_drift_method", "categorical")
+CATEGORICAL_METHODS = _collect_methods("categorical_drift_method", "categorical")
 """Distances by `categorical_drift_method`. Ours have their own names. Source: C4.2."""
 
 
@@ -41,11 +46,11 @@ class Ties(Enum):
     """How equal values of a sketch are counted."""
 
     SUMMED = "summed"
-    LOST = "lost"  # once per distinct value, as in the service (`distances.tie_losing_cdf`)
+    LOST = "lost"  # once per distinct value, as in the service (`distances.build_tie_losing_cdf`)
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class DistanceComparison:
     """The result of a method.
 
     method: its name in constraints.json. distance: None if not computable; `reason` then says why. n, m: the numbers of
@@ -67,53 +72,57 @@ class Comparison:
 
 def compare_numeric(
     baseline: NumericDistribution, current: NumericDistribution, *, method: str = "Robust", ties: Ties = Ties.SUMMED
-) -> Comparison:
+) -> DistanceComparison:
     """The distance between two numeric distributions. method: a name in NUMERIC_METHODS or DISTANCES. ties: for the
     service's distances only; ours always add up equal values.
 
     Raises BadConfiguration if there is no such method.
     Source: D3.1, D3.3, D3.5; with ties lost G16.
     """
-    entry = _entry(NUMERIC_METHODS, "numeric", method)
+    entry = _find_distance(NUMERIC_METHODS, "numeric", method)
     formula = entry.facts["formula"]
     if ties is Ties.LOST and entry.facts["service"]:
-        sides = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
-        n = sides[0].total
-        m = sides[1].total
+        before = build_tie_losing_cdf(baseline.levels)
+        after = build_tie_losing_cdf(current.levels)
+        samples: Samples = before, after
+        n = before.total
+        m = after.total
         formula = f"{formula}, each distinct value counted once"
     else:
         ties = Ties.SUMMED
-        sides = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
+        samples = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
         n = baseline.total
         m = current.total
     if n and m:
-        found, reason = _measured(entry, sides)
+        compared_distance, reason = _measure_distance(entry, samples)
     else:
-        found = None
-        reason = _no_values(n, m)
-    return Comparison(entry.name, found, n, m, formula, ties, reason=reason)
+        compared_distance = None
+        reason = _describe_empty_samples(n, m)
+    return DistanceComparison(entry.name, compared_distance, n, m, formula, ties, reason=reason)
 
 
-def _entry(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
+def _find_distance(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
     """The distance by its name in constraints.json or its own name."""
-    own = name in DISTANCES and DISTANCES.get(name).facts[kind]
-    if own:
+    takes_kind = name in DISTANCES and DISTANCES.get(name).facts[kind]
+    if takes_kind:
         return DISTANCES.get(name)
     return methods.get(name)
 
 
-def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float | None, str | None]:
+def _measure_distance(distance: Entry[Distance], samples: Samples) -> tuple[float | None, str | None]:
     """The distance between two sides that have values, or why it can't be computed."""
     try:
-        found = distance(*sides)
+        value = distance(*samples)
     except EmptyDistribution as error:  # there are values, but none that this distance uses
         return None, str(error)
-    if math.isnan(found):
+    if math.isnan(value):
         return None, "the values are too large to tell how far they are spread"
-    return found, None
+    return value, None
 
 
-def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
+def compare_categorical(
+    baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity"
+) -> DistanceComparison:
     """The distance between two sets of category counts. method: a name in CATEGORICAL_METHODS or DISTANCES.
 
     LInfinity is corrected for chance like `Robust`. ChiSquared gives a p-value.
@@ -121,12 +130,15 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     Raises BadConfiguration if there is no such method.
     Source: D3.2 to D3.5; C11.23.
     """
-    entry = _entry(CATEGORICAL_METHODS, "categorical", method)
+    entry = _find_distance(CATEGORICAL_METHODS, "categorical", method)
     n = sum(baseline.values())
     m = sum(current.values())
-    nothing = Comparison(entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"])
+    nothing = DistanceComparison(
+        entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"]
+    )
     if not (n and m):
-        return replace(nothing, reason=_no_values(n, m))
+        return replace(nothing, reason=_describe_empty_samples(n, m))
+    # All methods but the test give a distance of the counts by category
     cells = category_cells(baseline, current)
     if entry.facts["service"] != "ChiSquared":
         return replace(nothing, distance=entry(*cells))
@@ -149,41 +161,45 @@ def distance(
     if isinstance(baseline, NumericDistribution) and isinstance(current, NumericDistribution):
         form = entry.facts["numeric"]
         if form is None:
-            raise BadConfiguration(f"distance {name!r} takes categories only; write one of: {_takers('numeric')}")
+            raise BadConfiguration(
+                f"distance {name!r} takes categories only; write one of: {_list_distances('numeric')}"
+            )
         return float(entry(*_NUMERIC_FORMS[form](baseline, current)))
     if isinstance(baseline, Mapping) and isinstance(current, Mapping):
         if not entry.facts["categorical"]:
-            raise BadConfiguration(f"distance {name!r} takes numbers only; write one of: {_takers('categorical')}")
+            raise BadConfiguration(
+                f"distance {name!r} takes numbers only; write one of: {_list_distances('categorical')}"
+            )
         return float(entry(*category_cells(baseline, current)))
     raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
 
 
-def _decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
-    from spark_model_monitor.statistics.drift.histograms import decile_cells
+def _build_decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
+    from spark_model_monitor.statistics.drift.histograms import count_decile_cells
 
-    return decile_cells(baseline.step_cdf(), current.step_cdf())
-
-
-def _histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
-    from spark_model_monitor.statistics.drift.histograms import Histogram, histogram_cells
-
-    return histogram_cells(*map(Histogram.of_numbers, (baseline, current)))
+    return count_decile_cells(baseline.step_cdf(), current.step_cdf())
 
 
-_NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], tuple[Any, Any]]] = {
+def _build_histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
+    from spark_model_monitor.statistics.drift.histograms import Histogram, count_histogram_cells
+
+    return count_histogram_cells(*map(Histogram.from_numbers, (baseline, current)))
+
+
+_NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], Samples]] = {
     "step_cdf": lambda baseline, current: (baseline.step_cdf(), current.step_cdf()),
-    "deciles": _decile_cells,
-    "histogram": _histogram_cells,
+    "deciles": _build_decile_cells,
+    "histogram": _build_histogram_cells,
 }
 
 
-def _takers(kind: str) -> str:
+def _list_distances(kind: str) -> str:
     return ", ".join(entry.name for entry in DISTANCES.values() if entry.facts[kind])
 
 
-def _no_values(n: int, m: int) -> str:
-    sides = [side for side, count in (("the baseline", n), ("the current data", m)) if not count]
-    return f"no values in {' and '.join(sides)}"
+def _describe_empty_samples(n: int, m: int) -> str:
+    empty_samples = [name for name, count in (("the baseline", n), ("the current data", m)) if not count]
+    return f"no values in {' and '.join(empty_samples)}"
 
 
 class Status(Enum):
@@ -194,14 +210,14 @@ class Status(Enum):
     NOT_JUDGED = "not judged"
 
 
-class Verdict(NamedTuple):
+class DriftVerdict(NamedTuple):
     """The outcome for one feature. reason: why it is not judged, or passed without a distance."""
 
     status: Status
     reason: str | None = None
 
 
-def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, current_rows: int) -> Verdict:
+def judge(comparison: DistanceComparison, threshold: float, *, baseline_rows: int, current_rows: int) -> DriftVerdict:
     """Drift if the distance is above the threshold, or a p-value below it; no drift exactly at the threshold.
 
     Not judged: a side without rows; values on one side only (missing values are left to the completeness check); a
@@ -209,14 +225,18 @@ def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, curre
     Source: D2; C11.23.
     """
     if not (baseline_rows and current_rows):
-        sides = [side for side, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows]
-        return Verdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(sides)}")
+        empty_samples = [
+            name for name, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows
+        ]
+        return DriftVerdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(empty_samples)}")
+    # Values that are missing on both sides have not changed
     if not (comparison.n or comparison.m):
-        return Verdict(Status.PASSED, "all values are missing on both sides")
+        return DriftVerdict(Status.PASSED, "all values are missing on both sides")
     if comparison.distance is None:
-        return Verdict(Status.NOT_JUDGED, comparison.reason)
+        return DriftVerdict(Status.NOT_JUDGED, comparison.reason)
+    # A p-value is small where a distance is large
     if comparison.higher_is_more:
         drifted = comparison.distance > threshold
     else:
         drifted = comparison.distance < threshold
-    return Verdict(Status.VIOLATED if drifted else Status.PASSED)
+    return DriftVerdict(Status.VIOLATED if drifted else Status.PASSED)

@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.drift.distributions import Counts, Levels, S
 from spark_model_monitor.statistics.drift.special_functions import chi_square_below
 
 
-def tie_losing_cdf(levels: Levels) -> StepCdf:
+def build_tie_losing_cdf(levels: Levels) -> StepCdf:
     """The step CDF over distinct items, each with the weight 2^h of the highest level h that has it.
 
     Its `total` is the n that the service's correction takes. Infinities are left out: the service takes such a cell for
@@ -39,7 +39,7 @@ Distance: TypeAlias = Callable[..., float]
 DISTANCES: Registry[Distance] = Registry("distance")
 
 
-def registered(
+def register_distance(
     name: str,
     *,
     formula: str,
@@ -74,7 +74,7 @@ _CDF_GAP = "max |F_baseline - F_current|"
 _SHARE_GAP = "max |p_baseline - p_current|"
 
 
-@registered("l_infinity_numeric", numeric="step_cdf", threshold=0.1, service="Simple", formula=_CDF_GAP)
+@register_distance("l_infinity_numeric", numeric="step_cdf", threshold=0.1, service="Simple", formula=_CDF_GAP)
 def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     """Largest gap between two cumulative distributions (Kolmogorov-Smirnov): 0 if they are equal, 1 if they don't overlap.
 
@@ -83,10 +83,10 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     limit all distances of the service share (C4.2).
     """
     require_values(baseline.total, current.total)
-    return current.beside(baseline).gap
+    return current.pool_with(baseline).gap
 
 
-@registered(
+@register_distance(
     "l_infinity_numeric_robust",
     numeric="step_cdf",
     threshold=0.1,
@@ -101,21 +101,21 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.numericalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `comparison_method: Robust`.
     """
-    return _above_noise(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
+    return _remove_noise(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
 
 
-@registered("l_infinity_categorical", categorical=True, threshold=0.1, service="Simple", formula=_SHARE_GAP)
+@register_distance("l_infinity_categorical", categorical=True, threshold=0.1, service="Simple", formula=_SHARE_GAP)
 def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
     """Largest difference between the shares of a category: 0 if all are equal, 1 if each side has a single category of its own.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.categoricalDistance of Deequ 2.1.0, `linfSimple`; the same is TFDV's `infinity_norm`.
     """
-    p, q = _shares(baseline, current)
+    p, q = _normalize_counts(baseline, current)
     return float(np.abs(p - q).max())
 
 
-@registered(
+@register_distance(
     "l_infinity_categorical_robust",
     categorical=True,
     threshold=0.1,
@@ -131,10 +131,12 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
     Source: Distance.categoricalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `categorical_drift_method: LInfinity`.
     """
     gap = l_infinity_categorical(baseline, current)
-    return _above_noise(gap, float(baseline.sum()), float(current.sum()), alpha)
+    return _remove_noise(gap, float(baseline.sum()), float(current.sum()), alpha)
 
 
-@registered("normalized_abs_difference", categorical=True, formula="max |baseline count - current count| / (n + m)")
+@register_distance(
+    "normalized_abs_difference", categorical=True, formula="max |baseline count - current count| / (n + m)"
+)
 def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
     """Largest difference between the counts of a category, as a share of both totals; also detects a change of volume.
 
@@ -145,7 +147,7 @@ def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
     return float(np.abs(baseline - current).max() / (baseline.sum() + current.sum()))
 
 
-@registered(
+@register_distance(
     "js_divergence",
     numeric="histogram",
     categorical=True,
@@ -161,13 +163,13 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
     Source: Lin 1991, "Divergence measures based on the Shannon entropy", equal weights; base 2, and numeric features
     over their aligned histograms, as TFDV has it, without a default limit. Vertex AI has this one.
     """
-    p, q = _shares(baseline, current)
+    p, q = _normalize_counts(baseline, current)
     middle = (p + q) / 2
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
     return min(max(divergence, 0.0), 1.0)
 
 
-@registered(
+@register_distance(
     "js_distance",
     numeric="deciles",
     categorical=True,
@@ -184,7 +186,7 @@ def js_distance(baseline: Counts, current: Counts) -> float:
     return math.sqrt(js_divergence(baseline, current))
 
 
-@registered(
+@register_distance(
     "psi",
     numeric="deciles",
     categorical=True,
@@ -204,11 +206,11 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
     """
     require_values(baseline.sum(), current.sum())
     filled = (baseline > 0) | (current > 0)
-    p, q = _shares(baseline[filled] + 1, current[filled] + 1)  # no cell is empty, so no logarithm is infinite
+    p, q = _normalize_counts(baseline[filled] + 1, current[filled] + 1)  # no cell is empty, so no logarithm is infinite
     return float(np.sum((q - p) * np.log(q / p)))
 
 
-@registered(
+@register_distance(
     "hellinger", numeric="deciles", categorical=True, threshold=0.1, formula="sqrt(sum((sqrt(p) - sqrt(q))^2) / 2)"
 )
 def hellinger(baseline: Counts, current: Counts) -> float:
@@ -217,7 +219,7 @@ def hellinger(baseline: Counts, current: Counts) -> float:
     Raises EmptyDistribution if either side counts nothing.
     Source: D3.5; as NannyML. The limit is Evidently's default.
     """
-    p, q = _shares(baseline, current)
+    p, q = _normalize_counts(baseline, current)
     return float(np.sqrt(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2) / 2))
 
 
@@ -227,15 +229,16 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     Raises EmptyDistribution if either side has no finite values.
     Source: D3.5, D2.
     """
-    before = baseline.finite()
-    after = current.finite()
+    # The area between the two step functions; infinities, which have no finite distance, are left out
+    before = baseline.drop_infinite()
+    after = current.drop_infinite()
     require_values(before.total, after.total, "finite values")
     values = np.union1d(before.values, after.values)
     gaps = np.abs(before.shares_at(values) - after.shares_at(values))
     return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the width of the widest range is no double
 
 
-@registered(
+@register_distance(
     "wasserstein_normalised",
     numeric="step_cdf",
     symmetric=False,
@@ -251,17 +254,18 @@ def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
     Raises EmptyDistribution if either side has no finite values.
     Source: as Evidently, with its default limit; Azure takes the sample's deviation and a limit of 0.5.
     """
+    # In the unit of the baseline's deviation, which makes one limit fit all features
     moved = wasserstein(baseline, current)
     with np.errstate(over="ignore"):
         return min(moved / max(baseline.deviation, SMALLEST_DEVIATION), sys.float_info.max)
 
 
-def _shares(baseline: Counts, current: Counts) -> tuple[Values, Values]:
+def _normalize_counts(baseline: Counts, current: Counts) -> tuple[Values, Values]:
     require_values(baseline.sum(), current.sum())
     return baseline / baseline.sum(), current / current.sum()
 
 
-def _above_noise(gap: float, n: float, m: float, alpha: float | None) -> float:
+def _remove_noise(gap: float, n: float, m: float, alpha: float | None) -> float:
     if alpha is None:
         critical = CRITICAL_VALUE
     else:
@@ -319,11 +323,15 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     Source: Distance.categoricalChiSquareTest of Deequ 2.1.0 and MLlib's ChiSqTest; D3.4.
     """
     require_values(baseline.sum(), current.sum())
-    known = baseline > 0
-    compared = current[known].sum()
-    expected = baseline[known] / baseline.sum() * compared
-    cells = _joined(
-        [_Cell(*cell) for cell in zip(expected.tolist(), range(len(expected)), current[known].tolist(), strict=True)]
+    # A category that the baseline lacks has no expected count
+    in_baseline = baseline > 0
+    compared_total = current[in_baseline].sum()
+    expected = baseline[in_baseline] / baseline.sum() * compared_total
+    cells = _join_small_cells(
+        [
+            _Cell(*cell)
+            for cell in zip(expected.tolist(), range(len(expected)), current[in_baseline].tolist(), strict=True)
+        ]
     )
     if len(cells) < 2:
         return _NOT_COMPUTABLE
@@ -333,7 +341,7 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     return ChiSquareTest(statistic, 1.0 - chi_square_below(statistic, freedom), freedom)
 
 
-@registered(
+@register_distance(
     "chi_squared",
     categorical=True,
     symmetric=False,
@@ -351,17 +359,18 @@ def chi_squared(baseline: Counts, current: Counts) -> float:
     return goodness_of_fit(baseline, current).p_value
 
 
-def _joined(cells: list[_Cell]) -> list[_Cell]:
+def _join_small_cells(cells: list[_Cell]) -> list[_Cell]:
     """The cells after joining, as Deequ's regroupCategories."""
     cells = sorted(cells)
     while len(cells) > 1:
-        least = LEAST_EXPECTED_OF_TWO
+        least_expected = LEAST_EXPECTED_OF_TWO
         allowed = 0
         if len(cells) > 2:
-            least = LEAST_EXPECTED
+            least_expected = LEAST_EXPECTED
             allowed = int(SHARE_BELOW * len(cells))
-        if bisect.bisect_left(cells, least, key=lambda cell: cell.expected) <= allowed:
+        if bisect.bisect_left(cells, least_expected, key=lambda cell: cell.expected) <= allowed:
             break
+        # The two that expect least become one, which keeps the place of the second
         smallest = cells.pop(0)
         next_smallest = cells.pop(0)
         bisect.insort(

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.statistics.states import KllSketch, Moments
+from spark_model_monitor.statistics.states.kll import find_last_equals
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
@@ -33,8 +34,6 @@ CUTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)),
 """The quantiles of the pooled sample that divide numbers into cells. Source: D4.1."""
 
 _CUTS = np.array(CUTS)
-
-VALUES_TOGETHER = 2**14  # of columns that are processed together
 
 
 class Steps(NamedTuple):
@@ -63,107 +62,52 @@ class Pooled:
 
     @cached_property
     def steps(self) -> Steps:
-        return compute_test_inputs([self])[0]
+        return compute_test_inputs(self)
 
     @property
     def total(self) -> int:
         return int(self.before[-1] + self.after[-1])
 
-    def count_below(self, value: float, side: Literal["left", "right"]) -> float:
+    def count_below(self, value: float, bound_side: Literal["left", "right"]) -> float:
         """The number of the second sample's values below this one (left), or at or below it (right)."""
-        index = self.values.searchsorted(value, side=side)
+        index = self.values.searchsorted(value, side=bound_side)
         if index:
             return float(self.after[index - 1])
         return 0.0
 
 
-def pool_samples(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
-    """`after.beside(before)` for each pair of before and after; cheaper for all values at once.
-
-    Arrays of values run over all pairs, one after the other.
-    """
-    num_pairs = len(sides)
-    both = [np.concatenate((before.values, after.values)) for before, after in sides]
-    orders = [values.argsort(kind="stable") for values in both]  # merges two sorted arrays
-    sizes = np.array([*map(len, both)])
-    before_sizes = np.array([len(before.values) for before, _ in sides])
-    firsts = sizes.cumsum() - sizes
-    order = np.concatenate(orders)
-    values = np.concatenate(both).take(order + np.repeat(firsts, sizes))
-
-    # The last one of equal values of a pair
-    is_last = np.ones(len(values), bool)
-    np.not_equal(values[1:], values[:-1], out=is_last[:-1])
-    is_last[firsts[1:] - 1] = True
-    last = is_last.nonzero()[0]
-    num_values = np.add.reduceat(is_last, firsts, dtype=np.int64)
-    pair_of_value = np.repeat(np.arange(num_pairs), num_values)
-
-    # How many values of either sample lie at or below each, in all pairs up to there; cumulative counts have a leading 0
-    before_values = (order < np.repeat(before_sizes, sizes)).cumsum()[last]
-    before_ranks = np.concatenate([before.ranks_upto() for before, _ in sides])
-    after_ranks = np.concatenate([after.ranks_upto() for _, after in sides])
-    before_counts = before_ranks.take(before_values + pair_of_value)
-    after_counts = after_ranks.take(last + 1 - before_values + pair_of_value)
-
-    values = values[last]
-    ends = num_values.cumsum() - 1
-    before_total = np.repeat(before_counts[ends], num_values)
-    after_total = np.repeat(after_counts[ends], num_values)
-    differences = np.abs(before_counts / before_total - after_counts / after_total)
-    gaps = np.maximum.reduceat(differences, ends + 1 - num_values).tolist()
-    pooled = []
-    for pair, gap in zip(split_into_slices(num_values), gaps, strict=True):
-        pooled.append(Pooled(values[pair], before_counts[pair], after_counts[pair], gap))
-    for (before, after), samples in zip(sides, pooled, strict=True):
-        after._beside.append((before, samples))
-    return pooled
+def pool_samples(before: StepCdf, after: StepCdf) -> Pooled:
+    """Both samples over the values of both. Neither may be empty."""
+    ordered = np.concatenate((before.values, after.values))
+    ordered.sort(kind="stable")  # merges two sorted arrays
+    values = ordered[find_last_equals(ordered)]
+    before_counts = before.ranks_at(values)
+    after_counts = after.ranks_at(values)
+    gaps = np.abs(before_counts / before.total - after_counts / after.total)
+    return Pooled(values, before_counts, after_counts, float(gaps.max()))
 
 
-def cache_pooled_samples(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
-    """Compute and cache the pooled samples of all pairs and the input of their tests, before any is requested."""
-    largest = max((len(before.values) + len(after.values) for before, after in sides), default=1)
-    pairs_together = max(1, VALUES_TOGETHER // largest)
-    for first in range(0, len(sides), pairs_together):
-        pooled = pool_samples(sides[first : first + pairs_together])
-        for samples, steps in zip(pooled, compute_test_inputs(pooled), strict=True):
-            samples.__dict__["steps"] = steps
-
-
-def compute_test_inputs(several: Sequence[Pooled]) -> list[Steps]:
-    """The input of tests for each pooled sample, none with an empty side; cheaper for all at once."""
-    sizes = np.array([len(pooled.values) for pooled in several])
-    firsts = sizes.cumsum() - sizes
-    before = np.concatenate([pooled.before for pooled in several])
-    after = np.concatenate([pooled.after for pooled in several])
-    cumulative = np.array([before, after])
+def compute_test_inputs(pooled: Pooled) -> Steps:
+    """The input of tests for two pooled samples."""
+    cumulative = np.array([pooled.before, pooled.after])
     counts = np.diff(cumulative, prepend=0).astype(float)
-    counts[:, firsts] = cumulative[:, firsts]
     weights = counts[0] + counts[1]
-    totals = cumulative[:, sizes.cumsum() - 1]  # of either side of each pooled sample
-    total = totals[0] + totals[1]
+    before_total, after_total = cumulative[:, -1]
+    total = before_total + after_total
+    shares = counts[1] / after_total - counts[0] / before_total
+
+    # Midranks: a value counts half of its own weight
     ranks = cumulative[0] + cumulative[1]
-    after_shares = counts[1] / np.repeat(totals[1], sizes)
-    shares = after_shares - counts[0] / np.repeat(totals[0], sizes)
-    scores = compute_rank_scores((ranks - weights / 2) / np.repeat(total, sizes))
+    scores = compute_rank_scores((ranks - weights / 2) / total)
 
     # A cell for each quantile, and one between each two
-    earlier_rows = total.cumsum() - total
-    cut_ranks = np.ceil(_CUTS * total[:, None]).astype(np.int64) + earlier_rows[:, None]
-    cut_values = (ranks + np.repeat(earlier_rows, sizes)).searchsorted(cut_ranks.ravel())
+    cut_values = ranks.searchsorted(np.ceil(_CUTS * total).astype(np.int64))
     begins = np.zeros(len(weights) + 1, bool)
-    begins[firsts] = True
+    begins[0] = True
     begins[cut_values] = True
     begins[cut_values + 1] = True
-    cell_of_value = begins[:-1].cumsum() - 1
-    num_cells = np.add.reduceat(begins[:-1], firsts, dtype=np.int64)
-    cells = np.array([np.bincount(cell_of_value, side_counts) for side_counts in counts])
-
-    inputs = []
-    for values, own_cells in zip(split_into_slices(sizes), split_into_slices(num_cells), strict=True):
-        own_scores = {name: value_scores[values] for name, value_scores in scores.items()}
-        inputs.append(Steps(counts[:, values], weights[values], shares[values], own_scores, cells[:, own_cells]))
-    return inputs
+    cells = np.add.reduceat(counts, begins[:-1].nonzero()[0], axis=1)
+    return Steps(counts, weights, shares, scores, cells)
 
 
 def compute_rank_scores(ranks: Values) -> dict[str, Values]:
@@ -178,7 +122,7 @@ def compute_rank_scores(ranks: Values) -> dict[str, Values]:
     return {"location": centred + 0.9 * outer, "spread": squares + 2.64 * outer * outer}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class StepCdf:
     """The number of values at or below each value of a sketch.
 
@@ -191,7 +135,6 @@ class StepCdf:
     values: Values
     cumulative: Ranks
     exact_deviation: float | None = None
-    _beside: list[tuple[StepCdf, Pooled]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def total(self) -> int:
@@ -205,7 +148,7 @@ class StepCdf:
         """Population standard deviation of the finite values: `exact_deviation` if known, else the sketch's."""
         if self.exact_deviation is not None:
             return self.exact_deviation
-        finite = self.finite()
+        finite = self.drop_infinite()
         weights = np.diff(finite.cumulative, prepend=0)  # the number of values that each item stands for
         with np.errstate(over="ignore"):  # the deviation of huge values is infinite, as in Moments
             mean = np.average(finite.values, weights=weights)
@@ -216,41 +159,45 @@ class StepCdf:
         shares: Values = self.ranks_at(points) / self.total
         return shares
 
-    def beside(self, before: StepCdf) -> Pooled:
+    def pool_with(self, before: StepCdf) -> Pooled:
         """Both samples, pooled. The first call merges them, for all tests and distances of the two."""
-        for other, pooled in self._beside:
-            if other is before:
-                return pooled
-        return pool_samples([(before, self)])[0]
+        if before not in self._pooled_samples:
+            self._pooled_samples[before] = pool_samples(before, self)
+        return self._pooled_samples[before]
 
-    def ranks_upto(self) -> Ranks:
+    @cached_property
+    def _pooled_samples(self) -> dict[StepCdf, Pooled]:
+        """This sample pooled with each one that it was compared with."""
+        return {}
+
+    def with_leading_zero(self) -> Ranks:
         """Cumulative counts for none of the smallest distinct values, the smallest, the two smallest, …"""
         return np.concatenate(([0], self.cumulative))
 
     def ranks_at(self, points: Values) -> Ranks:
         """Number of values at or below each of `points`."""
-        ranks: Ranks = self.ranks_upto()[np.searchsorted(self.values, points, side="right")]
+        ranks: Ranks = self.with_leading_zero()[np.searchsorted(self.values, points, side="right")]
         return ranks
 
     def counts_at(self, points: Values) -> Counts:
         """Number of values equal to each of `points`."""
-        ranks = self.ranks_upto()
+        ranks = self.with_leading_zero()
         last = ranks[np.searchsorted(self.values, points, side="right")]
         counts: Counts = (last - ranks[np.searchsorted(self.values, points, side="left")]).astype(float)
         return counts
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
         """The smallest values with at least these shares of all at or below them. There must be values."""
-        places = np.searchsorted(self.cumulative, np.array(shares) * self.total, side="left")
-        return [float(value) for value in self.values[np.minimum(places, len(self.values) - 1)]]
+        positions = np.searchsorted(self.cumulative, np.array(shares) * self.total, side="left")
+        return [float(value) for value in self.values[np.minimum(positions, len(self.values) - 1)]]
 
-    def finite(self) -> StepCdf:
+    def drop_infinite(self) -> StepCdf:
         """The distribution without infinite values."""
-        kept = np.isfinite(self.values)
-        if kept.all():
+        is_finite = np.isfinite(self.values)
+        if is_finite.all():
             return self
         weights = np.diff(self.cumulative, prepend=0)
-        return replace(self, values=self.values[kept], cumulative=np.cumsum(weights[kept]))
+        return replace(self, values=self.values[is_finite], cumulative=np.cumsum(weights[is_finite]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,9 +272,11 @@ class NumericDistribution:
 
 def require_values(baseline_total: float, current_total: float, kind: str = "values") -> None:
     """Raise EmptyDistribution if a side has no values. kind: the values that were counted."""
-    for total, side in ((baseline_total, "baseline"), (current_total, "current data")):
+    for total, data_set in ((baseline_total, "baseline"), (current_total, "current data")):
         if not total > 0:
-            raise EmptyDistribution(f"the {side} has no {kind} to compare; a distance takes at least one on each side")
+            raise EmptyDistribution(
+                f"the {data_set} has no {kind} to compare; a distance takes at least one on each side"
+            )
 
 
 def split_into_slices(sizes: NDArray[np.int64]) -> list[slice]:
@@ -339,10 +288,11 @@ def split_into_slices(sizes: NDArray[np.int64]) -> list[slice]:
 _ENDS = np.arange(2, 11, 2)
 
 
-def count_tails(cells: NDArray[Any], num_cells: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def count_tails(cells: Counts, num_cells: NDArray[np.int64]) -> tuple[Counts, NDArray[np.int64]]:
     """Counts below and above each of five cuts at either end of each column's cells, and the number of such counts.
     cells: of numeric columns, along the last axis. num_cells: of each column.
     """
+    # Sums from the first cell on, so that each tail is one difference
     cumulative = np.zeros((len(cells), cells.shape[1] + 1))
     np.cumsum(cells, axis=1, out=cumulative[:, 1:])
     ends = num_cells.cumsum()
@@ -350,6 +300,7 @@ def count_tails(cells: NDArray[Any], num_cells: NDArray[np.int64]) -> tuple[NDAr
     end = np.repeat(ends[:, None], len(_ENDS), axis=1)
     starts = np.hstack((first, np.maximum(end - _ENDS, 0)))
     stops = np.hstack((np.minimum(first + _ENDS, cumulative.shape[1] - 1), end))
+    # A column with few cells has fewer tails
     is_there = np.tile(_ENDS, 2) <= num_cells[:, None]
     return cumulative[:, stops[is_there]] - cumulative[:, starts[is_there]], is_there.sum(axis=1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
 FEW = 300  # fewer values are faster one by one
 _NOTHING = 1e-17  # a term this small relative to its sum changes nothing
-_OF_ODD = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
+_ODD_EXPONENTS = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
 _SMALL = 20.0  # below it, powers and gamma functions are multiplied directly
 # the range in which the sum of incomplete gamma functions has all digits
@@ -35,7 +35,7 @@ _OF_SINE = (
 """The coefficients of (sinh(τ/2) / (τ/2))^(-1/2) in powers of τ², from the first on."""
 
 
-def map_values(function: Callable[[float], float], values: NDArray[np.floating[Any]]) -> Values:
+def map_values(function: Callable[[float], float], values: Values) -> Values:
     """The function applied to each value; same shape."""
     return np.fromiter(map(function, values.ravel().tolist()), float, values.size).reshape(values.shape)
 
@@ -73,6 +73,7 @@ def log_gamma(values: Values) -> Values:
     """
     if values.size < FEW:
         return map_values(math.lgamma, values)
+    # Stirling's series needs 8 or more; smaller values come down from there by the recurrence
     x = np.where(small := values < 8, values + 8, values)
     logarithms: Values = (x - 0.5) * np.log(x) - x + (_stirling_remainder(x) + math.log(2 * math.pi) / 2)
     low = values[small]
@@ -96,11 +97,11 @@ def student_above(value: float, degrees_of_freedom: float) -> float:
     return _student_tail(degrees_of_freedom / 2, math.log1p(root * root) if root < 1e100 else 2 * math.log(root))
 
 
-def student_densities(values: NDArray[np.floating[Any]], degrees_of_freedom: float) -> Values:
+def student_densities(values: Values, degrees_of_freedom: float) -> Values:
     """The density of Student's t distribution at each value."""
     n = degrees_of_freedom
-    found: Values = _ratio(n / 2) / math.sqrt(n * math.pi) * (1 + values * values / n) ** (-(n + 1) / 2)
-    return found
+    densities: Values = _ratio(n / 2) / math.sqrt(n * math.pi) * (1 + values * values / n) ** (-(n + 1) / 2)
+    return densities
 
 
 def student_quantile(degrees_of_freedom: float, share: float) -> float:
@@ -113,24 +114,26 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
         if degrees_of_freedom > 0:
             return normal_quantile(share)
         return math.nan
+    # Secants for the score whose tail is the one wanted
     a = degrees_of_freedom / 2
-    wanted = -normal_quantile(tail)
-    at = wanted
+    target_score = -normal_quantile(tail)
+    score = target_score
     step = 0.0
-    missed = 0.0
+    error = 0.0
     for _ in range(40):
-        before = missed
-        missed = wanted + normal_quantile(_student_tail(a, at * at / degrees_of_freedom))
-        if step and before != missed:
-            step = step * missed / (before - missed)
+        last_error = error
+        error = target_score + normal_quantile(_student_tail(a, score * score / degrees_of_freedom))
+        if step and last_error != error:
+            step = step * error / (last_error - error)
         else:
-            step = missed
-        at += step
-        if abs(step) <= 1e-15 * at:
+            step = error
+        score += step
+        if abs(step) <= 1e-15 * score:
             break
-    log = at * at / degrees_of_freedom
-    found = math.sqrt(degrees_of_freedom * -math.expm1(-log)) * (math.exp(log / 2) if log < 1400 else math.inf)
-    return found if share > 0.5 else -found
+    # Back from the scale of scores
+    log = score * score / degrees_of_freedom
+    quantile = math.sqrt(degrees_of_freedom * -math.expm1(-log)) * (math.exp(log / 2) if log < 1400 else math.inf)
+    return quantile if share > 0.5 else -quantile
 
 
 def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
@@ -181,9 +184,9 @@ def kolmogorov_above(value: float) -> float:
         return 1.0
     square = value * value
     if value < 1:
-        terms = math.fsum([math.exp(each / (8 * square)) for each in _OF_ODD])
+        terms = math.fsum([math.exp(exponent / (8 * square)) for exponent in _ODD_EXPONENTS])
         return 1 - math.sqrt(2 * math.pi) / value * terms
-    first, second, third, fourth = (math.exp(each * square) for each in (-2, -8, -18, -32))
+    first, second, third, fourth = (math.exp(factor * square) for factor in (-2, -8, -18, -32))
     return 2 * math.fsum((first, -second, third, -fourth))
 
 
@@ -194,12 +197,12 @@ def _poisson(a: float, x: float) -> float:
     if a < _SMALL:
         half = math.exp(-x / 2)
         return half * x**a / math.gamma(a + 1) * half if half else 0.0
-    moved = (x - a) / a
-    if abs(moved) < 0.5:
-        log = math.log1p(moved)
+    relative_change = (x - a) / a
+    if abs(relative_change) < 0.5:
+        log = math.log1p(relative_change)
     else:
         log = math.log(x / a)
-    return math.exp(a * (log - moved) - _stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
+    return math.exp(a * (log - relative_change) - _stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
 
 
 def _stirling_remainder(a: Number) -> Number:
@@ -217,6 +220,7 @@ def _student_tail(a: float, log: float) -> float:
     if not log:
         return 0.5
     x = math.exp(-log)
+    # Raise a until the sum over gamma functions has all digits, or nothing is left to add
     total = 0.0
     term = math.exp(-a * log) * math.sqrt(-math.expm1(-log)) * _ratio(a) / a
     while a < _LEAST_A or log > _MOST_LOG:
@@ -225,6 +229,7 @@ def _student_tail(a: float, log: float) -> float:
         a += 1
         if term <= total * _NOTHING:
             return total / 2 / _ROOT_OF_PI
+    # The incomplete gamma functions of 1/2, 5/2, …, each from the one before
     t = a - 0.25
     u = t * log
     gamma = _ROOT_OF_PI * math.erfc(math.sqrt(u))

@@ -27,16 +27,16 @@ from spark_model_monitor.statistics.states.distinct import (
 from spark_model_monitor.statistics.states.encoding import STATES, State, decode
 from spark_model_monitor.statistics.states.ends import Ends, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
-from spark_model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
+from spark_model_monitor.statistics.states.kll import HistogramBin, KllBuilder, KllSketch
 from spark_model_monitor.statistics.states.moments import Moments, MomentsBuilder
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
-from spark_model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowGroups, RowRuns, Run
+from spark_model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowGroups, RowRun, RowRuns
 
 __all__ = [
     "STATES",
     "State",
     "decode",
-    "sum_of",
+    "add_states",
     "Profile",
     "FeatureProfile",
     "ColumnType",
@@ -48,7 +48,7 @@ __all__ = [
     "MomentsBuilder",
     "KllSketch",
     "KllBuilder",
-    "Bucket",
+    "HistogramBin",
     "DateTexts",
     "DateTextsBuilder",
     "DistinctRegisters",
@@ -65,7 +65,7 @@ __all__ = [
     "RowCounts",
     "RowGroups",
     "RowRuns",
-    "Run",
+    "RowRun",
     "Requests",
     "RequestsBuilder",
 ]
@@ -73,10 +73,10 @@ __all__ = [
 import_all(columns)
 
 
-def sum_of(states: Iterable[State]) -> State:
+def add_states(states: Iterable[State]) -> State:
     """The sum of one or more states, from left to right: KLL's levels depend on the order."""
-    others = iter(states)
-    first = next(others)
+    following = iter(states)
+    first = next(following)
     if isinstance(first, KllSketch):
-        return first.plus(cast("Iterator[KllSketch]", others))
-    return reduce(add, others, first)
+        return first.add_all(cast("Iterator[KllSketch]", following))
+    return reduce(add, following, first)

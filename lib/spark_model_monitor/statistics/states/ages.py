@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 
 HOUR = 3600.0
 DAY = 86400.0
@@ -24,7 +24,7 @@ EDGES = np.unique(
 FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a minute after their rows
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Ages(State):
     """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
@@ -38,8 +38,8 @@ class Ages(State):
         """The counts of ages in seconds; negative for times after their rows."""
         return cls(np.bincount(EDGES.searchsorted(ages, side="right"), minlength=len(EDGES) + 1))
 
-    def __add__(self, other: Ages) -> Ages:
-        return Ages(self.counts + other.counts)
+    def __add__(self, addend: Ages) -> Ages:
+        return Ages(self.counts + addend.counts)
 
     @property
     def total(self) -> int:
@@ -53,20 +53,20 @@ class Ages(State):
     def quantiles(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """The quantiles in seconds, interpolated linearly within bins."""
         ends = np.concatenate(([EDGES[0]], EDGES, [EDGES[-1]]))
-        upto = np.concatenate(([0], self.counts.cumsum()))
+        cumulative = np.concatenate(([0], self.counts.cumsum()))
         goals = np.maximum(shares * self.total, 1e-9)  # the smallest is the first value's
-        places = np.minimum(upto[1:].searchsorted(goals), len(self.counts) - 1)
-        within = (goals - upto[places]) / np.maximum(self.counts[places], 1)
-        return np.asarray(ends[places] + within * (ends[places + 1] - ends[places]))
+        bins = np.minimum(cumulative[1:].searchsorted(goals), len(self.counts) - 1)
+        within = (goals - cumulative[bins]) / np.maximum(self.counts[bins], 1)
+        return np.asarray(ends[bins] + within * (ends[bins + 1] - ends[bins]))
 
     def beyond(self, young: float, old: float) -> int:
         """The number of values certainly younger than `young` or older than `old`, in seconds."""
         ends = EDGES.searchsorted(young, side="right"), EDGES.searchsorted(old) + 1
         return int(self.counts[: ends[0]].sum() + self.counts[ends[1] :].sum())
 
-    def gap_after(self, seconds: float, other: Ages) -> float:
+    def compute_gap(self, seconds: float, later: Ages) -> float:
         """The largest gap between the other side's cumulative shares and these, if all these were `seconds` older."""
-        mine, theirs = (np.cumsum(each.counts)[:-1] / max(each.total, 1) for each in (self, other))
+        mine, theirs = (np.cumsum(ages.counts)[:-1] / max(ages.total, 1) for ages in (self, later))
         return float(np.abs(np.interp(EDGES - seconds, EDGES, mine) - theirs).max())
 
     def payload(self) -> tuple[Parameters, bytes]:

@@ -12,14 +12,29 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.blocks import BLOCKS, Keys, Numbers, are_counts, blocks_of, doubles, summed
-from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.blocks import (
+    BLOCKS,
+    Keys,
+    Numbers,
+    add_by_block,
+    are_counts,
+    assign_blocks,
+    read_doubles,
+)
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    join_parts,
+    register_state,
+    require_equal,
+    split_parts,
+)
 from spark_model_monitor.statistics.states.kll import KllBuilder, KllSketch
 
 SIGNED, ABSOLUTE, SQUARED = range(3)  # what is summed: the value, its absolute value, its square
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Attributions(State):
     """Sums of the local values of features for outputs.
@@ -43,22 +58,22 @@ class Attributions(State):
     exact: int = 0
     group_column: str = ""
 
-    def __add__(self, other: Attributions) -> Attributions:
+    def __add__(self, addend: Attributions) -> Attributions:
         """Exact for rows, else up to rounding, by order of addition; empty attributions leave the other side unchanged.
 
         Raises BadState if features, outputs or the baseline rows differ.
         """
-        if not self.features or not other.features:
-            return self if self.features else other
+        if not self.features or not addend.features:
+            return self if self.features else addend
         for name in ("features", "outputs", "aggregation", "baseline", "group_column"):
-            require_equal(self.KIND, name, getattr(self, name), getattr(other, name))
-        require_equal(self.KIND, "expected", self.expected.tolist(), other.expected.tolist())
+            require_equal(self.KIND, name, getattr(self, name), getattr(addend, name))
+        require_equal(self.KIND, "expected", self.expected.tolist(), addend.expected.tolist())
         return replace(
             self,
-            rows=self.rows + other.rows,
-            sums=self.sums + other.sums,
-            sketches=tuple(mine + its for mine, its in zip(self.sketches, other.sketches, strict=True)),
-            exact=self.exact + other.exact,
+            rows=self.rows + addend.rows,
+            sums=self.sums + addend.sums,
+            sketches=tuple(mine + its for mine, its in zip(self.sketches, addend.sketches, strict=True)),
+            exact=self.exact + addend.exact,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -70,15 +85,17 @@ class Attributions(State):
             named = {"group_column": self.group_column}
         else:
             named = {}
-        return {"exact": self.exact, **named}, joined(parts)
+        return {"exact": self.exact, **named}, join_parts(parts)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
-        named, packed, *sketches = split(cls.KIND, payload)
+        named, packed, *sketches = split_parts(cls.KIND, payload)
         features, outputs, aggregation, baseline = json.loads(named)
+        # Expected outputs, rows and sums stand one after the other
         shape = (3, len(outputs), len(features), BLOCKS)
-        numbers = doubles(cls, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
+        numbers = read_doubles(cls, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
         expected, rows, sums = np.split(numbers, [len(outputs), len(outputs) + BLOCKS])
+        # The members in their order
         members = (tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape))
         values = tuple(map(KllSketch.from_bytes, sketches))
         return cls(*members, values, parameters["exact"], parameters.get("group_column", ""))
@@ -112,13 +129,13 @@ class AttributionsBuilder:
 
     def update(self, values: NDArray[np.float64], keys: Keys, exact: int) -> None:
         """Take the local values of rows, shape (rows, outputs, features). keys: determine the block of each row."""
-        blocks = blocks_of(keys)
-        self._rows += summed(blocks)
-        for place, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
-            sums = self._sums.reshape(3, -1, BLOCKS)[:, place]  # a view: additions change the whole array
+        blocks = assign_blocks(keys)
+        self._rows += add_by_block(blocks)
+        for index, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
+            sums = self._sums.reshape(3, -1, BLOCKS)[:, index]  # a view: additions change the whole array
             for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
-                sums[kind] += summed(blocks, taken)
-            self._sketches[place].update(column)
+                sums[kind] += add_by_block(blocks, taken)
+            self._sketches[index].update(column)
         self._exact += exact
 
     def state(self) -> Attributions:

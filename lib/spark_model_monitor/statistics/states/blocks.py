@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import MOST, Parameters, State, registered, require_equal
-from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.encoding import MOST, Parameters, State, register_state, require_equal
+from spark_model_monitor.statistics.states.hashing import hash_texts
 
 Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
 Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
@@ -27,14 +27,14 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-def keys_by_group(keys: Keys, names: pa.Array) -> Keys:
+def replace_keys_by_group(keys: Keys, names: pa.Array) -> Keys:
     """The hash of each row's group; the row's own key if it has no group."""
     has_name = names.is_valid().to_numpy(zero_copy_only=False)
-    keys[has_name] = xxhash64_of_texts(names.drop_null().cast(pa.string()))
+    keys[has_name] = hash_texts(names.drop_null().cast(pa.string()))
     return keys
 
 
-def blocks_of(keys: Keys) -> Blocks:
+def assign_blocks(keys: Keys) -> Blocks:
     """The block of each row, from 0 to 63. Keys are mixed again, so that consecutive numbers are evenly distributed.
 
     Source: splitmix64, Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
@@ -46,7 +46,7 @@ def blocks_of(keys: Keys) -> Blocks:
     return (mixed >> np.uint64(58)).astype(np.int64)  # the upper 6 of 64 bits
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockSums(State):
     """Sums by name and block, shape (names, blocks)."""
@@ -66,15 +66,15 @@ class BlockSums(State):
         row: Numbers = self.sums[self.names.index(name)]
         return row
 
-    def __add__(self, other: BlockSums) -> BlockSums:
+    def __add__(self, addend: BlockSums) -> BlockSums:
         """Exact for sums of whole numbers, else up to rounding, depending on the order of addition.
 
         Raises BadState if the names differ; empty sums leave the other side unchanged.
         """
-        if not self.names or not other.names:
-            return self if self.names else other
-        require_equal(self.KIND, "names", ", ".join(self.names), ", ".join(other.names))
-        return BlockSums(self.names, self.sums + other.sums)
+        if not self.names or not addend.names:
+            return self if self.names else addend
+        require_equal(self.KIND, "names", ", ".join(self.names), ", ".join(addend.names))
+        return BlockSums(self.names, self.sums + addend.sums)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The doubles, grouped by name."""
@@ -83,7 +83,7 @@ class BlockSums(State):
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> BlockSums:
         names = tuple(json.loads(parameters.get("names", "[]")))
-        return cls(names, doubles(cls, payload, (len(names), BLOCKS)))
+        return cls(names, read_doubles(cls, payload, (len(names), BLOCKS)))
 
     def contradiction(self) -> str | None:
         if not all(isinstance(name, str) for name in self.names):
@@ -99,22 +99,22 @@ def are_counts(sums: Numbers) -> bool:
     return bool(((sums >= 0) & (sums <= MOST) & (sums == np.rint(sums))).all())
 
 
-def doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> Numbers:
+def read_doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> Numbers:
     """The doubles of a payload in an array of this shape. Raises BadState if there are more or fewer."""
     state.require_size(payload, 8 * int(np.prod(shape)))
     return np.frombuffer(payload, "<f8").reshape(shape).astype(np.float64)
 
 
-def summed(blocks: Blocks, values: NDArray[Any] | None = None) -> Numbers:
+def add_by_block(blocks: Blocks, values: Numbers | NDArray[np.bool_] | None = None) -> Numbers:
     """The number of rows in each block, or the sum of their values, shape (blocks,)."""
     return np.bincount(blocks, values, minlength=BLOCKS).astype(np.float64)
 
 
-def _no_sums() -> Numbers:
+def _create_sums() -> Numbers:
     return np.zeros(BLOCKS)
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class RegressionSums(State):
     """Sums by block, each of shape (blocks,).
@@ -126,54 +126,54 @@ class RegressionSums(State):
 
     KIND: ClassVar[str] = "regression"
 
-    rows: Numbers = field(default_factory=_no_sums)
-    absolute: Numbers = field(default_factory=_no_sums)
-    squared: Numbers = field(default_factory=_no_sums)
-    label_mean: Numbers = field(default_factory=_no_sums)
-    label_m2: Numbers = field(default_factory=_no_sums)
-    absolute_label: Numbers = field(default_factory=_no_sums)
-    relative: Numbers = field(default_factory=_no_sums)
-    nonzero: Numbers = field(default_factory=_no_sums)
+    rows: Numbers = field(default_factory=_create_sums)
+    absolute: Numbers = field(default_factory=_create_sums)
+    squared: Numbers = field(default_factory=_create_sums)
+    label_mean: Numbers = field(default_factory=_create_sums)
+    label_m2: Numbers = field(default_factory=_create_sums)
+    absolute_label: Numbers = field(default_factory=_create_sums)
+    relative: Numbers = field(default_factory=_create_sums)
+    nonzero: Numbers = field(default_factory=_create_sums)
 
     @classmethod
     def of(cls, labels: Numbers, predictions: Numbers, blocks: Blocks) -> RegressionSums:
         """The sums of rows, from finite numbers and the block of each."""
         with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
             errors = np.abs(labels - predictions)
-            rows = summed(blocks)
-            means = summed(blocks, labels) / np.maximum(rows, 1)  # 0 for a block without rows
+            rows = add_by_block(blocks)
+            means = add_by_block(blocks, labels) / np.maximum(rows, 1)  # 0 for a block without rows
             deviations = labels - means[blocks]
             filled = labels != 0
             relative = np.divide(errors, np.abs(labels), out=np.zeros_like(errors), where=filled)
             return cls(
                 rows=rows,
-                absolute=summed(blocks, errors),
-                squared=summed(blocks, errors * errors),
+                absolute=add_by_block(blocks, errors),
+                squared=add_by_block(blocks, errors * errors),
                 label_mean=means,
-                label_m2=summed(blocks, deviations * deviations),
-                absolute_label=summed(blocks, np.abs(labels)),
-                relative=summed(blocks, relative),
-                nonzero=summed(blocks, filled),
+                label_m2=add_by_block(blocks, deviations * deviations),
+                absolute_label=add_by_block(blocks, np.abs(labels)),
+                relative=add_by_block(blocks, relative),
+                nonzero=add_by_block(blocks, filled),
             )
 
-    def __add__(self, other: RegressionSums) -> RegressionSums:
+    def __add__(self, addend: RegressionSums) -> RegressionSums:
         """Exact for rows, else up to rounding, depending on the order of addition.
 
         Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            rows = self.rows + other.rows
-            share = other.rows / np.maximum(rows, 1)  # 0 where neither side has rows
-            apart = other.label_mean - self.label_mean
+            rows = self.rows + addend.rows
+            share = addend.rows / np.maximum(rows, 1)  # 0 where neither side has rows
+            mean_difference = addend.label_mean - self.label_mean
             return RegressionSums(
                 rows=rows,
-                absolute=self.absolute + other.absolute,
-                squared=self.squared + other.squared,
-                label_mean=np.where(self.rows == 0, other.label_mean, self.label_mean + apart * share),
-                label_m2=self.label_m2 + other.label_m2 + apart * apart * self.rows * share,
-                absolute_label=self.absolute_label + other.absolute_label,
-                relative=self.relative + other.relative,
-                nonzero=self.nonzero + other.nonzero,
+                absolute=self.absolute + addend.absolute,
+                squared=self.squared + addend.squared,
+                label_mean=np.where(self.rows == 0, addend.label_mean, self.label_mean + mean_difference * share),
+                label_m2=self.label_m2 + addend.label_m2 + mean_difference * mean_difference * self.rows * share,
+                absolute_label=self.absolute_label + addend.absolute_label,
+                relative=self.relative + addend.relative,
+                nonzero=self.nonzero + addend.nonzero,
             )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -182,7 +182,7 @@ class RegressionSums(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
-        return cls(*doubles(cls, payload, (8, BLOCKS)))
+        return cls(*read_doubles(cls, payload, (8, BLOCKS)))
 
     def contradiction(self) -> str | None:
         if are_counts(self.rows) and are_counts(self.nonzero):

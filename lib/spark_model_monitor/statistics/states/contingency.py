@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
     is_count,
-    registered,
+    register_state,
     require_equal,
 )
 
@@ -59,7 +59,7 @@ class ValuedColumn:
     @property
     def numbers(self) -> tuple[float, ...]:
         """The values that are numbers, truths or texts of either."""
-        numbers = (number_of(normalize_code(value)) for value in self.values if not has_leading_zeros(value))
+        numbers = (parse_number(normalize_code(value)) for value in self.values if not has_leading_zeros(value))
         return tuple(number for number in numbers if number is not None)
 
     @property
@@ -72,7 +72,7 @@ class ValuedColumn:
     def threshold(self) -> float | None:
         """The only value if it is a number, else None."""
         if len(self.values) == 1:
-            return number_of(self.values[0])
+            return parse_number(self.values[0])
         return None
 
 
@@ -136,6 +136,7 @@ class ContingencyPlan:
     @property
     def text(self) -> str:
         """What counts must share to be added. The flip test's settings don't matter, because it is not a count."""
+        # What is no count may differ
         counted = asdict(self)
         for name in ("with_flip_test", "not_features", "flip_rows"):
             del counted[name]
@@ -150,10 +151,10 @@ class ContingencyPlan:
             plan = json.loads(text)
             prediction = plan.pop("prediction")
             return cls(
-                facets=tuple(map(_valued, plan.pop("facets"))),
-                label=_valued(plan.pop("label")),
-                prediction=None if prediction is None else _valued(prediction),
-                segmentations=tuple(map(_segmentation, plan.pop("segmentations"))),
+                facets=tuple(map(_parse_column, plan.pop("facets"))),
+                label=_parse_column(plan.pop("label")),
+                prediction=None if prediction is None else _parse_column(prediction),
+                segmentations=tuple(map(_parse_segmentation, plan.pop("segmentations"))),
                 **plan,
             )
         except MALFORMED as error:
@@ -161,7 +162,7 @@ class ContingencyPlan:
             raise BadState(f"contingency: {problem}") from error
 
 
-def number_of(value: Scalar) -> float | None:
+def parse_number(value: Scalar) -> float | None:
     """The finite number that a configured value is or spells; a boolean counts as 0 or 1."""
     try:
         number = float(value)
@@ -172,7 +173,7 @@ def number_of(value: Scalar) -> float | None:
     return None
 
 
-def texts_of(values: Sequence[Scalar]) -> str:
+def join_texts(values: Sequence[Scalar]) -> str:
     """Values joined as the files have them: `F,X`, `0`, `True`."""
     return ",".join(map(str, values))
 
@@ -193,9 +194,10 @@ def normalize_code(value: Scalar) -> str:
         return TRUE_CODE
     if text in FALSEHOODS:
         return FALSE_CODE
-    number = number_of(text)
+    number = parse_number(text)
     if number is None or has_leading_zeros(text) or text != text.strip():
         return text
+    # Beyond 2^53 several whole numbers are one double
     is_exact_integer = number.is_integer() and abs(number) < 2**53
     if is_exact_integer:
         return str(int(number))
@@ -205,23 +207,24 @@ def normalize_code(value: Scalar) -> str:
 def list_spellings(value: Scalar) -> tuple[str, ...]:
     """The texts in which files write the same code: the integer, the double that it became, and truths of 1 and 0."""
     code = normalize_code(value)
-    number = number_of(code)
+    number = parse_number(code)
     if number is None or has_leading_zeros(code):
         return (code,)
     truths = {TRUE_CODE: TRUTHS, FALSE_CODE: FALSEHOODS}.get(code, ())
     return (code, str(number), *truths)
 
 
-def _valued(column: dict[str, Any]) -> ValuedColumn:
+def _parse_column(column: dict[str, Any]) -> ValuedColumn:
     taken_as = column["taken_as"]
     return ValuedColumn(column["name"], tuple(column["values"]), None if taken_as is None else ValueKind(taken_as))
 
 
-def _segmentation(found: dict[str, Any]) -> Segmentation:
+def _parse_segmentation(members: dict[str, Any]) -> Segmentation:
     segments = tuple(
-        tuple(Interval(**item) if isinstance(item, dict) else item for item in segment) for segment in found["segments"]
+        tuple(Interval(**item) if isinstance(item, dict) else item for item in segment)
+        for segment in members["segments"]
     )
-    return Segmentation(found["title"], found["column"], segments, tuple(found["names"]))
+    return Segmentation(members["title"], members["column"], segments, tuple(members["names"]))
 
 
 Key: TypeAlias = int | str | None
@@ -234,9 +237,9 @@ by value; last, where a column names groups of rows, the block of its group, Non
 FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
 
 
-def places_of(cells: Iterable[Cell], side: int) -> dict[Key, int]:
+def number_keys(cells: Iterable[Cell], column: int) -> dict[Key, int]:
     """The index of each key of a column, in the order of their texts."""
-    return {key: place for place, key in enumerate(sorted({cell[side] for cell in cells}, key=str))}
+    return {key: index for index, key in enumerate(sorted({cell[column] for cell in cells}, key=str))}
 
 
 LARGEST = sys.float_info.max
@@ -285,20 +288,21 @@ class ColumnMetadata:
     def missing(self) -> int:
         return self.kinds.get(CellKind.MISSING, 0)
 
-    def __add__(self, other: ColumnMetadata) -> ColumnMetadata:
-        lows = [facts.minimum for facts in (self, other) if facts.minimum is not None]
-        highs = [facts.maximum for facts in (self, other) if facts.maximum is not None]
-        bounded = self.at_most is not None and other.at_most is not None
+    def __add__(self, addend: ColumnMetadata) -> ColumnMetadata:
+        lows = [facts.minimum for facts in (self, addend) if facts.minimum is not None]
+        highs = [facts.maximum for facts in (self, addend) if facts.maximum is not None]
+        # Without an upper bound on either side the sum has none
+        bounded = self.at_most is not None and addend.at_most is not None
         return ColumnMetadata(
-            State.sum_of_counts(self.kinds, other.kinds),
+            State.sum_of_counts(self.kinds, addend.kinds),
             min(lows, default=None),
             max(highs, default=None),
-            max(self.at_least, other.at_least),
-            (self.at_most or 0) + (other.at_most or 0) if bounded else None,
+            max(self.at_least, addend.at_least),
+            (self.at_most or 0) + (addend.at_most or 0) if bounded else None,
         )
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class Contingency(State):
     """The rows of one data set by kind.
@@ -319,16 +323,16 @@ class Contingency(State):
             return sum(self.tables[0].values())
         return 0
 
-    def __add__(self, other: Contingency) -> Contingency:
+    def __add__(self, addend: Contingency) -> Contingency:
         """Raises BadState if the plans differ."""
-        if not other.tables:
+        if not addend.tables:
             return self
         if not self.tables:
-            return other
-        plan = _common_plan(self.plan, other.plan)
+            return addend
+        plan = _merge_plans(self.plan, addend.plan)
         return Contingency(
-            tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, other.tables, strict=True)),
-            tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
+            tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, addend.tables, strict=True)),
+            tuple(mine + theirs for mine, theirs in zip(self.facts, addend.facts, strict=True)),
             plan,
         )
 
@@ -347,7 +351,8 @@ class Contingency(State):
         content = json.loads(payload.decode("utf-8", "surrogatepass"))
         tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
         facts = tuple(
-            ColumnMetadata({CellKind(kind): count for kind, count in kinds}, *rest) for kinds, *rest in content["facts"]
+            ColumnMetadata({CellKind(kind): count for kind, count in kinds}, *numbers)
+            for kinds, *numbers in content["facts"]
         )
         return cls(tables, facts, parameters["plan"])
 
@@ -365,13 +370,14 @@ class Contingency(State):
             return None
         return "a count is none"
 
-    def require_of(self, plan: ContingencyPlan) -> None:
+    def require_plan(self, plan: ContingencyPlan) -> None:
         """Raise BadState if the counts were made with a different plan."""
         sizes = (len(plan.facets), len(plan.valued))
         in_blocks = plan.group_column is not None
-        places = {len(cell) for table in self.tables for cell in table}
-        wanted = {SEGMENTS + len(plan.segmentations) + in_blocks}
-        fits = (len(self.tables), len(self.facts)) == sizes and places <= wanted
+        cell_sizes = {len(cell) for table in self.tables for cell in table}
+        planned_sizes = {SEGMENTS + len(plan.segmentations) + in_blocks}
+        # Tables, facts and keys as many as the plan has; the last key of a row is its block
+        fits = (len(self.tables), len(self.facts)) == sizes and cell_sizes <= planned_sizes
         if fits and in_blocks:
             blocks = {cell[-1] for table in self.tables for cell in table}
         else:
@@ -382,7 +388,7 @@ class Contingency(State):
             )
 
 
-def _common_plan(text: str, other_text: str) -> str:
+def _merge_plans(text: str, other_text: str) -> str:
     """The plan of two counts. A window in which a column has another type than in the baseline keeps the baseline's
     kind of the column, which the plan of other windows leaves open.
 
@@ -396,6 +402,7 @@ def _common_plan(text: str, other_text: str) -> str:
     except ValueError:  # texts that are no plans have nothing in common
         require_equal(Contingency.KIND, "the plan", text, other_text)
         raise
+    # A kind that one plan leaves open is the other's
     columns = [*members["facets"], members["label"], members["prediction"]]
     other_columns = [*other_members["facets"], other_members["label"], other_members["prediction"]]
     for column, other_column in zip(columns, other_columns, strict=False):

@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from operator import add, attrgetter
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import State, registered
-from spark_model_monitor.statistics.states.hashing import buffers_of
+from spark_model_monitor.statistics.states.encoding import State, register_state
+from spark_model_monitor.statistics.states.hashing import read_buffers
 
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
@@ -57,7 +57,7 @@ class DataType(IntEnum):
     OTHER_NUMBER = 5
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class DataTypeCounts(State):
     """Cells of a column by apparent type. unknown: present, but not inspected (arrays, maps)."""
@@ -77,10 +77,10 @@ class DataTypeCounts(State):
         cls, values: pa.StringArray, counts: NDArray[np.int64] | None = None, *, accept_exponents: bool = True
     ) -> DataTypeCounts:
         """The counts of some cells. counts: how often each cell of `values` occurs; once if absent."""
-        return cls.of_kinds(classify(values, accept_exponents=accept_exponents), counts)
+        return cls.from_kinds(classify(values, accept_exponents=accept_exponents), counts)
 
     @classmethod
-    def of_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
+    def from_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
         """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
         if counts is None and len(kinds) and kinds.min() == kinds.max():
             # as most columns are, and bincount takes its time
@@ -119,8 +119,8 @@ class DataTypeCounts(State):
             return "Fractional"
         return "Integral"
 
-    def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
-        return DataTypeCounts(*map(add, _counts_of(self), _counts_of(other)))
+    def __add__(self, addend: DataTypeCounts) -> DataTypeCounts:
+        return DataTypeCounts(*map(add, _counts_of(self), _counts_of(addend)))
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
@@ -132,21 +132,21 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
     if len(texts) <= _FEW and not texts.null_count:  # as the values of a category
         are_words = [_is_word(word) for word in texts.view(pa.binary()).to_pylist()]
-        rest = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
+        remaining = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
     elif _are_all_plain_fractions(texts):
         return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     else:
-        rest = _may_be_more_than_text(texts)
+        remaining = _find_possible_numbers(texts)
     if texts.null_count:
         missing = texts.is_null().to_numpy(zero_copy_only=False)
         kinds[missing] = DataType.MISSING
-        rest = rest[~missing[rest]]
-    for kind, matches in _tests(accept_exponents):
-        if not len(rest):
+        remaining = remaining[~missing[remaining]]
+    for kind, matches in _list_tests(accept_exponents):
+        if not len(remaining):
             break
-        matching = matches(texts if len(rest) == len(texts) else texts.take(pa.array(rest)))
-        kinds[rest[matching]] = kind
-        rest = rest[~matching]
+        matching = matches(texts if len(remaining) == len(texts) else texts.take(pa.array(remaining)))
+        kinds[remaining[matching]] = kind
+        remaining = remaining[~matching]
     return kinds
 
 
@@ -161,10 +161,10 @@ def parse_numbers(
         kinds = classify(values, accept_exponents=accept_exponents)
     numeric = (kinds == DataType.INTEGRAL) | (kinds == DataType.FRACTIONAL) | (kinds == DataType.OTHER_NUMBER)
     if numeric.all():
-        return _doubles(values)
+        return _parse_doubles(values)
     numbers = np.full(len(values), np.nan)
     if numeric.any():
-        numbers[numeric] = _doubles(values.filter(pa.array(numeric)))
+        numbers[numeric] = _parse_doubles(values.filter(pa.array(numeric)))
     return numbers
 
 
@@ -187,11 +187,11 @@ def _is_word(text: bytes) -> bool:
     return text.lower() not in _OTHER_WORDS
 
 
-def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
+def _find_possible_numbers(texts: pa.StringArray) -> NDArray[np.int64]:
     """The indices of texts that are like a number at their ends and at some positions between, or as short as a boolean, or like
     an infinity: few words, names and ids are, and they cost no pattern then.
     """
-    bounds, letters = buffers_of(texts)
+    bounds, letters = read_buffers(texts)
     offsets = bounds.astype(np.int64)
     if not len(letters):
         return offsets[:0]
@@ -235,7 +235,7 @@ def _mark_infinities(hopeful: Flags, letters: Letters, starts: Indices, lengths:
     hopeful[indices] = True
 
 
-def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
+def _list_tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
     """The tests for cells that are not classified yet, cheapest and most frequent first."""
     fractional = FRACTIONAL_PATTERN
     other_number = OTHER_NUMBER_PATTERN
@@ -243,12 +243,12 @@ def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array],
         fractional = FRACTIONAL_PATTERN_WITHOUT_EXPONENTS
         other_number = OTHER_NUMBER_PATTERN_WITHOUT_EXPONENTS
     return (
-        (DataType.INTEGRAL, lambda texts: _flags(pc.ascii_is_decimal(texts))),
+        (DataType.INTEGRAL, lambda texts: _as_flags(pc.ascii_is_decimal(texts))),
         (DataType.FRACTIONAL, _are_plain_fractions),
-        (DataType.FRACTIONAL, lambda texts: _flags(pc.match_substring_regex(texts, fractional))),
-        (DataType.INTEGRAL, lambda texts: _flags(pc.match_substring_regex(texts, INTEGRAL_PATTERN))),
-        (DataType.BOOLEAN, lambda texts: _flags(pc.or_(pc.equal(texts, "true"), pc.equal(texts, "false")))),
-        (DataType.OTHER_NUMBER, lambda texts: _flags(pc.match_substring_regex(texts, other_number))),
+        (DataType.FRACTIONAL, lambda texts: _as_flags(pc.match_substring_regex(texts, fractional))),
+        (DataType.INTEGRAL, lambda texts: _as_flags(pc.match_substring_regex(texts, INTEGRAL_PATTERN))),
+        (DataType.BOOLEAN, lambda texts: _as_flags(pc.or_(pc.equal(texts, "true"), pc.equal(texts, "false")))),
+        (DataType.OTHER_NUMBER, lambda texts: _as_flags(pc.match_substring_regex(texts, other_number))),
     )
 
 
@@ -256,15 +256,15 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     """Whether all texts, none of them null, look like `12.5`: one pass over bytes decides most columns of fractions."""
     if texts.null_count or not len(texts):
         return False
-    offsets, data = buffers_of(texts)
+    offsets, data = read_buffers(texts)
     characters = data[offsets[0] : offsets[-1]]
     ends = offsets - offsets[0]
     first = characters[: ends[1]]  # which settles it for most others
-    for some, dots in ((first, 1), (characters, len(texts))):
-        others = np.flatnonzero(some - np.uint8(ord("0")) > 9)  # below "0" it wraps around
-        if len(others) != dots or (some[others] != ord(".")).any():
+    for content, dots in ((first, 1), (characters, len(texts))):
+        not_digits = np.flatnonzero(content - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+        if len(not_digits) != dots or (content[not_digits] != ord(".")).any():
             return False
-    return bool(((others > ends[:-1]) & (others < ends[1:] - 1)).all())  # so there is one in each text
+    return bool(((not_digits > ends[:-1]) & (not_digits < ends[1:] - 1)).all())  # so there is one in each text
 
 
 def _are_plain_fractions(texts: pa.StringArray) -> Flags:
@@ -273,7 +273,7 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     texts: without null. Unless each has exactly one dot, none is reported as a match: the regular expression then tests
     the rest.
     """
-    offsets, data = buffers_of(texts)
+    offsets, data = read_buffers(texts)
     characters = data[offsets[0] : offsets[-1]].copy()
     starts = offsets[:-1] - offsets[0]
     ends = offsets[1:] - offsets[0]
@@ -284,16 +284,16 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     signed = (first == ord("-")) | (first == ord("+"))
     matching: Flags = (dots > starts + signed) & (dots < ends - 1)
     characters[dots] = characters[starts[signed]] = ord("0")
-    others = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
-    matching[np.searchsorted(ends, others, side="right")] = False
+    not_digits = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+    matching[np.searchsorted(ends, not_digits, side="right")] = False
     return matching
 
 
-def _flags(booleans: pa.BooleanArray) -> Flags:
+def _as_flags(booleans: pa.BooleanArray) -> Flags:
     return np.asarray(booleans.to_numpy(zero_copy_only=False))
 
 
-def _doubles(texts: pa.Array) -> NDArray[np.float64]:
+def _parse_doubles(texts: pa.Array) -> NDArray[np.float64]:
     """Numeric texts as doubles. The patterns allow a space after the sign, and blanks around, which parsers don't."""
     try:
         numbers = pc.cast(texts, pa.float64())
@@ -303,7 +303,7 @@ def _doubles(texts: pa.Array) -> NDArray[np.float64]:
     return np.asarray(numbers)
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class VectorCounts(State):
     """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
@@ -321,7 +321,12 @@ class VectorCounts(State):
 
     @classmethod
     def of(
-        cls, lengths: NDArray[Any], null_elements: NDArray[Any], nan_elements: NDArray[Any], *, missing: int = 0
+        cls,
+        lengths: NDArray[np.integer],
+        null_elements: NDArray[np.integer],
+        nan_elements: NDArray[np.integer],
+        *,
+        missing: int = 0,
     ) -> VectorCounts:
         """The counts of present vectors, from one number per vector each, shape (vectors,), and of `missing` others."""
         if not len(lengths):
@@ -336,15 +341,15 @@ class VectorCounts(State):
             longest=int(lengths.max()),
         )
 
-    def __add__(self, other: VectorCounts) -> VectorCounts:
+    def __add__(self, addend: VectorCounts) -> VectorCounts:
         return VectorCounts(
-            vectors=self.vectors + other.vectors,
-            missing=self.missing + other.missing,
-            elements=self.elements + other.elements,
-            null_elements=self.null_elements + other.null_elements,
-            nan_elements=self.nan_elements + other.nan_elements,
-            shortest=min((counts.shortest for counts in (self, other) if counts.vectors), default=0),
-            longest=max(self.longest, other.longest),
+            vectors=self.vectors + addend.vectors,
+            missing=self.missing + addend.missing,
+            elements=self.elements + addend.elements,
+            null_elements=self.null_elements + addend.null_elements,
+            nan_elements=self.nan_elements + addend.nan_elements,
+            shortest=min((counts.shortest for counts in (self, addend) if counts.vectors), default=0),
+            longest=max(self.longest, addend.longest),
         )
 
     def contradiction(self) -> str | None:

@@ -16,9 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
-from spark_model_monitor.statistics.states.distinct import told_apart
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
-from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 from spark_model_monitor.statistics.text_forms import is_like_number
 
 KEPT = 512  # texts; a share of them is known to about 2 %
@@ -28,7 +28,7 @@ HASH_BITS = 53  # of a hash that count; a count of ours has no more
 Numbers = NDArray[np.int64]
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class DateTexts(State):
     """The `KEPT` different texts with the lowest hashes, and how often each occurs; in place of a text that doesn't look like a
@@ -118,7 +118,7 @@ class DateTextsBuilder:
             self._skipped += len(texts) if counts is None else int(counts.sum())
             return
         if hashes is None:
-            hashes = xxhash64_of_texts(texts)
+            hashes = hash_texts(texts)
         numbers: Numbers = (hashes >> np.uint64(64 - HASH_BITS)).view(np.int64)
         indices: Numbers = np.arange(len(numbers))
         if len(self._hashes) == KEPT:  # only lower ones come in
@@ -154,10 +154,10 @@ def _keep_lowest(hashes: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
         # Most can be left out without sorting, unless few of the lowest differ
         limit = np.partition(hashes, 4 * KEPT)[4 * KEPT]
         is_low = hashes <= limit
-        lowest, _ = told_apart(hashes[is_low])
+        lowest, _ = unique_with_inverse(hashes[is_low])
         if len(lowest) >= KEPT:
             hashes = hashes[is_low]
             counts = counts[is_low]
-    different, index = told_apart(hashes)
+    different, index = unique_with_inverse(hashes)
     sums = np.bincount(index, counts, minlength=len(different))
     return different[:KEPT], sums[:KEPT].astype(np.int64)

@@ -7,17 +7,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
 
 LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
 
 Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
+Item = TypeVar("Item", bound=np.generic)  # an array's scalar type
 Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
 
 PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that select its register
@@ -74,11 +75,11 @@ _MANTISSA_BITS = 52
 _EXPONENT_OFFSET = 1023
 
 
-def _zeros() -> Registers:
+def _create_registers() -> Registers:
     return np.zeros(REGISTERS, dtype=np.uint8)
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class DistinctRegisters(State):
     """Registers of the values seen.
@@ -88,7 +89,7 @@ class DistinctRegisters(State):
 
     KIND: ClassVar[str] = "distinct"
 
-    registers: Registers = field(default_factory=_zeros)
+    registers: Registers = field(default_factory=_create_registers)
 
     def words(self) -> tuple[int, ...]:
         """The registers as Spark and Deequ pack them: 52 longs of ten registers, the first in the lowest bits."""
@@ -116,13 +117,13 @@ class DistinctRegisters(State):
         if unused:
             counted = REGISTERS * math.log(REGISTERS / unused)  # values that leave this many registers empty
             if counted <= LINEAR_COUNTING_LIMIT or raw <= linear_up_to:
-                return _rounded(counted)
-        return _rounded(raw - _bias(raw) if raw < 5.0 * REGISTERS else raw)
+                return _round_half_up(counted)
+        return _round_half_up(raw - _estimate_bias(raw) if raw < 5.0 * REGISTERS else raw)
 
-    def __add__(self, other: DistinctRegisters) -> DistinctRegisters:
+    def __add__(self, addend: DistinctRegisters) -> DistinctRegisters:
         """The exact registers of the values of both."""
-        require_equal(self.KIND, "the number of registers", len(self.registers), len(other.registers))
-        return DistinctRegisters(np.maximum(self.registers, other.registers))
+        require_equal(self.KIND, "the number of registers", len(self.registers), len(addend.registers))
+        return DistinctRegisters(np.maximum(self.registers, addend.registers))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """One byte per register."""
@@ -140,13 +141,13 @@ class DistinctBuilder:
     """Builds registers from hashes. Neither order nor blocks change the result."""
 
     def __init__(self) -> None:
-        self._registers = _zeros()
+        self._registers = _create_registers()
         self._leading_bits = np.uint64(0)  # of a hash, behind those of its register: zero if it may raise a register
         self._waiting: list[Hashes] = []
         self._room = WAITING
 
     def update(self, hashes: Hashes) -> None:
-        """Take the hashes of present values (`hashing.xxhash64_of`, `hashing.xxhash64_of_texts`, or Spark's)."""
+        """Take the hashes of present values (`hashing.xxhash64`, `hashing.hash_texts`, or Spark's)."""
         if self._leading_bits:
             hashes = hashes[(hashes & self._leading_bits) == 0]
         if len(hashes):
@@ -182,15 +183,15 @@ def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64])
     leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
     leading &= _LEADING_MASK
     # The exponent of a double is the position of its leading one bit.
-    places = leading.view(np.int32).astype(np.float64).view(np.int64)
-    places >>= _MANTISSA_BITS
-    ranks = (_EXPONENT_OFFSET + _LEADING - places).astype(np.uint8)  # one more than the zeros before it
-    for place in np.flatnonzero(leading == 0):  # one in two thousand million
-        ranks[place] = _LONGEST_RUN + 1 - int(hashes[place] & _TAIL_MASK).bit_length()
+    leading_positions = leading.view(np.int32).astype(np.float64).view(np.int64)
+    leading_positions >>= _MANTISSA_BITS
+    ranks = (_EXPONENT_OFFSET + _LEADING - leading_positions).astype(np.uint8)  # one more than the zeros before it
+    for index in np.flatnonzero(leading == 0):  # one in two thousand million
+        ranks[index] = _LONGEST_RUN + 1 - int(hashes[index] & _TAIL_MASK).bit_length()
     np.maximum.at(registers, first + (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
 
 
-def told_apart(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], NDArray[np.int64]]:
     """The distinct values, ascending, and the index of each value: like numpy's `unique` with inverse, for values
     without NaN, but with fewer steps, which dominate the time for few values.
     """
@@ -198,12 +199,12 @@ def told_apart(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     ordered = values[order]
     are_new = np.ones(len(values), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=are_new[1:])
-    places = np.empty(len(values), np.int64)
-    places[order] = are_new.cumsum() - 1
-    return ordered[are_new], places
+    inverse = np.empty(len(values), np.int64)
+    inverse[order] = are_new.cumsum() - 1
+    return ordered[are_new], inverse
 
 
-def _bias(raw: float) -> float:
+def _estimate_bias(raw: float) -> float:
     """The mean bias of the six raw estimates in the table closest to this one.
 
     Source: HyperLogLogPlusPlusHelper.estimateBias of Spark 3.5.
@@ -216,7 +217,7 @@ def _bias(raw: float) -> float:
     return float(np.add.accumulate(BIASES[low:high])[-1]) / (high - low)
 
 
-def _rounded(estimate: float) -> int:
+def _round_half_up(estimate: float) -> int:
     """java.lang.Math.round: halves go up."""
     return math.floor(estimate + 0.5)
 
@@ -229,7 +230,7 @@ MOSTLY = 0.5  # the share of distinct hashes below which repeats are not of inte
 R = TypeVar("R", bound="Repeats")
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeats(State):
     """The distinct hashes below 2^53 / 2^level, ascending, with their counts: all of them while they are few.
@@ -246,14 +247,14 @@ class Repeats(State):
     hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     counts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def and_of(self: R, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> R:
+    def add_values(self: R, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> R:
         """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""
         if self.level == GIVEN_UP:
             return self
         if self.level:
-            kept = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
-            hashes = hashes[kept]
-            counts = None if counts is None else counts[kept]
+            is_kept = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
+            hashes = hashes[is_kept]
+            counts = None if counts is None else counts[is_kept]
         if counts is None:
             # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
             hashes = np.sort(hashes)
@@ -262,13 +263,13 @@ class Repeats(State):
             ends = np.flatnonzero(are_last)
             hashes = hashes[ends]
             counts = np.diff(ends, prepend=-1)
-        return self._with((hashes >> np.uint64(64 - BITS)).astype(np.int64), counts)
+        return self._merge_counts((hashes >> np.uint64(64 - BITS)).astype(np.int64), counts)
 
-    def __add__(self: R, other: R) -> R:
-        low, high = sorted((self, other), key=lambda each: each.level)
-        kept = low.hashes < first_rejected_hash(high.level)
+    def __add__(self: R, addend: R) -> R:
+        low, high = sorted((self, addend), key=lambda state: state.level)
+        is_kept = low.hashes < first_rejected_hash(high.level)
         if high.level < GIVEN_UP:
-            return high._with(low.hashes[kept], low.counts[kept])
+            return high._merge_counts(low.hashes[is_kept], low.counts[is_kept])
         return high
 
     @property
@@ -281,14 +282,14 @@ class Repeats(State):
         """The number of hashes kept that occur more than once."""
         return int((self.counts > 1).sum())
 
-    def _with(self: R, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> R:
-        found, places = told_apart(np.concatenate((self.hashes, hashes)))
-        sums = np.bincount(places, np.concatenate((self.counts, counts)), minlength=len(found)).astype(np.int64)
+    def _merge_counts(self: R, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> R:
+        distinct, inverse = unique_with_inverse(np.concatenate((self.hashes, hashes)))
+        sums = np.bincount(inverse, np.concatenate((self.counts, counts)), minlength=len(distinct)).astype(np.int64)
         level = self.level
-        while len(found) > KEPT:  # ascending: those that stay come first
+        while len(distinct) > KEPT:  # ascending: those that stay come first
             level += 1
-            found = found[: int(found.searchsorted(first_rejected_hash(level)))]
-        return type(self)(level, found, sums[: len(found)])
+            distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
+        return type(self)(level, distinct, sums[: len(distinct)])
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The hashes, then the counts, as 64-bit integers."""
@@ -310,7 +311,7 @@ class Repeats(State):
         return "they are no hashes of its level"
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class RowRepeats(Repeats):
     """The repeats of whole rows, kept with the first feature."""
@@ -322,62 +323,67 @@ class RowRepeats(Repeats):
     BUFFERED: ClassVar[int] = 8 * KEPT
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Words(Repeats):
     """The words in texts of several words, in lower case, with their counts."""
 
     KIND: ClassVar[str] = "words"
 
-    def new_in(self, other: Words) -> tuple[tuple[int, int], tuple[int, int]]:
+    def count_new_words(self, window: Words) -> tuple[tuple[int, int], tuple[int, int]]:
         """Among the words that both sides would have kept: those that occur once here, of how many; and those of the
-        other side that don't occur here, of how many. The share of words that occur once estimates that of new words.
+        window that don't occur here, of how many. The share of words that occur once estimates that of new words.
         Source: Good 1953, "The population frequencies of species".
         """
-        limit = first_rejected_hash(max(self.level, other.level))
-        (known, often), (words, counts) = (
-            (each.hashes[each.hashes < limit], each.counts[each.hashes < limit]) for each in (self, other)
-        )
-        new = int(counts[~np.isin(words, known)].sum())
-        return (int((often == 1).sum()), int(often.sum())), (new, int(counts.sum()))
+        limit = first_rejected_hash(max(self.level, window.level))
+        words = self.hashes[self.hashes < limit]
+        occurrences = self.counts[self.hashes < limit]
+        is_kept = window.hashes < limit
+        is_new = ~np.isin(window.hashes[is_kept], words)
+        window_occurrences = window.counts[is_kept]
+        new_occurrences = int(window_occurrences[is_new].sum())
+        once_here = int((occurrences == 1).sum()), int(occurrences.sum())
+        return once_here, (new_occurrences, int(window_occurrences.sum()))
 
 
 class RepeatsBuilder:
     """Builds repeats, with a buffer of hashes. Gives up if most values are not new."""
 
-    def __init__(self, of: type[Repeats] = Repeats) -> None:
-        self._of, self._found = of, of()
+    def __init__(self, state_type: type[Repeats] = Repeats) -> None:
+        self._state_type = state_type
+        self._state = state_type()
         self._waiting: list[tuple[Hashes, NDArray[np.int64] | None]] = []
         self._waits = 0
 
     def give_up(self) -> None:
         """Stop keeping hashes."""
-        self._waiting, self._found = [], self._of(GIVEN_UP)
+        self._waiting = []
+        self._state = self._state_type(GIVEN_UP)
 
     def update(self, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> None:
-        """Take values. counts: as in `Repeats.and_of`."""
-        if self._found.level == GIVEN_UP:
+        """Take values. counts: as in `Repeats.add_values`."""
+        if self._state.level == GIVEN_UP:
             return
         self._waiting.append((hashes, counts))
         self._waits += len(hashes)
-        if self._waits >= self._of.BUFFERED:
-            self._look()
+        if self._waits >= self._state_type.BUFFERED:
+            self._add_waiting()
 
     def state(self) -> Repeats:
         """The repeats of all values so far."""
-        self._look()
-        return self._found
+        self._add_waiting()
+        return self._state
 
-    def _look(self) -> None:
+    def _add_waiting(self) -> None:
         single = [hashes for hashes, counts in self._waiting if counts is None]
         if single:
-            self._found = self._found.and_of(np.concatenate(single))
+            self._state = self._state.add_values(np.concatenate(single))
         for hashes, counts in self._waiting:
             if counts is not None:
-                self._found = self._found.and_of(hashes, counts)
+                self._state = self._state.add_values(hashes, counts)
         self._waiting = []
         self._waits = 0
-        if self._found.different < self._of.LEAST_DIFFERENT * int(self._found.counts.sum()):
+        if self._state.different < self._state_type.LEAST_DIFFERENT * int(self._state.counts.sum()):
             self.give_up()
 
 

@@ -43,7 +43,7 @@ class State(ABC):
     NUMBERS: ClassVar[struct.Struct]  # the members in order, if all are numbers
 
     @abstractmethod
-    def __add__(self, other: Any, /) -> Any:
+    def __add__(self, addend: Any, /) -> Any:
         """The state of the rows of both, those of `self` first. Raises BadState if their parameters differ."""
 
     def __eq__(self, other: object) -> bool:
@@ -62,7 +62,7 @@ class State(ABC):
         """
         try:
             state: S = cls.from_payload(*unpack(blob, cls.KIND, cls.VERSION))
-            wrong = contradiction_in(state)
+            wrong = find_contradiction(state)
         except MALFORMED as error:
             wrong = f"it can't be read ({type(error).__name__})"
         if wrong:
@@ -71,7 +71,7 @@ class State(ABC):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The parameters, which reading the bytes needs and two added states must share; and the bytes."""
-        return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _members(type(self))])
+        return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _list_members(type(self))])
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Any:
@@ -100,28 +100,28 @@ class State(ABC):
 _LENGTH = struct.Struct("<Q")  # little endian, like all numbers in these bytes
 
 
-def joined(parts: Iterable[bytes]) -> bytes:
+def join_parts(parts: Iterable[bytes]) -> bytes:
     """One payload from several parts, each preceded by its length."""
     return b"".join(piece for part in parts for piece in (_LENGTH.pack(len(part)), part))
 
 
-def split(kind: str, payload: bytes) -> list[bytes]:
-    """The parts of a payload that `joined` made. kind: the state's kind, for errors.
+def split_parts(kind: str, payload: bytes) -> list[bytes]:
+    """The parts of a payload that `join_parts` made. kind: the state's kind, for errors.
 
     Raises BadState if a part is truncated.
     """
     parts = []
     start = 0
     while start < len(payload):
-        place = start + _LENGTH.size
+        part_start = start + _LENGTH.size
         # a truncated length
-        if place <= len(payload):
-            end = place + _LENGTH.unpack_from(payload, start)[0]
+        if part_start <= len(payload):
+            end = part_start + _LENGTH.unpack_from(payload, start)[0]
         else:
-            end = place
+            end = part_start
         if end > len(payload):
             raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
-        parts.append(payload[place:end])
+        parts.append(payload[part_start:end])
         start = end
     return parts
 
@@ -134,27 +134,27 @@ _OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, Recurs
 MALFORMED = (*_OF_READING, struct.error)  # the exceptions that crafted bytes can cause
 
 
-def is_count(value: object, most: int = MOST) -> bool:
-    """Whether a value is a whole number from 0 to `most`; true and false are not."""
-    return type(value) is int and 0 <= value <= most
+def is_count(value: object, maximum: int = MOST) -> bool:
+    """Whether a value is a whole number from 0 to `maximum`; true and false are not."""
+    return type(value) is int and 0 <= value <= maximum
 
 
-def contradiction_in(state: State) -> str | None:
+def find_contradiction(state: State) -> str | None:
     """Why a state that was read is not valid; None if it is."""
-    for name, like in _members(type(state)):
-        if not _is_sound(getattr(state, name), like):
+    for name, like in _list_members(type(state)):
+        if not _is_valid(getattr(state, name), like):
             return f"{name} is none"
     return state.contradiction()
 
 
 @functools.cache
-def _members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+def _list_members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
     """The members of a type of state, each with its value for no rows."""
     none = kind()
     return tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
 
 
-def _is_sound(value: Any, like: Any) -> bool:
+def _is_valid(value: Any, like: Any) -> bool:
     if type(like) in (int, float):  # most are
         return type(value) is type(like) and (type(value) is float or 0 <= value <= MOST)
     if isinstance(like, Mapping):
@@ -196,7 +196,7 @@ Upgrade: TypeAlias = Callable[[Parameters, bytes], tuple[Parameters, bytes]]
 UPGRADES: dict[tuple[str, int], Upgrade] = {}  # by kind and the version that the step starts from
 
 
-def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
+def register_upgrade(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
     """Decorator that registers the upgrade of `kind` from `version` to the next one."""
 
     def enter(upgrade: Upgrade) -> Upgrade:
@@ -206,46 +206,48 @@ def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
     return enter
 
 
-def upgraded(kind: str, found: int, wanted: int, parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Parameters and payload of version `found`, converted to version `wanted`.
+def apply_upgrades(
+    kind: str, written_version: int, current_version: int, parameters: Parameters, payload: bytes
+) -> tuple[Parameters, bytes]:
+    """Parameters and payload of version `written_version`, converted to version `current_version`.
 
-    Raises BadState if a later release, or no release, wrote version `found`.
+    Raises BadState if a later release, or no release, wrote version `written_version`.
     """
-    if found > wanted:
+    if written_version > current_version:
         raise BadState(
-            f"state bytes: {kind!r} has version {found}, which a later release wrote; this release reads versions up to "
-            f"{wanted}: install the later one"
+            f"state bytes: {kind!r} has version {written_version}, which a later release wrote; this release reads "
+            f"versions up to {current_version}: install the later one"
         )
-    for version in range(found, wanted):
+    for version in range(written_version, current_version):
         if (kind, version) not in UPGRADES:
             raise BadState(f"state bytes: {kind!r} has version {version}, which no release wrote; scan the data again")
         parameters, payload = UPGRADES[kind, version](parameters, payload)
     return parameters, payload
 
 
-@upgrades("feature", 1)
-def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+@register_upgrade("feature", 1)
+def _drop_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Version 1 had six slots, each with a state or empty; later versions list only the states that exist."""
-    return parameters, joined(part for part in split("feature", payload) if part)
+    return parameters, join_parts(part for part in split_parts("feature", payload) if part)
 
 
-@upgrades("outcomes", 1)
-@upgrades("outcomes", 2)
-def _without_last(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+@register_upgrade("outcomes", 1)
+@register_upgrade("outcomes", 2)
+def _add_last_part(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Version 1 had no residuals, version 2 no scores of classes."""
-    return parameters, payload + joined([b""])
+    return parameters, payload + join_parts([b""])
 
 
-@upgrades("estimated_outcomes", 1)
-def _of_two_classes(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+@register_upgrade("estimated_outcomes", 1)
+def _add_class_scores(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Version 1 had neither the scores of more than two classes nor the errors of numeric predictions."""
-    return parameters, payload + joined([b"", b""])
+    return parameters, payload + join_parts([b"", b""])
 
 
-@upgrades("estimated_outcomes", 2)
-def _without_errors(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+@register_upgrade("estimated_outcomes", 2)
+def _drop_errors(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Version 2 only had the differences between errors and their expected values."""
-    return parameters, joined([*split("estimated_outcomes", payload)[:3], b""])
+    return parameters, join_parts([*split_parts("estimated_outcomes", payload)[:3], b""])
 
 
 MAGIC = b"SMMS"
@@ -269,6 +271,7 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
         described = _JSON.encode(parameters).encode()
     else:
         described = b""
+    # Sizes first, so that kind and version can be read without the rest
     head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
     body = b"".join((head, name, described, payload))
     return body + _CHECKSUM.pack(zlib.crc32(body))  # of everything before it
@@ -279,24 +282,24 @@ def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]
 
     Raises BadState naming what is wrong with the bytes.
     """
-    body_size, name_end, parameters_end = _places(blob)
+    body_size, name_end, parameters_end = _find_offsets(blob)
     _require_checksum(blob, body_size)
-    found = bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
-    if found != kind:
-        raise BadState(f"state bytes: they hold a state of kind {found!r}; {kind!r} is expected here")
-    parameters: Mapping[str, Any] = _parameters(bytes(blob[name_end:parameters_end]))
+    written_kind = bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
+    if written_kind != kind:
+        raise BadState(f"state bytes: they hold a state of kind {written_kind!r}; {kind!r} is expected here")
+    parameters: Mapping[str, Any] = _parse_parameters(bytes(blob[name_end:parameters_end]))
     payload = blob[parameters_end:body_size]
     if blob[_VERSION_AT] != version:
-        parameters, payload = upgraded(kind, blob[_VERSION_AT], version, parameters, payload)
+        parameters, payload = apply_upgrades(kind, blob[_VERSION_AT], version, parameters, payload)
     return dict(parameters), payload
 
 
-def kind_and_version(blob: bytes) -> tuple[str, int]:
+def read_kind_and_version(blob: bytes) -> tuple[str, int]:
     """The kind of the state in these bytes and the version of its payload, without decoding the state.
 
     Raises BadState if they are not the bytes of a state, or truncated.
     """
-    name_end = _places(blob)[1]
+    name_end = _find_offsets(blob)[1]
     return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_AT]
 
 
@@ -312,7 +315,7 @@ def require_equal(kind: str, parameter: str, left: object, right: object) -> Non
 
 
 @functools.lru_cache(maxsize=64)
-def _parameters(described: bytes) -> dict[str, Any]:
+def _parse_parameters(described: bytes) -> dict[str, Any]:
     """The parameters that `pack` wrote; cached, because most states of a kind share them."""
     try:
         parameters = json.loads(described) if described else {}
@@ -330,7 +333,7 @@ def _require_checksum(blob: bytes, body_size: int) -> None:
         )
 
 
-def _places(blob: bytes) -> tuple[int, int, int]:
+def _find_offsets(blob: bytes) -> tuple[int, int, int]:
     """The offsets at which the checksum starts, the kind ends and the parameters end."""
     if len(blob) < _HEAD.size + _CHECKSUM.size:
         raise BadState(f"state bytes: {len(blob)} bytes are too few for a state; the file may be cut")
@@ -351,7 +354,7 @@ def _places(blob: bytes) -> tuple[int, int, int]:
 
 
 STATES: dict[str, type[State]] = {}
-"""The types of state by kind, of the modules imported so far; `state_type` imports those in `LATER`."""
+"""The types of state by kind, of the modules imported so far; `find_state_type` imports those in `LATER`."""
 
 LATER: Mapping[str, str] = {
     "ages": "ages",
@@ -372,7 +375,7 @@ LATER: Mapping[str, str] = {
 """Modules of the kinds that a profile doesn't have, by kind; imported when such a state is made or read."""
 
 
-def registered(state: type[S]) -> type[S]:
+def register_state(state: type[S]) -> type[S]:
     """Class decorator that registers a type of state under its KIND.
 
     Raises ValueError if the kind is taken, a mistake of the type's author.
@@ -383,14 +386,14 @@ def registered(state: type[S]) -> type[S]:
     return state
 
 
-def state_type(kind: str) -> type[State] | None:
+def find_state_type(kind: str) -> type[State] | None:
     """The type of state of a kind, importing its module if necessary; None if there is no such kind."""
     if kind in LATER:
         import_module(f"{__package__}.{LATER[kind]}")
     return STATES.get(kind)
 
 
-def kinds() -> list[str]:
+def list_kinds() -> list[str]:
     """Every kind of state, whether its module is imported or not."""
     return sorted({*STATES, *LATER})
 
@@ -421,21 +424,21 @@ def decode(blob: bytes) -> State:
     >>> decode_state(profile.to_bytes()) == profile
     True
     """
-    kind, _ = kind_and_version(blob)
-    state = state_type(kind)
+    kind, _ = read_kind_and_version(blob)
+    state = find_state_type(kind)
     if state is None:
-        raise BadState(f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(kinds())}")
+        raise BadState(f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(list_kinds())}")
     return state.from_bytes(blob)
 
 
-def decode_if_known(blob: bytes) -> State | None:
+def try_decode(blob: bytes) -> State | None:
     """The state in these bytes; None if only a later release can read it, because its kind or version is newer.
 
     Raises BadState if the bytes are damaged.
     """
-    kind, version = kind_and_version(blob)
-    state = state_type(kind)
+    kind, version = read_kind_and_version(blob)
+    state = find_state_type(kind)
     if state is not None and version <= state.VERSION:
         return state.from_bytes(blob)
-    _require_checksum(blob, _places(blob)[0])
+    _require_checksum(blob, _find_offsets(blob)[0])
     return None

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
-from spark_model_monitor.statistics.states.hashing import buffers_of
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.statistics.states.hashing import read_buffers
 from spark_model_monitor.statistics.states.moments import Values
 
 KEPT = 64
@@ -27,7 +27,7 @@ four times as large: (m / (n + m))^64 is then below one in a million."""
 LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a scan has 60 characters and a hash
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Ends(State):
     """The `KEPT` smallest and the `KEPT` largest finite numbers, including repeated ones; both ascending."""
@@ -43,12 +43,13 @@ class Ends(State):
         ordered = np.sort(values)  # faster than a partition
         return cls(ordered[:KEPT] + 0.0, ordered[-KEPT:] + 0.0)  # -0.0 becomes 0.0, whichever came first
 
-    def and_of(self, values: Values) -> Ends:
+    def add_values(self, values: Values) -> Ends:
         """The ends after more finite values, few of which lie outside those kept."""
         if len(self.smallest) < KEPT:
             if len(self.smallest):
                 return self + Ends.of(values)
             return Ends.of(values)
+        # Most values lie between the ends, so most blocks change nothing
         low = values[values < self.smallest[-1]] + 0.0
         high = values[values > self.largest[0]] + 0.0
         if len(low) or len(high):
@@ -61,9 +62,9 @@ class Ends(State):
         high = int((self.largest > above).sum())
         return low + high, max(low, high) < KEPT
 
-    def __add__(self, other: Ends) -> Ends:
-        low = (self.smallest, other.smallest)
-        high = (self.largest, other.largest)
+    def __add__(self, addend: Ends) -> Ends:
+        low = (self.smallest, addend.smallest)
+        high = (self.largest, addend.largest)
         return Ends(np.sort(np.concatenate(low))[:KEPT], np.sort(np.concatenate(high))[-KEPT:])
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -82,13 +83,13 @@ class Ends(State):
             are_whole = np.array_equal(low, high)
         else:
             are_whole = len(low) == KEPT and bool((low <= high).all())
-        rise = all(bool((np.diff(side) >= 0).all() and np.isfinite(side).all()) for side in (low, high))
+        rise = all(bool((np.diff(end) >= 0).all() and np.isfinite(end).all()) for end in (low, high))
         if are_whole and rise:
             return None
         return "they are no ends"
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class TextLengths(State):
     """The number of texts of each length in characters; 61 stands for all longer ones."""
@@ -100,18 +101,18 @@ class TextLengths(State):
     @classmethod
     def of(cls, texts: pa.Array, counts: NDArray[np.int64] | None = None) -> TextLengths:
         """The lengths of texts without null. counts: how often each occurs; once if absent."""
-        offsets, data = buffers_of(texts)
+        offsets, data = read_buffers(texts)
         are_ascii = data[offsets[0] : offsets[-1]].max(initial=0) < 0x80
         if are_ascii:
             lengths = np.diff(offsets)
         else:
             lengths = pc.utf8_length(texts).to_numpy()
-        found = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
-        return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
+        count_by_length = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
+        return cls({int(length): int(count_by_length[length]) for length in np.flatnonzero(count_by_length)})
 
-    def __add__(self, other: TextLengths) -> TextLengths:
-        lengths = sorted(self.counts.keys() | other.counts.keys())
-        return TextLengths({length: self.counts.get(length, 0) + other.counts.get(length, 0) for length in lengths})
+    def __add__(self, addend: TextLengths) -> TextLengths:
+        lengths = sorted(self.counts.keys() | addend.counts.keys())
+        return TextLengths({length: self.counts.get(length, 0) + addend.counts.get(length, 0) for length in lengths})
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Each length that occurs, with its count, ascending."""
@@ -135,7 +136,7 @@ LONG = 256  # bytes of the longest text that is analysed; a scan only has the be
 SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their sums are exact
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class TextShapes(State):
     """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
@@ -161,47 +162,48 @@ class TextShapes(State):
     @classmethod
     def of(cls, texts: pa.StringArray, are_long: NDArray[np.bool_], counts: NDArray[np.int64]) -> TextShapes:
         """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs."""
-        found = _shapes(texts)
-        rest = np.where(are_long, 0, counts)
-        sums = [int(total @ rest) for values in found for total in (values, values * values)]
-        return cls(int(rest.sum()), int(counts.sum() - rest.sum()), *sums)
+        measures = _measure_texts(texts)
+        short_counts = np.where(are_long, 0, counts)
+        sums = [int(total @ short_counts) for values in measures for total in (values, values * values)]
+        return cls(int(short_counts.sum()), int(counts.sum() - short_counts.sum()), *sums)
 
-    def __add__(self, other: TextShapes) -> TextShapes:
-        return TextShapes(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+    def __add__(self, addend: TextShapes) -> TextShapes:
+        return TextShapes(*(getattr(self, name) + getattr(addend, name) for name in self.__slots__))
 
 
-def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
+def _measure_texts(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     """For each text: characters, words, and letters and digits in thousandths of its bytes."""
-    offsets, data = buffers_of(texts)
+    offsets, data = read_buffers(texts)
     content = data[offsets[0] : offsets[-1]]
     lengths = np.diff(offsets).astype(np.int64)
-    some = lengths > 0
-    starts = (offsets[:-1] - offsets[0])[some]
+    is_filled = lengths > 0
+    starts = (offsets[:-1] - offsets[0])[is_filled]
     narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # twice as fast without a cast
 
     def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-        found = np.zeros(len(texts), np.int64)
+        counts = np.zeros(len(texts), np.int64)
         if flags.any():
-            found[some] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
-        return found
+            counts[is_filled] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
+        return counts
 
-    is_word = ~_between(content, " ", " ")
+    # A word begins where a blank is followed by anything else
+    is_word = ~_is_between(content, " ", " ")
     for low, high in (("\t", "\r"), ("\x1c", "\x1f")):
-        is_word &= ~_between(content, low, high)
+        is_word &= ~_is_between(content, low, high)
     begins = is_word.copy()
     begins[1:] &= ~is_word[:-1]
     begins[starts] = is_word[starts]
-    are_others = content >= 0x80  # of other alphabets
-    letters = _between(content | np.uint8(0x20), "a", "z") | are_others
-    if are_others.any():
+    is_other = content >= 0x80  # of other alphabets
+    letters = _is_between(content | np.uint8(0x20), "a", "z") | is_other
+    if is_other.any():
         characters = count((content & np.uint8(0xC0)) != 0x80)
     else:
         characters = lengths
     size = np.maximum(lengths, 1)
-    digits = _between(content, "0", "9")
+    digits = _is_between(content, "0", "9")
     return [characters, count(begins), SHARES * count(letters) // size, SHARES * count(digits) // size]
 
 
-def _between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
+def _is_between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
     """Which bytes are between these letters."""
     return content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around

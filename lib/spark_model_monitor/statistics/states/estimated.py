@@ -9,8 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.blocks import Blocks, BlockSums, Numbers, summed
-from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.blocks import Blocks, BlockSums, Numbers, add_by_block
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    join_parts,
+    register_state,
+    require_equal,
+    split_parts,
+)
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import ClassScores, ScoreCounts
 
@@ -18,21 +25,21 @@ ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = WORTH = ("rows", "apart", "apart_2"
 """Sums over rows that were held out: |error - expected| and its square, error² and expected²."""
 
 
-def worth_of_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
+def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
     """The accuracy of expected absolute errors, from rows with known errors and the block of each."""
     with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
-        apart = np.abs(errors - expected)
-        values = (None, apart, apart * apart, errors * errors, expected * expected)
-        return BlockSums(WORTH, np.stack([summed(blocks, each) for each in values]))
+        differences = np.abs(errors - expected)
+        values = (None, differences, differences * differences, errors * errors, expected * expected)
+        return BlockSums(WORTH, np.stack([add_by_block(blocks, terms) for terms in values]))
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class EstimatedOutcomes(State):
     """predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted
     class. reference: the baseline's rows by score and label, at the fewest scores without loss; of_classes: likewise
     for many classes, each against the rest. of_errors: for regression, where labels differ from predictions by the
-    expected error: the accuracy of expected errors, as in `worth_of_errors`.
+    expected error: the accuracy of expected errors, as in `measure_expected_errors`.
     """
 
     KIND: ClassVar[str] = "estimated_outcomes"
@@ -43,13 +50,14 @@ class EstimatedOutcomes(State):
     of_classes: ClassScores = field(default_factory=ClassScores)
     of_errors: BlockSums = field(default_factory=BlockSums)
 
-    def __add__(self, other: EstimatedOutcomes) -> EstimatedOutcomes:
+    def __add__(self, addend: EstimatedOutcomes) -> EstimatedOutcomes:
         """Raises BadState if their baselines or plans differ."""
-        digests = (sha256(joined(each.known())).hexdigest()[:12] for each in (self, other))
+        # Only windows of one baseline add up
+        digests = (sha256(join_parts(outcomes.pack_baseline())).hexdigest()[:12] for outcomes in (self, addend))
         require_equal(self.KIND, "the baseline's digest", *digests)
-        return EstimatedOutcomes(self.predictions + other.predictions, self.reference, self.of_classes, self.of_errors)
+        return EstimatedOutcomes(self.predictions + addend.predictions, self.reference, self.of_classes, self.of_errors)
 
-    def known(self) -> tuple[bytes, bytes, bytes]:
+    def pack_baseline(self) -> tuple[bytes, bytes, bytes]:
         """The baseline's part as bytes; empty for classes or errors that don't exist."""
         if self.of_classes.of_class:
             of_classes = self.of_classes.to_bytes()
@@ -59,11 +67,11 @@ class EstimatedOutcomes(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The states, each after its length."""
-        return {}, joined([self.predictions.to_bytes(), *self.known()])
+        return {}, join_parts([self.predictions.to_bytes(), *self.pack_baseline()])
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> EstimatedOutcomes:
-        blobs = split(cls.KIND, payload)
+        blobs = split_parts(cls.KIND, payload)
         if len(blobs) != 4:
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no four states"

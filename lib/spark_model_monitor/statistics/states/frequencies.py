@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
 from spark_model_monitor.statistics.states.hashing import Hashes
 
 LIMIT = 4096  # P15
@@ -38,7 +38,7 @@ _HASH_BYTES = 8
 _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class Frequencies(State):
     """Counts by value.
@@ -65,18 +65,18 @@ class Frequencies(State):
         """The number of the `total` values that are in no count."""
         return self.total - sum(self.counts.values())
 
-    def __add__(self, other: Frequencies) -> Frequencies:
+    def __add__(self, addend: Frequencies) -> Frequencies:
         """Exact up to `limit` values; above it within the bound, which grows.
 
         Raises BadState if the limits differ.
         """
-        require_equal(self.KIND, "limit", self.limit, other.limit)
-        counts = self.sum_of_counts(self.counts, other.counts)
+        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        counts = self.sum_of_counts(self.counts, addend.counts)
         cut = 0
         if len(counts) > self.limit:
             cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest count that doesn't fit
             counts = {key: count - cut for key, count in counts.items() if count > cut}
-        return Frequencies(counts, self.total + other.total, self.limit, self.bound + other.bound + cut)
+        return Frequencies(counts, self.total + addend.total, self.limit, self.bound + addend.bound + cut)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Number of keys, total, bound, counts and lengths of the keys, keys; sorted by key."""
@@ -140,11 +140,11 @@ class FrequenciesBuilder:
             counts = np.ones(len(texts), dtype=np.int64)
         else:
             self.exact &= len(texts) <= self._limit
-        self._pending.append(_Counted(_cut(texts), counts, hashes))
+        self._pending.append(_Counted(_shorten(texts), counts, hashes))
         self._pending_keys += len(texts)
         self._total += occurrences
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
-            self._kept, self._bound = self._folded()
+            self._kept, self._bound = self._fold_pending()
             self.exact &= self._bound == 0
             self._pending = []
             self._pending_keys = 0
@@ -152,7 +152,7 @@ class FrequenciesBuilder:
     def give_up(self) -> None:
         """Drop all counts, for a column whose counts turn out to be useless. The bound becomes the total."""
         self.given_up = True
-        self._kept = self._kept.where(np.zeros(len(self._kept.counts), dtype=bool))
+        self._kept = self._kept.select(np.zeros(len(self._kept.counts), dtype=bool))
         self._pending = []
         self._pending_keys = 0
         self._bound = self._total
@@ -164,35 +164,35 @@ class FrequenciesBuilder:
 
     def state(self) -> Frequencies:
         """The frequencies of all values so far, in the order of their bytes."""
-        kept, bound = self._folded()
+        counted, bound = self._fold_pending()
         counts: dict[str, int] = {}
-        for key, count in sorted(zip(texts_of(kept.keys), kept.counts.tolist(), strict=True)):
+        for key, count in sorted(zip(decode_texts(counted.keys), counted.counts.tolist(), strict=True)):
             counts[key] = counts.get(key, 0) + count
         return Frequencies(counts, self._total, self._limit, bound)
 
-    def _folded(self) -> tuple[_Counted, int]:
+    def _fold_pending(self) -> tuple[_Counted, int]:
         """The counts after the pending calls, of at most `limit` keys that differ, and the bound."""
         if not self._pending:
             return self._kept, self._bound
         if len(self._pending) == 1 and self._differ and self._pending_keys <= self._limit:
             return self._pending[0], self._bound
         parts = [self._kept, *self._pending]
-        single = _surely_single(parts)
+        single = _find_single(parts)
         # more single values than the limit all go: the cut is 1 then, or more
         singles_go = int(np.count_nonzero(single)) > self._limit
         if singles_go:
             ends = np.cumsum([len(part.counts) for part in parts])[:-1]
-            parts = [part.where(~flags) for part, flags in zip(parts, np.split(single, ends), strict=True)]
-        found = _Counted.joined(parts).added()
-        if len(found.counts) > self._limit:
-            cut = int(np.partition(found.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
+            parts = [part.select(~flags) for part, flags in zip(parts, np.split(single, ends), strict=True)]
+        folded = _Counted.joined(parts).add_equal()
+        if len(folded.counts) > self._limit:
+            cut = int(np.partition(folded.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
         else:
             cut = int(singles_go)
-        found.counts -= cut
-        return found.where(found.counts > 0) if cut else found, self._bound + cut
+        folded.counts -= cut
+        return folded.select(folded.counts > 0) if cut else folded, self._bound + cut
 
 
-def texts_of(keys: pa.StringArray) -> list[str]:
+def decode_texts(keys: pa.StringArray) -> list[str]:
     """The keys as Python texts. Invalid UTF-8, which Parquet may hold, is replaced by U+FFFD."""
     try:
         texts: list[str] = keys.to_pylist()
@@ -218,7 +218,7 @@ class _Counted:
             np.concatenate(hashes) if len(hashes) == len(parts) else None,
         )
 
-    def added(self) -> _Counted:
+    def add_equal(self) -> _Counted:
         """The distinct values, each with the sum of its counts."""
         texts = self.keys.dictionary_encode()
         codes = texts.indices.to_numpy()
@@ -231,7 +231,7 @@ class _Counted:
             hashes[codes] = self.hashes
         return _Counted(texts.dictionary, counts, hashes)
 
-    def where(self, chosen: NDArray[np.bool_]) -> _Counted:
+    def select(self, chosen: NDArray[np.bool_]) -> _Counted:
         """The chosen values."""
         hashes = None
         if self.hashes is not None:
@@ -241,28 +241,30 @@ class _Counted:
         return _Counted(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
 
 
-def _surely_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
+def _find_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
     """Which values certainly occurred once, by their hashes: no repeated value shares their slot."""
     counts = np.concatenate([part.counts for part in parts])
-    known = [part.hashes for part in parts if part.hashes is not None]
-    if len(known) < len(parts) or len(counts) < SLOTS // 8:  # few values are encoded before their hashes are sorted
+    hashes_by_part = [part.hashes for part in parts if part.hashes is not None]
+    if (
+        len(hashes_by_part) < len(parts) or len(counts) < SLOTS // 8
+    ):  # few values are encoded before their hashes are sorted
         return np.zeros(len(counts), dtype=bool)
-    hashes = np.concatenate(known)
+    hashes = np.concatenate(hashes_by_part)
     single: NDArray[np.bool_] = counts == 1
     ordered = np.sort(hashes)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(repeated):
         has_repeated = np.zeros(SLOTS, dtype=bool)
-        has_repeated[_slots_of(repeated)] = True
-        single &= ~has_repeated[_slots_of(hashes)]
+        has_repeated[_select_slots(repeated)] = True
+        single &= ~has_repeated[_select_slots(hashes)]
     return single
 
 
-def _slots_of(hashes: Hashes) -> NDArray[np.int64]:
+def _select_slots(hashes: Hashes) -> NDArray[np.int64]:
     return (hashes & _SLOT_BITS).view(np.int64)
 
 
-def _cut(texts: pa.Array) -> pa.Array:
+def _shorten(texts: pa.Array) -> pa.Array:
     """The texts; those that are too long are replaced by their beginning and a hash of the whole."""
     if texts.type != pa.string():
         texts = texts.cast(pa.string())
@@ -273,8 +275,8 @@ def _cut(texts: pa.Array) -> pa.Array:
 
 
 def _cut_text(text: str) -> str:
-    whole = text.encode()
-    if len(whole) <= _LONGEST_KEY:
+    encoded = text.encode()
+    if len(encoded) <= _LONGEST_KEY:
         return text
-    beginning = whole[:KEY_BYTES].decode(errors="ignore")  # a truncated character is dropped
-    return beginning + _CUT_MARK + hashlib.blake2b(whole, digest_size=_HASH_BYTES).hexdigest()
+    beginning = encoded[:KEY_BYTES].decode(errors="ignore")  # a truncated character is dropped
+    return beginning + _CUT_MARK + hashlib.blake2b(encoded, digest_size=_HASH_BYTES).hexdigest()

@@ -31,7 +31,7 @@ _PRIME_AND_WORD = np.uint64(int(PRIME_5) + 8)
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
-def xxhash64_of(values: pa.Array | NDArray[Any]) -> Hashes:
+def xxhash64(values: pa.Array | NDArray[np.generic]) -> Hashes:
     """The hash of each present value, in order; nulls are left out (Spark would give each the seed).
 
     values: booleans, integers, floats, dates or timestamps (without nulls if a numpy array). A column hashes by its
@@ -40,13 +40,13 @@ def xxhash64_of(values: pa.Array | NDArray[Any]) -> Hashes:
     Raises TypeError for any other type.
     """
     if isinstance(values, pa.Array):
-        numbers = _present_numbers(values)
+        numbers = _extract_numbers(values)
     else:
         numbers = values
     if numbers.dtype == np.float64:
-        return _hash_longs(_canonical(numbers).view(np.uint64))
+        return _hash_longs(_normalize(numbers).view(np.uint64))
     if numbers.dtype == np.float32:
-        return _hash_ints(_canonical(numbers).view(np.uint32).astype(np.uint64))
+        return _hash_ints(_normalize(numbers).view(np.uint32).astype(np.uint64))
     if numbers.dtype == np.int64:
         return _hash_longs(np.ascontiguousarray(numbers).view(np.uint64))
     if numbers.dtype.kind in "bi":
@@ -54,31 +54,31 @@ def xxhash64_of(values: pa.Array | NDArray[Any]) -> Hashes:
     raise TypeError(f"values of type {numbers.dtype} have no hash here; hash them with Spark's xxhash64")
 
 
-def hashed_together(some: Sequence[NDArray[Any]]) -> list[Hashes]:
-    """`xxhash64_of` of each array of numbers; arrays of one type together, because each step has a fixed cost."""
-    found: list[Hashes] = [np.empty(0, np.uint64)] * len(some)
-    for data_type in {numbers.dtype for numbers in some}:
-        alike = [place for place, numbers in enumerate(some) if numbers.dtype == data_type]
-        ends = [0, *accumulate(len(some[place]) for place in alike)]
-        hashes = xxhash64_of(np.concatenate([some[place] for place in alike]))
-        for place, (start, end) in zip(alike, pairwise(ends), strict=True):
-            found[place] = hashes[start:end]
-    return found
+def hash_arrays(arrays: Sequence[NDArray[np.generic]]) -> list[Hashes]:
+    """`xxhash64` of each array of numbers; arrays of one type together, because each step has a fixed cost."""
+    hashes_by_array: list[Hashes] = [np.empty(0, np.uint64)] * len(arrays)
+    for data_type in {numbers.dtype for numbers in arrays}:
+        indices = [index for index, numbers in enumerate(arrays) if numbers.dtype == data_type]
+        ends = [0, *accumulate(len(arrays[index]) for index in indices)]
+        hashes = xxhash64(np.concatenate([arrays[index] for index in indices]))
+        for index, (start, end) in zip(indices, pairwise(ends), strict=True):
+            hashes_by_array[index] = hashes[start:end]
+    return hashes_by_array
 
 
-def chained_hashes(columns: Sequence[NDArray[np.float64]], known: Sequence[NDArray[np.bool_]]) -> Hashes:
+def chain_hashes(columns: Sequence[NDArray[np.float64]], are_present: Sequence[NDArray[np.bool_]]) -> Hashes:
     """The hash of each row of doubles, as xxhash64 of several columns has it: the hash of one is the seed of the next.
 
-    known: where there is a value; a null leaves the hash unchanged.
+    are_present: where there is a value; a null leaves the hash unchanged.
     """
-    hashes: Hashes = np.full(len(known[0]), SEED, np.uint64)
-    for numbers, is_known in zip(columns, known, strict=True):
-        words = _canonical(numbers).view(np.uint64)
-        hashes = np.where(is_known, _hash_longs(words, hashes), hashes)
+    hashes: Hashes = np.full(len(are_present[0]), SEED, np.uint64)
+    for numbers, is_present in zip(columns, are_present, strict=True):
+        words = _normalize(numbers).view(np.uint64)
+        hashes = np.where(is_present, _hash_longs(words, hashes), hashes)
     return hashes
 
 
-def _present_numbers(values: pa.Array) -> NDArray[Any]:
+def _extract_numbers(values: pa.Array) -> NDArray[Any]:
     """The values that are not null, dates as days and timestamps as microseconds, as Spark keeps them."""
     if values.null_count:
         present = values.drop_null()
@@ -97,7 +97,7 @@ def _present_numbers(values: pa.Array) -> NDArray[Any]:
     raise TypeError(f"values of type {kind} have no hash here; hash them with Spark's xxhash64")
 
 
-def _canonical(numbers: NDArray[Any]) -> NDArray[Any]:
+def _normalize(numbers: NDArray[Any]) -> NDArray[Any]:
     """A copy with one bit pattern for NaN and one for zero. Source: NormalizeFloatingNumbers of Spark."""
     canonical: NDArray[Any] = numbers + numbers.dtype.type(0)  # -0.0 + 0.0 is 0.0
     not_a_number = np.isnan(canonical)
@@ -109,26 +109,26 @@ def _canonical(numbers: NDArray[Any]) -> NDArray[Any]:
 def _hash_longs(bits: Hashes, seeds: Hashes = _SEEDED) -> Hashes:
     """Source: XXH64.hashLong of Spark 3.5."""
     hashes = bits * PRIME_2
-    hashes = rotated(hashes, 31)
+    hashes = rotate_bits(hashes, 31)
     hashes *= PRIME_1
     hashes ^= seeds + _PRIME_AND_WORD
-    hashes = rotated(hashes, 27)
+    hashes = rotate_bits(hashes, 27)
     hashes *= PRIME_1
     hashes += PRIME_4
-    return mixed(hashes)
+    return mix_bits(hashes)
 
 
 def _hash_ints(bits: Hashes) -> Hashes:
     """bits: the 32 bits of each value, the upper half zero. Source: XXH64.hashInt of Spark 3.5."""
     hashes = bits * PRIME_1
     hashes ^= np.uint64((SEED + int(PRIME_5) + 4) % 2**64)
-    hashes = rotated(hashes, 23)
+    hashes = rotate_bits(hashes, 23)
     hashes *= PRIME_2
     hashes += PRIME_3
-    return mixed(hashes)
+    return mix_bits(hashes)
 
 
-def rotated(hashes: Hashes, bits: int) -> Hashes:
+def rotate_bits(hashes: Hashes, bits: int) -> Hashes:
     """The hashes with their bits rotated left; what was in `hashes` is lost."""
     rotated = hashes << np.uint64(bits)
     hashes >>= np.uint64(64 - bits)
@@ -136,7 +136,7 @@ def rotated(hashes: Hashes, bits: int) -> Hashes:
     return rotated
 
 
-def mixed(hashes: Hashes) -> Hashes:
+def mix_bits(hashes: Hashes) -> Hashes:
     """The hashes after the last step, in place. Source: XXH64.fmix of Spark 3.5."""
     hashes ^= hashes >> np.uint64(33)
     hashes *= PRIME_2
@@ -170,35 +170,35 @@ TEXTS_AT_ONCE = 2**14
 """So many that their words stay in a core's cache, and what each step of numpy costs whatever its size is little beside them."""
 
 
-def xxhash64_of_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
+def hash_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
     """The hash of each text, in order. texts: without null, UTF-8. seed: the hash of what stands before them, if anything."""
     if len(texts) <= FEW_TEXTS:
-        few = texts.view(pa.binary()).to_pylist()
-        if all(len(text) < STRIPE_BYTES for text in few):
-            return np.array([_hash_of_one(text, seed) for text in few], np.uint64)
+        contents = texts.view(pa.binary()).to_pylist()
+        if all(len(text) < STRIPE_BYTES for text in contents):
+            return np.array([_hash_short_text(text, seed) for text in contents], np.uint64)
     starts = range(0, max(1, len(texts)), TEXTS_AT_ONCE)
-    return np.concatenate([_hashes_of(texts.slice(start, TEXTS_AT_ONCE), seed) for start in starts])
+    return np.concatenate([_hash_texts(texts.slice(start, TEXTS_AT_ONCE), seed) for start in starts])
 
 
-def _hashes_of(texts: pa.StringArray, seed: int) -> Hashes:
-    starts, lengths, content = _laid_out(texts)
+def _hash_texts(texts: pa.StringArray, seed: int) -> Hashes:
+    starts, lengths, content = _copy_contents(texts)
     hashes: Hashes = np.full(len(texts), (seed + int(PRIME_5)) % 2**64, dtype=np.uint64)
     stripes = lengths >> 5
     long = np.flatnonzero(stripes)
     if len(long) == len(texts):
-        hashes = _hashes_of_stripes(content, starts, stripes, seed)
+        hashes = _hash_stripes(content, starts, stripes, seed)
     elif len(long):
-        hashes[long] = _hashes_of_stripes(content, starts[long], stripes[long], seed)
+        hashes[long] = _hash_stripes(content, starts[long], stripes[long], seed)
     hashes += lengths.view(np.uint64)
-    words = _stripes_at(content, starts + (stripes << 5))
+    words = _read_stripes(content, starts + (stripes << 5))
     counts = (lengths & 31) >> 3
     for step in range(int(counts.max(initial=0))):  # three at most
-        _go_on(hashes, counts > step, _lane_after(None, words[:, step]), 27, PRIME_1, PRIME_4)
-    _take_rest(hashes, words.ravel()[np.arange(0, words.size, len(_LANE_SEEDS)) + counts], lengths & 7)
-    return mixed(hashes)
+        _add_words(hashes, counts > step, _update_lane(None, words[:, step]), 27, PRIME_1, PRIME_4)
+    _add_remainders(hashes, words.ravel()[np.arange(0, words.size, len(_LANE_SEEDS)) + counts], lengths & 7)
+    return mix_bits(hashes)
 
 
-def buffers_of(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
+def read_buffers(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
     """Where each text begins and the last one ends, shape (texts + 1,), in bytes that may hold other texts as well."""
     if not len(texts):
         # Arrow may leave out the one offset that an empty array has
@@ -207,31 +207,31 @@ def buffers_of(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
     return np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset), np.frombuffer(data or b"", np.uint8)
 
 
-def _hash_of_one(text: bytes, seed: int) -> int:
+def _hash_short_text(text: bytes, seed: int) -> int:
     """The hash of a text shorter than a stripe. Of few texts numpy's steps take longer."""
-    found = seed + _5 + len(text)
-    rest = text[len(text) & ~7 :]
+    text_hash = seed + _5 + len(text)
+    remainder = text[len(text) & ~7 :]
     words = struct.iter_unpack("<Q", text[: len(text) & ~7])
-    steps = [(_turned(word * _2, 31) * _1, 27, _1, _4) for (word,) in words]
-    if len(rest) >= HALF_WORD_BYTES:
-        steps.append((int.from_bytes(rest[:HALF_WORD_BYTES], "little") * _1, 23, _2, _3))
-    steps += [(byte * _5, 11, _1, 0) for byte in rest[len(rest) & HALF_WORD_BYTES :]]
-    for own, bits, prime, constant in steps:
-        found = _turned(found ^ own, bits) * prime + constant
+    steps = [(_rotate_integer(word * _2, 31) * _1, 27, _1, _4) for (word,) in words]
+    if len(remainder) >= HALF_WORD_BYTES:
+        steps.append((int.from_bytes(remainder[:HALF_WORD_BYTES], "little") * _1, 23, _2, _3))
+    steps += [(byte * _5, 11, _1, 0) for byte in remainder[len(remainder) & HALF_WORD_BYTES :]]
+    for step_word, bits, prime, constant in steps:
+        text_hash = _rotate_integer(text_hash ^ step_word, bits) * prime + constant
     for bits, prime in ((33, _2), (29, _3), (32, 1)):
-        found = (found ^ (found & _64_BITS) >> bits) * prime & _64_BITS
-    return found
+        text_hash = (text_hash ^ (text_hash & _64_BITS) >> bits) * prime & _64_BITS
+    return text_hash
 
 
-def _turned(number: int, bits: int) -> int:
+def _rotate_integer(number: int, bits: int) -> int:
     """The lowest 64 bits, rotated left."""
     return (number << bits | (number & _64_BITS) >> 64 - bits) & _64_BITS
 
 
-def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
+def _copy_contents(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     """The offset of each text, its length in bytes, and the bytes of all, with a spare stripe at the end."""
-    places, data = buffers_of(texts)
-    offsets = places.astype(np.int64)
+    bounds, data = read_buffers(texts)
+    offsets = bounds.astype(np.int64)
     first = int(offsets[0])
     last = int(offsets[-1])
     content = np.empty(last - first + STRIPE_BYTES, np.uint8)
@@ -240,26 +240,26 @@ def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     return offsets[:-1] - first, np.diff(offsets), content
 
 
-def _stripes_at(content: Bytes, places: Places) -> Words:
+def _read_stripes(content: Bytes, starts: Places) -> Words:
     """The stripe that begins at each place, shape (places, 4)."""
     shape = (len(content) - STRIPE_BYTES + 1,)
     stripes: NDArray[np.void] = np.ndarray(shape, f"V{STRIPE_BYTES}", buffer=content, strides=(1,))
-    return stripes[places].view("<u8").reshape(-1, len(_LANE_SEEDS))
+    return stripes[starts].view("<u8").reshape(-1, len(_LANE_SEEDS))
 
 
-def _take_rest(hashes: Hashes, rest: Words, lengths: Places) -> None:
+def _add_remainders(hashes: Hashes, remainders: Words, lengths: Places) -> None:
     """Process the up to seven bytes after a text's last whole word: four at once, then one by one."""
     has_half = lengths >= HALF_WORD_BYTES
     if has_half.any():
-        _go_on(hashes, has_half, (rest & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
-        rest >>= has_half * _HALF_WORD_BITS
+        _add_words(hashes, has_half, (remainders & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
+        remainders >>= has_half * _HALF_WORD_BITS
     lengths = lengths & 3
     for step in range(int(lengths.max(initial=0))):
-        _go_on(hashes, lengths > step, (rest & _LOW_BYTE) * PRIME_5, 11, PRIME_1)
-        rest >>= _BYTE_BITS
+        _add_words(hashes, lengths > step, (remainders & _LOW_BYTE) * PRIME_5, 11, PRIME_1)
+        remainders >>= _BYTE_BITS
 
 
-def _go_on(
+def _add_words(
     hashes: Hashes,
     chosen: NDArray[np.bool_],
     words: Words,
@@ -270,65 +270,67 @@ def _go_on(
     """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
     count = np.count_nonzero(chosen)
     if 4 * count < len(chosen):
-        places: slice | Places = np.flatnonzero(chosen)
-        words = words[places]
+        selected: slice | Places = np.flatnonzero(chosen)
+        words = words[selected]
     else:
-        places = slice(None)
-    words ^= hashes[places]
-    words = rotated(words, bits)
+        selected = slice(None)
+    words ^= hashes[selected]
+    words = rotate_bits(words, bits)
     words *= prime
     if constant is not None:
         words += constant
-    if isinstance(places, slice) and count < len(chosen):
+    if isinstance(selected, slice) and count < len(chosen):
         np.putmask(hashes, chosen, words)
     else:
-        hashes[places] = words
+        hashes[selected] = words
 
 
-def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
+def _hash_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
     """The hashes after `counts` stripes of each text."""
-    lanes = [np.full(len(starts), (seed + own) % 2**64, np.uint64) for own in _LANE_SEEDS]
+    lanes = [np.full(len(starts), (seed + lane_seed) % 2**64, np.uint64) for lane_seed in _LANE_SEEDS]
     step = 0
     active = np.arange(len(starts))
     while len(active) > FEW_TEXTS:
-        here: slice | Places = slice(None) if len(active) == len(starts) else active
-        words = _stripes_at(content, starts[here] + STRIPE_BYTES * step)
+        selected: slice | Places = slice(None) if len(active) == len(starts) else active
+        words = _read_stripes(content, starts[selected] + STRIPE_BYTES * step)
         for lane, word in zip(lanes, words.T, strict=True):
-            lane[here] = _lane_after(lane[here], word)
+            lane[selected] = _update_lane(lane[selected], word)
         step += 1
         active = active[counts[active] > step]
+    # The few longest texts one by one
     for text in active.tolist():
         begin = int(starts[text]) + STRIPE_BYTES * step
         end = int(starts[text] + STRIPE_BYTES * counts[text])
-        after = _lanes_of_one(content[begin:end], [int(lane[text]) for lane in lanes])
-        for lane, own in zip(lanes, after, strict=True):
-            lane[text] = own
+        after = _update_lanes_of_text(content[begin:end], [int(lane[text]) for lane in lanes])
+        for lane, number in zip(lanes, after, strict=True):
+            lane[text] = number
+    # The lanes become one hash
     hashes = np.zeros(len(starts), dtype=np.uint64)
     for lane, bits in zip(lanes, _LANE_ROTATIONS, strict=True):
         hashes += lane << np.uint64(bits)
         hashes += lane >> np.uint64(64 - bits)
     for lane in lanes:
-        hashes ^= _lane_after(None, lane)
+        hashes ^= _update_lane(None, lane)
         hashes *= PRIME_1
         hashes += PRIME_4
     return hashes
 
 
-def _lane_after(lane: Words | None, word: Words) -> Words:
+def _update_lane(lane: Words | None, word: Words) -> Words:
     """A lane after its next word. Source: a round of XXH64 in Spark 3.5."""
     after = word * PRIME_2
     if lane is not None:
         after += lane
-    after = rotated(after, 31)
+    after = rotate_bits(after, 31)
     after *= PRIME_1
     return after
 
 
-def _lanes_of_one(stripes: Bytes, lanes: list[int]) -> list[int]:
+def _update_lanes_of_text(stripes: Bytes, lanes: list[int]) -> list[int]:
     """The four lanes of one text after further stripes."""
     for lane in range(4):
         value = lanes[lane]
         for word in np.frombuffer(stripes.tobytes(), "<u8")[lane::4].tolist():
-            value = _turned(value + word * _2, 31) * _1 & _64_BITS
+            value = _rotate_integer(value + word * _2, 31) * _1 & _64_BITS
         lanes[lane] = value
     return lanes

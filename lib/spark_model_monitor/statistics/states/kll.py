@@ -23,7 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.encoding import MOST, Parameters, State, is_count, registered, require_equal
+from spark_model_monitor.statistics.states.encoding import (
+    MOST,
+    Parameters,
+    State,
+    is_count,
+    register_state,
+    require_equal,
+)
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
@@ -39,7 +46,7 @@ _LEVEL = struct.Struct("<QQB")  # length, compactions, offset
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class HistogramBin:
     """A range of values [lower_bound, upper_bound), closed in the last bucket, and how many values it holds."""
 
     lower_bound: float
@@ -47,7 +54,7 @@ class Bucket:
     count: int
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class KllSketch(State):
     """A finished sketch.
@@ -82,7 +89,7 @@ class KllSketch(State):
 
     def rank(self, value: float, *, inclusive: bool = True) -> int:
         """The number of values at or below `value`; below it if not `inclusive`."""
-        return int(_ranks(self.step_cdf(), [value], "right" if inclusive else "left")[0])
+        return int(_count_ranks(self.step_cdf(), [value], "right" if inclusive else "left")[0])
 
     def step_cdf(self) -> tuple[Values, NDArray[np.int64]]:
         """The distinct items in order, and the number of values at or below each; the last number is `count`.
@@ -98,15 +105,15 @@ class KllSketch(State):
             kind: Literal["stable"] | None = "stable" if _count_negative_zeros(items) else None
             if len(self.levels) == 1:
                 items = np.sort(items, kind=kind)
-                last = last_of_equals(items)
-                upto = last + 1
+                last = find_last_equals(items)
+                cumulative = last + 1
             else:
-                each = np.left_shift(1, np.arange(len(self.levels), dtype=np.int64))
+                weights = np.left_shift(1, np.arange(len(self.levels), dtype=np.int64))
                 order = np.argsort(items, kind=kind)
                 items = items[order]
-                last = last_of_equals(items)
-                upto = np.cumsum(np.repeat(each, [*map(len, self.levels)])[order])[last]
-            self._cdf.append((items[last], upto))
+                last = find_last_equals(items)
+                cumulative = np.cumsum(np.repeat(weights, [*map(len, self.levels)])[order])[last]
+            self._cdf.append((items[last], cumulative))
         return self._cdf[0]
 
     def quantile(self, share: float) -> float:
@@ -114,13 +121,13 @@ class KllSketch(State):
         if share not in self._quantiles:
             values, cumulative = self.step_cdf()
             if len(values):
-                place = int(cumulative.searchsorted(share * cumulative[-1]))
+                index = int(cumulative.searchsorted(share * cumulative[-1]))
             else:
-                place = 0
-            self._quantiles[share] = float(values[min(place, len(values) - 1)]) if len(values) else math.nan
+                index = 0
+            self._quantiles[share] = float(values[min(index, len(values) - 1)]) if len(values) else math.nan
         return self._quantiles[share]
 
-    def buckets(self, minimum: float, maximum: float, *, as_deequ: bool = False) -> list[Bucket]:
+    def buckets(self, minimum: float, maximum: float, *, as_deequ: bool = False) -> list[HistogramBin]:
         """Ten buckets of equal width from `minimum` to `maximum` (of the data, exact); none for an empty sketch.
 
         Counts are differences of the sketch's ranks and add up to `count`: the last bucket has the maximum, also where
@@ -131,31 +138,31 @@ class KllSketch(State):
         cdf = self.step_cdf()
         if not len(cdf[0]):
             return []
-        bounds = _bounds(minimum, maximum)
-        below = _ranks(cdf, bounds, "left")
+        bounds = _compute_bounds(minimum, maximum)
+        below = _count_ranks(cdf, bounds, "left")
         if as_deequ:
             end = bounds[-1]
         else:
             end = max(bounds[-1], maximum)
-        below[-1] = _ranks(cdf, [end], "right")[0]  # the last bucket is closed
+        below[-1] = _count_ranks(cdf, [end], "right")[0]  # the last bucket is closed
         counts = np.diff(below)
-        return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
+        return [HistogramBin(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
-    def __add__(self, other: KllSketch) -> KllSketch:
+    def __add__(self, addend: KllSketch) -> KllSketch:
         """Deequ's merge, which depends on order; an empty sketch is neutral. Raises BadState if k or c differ."""
-        return self.plus([other])
+        return self.add_all([addend])
 
-    def plus(self, others: Iterable[KllSketch]) -> KllSketch:
+    def add_all(self, addends: Iterable[KllSketch]) -> KllSketch:
         """The sum with each in turn, in one builder, whereas `self + first + second + …` copies the sketch each time.
 
         Raises BadState if k or c differ.
         """
         builder = None
-        for other in others:
+        for addend in addends:
             if builder is None:
                 builder = KllBuilder(self.k, self.c)
                 builder.merge(self)
-            builder.merge(other)
+            builder.merge(addend)
         return builder.state() if builder else self
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -218,7 +225,7 @@ class KllBuilder:
             self._size += step
             taken += step
             if self._size > self._limit:
-                self._condense()
+                self._compact_lowest()
 
     def merge(self, sketch: KllSketch) -> None:
         """Add a finished sketch, level by level, and compact while the levels are full.
@@ -242,7 +249,7 @@ class KllBuilder:
                 level.offset = offset
             return
         while self._size >= self._limit:  # ≥ here and > in update: as in Deequ
-            self._condense()
+            self._compact_lowest()
 
     def state(self) -> KllSketch:
         """The sketch of all values so far; later updates do not change it."""
@@ -250,15 +257,15 @@ class KllBuilder:
         compactions = tuple(level.compactions for level in self._levels)
         return KllSketch(levels, compactions, tuple(level.offset for level in self._levels), self._k, self._c)
 
-    def _condense(self) -> None:
+    def _compact_lowest(self) -> None:
         """Compact the lowest full level, and only that one."""
         for height, level in enumerate(self._levels):
             if level.length >= level.capacity:
                 self._grow_to(height + 2)
-                self._size -= level.compact_into(self._levels[height + 1], self._sort_of(height))
+                self._size -= level.compact_into(self._levels[height + 1], self._select_sort(height))
                 return
 
-    def _sort_of(self, height: int) -> Callable[[Values], None]:
+    def _select_sort(self, height: int) -> Callable[[Values], None]:
         """The sort of a level, in place; what came from the level below is in order, and numpy's stable sort merges it."""
         sort = _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
         if height:
@@ -316,7 +323,7 @@ class _Level:
         return even // 2  # of each pair one item went up
 
 
-def last_of_equals(items: Values) -> NDArray[np.int64]:
+def find_last_equals(items: Values) -> NDArray[np.int64]:
     """The places of the last ones of equal neighbours."""
     are_last = np.ones(len(items), bool)
     np.not_equal(items[1:], items[:-1], out=are_last[:-1])
@@ -346,7 +353,7 @@ def _capacity(height: int, k: int, c: float) -> int:
     return 2 * (math.ceil(k * math.pow(c, height) / 2) + 1)
 
 
-def _bounds(minimum: float, maximum: float) -> list[float]:
+def _compute_bounds(minimum: float, maximum: float) -> list[float]:
     """The eleven edges, with the service's own order of operations (G4: another order changes last bits)."""
     width = maximum - minimum
     bounds = [minimum + width * i / 10.0 for i in range(BUCKETS)] + [minimum + width * BUCKETS / 10.0]
@@ -356,9 +363,9 @@ def _bounds(minimum: float, maximum: float) -> list[float]:
     return [minimum / 10 * (BUCKETS - i) + maximum / 10 * i for i in range(BUCKETS + 1)]
 
 
-def _ranks(cdf: tuple[Values, NDArray[np.int64]], values: Sequence[float], side: str) -> NDArray[np.int64]:
+def _count_ranks(cdf: tuple[Values, NDArray[np.int64]], values: Sequence[float], bound_side: str) -> NDArray[np.int64]:
     """How many values lie below ("left") or at or below ("right") each of `values`."""
     items, cumulative = cdf
-    places = np.searchsorted(items, values, side=side)  # type: ignore[call-overload]
-    ranks: NDArray[np.int64] = np.concatenate(([0], cumulative))[places]
+    positions = np.searchsorted(items, values, side=bound_side)  # type: ignore[call-overload]
+    ranks: NDArray[np.int64] = np.concatenate(([0], cumulative))[positions]
     return ranks

@@ -17,7 +17,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,)
 
@@ -28,7 +28,7 @@ ROUNDING = float(np.finfo(np.float32).eps)
 of doubles depends on the number of rows and on how they are split."""
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments(State):
     """Counts and moments of one feature's values.
@@ -77,17 +77,17 @@ class Moments(State):
             return math.sqrt(self.m2 / self.count)
         return math.nan
 
-    def __add__(self, other: Moments) -> Moments:
+    def __add__(self, addend: Moments) -> Moments:
         """Exact for counts, minimum and maximum; sum, mean and m2 depend on the order of addition, up to rounding."""
-        count, total, mean, m2 = _merged(
-            (self.count, self.sum, self.mean, self.m2), (other.count, other.sum, other.mean, other.m2)
+        count, total, mean, m2 = _merge_totals(
+            (self.count, self.sum, self.mean, self.m2), (addend.count, addend.sum, addend.mean, addend.m2)
         )
         return Moments(
-            *(count, self.missing + other.missing, self.nan + other.nan),
-            self.positive_infinite + other.positive_infinite,
-            self.negative_infinite + other.negative_infinite,
+            *(count, self.missing + addend.missing, self.nan + addend.nan),
+            self.positive_infinite + addend.positive_infinite,
+            self.negative_infinite + addend.negative_infinite,
             *(total, mean, m2),
-            *_range((self.minimum, self.maximum), (other.minimum, other.maximum)),
+            *_join_ranges((self.minimum, self.maximum), (addend.minimum, addend.maximum)),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -113,7 +113,7 @@ class ValueBlocks:
         self._pending: Values = np.empty(BLOCK_VALUES)
         self._size = 0
 
-    def cut(self, values: Values) -> Iterator[Values]:
+    def split_values(self, values: Values) -> Iterator[Values]:
         """Every block that these values complete. Use each block before you request the next one."""
         taken = 0
         total = len(values)
@@ -144,7 +144,7 @@ class MomentsBuilder:
     """
 
     def __init__(self, *, value_by_value: bool = False) -> None:
-        self._add_block = _after_each_value if value_by_value else _after
+        self._add_block = _add_each_value if value_by_value else _add_block
         self._missing = self._nan = self._positive_infinite = self._negative_infinite = 0
         self._range = (math.nan, math.nan)
         self._totals: _Totals = (0, 0.0, math.nan, 0.0)
@@ -166,13 +166,13 @@ class MomentsBuilder:
                 return values
             low = float(values.min())
             high = float(values.max())
-        self._range = _range(self._range, (low, high))
-        with self._overflowing():
-            for block in self._blocks.cut(values):
+        self._range = _join_ranges(self._range, (low, high))
+        with self._allow_overflow():
+            for block in self._blocks.split_values(values):
                 self._totals = self._add_block(self._totals, block)
         return values
 
-    def _overflowing(self) -> AbstractContextManager[None]:
+    def _allow_overflow(self) -> AbstractContextManager[None]:
         """Lets sums of huge values become infinite without a warning, as in the JVM."""
         low, high = self._range
         if low > -SMALL and high < SMALL:
@@ -186,28 +186,28 @@ class MomentsBuilder:
 
     def state(self) -> Moments:
         """The moments of all values so far."""
-        with self._overflowing():
+        with self._allow_overflow():
             count, total, mean, m2 = self._add_block(self._totals, self._blocks.rest)
         counts = (count, self._missing, self._nan, self._positive_infinite, self._negative_infinite)
         return Moments(*counts, total, mean, m2, *self._range)
 
     def _count_not_finite(self, values: Values) -> Values:
-        finite = np.isfinite(values)
-        rest = values[~finite]
-        nan = int(np.isnan(rest).sum())
-        positive = int((rest > 0).sum())
+        is_finite = np.isfinite(values)
+        not_finite = values[~is_finite]
+        nan = int(np.isnan(not_finite).sum())
+        positive = int((not_finite > 0).sum())
         self._nan += nan
         self._positive_infinite += positive
-        self._negative_infinite += len(rest) - nan - positive
-        kept: Values = values[finite]
-        return kept
+        self._negative_infinite += len(not_finite) - nan - positive
+        finite_values: Values = values[is_finite]
+        return finite_values
 
 
 _Totals: TypeAlias = tuple[int, float, float, float]
 """Count, sum, mean and sum of squared deviations of some values; the mean is NaN if there are none."""
 
 
-def _after(totals: _Totals, block: Values) -> _Totals:
+def _add_block(totals: _Totals, block: Values) -> _Totals:
     """The totals after one more block of finite values."""
     count = len(block)
     if not count:
@@ -217,11 +217,11 @@ def _after(totals: _Totals, block: Values) -> _Totals:
         mean = float((block / count).sum())
     deviations = block - mean
     deviations *= deviations  # in place
-    together, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))
-    return together, _sum_in_order(totals[1], block), middle, m2
+    total_count, _, middle, m2 = _merge_totals(totals, (count, 0.0, mean, float(deviations.sum())))
+    return total_count, _sum_in_order(totals[1], block), middle, m2
 
 
-def _after_each_value(totals: _Totals, block: Values) -> _Totals:
+def _add_each_value(totals: _Totals, block: Values) -> _Totals:
     """The totals after one more block of finite values, whose mean and squared deviations are updated by each value.
 
     Source: Welford 1962, "Note on a method for calculating corrected sums of squares and products", as CentralMomentAgg
@@ -247,7 +247,7 @@ def _sum_in_order(total: float, block: Values) -> float:
     return 0.0 - float(np.subtract.reduce(block, initial=-total))
 
 
-def _merged(left: _Totals, right: _Totals) -> _Totals:
+def _merge_totals(left: _Totals, right: _Totals) -> _Totals:
     """The totals of the values of both sides.
 
     Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
@@ -256,16 +256,20 @@ def _merged(left: _Totals, right: _Totals) -> _Totals:
     if not n or not m:
         return right if m else left
     count = n + m
-    apart = other_mean - mean
-    return count, total + more, mean + apart * (m / count), m2 + other_m2 + apart * apart * (n * m / count)
+    mean_difference = other_mean - mean
+    between = mean_difference * mean_difference * (n * m / count)
+    return (
+        count,
+        total + more,
+        mean + mean_difference * (m / count),
+        m2 + other_m2 + between,
+    )
 
 
-def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+def _join_ranges(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
     """The smallest range that covers both; a NaN range is empty, and -0.0 always becomes 0.0."""
-    if math.isnan(left[0]) or math.isnan(right[0]):
-        if math.isnan(left[0]):
-            left = right
-            right = right
-        else:
-            left, right = (left, left)
+    if math.isnan(left[0]):
+        left = right
+    elif math.isnan(right[0]):
+        right = left
     return min(left[0], right[0]) + 0.0, max(left[1], right[1]) + 0.0

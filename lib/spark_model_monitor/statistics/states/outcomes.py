@@ -24,11 +24,18 @@ from spark_model_monitor.statistics.states.blocks import (
     Keys,
     Numbers,
     RegressionSums,
-    blocks_of,
-    keys_by_group,
-    summed,
+    add_by_block,
+    assign_blocks,
+    replace_keys_by_group,
 )
-from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    join_parts,
+    register_state,
+    require_equal,
+    split_parts,
+)
 from spark_model_monitor.statistics.states.kll import KllBuilder, KllSketch
 from spark_model_monitor.statistics.states.scores import (
     MOST_SCORED,
@@ -37,11 +44,11 @@ from spark_model_monitor.statistics.states.scores import (
     ConfusionCounts,
     ScoreCounts,
     ScoreCountsBuilder,
-    coarsened,
-    probability_sums,
+    add_probabilities,
+    coarsen_scores,
 )
 from spark_model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
-from spark_model_monitor.statistics.states.segments import added
+from spark_model_monitor.statistics.states.segments import add_segments
 
 ClassKey: TypeAlias = float | str  # the value that all spellings of a class share: a number, or a text
 DEFAULT_POSITIVES = ("1", "true")  # the default positive class
@@ -172,7 +179,7 @@ class OutcomePlan:
         return cls(**members)
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class Outcomes(State):
     """The states of one scan.
@@ -208,30 +215,36 @@ class Outcomes(State):
             plan,
             scores=ScoreCounts(limit=plan.score_limit),
             probabilities=BlockSums.zero(PROBABILITY_NAMES if plan.with_scores else ()),
-            values=BlockSums.zero(names_of_values(plan.values)),
+            values=BlockSums.zero(list_value_names(plan.values)),
         )
 
-    def __add__(self, other: Outcomes) -> Outcomes:
+    def __add__(self, addend: Outcomes) -> Outcomes:
         """Adds state by state. Raises BadState if the plans differ."""
-        if self.plan != other.plan:
-            require_equal(self.KIND, "the plan", self.plan.to_json(), other.plan.to_json())
+        if self.plan != addend.plan:
+            require_equal(self.KIND, "the plan", self.plan.to_json(), addend.plan.to_json())
         return Outcomes(
             self.plan,
-            self.item_count + other.item_count,
-            self.confusion + other.confusion,
-            self.scores + other.scores,
-            self.regression + other.regression,
-            self.probabilities + other.probabilities,
-            self.values + other.values,
-            self.residuals + other.residuals if self.has_residuals and other.has_residuals else KllSketch(),
-            self.class_scores + other.class_scores,
+            self.item_count + addend.item_count,
+            self.confusion + addend.confusion,
+            self.scores + addend.scores,
+            self.regression + addend.regression,
+            self.probabilities + addend.probabilities,
+            self.values + addend.values,
+            self.residuals + addend.residuals if self.has_residuals and addend.has_residuals else KllSketch(),
+            self.class_scores + addend.class_scores,
             {
-                cut: added(self.segments.get(cut, {}), other.segments.get(cut, {}), cut, _rows_of, lambda each, _: each)
-                for cut in sorted(self.segments.keys() | other.segments.keys())
+                cut: add_segments(
+                    self.segments.get(cut, {}),
+                    addend.segments.get(cut, {}),
+                    cut,
+                    _count_rows,
+                    lambda segment, _: segment,
+                )
+                for cut in sorted(self.segments.keys() | addend.segments.keys())
             },
-            _by_block(self.confusions, other.confusions),
-            _by_block(self.coarse_scores, other.coarse_scores),
-            self.named + other.named,
+            _add_blocks(self.confusions, addend.confusions),
+            _add_blocks(self.coarse_scores, addend.coarse_scores),
+            self.named + addend.named,
         )
 
     @property
@@ -250,6 +263,7 @@ class Outcomes(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The bytes of its states, each preceded by its length."""
+        # Seven states that all have, as version 3 wrote them; empty ones for classes and residuals that don't exist
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
         if self.residuals.count:
             residuals = self.residuals.to_bytes()
@@ -258,24 +272,27 @@ class Outcomes(State):
         is_scored = self.class_scores.of_class or self.class_scores.overflowed
         of_classes = self.class_scores.to_bytes() if is_scored else b""
         blobs = [*(state.to_bytes() for state in states), residuals, of_classes]
+        # Then those of blocks, if a column names groups, and one part for each cut
         if self.plan.group_column is not None:
-            blobs.append(joined(state.to_bytes() for state in (*self.confusions, *self.coarse_scores)))
+            blobs.append(join_parts(state.to_bytes() for state in (*self.confusions, *self.coarse_scores)))
         for cut, segments in self.segments.items():
-            named = (part for label, each in segments.items() for part in (label.encode(), each.to_bytes()))
-            blobs.append(joined([cut.encode(), *named]))
+            parts = [cut.encode()]
+            for label, segment in segments.items():
+                parts += [label.encode(), segment.to_bytes()]
+            blobs.append(join_parts(parts))
         parameters: Parameters = {"plan": self.plan.to_json(), "item_count": self.item_count}
-        return parameters if self.plan.group_column is None else {**parameters, "named": self.named}, joined(blobs)
+        return parameters if self.plan.group_column is None else {**parameters, "named": self.named}, join_parts(blobs)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
-        blobs = split(cls.KIND, payload)
+        blobs = split_parts(cls.KIND, payload)
         if len(blobs) < 7 or "plan" not in parameters:
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no seven states"
             )
         plan = OutcomePlan.from_json(parameters["plan"])
         if plan.group_column is not None and len(blobs) > 7:
-            by_block = split(cls.KIND, blobs.pop(7))
+            by_block = split_parts(cls.KIND, blobs.pop(7))
         else:
             by_block = []
         return cls(
@@ -288,15 +305,15 @@ class Outcomes(State):
             BlockSums.from_bytes(blobs[4]),
             KllSketch.from_bytes(blobs[5]) if blobs[5] else KllSketch(),
             ClassScores.from_bytes(blobs[6]) if blobs[6] else ClassScores(),
-            dict(map(cls._segments_of, blobs[7:])),
+            dict(map(cls._read_segments, blobs[7:])),
             tuple(map(ConfusionCounts.from_bytes, by_block[:BLOCKS])),
             tuple(map(ScoreCounts.from_bytes, by_block[BLOCKS:])),
             parameters.get("named", 0),
         )
 
     @classmethod
-    def _segments_of(cls, blob: bytes) -> tuple[str, dict[str, Outcomes]]:
-        cut, *named = split(cls.KIND, blob)
+    def _read_segments(cls, blob: bytes) -> tuple[str, dict[str, Outcomes]]:
+        cut, *named = split_parts(cls.KIND, blob)
         if len(named) % 2:
             raise BadState(f"state bytes: a {cls.KIND!r} has a segment without rows")
         return cut.decode(), {
@@ -307,7 +324,7 @@ class Outcomes(State):
         scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
         predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
         counted = max(predicted, scored, self.residuals.count)
-        by_cut = [sum(map(_rows_of, of_cut.values())) for of_cut in self.segments.values()]
+        by_cut = [sum(map(_count_rows, of_cut.values())) for of_cut in self.segments.values()]
         if set(by_cut) - {self.item_count}:
             return "the rows of its segments are not its own"
         if self.confusions and sum(confusion.total for confusion in self.confusions) != self.item_count:
@@ -320,20 +337,20 @@ class Outcomes(State):
 _Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
 
 
-def _by_block(mine: tuple[_Added, ...], theirs: tuple[_Added, ...]) -> tuple[_Added, ...]:
+def _add_blocks(mine: tuple[_Added, ...], theirs: tuple[_Added, ...]) -> tuple[_Added, ...]:
     """The sum of both sides, block by block; a side without rows has no blocks."""
     if mine and theirs:
         return tuple(map(add, mine, theirs))
     return mine or theirs
 
 
-def _rows_of(outcomes: Outcomes) -> int:
+def _count_rows(outcomes: Outcomes) -> int:
     return outcomes.item_count
 
 
-def names_of_values(names: tuple[str, ...]) -> tuple[str, ...]:
+def list_value_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names of the sums of the user's metrics."""
-    return tuple(f"{name}.{what}" for name in names for what in ("sum", "rows"))
+    return tuple(f"{name}.{kind}" for name in names for kind in ("sum", "rows"))
 
 
 class OutcomeBuilder:
@@ -377,10 +394,10 @@ class OutcomeBuilder:
         if keys is None:
             keys = np.arange(self._first_key + self._rows, self._first_key + self._rows + rows, dtype=np.uint64)
         if groups is not None:
-            keys = keys_by_group(keys.copy(), groups)
+            keys = replace_keys_by_group(keys.copy(), groups)
             self._named += (rows - groups.null_count) * (self._plan.group_column is not None)
         self._rows += rows
-        batch = _Rows(labels, predictions, scores, blocks_of(keys), values, of_classes)
+        batch = _Rows(labels, predictions, scores, assign_blocks(keys), values, of_classes)
         start = 0
         while start < rows:
             taken = min(rows - start, _CHUNK_ROWS - self._pending_rows)
@@ -393,8 +410,10 @@ class OutcomeBuilder:
     def state(self) -> Outcomes:
         """The outcomes of all rows so far."""
         self._fold()
-        found = replace(self._state, scores=self._scores.state(), residuals=self._residuals.state(), named=self._named)
-        return replace(found, class_scores=self._class_scores.state())
+        outcomes = replace(
+            self._state, scores=self._scores.state(), residuals=self._residuals.state(), named=self._named
+        )
+        return replace(outcomes, class_scores=self._class_scores.state())
 
     def _fold(self) -> None:
         if not self._pending:
@@ -404,42 +423,45 @@ class OutcomeBuilder:
         self._pending_rows = 0
         part = replace(Outcomes.zero(self._plan), item_count=len(chunk.labels))
         if self._plan.is_regression:
-            labels = _numbers(chunk.labels)
-            predictions = _numbers(chunk.predictions)
+            labels = _as_doubles(chunk.labels)
+            predictions = _as_doubles(chunk.predictions)
             part = replace(part, regression=RegressionSums.of(labels, predictions, chunk.blocks))
             with np.errstate(over="ignore"):
                 self._residuals.update(np.nan_to_num(labels - predictions))
         else:
-            predictions = self._predictions(chunk)
+            predictions = self._select_predictions(chunk)
             part = replace(part, confusion=ConfusionCounts.of(chunk.labels, predictions))
             if self._plan.group_column is None:
                 in_blocks = []
             else:
-                in_blocks = [chunk.blocks == each for each in range(BLOCKS)]
-            sides = (chunk.labels, predictions)
-            confusions = (ConfusionCounts.of(*(side.filter(pa.array(rows)) for side in sides)) for rows in in_blocks)
+                in_blocks = [chunk.blocks == block for block in range(BLOCKS)]
+            confusions = []
+            for rows in in_blocks:
+                is_in_block = pa.array(rows)
+                confusions.append(ConfusionCounts.of(chunk.labels.filter(is_in_block), predictions.filter(is_in_block)))
             part = replace(part, confusions=tuple(confusions))
+            # The scores, against whether the event happened
             if self._plan.with_scores:
-                happened = self._happened(chunk.labels, predictions)
-                part = replace(part, probabilities=probability_sums(_numbers(chunk.scores), happened, chunk.blocks))
+                happened = self._find_events(chunk.labels, predictions)
+                part = replace(part, probabilities=add_probabilities(_as_doubles(chunk.scores), happened, chunk.blocks))
                 if self._plan.is_binary:
-                    self._scores.update(_numbers(chunk.scores), happened)
-                    coarse = coarsened(_numbers(chunk.scores))
+                    self._scores.update(_as_doubles(chunk.scores), happened)
+                    coarse = coarsen_scores(_as_doubles(chunk.scores))
                     by_block = (ScoreCounts.of(coarse[rows], happened[rows]) for rows in in_blocks)
                     part = replace(part, coarse_scores=tuple(by_block))
                 elif chunk.of_classes is not None:
                     self._class_scores.update(chunk.of_classes, chunk.labels)
         if self._plan.values:
-            part = replace(part, values=_value_sums(self._plan.values, _numbers(chunk.values), chunk.blocks))
+            part = replace(part, values=_add_values(self._plan.values, _as_doubles(chunk.values), chunk.blocks))
         self._state += part
 
-    def _predictions(self, chunk: _Rows) -> Texts:
+    def _select_predictions(self, chunk: _Rows) -> Texts:
         if self._plan.with_predictions:
             return chunk.predictions
-        above = _numbers(chunk.scores) > self._plan.threshold  # not above if equal to the threshold (C11.13)
+        above = _as_doubles(chunk.scores) > self._plan.threshold  # not above if equal to the threshold (C11.13)
         return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE, ABOVE])
 
-    def _happened(self, labels: Texts, predictions: Texts) -> Booleans:
+    def _find_events(self, labels: Texts, predictions: Texts) -> Booleans:
         """Whether the event whose probability is the score happened, for each row."""
         encoded = labels.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
@@ -447,10 +469,12 @@ class OutcomeBuilder:
         if self._plan.is_binary:
             positive = np.array([is_positive(label, self._plan.positive_label) for label in texts], dtype=bool)
             return np.asarray(positive[codes])
+        # Classes are numbered, so that all spellings of one are equal
         predicted = predictions.dictionary_encode()
-        others = predicted.dictionary.to_pylist()
-        numbers = {key: number for number, key in enumerate(dict.fromkeys(map(class_key, texts + others)))}
-        classes, predicted_classes = (np.array([numbers[class_key(text)] for text in side]) for side in (texts, others))
+        predicted_texts = predicted.dictionary.to_pylist()
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(map(class_key, texts + predicted_texts)))}
+        classes = np.array([numbers[class_key(text)] for text in texts])
+        predicted_classes = np.array([numbers[class_key(text)] for text in predicted_texts])
         return np.asarray(classes[codes] == predicted_classes[predicted.indices.to_numpy()])
 
 
@@ -468,26 +492,27 @@ class ClassScoresBuilder:
         if self._overflowed or not len(pairs):
             return
         names = pairs.field(0).dictionary_encode()
-        scores = _numbers(pairs.field(1))
+        scores = _as_doubles(pairs.field(1))
         rows = pc.list_parent_indices(of_classes).to_numpy()
         codes = names.indices.to_numpy()
         encoded = labels.dictionary_encode()
         keys = [class_key(text) for text in encoded.dictionary.to_pylist()]
         of_labels = encoded.indices.to_numpy()
+        # Each class against the rest: its probability in each row, and whether the row is in it
         for number, name in enumerate(names.dictionary.to_pylist()):
-            here = codes == number
+            is_class = codes == number
             key = class_key(name)
-            same = np.array([each == key for each in keys], dtype=bool)
+            is_same_class = np.array([label_key == key for label_key in keys], dtype=bool)
             builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
-            builder.update(scores[here], same[of_labels[rows[here]]])
+            builder.update(scores[is_class], is_same_class[of_labels[rows[is_class]]])
         if len(self._of_class) > MOST_SCORED:
             self._overflowed = True
             self._of_class = {}
 
     def state(self) -> ClassScores:
         """The scores of all rows so far."""
-        found = {name: builder.state() for name, builder in self._of_class.items()}
-        return ClassScores.limited(found, overflowed=self._overflowed)
+        score_counts = {name: builder.state() for name, builder in self._of_class.items()}
+        return ClassScores.limited(score_counts, overflowed=self._overflowed)
 
 
 class _Rows(NamedTuple):
@@ -508,10 +533,10 @@ class _Rows(NamedTuple):
     @classmethod
     def joined(cls, parts: list[_Rows]) -> _Rows:
         """The rows of all parts, in order."""
-        return cls(*map(_joined, zip(*parts, strict=True)))
+        return cls(*map(_join_members, zip(*parts, strict=True)))
 
 
-def _joined(members: tuple[Any, ...]) -> Any:
+def _join_members(members: tuple[Any, ...]) -> Any:
     if len(members) == 1 or members[0] is None:
         return members[0]
     if isinstance(members[0], pa.Array):
@@ -519,13 +544,13 @@ def _joined(members: tuple[Any, ...]) -> Any:
     return np.concatenate(members)
 
 
-def _numbers(values: Any) -> Numbers:
+def _as_doubles(values: Any) -> Numbers:
     return np.asarray(values, dtype=np.float64)
 
 
-def _value_sums(names: tuple[str, ...], values: Numbers, blocks: Blocks) -> BlockSums:
+def _add_values(names: tuple[str, ...], values: Numbers, blocks: Blocks) -> BlockSums:
     sums = []
     for column in values.reshape(-1, len(names)).T:
         present = ~np.isnan(column)
-        sums += [summed(blocks, np.where(present, column, 0.0)), summed(blocks, present)]
-    return BlockSums(names_of_values(names), np.stack(sums))
+        sums += [add_by_block(blocks, np.where(present, column, 0.0)), add_by_block(blocks, present)]
+    return BlockSums(list_value_names(names), np.stack(sums))

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class Pairs(State):
     """Rows by kind, for pairs and relations that begin with this feature; the keys are those of `data.profiling.pairs`.
@@ -29,32 +29,34 @@ class Pairs(State):
     def of(cls, counts: Mapping[str, tuple[int, ...]]) -> Pairs:
         return cls(dict(sorted(counts.items())))
 
-    def __add__(self, other: Pairs) -> Pairs:
+    def __add__(self, addend: Pairs) -> Pairs:
         """If one side has not counted something, the other side's count is kept."""
-        both = dict(self.counts)
-        for what, counts in other.counts.items():
-            mine = both.get(what, (0,) * len(counts))
-            both[what] = tuple(a + b for a, b in zip(mine, counts, strict=True))
-        return Pairs.of(both)
+        counts_by_key = dict(self.counts)
+        for key, counts in addend.counts.items():
+            mine = counts_by_key.get(key, (0,) * len(counts))
+            counts_by_key[key] = tuple(a + b for a, b in zip(mine, counts, strict=True))
+        return Pairs.of(counts_by_key)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The number of counts of each, then all counts as 64-bit integers."""
         numbers = [number for counts in self.counts.values() for number in counts]
-        return {"counted": [[what, len(of)] for what, of in self.counts.items()]}, np.array(numbers, "<i8").tobytes()
+        sizes = [[key, len(counts)] for key, counts in self.counts.items()]
+        return {"counted": sizes}, np.array(numbers, "<i8").tobytes()
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Pairs:
         numbers = np.frombuffer(payload, "<i8").tolist()
         counts: dict[str, tuple[int, ...]] = {}
-        for what, size in parameters.get("counted", ()):
-            counts[what], numbers = tuple(numbers[:size]), numbers[size:]
+        for key, size in parameters.get("counted", ()):
+            counts[key] = tuple(numbers[:size])
+            numbers = numbers[size:]
         if not numbers:
             return cls.of(counts)
         return cls({"": (-1,)})
 
     def contradiction(self) -> str | None:
         try:
-            sound = all(is_sound(json.loads(what), len(of)) for what, of in self.counts.items())
+            sound = all(is_valid(json.loads(key), len(counts)) for key, counts in self.counts.items())
         except (ValueError, RecursionError):
             sound = False
         if sound:
@@ -62,15 +64,15 @@ class Pairs(State):
         return "its counts are impossible"
 
 
-def is_sound(what: Any, numbers: int) -> bool:
+def is_valid(key: Any, numbers: int) -> bool:
     """Whether a key that was read is valid and has this many numbers."""
-    columns = what["columns"]
-    if what["kind"] != "association":
+    columns = key["columns"]
+    if key["kind"] != "association":
         return numbers == 2 and 2 <= len(columns) <= 3
-    return len(columns) == 2 and numbers == int(np.prod([size_of(cells) for cells in what["cells"]]))
+    return len(columns) == 2 and numbers == int(np.prod([count_cells(cells) for cells in key["cells"]]))
 
 
-def size_of(cells: Mapping[str, Any]) -> int:
+def count_cells(cells: Mapping[str, Any]) -> int:
     """The number of a column's cells: between its cuts, or its values and all others; plus one for missing values."""
     if "cuts" in cells:
         return len(cells["cuts"]) + 2

@@ -15,12 +15,12 @@ from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
     decode,
-    decode_if_known,
-    joined,
-    kind_and_version,
-    registered,
+    join_parts,
+    read_kind_and_version,
+    register_state,
     require_equal,
-    split,
+    split_parts,
+    try_decode,
 )
 from spark_model_monitor.statistics.states.frequencies import Frequencies
 from spark_model_monitor.statistics.states.kll import KllSketch
@@ -99,18 +99,18 @@ S = TypeVar("S", bound=State)
 Found = TypeVar("Found")
 
 
-def once(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
+def cache_with_feature(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
     """Decorator that caches a function's result with the feature, because each window repeats it for the baseline."""
     name = f"{function.__module__}.{function.__name__}"
 
     @wraps(function)
-    def kept(feature: FeatureProfile) -> Found:
-        if name not in feature.said:
-            feature.said[name] = function(feature)
-        found: Found = feature.said[name]
-        return found
+    def read_or_compute(feature: FeatureProfile) -> Found:
+        if name not in feature.cached:
+            feature.cached[name] = function(feature)
+        value: Found = feature.cached[name]
+        return value
 
-    return kept
+    return read_or_compute
 
 
 class ColumnType(Enum):
@@ -132,7 +132,7 @@ _TYPES_OF_NUMBERS: Mapping[ColumnType, InferredType] = {
 }
 
 
-def _nothing_counted() -> dict[str, State]:
+def _create_states() -> dict[str, State]:
     return {DataTypeCounts.KIND: DataTypeCounts()}
 
 
@@ -146,7 +146,7 @@ _KINDS: Mapping[str, type[State]] = {
 """States with their own attribute in a `FeatureProfile`."""
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class FeatureProfile(State):
     """The states of one feature.
@@ -160,7 +160,7 @@ class FeatureProfile(State):
 
     inferred_type: as in documents: a numeric column's type, else the type of its cells; "Unknown" if a text column has
     no present cell, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: the
-    others. num_numbers: the numbers among the present cells, as pandas reads them. said: the cache of `once`.
+    others. num_numbers: the numbers among the present cells, as pandas reads them. cached: the cache of `cache_with_feature`.
     """
 
     KIND: ClassVar[str] = "feature"
@@ -168,7 +168,7 @@ class FeatureProfile(State):
 
     name: str = ""
     column_type: ColumnType = ColumnType.TEXT
-    states: Mapping[str, State] = field(default_factory=_nothing_counted)
+    states: Mapping[str, State] = field(default_factory=_create_states)
     lacking: frozenset[str] = frozenset()
     as_numbers: bool = field(default=False, compare=False)
     data_types: DataTypeCounts = field(init=False, repr=False, compare=False)
@@ -182,10 +182,11 @@ class FeatureProfile(State):
     num_present: int = field(init=False, repr=False, compare=False)
     num_missing: int = field(init=False, repr=False, compare=False)
     num_numbers: int = field(init=False, repr=False, compare=False)
-    said: dict[str, Any] = field(init=False, repr=False, compare=False)
+    cached: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Looks up once what is read hundreds of times."""
+        # A text column counts the numbers among its cells in its moments
         types = self.state(DataTypeCounts) or DataTypeCounts()
         members: dict[str, Any] = {name: self.state(kind) for name, kind in _KINDS.items()}
         num_numbers = types.integral + types.fractional
@@ -205,7 +206,7 @@ class FeatureProfile(State):
             "num_present": types.present,
             "num_missing": types.missing,
             "num_numbers": num_numbers,
-            "said": {},
+            "cached": {},
         }
         for name, value in members.items():
             object.__setattr__(self, name, value)
@@ -215,8 +216,8 @@ class FeatureProfile(State):
         cls, name: str, column_type: ColumnType, states: Iterable[State], lacking: Iterable[str] = ()
     ) -> FeatureProfile:
         """The profile with these states, at most one of each kind; the profile of no rows if there are none."""
-        found = _nothing_counted() | {state.KIND: state for state in states}
-        return cls(name, column_type, dict(sorted(found.items())), frozenset(lacking))
+        state_by_kind = _create_states() | {state.KIND: state for state in states}
+        return cls(name, column_type, dict(sorted(state_by_kind.items())), frozenset(lacking))
 
     @classmethod
     def decoded(
@@ -229,8 +230,8 @@ class FeatureProfile(State):
         states = []
         lacked = set(lacking)
         for blob in blobs:
-            kind, _ = kind_and_version(blob)
-            state = decode(blob) if kind == DataTypeCounts.KIND else decode_if_known(blob)
+            kind, _ = read_kind_and_version(blob)
+            state = decode(blob) if kind == DataTypeCounts.KIND else try_decode(blob)
             if state is None:
                 lacked.add(kind)
             else:
@@ -239,9 +240,9 @@ class FeatureProfile(State):
 
     def state(self, kind: type[S]) -> S | None:
         """The state of this type; None if the column's type doesn't have it, or if it is lacking."""
-        found = self.states.get(kind.KIND)
-        if found is not None and isinstance(found, kind):
-            return found
+        state = self.states.get(kind.KIND)
+        if state is not None and isinstance(state, kind):
+            return state
         return None
 
     @property
@@ -278,25 +279,26 @@ class FeatureProfile(State):
             return None
         return dict(self.frequencies.counts)
 
-    def __add__(self, other: FeatureProfile) -> FeatureProfile:
+    def __add__(self, addend: FeatureProfile) -> FeatureProfile:
         """Adds kind by kind. The sum lacks kinds that only one side has; a profile of no rows is neutral.
 
         Raises BadState if the names or types differ, or the parameters of a kind that both have.
         """
-        require_equal(self.KIND, "name", self.name, other.name)
-        require_equal(f"feature {self.name!r}", "column_type", self.column_type.value, other.column_type.value)
-        if other._is_zero():
+        require_equal(self.KIND, "name", self.name, addend.name)
+        require_equal(f"feature {self.name!r}", "column_type", self.column_type.value, addend.column_type.value)
+        if addend._is_zero():
             return self
         if self._is_zero():
-            return other
-        both = self.states.keys() & other.states.keys()
-        are_numeric = all(profile.is_numeric or not profile.num_present for profile in (self, other))
+            return addend
+        # A kind that one side lacks did not count all rows of the sum
+        common_kinds = self.states.keys() & addend.states.keys()
+        are_numeric = all(profile.is_numeric or not profile.num_present for profile in (self, addend))
         return FeatureProfile(
             self.name,
             self.column_type,
-            {kind: state + other.states[kind] for kind, state in self.states.items() if kind in both},
-            frozenset((self._kinds | other._kinds) - both),
-            are_numeric and (self.as_numbers or other.as_numbers),
+            {kind: state + addend.states[kind] for kind, state in self.states.items() if kind in common_kinds},
+            frozenset((self._kinds | addend._kinds) - common_kinds),
+            are_numeric and (self.as_numbers or addend.as_numbers),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -304,13 +306,13 @@ class FeatureProfile(State):
         parameters = {"name": self.name, "column_type": self.column_type.value}
         if self.lacking:
             parameters["lacking"] = ",".join(sorted(self.lacking))
-        return parameters, joined(state.to_bytes() for state in self.states.values())
+        return parameters, join_parts(state.to_bytes() for state in self.states.values())
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> FeatureProfile:
         lacking = filter(None, parameters.get("lacking", "").split(","))
         column_type = ColumnType(parameters["column_type"])
-        return cls.decoded(parameters["name"], column_type, split(cls.KIND, payload), lacking)
+        return cls.decoded(parameters["name"], column_type, split_parts(cls.KIND, payload), lacking)
 
     def contradiction(self) -> str | None:
         of_vectors = self.vectors or VectorCounts()
@@ -328,7 +330,7 @@ class FeatureProfile(State):
         return self.data_types.total == 0 and len(self.states) == 1
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class Profile(State):
     """The profiles of all features of a data set, in the order of its columns.
@@ -349,31 +351,32 @@ class Profile(State):
                 return feature
         raise KeyError(name)
 
-    def __add__(self, other: Profile) -> Profile:
+    def __add__(self, addend: Profile) -> Profile:
         """Adds feature by feature. Raises BadState naming the first feature that differs."""
-        if not other.item_count and not other.features:
+        if not addend.item_count and not addend.features:
             return self
         if not self.item_count and not self.features:
-            return other
-        for position, (mine, theirs) in enumerate(zip(self.features, other.features, strict=False)):
+            return addend
+        # The same features in the same order, else rows of one data set were scanned by two rules
+        for position, (mine, theirs) in enumerate(zip(self.features, addend.features, strict=False)):
             require_equal(self.KIND, f"the name of feature {position}", mine.name, theirs.name)
-        require_equal(self.KIND, "the number of features", len(self.features), len(other.features))
+        require_equal(self.KIND, "the number of features", len(self.features), len(addend.features))
         return Profile(
-            self.item_count + other.item_count,
-            tuple(mine + theirs for mine, theirs in zip(self.features, other.features, strict=True)),
-            {key: value for key, value in self.header.items() if other.header.get(key) == value},
+            self.item_count + addend.item_count,
+            tuple(mine + theirs for mine, theirs in zip(self.features, addend.features, strict=True)),
+            {key: value for key, value in self.header.items() if addend.header.get(key) == value},
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The bytes of its features, each preceded by its length."""
         parameters: dict[str, int | float | str] = {f"header.{key}": value for key, value in self.header.items()}
         parameters["item_count"] = self.item_count
-        return parameters, joined(feature.to_bytes() for feature in self.features)
+        return parameters, join_parts(feature.to_bytes() for feature in self.features)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Profile:
         header = {key.removeprefix("header."): value for key, value in parameters.items() if key != "item_count"}
-        features = tuple(FeatureProfile.from_bytes(part) for part in split(cls.KIND, payload))
+        features = tuple(FeatureProfile.from_bytes(part) for part in split_parts(cls.KIND, payload))
         return cls(parameters["item_count"], features, header)
 
 
@@ -395,7 +398,7 @@ class FeatureMetrics:
     approx_count_distinct: int | None = None
 
 
-def metrics_of(profile: Profile) -> Mapping[str, FeatureMetrics]:
+def compute_metrics(profile: Profile) -> Mapping[str, FeatureMetrics]:
     """The metrics of every feature of `profile`, by name in its order, computed on first access.
 
     Source: metricValue() of Deequ 2.1.0's NumMatchesAndCount, MeanState, SumState, StandardDeviationState, MinState,
@@ -409,7 +412,7 @@ class _Metrics(Mapping[str, FeatureMetrics]):
         self._features = {feature.name: feature for feature in profile.features}
 
     def __getitem__(self, name: str) -> FeatureMetrics:
-        return _metrics(self._features[name])
+        return _compute_feature_metrics(self._features[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._features)
@@ -418,13 +421,14 @@ class _Metrics(Mapping[str, FeatureMetrics]):
         return len(self._features)
 
 
-def _metrics(feature: FeatureProfile) -> FeatureMetrics:
+def _compute_feature_metrics(feature: FeatureProfile) -> FeatureMetrics:
     rows = feature.data_types.total
     moments = feature.moments
     completeness = feature.num_present / rows if rows else None
     distinct = None
     if feature.distinct is not None:
         distinct = feature.distinct.estimate_of_deequ()
+    # Metrics of numbers, for a feature that has some
     if moments is None or not feature.is_numeric or not moments.count:
         return FeatureMetrics(completeness, approx_count_distinct=distinct)
     numbers = (moments.average, moments.sum, moments.standard_deviation, moments.minimum, moments.maximum)

@@ -15,12 +15,19 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    join_parts,
+    register_state,
+    require_equal,
+    split_parts,
+)
 from spark_model_monitor.statistics.states.kll import KllBuilder, KllSketch
 from spark_model_monitor.statistics.states.moments import Moments, MomentsBuilder
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class RowCounts(State):
     """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
@@ -48,16 +55,16 @@ class RowCounts(State):
         """All rows, kept or refused."""
         return self.kept + sum(self.refused)
 
-    def __add__(self, other: RowCounts) -> RowCounts:
+    def __add__(self, addend: RowCounts) -> RowCounts:
         """Raises BadState if the numbers of reasons or of predicates differ."""
-        require_equal(self.KIND, "the number of reasons", len(self.refused), len(other.refused))
-        require_equal(self.KIND, "the number of predicates", len(self.matches), len(other.matches))
+        require_equal(self.KIND, "the number of reasons", len(self.refused), len(addend.refused))
+        require_equal(self.KIND, "the number of predicates", len(self.matches), len(addend.matches))
         return RowCounts(
-            self.kept + other.kept,
-            tuple(map(add, self.refused, other.refused)),
-            tuple(map(add, self.matches, other.matches)),
-            tuple(sorted(self.sum_of_counts(dict(self.widths), dict(other.widths)).items())),
-            max(self.newest, other.newest),
+            self.kept + addend.kept,
+            tuple(map(add, self.refused, addend.refused)),
+            tuple(map(add, self.matches, addend.matches)),
+            tuple(sorted(self.sum_of_counts(dict(self.widths), dict(addend.widths)).items())),
+            max(self.newest, addend.newest),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -73,18 +80,18 @@ class RowCounts(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
         cls.require_size(payload, 8 * (1 + reasons + predicates + 2 * widths))  # kept rows first, pairs of widths last
-        kept, *counts = np.frombuffer(payload, "<i8").tolist()
+        kept_rows, *counts = np.frombuffer(payload, "<i8").tolist()
         matches = counts[reasons : reasons + predicates]
         pairs = counts[reasons + predicates :]
         by_width = tuple(zip(pairs[::2], pairs[1::2], strict=True))
-        return cls(kept, tuple(counts[:reasons]), tuple(matches), by_width, parameters.get("newest", 0))
+        return cls(kept_rows, tuple(counts[:reasons]), tuple(matches), by_width, parameters.get("newest", 0))
 
 
 _REQUESTS_HEAD = struct.Struct("<dqq")
 _STATUS = struct.Struct("<2q")
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Requests(State):
     """Requests whose records have a status.
@@ -105,13 +112,13 @@ class Requests(State):
         """The number of captured requests."""
         return sum(self.statuses.values())
 
-    def __add__(self, other: Requests) -> Requests:
+    def __add__(self, addend: Requests) -> Requests:
         """Exact for counts, up to rounding for the estimate; the sketch depends on the order of addition."""
         return Requests(
-            _sorted(Counter(self.statuses) + Counter(other.statuses)),
-            self.estimated + other.estimated,
-            self.moments + other.moments,
-            self.latencies + other.latencies,
+            _sort_statuses(Counter(self.statuses) + Counter(addend.statuses)),
+            self.estimated + addend.estimated,
+            self.moments + addend.moments,
+            self.latencies + addend.latencies,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -153,14 +160,17 @@ class RequestsBuilder:
 
         A latency that is null, not finite or negative counts as missing; a percentage outside (0, 100] counts as 100.
         """
-        known = statuses.is_valid()
-        if not known.true_count:
+        has_status = statuses.is_valid()
+        if not has_status.true_count:
             return
-        self._statuses.update({int(status): count for status, count in _counted(statuses.filter(known)).items()})
-        percent = percentages.filter(known)
+        self._statuses.update(
+            {int(status): count for status, count in _count_values(statuses.filter(has_status)).items()}
+        )
+        # An impossible percentage counts as if everything had been captured
+        percent = percentages.filter(has_status)
         within = pc.and_(pc.greater(percent, 0.0), pc.less_equal(percent, 100.0))
-        self._percentages.update(_counted(pc.if_else(pc.fill_null(within, False), percent, 100.0)))
-        milliseconds = latencies.filter(known)
+        self._percentages.update(_count_values(pc.if_else(pc.fill_null(within, False), percent, 100.0)))
+        milliseconds = latencies.filter(has_status)
         valid = pc.fill_null(pc.and_(pc.is_finite(milliseconds), pc.greater_equal(milliseconds, 0.0)), False)
         values = milliseconds.filter(valid).to_numpy().astype(np.float64)
         self._latencies.update(self._moments.update(values, missing=len(milliseconds) - len(values)))
@@ -168,14 +178,14 @@ class RequestsBuilder:
     def state(self) -> Requests:
         """The counts of all requests so far."""
         estimated = sum(count * 100.0 / percent for percent, count in sorted(self._percentages.items()))
-        return Requests(_sorted(self._statuses), estimated, self._moments.state(), self._latencies.state())
+        return Requests(_sort_statuses(self._statuses), estimated, self._moments.state(), self._latencies.state())
 
 
-def _sorted(statuses: Mapping[int, int]) -> dict[int, int]:
+def _sort_statuses(statuses: Mapping[int, int]) -> dict[int, int]:
     return dict(sorted(statuses.items()))
 
 
-def _counted(values: pa.Array) -> dict[float, int]:
+def _count_values(values: pa.Array) -> dict[float, int]:
     return {row["values"]: row["counts"] for row in values.value_counts().to_pylist()}
 
 
@@ -195,16 +205,16 @@ _OF_ROW = 18
 MOST_PLACES = 1 << _OF_PARTITION  # partitions, or pieces of files, that a lot tells apart
 
 
-def placed_lot(lot: float, partition: int, row: int) -> float:
+def encode_lot(lot: float, partition: int, row: int) -> float:
     """A random number from 0 to 1 whose last digits encode where its run begins.
 
     partition: of several files, the place of a piece of a file among all. row: its number there.
     """
-    place = (partition % MOST_PLACES << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
-    return (int(lot * (1 << _OF_LOT)) + place / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
+    position = (partition % MOST_PLACES << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
+    return (int(lot * (1 << _OF_LOT)) + position / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
 
 
-class Run(NamedTuple):
+class RowRun(NamedTuple):
     """Neighbouring rows. lot: a random number; the runs with the smallest lots are kept. rows: their number.
 
     numbers: the present cells as doubles, NaN for a text that is none; empty if fewer than half are numbers. hashes: of
@@ -229,36 +239,39 @@ class Run(NamedTuple):
         """
         return FEWEST_ROWS * round(self.place * (1 << (_OF_PARTITION + _OF_ROW)))
 
-    def followed_by(self, other: Run) -> Run:
+    def join_rows(self, following: RowRun) -> RowRun:
         """The rows of both, up to the maximum; texts count as numbers if those of both do."""
-        there = np.concatenate((self.rows_present(), other.rows_present()))[:ROWS_OF_A_GROUP]
-        end = 8 * int(there.sum())
-        are_numbers = all(run.numbers or not run.hashes for run in (self, other))
+        is_present = np.concatenate((self.read_presence(), following.read_presence()))[:ROWS_OF_A_GROUP]
+        end = 8 * int(is_present.sum())
+        # A group of texts in one run and numbers in another is one of texts
+        are_numbers = all(run.numbers or not run.hashes for run in (self, following))
         if are_numbers:
-            numbers = (self.numbers + other.numbers)[:end]
+            numbers = (self.numbers + following.numbers)[:end]
         else:
             numbers = b""
-        if there.all():
+        if is_present.all():
             present = b""
         else:
-            present = np.packbits(there).tobytes()
-        return Run(self.lot, len(there), numbers, (self.hashes + other.hashes)[:end], present)
+            present = np.packbits(is_present).tobytes()
+        return RowRun(self.lot, len(is_present), numbers, (self.hashes + following.hashes)[:end], present)
 
-    def rows_present(self) -> NDArray[np.bool_]:
+    def read_presence(self) -> NDArray[np.bool_]:
         """Whether each row has a cell."""
         if not self.present:
             return np.ones(self.rows, bool)
         return np.unpackbits(np.frombuffer(self.present, np.uint8), count=self.rows).astype(bool)
 
 
-def first_runs_of(numbers: NDArray[np.float64], partition: int = 0) -> RowRuns:
+def build_first_runs(numbers: NDArray[np.float64], partition: int = 0) -> RowRuns:
     """Runs of a partition's first rows, one number each; most from the first partitions, which may be the only ones."""
     numbers = numbers[: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
     parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
-    return RowRuns(tuple(Run(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts)))
+    return RowRuns(
+        tuple(RowRun(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts))
+    )
 
 
-def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def read_values(runs: Sequence[RowRun], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The present cells of all runs in order, as numbers or as hashes of texts, and the number of cells of each run. As numbers
     they are without the texts that are none.
     """
@@ -272,12 +285,13 @@ def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDAr
     is_number = ~np.isnan(numbers)
     if is_number.all():
         return numbers, sizes
+    # The size of each run without the texts that are no numbers
     numbers_before = np.concatenate(([0], np.cumsum(is_number)))
     ends = np.concatenate(([0], np.cumsum(sizes)))
     return numbers[is_number], np.diff(numbers_before[ends])
 
 
-def rows_of_values(runs: Sequence[Run], *, numeric: bool) -> NDArray[np.float64]:
+def count_value_rows(runs: Sequence[RowRun], *, numeric: bool) -> NDArray[np.float64]:
     """The rows of each run whose cell is missing or a value: as numbers, without those of texts that are none."""
     rows = np.array([run.rows for run in runs], dtype=float)
     if not numeric or not any(run.hashes for run in runs):
@@ -287,30 +301,31 @@ def rows_of_values(runs: Sequence[Run], *, numeric: bool) -> NDArray[np.float64]
     return rows
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class RowRuns(State):
     """The runs of a column, in order of their lots."""
 
     KIND: ClassVar[str] = "row_runs"
 
-    runs: tuple[Run, ...] = ()
+    runs: tuple[RowRun, ...] = ()
 
-    def __add__(self, other: RowRuns) -> RowRuns:
+    def __add__(self, addend: RowRuns) -> RowRuns:
         """The runs of both with the smallest lots."""
-        both = sorted({*self.runs, *other.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
-        return RowRuns(tuple(both[:MOST_RUNS]))
+        runs = sorted({*self.runs, *addend.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
+        return RowRuns(tuple(runs[:MOST_RUNS]))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """For each run: lot, rows, number of numbers, numbers, hashes; then for each run its present rows."""
         parts = (_HEAD.pack(run.lot, run.rows, len(run.numbers) // 8) + run.numbers + run.hashes for run in self.runs)
-        return {}, joined((*parts, *(run.present for run in self.runs)))
+        return {}, join_parts((*parts, *(run.present for run in self.runs)))
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> RowRuns:
         runs = []
-        parts = split(cls.KIND, payload)
-        parts, present = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+        parts = split_parts(cls.KIND, payload)
+        present = parts[len(parts) // 2 :]
+        parts = parts[: len(parts) // 2]
         for part, bits in zip(parts, present, strict=True):
             lot, rows, numbers = _HEAD.unpack_from(part)
             end = _HEAD.size + 8 * numbers
@@ -318,20 +333,20 @@ class RowRuns(State):
                 raise BadState(f"state bytes: a part of {cls.KIND!r} has other values than rows")
             if len(bits) not in (0, -(-rows // 8)):
                 raise BadState(f"state bytes: a part of {cls.KIND!r} has other rows")
-            runs.append(Run(lot, rows, part[_HEAD.size : end], part[end:], bits))
+            runs.append(RowRun(lot, rows, part[_HEAD.size : end], part[end:], bits))
         return cls(tuple(runs))
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class RowGroups(RowRuns):
     """A sample of the groups that a column names, one run each: the lot comes from the name; the smallest are kept."""
 
     KIND: ClassVar[str] = "row_groups"
 
-    def __add__(self, other: RowRuns) -> RowGroups:
+    def __add__(self, addend: RowRuns) -> RowGroups:
         """The groups of both with the smallest lots; rows of the same group are joined."""
         groups = {run.lot: run for run in self.runs}
-        for run in other.runs:
-            groups[run.lot] = groups[run.lot].followed_by(run) if run.lot in groups else run
+        for run in addend.runs:
+            groups[run.lot] = groups[run.lot].join_rows(run) if run.lot in groups else run
         return RowGroups(tuple(groups[lot] for lot in sorted(groups)[:MOST_GROUPS]))

@@ -16,15 +16,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, summed
-from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, add_by_block
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    join_parts,
+    register_state,
+    require_equal,
+    split_parts,
+)
 
 CLASS_LIMIT = 1000  # most distinct labels and predictions together; more are not classes but numbers or names
 
 _LENGTH = np.dtype("<i8")
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class ConfusionCounts(State):
     """Rows by label and prediction, for pairs that occurred.
@@ -48,12 +55,13 @@ class ConfusionCounts(State):
         width = len(right.dictionary)
         if max(len(left.dictionary), width) > limit:
             return cls({}, len(left), limit, overflowed=True)
+        # One number for each pair of texts
         codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()  # one number a pair
         cells, occurrences = np.unique(codes, return_counts=True)
         texts = left.dictionary.to_pylist()
-        others = right.dictionary.to_pylist()
+        prediction_texts = right.dictionary.to_pylist()
         counts = {
-            (texts[cell // width], others[cell % width]): count
+            (texts[cell // width], prediction_texts[cell % width]): count
             for cell, count in zip(cells.tolist(), occurrences.tolist(), strict=True)
         }
         return cls._limited(counts, len(codes), limit)
@@ -68,13 +76,13 @@ class ConfusionCounts(State):
         """The texts that occurred as predictions."""
         return frozenset(prediction for _, prediction in self.counts)
 
-    def __add__(self, other: ConfusionCounts) -> ConfusionCounts:
+    def __add__(self, addend: ConfusionCounts) -> ConfusionCounts:
         """Raises BadState if the limits differ."""
-        require_equal(self.KIND, "limit", self.limit, other.limit)
-        if self.overflowed or other.overflowed:
-            return ConfusionCounts({}, self.total + other.total, self.limit, overflowed=True)
-        counts = self.sum_of_counts(self.counts, other.counts)
-        return self._limited(counts, self.total + other.total, self.limit)
+        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        if self.overflowed or addend.overflowed:
+            return ConfusionCounts({}, self.total + addend.total, self.limit, overflowed=True)
+        counts = self.sum_of_counts(self.counts, addend.counts)
+        return self._limited(counts, self.total + addend.total, self.limit)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
@@ -112,8 +120,8 @@ class ConfusionCounts(State):
             if self.counts:
                 return "there are counts beside an overflow"
             return None
-        told = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
-        if told:
+        is_complete = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
+        if is_complete:
             return None
         return "its counts are not those of its rows"
 
@@ -134,7 +142,7 @@ _COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)  # the bits of a 32-bit float
 _CHUNK_ROWS = 1 << 17
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreCounts(State):
     """Rows of the negative and of the positive class by score, in ascending order.
@@ -153,23 +161,25 @@ class ScoreCounts(State):
     @classmethod
     def of(cls, scores: Scores, positive: NDArray[np.bool_], limit: int = SCORE_LIMIT) -> ScoreCounts:
         """The counts of rows, from their scores and whether each is in the positive class."""
-        distinct, places = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
-        negatives, positives = (_by_place(places, side, len(distinct)) for side in (~positive, positive))
+        distinct, inverse = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
+        negatives, positives = (
+            _count_by_index(inverse, is_in_class, len(distinct)) for is_in_class in (~positive, positive)
+        )
         return cls(distinct, negatives, positives, limit)._limited()
 
-    def __add__(self, other: ScoreCounts) -> ScoreCounts:
+    def __add__(self, addend: ScoreCounts) -> ScoreCounts:
         """Independent of order and grouping: more distinct scores than `limit` end up in the same bins.
 
         Raises BadState if the limits differ.
         """
-        require_equal(self.KIND, "limit", self.limit, other.limit)
-        if self.binned or other.binned:
-            left = self._in_bins()
-            right = other._in_bins()
+        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        if self.binned or addend.binned:
+            left = self._move_into_bins()
+            right = addend._move_into_bins()
         else:
             left = self
-            right = other
-        return _added(left, right)._limited()
+            right = addend
+        return _add_counts(left, right)._limited()
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Scores as doubles, then negatives and positives as 64-bit integers."""
@@ -179,8 +189,8 @@ class ScoreCounts(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ScoreCounts:
-        size, rest = divmod(len(payload), 24)  # a double and two integers for each score
-        if rest or "binned" not in parameters:
+        size, remainder = divmod(len(payload), 24)  # a double and two integers for each score
+        if remainder or "binned" not in parameters:
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has 24 for each score"
             )
@@ -199,14 +209,16 @@ class ScoreCounts(State):
     def _limited(self) -> ScoreCounts:
         if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
             return self
-        return self._in_bins()
+        return self._move_into_bins()
 
-    def _in_bins(self) -> ScoreCounts:
+    def _move_into_bins(self) -> ScoreCounts:
         if self.binned:
             return self
-        codes, places = np.unique(_codes(self.scores), return_inverse=True)
-        negatives, positives = (_by_place(places, side, len(codes)) for side in (self.negatives, self.positives))
-        return ScoreCounts(_edges_of(codes), negatives, positives, self.limit, binned=True)
+        codes, inverse = np.unique(_compute_codes(self.scores), return_inverse=True)
+        negatives, positives = (
+            _count_by_index(inverse, class_counts, len(codes)) for class_counts in (self.negatives, self.positives)
+        )
+        return ScoreCounts(_compute_edges(codes), negatives, positives, self.limit, binned=True)
 
 
 class ScoreCountsBuilder:
@@ -233,55 +245,58 @@ class ScoreCountsBuilder:
         by_class = self._by_code.reshape(-1, 2)
         codes = np.flatnonzero(by_class.any(axis=1))
         negatives, positives = by_class[codes].T
-        return self._state + ScoreCounts(_edges_of(codes), negatives, positives, self._state.limit, binned=True)
+        return self._state + ScoreCounts(_compute_edges(codes), negatives, positives, self._state.limit, binned=True)
 
     def _fold(self) -> None:
         if not self._pending:
             return
-        scores, positive = (np.concatenate(side) for side in zip(*self._pending, strict=True))
+        # Few distinct scores are sorted, binned ones only counted
+        scores, positive = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
         self._pending = []
         self._pending_rows = 0
         if self._by_code is not None:
-            self._by_code += np.bincount(2 * _codes(scores) + positive, minlength=len(self._by_code))
+            self._by_code += np.bincount(2 * _compute_codes(scores) + positive, minlength=len(self._by_code))
             return
         self._state += ScoreCounts.of(scores, positive, self._state.limit)
         if self._state.binned:
-            self._by_code = np.zeros(2 * (int(_codes(np.ones(1))[0]) + 1), dtype=np.int64)
+            self._by_code = np.zeros(2 * (int(_compute_codes(np.ones(1))[0]) + 1), dtype=np.int64)
 
 
-def _codes(scores: Scores) -> Counts:
+def _compute_codes(scores: Scores) -> Counts:
     """The number of each score's bin: the upper 20 bits of its 32-bit float, which are monotone in the score."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
 
 
-def coarsened(scores: Scores) -> Scores:
+def coarsen_scores(scores: Scores) -> Scores:
     """The lower edges of wider bins, 32 per power of 2."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) & _COARSE).view(np.float32).astype(np.float64)
 
 
-def _edges_of(codes: Counts) -> Scores:
+def _compute_edges(codes: Counts) -> Scores:
     """The lower edge of each bin."""
     return (codes.astype(np.uint32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
 
 
-def _added(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
+def _add_counts(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
     """The counts of two states, both binned or neither."""
-    scores, places = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
-    sides = ((left.negatives, right.negatives), (left.positives, right.positives))
-    negatives, positives = (_by_place(places, np.concatenate(side), len(scores)) for side in sides)
+    scores, inverse = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
+    counts_by_class = ((left.negatives, right.negatives), (left.positives, right.positives))
+    negatives, positives = (
+        _count_by_index(inverse, np.concatenate(class_counts), len(scores)) for class_counts in counts_by_class
+    )
     return ScoreCounts(scores, negatives, positives, left.limit, left.binned)
 
 
-def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
+def _count_by_index(index: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
     """The sums of counts by place; bincount adds doubles, which are exact up to 2^53."""
-    return np.bincount(places, counts, minlength=size).astype(np.int64)
+    return np.bincount(index, counts, minlength=size).astype(np.int64)
 
 
 MOST_SCORED = 30
 """The most classes that are counted against the rest; each takes up to 400 kB of a state."""
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassScores(State):
     """One class against the rest: for each class, rows by its probability, positive if the row is in the class.
@@ -294,12 +309,12 @@ class ClassScores(State):
     of_class: Mapping[str, ScoreCounts] = field(default_factory=dict)
     overflowed: bool = False
 
-    def __add__(self, other: ClassScores) -> ClassScores:
+    def __add__(self, addend: ClassScores) -> ClassScores:
         """Raises BadState if the limits of a class differ."""
-        found = dict(self.of_class)
-        for name, counts in other.of_class.items():
-            found[name] = found[name] + counts if name in found else counts
-        return ClassScores.limited(found, overflowed=self.overflowed or other.overflowed)
+        counts_by_class = dict(self.of_class)
+        for name, counts in addend.of_class.items():
+            counts_by_class[name] = counts_by_class[name] + counts if name in counts_by_class else counts
+        return ClassScores.limited(counts_by_class, overflowed=self.overflowed or addend.overflowed)
 
     @classmethod
     def limited(cls, of_class: Mapping[str, ScoreCounts], *, overflowed: bool = False) -> ClassScores:
@@ -311,12 +326,12 @@ class ClassScores(State):
         """The counts of each class, preceded by their length, in order of name."""
         names = sorted(self.of_class)
         parameters = {"classes": json.dumps(names, ensure_ascii=False), "overflowed": int(self.overflowed)}
-        return parameters, joined(self.of_class[name].to_bytes() for name in names)
+        return parameters, join_parts(self.of_class[name].to_bytes() for name in names)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ClassScores:
         names = json.loads(parameters.get("classes", "[]"))
-        blobs = split(cls.KIND, payload)
+        blobs = split_parts(cls.KIND, payload)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != len(blobs):
             raise BadState(f"state bytes: a {cls.KIND!r} has {len(blobs)} counts, and not as many names")
         counts = dict(zip(names, map(ScoreCounts.from_bytes, blobs), strict=True))
@@ -338,7 +353,7 @@ SQUARED_ERROR = "squared_error"
 NAMES = (
     LOG_LOSS,
     SQUARED_ERROR,
-    *(f"{what}.{number}" for what in ("rows", "hits", "scores") for number in range(CALIBRATION_BINS)),
+    *(f"{quantity}.{number}" for quantity in ("rows", "hits", "scores") for number in range(CALIBRATION_BINS)),
 )
 """Names of the sums: of losses, and for each bin its rows, those with the event, and their probabilities."""
 
@@ -360,20 +375,21 @@ def logarithms(values: Numbers) -> Numbers:
     for divisor in range(21, 0, -2):
         series *= squares
         series += 1 / divisor
-    found: Numbers = (exponents - is_low) * math.log(2) + 2 * part * series
-    return found
+    logs: Numbers = (exponents - is_low) * math.log(2) + 2 * part * series
+    return logs
 
 
-def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
+def add_probabilities(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
     """The sums of rows: the probability of an event, and whether it happened.
 
     For binary problems the event is the positive class, for multiclass problems that the predicted class is right.
     """
     likelihood = np.clip(np.where(happened, scores, 1 - scores), _SMALLEST, 1 - _SMALLEST)
     residuals = scores - happened  # true counts as 1
+    # Losses by block, then rows, events and probabilities by bin and block
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner edges: a value at an edge is below it
     bins = np.searchsorted(edges, scores, side="left")
-    losses = np.stack([summed(blocks, -logarithms(likelihood)), summed(blocks, residuals * residuals)])
+    losses = np.stack([add_by_block(blocks, -logarithms(likelihood)), add_by_block(blocks, residuals * residuals)])
     cells = bins * BLOCKS + blocks  # one index per bin and block
     by_bin = [
         np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, split
+from spark_model_monitor.statistics.states.encoding import Parameters, State, join_parts, register_state, split_parts
 from spark_model_monitor.statistics.states.profile import FeatureProfile
 from spark_model_monitor.statistics.states.rows import RowRuns
 
@@ -16,7 +16,7 @@ MISSING = "(missing)"
 Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True)
 class Segmented(State):
     """The feature's profile in each segment, by cut; a cut's name is as the user wrote it (`plan`, `age:30:50`).
@@ -29,59 +29,64 @@ class Segmented(State):
 
     cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
 
-    def __add__(self, other: Segmented) -> Segmented:
+    def __add__(self, addend: Segmented) -> Segmented:
         """Adds by segment. A segment that one side lacks may be among its others; it then joins them in the sum."""
-        both = self.cuts.keys() | other.cuts.keys()
-        sides = {cut: (self.cuts.get(cut, {}), other.cuts.get(cut, {})) for cut in sorted(both)}
-        return Segmented({cut: added(*pair, cut, _rows_of, _called) for cut, pair in sides.items()})
+        cuts = self.cuts.keys() | addend.cuts.keys()
+        segments_by_cut = {cut: (self.cuts.get(cut, {}), addend.cuts.get(cut, {})) for cut in sorted(cuts)}
+        return Segmented(
+            {cut: add_segments(*pair, cut, _count_rows, _rename_profile) for cut, pair in segments_by_cut.items()}
+        )
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The name and the profiles of each cut."""
-        cuts = (joined([cut.encode(), *(each.to_bytes() for each in of.values())]) for cut, of in self.cuts.items())
-        return {}, joined(cuts)
+        cuts = (
+            join_parts([cut.encode(), *(segment.to_bytes() for segment in segments.values())])
+            for cut, segments in self.cuts.items()
+        )
+        return {}, join_parts(cuts)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Segmented:
-        found: dict[str, dict[str, FeatureProfile]] = {}
-        for part in split(cls.KIND, payload):
-            cut, *profiles = split(cls.KIND, part)
+        segments_by_cut: dict[str, dict[str, FeatureProfile]] = {}
+        for part in split_parts(cls.KIND, payload):
+            cut, *profiles = split_parts(cls.KIND, part)
             segments = map(FeatureProfile.from_bytes, profiles)
-            found[cut.decode()] = {segment.name: segment for segment in segments}
-        return cls(found)
+            segments_by_cut[cut.decode()] = {segment.name: segment for segment in segments}
+        return cls(segments_by_cut)
 
     def without_runs(self) -> tuple[Segmented, list[RowRuns]]:
-        """The state without the runs of rows that a baseline's scan keeps; and the runs, in order of `in_segments`."""
+        """The state without the runs of rows that a baseline's scan keeps; and the runs, in order of `iterate_segments`."""
         runs: list[RowRuns] = []
         cuts: dict[str, dict[str, FeatureProfile]] = {}
         for cut, segments in self.cuts.items():
             runs += [segment.state(RowRuns) or RowRuns() for segment in segments.values()]
             cuts[cut] = {}
-            for label, each in segments.items():
-                others = (state for state in each.states.values() if not isinstance(state, RowRuns))
-                cuts[cut][label] = FeatureProfile.of(label, each.column_type, others)
+            for label, profile in segments.items():
+                states = (state for state in profile.states.values() if not isinstance(state, RowRuns))
+                cuts[cut][label] = FeatureProfile.of(label, profile.column_type, states)
         return Segmented(cuts), runs
 
 
-def _rows_of(profile: FeatureProfile) -> int:
+def _count_rows(profile: FeatureProfile) -> int:
     return profile.data_types.total
 
 
-def _called(profile: FeatureProfile, name: str) -> FeatureProfile:
+def _rename_profile(profile: FeatureProfile, name: str) -> FeatureProfile:
     return replace(profile, name=name)
 
 
-def fits(cut: str, names: Collection[str]) -> bool:
+def has_columns(cut: str, names: Collection[str]) -> bool:
     """Whether all columns of a cut exist."""
     parts = [cut] if cut in names else cut.split("*")
     return all(part in names or part.partition(":")[0] in names for part in parts)
 
 
-def rest_of(cut: str) -> str:
+def format_rest_label(cut: str) -> str:
     """The name of the segment of all other rows."""
     return f"{cut}={REST}"
 
 
-def in_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
+def iterate_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
     """Every feature in every segment, named `spend in plan=business`."""
     for feature in features:
         segmented = feature.state(Segmented)
@@ -96,7 +101,7 @@ Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
 """A feature in the baseline and in the window, by cut and segment."""
 
 
-def sides_of(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
+def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     """The segments that both have, except those cut by the feature itself."""
     mine = None
     if before is not None:
@@ -108,6 +113,7 @@ def sides_of(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     for cut in sorted(mine.cuts.keys() & theirs.cuts.keys()):
         if now.name in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
             continue
+        # A segment that one side lacks has no rows there
         segments_by_cut[cut] = {}
         for label in sorted(mine.cuts[cut].keys() | theirs.cuts[cut].keys()):
             empty = FeatureProfile(label, now.column_type)
@@ -125,7 +131,7 @@ def _read_like(segment: FeatureProfile, column: FeatureProfile) -> FeatureProfil
     return replace(segment, as_numbers=column.as_numbers)
 
 
-def added(
+def add_segments(
     mine: Mapping[str, Segment],
     theirs: Mapping[str, Segment],
     cut: str,
@@ -133,22 +139,22 @@ def added(
     as_rest: Callable[[Segment, str], Segment],
 ) -> dict[str, Segment]:
     """The sums of the segments of a cut. as_rest: a segment that is part of the rest, which is called like that."""
-    rest = rest_of(cut)
-    kept = {}
-    others = []
+    rest_label = format_rest_label(cut)
+    state_by_label = {}
+    remaining_states = []
     for label in sorted(mine.keys() | theirs.keys()):
-        sides = [side for side in (mine, theirs) if label in side]
-        if len(sides) == 2:
-            state = sides[0][label] + sides[1][label]
+        states = [segments[label] for segments in (mine, theirs) if label in segments]
+        state = states[0] if len(states) == 1 else states[0] + states[1]
+        # A side that lacks the segment may have its rows among its others
+        is_whole = all(label in segments or rest_label not in segments for segments in (mine, theirs))
+        if label == rest_label or is_whole:
+            state_by_label[label] = state
         else:
-            state = sides[0][label]
-        if label == rest or all(label in side or rest not in side for side in (mine, theirs)):
-            kept[label] = state
-        else:
-            others.append(state)
-    named = sorted(kept.keys() - {rest}, key=lambda label: (-rows(kept[label]), label))
-    others += [kept.pop(label) for label in named[MOST_SEGMENTS:]]
-    for state in others:
-        state = as_rest(state, rest)
-        kept[rest] = kept[rest] + state if rest in kept else state
-    return dict(sorted(kept.items()))
+            remaining_states.append(state)
+    # The largest segments stay, whatever the order of additions; the rest of them become one
+    named = sorted(state_by_label.keys() - {rest_label}, key=lambda label: (-rows(state_by_label[label]), label))
+    remaining_states += [state_by_label.pop(label) for label in named[MOST_SEGMENTS:]]
+    for state in remaining_states:
+        state = as_rest(state, rest_label)
+        state_by_label[rest_label] = state_by_label[rest_label] + state if rest_label in state_by_label else state
+    return dict(sorted(state_by_label.items()))

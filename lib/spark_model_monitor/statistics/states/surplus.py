@@ -113,15 +113,15 @@ def estimate_surplus_rows(
 
     # A row that is there three times makes three pairs, and two of the rows are copies
     return SurplusRows(
-        current=max(0.0, min(fraction_now, fraction_of_copies(now))),
-        baseline=min(fraction_before, fraction_of_copies(before)),
+        current=max(0.0, min(fraction_now, compute_fraction_of_copies(now))),
+        baseline=min(fraction_before, compute_fraction_of_copies(before)),
         error=error,
         most_by_nature=min(MOST_BY_NATURE, most_by_nature),
         repeated=int((now > 1).sum()),
     )
 
 
-def fraction_of_copies(counts: Counts) -> float:
+def compute_fraction_of_copies(counts: Counts) -> float:
     """The fraction of rows that are copies of others, by nature or not. counts: of each kind of row."""
     return 1 - np.count_nonzero(counts) / float(counts.sum())
 

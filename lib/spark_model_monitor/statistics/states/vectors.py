@@ -14,8 +14,8 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
-from spark_model_monitor.statistics.states.hashing import PRIME_1, mixed
+from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.statistics.states.hashing import PRIME_1, mix_bits
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ BLOCK = 256
 STRETCHES = (32, 256, 2048)
 
 
-@registered
+@register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorMoments(State):
     """The mean and the sum of squared deviations of several quantities of vectors of one length.
@@ -56,24 +56,25 @@ class VectorMoments(State):
             return int(self.moments[0])
         return 0
 
-    def __add__(self, other: VectorMoments) -> VectorMoments:
-        unfit = self.unfit + other.unfit
-        if not self.width or not other.width:
-            mine = self if self.width else other
+    def __add__(self, addend: VectorMoments) -> VectorMoments:
+        unfit = self.unfit + addend.unfit
+        if not self.width or not addend.width:
+            mine = self if self.width else addend
             return VectorMoments(mine.width, unfit, mine.moments, mine.together, mine.stretches)
-        if self.width != other.width or self.width > MOST_COMPONENTS:
-            return VectorMoments(SEVERAL if self.width != other.width else self.width, unfit)
-        n = self.moments[0]
-        m = other.moments[0]
+        if self.width != addend.width or self.width > MOST_COMPONENTS:
+            return VectorMoments(SEVERAL if self.width != addend.width else self.width, unfit)
+        rows = self.moments[0]
+        added_rows = addend.moments[0]
         size = len(self.together)
         middle = (len(self.moments) + 1) // 2
-        apart = (other.moments[:middle] - self.moments[:middle])[-size:]
+        mean_difference = (addend.moments[:middle] - self.moments[:middle])[-size:]
+        between = np.outer(mean_difference, mean_difference) * (rows * added_rows / (rows + added_rows))
         return VectorMoments(
             self.width,
             unfit,
-            _sum(self.moments, other.moments),
-            self.together + other.together + np.outer(apart, apart) * (n * m / (n + m)),
-            np.stack([_sum(*pair) for pair in zip(self.stretches, other.stretches, strict=True)]),
+            _merge_moments(self.moments, addend.moments),
+            self.together + addend.together + between,
+            np.stack([_merge_moments(*pair) for pair in zip(self.stretches, addend.stretches, strict=True)]),
         )
 
     def mean_and_variance(self) -> tuple[Numbers, Numbers]:
@@ -95,8 +96,8 @@ class VectorMoments(State):
             return cls(width, unfit, numbers)
         size = min(DIRECTIONS, width)
         ends = np.cumsum([1 + 4 * (width + size), size * size])
-        moments, together, stretches = np.split(numbers, ends)
-        return cls(width, unfit, moments, together.reshape(size, size), stretches.reshape(len(STRETCHES), 1 + 2 * size))
+        moments, products, stretches = np.split(numbers, ends)
+        return cls(width, unfit, moments, products.reshape(size, size), stretches.reshape(len(STRETCHES), 1 + 2 * size))
 
     def contradiction(self) -> str | None:
         if not 0 < self.width <= MOST_COMPONENTS:
@@ -111,18 +112,20 @@ class VectorMoments(State):
         return "its numbers are none"
 
 
-def _sum(left: Numbers, right: Numbers) -> Numbers:
+def _merge_moments(left: Numbers, right: Numbers) -> Numbers:
     """Rows, means and squared deviations of both sides together, as in `moments._merged`."""
     n = left[0]
     m = right[0]
     if not n or not m:
         return right if m else left
-    (mean, squares), (others, more) = np.split(left[1:], 2), np.split(right[1:], 2)
-    apart = others - mean
-    return np.concatenate([[n + m], mean + apart * (m / (n + m)), squares + more + apart * apart * (n * m / (n + m))])
+    mean, squares = np.split(left[1:], 2)
+    right_mean, right_squares = np.split(right[1:], 2)
+    difference = right_mean - mean
+    total_squares = squares + right_squares + difference * difference * (n * m / (n + m))
+    return np.concatenate([[n + m], mean + difference * (m / (n + m)), total_squares])
 
 
-def _of_rows(rows: Numbers) -> Numbers:
+def _compute_moments(rows: Numbers) -> Numbers:
     """Rows, means and squared deviations. rows: shape (rows, Q)."""
     if not len(rows):
         return np.zeros(1 + 2 * rows.shape[1])
@@ -135,8 +138,8 @@ def directions(width: int) -> Numbers:
     """The projection matrix for a length, shape (width, K): signs, of equal norm; short vectors are not projected."""
     if width <= DIRECTIONS:
         return np.identity(width)
-    places = np.arange(1, width * DIRECTIONS + 1, dtype=np.uint64) * PRIME_1
-    signs: Numbers = (mixed(places) >> np.uint64(63)).astype(np.float64) * 2 - 1
+    numbers = np.arange(1, width * DIRECTIONS + 1, dtype=np.uint64) * PRIME_1
+    signs: Numbers = (mix_bits(numbers) >> np.uint64(63)).astype(np.float64) * 2 - 1
     return signs.reshape(width, DIRECTIONS) / math.sqrt(width)
 
 
@@ -144,7 +147,7 @@ class VectorMomentsBuilder:
     """Computes moments of vectors, in blocks of equal size whatever the sizes of the calls."""
 
     def __init__(self) -> None:
-        self._found = VectorMoments()
+        self._moments = VectorMoments()
         self._waiting: list[Numbers] = []
         self._stretch: list[Numbers] = []  # means of the blocks of the longest unfinished stretch
 
@@ -153,74 +156,76 @@ class VectorMomentsBuilder:
         if not len(lengths):
             return
         width = int(lengths[0])
-        several = bool((lengths != width).any()) or self._found.width not in (0, width)
+        several = bool((lengths != width).any()) or self._moments.width not in (0, width)
         if several:
-            known = SEVERAL
+            new_width = SEVERAL
         elif width > MOST_COMPONENTS:
-            known = TOO_LONG
+            new_width = TOO_LONG
         else:
-            known = width
-        if not 0 < known <= MOST_COMPONENTS:
-            self._found = self._found + VectorMoments(known)
+            new_width = width
+        if not 0 < new_width <= MOST_COMPONENTS:
+            self._moments = self._moments + VectorMoments(new_width)
             self._waiting = []
             return
+        # Vectors whose squares would overflow, or with gaps, are left out
         rows: Numbers = elements.reshape(-1, width)
         fit = (np.abs(rows) <= LARGEST).all(axis=1)
-        self._found += VectorMoments(unfit=int((~fit).sum()))
+        self._moments += VectorMoments(unfit=int((~fit).sum()))
         if not fit.all():
             rows = rows[fit]
         if not len(rows):
             return
-        if not self._found.width:
-            self._found = VectorMoments(width, self._found.unfit)
-        else:
-            self._found = self._found
+        if not self._moments.width:
+            self._moments = VectorMoments(width, self._moments.unfit)
         self._waiting.append(rows)
         if sum(map(len, self._waiting)) >= BLOCK:
             rows = np.concatenate(self._waiting)
-            whole = len(rows) // BLOCK * BLOCK
-            for start in range(0, whole, BLOCK):
+            num_taken = len(rows) // BLOCK * BLOCK
+            for start in range(0, num_taken, BLOCK):
                 self._take(rows[start : start + BLOCK])
-            self._waiting = [rows[whole:].copy()]
+            self._waiting = [rows[num_taken:].copy()]
 
     def state(self) -> VectorMoments:
         """The moments of all vectors so far."""
-        if self._waiting and len(rest := np.concatenate(self._waiting)):
-            self._take(rest)
+        if self._waiting and len(remaining := np.concatenate(self._waiting)):
+            self._take(remaining)
         self._waiting = []
-        is_empty = 0 < self._found.width <= MOST_COMPONENTS and not self._found.count
+        is_empty = 0 < self._moments.width <= MOST_COMPONENTS and not self._moments.count
         if is_empty:
-            return VectorMoments(unfit=self._found.unfit)
-        return self._found
+            return VectorMoments(unfit=self._moments.unfit)
+        return self._moments
 
     def _take(self, rows: Numbers) -> None:
-        along = rows @ directions(rows.shape[1])
-        quantities = np.concatenate([rows, np.abs(rows), np.abs(along), along], axis=1)
-        moments = _of_rows(quantities)
-        mean = moments[1 : 1 + quantities.shape[1]][-along.shape[1] :]
-        stretches = [_of_rows(_means(along, stretch)) for stretch in STRETCHES[:2]]
+        projections = rows @ directions(rows.shape[1])
+        quantities = np.concatenate([rows, np.abs(rows), np.abs(projections), projections], axis=1)
+        moments = _compute_moments(quantities)
+        mean = moments[1 : 1 + quantities.shape[1]][-projections.shape[1] :]
+        # Means of neighbours, whose variance shows whether rows depend on each other
+        stretches = [_compute_moments(_compute_means(projections, stretch)) for stretch in STRETCHES[:2]]
         if len(rows) == BLOCK:
             self._stretch.append(mean)
         longest = np.zeros((0, len(mean)))
         if len(self._stretch) * BLOCK == STRETCHES[2]:
             longest = np.mean(self._stretch, axis=0)[None]
             self._stretch = []
-        stretches.append(_of_rows(longest))
-        apart = along - mean
+        stretches.append(_compute_moments(longest))
+        deviations = projections - mean
         # for one component, numpy's own sum: the result of BLAS depends on memory alignment
-        if along.shape[1] > 1:
-            together = apart.T @ apart
+        if projections.shape[1] > 1:
+            products = deviations.T @ deviations
         else:
-            together = (apart**2).sum(axis=0)[None]
-        block = VectorMoments(rows.shape[1], 0, moments, together, np.stack(stretches))
-        unfit = VectorMoments(unfit=self._found.unfit)
-        if self._found.count:
-            self._found = self._found + block
+            products = (deviations**2).sum(axis=0)[None]
+        block = VectorMoments(rows.shape[1], 0, moments, products, np.stack(stretches))
+        unfit = VectorMoments(unfit=self._moments.unfit)
+        if self._moments.count:
+            self._moments = self._moments + block
         else:
-            self._found = unfit + block
+            self._moments = unfit + block
 
 
-def _means(along: Numbers, stretch: int) -> Numbers:
-    whole = len(along) // stretch
-    found: Numbers = along[: whole * stretch].reshape(whole, stretch, along.shape[1]).mean(axis=1)
-    return found
+def _compute_means(projections: Numbers, stretch: int) -> Numbers:
+    num_stretches = len(projections) // stretch
+    means: Numbers = (
+        projections[: num_stretches * stretch].reshape(num_stretches, stretch, projections.shape[1]).mean(axis=1)
+    )
+    return means

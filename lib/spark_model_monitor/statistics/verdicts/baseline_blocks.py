@@ -3,7 +3,7 @@
 Model: as in `window_statistics.py`, with a part of the baseline as the window and the other parts as its reference.
 Statistic: the same scores, so that a baseline's parts stand for the windows that a first run doesn't have.
 Assumptions: rows of a part are neighbours. A column whose parts differ by order alone, such as a sorted one, shows nothing
-of later windows: `between_shares` tells it apart.
+of later windows: `estimate_between_shares` tells it apart.
 Used by: `distribution/window_history.py` of data quality. Source: D4.8.
 """
 
@@ -102,14 +102,14 @@ class BaselineBlocks:
     def raw(self) -> dict[str, Values]:
         """The raw statistics, each of shape (columns, blocks)."""
         if self.are_numbers:
-            of_numbers = self._compare_numbers()
+            numeric_statistics = self._compare_numbers()
         else:
-            of_numbers = {}
+            numeric_statistics = {}
         return {
             "rows": self.block_sizes * np.ones(self.block_sizes.shape),
             "effective": self._effective_rows,
-            **of_numbers,
-            **self._mean_scores(),
+            **numeric_statistics,
+            **self._compute_mean_scores(),
             **self._compare_cells(),
         }
 
@@ -122,9 +122,9 @@ class BaselineBlocks:
         """The gaps of cumulative distributions, and values outside the other blocks' range."""
         keys = np.sort(self.block_of_row * len(self.values) + self.value_of_row)
         ascending = keys - self.block_of_row * len(self.values)  # the values' indices, ascending in each block
-        return {"ks": self._ks(ascending), **self._outside(ascending)}
+        return {"ks": self._compute_ks_scores(ascending), **self._compute_shares_outside(ascending)}
 
-    def _ks(self, ascending: Indices) -> Values:
+    def _compute_ks_scores(self, ascending: Indices) -> Values:
         """Kolmogorov-Smirnov scores: a block's gap is extreme before or at its own values."""
         block = self.block_of_row
         is_last = np.ones(len(ascending), bool)  # of equal values in a block
@@ -148,7 +148,7 @@ class BaselineBlocks:
         root = np.sqrt(self._effective_rows)
         return map_values(ks_score, (root + 0.12 + 0.11 / root) * gaps)
 
-    def _outside(self, ascending: Indices) -> dict[str, Values]:
+    def _compute_shares_outside(self, ascending: Indices) -> dict[str, Values]:
         """The shares outside the other blocks' range, and by more than half its width; 0 except for blocks at an end."""
         shape = self.block_sizes.shape
         smallest = ascending[self.first_rows].reshape(shape)
@@ -173,12 +173,13 @@ class BaselineBlocks:
             shares[name] = np.maximum(above.reshape(shape), below.reshape(shape)) / self.block_sizes
         return shares
 
-    def _mean_scores(self) -> dict[str, Values]:
+    def _compute_mean_scores(self) -> dict[str, Values]:
         """The mean scores: of numbers by rank, of texts by rank of frequency."""
         rows_of_value = self.rows_of_value
         value_of_row = self.value_of_row
         ranks = self.ranks
         if not self.are_numbers:
+            # Texts have no order but that of their frequency, the most frequent one first
             by_frequency = np.lexsort((-rows_of_value, self.column_of_value))
             position = np.empty(len(by_frequency), np.int64)
             position[by_frequency] = np.arange(len(by_frequency))
@@ -187,13 +188,14 @@ class BaselineBlocks:
             ranks = rows_of_value.cumsum() - self.earlier_rows[self.column_of_value]
         weights = rows_of_value.astype(float)
         scores = compute_rank_scores((ranks - weights / 2) / self.column_rows[self.column_of_value])
+        # The sums of scores, of each block and of all rows
         columns = split_into_slices(self.num_values)
         block_sums = {name: np.empty(self.block_sizes.shape) for name in scores}
         column_sums = {name: np.empty(self.num_columns) for name in scores}
         for column, values in enumerate(columns):
             counts = self.counts(column, value_of_row)
             if not self.are_numbers:
-                counts = np.asfortranarray(counts)
+                counts = np.asfortranarray(counts)  # the order of additions, and so rounding, follows the layout
             for name, value_scores in scores.items():
                 block_sums[name][column] = counts @ value_scores[values]
                 column_sums[name][column] = weights[values] @ value_scores[values]
@@ -214,7 +216,7 @@ class BaselineBlocks:
         standardized: Values = np.divide(differences, errors, out=differences * 0, where=variance > 0)
         return standardized
 
-    def _cells(self) -> Indices:
+    def _assign_cells(self) -> Indices:
         """The cell of each value. Numbers have a cell for each quantile of all values, and one between each two."""
         if not self.are_numbers:
             return np.arange(len(self.values))
@@ -227,7 +229,7 @@ class BaselineBlocks:
         return begins[:-1].cumsum() - 1
 
     def _compare_cells(self) -> dict[str, Values]:
-        cells = self._cells()
+        cells = self._assign_cells()
         totals = _count(cells, self.rows_of_value)
         begins_cell = np.diff(cells, prepend=-1).nonzero()[0]
         num_cells = np.bincount(self.column_of_value[begins_cell])
@@ -239,7 +241,7 @@ class BaselineBlocks:
             statistics["unseen"] = np.add.reduceat(unseen, self.first_values, axis=1).T / self.block_sizes
         return statistics
 
-    def between(self, most_frequent: int) -> Iterator[tuple[float, Values]]:
+    def iterate_between_shares(self, most_frequent: int) -> Iterator[tuple[float, Values]]:
         """For each column: the share of its variance between blocks in row order, beyond what groups of rows explain;
         and the values with it: ranks of numbers, or the indicator of one of the most frequent texts.
         """
@@ -253,14 +255,15 @@ class BaselineBlocks:
                 by_frequency = np.argsort(-self.rows_of_value[values], kind="stable")
                 frequent = values.start + by_frequency[:most_frequent]
                 scores.append([(self.value_of_row[rows] == value).astype(float) for value in frequent])
+        # A column of texts has several scores, of which the one that varies most between blocks counts
         num_scores = [len(column_scores) for column_scores in scores]
-        shares = between_shares([*chain(*scores)], np.repeat(self.block_sizes, num_scores, axis=0))
-        for column_scores, of_column in zip(scores, split_into_slices(np.array(num_scores)), strict=True):
-            largest = int(shares[of_column].argmax())
-            yield float(shares[of_column][largest]), column_scores[largest]
+        shares = estimate_between_shares([*chain(*scores)], np.repeat(self.block_sizes, num_scores, axis=0))
+        for column_scores, column_scores_slice in zip(scores, split_into_slices(np.array(num_scores)), strict=True):
+            largest = int(shares[column_scores_slice].argmax())
+            yield float(shares[column_scores_slice][largest]), column_scores[largest]
 
 
-def between_shares(scores: Sequence[Values], block_sizes: Indices) -> Values:
+def estimate_between_shares(scores: Sequence[Values], block_sizes: Indices) -> Values:
     """The share of each column's variance between blocks in row order, beyond what groups of rows within them explain.
 
     scores: each column's values in order of blocks: ranks, or 0 and 1. block_sizes: shape (columns, blocks). The
@@ -269,7 +272,7 @@ def between_shares(scores: Sequence[Values], block_sizes: Indices) -> Values:
     num_columns, num_blocks = block_sizes.shape
     column_rows = block_sizes.sum(axis=1)
     values = np.concatenate(scores)
-    variance = _variances(values, column_rows, column_rows)
+    variance = _compute_variances(values, column_rows, column_rows)
 
     # Blocks of one row have no halves
     has_halves = block_sizes.ravel() > 1
@@ -287,19 +290,19 @@ def between_shares(scores: Sequence[Values], block_sizes: Indices) -> Values:
     squared_differences = add_by_group((first_mean - second_mean) ** 2, usable_blocks)
     within = squared_differences / np.maximum(usable_blocks, 1) / 4
     block_means = (first_mean + second_mean) / 2
-    between = np.maximum(_variances(block_means, usable_blocks, np.maximum(usable_blocks - 1, 1)) - within, 0.0)
+    between = np.maximum(_compute_variances(block_means, usable_blocks, np.maximum(usable_blocks - 1, 1)) - within, 0.0)
     is_known = (usable_blocks > 1) & (variance > 0)
     shares: Values = np.divide(between, variance, out=np.zeros(num_columns), where=is_known)
     return shares
 
 
-def _variances(values: Values, sizes: Indices, freedoms: Indices) -> Values:
+def _compute_variances(values: Values, sizes: Indices, freedoms: Indices) -> Values:
     means = add_by_group(values, sizes) / np.maximum(sizes, 1)
     deviations = values - np.repeat(means, sizes)
     variances: Values = add_by_group(deviations * deviations, sizes) / freedoms
     return variances
 
 
-def _count(indices: Indices, weights: NDArray[Any], least: int = 0) -> Values:
-    counts: Any = np.bincount(indices, weights, least)  # doubles, whatever its annotation says
+def _count(indices: Indices, weights: NDArray[Any], minimum: int = 0) -> Values:
+    counts: Any = np.bincount(indices, weights, minimum)  # doubles, whatever its annotation says
     return np.asarray(counts)

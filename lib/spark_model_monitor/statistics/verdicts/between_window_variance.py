@@ -73,11 +73,11 @@ class PastWindows(dict[str, Values]):
             size = math.nan
         return 1.0 if size <= MOST_DISPERSED else size
 
-    def similar(self, effective: float) -> PastWindows:
+    def select_similar_size(self, effective: float) -> PastWindows:
         """The windows of about this size or larger if there are many, else all windows."""
         self._set_size(effective)
         if self._similar is None:
-            is_similar = _growth(effective, self) <= LARGEST_GROWTH
+            is_similar = _compute_growth(effective, self) <= LARGEST_GROWTH
             are_many = is_similar.sum() >= MANY_WINDOWS
             if are_many:
                 self._similar = PastWindows({name: values[is_similar] for name, values in self.items()})
@@ -85,19 +85,19 @@ class PastWindows(dict[str, Values]):
                 self._similar = self
         return self._similar
 
-    def dispersion(self, name: str, effective: float, others: PooledVariance | None) -> Dispersion:
+    def get_dispersion(self, name: str, effective: float, pooled: PooledVariance | None) -> Dispersion:
         """The dispersion of a statistic for a window of this size, shrunk towards that of the other columns."""
         self._set_size(effective)
-        if others is not self._others:
-            self._others = others
+        if pooled is not self._others:
+            self._others = pooled
             self._dispersions = {}
         # With few windows, one column's variance is hardly known
         if name not in self._dispersions:
             estimate = estimate_dispersion(name, effective, self)
-            self._dispersions[name] = _shrink(estimate, others.prior(name) if others is not None else NO_PRIOR)
+            self._dispersions[name] = _shrink(estimate, pooled.prior(name) if pooled is not None else NO_PRIOR)
         return self._dispersions[name]
 
-    def outlier(self, name: str) -> float | None:
+    def find_outlier(self, name: str) -> float | None:
         """How far the furthest window lies from the reference, if the column has outliers: an odd day moves all tests of
         values, though not each of them shows it. None if there is none.
         """
@@ -108,8 +108,8 @@ class PastWindows(dict[str, Values]):
                 tests = [
                     test_name for test_name, test in COLUMN_TESTS.items() if test.is_of_values and test_name in self
                 ]
-            is_odd = any(has_outlier(test, self) or wanders(test, self) for test in tests)
-            self._outliers[name] = _furthest(name, self) if is_odd else None
+            is_odd = any(has_outlier(test, self) or has_serial_correlation(test, self) for test in tests)
+            self._outliers[name] = _find_furthest(name, self) if is_odd else None
         return self._outliers[name]
 
     def _set_size(self, effective: float) -> None:
@@ -157,7 +157,7 @@ def has_outlier(name: str, past: WindowStatistics) -> bool:
     """
     if len(past["effective"]) < ENOUGH_WINDOWS or not np.isfinite(past[name]).all():
         return False
-    expected = _expected(name, past)
+    expected = _compute_expected_squares(name, past)
     if not expected.all():  # a single cell can't vary
         return False
     ratios = _square_scores(name, past) / expected
@@ -174,7 +174,7 @@ def has_outlier(name: str, past: WindowStatistics) -> bool:
     return bool(scores.max() - middle > OUTLIER * deviation)
 
 
-def wanders(name: str, past: WindowStatistics) -> bool:
+def has_serial_correlation(name: str, past: WindowStatistics) -> bool:
     """Whether past windows vary, and neighbours are alike: how far the level may go is then known from few of them.
 
     Source: Anderson 1942, "Distribution of the serial correlation coefficient".
@@ -185,13 +185,15 @@ def wanders(name: str, past: WindowStatistics) -> bool:
     if len(scores) < ENOUGH_WINDOWS or not squares > 0:  # NaN where a window has no score
         return False
     serial_correlation = float(deviations[1:] @ deviations[:-1]) / squares
-    is_dispersed = _square_scores(name, past).sum() > MOST_DISPERSED * _expected(name, past).sum()
+    is_dispersed = _square_scores(name, past).sum() > MOST_DISPERSED * _compute_expected_squares(name, past).sum()
     return bool(is_dispersed) and serial_correlation * math.sqrt(len(scores)) > ONE_SIDED_95
 
 
-def _furthest(name: str, past: WindowStatistics) -> float:
+def _find_furthest(name: str, past: WindowStatistics) -> float:
     squares = _square_scores(name, past)
-    return max(map(remove_noise, squares.tolist(), _expected(name, past).tolist(), past["effective"].tolist()))
+    return max(
+        map(remove_noise, squares.tolist(), _compute_expected_squares(name, past).tolist(), past["effective"].tolist())
+    )
 
 
 def _score_of_largest(ratio: float, cells: float) -> float:
@@ -207,7 +209,7 @@ def remove_noise(square: float, expected: float, effective: float) -> float:
 
 def select_similar_size(now: Mapping[str, float], past: WindowStatistics) -> WindowStatistics:
     """The past windows of about this size or larger if there are many, else all of them."""
-    return as_past_windows(past).similar(now["effective"])
+    return as_past_windows(past).select_similar_size(now["effective"])
 
 
 def overdispersion_factor(
@@ -215,10 +217,10 @@ def overdispersion_factor(
     now: Mapping[str, float],
     past: WindowStatistics,
     groups: float = 1.0,
-    others: PooledVariance | None = None,
+    pooled: PooledVariance | None = None,
 ) -> float:
     """The ratio of a score's variance to that of independent rows, at least 1."""
-    return compute_dispersion(name, now, past, others).factor(groups)
+    return compute_dispersion(name, now, past, pooled).factor(groups)
 
 
 def certain_overdispersion_factor(
@@ -226,17 +228,17 @@ def certain_overdispersion_factor(
     now: Mapping[str, float],
     past: WindowStatistics,
     groups: float = 1.0,
-    others: PooledVariance | None = None,
+    pooled: PooledVariance | None = None,
 ) -> float:
     """`overdispersion_factor` as far as past windows certainly show it."""
-    dispersion = compute_dispersion(name, now, past, others)
+    dispersion = compute_dispersion(name, now, past, pooled)
     return replace(dispersion, ratio=dispersion.certain_ratio).factor(groups)
 
 
 def compute_dispersion(
-    name: str, now: Mapping[str, float], past: WindowStatistics, others: PooledVariance | None
+    name: str, now: Mapping[str, float], past: WindowStatistics, pooled: PooledVariance | None
 ) -> Dispersion:
-    return as_past_windows(past).dispersion(name, now["effective"], others)
+    return as_past_windows(past).get_dispersion(name, now["effective"], pooled)
 
 
 NO_PRIOR = 0.0, 1.0  # degrees of freedom and variance that other columns add to a column's own
@@ -250,7 +252,7 @@ class PooledVariance:
 
     def __init__(self, pasts: Sequence[WindowStatistics], effective: float) -> None:
         self._effective = effective
-        self._pasts = [as_past_windows(past).similar(effective) for past in pasts]
+        self._pasts = [as_past_windows(past).select_similar_size(effective) for past in pasts]
         self._priors: dict[str, tuple[float, float]] = {}
 
     def prior(self, name: str) -> tuple[float, float]:
@@ -263,7 +265,11 @@ class PooledVariance:
 
     def _estimate_prior(self, name: str) -> tuple[float, float]:
         # Columns with equally many windows, as most have
-        usable = [past for past in self._pasts if not np.isnan(past[name]).any() and _expected(name, past).all()]
+        usable = [
+            past
+            for past in self._pasts
+            if not np.isnan(past[name]).any() and _compute_expected_squares(name, past).all()
+        ]
         counts = [len(past["rows"]) for past in usable]
         usual_count = max(counts, key=counts.count, default=0)
         if counts.count(usual_count) < FEWEST_ALIKE:
@@ -273,7 +279,7 @@ class PooledVariance:
         past = {field: np.stack([_select_scores(field, column) for column in columns]) for field in fields}
         estimate = estimate_dispersion(name, self._effective, past)
         # Columns that vary together count once
-        ratios = _square_scores(name, past) / _expected(name, past)
+        ratios = _square_scores(name, past) / _compute_expected_squares(name, past)
         between_columns = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
         different_columns = min(1 / max(between_columns, 1e-9), len(ratios))
         freedoms = estimate.windows * estimate.freedom_of_window
@@ -330,17 +336,17 @@ def estimate_dispersion(name: str, effective: float, past: WindowStatistics) -> 
     Source: D4.2; McCullagh and Nelder 1989, "Generalized Linear Models", 4.5; Satterthwaite 1946, "An approximate
     distribution of estimates of variance components".
     """
-    growth = _growth(effective, past)
-    expected = _expected(name, past)
-    weights = _weights(growth)
+    growth = _compute_growth(effective, past)
+    expected = _compute_expected_squares(name, past)
+    weights = _compute_weights(growth)
     loads = growth * weights
     total_weight = weights.sum(axis=-1)
     scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
     squares = _square_scores(name, past)
     ratio = (loads * squares).sum(axis=-1) / scale
     # The degrees of freedom of one window: those of independent rows, or fewer if squares vary by more than chance
-    usual = scale / loads.sum(axis=-1)
-    freedom = _freedom_of_square(name, usual)
+    mean_expected = scale / loads.sum(axis=-1)
+    freedom = _freedom_of_square(name, mean_expected)
     means = ratio[..., None] * expected
     variance = (weights * (growth * (squares - means)) ** 2).sum(axis=-1)
     variance /= np.maximum((weights * (growth * means) ** 2).sum(axis=-1), 1e-300)
@@ -381,14 +387,16 @@ def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, f
 
     Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
     """
-    known = (freedoms >= 2) & (squares > 0)
-    if known.sum() < FEWEST_ALIKE:
+    is_usable = (freedoms >= 2) & (squares > 0)
+    if is_usable.sum() < FEWEST_ALIKE:
         return 0.0, 1.0
-    halves = freedoms[known] / 2
-    logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # minus digamma's bias
+    halves = freedoms[is_usable] / 2
+    logs = (
+        np.log(squares[is_usable] / freedoms[is_usable]) + 1 / (2 * halves) + 1 / (12 * halves**2)
+    )  # minus digamma's bias
     beyond = float(logs.var(ddof=1) - (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean())  # trigamma
-    more = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[known].sum()))
-    return more, math.exp(float(logs.mean()) - 1 / more - 1 / (3 * more**2))
+    prior_freedom = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[is_usable].sum()))
+    return prior_freedom, math.exp(float(logs.mean()) - 1 / prior_freedom - 1 / (3 * prior_freedom**2))
 
 
 def group_size(past: WindowStatistics) -> float:
@@ -399,19 +407,19 @@ def group_size(past: WindowStatistics) -> float:
     return as_past_windows(past).group_size
 
 
-def _growth(effective: float, past: WindowStatistics) -> Values:
+def _compute_growth(effective: float, past: WindowStatistics) -> Values:
     growth: Values = np.maximum(1.0, effective / past["effective"])  # larger windows are not scaled down
     return growth
 
 
-def _weights(growth: Values) -> Values:
+def _compute_weights(growth: Values) -> Values:
     """The weight of each past window. Scaling up a smaller window's variance scales up its noise, too."""
     weights = growth**-2
-    found: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
-    return found
+    weights_or_ones: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
+    return weights_or_ones
 
 
-def _expected(name: str, past: WindowStatistics) -> Values:
+def _compute_expected_squares(name: str, past: WindowStatistics) -> Values:
     """The expected value of a squared score, or of a statistic, for independent rows."""
     if name == "chi2":
         return past["freedom"]

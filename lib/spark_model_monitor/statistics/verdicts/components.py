@@ -54,63 +54,74 @@ LEAST_REACH = 40
 
 
 def hypergeometric_upper_tail(
-    totals: Counts, counts: Counts, size: Counts, of: Counts, columns: Places = ONE
+    totals: Counts, counts: Counts, size: Counts, rows: Counts, columns: Places = ONE
 ) -> Counts:
     """The one-sided p-value of each cell: the probability of its count in a sample, or more; 1 up to its expectation.
 
-    totals, counts: each cell's count in both samples together, and in the sample. size, of: the rows of the sample, and
+    totals, counts: each cell's count in both samples together, and in the sample. size, rows: the rows of the sample, and
     of both; without rows nothing is rare. columns: the column of each cell, in ascending order.
     """
     p_values = np.ones(len(totals))
-    share = size / np.maximum(of, 1.0)
+    share = size / np.maximum(rows, 1.0)
     expected = totals * share
     more = counts > expected
     if not more.any():
         return p_values
-    deviations = np.sqrt(expected * (1 - share) * (of - totals) / np.maximum(of - 1, 1.0))  # hypergeometric
+    deviations = np.sqrt(expected * (1 - share) * (rows - totals) / np.maximum(rows - 1, 1.0))  # hypergeometric
     is_large = deviations > LARGE
     large = (more & is_large).nonzero()[0]
     if len(large):  # continuity correction: half a count
         p_values[large] = map_values(normal_above, (counts[large] - 0.5 - expected[large]) / deviations[large])
-    few = (more & ~is_large).nonzero()[0]
-    if len(few):
-        p_values[few] = _exact_upper_tail(*(each[few] for each in (totals, counts, size, of, deviations, columns)))
+    small = (more & ~is_large).nonzero()[0]
+    if len(small):
+        arrays = (totals, counts, size, rows, deviations, columns)
+        p_values[small] = _compute_exact_upper_tail(*(values[small] for values in arrays))
     clipped: Counts = np.minimum(p_values, 1.0)
     return clipped
 
 
-def _exact_upper_tail(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts, columns: Places) -> Counts:
+def _compute_exact_upper_tail(
+    t: Counts, x: Counts, size: Counts, rows: Counts, deviations: Counts, columns: Places
+) -> Counts:
     """The upper hypergeometric tail from x on, for each cell; all cells of a column have the same number of terms."""
     starts = np.diff(columns, prepend=-1).nonzero()[0]
     ends = [*starts[1:].tolist(), len(t)]
-    each_has = ends - starts
+    cells_per_column = ends - starts
     widest = REACH * np.maximum.reduceat(deviations, starts) + LEAST_REACH
     terms = np.minimum(np.maximum.reduceat(np.minimum(t, size) - x, starts), widest).astype(np.int64)
-    beyond = np.ones(len(t))
-    terms_of_each = np.repeat(terms, each_has)
-    order = terms_of_each.argsort(kind="stable")
-    about = np.frexp(terms_of_each[order])[1]  # cells with a similar number of terms are computed together
-    for some in {*about.tolist()} - {0}:
-        cells = order[about == some]
-        terms_of_cells = terms_of_each[cells]
+
+    # The sum of all terms relative to the first, which is 1; cells with a similar number of terms are computed together
+    relative_tails = np.ones(len(t))
+    terms_by_cell = np.repeat(terms, cells_per_column)
+    order = terms_by_cell.argsort(kind="stable")
+    exponents = np.frexp(terms_by_cell[order])[1]
+    for exponent in {*exponents.tolist()} - {0}:
+        cells = order[exponents == exponent]
+        terms_of_cells = terms_by_cell[cells]
         k = x[cells, None] + np.arange(terms_of_cells[-1])  # counts from x on
+        # Each term over the one before: (t - k) (size - k) / (k + 1) / (rows - size - t + k + 1)
         ratios = t[cells, None] - k
         ratios *= size[cells, None] - k
         k += 1
-        ratios /= k * (k + (of - size - t)[cells, None])
+        ratios /= k * (k + (rows - size - t)[cells, None])
         np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
         firsts = np.diff(terms_of_cells, prepend=0).nonzero()[0].tolist()
-        alike = starmap(slice, pairwise([*firsts, len(cells)]))
-        sums = (ratios[own, : terms_of_cells[own.start]].sum(axis=1) for own in alike)
-        beyond[cells] += np.concatenate([*sums])  # each term relative to the first
-    parts = np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1
-    are_few = np.repeat(len(parts) * each_has < FEW, each_has)  # as for a column alone
-    parts[:, are_few] = map_values(math.lgamma, parts[:, are_few])
-    parts[:, ~are_few] = log_gamma(parts[:, ~are_few])
-    sides = zip(of[starts].tolist(), size[starts].tolist(), strict=True)
-    ways = [math.lgamma(all_ + 1) - math.lgamma(own + 1) - math.lgamma(all_ - own + 1) for all_, own in sides]
-    of_x: Counts = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - np.repeat(ways, each_has))
-    return of_x * beyond
+        column_slices = starmap(slice, pairwise([*firsts, len(cells)]))
+        # A column's cells are added over as many terms as they have alone: the same order of additions
+        sums = [ratios[column, : terms_of_cells[column.start]].sum(axis=1) for column in column_slices]
+        relative_tails[cells] += np.concatenate(sums)
+
+    # The first term, C(t, x) C(rows - t, size - x) / C(rows, size), from log factorials
+    factorials = np.array((x, t - x, size - x, rows - t - size + x, t, rows - t)) + 1
+    are_few = np.repeat(len(factorials) * cells_per_column < FEW, cells_per_column)  # as for a column alone
+    factorials[:, are_few] = map_values(math.lgamma, factorials[:, are_few])
+    factorials[:, ~are_few] = log_gamma(factorials[:, ~are_few])
+    log_ways = []
+    for num_rows, sampled in zip(rows[starts].tolist(), size[starts].tolist(), strict=True):
+        log_ways.append(math.lgamma(num_rows + 1) - math.lgamma(sampled + 1) - math.lgamma(num_rows - sampled + 1))
+    log_cells = factorials[4:].sum(axis=0) - factorials[:4].sum(axis=0)
+    first_term: Counts = np.exp(log_cells - np.repeat(log_ways, cells_per_column))
+    return first_term * relative_tails
 
 
 def two_sided_p_values(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Places = ONE) -> Counts:
@@ -118,11 +129,13 @@ def two_sided_p_values(totals: Counts, counts: Counts, n: Counts, m: Counts, col
 
     Exact for exchangeable rows. Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
     """
-    sides = np.concatenate((counts, totals - counts)), np.concatenate((m, n))
-    of_sides = np.concatenate((columns, columns + columns.max(initial=0) + 1))  # as if each side had its own columns
-    in_window, in_baseline = hypergeometric_upper_tail(np.tile(totals, 2), *sides, np.tile(n + m, 2), of_sides).reshape(
-        2, -1
-    )
+    counts_and_sizes = np.concatenate((counts, totals - counts)), np.concatenate((m, n))
+    columns_by_sample = np.concatenate(
+        (columns, columns + columns.max(initial=0) + 1)
+    )  # as if each side had its own columns
+    totals_and_rows = np.tile(totals, 2), np.tile(n + m, 2)
+    tails = hypergeometric_upper_tail(totals_and_rows[0], *counts_and_sizes, totals_and_rows[1], columns_by_sample)
+    in_window, in_baseline = tails.reshape(2, -1)
     p: Counts = np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)
     return p
 
@@ -133,24 +146,25 @@ _RARE = 0.01
 _ROUNDING = 1 + 1e-5  # with many rows a probability has few digits; the rest depends on the cells computed with it
 
 
-def largest_attainable_tails(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
+def find_largest_attainable_tails(totals: Counts, sizes: Counts, rows: Counts, limit: float) -> Counts:
     """The largest attainable tail probability of each cell that is at most `limit`; 0 if no count is that rare."""
-    t, places = np.unique(totals, return_inverse=True)
+    t, index = np.unique(totals, return_inverse=True)
     # the same for all cells of a column
     size = sizes[: len(t)]
-    of = of[: len(t)]
+    rows = rows[: len(t)]
     columns = np.frexp(t)[1].astype(np.int64)  # cells of about the same size have the same number of terms
-    expected = t * size / of
-    most = np.minimum(t, size)
+    expected = t * size / rows
+    largest_count = np.minimum(t, size)
     low = np.floor(expected)
-    high = np.minimum(most, np.floor(expected + REACH * np.sqrt(expected) + LEAST_REACH)) + 1
+    high = np.minimum(largest_count, np.floor(expected + REACH * np.sqrt(expected) + LEAST_REACH)) + 1
     while (high - low > 1).any():
         middle = np.floor((low + high) / 2)
-        is_rare = hypergeometric_upper_tail(t, middle, size, of, columns) <= limit * _ROUNDING
+        is_rare = hypergeometric_upper_tail(t, middle, size, rows, columns) <= limit * _ROUNDING
         low = np.where(is_rare, low, middle)
         high = np.where(is_rare, middle, high)
-    found: Counts = np.where(high <= most, hypergeometric_upper_tail(t, np.minimum(high, most), size, of, columns), 0.0)
-    return found[places]
+    tails = hypergeometric_upper_tail(t, np.minimum(high, largest_count), size, rows, columns)
+    attainable: Counts = np.where(high <= largest_count, tails, 0.0)
+    return attainable[index]
 
 
 @lru_cache(4096)  # columns and windows repeat the same calls; bounded, so that a stream doesn't fill the memory
@@ -167,18 +181,18 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
     lacking, rows: the baseline's counts. Source: Fisher 1935; Thatcher 1964, "Relationships between Bayesian and
     confidence limits for predictions".
     """
-    return smallest_sufficient_number(
-        current_rows, lambda found: chance_of_more(lacking, rows, found, current_rows) <= level
+    return find_smallest_sufficient_number(
+        current_rows, lambda missing_rows: chance_of_more(lacking, rows, missing_rows, current_rows) <= level
     )
 
 
-def smallest_sufficient_number(most: int, is_enough: Callable[[int], bool]) -> int | None:
-    """The smallest number up to `most` that is enough, by bisection: all larger ones are, too. None if `most` isn't."""
+def find_smallest_sufficient_number(maximum: int, is_enough: Callable[[int], bool]) -> int | None:
+    """The smallest number up to `maximum` that is enough, by bisection: all larger ones are, too. None if `maximum` isn't."""
     reach = 1
-    while reach < most and not is_enough(reach):  # the result is usually small
+    while reach < maximum and not is_enough(reach):  # the result is usually small
         reach *= 2
-    number = bisect_left(range(min(reach, most) + 1), True, lo=min(reach // 2, most), key=is_enough)
-    return number if number <= most else None
+    number = bisect_left(range(min(reach, maximum) + 1), True, lo=min(reach // 2, maximum), key=is_enough)
+    return number if number <= maximum else None
 
 
 LEAST_EFFECT = 0.02  # d: the smallest change of a share that is reported. Source: D4.1.
@@ -189,7 +203,7 @@ LEAST_EXPECTED = 5.0  # expected count of a cell in the smaller sample, in the c
 @dataclass(frozen=True, slots=True)
 class ColumnTest:
     """What is the same for all columns of one test. Another test is a line in `COLUMN_TESTS`, a component that
-    `numeric_tests` or `category_tests` computes, and, if past windows show how much it varies, a field in
+    `compare_numbers` or `compare_categories` computes, and, if past windows show how much it varies, a field in
     `window_statistics.FIELDS`.
     """
 
@@ -273,7 +287,7 @@ class Samples:
         return min(self.n, self.m)
 
 
-def missing_value_tests(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
+def compare_missing_values(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
     """The two-sided test of the share of missing values; empty if none is missing. Each side: the numbers of missing
     values and of rows.
 
@@ -300,18 +314,18 @@ def missing_value_tests(baseline: tuple[int, int], current: tuple[int, int]) -> 
     return (Component("missing", p, gap, direction=direction, statistic=float(missing_now), least_effect=least_effect),)
 
 
-def category_tests(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
-    """The tests of text columns. sides: for each column the category counts of baseline and window, neither empty."""
-    counts = [category_cells(before, after) for before, after in sides]
+def compare_categories(category_counts: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
+    """The tests of text columns. category_counts: for each column the category counts of baseline and window, neither empty."""
+    counts = [category_cells(before, after) for before, after in category_counts]
     samples = [Samples(int(before.sum()), int(after.sum())) for before, after in counts]
     num_cells = np.array([len(before) for before, _ in counts])
     cells = _Cells(np.concatenate(counts, axis=1), num_cells, samples)
-    return [*zip(cells.chi_square_tests(len(counts)), cells.rarest_cell_tests(), strict=True)]
+    return [*zip(cells.compare_all_cells(len(counts)), cells.compare_rarest_cells(), strict=True)]
 
 
-def numeric_tests(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
-    """The tests of numeric columns. sides: for each column the distributions of baseline and window, neither empty."""
-    columns = [_Pooled(before, after) for before, after in sides]
+def compare_numbers(distributions: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
+    """The tests of numeric columns. distributions: for each column the distributions of baseline and window, neither empty."""
+    columns = [_NumericSamples(before, after) for before, after in distributions]
     samples = [column.samples for column in columns]
     cells = np.concatenate([column.steps.cells for column in columns], axis=1)
     num_cells = np.array([len(column.steps.cells[0]) for column in columns])
@@ -320,14 +334,23 @@ def numeric_tests(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[
     cells_and_tails = _Cells(
         np.concatenate((cells, tails), axis=1), np.concatenate((num_cells, num_tails)), 2 * samples
     )
-    chi_square = cells_and_tails.chi_square_tests(len(columns))
-    rarest = cells_and_tails.rarest_cell_tests()
+    chi_square = cells_and_tails.compare_all_cells(len(columns))
+    rarest = cells_and_tails.compare_rarest_cells()
     tests = []
     for index, column in enumerate(columns):
-        of_scores = [column.compare_means(name, scores) for name, scores in column.steps.scores.items()]
+        score_tests = [column.compare_means(name, scores) for name, scores in column.steps.scores.items()]
         rarest_cell = rarest[index]
         rarest_tail = rarest[len(columns) + index]
-        tests.append((column.kolmogorov(), *of_scores, column.range(), chi_square[index], rarest_cell, rarest_tail))
+        tests.append(
+            (
+                column.compare_distributions(),
+                *score_tests,
+                column.compare_ranges(),
+                chi_square[index],
+                rarest_cell,
+                rarest_tail,
+            )
+        )
     return tests
 
 
@@ -348,7 +371,7 @@ class _Cells:
         # minus the possible error of the sketches
         self.gaps: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.error / 2, 0.0)
 
-    def rarest_cell_tests(self) -> list[Component]:
+    def compare_rarest_cells(self) -> list[Component]:
         """The test of the cell with the smallest p-value, for each column, among the cells that changed enough.
 
         Source: Tarone 1990, "A modified Bonferroni method for discrete data"; Westfall and Wolfinger 1997, "Multiple tests with
@@ -416,19 +439,22 @@ class _Cells:
         rows = (self.n + self.m)[cells]
         attainable = 0.0
         for sizes in (self.m, self.n):
-            attainable += float(largest_attainable_tails(self.totals[cells], sizes[cells], rows, p / 2).sum())
+            attainable += float(find_largest_attainable_tails(self.totals[cells], sizes[cells], rows, p / 2).sum())
         return max(attainable / p, 0.5)  # at least the test of one side
 
-    def chi_square_tests(self, num_columns: int) -> list[Component]:
+    def compare_all_cells(self, num_columns: int) -> list[Component]:
         """The chi-square tests of equal shares in the first columns, which all have cells. Small cells are joined; a
         guard allows for groups that are still rare.
         """
+        # Small cells joined to groups, until each expects enough of the smaller sample
         first_cells = self.first_cells[:num_columns]
         least_totals = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[first_cells]
         ends = [*self.first_cells.tolist(), len(self.totals)]
         groups = []
-        for column, least in enumerate(least_totals.tolist()):
-            groups.append(join_small_cells(self.totals[ends[column] : ends[column + 1]], least))
+        for column, least_total in enumerate(least_totals.tolist()):
+            groups.append(join_small_cells(self.totals[ends[column] : ends[column + 1]], least_total))
+
+        # The groups of all columns, one after the other
         num_groups = np.array([int(column_groups.max()) + 1 for column_groups in groups])
         first_groups = np.cumsum(num_groups) - num_groups
         column_of_group = np.repeat(np.arange(len(num_groups)), num_groups)
@@ -445,7 +471,7 @@ class _Cells:
         with_zeros = np.insert(values, first_groups, 0.0, axis=1)
         sums = np.add.reduceat(with_zeros, first_groups + np.arange(len(first_groups)), axis=1).tolist()
         columns = zip(self.samples[:num_columns], num_groups.tolist(), *sums, strict=True)
-        return [_chi_square(*column) for column in columns]
+        return [_build_chi_square_test(*column) for column in columns]
 
     def _reduce_columns(self, ufunc: np.ufunc, values: Counts) -> Counts:
         """The values of each column, reduced by `ufunc`; 0 for a column without cells."""
@@ -454,7 +480,7 @@ class _Cells:
         return reduced
 
 
-def _chi_square(samples: Samples, groups: int, squares: float, moved: float, rare: float) -> Component:
+def _build_chi_square_test(samples: Samples, groups: int, squares: float, moved: float, rare: float) -> Component:
     """The chi-square test of one column. squares, moved, rare: sums over its groups of cells."""
     freedom = groups - 1
     if not freedom:
@@ -470,18 +496,18 @@ def _chi_square(samples: Samples, groups: int, squares: float, moved: float, rar
     return Component("chi2", p, effect, statistic=statistic, least_effect=least_effect)
 
 
-class _Pooled:
+class _NumericSamples:
     """Two numeric distributions, evaluated at the values of both."""
 
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
         before = baseline.step_cdf()
         after = current.step_cdf()
-        self.both = after.beside(before)
+        self.both = after.pool_with(before)
         self.steps = self.both.steps
         self.samples = Samples(before.total, after.total, baseline.error + current.error, current.error)
         self.ends = baseline.ends, current.ends
 
-    def kolmogorov(self) -> Component:
+    def compare_distributions(self) -> Component:
         """The Kolmogorov-Smirnov test: the largest gap between the two cumulative distributions."""
         effect = max(0.0, self.both.gap - self.samples.error)
         if effect + self.samples.half_error < LEAST_EFFECT:
@@ -520,34 +546,36 @@ class _Pooled:
         least_effect = max(0.0, LEAST_EFFECT - deviation * COLUMN_TESTS[name].effect_of_score)
         return Component(name, p, effect, statistic=difference / deviation, least_effect=least_effect)
 
-    def range(self) -> Component:
+    def compare_ranges(self) -> Component:
         """The test of values outside the baseline's range, on the side that has more of them."""
         (low, high), (lowest, highest) = self.ends
         m = self.samples.m
         if low <= lowest and highest <= high:
             return Component("range", 1.0, 0.0)
-        found = (
-            (m - self.both.count_below(high, "right"), highest > high),
-            (self.both.count_below(low, "left"), lowest < low),
-        )
-        beyond = max(max(count - self.samples.of_window * m, 1.0) if any_ else 0.0 for count, any_ in found)
+        # The certain part of the counts on either side, at least the value that is known to lie there
+        uncertain = self.samples.of_window * m
+        beyond = 0.0
+        if highest > high:
+            beyond = max(m - self.both.count_below(high, "right") - uncertain, 1.0)
+        if lowest < low:
+            beyond = max(beyond, self.both.count_below(low, "left") - uncertain, 1.0)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m, statistic=float(beyond))
 
 
-def join_small_cells(totals: Counts, least: float) -> NDArray[np.int64]:
-    """The group index of each cell: cells in ascending order of size, joined until a group's total reaches `least`."""
-    found = [0] * len(totals)
+def join_small_cells(totals: Counts, least_total: float) -> NDArray[np.int64]:
+    """The group index of each cell: cells in ascending order of size, joined until a group's total reaches `least_total`."""
+    group_of_cell = [0] * len(totals)
     group = 0
-    held = 0.0
+    group_total = 0.0
     counts = totals.tolist()
-    for place in np.argsort(totals, kind="stable").tolist():
-        found[place] = group
-        held += counts[place]
-        if held >= least:
+    for cell in np.argsort(totals, kind="stable").tolist():
+        group_of_cell[cell] = group
+        group_total += counts[cell]
+        if group_total >= least_total:
             group = group + 1
-            held = 0.0
-    groups = np.array(found, dtype=np.int64)
-    if held and group:
+            group_total = 0.0
+    groups = np.array(group_of_cell, dtype=np.int64)
+    if group_total and group:
         groups[groups == group] = group - 1
     return groups
 

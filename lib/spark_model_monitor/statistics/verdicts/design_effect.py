@@ -22,14 +22,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
-from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
 
@@ -90,10 +90,10 @@ class ScoredColumn(NamedTuple):
         return cls(_put_into_rows(by_cell[:, cells], is_present), (0, 1))
 
     @classmethod
-    def from_texts(cls, values: NDArray[Any], is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
+    def from_texts(cls, values: NDArray[np.generic], is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
         """The indicators of the most frequent values, which are one answer. values: hashes or codes."""
         step = max(1, len(values) // SAMPLED_VALUES)
-        kinds, index = told_apart(values[::step])
+        kinds, index = unique_with_inverse(values[::step])
         most_frequent = kinds[np.argsort(-np.bincount(index), kind="stable")[:FREQUENT_VALUES]]
         if len(kinds) == 2:  # the second indicator follows from the first
             most_frequent = most_frequent[:1]
@@ -115,28 +115,30 @@ def _put_into_rows(scores: Values, is_present: NDArray[np.bool_] | None) -> Valu
     return by_row
 
 
-def column_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> list[DesignEffect]:
+def estimate_column_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> list[DesignEffect]:
     """The design effect of each column: the largest of its answers. columns: all of the same runs of rows."""
     if not len(run_sizes) or run_sizes.sum() < FEWEST_ROWS:
         return [INDEPENDENT] * len(columns)
     effects: list[DesignEffect] = []
-    for batch in _batches(columns):
+    for batch in _split_into_batches(columns):
+        # The scores of all columns of the batch, and the index of each answer's first one
         scores = np.concatenate([column.scores for column in batch])
         first_score = 0
         answers: list[int] = []
         for column in batch:
             answers += [first_score + answer for answer in column.answers]
             first_score += len(column.scores)
-        of_answers = iter(design_effects(scores, run_sizes, answers))
+        answer_effects = iter(compute_design_effects(scores, run_sizes, answers))
+        # A column's largest answer counts, so its p-value allows for their number
         for column in batch:
-            own = [next(of_answers) for _ in column.answers]
-            p_value = min(1.0, len(own) * min(effect.p for effect in own))
-            skewness = max(effect.skewness for effect in own)
-            effects.append(DesignEffect(max(effect.rows for effect in own), p_value, skewness))
+            column_effects = [next(answer_effects) for _ in column.answers]
+            p_value = min(1.0, len(column_effects) * min(effect.p for effect in column_effects))
+            skewness = max(effect.skewness for effect in column_effects)
+            effects.append(DesignEffect(max(effect.rows for effect in column_effects), p_value, skewness))
     return effects
 
 
-def _batches(columns: Sequence[ScoredColumn]) -> Iterator[Sequence[ScoredColumn]]:
+def _split_into_batches(columns: Sequence[ScoredColumn]) -> Iterator[Sequence[ScoredColumn]]:
     batch: list[ScoredColumn] = []
     values = 0
     for column in columns:
@@ -150,7 +152,7 @@ def _batches(columns: Sequence[ScoredColumn]) -> Iterator[Sequence[ScoredColumn]
         yield batch
 
 
-def design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0,)) -> list[DesignEffect]:
+def compute_design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0,)) -> list[DesignEffect]:
     """The design effect of each answer, from the variance ratios of its scores.
 
     scores: shape (scores, rows), run after run, each with a mean of about 0. answers: as in `ScoredColumn`. Sums of b rows
@@ -159,7 +161,7 @@ def design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0
     Source: Politis and Romano 1995, "Bias-corrected nonparametric spectral estimation".
     """
     moments = ScoreMoments.of(scores, answers)
-    sums = _cumulative_sums(scores, run_sizes)
+    sums = _compute_cumulative_sums(scores, run_sizes)
     for _ in range(CHANGES):
         _remove_largest_change(sums)
     ratios_by_size: list[Values] = []
@@ -167,13 +169,13 @@ def design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0
     for block_size in BLOCK_SIZES:
         if block_size > max(SHORT_BLOCK, scores.shape[1] / FEWEST_BLOCKS):
             break
-        block_squares, expected, rows = _squared_block_sums(sums, block_size)
+        block_squares, expected, rows = _compute_squared_block_sums(sums, block_size)
         if not expected:
             continue
         ratios = ratio_or_zero(np.add.reduceat(block_squares, answers), expected * moments.variance)
         # Lo and MacKinlay's variance; what the largest changes took away makes the ratio less certain
         variance = 2 * (2 * block_size - 1) * (block_size - 1) / (3 * block_size * rows)
-        variance /= 1 - _taken_by_largest_changes(block_size, rows)
+        variance /= 1 - _estimate_share_of_changes(block_size, rows)
         # of pairs of neighbours, whose weights in the ratio are 2 (1 - distance / block_size) / rows
         pairs_cubed = 2 * (block_size - 1) ** 2 / block_size / rows**2
         ratios_by_size.append(ratios)
@@ -229,18 +231,18 @@ class ScoreMoments:
         return np.where(self.variance > 0, z, -np.inf)
 
 
-def _cumulative_sums(scores: Values, run_sizes: Sizes) -> Mapping[int, Values]:
+def _compute_cumulative_sums(scores: Values, run_sizes: Sizes) -> Mapping[int, Values]:
     """The cumulative sums within runs, less each run's mean, by size of runs; shape (scores, runs, size + 1)."""
     starts = run_sizes.cumsum() - run_sizes
     sums: dict[int, Values] = {}
     for size in np.unique(run_sizes).tolist():
-        of_size = run_sizes == size
-        rows = (starts[of_size, None] + np.arange(size)).ravel()
-        if of_size.all():
+        has_size = run_sizes == size
+        rows = (starts[has_size, None] + np.arange(size)).ravel()
+        if has_size.all():
             in_runs = scores
         else:
             in_runs = scores.take(rows, axis=1)
-        sums[size] = np.zeros((len(scores), np.count_nonzero(of_size), size + 1))
+        sums[size] = np.zeros((len(scores), np.count_nonzero(has_size), size + 1))
         np.cumsum(in_runs.reshape(len(scores), -1, size), axis=2, out=sums[size][:, :, 1:])
         sums[size] -= sums[size][:, :, -1:] * (np.arange(size + 1) / size)
     return sums
@@ -255,18 +257,20 @@ def _remove_largest_change(sums: Mapping[int, Values]) -> None:
     best_gain = np.zeros(scores)
     best_size = np.zeros(scores, np.int64)
     best_position = np.zeros(scores, np.int64)
-    for size, of_runs in sums.items():
+    for size, run_sums in sums.items():
         if size < 2:
             continue
+        # What a change after so many rows explains: the squared sum up to there, over its variance
         rows_before = np.arange(1, size)
-        gains = (of_runs[:, :, 1:-1] ** 2 / (rows_before * (size - rows_before) / size)).reshape(scores, -1)
+        gains = (run_sums[:, :, 1:-1] ** 2 / (rows_before * (size - rows_before) / size)).reshape(scores, -1)
         position = gains.argmax(axis=1)
         gain = gains[np.arange(scores), position]
         is_better = gain > best_gain
         best_gain[is_better] = gain[is_better]
         best_size[is_better] = size
         best_position[is_better] = position[is_better]
-    for size, of_runs in sums.items():
+    # Subtract each score's best change
+    for size, run_sums in sums.items():
         changed = np.flatnonzero(best_size == size)
         if not len(changed):
             continue
@@ -275,10 +279,10 @@ def _remove_largest_change(sums: Mapping[int, Values]) -> None:
         rows = np.arange(size + 1)
         # less the means of both sides: the cumulative sum is 0 at the change, too
         shares = np.minimum(rows / before, (size - rows) / (size - before))
-        of_runs[changed, run] -= of_runs[changed, run, before[:, 0]][:, None] * shares
+        run_sums[changed, run] -= run_sums[changed, run, before[:, 0]][:, None] * shares
 
 
-def _taken_by_largest_changes(block_size: int, rows: int) -> float:
+def _estimate_share_of_changes(block_size: int, rows: int) -> float:
     """The share of the variance of block sums that the largest changes of independent rows explain, by simulation of 128 to
     4,000 rows in one to 31 runs: within a fifth for blocks of 16 rows and more. For shorter ones in several runs it may be 1.6
     times as much, where it is below .08."""
@@ -286,7 +290,7 @@ def _taken_by_largest_changes(block_size: int, rows: int) -> float:
     return OF_TWO_CHANGES * math.log(blocks) / blocks
 
 
-def _squared_block_sums(sums: Mapping[int, Values], block_size: int) -> tuple[Values, float, int]:
+def _compute_squared_block_sums(sums: Mapping[int, Values], block_size: int) -> tuple[Values, float, int]:
     """The sum of each score's squared block sums; what is expected of it, for independent rows of variance 1; and the
     rows of the runs that are at least two blocks long. Blocks overlap by three quarters.
     """
@@ -295,15 +299,15 @@ def _squared_block_sums(sums: Mapping[int, Values], block_size: int) -> tuple[Va
     squares = np.zeros(scores)
     expected = 0.0
     rows = 0
-    for size, of_runs in sums.items():
+    for size, run_sums in sums.items():
         if size < 2 * block_size:
             continue
-        blocks = of_runs[:, :, block_size::step] - of_runs[:, :, :-block_size:step]
+        blocks = run_sums[:, :, block_size::step] - run_sums[:, :, :-block_size:step]
         squares += np.einsum("srb,srb->s", blocks, blocks)
         expected += blocks.shape[1] * blocks.shape[2] * block_size * (1 - block_size / size)
-        rows += of_runs.shape[1] * size
+        rows += run_sums.shape[1] * size
     if expected:
-        expected *= 1 - _taken_by_largest_changes(block_size, rows)
+        expected *= 1 - _estimate_share_of_changes(block_size, rows)
     return squares, expected, rows
 
 
@@ -313,14 +317,14 @@ def ratio_or_zero(numerators: Values, denominators: Values) -> Values:
     return quotients
 
 
-def dependent_columns(p_values: Sequence[float]) -> list[bool]:
+def find_dependent_columns(p_values: Sequence[float]) -> list[bool]:
     """Whether the rows of each column are dependent, at a false discovery rate of `SIGNIFICANT`: if all columns are
     independent, that is the chance that any of them is taken for dependent.
     """
     return [p_value <= SIGNIFICANT for p_value in adjust_p_values(p_values)]
 
 
-def estimates_of_groups(effects: Sequence[DesignEffect]) -> list[float]:
+def find_group_estimates(effects: Sequence[DesignEffect]) -> list[float]:
     """The design effects that show that rows come in groups; none unless two columns do. effects: of the columns that are
     not alike for another reason, such as a sorted one.
     """
@@ -331,24 +335,26 @@ def estimates_of_groups(effects: Sequence[DesignEffect]) -> list[float]:
     return [effect.rows for effect in effects if columns * effect.p <= PROBABLE]
 
 
-def rows_counting_as_one(effects: Sequence[DesignEffect], rows: int, of_groups: Sequence[float] = ()) -> list[float]:
+def combine_design_effects(
+    effects: Sequence[DesignEffect], rows: int, group_estimates: Sequence[float] = ()
+) -> list[float]:
     """How many rows of a window count as one in each column; 1 if its rows are independent. rows: that were sampled.
-    of_groups: see `estimates_of_groups`.
+    group_estimates: see `find_group_estimates`.
 
     A column has its own design effect. If columns show groups, an estimate that may be as large as theirs, given its error,
     is raised as far as that: so few rows don't show that the column is independent of the groups.
     """
-    are_dependent = dependent_columns([effect.p for effect in effects])
-    counts = [effect.rows if is_one else 1.0 for effect, is_one in zip(effects, are_dependent, strict=True)]
-    if of_groups:
+    are_dependent = find_dependent_columns([effect.p for effect in effects])
+    counts = [effect.rows if is_dependent else 1.0 for effect, is_dependent in zip(effects, are_dependent, strict=True)]
+    if group_estimates:
         for index, effect in enumerate(effects):
-            largest = _largest_likely(effect, rows)
-            if are_dependent[index] or largest >= min(of_groups):
-                counts[index] = max(effect.rows, min(typical_rows(of_groups), largest))
-    return [allow_for_cut_groups(count) for count in counts]
+            largest = _compute_upper_limit(effect, rows)
+            if are_dependent[index] or largest >= min(group_estimates):
+                counts[index] = max(effect.rows, min(typical_design_effect(group_estimates), largest))
+    return [add_margin_for_cut_groups(count) for count in counts]
 
 
-def _largest_likely(effect: DesignEffect, rows: int) -> float:
+def _compute_upper_limit(effect: DesignEffect, rows: int) -> float:
     """The design effect whose estimates are as small as this one in one of 40 windows of so many rows.
 
     The squared sums of long groups are a chi-square variable. Those of a rare value have the variance of its fourth moment.
@@ -359,27 +365,27 @@ def _largest_likely(effect: DesignEffect, rows: int) -> float:
     return max(effect.rows, 1.0) / smallest_ratio
 
 
-def typical_rows(of_groups: Sequence[float]) -> float:
+def typical_design_effect(group_estimates: Sequence[float]) -> float:
     """How many rows count as one in a column that is as alike as most that show groups; 1 if none do."""
-    if len(of_groups):
-        return float(np.median(of_groups))
+    if len(group_estimates):
+        return float(np.median(group_estimates))
     return 1.0
 
 
-def allow_for_cut_groups(rows: float) -> float:
+def add_margin_for_cut_groups(rows: float) -> float:
     """The design effect with its margin; 1 for one that independent rows have."""
     if rows > MOST_DISPERSED:
         return MARGIN * rows
     return 1.0
 
 
-def neighbours_design_effect(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> float:
+def estimate_neighbour_design_effect(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> float:
     """The largest number of rows that count as one in any of the columns; 1 if all their rows are independent."""
-    effects = column_design_effects(columns, run_sizes)
-    return max(rows_counting_as_one(effects, int(run_sizes.sum()), estimates_of_groups(effects)), default=1.0)
+    effects = estimate_column_design_effects(columns, run_sizes)
+    return max(combine_design_effects(effects, int(run_sizes.sum()), find_group_estimates(effects)), default=1.0)
 
 
-def is_constant_in_runs(values: NDArray[Any]) -> bool:
+def is_constant_in_runs(values: NDArray[np.generic]) -> bool:
     """Whether rows are sorted by these values: equal ones are all adjacent, there are at least two, and most repeat."""
     stretches = 1 + np.count_nonzero(values[1:] != values[:-1])
-    return 1 < stretches <= len(values) / 2 and stretches == len(told_apart(values)[0])
+    return 1 < stretches <= len(values) / 2 and stretches == len(unique_with_inverse(values)[0])

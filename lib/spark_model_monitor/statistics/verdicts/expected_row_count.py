@@ -11,11 +11,11 @@ Used by: row_count_check and freshness_check of data quality. Source: D4.10.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -35,7 +35,10 @@ FINEST_GAP = 1e-4
 Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
 """For each window: when it ended, its rows, and the minutes from the newest row to its end."""
 
-_SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
+Season: TypeAlias = Callable[[datetime], Hashable]
+"""What windows of one season share: the hour of the weekday, the hour, or nothing."""
+
+_SEASONS: tuple[Season, ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,14 @@ class RowCountHistory:
             earlier = self.by_then
         else:
             earlier = self.earlier
-        season = _season(self.time, earlier)
+        season = _select_season(self.time, earlier)
         if season is None:
             return None
         return _estimate_row_count(self.time, earlier, season)
 
     @property
     def _knows_by_then(self) -> bool:
-        return _season(self.time, self.by_then) is not None
+        return _select_season(self.time, self.by_then) is not None
 
     @property
     def length(self) -> timedelta:
@@ -82,38 +85,41 @@ class RowCountHistory:
     @property
     def expected_freshness(self) -> ExpectedFreshness | None:
         """The usual time from a window's newest row to its end; None with too few earlier windows."""
-        if self.start is None or (season := _season(self.time, self.fresh)) is None:
+        if self.start is None:
             return None
-        rows, gaps = np.array([known for time, *known in self.fresh if season(time) == season(self.time)]).T
-        return ExpectedFreshness(rows, gaps, in_minutes(self.time - self.start))
+        season = _select_season(self.time, self.fresh)
+        if season is None:
+            return None
+        rows, gaps = np.array([sizes for time, *sizes in self.fresh if season(time) == season(self.time)]).T
+        return ExpectedFreshness(rows, gaps, convert_to_minutes(self.time - self.start))
 
     @property
     def gap(self) -> float | None:
         """Minutes from the newest row to the end of the window, or of its available part."""
         if self.newest is None:
             return None
-        return in_minutes((self.until or self.time) - self.newest)
+        return convert_to_minutes((self.until or self.time) - self.newest)
 
-    def p_value(self, rows: float, usual: ExpectedRowCount) -> float:
+    def p_value(self, rows: float, expected: ExpectedRowCount) -> float:
         """The p-value of this number of rows. An unfinished window may have fewer rows than a whole one, not more."""
         is_of_whole = self.until is not None and not self._knows_by_then
-        if is_of_whole and rows < usual.rows:
+        if is_of_whole and rows < expected.rows:
             return 1.0
-        return usual.p_value(rows)
+        return expected.p_value(rows)
 
-    def rows_of_all(self, rows: float) -> float:
+    def estimate_all_rows(self, rows: float) -> float:
         """The rows of the whole window, extrapolated at the rate so far."""
         if self.until and self.start:
             return rows * ((self.time - self.start) / (self.until - self.start))
         return rows
 
 
-def in_minutes(age: timedelta) -> float:
+def convert_to_minutes(age: timedelta) -> float:
     """A row's age in minutes; 0 if it came after the window."""
     return max(0.0, age / timedelta(minutes=1))
 
 
-def _season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None:
+def _select_season(now: datetime, earlier: Earlier) -> Season | None:
     """The season of windows like this one: the hour of the weekday if enough ended then, else the hour, else nothing if
     they cover a day; None with too few windows.
     """
@@ -154,40 +160,49 @@ class ExpectedRowCount:
         return min(1.0, 2 * student_above(change / self.deviation, self.freedom))
 
 
-def _estimate_row_count(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> ExpectedRowCount:
+def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> ExpectedRowCount:
     """Geometric means by season with a common growth trend, if the trend is significant.
+
+    Model: log(rows + 1/2) = mean of the window's season + slope * days since that season's mean day.
 
     Sources: for the trend Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; for the variance
     `estimate_variance_prior`.
     """
+    # The season of each window; that of the window itself comes first
     seasons = [season(time) for time, *_ in earlier]
     names = [season(now), *({*seasons} - {season(now)})]
-    of = np.array([names.index(season) for season in seasons])
+    season_index = np.array([names.index(season) for season in seasons])
     days = np.array([(time - now) / timedelta(days=1) for time, *_ in earlier])
-    logs = np.log(np.array([rows for _, rows, _ in earlier]) + 0.5)
-    windows = np.bincount(of)
-    middle = np.bincount(of, days) / windows
-    mean = np.bincount(of, logs) / windows
-    days = days - middle[of]
-    rest = logs - mean[of]
-    squares = float(days @ days)
-    freedom = len(logs) - len(names) - 1
-    slope = float(days @ rest) / squares if squares else 0.0
-    around = rest - slope * days
-    error = math.sqrt(max(float(around @ around), 1e-12) / max(1, freedom) / max(squares, 1e-12))
-    if freedom < FEWEST_WINDOWS - 2 or 2 * student_above(abs(slope) / error, freedom) > STEADY:
+    log_rows = np.log(np.array([rows for _, rows, _ in earlier]) + 0.5)
+
+    # Least squares within the seasons
+    windows = np.bincount(season_index)
+    mean_day = np.bincount(season_index, days) / windows
+    mean_log = np.bincount(season_index, log_rows) / windows
+    x = days - mean_day[season_index]
+    y = log_rows - mean_log[season_index]
+    sum_xx = float(x @ x)
+    freedom = len(log_rows) - len(names) - 1
+    slope = float(x @ y) / sum_xx if sum_xx else 0.0
+    residuals = y - slope * x
+
+    # The trend is kept only if it is significant
+    slope_error = math.sqrt(max(float(residuals @ residuals), 1e-12) / max(1, freedom) / max(sum_xx, 1e-12))
+    if freedom < FEWEST_WINDOWS - 2 or 2 * student_above(abs(slope) / slope_error, freedom) > STEADY:
         slope = 0.0
-        error = 0.0
-        around = rest
-    expected = float(mean[0] - slope * middle[0])
-    squares_of = np.bincount(of, around**2).astype(float)
+        slope_error = 0.0
+        residuals = y
+    expected = float(mean_log[0] - slope * mean_day[0])
+
+    # The variance of this season, shrunk towards that of all; the slope's degree of freedom is shared by the seasons
+    squares = np.bincount(season_index, residuals**2).astype(float)
     freedoms = windows.astype(float) - 1 - (slope != 0) / len(names)
-    more, prior = estimate_variance_prior(squares_of, freedoms)
-    free = float(freedoms[0]) + more
-    variance = (float(squares_of[0]) + more * prior) / free
+    prior_freedom, prior_variance = estimate_variance_prior(squares, freedoms)
+    total_freedom = float(freedoms[0]) + prior_freedom
+    variance = (float(squares[0]) + prior_freedom * prior_variance) / total_freedom
     variance = max(variance, math.exp(-expected))  # at least that of independent rows
-    deviation = math.sqrt(variance * (1 + 1 / windows[0]) + (error * middle[0]) ** 2)
-    return ExpectedRowCount(expected, deviation, free, int(windows[0]))
+    deviation = math.sqrt(variance * (1 + 1 / windows[0]) + (slope_error * mean_day[0]) ** 2)
+    return ExpectedRowCount(expected, deviation, total_freedom, int(windows[0]))
 
 
 @dataclass(frozen=True, slots=True)

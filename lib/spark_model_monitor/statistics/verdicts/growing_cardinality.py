@@ -28,19 +28,19 @@ FEWEST_LASTING = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
 
-def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
+def count_beginnings(occurs: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     """The number of values that first occur in each part, NaN in the first half of the parts; None if the parts may be
     in random order, so that a new value is just one not seen before.
 
-    there: whether each part has each value, shape (parts, values), parts in order. may_end: whether values surely may
+    occurs: whether each part has each value, shape (parts, values), parts in order. may_end: whether values surely may
     disappear as others appear. Else they may if they overlap all along the parts, as they don't where rows are sorted by them;
     or they have to begin late by more than they end early.
     Source: D4.20.
     """
-    parts = len(there)
-    parts_by_value = there.sum(axis=0)
-    first = there.argmax(axis=0)
-    parts_after_last = there[::-1].argmax(axis=0)
+    parts = len(occurs)
+    parts_by_value = occurs.sum(axis=0)
+    first = occurs.argmax(axis=0)
+    parts_after_last = occurs[::-1].argmax(axis=0)
     order = _random_order(parts)
     variance = float(order.variances[parts_by_value].sum())
     if not variance:

@@ -45,7 +45,7 @@ FEWEST_EXPECTED = 8  # names of the baseline in a window, to say that many are m
 MOST_SHARED = 0.5  # of the names that independent rows would share with the baseline
 
 
-def design_effect_in_blocks(
+def estimate_block_design_effects(
     sums: Values, squares: Values, rows: Values, alone_squares: Values | float = 0, alone: float = 0
 ) -> Values:
     """The number of rows that count as one, for each score: 1 for independent rows, never less. Shape (scores,).
@@ -65,7 +65,7 @@ def design_effect_in_blocks(
     return at_least_one
 
 
-def design_effect_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
+def estimate_group_design_effect(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
     """The number of rows that count as one, given the groups; 1 for independent rows.
 
     values: group after group. sizes: sizes of the groups. are_numbers: whether values are numbers, or hashes of texts.
@@ -144,18 +144,18 @@ class NameShares:
         return expected >= FEWEST_EXPECTED and shared_names <= MOST_SHARED * expected
 
 
-def rows_per_name(rows_by_block: Values) -> float:
+def estimate_rows_per_name(rows_by_block: Values) -> float:
     """The number of rows per name, averaged over rows, estimated from uneven blocks; about 1 for independent rows."""
     mean = max(rows_by_block.mean(), 1e-9)
     return float(((rows_by_block - mean) ** 2).sum() / mean / (len(rows_by_block) - 1))
 
 
-def every_row_has_its_name(rows_by_block: Values, baseline_rows_by_block: Values) -> bool:
+def has_one_row_per_name(rows_by_block: Values, baseline_rows_by_block: Values) -> bool:
     """Whether each row of a window has its own name, while names in the baseline had several rows, and the names are
     new. If names recur, as of users with one row per window, blocks have the same shares as before. Source: D4.21.
     """
-    baseline_rows_per_name = rows_per_name(baseline_rows_by_block)
-    if rows_per_name(rows_by_block) > min(MOST_UNEVEN, baseline_rows_per_name / 2):
+    baseline_rows_per_name = estimate_rows_per_name(baseline_rows_by_block)
+    if estimate_rows_per_name(rows_by_block) > min(MOST_UNEVEN, baseline_rows_per_name / 2):
         return False
     # the counts that recurring names would have, relative to equal blocks
     baseline_shares = baseline_rows_by_block / baseline_rows_by_block.mean()

@@ -128,8 +128,8 @@ def smallest_shift(samples: Samples, level: float, columns: int, *, phi: float =
     level: for all columns together.
     """
     error = math.sqrt(phi / 12 / samples.effective + (samples.error / 4) ** 2)  # a uniform rank's variance is 1 / 12
-    least = LEAST_EFFECT / math.sqrt(2)  # the shift of the mean rank if normal values have the largest gap d
-    reached = max(_critical(level, columns) * error, least - error) + POWER * error
+    least_effect = LEAST_EFFECT / math.sqrt(2)  # the shift of the mean rank if normal values have the largest gap d
+    reached = max(_critical_score(level, columns) * error, least_effect - error) + POWER * error
     if reached < 0.5:
         return math.sqrt(2) * normal_quantile(0.5 + reached)
     return math.inf
@@ -139,11 +139,11 @@ def smallest_share(share: float, samples: Samples, level: float, columns: int, *
     """The smallest detectable share above the baseline's `share`; 1 if none is."""
     by_chance = math.sqrt(share * (1 - share) * phi / samples.effective)
     least_effect = min(LEAST_EFFECT - by_chance, share)
-    least = max(_critical(level, columns) * by_chance, least_effect)
+    critical_gap = max(_critical_score(level, columns) * by_chance, least_effect)
 
     def is_missed(other_share: float) -> bool:
         variance = other_share * (1 - other_share) / samples.m + share * (1 - share) / samples.n
-        return other_share - share < least + POWER * math.sqrt(phi * variance)
+        return other_share - share < critical_gap + POWER * math.sqrt(phi * variance)
 
     low = share
     high = 1.0
@@ -195,7 +195,7 @@ def smallest_gap(threshold: float, samples: Samples, *, phi: float = 1.0) -> flo
     return threshold + (CRITICAL_VALUE + POWER / 2) * error + samples.error
 
 
-def shift_of_gap(gap: float) -> float:
+def convert_gap_to_shift(gap: float) -> float:
     """The shift of a normal distribution, in standard deviations, that causes this gap; infinite if none does."""
     # 2 · Φ(shift / 2) - 1 is the gap
     if gap < 1:
@@ -203,10 +203,10 @@ def shift_of_gap(gap: float) -> float:
     return math.inf
 
 
-def gap_of_shift(shift: float) -> float:
+def convert_shift_to_gap(shift: float) -> float:
     """The gap that a shift of a normal distribution causes, in standard deviations."""
     return 1 - 2 * normal_above(shift / 2)
 
 
-def _critical(level: float, columns: int) -> float:
+def _critical_score(level: float, columns: int) -> float:
     return -normal_quantile(level / (2 * max(columns, 1) * COMPONENTS))

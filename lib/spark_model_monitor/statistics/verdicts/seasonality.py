@@ -54,7 +54,7 @@ FORWARD = "+1h"
 BACK = "-1h"
 CLOCK_LATER = CLOCK_DAY + FORWARD
 CLOCK_EARLIER = CLOCK_DAY + BACK
-CLOCK = tuple(each + by for by in ("", FORWARD, BACK) for each in (CLOCK_DAY, CLOCK_WEEK))
+CLOCK = tuple(reference + suffix for suffix in ("", FORWARD, BACK) for reference in (CLOCK_DAY, CLOCK_WEEK))
 """References of the same hour: the days before, the weekday, and both shifted by a clock change since then."""
 
 CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BACK: (60, ((4, 1), (10, -1), (11, 1)))}
@@ -96,7 +96,7 @@ class PastHours:
         """The number of days back; 1 for the last 24 hours."""
         return -(-self.back // DAY)
 
-    def _stands_out(self, windows: NDArray[np.bool_], days: int = WEEK) -> bool:
+    def _has_distinct_median(self, windows: NDArray[np.bool_], days: int = WEEK) -> bool:
         """Whether the windows' median differs from the winsorized mean of some days: a few extreme hours are clipped."""
         scores = self.scores[self._days <= days]
         level = scores.clip(*np.quantile(scores, FEW, axis=0)).mean(axis=0)
@@ -114,7 +114,7 @@ class PastHours:
         alarms, and the last day stood out about this hour.
         """
         oldest = self.back.max()
-        return bool(oldest < DAY or (oldest < WEEK * DAY and self._stood_out(1)))
+        return bool(oldest < DAY or (oldest < WEEK * DAY and self._has_distinct_day(1)))
 
     @property
     def is_new_weekday(self) -> bool:
@@ -125,34 +125,34 @@ class PastHours:
         oldest = self.back.max()
         if oldest < WEEK * DAY:
             return bool(self.alarmed.any() and self._is_far.mean() >= MOST_OF_THEM)
-        return bool(oldest < LOOKED_BACK * DAY and self._stood_out(WEEK))
+        return bool(oldest < LOOKED_BACK * DAY and self._has_distinct_day(WEEK))
 
-    def _stood_out(self, days: int) -> bool:
+    def _has_distinct_day(self, days: int) -> bool:
         """Whether there were alarms, and windows that many days ago, about this hour, were unlike the days since."""
         windows = self._is_far & (np.abs(self.back - days * DAY) <= NEIGHBOURS)
-        return bool(self.alarmed.any() and windows.any()) and self._stands_out(windows, days)
+        return bool(self.alarmed.any() and windows.any()) and self._has_distinct_median(windows, days)
 
-    def _recurs(self, cell: NDArray[np.bool_]) -> bool:
+    def _is_recurring(self, cell: NDArray[np.bool_]) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
         days = self._days[cell & self.alarmed]
         if len(days) < FEWEST_DAYS or days.max() < WEEK or self.back.max() < WEEK * DAY:
             return False
         since_then = np.count_nonzero(cell & (self._days <= days.max()))
-        return len(days) >= MOST_OF_THEM * since_then and self._stands_out(cell & self.alarmed)
+        return len(days) >= MOST_OF_THEM * since_then and self._has_distinct_median(cell & self.alarmed)
 
     @cached_property
     def _hours_differ(self) -> bool:
         """Whether a score varies more between hours than between days at one hour."""
         _, hours = np.unique(self.back % DAY, return_inverse=True)
-        return bool(np.any(_by_variance(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER))
+        return bool(np.any(_compute_variance_ratios(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER))
 
     @cached_property
     def weekdays_differ(self) -> bool:
         """Whether days (24 hours up to now, mostly complete) resemble those a week before but not each other."""
         windows = np.bincount(self._days)[self._days]
-        whole = (self._days <= self.back.max() // DAY) & (windows >= MOST_OF_THEM * windows.max())
-        days = self._days[whole]
-        return bool(np.any(_by_variance(self.scores[whole], days % WEEK, days) > WEEKDAYS_DIFFER))
+        is_complete = (self._days <= self.back.max() // DAY) & (windows >= MOST_OF_THEM * windows.max())
+        days = self._days[is_complete]
+        return bool(np.any(_compute_variance_ratios(self.scores[is_complete], days % WEEK, days) > WEEKDAYS_DIFFER))
 
     @property
     def alarmed_backs(self) -> set[int]:
@@ -181,7 +181,7 @@ class PastHours:
         weekdays = np.arange(WEEK)
         return differences[closer_week, weekdays], distances[closer_week, weekdays]
 
-    def free_days(self) -> tuple[int, ...]:
+    def find_free_days(self) -> tuple[int, ...]:
         """The windows, in both of the last two weeks, of the weekday that differs most from the others, and of those that
         are closer to it than to the others: what a holiday may be like. Of windows that all end at one hour.
         """
@@ -191,7 +191,7 @@ class PastHours:
         last_week = DAY * (1 + np.flatnonzero(is_free))
         return (*last_week.tolist(), *(last_week + WEEK * DAY).tolist())
 
-    def alike_weeks(self) -> tuple[int, ...]:
+    def find_similar_weeks(self) -> tuple[int, ...]:
         """Those of the last three weeks whose windows of this weekday are alike, if they show what it is like: at least two, or
         all three if no other weekday stands out; else none. Of windows that all end at one hour.
         """
@@ -212,7 +212,7 @@ class PastHours:
         weeks = max(groups, key=len)
         # A day may be odd in two weeks by chance
         needed = 2
-        if self.free_days() == (WEEK * DAY, LOOKED_BACK * DAY):
+        if self.find_free_days() == (WEEK * DAY, LOOKED_BACK * DAY):
             needed = MOST_WEEKS
         return weeks if len(weeks) >= needed else ()
 
@@ -230,93 +230,115 @@ class PastHours:
     def season(self, ended: datetime) -> Season:
         """The season at the hour of the window that ended at `ended`."""
         hours = self.back % DAY
-        here = hours == 0
-        now = here & self.alarmed
+        is_this_hour = hours == 0
+        is_alarmed_now = is_this_hour & self.alarmed
         learnt = self.back.max() >= WEEK * DAY and (self._hours_differ or self.weekdays_differ)
-        learnt = learnt or any(self._recurs(hours == hour) for hour in np.unique(hours[self.alarmed]))
-        a_week_ago = self.alarmed & np.isin(self.back, _weeks_ago(self.back, ended))
-        weekly = bool(a_week_ago.any()) and self._stands_out(a_week_ago)
-        days = now.any() and self._stands_out(now)
-        stands_out = bool(days or weekly or (learnt and here.any() and self._stands_out(here)))
+        learnt = learnt or any(self._is_recurring(hours == hour) for hour in np.unique(hours[self.alarmed]))
+        a_week_ago = self.alarmed & np.isin(self.back, _select_weekday_windows(self.back, ended))
+        weekly = bool(a_week_ago.any()) and self._has_distinct_median(a_week_ago)
+        days = is_alarmed_now.any() and self._has_distinct_median(is_alarmed_now)
+        stands_out = bool(days or weekly or (learnt and is_this_hour.any() and self._has_distinct_median(is_this_hour)))
         if not days:
             return Season(learnt=learnt, stands_out=stands_out, weekly=weekly)
-        return Season(int(now.sum()), int(self.back[now].max()), learnt, stands_out, weekly)
+        return Season(int(is_alarmed_now.sum()), int(self.back[is_alarmed_now].max()), learnt, stands_out, weekly)
 
     def has_moved(self) -> bool:
         """Whether this hour was an alarm on every day of a week and stood out from the other hours."""
         week = (self.back % DAY == 0) & (self._days <= WEEK)
-        return np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._stands_out(week)
+        return (
+            np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._has_distinct_median(week)
+        )
 
 
-def compare_with_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[str, frozenset[str], PastHours | None]:
+def compare_with_hour(
+    past_by_reference: Mapping[str, PastHours], ended: datetime
+) -> tuple[str, frozenset[str], PastHours | None]:
     """The hour's reference closest to a column's windows since a possible clock change; the references that no longer
-    apply; and its windows compared with its hour, without alarms where another hour's reference fits. told: windows of
-    the last two weeks, by reference. ended: when this window ended.
+    apply; and its windows compared with its hour, without alarms where another hour's reference fits.
+
+    past_by_reference: windows of the last two weeks. ended: when this window ended.
     """
-    of_day = told.get(CLOCK_DAY)
+    same_hour = past_by_reference.get(CLOCK_DAY)
     unlike = set[str]()
-    if of_day is None:
+    if same_hour is None:
         return CLOCK_DAY, frozenset(), None
     like = CLOCK_DAY
-    alarmed = of_day.alarmed
+    alarmed = same_hour.alarmed
     closest = CLOSER
-    changed = {by: known for by, _, _, known in _clocks_changed(ended)}
-    for by in CLOCKS_CHANGE:
-        if (other := told.get(CLOCK_DAY + by)) is None:
+    last_change_by_suffix = {suffix: last_change for suffix, _, _, last_change in _find_clock_changes(ended)}
+    for suffix in CLOCKS_CHANGE:
+        shifted_hour = past_by_reference.get(CLOCK_DAY + suffix)
+        if shifted_hour is None:
             continue
-        back, here, there = np.intersect1d(of_day.back, other.back, assume_unique=True, return_indices=True)
-        closer = _squares(told, "")[here] - _squares(told, by)[there]
-        since = float(closer.cumsum().max(initial=0.0))  # the most recent windows come first
-        certain = float(closer[back < changed.get(by, 0)].clip(-CLOSER, CLOSER).sum())  # no window is enough alone
-        if since > closest:
-            like = CLOCK_DAY + by
-            closest = since
-            alarmed = of_day.alarmed.copy()
-            alarmed[here] &= other.alarmed[there]
-            unlike |= {CLOCK_DAY, CLOCK_WEEK} if certain >= CERTAIN else set()
-        if certain <= -CERTAIN:
-            unlike |= {CLOCK_DAY + by, CLOCK_WEEK + by}
-    return like, frozenset(unlike), replace(of_day, alarmed=alarmed)
+        # By how much each window that both hours have is closer to the shifted one, in squared scores
+        common = np.intersect1d(same_hour.back, shifted_hour.back, assume_unique=True, return_indices=True)
+        back, same_index, shifted_index = common
+        closer = (
+            _compute_squares(past_by_reference, "")[same_index]
+            - _compute_squares(past_by_reference, suffix)[shifted_index]
+        )
+        since_change = float(closer.cumsum().max(initial=0.0))  # the most recent windows come first
+        # All windows since the last change, of which none is enough alone
+        is_after_change = back < last_change_by_suffix.get(suffix, 0)
+        certainty = float(closer[is_after_change].clip(-CLOSER, CLOSER).sum())
+        if since_change > closest:
+            like = CLOCK_DAY + suffix
+            closest = since_change
+            alarmed = same_hour.alarmed.copy()
+            alarmed[same_index] &= shifted_hour.alarmed[shifted_index]
+            if certainty >= CERTAIN:
+                unlike |= {CLOCK_DAY, CLOCK_WEEK}
+        if certainty <= -CERTAIN:
+            unlike |= {CLOCK_DAY + suffix, CLOCK_WEEK + suffix}
+    return like, frozenset(unlike), replace(same_hour, alarmed=alarmed)
 
 
-def _squares(told: Mapping[str, PastHours], by: str) -> NDArray[np.float64]:
+def _compute_squares(past_by_reference: Mapping[str, PastHours], suffix: str) -> NDArray[np.float64]:
     """The squared scores of each window relative to its hour, or to its weekday if smaller."""
-    found: NDArray[np.float64] = np.square(told[CLOCK_DAY + by].scores).sum(axis=1)
-    if (week := told.get(CLOCK_WEEK + by)) is not None:
-        backs = told[CLOCK_DAY + by].back, week.back
-        _, here, there = np.intersect1d(*backs, assume_unique=True, return_indices=True)
-        found[here] = np.minimum(found[here], np.square(week.scores[there]).sum(axis=1))
-    return found
+    squares: NDArray[np.float64] = np.square(past_by_reference[CLOCK_DAY + suffix].scores).sum(axis=1)
+    if (week := past_by_reference.get(CLOCK_WEEK + suffix)) is not None:
+        backs = past_by_reference[CLOCK_DAY + suffix].back, week.back
+        _, day_index, week_index = np.intersect1d(*backs, assume_unique=True, return_indices=True)
+        squares[day_index] = np.minimum(squares[day_index], np.square(week.scores[week_index]).sum(axis=1))
+    return squares
 
 
-def like_this_hour(
-    told: PastHours | None, ended: datetime, there: Collection[int], odd: Collection[int] = (), *, weekly: bool = False
+def select_hour_windows(
+    past_hours: PastHours | None,
+    ended: datetime,
+    windows: Collection[int],
+    odd_windows: Collection[int] = (),
+    *,
+    weekly: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """The windows that a column is compared with, by reference, in minutes before the window that ended at `ended`. A
-    window unlike the days before it is excluded, unless a week of them makes a new season. told: windows compared with
-    `clock:day`. there: all windows. odd: windows unlike their weekday. weekly: whether weekdays are known to differ.
+    window unlike the days before it is excluded, unless a week of them makes a new season. past_hours: windows compared with
+    `clock:day`. windows: all windows. odd_windows: windows unlike their weekday. weekly: whether weekdays are known to differ.
     """
-    off = set() if told is None else told.alarmed_backs
-    has_moved = told is not None and told.has_moved()
-    week = _weeks_ago(there, ended)
-    examples = tuple(_examples(off))
-    if has_moved or (weekly and {*examples}.isdisjoint(there)):  # every weekday differs from the days before it
+    alarmed_backs = set() if past_hours is None else past_hours.alarmed_backs
+    has_moved = past_hours is not None and past_hours.has_moved()
+    week = _select_weekday_windows(windows, ended)
+    # The same hour of earlier days
+    examples = tuple(_select_examples(alarmed_backs))
+    if has_moved or (weekly and {*examples}.isdisjoint(windows)):  # every weekday differs from the days before it
         examples = tuple(DAY * day for day in range(1, WEEK + 1))
-    found = {CLOCK_DAY: examples}
-    weeks = {"": week}
-    for by, minutes, changed, known in () if has_moved else _clocks_changed(ended):
+    windows_by_reference = {CLOCK_DAY: examples}
+    weeks_by_suffix = {"": week}
+    # Likewise for the hours that it may be after a change of clocks
+    for suffix, minutes, first_change, last_change in () if has_moved else _find_clock_changes(ended):
         days = (DAY * day for day in range(1, LOOKED_BACK + 1))
-        found[CLOCK_DAY + by] = tuple(
-            back for back in _list_windows_at_hour(days, minutes, changed, known) if back not in off
-        )
-        weeks[by] = tuple(_list_windows_at_hour(week, minutes, changed, known))
-    for by, those in weeks.items():
-        if weekly or not off.isdisjoint(those):
-            found[CLOCK_WEEK + by] = tuple(back for back in those if back in there and back not in odd) or those
-    return found
+        same_hours = _list_windows_at_hour(days, minutes, first_change, last_change)
+        windows_by_reference[CLOCK_DAY + suffix] = tuple(back for back in same_hours if back not in alarmed_backs)
+        weeks_by_suffix[suffix] = tuple(_list_windows_at_hour(week, minutes, first_change, last_change))
+    # The same hour of the weekday, where weekdays differ or one of them was an alarm
+    for suffix, same_weekdays in weeks_by_suffix.items():
+        if weekly or not alarmed_backs.isdisjoint(same_weekdays):
+            usual_weekdays = tuple(back for back in same_weekdays if back in windows and back not in odd_windows)
+            windows_by_reference[CLOCK_WEEK + suffix] = usual_weekdays or same_weekdays
+    return windows_by_reference
 
 
-def _weeks_ago(there: Collection[int], ended: datetime) -> tuple[int, ...]:
+def _select_weekday_windows(windows: Collection[int], ended: datetime) -> tuple[int, ...]:
     """The windows at this hour of the weekday. If that of a week ago is missing, its neighbours; if all of these are,
     the neighbours two weeks ago; if all are missing, the neighbours on another day.
     """
@@ -328,79 +350,88 @@ def _weeks_ago(there: Collection[int], ended: datetime) -> tuple[int, ...]:
     else:
         of_another_day = 0
     last, before = (tuple(DAY * days + by for by in (-60, 60) if by != of_another_day) for days in (WEEK, LOOKED_BACK))
-    last = (WEEK * DAY,) if WEEK * DAY in there else last
-    for found in ((*last, LOOKED_BACK * DAY), before):
-        if not {*found}.isdisjoint(there):
-            return found
+    last = (WEEK * DAY,) if WEEK * DAY in windows else last
+    for candidates in ((*last, LOOKED_BACK * DAY), before):
+        if not {*candidates}.isdisjoint(windows):
+            return candidates
     return WEEK * DAY + of_another_day, LOOKED_BACK * DAY + of_another_day
 
 
-def _clocks_changed(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
+def _find_clock_changes(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
     """Clock changes in the last two weeks: suffix, shift in minutes, and the minutes since before the first possible
     change and since after the last one.
     """
     for by, (minutes, sundays) in CLOCKS_CHANGE.items():
-        noons = (datetime(ended.year, month, _sunday(ended.year, month, which), 12) for month, which in sundays)
+        noons = (datetime(ended.year, month, _find_sunday(ended.year, month, which), 12) for month, which in sundays)
         ago = [(ended.replace(tzinfo=None) - noon) // timedelta(minutes=1) for noon in noons]
-        ago = [each for each in ago if -DAY < each < (LOOKED_BACK - 1) * DAY]
+        ago = [minutes_ago for minutes_ago in ago if -DAY < minutes_ago < (LOOKED_BACK - 1) * DAY]
         if ago:
             yield by, minutes, max(ago) + DAY, min(ago)
 
 
-def _sunday(year: int, month: int, which: int) -> int:
-    found = [week[SUNDAY] for week in monthcalendar(year, month) if week[SUNDAY]]
-    return found[which - (which > 0)]
+def _find_sunday(year: int, month: int, which: int) -> int:
+    sundays = [week[SUNDAY] for week in monthcalendar(year, month) if week[SUNDAY]]
+    return sundays[which - (which > 0)]
 
 
-def _list_windows_at_hour(backs: Iterable[int], minutes: int, changed: int, known: int) -> Iterator[int]:
+def _list_windows_at_hour(backs: Iterable[int], minutes: int, first_change: int, last_change: int) -> Iterator[int]:
     """The windows at the same local hour; none between the possible clock changes, because the place is unknown."""
     for back in backs:
-        if back <= known:
+        if back <= last_change:
             yield back
-        elif back + minutes >= changed:
+        elif back + minutes >= first_change:
             yield back + minutes
 
 
-def _examples(off: Collection[int]) -> Iterator[int]:
+def _select_examples(alarmed_backs: Collection[int]) -> Iterator[int]:
     """The windows at this hour, except those before a change that has become normal."""
-    found = 0
+    num_examples = 0
     in_a_row = 0
     for back in range(DAY, LOOKED_BACK * DAY + 1, DAY):
-        in_a_row = in_a_row + 1 if back in off else 0
-        if found and in_a_row >= FEWEST_DAYS:
+        in_a_row = in_a_row + 1 if back in alarmed_backs else 0
+        if num_examples and in_a_row >= FEWEST_DAYS:
             return
-        if back not in off:
-            found += 1
+        if back not in alarmed_backs:
+            num_examples += 1
             yield back
 
 
-def _by_variance(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.float64]:
+def _compute_variance_ratios(
+    scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """For each score, the variance between groups of units, relative to that of units within groups and to 1; 0 with
     too few. An odd day, which may lie in two groups, is tolerated: the two most variable groups may be left out.
     """
     _, units = np.unique(units, return_inverse=True)
     sizes = np.bincount(units).astype(float)
-    of = np.zeros(len(sizes), dtype=np.int64)
-    of[units] = groups
-    weights = np.bincount(of, sizes).astype(float)
-    freedom = np.bincount(of) - 1
-    found = []
+    group_of_unit = np.zeros(len(sizes), dtype=np.int64)
+    group_of_unit[units] = groups
+    weights = np.bincount(group_of_unit, sizes).astype(float)
+    freedom = np.bincount(group_of_unit) - 1
+    is_week = np.count_nonzero(freedom > 0) >= FEWEST_GROUPS
+    ratios = []
     for score in scores.T:
-        means = np.bincount(units, score) / sizes
-        whole = np.bincount(of, means * sizes) / np.maximum(weights, 1)
-        squares = np.bincount(of, sizes * (means - whole[of]) ** 2)
+        # Means of units and of groups, and the variation of units within groups
+        unit_means = np.bincount(units, score) / sizes
+        group_means = np.bincount(group_of_unit, unit_means * sizes) / np.maximum(weights, 1)
+        squares = np.bincount(group_of_unit, sizes * (unit_means - group_means[group_of_unit]) ** 2)
+        # Groups from the least variable on, with and without those that may be odd
         calm = np.argsort(np.where(weights > 0, squares, np.inf), kind="stable")[: np.count_nonzero(weights)]
-        every, most_of_them = (
-            _between(whole[those], weights[those], squares[those].sum(), freedom[those].sum())
-            for those in (calm, calm[:-ODD_GROUPS])
-        )
-        is_week = np.count_nonzero(freedom > 0) >= FEWEST_GROUPS
-        found.append(max(every, most_of_them / CHOSEN if is_week else 0.0))
-    return np.array(found)
+        ratio = _compute_variance_ratio(group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum())
+        if is_week:
+            calm = calm[:-ODD_GROUPS]
+            calm_ratio = _compute_variance_ratio(
+                group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum()
+            )
+            ratio = max(ratio, calm_ratio / CHOSEN)
+        ratios.append(max(ratio, 0.0))
+    return np.array(ratios)
 
 
-def _between(means: NDArray[np.float64], weights: NDArray[np.float64], within: float, freedom: int) -> float:
+def _compute_variance_ratio(
+    means: NDArray[np.float64], weights: NDArray[np.float64], within: float, freedom: int
+) -> float:
     if len(means) < 2 or not freedom:
         return 0.0
-    apart = means - weights @ means / weights.sum()
-    return float(weights @ apart**2) / (len(means) - 1) / max(within / freedom, 1.0)
+    deviations = means - weights @ means / weights.sum()
+    return float(weights @ deviations**2) / (len(means) - 1) / max(within / freedom, 1.0)

@@ -25,7 +25,7 @@ ERROR_OF_MIXTURE = 0.01
 TUNED = 0.0825
 """Rows of the mixture's prior relative to those planned; this minimises its boundary at the planned end."""
 
-# how far ahead, in multiples of the rows so far, and how finely `rows_to_tell` looks
+# how far ahead, in multiples of the rows so far, and how finely `estimate_rows_to_significance` looks
 MOST_TIMES = 1000.0
 STEP = 1.02
 
@@ -51,19 +51,19 @@ def reach(error: float, freedom: float, rows: float, planned: float) -> float:
     return -student_quantile(freedom, normal_above(boundary(rows, planned))) * error
 
 
-def rows_to_tell(apart: float, error: float, rows: float, planned: float) -> int | None:
+def estimate_rows_to_significance(difference: float, error: float, rows: float, planned: float) -> int | None:
     """The number of rows at which the current difference would be significant; None if above a thousand times `rows`.
 
-    apart: the distance of the estimate from the value it has to differ from. error: its standard error at `rows` rows.
+    difference: the distance of the estimate from the value it has to differ from. error: its standard error at `rows` rows.
     """
-    looked = rows
-    while apart and looked <= MOST_TIMES * rows:
-        if apart > boundary(looked, planned) * error * math.sqrt(rows / looked):
-            return math.ceil(looked)
-        following = looked * STEP
+    look_rows = rows
+    while difference and look_rows <= MOST_TIMES * rows:
+        if difference > boundary(look_rows, planned) * error * math.sqrt(rows / look_rows):
+            return math.ceil(look_rows)
+        next_rows = look_rows * STEP
         # the planned end is also a look
-        if looked < planned < following:
-            looked = planned
+        if look_rows < planned < next_rows:
+            look_rows = planned
         else:
-            looked = following
+            look_rows = next_rows
     return None

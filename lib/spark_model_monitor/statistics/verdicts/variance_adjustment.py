@@ -54,7 +54,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import VALUES, Wi
 LEAST_SCORE = 3.0  # a frequent value with a smaller score is not tested on its own
 MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
 RARE = 0.01  # above this p-value outliers of the past don't matter
-_NODES = np.logspace(-2, 3, 81)
+_NODES: Values = np.logspace(-2, 3, 81).astype(float)
 _STEPS = np.gradient(_NODES)
 
 
@@ -69,12 +69,14 @@ class Groups:
     new_values: float = 1.0
     new_missing: float = 1.0
 
-    def of(self, component: str) -> float:
+    def design_effect(self, component: str) -> float:
+        """That of rows whose past windows show it."""
         if component == "missing":
             return self.of_missing
         return self.of_values
 
-    def new(self, component: str) -> float:
+    def new_design_effect(self, component: str) -> float:
+        """That of rows whose past windows don't show it."""
         if component == "missing":
             return self.new_missing
         return self.new_values
@@ -88,60 +90,59 @@ def adjust_for_between_window_variance(
     now: Mapping[str, float],
     past: WindowStatistics,
     groups: Groups = ALONE,
-    others: PooledVariance | None = None,
+    pooled: PooledVariance | None = None,
 ) -> Component:
     """The component with its p-value given the variation of past windows. now: the window's own raw statistics.
-    others: the variation of other columns.
+    pooled: the variation of other columns.
     """
     if component.p >= 1:
         return component
-    if (
-        component.comparisons is not None
-    ):  # if means vary, counts are no longer hypergeometric, and all cells are comparisons
+    # If means vary, counts are no longer hypergeometric, and all cells are comparisons
+    if component.comparisons is not None:
         moves = "location" not in past or np.isnan(past["location"]).any()
         if moves:
-            own = 0.0
+            row_share = 0.0
         else:
-            own = 1 / overdispersion_factor("location", now, past, groups.of_values, others) ** 2
-        comparisons = component.tests + (component.comparisons - component.tests) * own
+            row_share = 1 / overdispersion_factor("location", now, past, groups.of_values, pooled) ** 2
+        comparisons = component.tests + (component.comparisons - component.tests) * row_share
         component = replace(component, p=component.p / component.comparisons * comparisons, comparisons=comparisons)
-    p = _p_value_given_past(component, now, past, groups.of(component.name), others)
-    p = min(1.0, max(component.p, p, _p_value_of_groups(component, now, groups.new(component.name))))
+    p = _p_value_given_past(component, now, past, groups.design_effect(component.name), pooled)
+    p = min(1.0, max(component.p, p, _p_value_of_groups(component, now, groups.new_design_effect(component.name))))
     return replace(component, p=p, comparisons=None)
 
 
 def _p_value_given_past(
-    component: Component, now: Mapping[str, float], past: WindowStatistics, groups: float, others: PooledVariance | None
+    component: Component, now: Mapping[str, float], past: WindowStatistics, groups: float, pooled: PooledVariance | None
 ) -> float:
     """The component's p-value if windows vary as past ones did; 0 if they vary as independent rows do."""
     name = component.name
     if name == "range":
         return _p_value_of_range(now, past)
     if name == "chi2":
-        p = _p_value_of_chi_square(now, past, groups, others)
+        p = _p_value_of_chi_square(now, past, groups, pooled)
     elif name == "missing":
-        p = _p_value_of_missing(component, now, past, groups, others)
+        p = _p_value_of_missing(component, now, past, groups, pooled)
     else:
-        p = _p_value_of_score(component, now, past, groups, others)
+        p = _p_value_of_score(component, now, past, groups, pooled)
     # Where a past window is an outlier, that law doesn't hold
     is_rare = max(p, component.p) <= RARE
     outlier = None
     if is_rare:
-        outlier = as_past_windows(past).outlier(name)
+        outlier = as_past_windows(past).find_outlier(name)
     if outlier is None:
         return p
     if name == "missing":
         return _p_value_beyond_outages(now, past, groups)
-    if _distance(name, now) <= MUCH_MORE * outlier:
+    if _compute_distance(name, now) <= MUCH_MORE * outlier:
         return 1.0
     return p
 
 
 def _p_value_of_score(
-    component: Component, now: Mapping[str, float], past: WindowStatistics, groups: float, others: PooledVariance | None
+    component: Component, now: Mapping[str, float], past: WindowStatistics, groups: float, pooled: PooledVariance | None
 ) -> float:
     name = component.name
-    dispersion = compute_dispersion(name, now, past, others)
+    dispersion = compute_dispersion(name, now, past, pooled)
     factor = dispersion.factor(groups)
     if factor <= 1:
         return 0.0
@@ -153,10 +154,10 @@ def _p_value_of_score(
         tests = min(tests, max(1.0, SHARE_OF_LARGEST / normal_above(math.sqrt(of_varying))))
     # a deviation's part that is due to independent rows; with few windows the reference's own error dominates
     if dispersion.degrees_of_freedom >= ENOUGH_WINDOWS - 1:
-        own = 1 / factor
+        row_share = 1 / factor
     else:
-        own = 1.0
-    return _two_sided_p_value(component, now, factor, dispersion.degrees_of_freedom, tests, own)
+        row_share = 1.0
+    return _two_sided_p_value(component, now, factor, dispersion.degrees_of_freedom, tests, row_share)
 
 
 def _p_value_of_missing(
@@ -164,7 +165,7 @@ def _p_value_of_missing(
     now: Mapping[str, float],
     past: WindowStatistics,
     groups: float,
-    other_columns: PooledVariance | None,
+    pooled: PooledVariance | None,
 ) -> float:
     """The p-value of more missing values. Fewer are judged by their score, and so are all if groups of rows explain how
     much past windows vary.
@@ -175,9 +176,9 @@ def _p_value_of_missing(
     """
     before = compute_missing_share(past)
     share = now["nulls"] / now["of"]
-    dispersion = compute_dispersion("missing", now, past, other_columns)
+    dispersion = compute_dispersion("missing", now, past, pooled)
     if not 0 < before < share or dispersion.certain_ratio <= groups:
-        return _p_value_of_score(component, now, past, groups, other_columns)
+        return _p_value_of_score(component, now, past, groups, pooled)
     variance_of_rows = 1 / (before * (1 - before) * now["effective"])  # of the logit, for independent rows
     between_windows = math.log1p(dispersion.excess_of_windows(groups) * variance_of_rows)
     of_rows = (1 + dispersion.excess_of_groups(groups)) * variance_of_rows * before / share
@@ -186,7 +187,7 @@ def _p_value_of_missing(
     return 2 * student_above(score, dispersion.degrees_of_freedom)
 
 
-def _distance(name: str, now: Mapping[str, float]) -> float:
+def _compute_distance(name: str, now: Mapping[str, float]) -> float:
     """How far a window lies from the reference, whatever its number of rows."""
     expected = 1.0
     if name == "chi2":
@@ -213,16 +214,16 @@ def _p_value_beyond_outages(now: Mapping[str, float], past: WindowStatistics, gr
 
 
 def _two_sided_p_value(
-    component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float, own: float
+    component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float, row_share: float
 ) -> float:
     """The p-value of a score with its variance multiplied by `factor`, which `freedom` degrees of freedom estimate. For
-    small counts the exact p-value is better than the score. own: the share of a deviation due to independent rows.
+    small counts the exact p-value is better than the score. row_share: the share of a deviation due to independent rows.
     """
     p = component.p / (component.comparisons or component.tests)
     score = abs(now[component.name])
     if p > LEAST_PROBABILITY:
         exact = -normal_quantile(p / 2)
-        score = min(exact, score + (exact - score) * own)
+        score = min(exact, score + (exact - score) * row_share)
     return tests * 2 * student_above(score / math.sqrt(factor), freedom)
 
 
@@ -247,7 +248,7 @@ def frequent_value_test(
     now: Mapping[str, float],
     past: WindowStatistics,
     groups: Groups,
-    others: PooledVariance | None,
+    pooled: PooledVariance | None,
 ) -> Component | None:
     """The test of the most frequent values, each with the dispersion of its own past scores; None if the past doesn't
     show these. One dispersion for all cells hides a value that has always been there and is gone, if others vary.
@@ -271,25 +272,29 @@ def frequent_value_test(
             shown = PastWindows({key: values[is_known] for key, values in past.items()})
         tests = float(len(before))
         value = Component(name, min(1.0, tests * p), gap, tests, statistic=after[rank], least_effect=LEAST_EFFECT)
-        components.append(replace(adjust_for_between_window_variance(value, now, shown, groups, others), name="cell"))
+        components.append(replace(adjust_for_between_window_variance(value, now, shown, groups, pooled), name="cell"))
     return min(components, key=lambda component: component.p, default=None)
 
 
 def unseen_category_test(
-    now: Mapping[str, float], past: WindowStatistics, share: float, groups: Groups = ALONE, found: float | None = None
+    now: Mapping[str, float],
+    past: WindowStatistics,
+    share: float,
+    groups: Groups = ALONE,
+    unseen_share: float | None = None,
 ) -> Component:
     """The test of categories that the reference lacks; without it, an unstable share of one category hides a new one.
 
-    share: the window's share of all values. found: the share of the categories that count, if not all do.
+    share: the window's share of all values. unseen_share: the share of the categories that count, if not all do.
     """
-    found = now["unseen"] if found is None else found
-    error = math.sqrt(found / now["rows"])
-    if found + error < LEAST_EFFECT:
-        return Component("unseen", 1.0, found)
-    count = found * now["rows"]
+    unseen_share = now["unseen"] if unseen_share is None else unseen_share
+    error = math.sqrt(unseen_share / now["rows"])
+    if unseen_share + error < LEAST_EFFECT:
+        return Component("unseen", 1.0, unseen_share)
+    count = unseen_share * now["rows"]
     by_noise = share**count
-    p = max(by_noise, lomax_upper_tail(found, past["unseen"], 1 / now["rows"]))
-    bare = Component("unseen", p, found, statistic=count, least_effect=max(0.0, LEAST_EFFECT - error))
+    p = max(by_noise, lomax_upper_tail(unseen_share, past["unseen"], 1 / now["rows"]))
+    bare = Component("unseen", p, unseen_share, statistic=count, least_effect=max(0.0, LEAST_EFFECT - error))
     return replace(bare, p=min(1.0, max(p, _p_value_of_groups(bare, now, groups.new_values))))
 
 
@@ -304,17 +309,17 @@ def _p_value_of_range(now: Mapping[str, float], past: WindowStatistics) -> float
     return max(min(rank, lomax_upper_tail(now["far"], past["far"], 1 / rows)), by_groups)
 
 
-def lomax_upper_tail(value: float, past: Values, least: float) -> float:
-    """The predictive tail of an exponential variable, given past values. least: is added to their sum."""
-    return float((1 + value / (past.sum() + least)) ** -len(past))
+def lomax_upper_tail(value: float, past: Values, smallest_unit: float) -> float:
+    """The predictive tail of an exponential variable, given past values. smallest_unit: is added to their sum."""
+    return float((1 + value / (past.sum() + smallest_unit)) ** -len(past))
 
 
 def _p_value_of_chi_square(
-    now: Mapping[str, float], past: WindowStatistics, groups: float, other_columns: PooledVariance | None
+    now: Mapping[str, float], past: WindowStatistics, groups: float, pooled: PooledVariance | None
 ) -> float:
     """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
     freedom = now["freedom"]
-    dispersion = compute_dispersion("chi2", now, past, other_columns)
+    dispersion = compute_dispersion("chi2", now, past, pooled)
     # What groups of rows explain: in all cells alike, so less if the windows' squares differ more than that
     by_groups = 2 / max(freedom, 1.0)
     of_few_cells = max(0.0, (min(2 / dispersion.freedom_of_window, 2.0) - by_groups) / max(2 - by_groups, 1e-9))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from spark_model_monitor.statistics.drift.special_functions import (
     map_values,
     normal_quantile,
 )
-from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.components import (
     LEAST_EXPECTED,
     Places,
@@ -40,6 +40,8 @@ from spark_model_monitor.statistics.verdicts.components import (
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
 WindowStatistics: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
+
+Statistic = TypeVar("Statistic")  # of one window a number, of several an array
 
 MOST_FREQUENT = 8  # values of a column whose shares are followed one by one
 VALUES = tuple(f"value{rank}" for rank in range(1, MOST_FREQUENT + 1))
@@ -62,7 +64,7 @@ def score_missing_values(missing: Values, rows: Values, total_missing: float, to
     scores: Values = np.zeros(len(missing))
     if total_missing:
         totals = np.array([total_missing])
-        scores = scores_of_counts(totals, missing[:, None], rows[:, None], total_rows)[:, 0]
+        scores = score_counts(totals, missing[:, None], rows[:, None], total_rows)[:, 0]
     return {"missing": scores, "nulls": missing, "of": rows}
 
 
@@ -71,19 +73,19 @@ def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -
     which have so many rows. windows, sizes: its counts in each window, and the windows' rows.
     """
     scores = np.full((len(windows), MOST_FREQUENT), np.nan)
-    scores[:, : len(totals)] = scores_of_counts(totals, windows, sizes[:, None], rows)
+    scores[:, : len(totals)] = score_counts(totals, windows, sizes[:, None], rows)
     return dict(zip(VALUES, scores.T, strict=True))
 
 
-class LazyStatistics(Mapping[str, Any]):
+class LazyStatistics(Mapping[str, Statistic]):
     """Raw statistics that are computed on first access, because most windows need few."""
 
-    def __init__(self, compute_by_name: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
+    def __init__(self, compute_by_name: Mapping[str, Callable[[], Mapping[str, Statistic]]]) -> None:
         """compute_by_name: the function that computes each; some compute several."""
         self._compute_by_name = compute_by_name
-        self._computed: dict[str, Any] = {}
+        self._computed: dict[str, Statistic] = {}
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Statistic:
         if name not in self._computed:
             self._computed |= self._compute_by_name[name]()
         return self._computed[name]
@@ -107,25 +109,27 @@ class _Sizes(NamedTuple):
 
     @classmethod
     def from_total(cls, total: float, window_sizes: Windows) -> _Sizes:
-        others = total - window_sizes
-        return cls(window_sizes, others, (window_sizes * others / total)[:, 0])
+        reference_sizes = total - window_sizes
+        return cls(window_sizes, reference_sizes, (window_sizes * reference_sizes / total)[:, 0])
 
 
 def score_numbers(pooled: Pooled, batch: CellBatch | None = None) -> WindowStatistics:
     """The raw statistics of a window and its reference, neither empty. batch: the cells of other columns."""
+    # What several statistics share; each of them is computed when it is asked for
     inputs = pooled.steps
     reference_counts, window_counts = inputs.counts
     windows = window_counts[None, :]
     sizes = _Sizes.from_total(float(pooled.total), np.array([[float(pooled.after[-1])]]))
     cells = (batch or CellBatch(are_numbers=True)).add(lambda: [*inputs.cells])
 
-    def ks() -> WindowStatistics:
+    def score_gap() -> WindowStatistics:
         factor = 1 / sizes.windows + 1 / sizes.others
         gaps = np.abs(pooled.after * factor - (pooled.before + pooled.after) / sizes.others).max(axis=1)
         root = np.sqrt(sizes.effective)
         return {"ks": map_values(ks_score, (root + 0.12 + 0.11 / root) * gaps)}
 
-    def outside() -> WindowStatistics:
+    def count_outside() -> WindowStatistics:
+        # Values beyond the reference's range, and by more than half its width
         reference_values = pooled.values[reference_counts > 0]
         low = float(reference_values[0])
         high = float(reference_values[-1])
@@ -141,20 +145,20 @@ def score_numbers(pooled: Pooled, batch: CellBatch | None = None) -> WindowStati
             shares[name] = np.array([max(above, below) / rows])
         return shares
 
-    def location() -> WindowStatistics:
+    def score_location() -> WindowStatistics:
         return {"location": _mean_score(inputs.scores["location"], inputs.weights, windows, sizes)}
 
-    def spread() -> WindowStatistics:
+    def score_spread() -> WindowStatistics:
         return {"spread": _mean_score(inputs.scores["spread"], inputs.weights, windows, sizes)}
 
     return LazyStatistics(
         {
             "rows": lambda: {"rows": sizes.windows[:, 0]},
             "effective": lambda: {"effective": sizes.effective},
-            "ks": ks,
-            "location": location,
-            "spread": spread,
-            **dict.fromkeys(("beyond", "far"), outside),
+            "ks": score_gap,
+            "location": score_location,
+            "spread": score_spread,
+            **dict.fromkeys(("beyond", "far"), count_outside),
             **dict.fromkeys(OF_CELLS, cells),
         }
     )
@@ -176,7 +180,7 @@ def score_categories(
         for name, scores in compute_rank_scores((cumulative - counts / 2) / cumulative[-1]).items():
             window_scores = None
             if is_one_window:
-                window_scores = _scores_at_next_count(scores, reference[by_frequency])
+                window_scores = _select_next_scores(scores, reference[by_frequency])
             statistics[name] = _mean_score(scores, counts, windows[:, by_frequency], sizes, window_scores)
         return statistics
 
@@ -184,7 +188,7 @@ def score_categories(
         statistics = score_cells(totals, windows, np.array([len(totals)]), are_numbers=False)
         return {name: by_column[0] for name, by_column in statistics.items()}
 
-    def unseen() -> WindowStatistics:
+    def count_unseen() -> WindowStatistics:
         return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes.windows[:, 0]}
 
     return LazyStatistics(
@@ -192,7 +196,7 @@ def score_categories(
             "rows": lambda: {"rows": sizes.windows[:, 0]},
             "effective": lambda: {"effective": sizes.effective},
             **dict.fromkeys(("location", "spread"), score_ranks),
-            "unseen": unseen,
+            "unseen": count_unseen,
             **dict.fromkeys(OF_CELLS, counted or score_column_cells),
         }
     )
@@ -206,11 +210,11 @@ def ks_score(statistic: float) -> float:
     return -normal_quantile(max(kolmogorov_above(statistic), 1e-300) / 2)
 
 
-def _scores_at_next_count(scores: Values, counts: Counts) -> Values:
+def _select_next_scores(scores: Values, counts: Counts) -> Values:
     """The values' scores for rows of a window. A row of the reference contributes to its value's frequency, a row of
     the window doesn't: it gets the score of a count one higher. Otherwise a window would seem to have rarer values.
     """
-    distinct_counts, index = told_apart(counts)
+    distinct_counts, index = unique_with_inverse(counts)
     mean_scores = np.bincount(index, scores) / np.bincount(index)
     next_index = np.minimum(np.searchsorted(distinct_counts, counts + 1), len(distinct_counts) - 1)
     return np.where(distinct_counts[next_index] == counts + 1, mean_scores[next_index], scores)
@@ -263,11 +267,11 @@ def score_cells(totals: Counts, windows: Windows, num_cells: Places, *, are_numb
     column_of_cell = np.repeat(np.arange(len(num_cells)), num_cells)
     column_totals = np.add.reduceat(totals, first_cells)[:, None]
     sizes = np.add.reduceat(windows, first_cells, axis=1).T
-    others = column_totals - sizes
-    gaps = windows / sizes.T[:, column_of_cell] - (totals - windows) / others.T[:, column_of_cell]
+    reference_sizes = column_totals - sizes
+    gaps = windows / sizes.T[:, column_of_cell] - (totals - windows) / reference_sizes.T[:, column_of_cell]
 
     # Small cells are joined, until a group's expected count is large enough
-    least_totals = LEAST_EXPECTED * column_totals[:, 0] / np.minimum(sizes, others).min(axis=1)
+    least_totals = LEAST_EXPECTED * column_totals[:, 0] / np.minimum(sizes, reference_sizes).min(axis=1)
     cell_totals = [totals[cells] for cells in split_into_slices(num_cells)]
     groups = [*map(join_small_cells, cell_totals, least_totals.tolist())]
     num_groups = np.array([int(column_groups.max()) + 1 for column_groups in groups])
@@ -278,14 +282,14 @@ def score_cells(totals: Counts, windows: Windows, num_cells: Places, *, are_numb
     expected_shares = np.bincount(group_of_cell, totals) / np.repeat(column_totals, num_groups)
     keys = (np.arange(len(windows))[:, None] * len(expected_shares) + group_of_cell).ravel()
     group_gaps = np.bincount(keys, gaps.ravel()).reshape(len(windows), -1)
-    squares = sizes * others / column_totals * add_by_group(group_gaps**2 / expected_shares, num_groups).T
+    squares = sizes * reference_sizes / column_totals * add_by_group(group_gaps**2 / expected_shares, num_groups).T
 
     # The largest score of a cell
-    scores = np.abs(scores_of_counts(totals, windows, sizes.T[:, column_of_cell], column_totals[column_of_cell, 0]))
+    scores = np.abs(score_counts(totals, windows, sizes.T[:, column_of_cell], column_totals[column_of_cell, 0]))
     largest = np.maximum.reduceat(scores, first_cells, axis=1).T
     if are_numbers:
         ends = first_cells + num_cells
-        largest = np.maximum(largest, _largest_of_ends(totals, windows, first_cells, ends, sizes, column_totals))
+        largest = np.maximum(largest, _find_largest_end_score(totals, windows, first_cells, ends, sizes, column_totals))
     # two cells are equally unusual: the larger of their scores would be too large
     are_two = ((num_cells == 2) & (num_groups == 2))[:, None]
     ones = np.ones(sizes.shape)
@@ -300,7 +304,7 @@ def score_cells(totals: Counts, windows: Windows, num_cells: Places, *, are_numb
 _ENDS = np.arange(2, 11, 2)  # numbers of cells at either end that are joined
 
 
-def _largest_of_ends(
+def _find_largest_end_score(
     totals: Counts, windows: Windows, first_cells: Places, end_cells: Places, sizes: Values, column_totals: Values
 ) -> Values:
     """The largest score of the cells below and above five cuts at either end, as in `distributions.count_tails`."""
@@ -313,20 +317,20 @@ def _largest_of_ends(
     counts = cumulative[:, stops] - cumulative[:, starts]
     column_of_end = np.repeat(np.arange(len(first_cells)), 2 * len(_ENDS))
     end_totals = column_totals[column_of_end, 0]
-    scores = np.abs(scores_of_counts(counts[0], counts[1:], sizes.T[:, column_of_end], end_totals))
+    scores = np.abs(score_counts(counts[0], counts[1:], sizes.T[:, column_of_end], end_totals))
     largest: Values = scores.reshape(len(windows), len(first_cells), -1).max(axis=2).T
     return largest
 
 
-def add_by_group(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
+def add_by_group(values: Values, sizes: Places) -> Values:
     """Sums of consecutive runs of these sizes along the last axis; a leading zero makes numpy add as for one run."""
     starts = sizes.cumsum() - sizes
     with_zeros = np.insert(values, starts, 0.0, axis=-1)
-    sums: NDArray[Any] = np.add.reduceat(with_zeros, starts + np.arange(len(sizes)), axis=-1)
+    sums: Values = np.add.reduceat(with_zeros, starts + np.arange(len(sizes)), axis=-1)
     return sums
 
 
-def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
+def score_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
     """The score of each count, approximately standard normal. sizes: rows of each window. rows: rows in total.
 
     Source: Freeman and Tukey 1950.

@@ -11,16 +11,16 @@ import nbformat
 import pytest
 
 from spark_model_monitor.documents.page import (
-    Column,
-    Line,
-    Mark,
+    Highlight,
     Page,
     PageSection,
     PageTable,
     Point,
     PointChart,
-    number_text,
-    table_of,
+    TableColumn,
+    TableLine,
+    build_table,
+    format_number,
 )
 from spark_model_monitor.reports.page import pdf
 from spark_model_monitor.reports.page.files import block_html, html_of, points_svg, report_files
@@ -31,8 +31,8 @@ HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/
 CHART = PointChart(
     HOSTILE,
     (
-        Point("DI", 0.1, 0.2, (0.05, 0.3), Mark.GOOD),
-        Point("TE", float("inf"), 2.9, None, Mark.BAD),
+        Point("DI", 0.1, 0.2, (0.05, 0.3), Highlight.GOOD),
+        Point("TE", float("inf"), 2.9, None, Highlight.BAD),
         Point("DCA", -36.7, -0.5, (float("-inf"), 0.0)),
         Point("FT", None, 0.1),
         Point("$a$", 0.5),
@@ -46,7 +46,13 @@ PAGE = Page(
         PageSection(HOSTILE, (HOSTILE, CHART)),
         PageSection(
             "Table",
-            (PageTable((Column(HOSTILE), Column("n", is_number=True)), (Line((HOSTILE, "1"), Mark.BAD),), HOSTILE),),
+            (
+                PageTable(
+                    (TableColumn(HOSTILE), TableColumn("n", is_number=True)),
+                    (TableLine((HOSTILE, "1"), Highlight.BAD),),
+                    HOSTILE,
+                ),
+            ),
             level=3,
         ),
     ),
@@ -162,11 +168,11 @@ def test_without_reportlab_there_is_no_pdf_and_the_log_says_so(monkeypatch, capl
     [(0.132412345, "0.1324"), (-36.693, "−36.69"), (float("inf"), "∞"), (float("-inf"), "−∞"), (None, "–"), (0.0, "0")],
 )
 def test_numbers_are_short(value, text):
-    assert number_text(value) == text
+    assert format_number(value) == text
 
 
 def test_a_plain_table_has_numbers_to_the_right():
-    table = table_of(("name", "n"), [("a", "1")], numbers=("n",))
+    table = build_table(("name", "n"), [("a", "1")], numbers=("n",))
 
     assert [column.is_number for column in table.columns] == [False, True]
 

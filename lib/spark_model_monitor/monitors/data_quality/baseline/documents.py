@@ -15,10 +15,10 @@ import numpy as np
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
+    FeatureRole,
     MonitoringConfig,
     MonitoringSettings,
     NumConstraints,
-    Role,
     StringConstraints,
 )
 from spark_model_monitor.documents.statistics import (
@@ -53,7 +53,7 @@ from spark_model_monitor.statistics.states import (
     Profile,
     VectorCounts,
 )
-from spark_model_monitor.statistics.states.columns import numbers_of
+from spark_model_monitor.statistics.states.columns import compute_metrics
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
 from spark_model_monitor.statistics.verdicts.multiple_testing import allocate_budget
 
@@ -76,7 +76,9 @@ def create_statistics(
     return Statistics(
         dataset=Dataset(item_count=profile.item_count),
         features=tuple(
-            _feature(feature, metrics[feature.name], with_sketches=with_sketches, max_domain_size=max_domain_size)
+            _describe_feature(
+                feature, metrics[feature.name], with_sketches=with_sketches, max_domain_size=max_domain_size
+            )
             for feature in profile.features
         ),
     )
@@ -88,6 +90,7 @@ def read_profile(statistics: Statistics) -> Profile:
 
 
 def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
+    # Counts of rows
     common = feature.common
     numbers = feature.numerical_statistics
     distribution = feature.distribution
@@ -97,6 +100,7 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     else:
         present = 0
         missing = 0
+    # Texts, whose counts are known where all of them are listed
     if feature.inferred_type is InferredType.STRING:
         if distribution and distribution.categorical:
             counts = {bucket.value: bucket.count for bucket in distribution.categorical.buckets}
@@ -110,15 +114,20 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
         return FeatureProfile.of(feature.name, ColumnType.TEXT, [types, *states], () if states else [Frequencies.KIND])
     if numbers is None:
         return FeatureProfile.of(feature.name, ColumnType.NESTED, [DataTypeCounts(missing, unknown=present)])
+    # Numbers, with cells of other kinds among them
     kind = ColumnType(feature.inferred_type.value.lower())
     num_numbers = present - feature.num_others
     types = DataTypeCounts(missing, **{kind.value: num_numbers, "text": feature.num_others})
-    sketch = distribution.kll.sketch if distribution and distribution.kll else None
+    sketch = None
+    if distribution and distribution.kll:
+        sketch = distribution.kll.sketch
     if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
         return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
+    # The file has the levels alone: a sketch that is only read needs no count of its compactions
     levels = tuple(np.array(level, dtype=float) for level in sketch.data)
     k = round(sketch.parameters.k)
     kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
+    # Sketches hold finite numbers alone
     infinite = num_numbers - kll.count
     squares = kll.count * (numbers.std_dev or 0.0) ** 2
     moments = Moments(
@@ -141,7 +150,7 @@ def find_domain(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, i
     return dict(sorted(domain.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def _feature(
+def _describe_feature(
     feature: FeatureProfile, metrics: FeatureMetrics, *, with_sketches: bool, max_domain_size: int
 ) -> FeatureStatistics:
     inferred_type = InferredType(feature.inferred_type)
@@ -150,11 +159,11 @@ def _feature(
         return FeatureStatistics(
             name=feature.name,
             inferred_type=inferred_type,
-            numerical_statistics=_numerical(feature, metrics, common, with_sketches=with_sketches),
-            column_metrics=numbers_of(feature) or None,
+            numerical_statistics=_describe_numbers(feature, metrics, common, with_sketches=with_sketches),
+            column_metrics=compute_metrics(feature) or None,
         )
     if feature.vectors is not None:
-        vectors = _vector(feature, feature.vectors, common)
+        vectors = _describe_vectors(feature, feature.vectors, common)
         return FeatureStatistics(name=feature.name, inferred_type=inferred_type, vector_statistics=vectors)
     if inferred_type is InferredType.UNKNOWN:
         texts = StringStatistics(common=common)
@@ -164,40 +173,46 @@ def _feature(
             distinct = float(metrics.approx_count_distinct or 0)
         domain = (find_domain(feature, max_domain_size) or {}).items()
         buckets = tuple(CategoryBucket(value=value, count=count) for value, count in domain)
-        found = None
+        distribution = None
         if buckets:
-            found = Distribution(categorical=Categorical(buckets=buckets))
+            distribution = Distribution(categorical=Categorical(buckets=buckets))
         complete = feature.completeness
-        texts = StringStatistics(common=common, distinct_count=distinct, completeness=complete, distribution=found)
+        texts = StringStatistics(
+            common=common, distinct_count=distinct, completeness=complete, distribution=distribution
+        )
     return FeatureStatistics(name=feature.name, inferred_type=inferred_type, string_statistics=texts)
 
 
-def _numerical(
+def _describe_numbers(
     feature: FeatureProfile, metrics: FeatureMetrics, common: Common, *, with_sketches: bool
 ) -> NumericalStatistics:
-    moments = {
-        "mean": metrics.mean,
-        "sum": metrics.sum,
-        "std_dev": metrics.standard_deviation,
-        "min": metrics.minimum,
-        "max": metrics.maximum,
-    }
+    moments = {}
+    if Moments.KIND not in feature.lacking:
+        moments = {
+            "mean": metrics.mean,
+            "sum": metrics.sum,
+            "std_dev": metrics.standard_deviation,
+            "min": metrics.minimum,
+            "max": metrics.maximum,
+        }
     return NumericalStatistics(
         common=common,
-        **({} if Moments.KIND in feature.lacking else moments),
+        **moments,
         approximate_num_distinct_values=metrics.approx_count_distinct,
         completeness=feature.completeness,
         num_not_numeric=feature.num_others or None,
-        distribution=_kll(feature, with_sketches=with_sketches),
+        distribution=_describe_sketch(feature, with_sketches=with_sketches),
     )
 
 
-def _kll(feature: FeatureProfile, *, with_sketches: bool) -> Distribution | None:
+def _describe_sketch(feature: FeatureProfile, *, with_sketches: bool) -> Distribution | None:
     if feature.kll is None or feature.moments is None or not feature.kll.count:
         return None
-    found = feature.kll.buckets(feature.moments.minimum, feature.moments.maximum)
+    sketch_buckets = feature.kll.buckets(feature.moments.minimum, feature.moments.maximum)
+    # The service's bounds, which end at the extremes
     buckets = [
-        {"lower_bound": each.lower_bound, "upper_bound": each.upper_bound, "count": each.count} for each in found
+        {"lower_bound": bucket.lower_bound, "upper_bound": bucket.upper_bound, "count": bucket.count}
+        for bucket in sketch_buckets
     ]
     kll: dict[str, Any] = {"buckets": buckets}  # building each section by itself takes three times as long
     if with_sketches:
@@ -206,7 +221,7 @@ def _kll(feature: FeatureProfile, *, with_sketches: bool) -> Distribution | None
     return Distribution(kll=Kll.model_validate(kll))
 
 
-def _vector(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> VectorStatistics:
+def _describe_vectors(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> VectorStatistics:
     return VectorStatistics(
         common=common,
         completeness=feature.completeness,
@@ -234,7 +249,7 @@ docs/decisions/0005-comparison-method.md says.
 GROUPS = "its values say which rows belong together, and later ones are new by nature"
 
 
-def suggest(
+def suggest_constraints(
     profile: Profile,
     settings: MonitoringSettings = DEFAULT_SETTINGS,
     *,
@@ -249,13 +264,16 @@ def suggest(
     require_features(predictions, [feature.name for feature in profile.features])
     features = []
     for feature in profile.features:
+        # Each rule adds its own members
         members: dict[str, Any] = {}
         for rule in SUGGESTIONS.values():
             members |= rule(feature, max_domain_size)
         if feature.name in predictions:
-            members["role"] = Role.PREDICTION
+            members["role"] = FeatureRole.PREDICTION
         if settings.is_calibrated:
-            members["always_new"] = GROUPS if feature.name == settings.group_column else why_always_new(feature)
+            members["always_new"] = why_always_new(feature)
+            if feature.name == settings.group_column:
+                members["always_new"] = GROUPS
         elif feature.num_others:  # the data set itself has to pass
             share = feature.num_numbers / feature.num_present
             if share < settings.datatype_check_threshold:
@@ -279,9 +297,9 @@ def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstrai
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
     if method.facts["higher_is_more"] or "categorical_comparison_threshold" in settings.requested_limits:
         return settings
-    level = allocate_budget(settings.false_alarm_budget, budget_families(features, settings))[DRIFT] / max(
-        len(features), 1
-    )
+    # By Bonferroni: the file has one number for all features
+    levels = allocate_budget(settings.false_alarm_budget, budget_families(features, settings))
+    level = levels[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
+    FeatureRole,
     MonitoringConfig,
     MonitoringSettings,
-    Role,
 )
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
@@ -21,9 +21,9 @@ from spark_model_monitor.monitors.data_quality.distribution.always_new import ma
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     as_counted,
+    find_new_values,
     from_profile,
     from_statistics,
-    new_values,
     restrict_to,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
@@ -110,6 +110,7 @@ class QualityBaseline(StoredBaseline):
         by_feature = dict.fromkeys(self.names, NEVER)
         for feature in self.constraints.features:
             if feature.inferred_type.is_numeric:
+                # A file whose threshold is lower than half asks for less
                 threshold = self.settings[feature.name].datatype_check_threshold
                 by_feature[feature.name] = min(threshold, LEAST_NUMBERS)
         return RequiredNumbers(by_feature, USUAL_NUMBERS)
@@ -129,12 +130,14 @@ class QualityBaseline(StoredBaseline):
     @property
     def outputs(self) -> frozenset[str]:
         """The features that are model outputs."""
-        return frozenset(feature.name for feature in self.constraints.features if feature.role is Role.PREDICTION)
+        return frozenset(
+            feature.name for feature in self.constraints.features if feature.role is FeatureRole.PREDICTION
+        )
 
-    def without(self, excluded: Collection[str]) -> QualityBaseline:
+    def drop_features(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without the `excluded` features."""
-        kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
-        return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
+        features = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
+        return replace(self, constraints=self.constraints.model_copy(update={"features": features}))
 
     @property
     def wanted_references(self) -> Mapping[str, frozenset[str]]:
@@ -145,6 +148,7 @@ class QualityBaseline(StoredBaseline):
         for name, settings in self.settings.items():
             for comparator in settings.comparators or ():
                 features.setdefault(comparator.against, set()).add(name)
+        # A catalogue that grows is compared with the windows before, too, or every window would differ
         growing = {name for name in self.names if self.grows(name)}
         if growing and self.follows_the_clock:
             features.setdefault(PREVIOUS, set()).update(growing)
@@ -169,8 +173,9 @@ class QualityBaseline(StoredBaseline):
         reference. seasons: of features that may follow the clock.
         """
         history = dict(self.history)
-        for reference, found in past.items():
-            history[reference] = history.get(reference, Variation()).with_windows(found)
+        # Earlier windows stand beside the baseline's parts, or replace those that say nothing
+        for reference, windows in past.items():
+            history[reference] = history.get(reference, Variation()).with_windows(windows)
         read = self.required_numbers.read
         distributions = {name: from_profile(read(profile)) for name, profile in references.items()}
         return replace(self, references=distributions, history=history, seasons=seasons or {})
@@ -198,6 +203,7 @@ class QualityBaseline(StoredBaseline):
         def verdict_on(feature: str, reference: str = BASELINE) -> dict[str, Any]:
             if violated is None:
                 return {}
+            # An alarm relative to an hour is no alarm relative to the baseline
             key = (reference, feature) if reference in CLOCK else feature
             if key in violated:
                 return {"alarmed": True, OUTCOME: CHANGED}
@@ -216,6 +222,7 @@ class QualityBaseline(StoredBaseline):
                     raw = score_window(before, now[feature])
                 if raw is not None:
                     counts = now[feature].categories
+                    # A text that grows has no distance from the baseline; its largest share stands in its place
                     if reference == BASELINE and counts and self.grows(feature):
                         raw = {**raw, "far": max(counts.values()) / now[feature].present}
                     statistics.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
@@ -224,9 +231,9 @@ class QualityBaseline(StoredBaseline):
         rows = {"rows": float(profile.item_count)}
         row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
-            from spark_model_monitor.statistics.verdicts.expected_row_count import in_minutes
+            from spark_model_monitor.statistics.verdicts.expected_row_count import convert_to_minutes
 
-            row_statistics[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
+            row_statistics[NEWEST_ROW] = {**rows, "far": convert_to_minutes(age)}
         statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
         return tuple(statistics)
 
@@ -239,15 +246,15 @@ class QualityBaseline(StoredBaseline):
         if statistics is None:
             return None
         raw = score_window(restrict_to(before, baseline), restrict_to(now, baseline)) or statistics
-        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": statistics["rows"]}
+        return {**raw, "beyond": float(len(find_new_values(now, baseline, before))), "far": statistics["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same baseline with at most this share of healthy runs that may alarm."""
         if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
-        return self.of_budget(share)
+        return self.replace_budget(share)
 
-    def of_budget(self, share: float) -> QualityBaseline:
+    def replace_budget(self, share: float) -> QualityBaseline:
         """The same baseline with this share of healthy runs that may alarm."""
         config = self.constraints.monitoring_config or MonitoringConfig()
         config = config.model_copy(update={"false_alarm_budget": share})
@@ -295,6 +302,7 @@ class QualityBaseline(StoredBaseline):
         if statistics is not None:
             distributions = from_statistics(statistics)
         if profile is not None:
+            # As a scan of a window reads the same texts
             profile = baseline.required_numbers.read(profile)
             for name, distribution in from_profile(profile).items():
                 if name not in distributions or distributions[name].reason is not None:
@@ -327,14 +335,21 @@ class BaselineFeature:
         distributions = self.baseline.distributions
         if self.name in distributions:
             return distributions[self.name]
-        reason = NOT_IN_BASELINE if distributions else NO_BASELINE
+        # A person has to know whether this column is unknown, or all of them
+        reason = NO_BASELINE
+        if distributions:
+            reason = NOT_IN_BASELINE
         return FeatureDistribution(self.constraints.inferred_type, reason=reason)
 
     @cached_property
     def references(self) -> Mapping[str, FeatureDistribution]:
         """The other distributions that windows are compared with, by name, such as `previous:8`."""
         references = self.baseline.references
-        return {reference: side[self.name] for reference, side in references.items() if self.name in side}
+        return {
+            reference: distributions[self.name]
+            for reference, distributions in references.items()
+            if self.name in distributions
+        }
 
     @cached_property
     def judged_references(self) -> tuple[str, ...]:
@@ -367,11 +382,11 @@ class BaselineFeature:
         hour stand for all hours.
         """
         variation = self.baseline.history.get(CLOCK_DAY if reference in CLOCK else reference)
-        found = None
+        past = None
         if variation is not None:
-            found = variation.past.get(self.name)
-        if found is not None and len(found["rows"]) >= FEWEST_WINDOWS:
-            return found
+            past = variation.past.get(self.name)
+        if past is not None and len(past["rows"]) >= FEWEST_WINDOWS:
+            return past
         return None
 
     def past_in(self, label: str) -> WindowStatistics | None:
@@ -379,12 +394,13 @@ class BaselineFeature:
         variation = self.baseline.history.get(BASELINE)
         of_all_rows = self.past(BASELINE)
         name = f"{self.name} in {label}"
-        own = None
+        past_of_segment = None
         if variation is not None:
-            own = variation.past.get(name)
-        if own is None or of_all_rows is None:
+            past_of_segment = variation.past.get(name)
+        if past_of_segment is None or of_all_rows is None:
             return of_all_rows
-        return merge_histories({name: own}, {name: of_all_rows})[name]
+        # Parts of a segment are few, so those of all rows count beside them
+        return merge_histories({name: past_of_segment}, {name: of_all_rows})[name]
 
     @cached_property
     def past_design_effect(self) -> float:
@@ -397,7 +413,7 @@ class BaselineFeature:
     @property
     def family(self) -> str:
         """The family of the feature's drift."""
-        if self.constraints.role is Role.PREDICTION:
+        if self.constraints.role is FeatureRole.PREDICTION:
             return PREDICTIONS
         return DRIFT
 
@@ -416,8 +432,8 @@ class BaselineFeature:
     @cached_property
     def is_drift_calibrated(self) -> bool:
         """Whether drift allows for noise. If a person requested how it is judged, the limit decides alone."""
-        new = self.is_drift_requested or self.rises
-        return self.is_compared and self.settings.perform_comparison and not new
+        is_left_out = self.is_drift_requested or self.rises
+        return self.is_compared and self.settings.perform_comparison and not is_left_out
 
     @property
     def is_drift_tested(self) -> bool:

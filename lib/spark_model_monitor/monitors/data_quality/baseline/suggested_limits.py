@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from spark_model_monitor.documents.constraints import SUGGESTED_SHARE, Constraints, FeatureConstraints, Role
+from spark_model_monitor.documents.constraints import SUGGESTED_SHARE, Constraints, FeatureConstraints, FeatureRole
 from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution, as_counted
@@ -39,10 +39,9 @@ def find_suggested_limits(
     margins = None
     if is_of_earlier_release:
         margins = EarlierMargins.of(constraints)
+    copies = {}
     if copy is not None and is_of_earlier_release:
         copies = {feature.name: feature for feature in copy.features}
-    else:
-        copies = {}
 
     suggested: dict[str, frozenset[str]] = {}
     for feature in constraints.features:
@@ -50,22 +49,23 @@ def find_suggested_limits(
         if distribution is None or not distribution.num_rows:
             continue  # without statistics, every limit applies as written
         limits = settings[feature.name]
+        # A limit is suggested if it is what the statistics suggest, now or in an earlier release
         names = set()
-        for name, suggestion in _suggestions(feature, distribution):
+        for name, suggestion in _suggest_limits(feature, distribution):
             if name == COMPLETENESS:
                 limit = feature.completeness
             else:
                 limit = getattr(limits, name)
             suggestions = [suggestion]
             if limit != suggestion and margins is not None:
-                suggestions += margins.limits(name, distribution) + _limits_in_copy(copies.get(feature.name), name)
+                suggestions += margins.limits(name, distribution) + _read_limits_of_copy(copies.get(feature.name), name)
             if is_suggested(name, limit, suggestions, limits.requested_limits):
                 names.add(name)
         suggested[feature.name] = frozenset(names)
     return suggested
 
 
-def _suggestions(feature: FeatureConstraints, distribution: FeatureDistribution) -> Iterator[tuple[str, float]]:
+def _suggest_limits(feature: FeatureConstraints, distribution: FeatureDistribution) -> Iterator[tuple[str, float]]:
     """The limits that the statistics suggest, as far as the feature still has the type and the domain of its baseline."""
     yield COMPLETENESS, distribution.completeness
     is_of_same_type = feature.inferred_type is distribution.inferred_type
@@ -75,7 +75,7 @@ def _suggestions(feature: FeatureConstraints, distribution: FeatureDistribution)
         yield DOMAIN, SUGGESTED_SHARE
 
 
-def _limits_in_copy(copy: FeatureConstraints | None, name: str) -> list[float]:
+def _read_limits_of_copy(copy: FeatureConstraints | None, name: str) -> list[float]:
     """The limit that an earlier release suggested, as the copy in its run says; empty if it suggested none."""
     if copy is None:
         return []
@@ -112,7 +112,7 @@ class EarlierMargins:
         settings = constraints.monitoring
         features = constraints.features
         parts = 4 + 1 + 1
-        if any(feature.role is Role.PREDICTION for feature in features):
+        if any(feature.role is FeatureRole.PREDICTION for feature in features):
             parts += 2
         if settings.segments:
             parts += 1

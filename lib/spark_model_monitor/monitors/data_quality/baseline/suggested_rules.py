@@ -17,7 +17,7 @@ MOST_ORDERED = 20  # numeric columns whose orderings are tried
 NEARLY_ALL = 0.97  # the estimated share of distinct values from which a column is tried as a key
 
 
-def candidates(profile: Profile, constraints: Constraints) -> Expectations:
+def suggest_candidates(profile: Profile, constraints: Constraints) -> Expectations:
     """Rules that the baseline may meet, each an entry of its own. A run of them shows which ones it does."""
     rules = {feature.name: [*_suggest_for_feature(feature, constraints)] for feature in profile.features}
     numbers = [
@@ -25,20 +25,21 @@ def candidates(profile: Profile, constraints: Constraints) -> Expectations:
         for feature in profile.features
         if feature.is_numeric and feature.moments is not None and feature.moments.count >= FEWEST_ROWS
     ][:MOST_ORDERED]
-    # where one range ends before the other begins an ordering says nothing about rows
-    ordered = [f"{_quoted(a)} <= {_quoted(b)}" for a, b in permutations(numbers, 2) if _may_be_ordered(a, b)]
-    features = {name: each for name, each in rules.items() if each}
+    # Where one range ends before the other begins an ordering says nothing about rows
+    ordered = [f"{_quote_name(a)} <= {_quote_name(b)}" for a, b in permutations(numbers, 2) if _may_be_ordered(a, b)]
+    features = {name: rules_of_feature for name, rules_of_feature in rules.items() if rules_of_feature}
     return Expectations.model_validate({"features": features, "row_rules": ordered})
 
 
-def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
+def select_met_rules(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
     """The rules that hold, one entry for each column. results: of running them on the baseline."""
+    # In the order in which the rules were tried
     passed = iter([result.status is CheckStatus.PASSED for result in results if result.check == EXPECTATION])
     features: dict[str, dict[str, Any]] = {}
-    for name, listed in tried.features.items():
-        for each in listed:
+    for name, rules in tried.features.items():
+        for rule in rules:
             if next(passed):
-                features.setdefault(name, {}).update(each.model_dump(mode="json", exclude_unset=True))
+                features.setdefault(name, {}).update(rule.model_dump(mode="json", exclude_unset=True))
     row_rules = [row_rule.rule for row_rule in tried.row_rules if next(passed)]
     return Expectations.from_json(json.dumps({"features": features, "row_rules": row_rules}))
 
@@ -55,7 +56,10 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
             yield {"type": "Integral"}
         if moments.minimum >= 0:
             is_share = feature.inferred_type == "Fractional" and 0.5 < moments.maximum <= 1
-            yield {"min": 0.0, "max": 1.0} if is_share else {"min": 0.0}
+            if is_share:
+                yield {"min": 0.0, "max": 1.0}
+            else:
+                yield {"min": 0.0}
     elif suggested.domains:
         yield {"in": list(suggested.domains)}
     may_be_key = feature.inferred_type != "Fractional"  # measurements differ by their digits, and are not keys
@@ -64,14 +68,15 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
 
 
 def _may_be_ordered(a: FeatureProfile, b: FeatureProfile) -> bool:
-    mine = a.moments
-    moments = b.moments
-    assert mine is not None
-    assert moments is not None
-    return mine.minimum <= moments.minimum <= mine.maximum <= moments.maximum and mine.average < moments.average
+    low = a.moments
+    high = b.moments
+    assert low is not None
+    assert high is not None
+    # Ranges that overlap, the first of them lower in all respects
+    return low.minimum <= high.minimum <= low.maximum <= high.maximum and low.average < high.average
 
 
-def _quoted(feature: FeatureProfile) -> str:
+def _quote_name(feature: FeatureProfile) -> str:
     if feature.name.isidentifier():
         return feature.name
     return f"`{feature.name}`"

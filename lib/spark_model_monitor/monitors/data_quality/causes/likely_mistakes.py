@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.documents.page import number_text, percent
+from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.guard.time_unit import read_ages
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
@@ -100,20 +100,26 @@ class Suspect:
     @property
     def numbers(self) -> Sides | None:
         """The finite numbers of both sides, if each has some."""
-        return _numbers(self.before, self.now)
+        return _get_numbers(self.before, self.now)
 
     @property
     def categories(self) -> tuple[Counter[str], Counter[str]] | None:
-        sides = self.before.categories, self.now.categories
-        if sides[0] and sides[1]:
-            return (Counter(sides[0]), Counter(sides[1]))
+        before = self.before.categories
+        now = self.now.categories
+        if before and now:
+            return (Counter(before), Counter(now))
         return None
 
     @property
     def filled(self) -> float:
         """The share of the rows that lacked a value and no longer do."""
-        was, found = (1 - side.present / side.rows if side.rows else 0.0 for side in (self.before, self.now))
-        return was - found
+        return _compute_missing_share(self.before) - _compute_missing_share(self.now)
+
+
+def _compute_missing_share(distribution: FeatureDistribution) -> float:
+    if distribution.rows:
+        return 1 - distribution.present / distribution.rows
+    return 0.0
 
 
 GUESSES: Registry[Callable[..., str | None]] = Registry("guess")
@@ -126,26 +132,28 @@ def guess_mistake(suspect: Suspect) -> tuple[str, str] | None:
         return None
     for rule in GUESSES.values():
         members = [getattr(suspect, name) for name in rule.facts.get("of", ())]
-        if None not in members and (told := rule(suspect, *members)):
-            return rule.name, told
+        if None not in members and (sentence := rule(suspect, *members)):
+            return rule.name, sentence
     return None
 
 
 def list_suspects(
     names: Mapping[str, FeatureProfile],
-    known: Mapping[str, FeatureProfile],
+    baseline_states: Mapping[str, FeatureProfile],
     before: Mapping[str, FeatureDistribution],
     now: Mapping[str, FeatureDistribution],
 ) -> Iterator[Suspect]:
-    """Suspects for violated features, by name with their states. known: states of the baseline, if available."""
-    both = {name: (before[name], now[name]) for name in names if name in before and name in now}
-    for name, (was, found) in both.items():
+    """Suspects for violated features, by name with their states. baseline_states: states of the baseline, if available."""
+    pairs = {name: (before[name], now[name]) for name in names if name in before and name in now}
+    for name, (was, current) in pairs.items():
         frequencies = names[name].frequencies
-        others = {other: pair for other, pair in both.items() if other != name}
+        other_features = {other_name: pair for other_name, pair in pairs.items() if other_name != name}
         ages = None
-        if name in known:
-            ages = read_ages(known[name], names[name])
-        yield Suspect(name, was, found, frequencies.counts if frequencies is not None else {}, others, ages=ages)
+        if name in baseline_states:
+            ages = read_ages(baseline_states[name], names[name])
+        yield Suspect(
+            name, was, current, frequencies.counts if frequencies is not None else {}, other_features, ages=ages
+        )
 
 
 @GUESSES.register("frozen")
@@ -154,10 +162,9 @@ def frozen(suspect: Suspect) -> str | None:
     numbers = suspect.numbers
     counts = suspect.categories
     if numbers is not None and len(numbers[1].values) == 1 < len(numbers[0].values):
+        value = "the same"
         if suspect.with_values:
-            value = number_text(float(numbers[1].values[0]))
-        else:
-            value = "the same"
+            value = format_number(float(numbers[1].values[0]))
         return f"all values are {value}: is it frozen?"
     if counts and len(counts[1]) == 1 < len(counts[0]):
         return "all values are the same: is it frozen?"
@@ -178,34 +185,37 @@ def decimal_comma(suspect: Suspect) -> str | None:
 @GUESSES.register("swapped")
 def swapped(suspect: Suspect) -> str | None:
     """Another violated feature looks like this feature did, and this feature looks like that one did."""
-    for other, (was, found) in suspect.others.items():
-        crossed = _numbers(was, suspect.now), _numbers(suspect.before, found)
-        own = suspect.numbers, _numbers(was, found)
-        pairs = [[side for side in pair if side is not None] for pair in (crossed, own)]
+    for other_name, (was, current) in suspect.others.items():
+        crossed = _get_numbers(was, suspect.now), _get_numbers(suspect.before, current)
+        own_numbers = suspect.numbers, _get_numbers(was, current)
+        pairs = [[cdf for cdf in pair if cdf is not None] for pair in (crossed, own_numbers)]
         if all(len(pair) == 2 for pair in pairs):
-            across, apart = (sum(_gap(side[0].values, side) for side in pair) for pair in pairs)
-            if across < SWAPPED * apart and all(_looks(side[0].values, side) for side in pairs[0]):
-                return f"it looks like {other!r} did, and that like this: have they changed places?"
-        elif was.categories and suspect.now.categories and suspect.before.categories and found.categories:
+            across, own_sum = (sum(_measure_gap(cdf[0].values, cdf) for cdf in pair) for pair in pairs)
+            if across < SWAPPED * own_sum and all(_looks_like(cdf[0].values, cdf) for cdf in pairs[0]):
+                return f"it looks like {other_name!r} did, and that like this: have they changed places?"
+        elif was.categories and suspect.now.categories and suspect.before.categories and current.categories:
             own_gap = _total_variation(suspect.before.categories, suspect.now.categories)
             gaps = (
                 _total_variation(was.categories, suspect.now.categories),
-                _total_variation(suspect.before.categories, found.categories),
+                _total_variation(suspect.before.categories, current.categories),
             )
             if own_gap > 0.5 and max(gaps) < EXPLAINED * own_gap:
-                return f"it looks like {other!r} did, and that like this: have they changed places?"
+                return f"it looks like {other_name!r} did, and that like this: have they changed places?"
     return None
 
 
 @GUESSES.register("rounded", of=("numbers",))
-def rounded(suspect: Suspect, sides: Sides) -> str | None:
+def rounded(suspect: Suspect, cdfs: Sides) -> str | None:
     """Numbers are rounded, to whole numbers or to some digits, and were not before."""
     for step in STEPS:
-        scaled = [side.values / step for side in sides]
-        whole = [float((np.abs(each - np.rint(each)) < 1e-6 * np.maximum(1, np.abs(each))).mean()) for each in scaled]
-        if whole[1] == 1.0 and whole[0] < 0.5 and len(sides[1].values) > 2:
-            ways = np.rint, np.floor, np.ceil, np.trunc
-            if any(_looks(way(scaled[0]) * step, sides) for way in ways):
+        scaled = [cdf.values / step for cdf in cdfs]
+        shares_of_whole = [
+            float((np.abs(numbers - np.rint(numbers)) < 1e-6 * np.maximum(1, np.abs(numbers))).mean())
+            for numbers in scaled
+        ]
+        if shares_of_whole[1] == 1.0 and shares_of_whole[0] < 0.5 and len(cdfs[1].values) > 2:
+            roundings = np.rint, np.floor, np.ceil, np.trunc
+            if any(_looks_like(rounding(scaled[0]) * step, cdfs) for rounding in roundings):
                 return f"all of them are whole {'number' if step == 1 else f'{step:,.7g}'}s: rounded?"
     return None
 
@@ -214,102 +224,106 @@ def rounded(suspect: Suspect, sides: Sides) -> str | None:
 def filled(suspect: Suspect) -> str | None:
     """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
     texts = [text for text in suspect.texts if FILLING_TEXT.fullmatch(text.strip())]
-    known = suspect.before.categories or {}
-    share = sum(suspect.texts[text] for text in texts if text not in known) / max(suspect.now.rows, 1)
+    categories = suspect.before.categories or {}
+    share = sum(suspect.texts[text] for text in texts if text not in categories) / max(suspect.now.rows, 1)
     if texts and share >= LEAST_EFFECT:
-        return f"{percent(share)} of the values are a text that is written for missing ones"
+        return f"{format_percent(share)} of the values are a text that is written for missing ones"
     numbers = suspect.numbers
     if numbers is None or len(numbers[0].values) <= 2:
         return None
     for value in FILLERS:
-        was, found = (_value_share(number, value) for number in numbers)
+        was, share_now = (_compute_value_share(number, value) for number in numbers)
         is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
-        is_new &= _value_share(numbers[0], -value) < found / 2  # no other sign
-        if found - was < LEAST_EFFECT or not (suspect.filled > 0.5 * (found - was) or (is_new and not was)):
+        is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # no other sign
+        if share_now - was < LEAST_EFFECT or not (suspect.filled > 0.5 * (share_now - was) or (is_new and not was)):
             continue
         if not suspect.with_values:
             return "a value that is written for missing ones?"
-        return f"{number_text(value)} is in {percent(found)} of the values, {percent(was)} before: written for missing ones?"
+        shares = f"{format_percent(share_now)} of the values, {format_percent(was)} before"
+        return f"{format_number(value)} is in {shares}: written for missing ones?"
     return None
 
 
 @GUESSES.register("clock")
 def clock(suspect: Suspect) -> str | None:
     """Times, or hours of the day, are shifted by some whole hours against the baseline."""
-    if suspect.ages is not None and (older := _hours_older(*suspect.ages)):
-        return f"all of them are about {_hours(abs(older))} {'older' if older > 0 else 'younger'}: another time zone?"
+    if suspect.ages is not None and (older := _find_hours_older(*suspect.ages)):
+        return f"all of them are about {_format_hours(abs(older))} {'older' if older > 0 else 'younger'}: another time zone?"
     numbers = suspect.numbers
     if numbers is None:
         return None
+    # Hours of the day, which go round
     before, now = numbers
     hours: Values = np.arange(24, dtype=np.float64)
     if len(before.values) > FEW_HOURS and all(np.isin(number.values, hours).all() for number in numbers):
-        was, found = (np.diff(number.shares_at(hours), prepend=0.0) for number in numbers)
-        apart = [abs(np.roll(was, shift) - found).sum() for shift in range(24)]
-        best = int(np.argmin(apart))
-        if best <= 12:
-            told = f"{best} later"
-        else:
-            told = f"{24 - best} earlier"
-        fits = apart[best] < apart[0] / 3
-        if fits:
-            return f"the hours of the day are those of the baseline, {told}: a shifted clock?"
+        was, shares_now = (np.diff(number.shares_at(hours), prepend=0.0) for number in numbers)
+        differences = [abs(np.roll(was, shift) - shares_now).sum() for shift in range(24)]
+        best = int(np.argmin(differences))
+        direction = f"{best} later"
+        if best > 12:
+            direction = f"{24 - best} earlier"
+        if differences[best] < differences[0] / 3:
+            return f"the hours of the day are those of the baseline, {direction}: a shifted clock?"
         return None
+    # Times: the move that leaves the smallest gap, or that of both ends
     moves = [count * unit for unit in HOURS for count in range(-MOST_HOURS, MOST_HOURS + 1) if count]
-    _, move = min((_gap(before.values + move, numbers), move) for move in moves)
-    at_ends = np.array([now.values[place] - before.values[place] for place in (0, -1)])
+    _, move = min((_measure_gap(before.values + move, numbers), move) for move in moves)
+    at_ends = np.array([now.values[end] - before.values[end] for end in (0, -1)])
     by_ends = [unit * round(float(at_ends.mean()) / unit) for unit in HOURS if np.ptp(at_ends) < NEAR * unit]
     ends_moved = [by_end for by_end in by_ends if by_end in moves and np.abs(at_ends - by_end).max() < NEAR * 3600]
-    if ends_moved and _looks(before.values + ends_moved[0], numbers):
+    if ends_moved and _looks_like(before.values + ends_moved[0], numbers):
         move = ends_moved[0]
     elif not _explains(before.values + move, numbers):
         return None
+    # Half hours must not fit as well
     unit = next(unit for unit in reversed(HOURS) if abs(move) >= unit)
-    if not ends_moved and any(_looks(before.values + move + half, numbers) for half in (-unit / 2, unit / 2)):
+    if not ends_moved and any(_looks_like(before.values + move + half, numbers) for half in (-unit / 2, unit / 2)):
         return None  # whole hours can't be told from others
     count = round(move / unit)
-    return f"all of them are about {_hours(abs(count))} {'later' if count > 0 else 'earlier'}: another time zone?"
+    return (
+        f"all of them are about {_format_hours(abs(count))} {'later' if count > 0 else 'earlier'}: another time zone?"
+    )
 
 
-def _hours(count: int) -> str:
+def _format_hours(count: int) -> str:
     return f"{count} hour{'s' * (count > 1)}"
 
 
-def _hours_older(before: Ages, now: Ages) -> int | None:
+def _find_hours_older(before: Ages, now: Ages) -> int | None:
     """By how many whole hours the window's times are older than the baseline's, if that explains their ages."""
     steps = [hours for hours in range(-MOST_HOURS, MOST_HOURS + 1) if hours]
-    gap, hours = min((before.gap_after(hours * HOUR, now), hours) for hours in steps)
-    noise = _noise(before.total, now.total) + LEAST_EFFECT / 2
-    if gap <= min(noise, EXPLAINED * before.gap_after(0.0, now)):
+    gap, hours = min((before.compute_gap(hours * HOUR, now), hours) for hours in steps)
+    noise = _estimate_noise(before.total, now.total) + LEAST_EFFECT / 2
+    if gap <= min(noise, EXPLAINED * before.compute_gap(0.0, now)):
         return hours
     return None
 
 
 @GUESSES.register("sign", of=("numbers",))
-def sign(suspect: Suspect, sides: Sides) -> str | None:
+def sign(suspect: Suspect, cdfs: Sides) -> str | None:
     """All numbers have the opposite sign, or those below zero lost it."""
-    before, now = sides
-    if _explains(-before.values, sides, SWAPPED):
+    before, now = cdfs
+    if _explains(-before.values, cdfs, SWAPPED):
         return "all of them have the other sign?"
-    if before.values[0] < 0 <= now.values[0] and _explains(np.abs(before.values), sides):
+    if before.values[0] < 0 <= now.values[0] and _explains(np.abs(before.values), cdfs):
         return "none is below zero any more, as if they lost their sign?"
     return None
 
 
 @GUESSES.register("factor", of=("numbers",))
-def factor(suspect: Suspect, sides: Sides) -> str | None:
+def factor(suspect: Suspect, cdfs: Sides) -> str | None:
     """All numbers are multiplied by one factor, as in another unit."""
-    unit = find_unit_factor(*sides)
+    unit = find_unit_factor(*cdfs)
     if unit is None:
         return None
     factors = [unit]
     if unit in THOUSANDS:
         # A broad distribution can't tell them apart
-        factors = [factor for factor in THOUSANDS if _explains(factor * sides[0].values, sides)]
+        factors = [factor for factor in THOUSANDS if _explains(factor * cdfs[0].values, cdfs)]
     if unit > 1:
-        multiple = " or ".join(number_text(factor, 4) for factor in factors) + " times"
+        multiple = " or ".join(format_number(factor, 4) for factor in factors) + " times"
     else:
-        multiple = " or ".join(f"1/{number_text(1 / factor, 4)}" for factor in factors) + " of"
+        multiple = " or ".join(f"1/{format_number(1 / factor, 4)}" for factor in factors) + " of"
     return f"all of them are about {multiple} a usual one: another unit?"
 
 
@@ -343,7 +357,7 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
         return None
 
     conversion = _find_conversion(before, CONVERSIONS, fit_part)
-    noise = _noise(before.total, now.total)
+    noise = _estimate_noise(before.total, now.total)
     if conversion is None or largest <= noise or conversion.part < LEAST_PART:
         return None
     if conversion.gap > min(noise, EXPLAINED_BY_PART * largest):
@@ -351,7 +365,7 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
     factor, offset = CONVERSIONS[conversion.name]
     if _explains(factor * before.values + offset, numbers):
         return f"all of them are {conversion.name}: another unit?"
-    return IN_SOME_ROWS.format(share=percent(round(conversion.part, 2)), name=conversion.name)
+    return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
 
 
 @GUESSES.register("converted_in_few_rows", of=("numbers",))
@@ -375,12 +389,12 @@ def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
         if converted.total < FEWEST_OUTSIDE:
             return math.inf, 0.0
         part = outside.total / now.total / (converted.total / before.total)
-        return _gap(converted.values, (converted, outside)), part
+        return _measure_gap(converted.values, (converted, outside)), part
 
     conversion = _find_conversion(before, TEMPERATURES, fit_outside)
-    if conversion is None or conversion.gap > _noise(before.total, outside.total):
+    if conversion is None or conversion.gap > _estimate_noise(before.total, outside.total):
         return None
-    return IN_SOME_ROWS.format(share=percent(round(conversion.part, 2)), name=conversion.name)
+    return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
 
 
 class Conversion(NamedTuple):
@@ -415,88 +429,98 @@ def _find_conversion(
 
 
 @GUESSES.register("clipped", of=("numbers",))
-def clipped(suspect: Suspect, sides: Sides) -> str | None:
+def clipped(suspect: Suspect, cdfs: Sides) -> str | None:
     """No number exceeds a bound any more, and as many numbers as exceeded it lie at the bound."""
-    before, now = sides
+    before, now = cdfs
     if len(now.values) <= 2:
         return None
     low = float(now.values[0])
     high = float(now.values[-1])
-    at_ends = [_value_share(now, end) - _value_share(before, end) for end in (low, high)]
+    at_ends = [_compute_value_share(now, end) - _compute_value_share(before, end) for end in (low, high)]
     inside = [low > before.values[0], high < before.values[-1]]
     if not any(share >= LEAST_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
         return None
     cuts = [share >= LEAST_EFFECT / 2 for share in at_ends]
-    found = np.clip(before.values, low if cuts[0] else -np.inf, high if cuts[1] else np.inf)
-    if _looks(found, sides):
+    clipped_values = before.values
+    if cuts[0]:
+        clipped_values = np.maximum(clipped_values, low)
+    if cuts[1]:
+        clipped_values = np.minimum(clipped_values, high)
+    if _looks_like(clipped_values, cdfs):
         return "numbers beyond an end lie at the end: clipped?"
     return None
 
 
 @GUESSES.register("held", of=("numbers",))
-def describe_held_value(suspect: Suspect, sides: Sides) -> str | None:
+def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
-    if not sides[0].total > len(sides[1].values) > 2:
+    if not cdfs[0].total > len(cdfs[1].values) > 2:
         return None
-    place = int(np.diff(sides[1].cumulative, prepend=0).argmax())
-    value = float(sides[1].values[place])
-    was, found = (_value_share(side, value) for side in sides)
-    usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of the value with the most
-    if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
+    index = int(np.diff(cdfs[1].cumulative, prepend=0).argmax())
+    value = float(cdfs[1].values[index])
+    was, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
+    largest_before = float(np.diff(cdfs[0].cumulative, prepend=0).max() / cdfs[0].total)  # of the value with the most
+    if share_now < HELD + HELD_TIMES * largest_before or index in (0, len(cdfs[1].values) - 1):
         return None
-    what = number_text(value, DIGITS) if suspect.with_values else "one value"
-    return f"{what} is in {percent(found)} of the values, {percent(was)} before: held, or repeated?"
+    value_in_words = "one value"
+    if suspect.with_values:
+        value_in_words = format_number(value, DIGITS)
+    return f"{value_in_words} is in {format_percent(share_now)} of the values, {format_percent(was)} before: held, or repeated?"
 
 
 @GUESSES.register("spelling", of=("categories",))
-def spelling(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
+def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from the baseline's only in case, white space or Unicode form."""
-    before, now = sides
-    new = _new(before, now)
-    plain = {_plain(text) for text in before}
-    known = sum(count for text, count in new.items() if _plain(text) in plain)
-    if not new or known <= 0.9 * new.total():
+    before, now = counts
+    new = _select_new(before, now)
+    plain = {_normalize(text) for text in before}
+    num_known = sum(count for text, count in new.items() if _normalize(text) in plain)
+    if not new or num_known <= 0.9 * new.total():
         return None
     if suspect.with_values:
         name = new.most_common(1)[0][0]
-        written = [text for text in before if _plain(text) == _plain(name)]
+        written = [text for text in before if _normalize(text) == _normalize(name)]
         if written:
             return f"{name!r} differs from {written[0]!r} in case, spaces or form of letters alone"
     return "new values differ from known ones in case, spaces or form of letters alone"
 
 
 @GUESSES.register("truncated", of=("categories",))
-def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
+def truncated(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Texts are beginnings of the baseline's texts, cut at the same length."""
-    before, now = sides
+    before, now = counts
     longest = max(map(len, now))
     if longest >= max(map(len, before)) or not longest:
         return None
     cut: Counter[str] = Counter()
     for text, count in before.items():
         cut[text[:longest]] += count
-    fits = _total_variation(cut, now) <= _noise(before.total(), now.total()) * math.sqrt(len(cut)) and _new(before, now)
+    fits = _total_variation(cut, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
+        len(cut)
+    ) and _select_new(before, now)
     if fits:
         return f"texts end after {longest} characters: cut off?"
     return None
 
 
 @GUESSES.register("renamed", of=("categories",))
-def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
+def renamed(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Each new value is as frequent as one value that disappeared; later dates are new by nature."""
     if suspect.before.times:
         return None
-    before, now = sides
+    before, now = counts
     n = before.total()
     m = now.total()
+    # Values that are gone, and new ones, by their rows
     gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
-    new = _new(before, now)
+    new = _select_new(before, now)
     pairs = list(zip(gone.most_common(), new.most_common(), strict=False))
     if not pairs or len(gone) != len(new):
         return None
-    for (_, was), (_, found) in pairs:
-        share = (was + found) / (n + m)
-        if abs(was / n - found / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
+    # Each pair is as frequent, within three standard errors
+    for (_, was), (_, count_now) in pairs:
+        share = (was + count_now) / (n + m)
+        if abs(was / n - count_now / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
             return None
     if len(pairs) > 1:
         return f"{len(pairs)} values that are gone were as frequent as new ones are: another name?"
@@ -511,34 +535,37 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
 
     Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
     """
-    sides = before.finite(), now.finite()
-    if not all(side.total and np.abs(side.values[[0, -1]]).max() < LARGEST for side in sides):
+    cdfs = before.drop_infinite(), now.drop_infinite()
+    if not all(cdf.total and np.abs(cdf.values[[0, -1]]).max() < LARGEST for cdf in cdfs):
         return None
-    weights = np.diff(sides[0].cumulative, prepend=0)
-    mean = float(np.average(sides[0].values, weights=weights))
-    is_centred = abs(mean) < 0.5 * math.sqrt(float(np.average((sides[0].values - mean) ** 2, weights=weights)))
+    weights = np.diff(cdfs[0].cumulative, prepend=0)
+    mean = float(np.average(cdfs[0].values, weights=weights))
+    is_centred = abs(mean) < 0.5 * math.sqrt(float(np.average((cdfs[0].values - mean) ** 2, weights=weights)))
+    # Around zero only large factors, or such with which values recur
     units = [
         unit
         for unit in (*UNITS, *(1 / unit for unit in UNITS))
-        if not is_centred or not 0.2 < unit < 5 or _has_known_values(sides[0].values * unit, sides[1].values)
+        if not is_centred or not 0.2 < unit < 5 or _has_known_values(cdfs[0].values * unit, cdfs[1].values)
     ]
-    _, unit = min((_gap(sides[0].values * unit, sides), unit) for unit in units)
-    if _explains(sides[0].values * unit, sides):
+    _, unit = min((_measure_gap(cdfs[0].values * unit, cdfs), unit) for unit in units)
+    if _explains(cdfs[0].values * unit, cdfs):
         return unit
     return None
 
 
-def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
+def _get_numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
     if before.numbers is None or now.numbers is None:
         return None
-    sides = before.numbers.step_cdf().finite(), now.numbers.step_cdf().finite()
-    usable = min(side.total for side in sides) and max(np.abs(side.values[[0, -1]]).max() for side in sides) < LARGEST
-    return sides if usable else None
+    cdfs = before.numbers.step_cdf().drop_infinite(), now.numbers.step_cdf().drop_infinite()
+    usable = min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < LARGEST
+    if not usable:
+        return None
+    return cdfs
 
 
-def _gap(values: Values, sides: Sides) -> float:
+def _measure_gap(values: Values, cdfs: Sides) -> float:
     """The largest gap between the window and the baseline with its values replaced by `values`."""
-    before, now = sides
+    before, now = cdfs
     order = np.argsort(values, kind="stable")
     counts = np.diff(before.cumulative, prepend=0)[order].cumsum()
     values = values[order]
@@ -548,29 +575,29 @@ def _gap(values: Values, sides: Sides) -> float:
     return float(np.abs(shares - now.shares_at(points)).max())
 
 
-def _noise(n: float, m: float) -> float:
+def _estimate_noise(n: float, m: float) -> float:
     return CHANCE * math.sqrt(1 / n + 1 / m)
 
 
-def _looks(values: Values, sides: Sides) -> bool:
+def _looks_like(values: Values, cdfs: Sides) -> bool:
     """Whether the window looks like the baseline with these values."""
-    return _gap(values, sides) <= _noise(sides[0].total, sides[1].total) + LEAST_EFFECT / 2
+    return _measure_gap(values, cdfs) <= _estimate_noise(cdfs[0].total, cdfs[1].total) + LEAST_EFFECT / 2
 
 
-def _explains(values: Values, sides: Sides, most: float = EXPLAINED) -> bool:
+def _explains(values: Values, cdfs: Sides, largest_left: float = EXPLAINED) -> bool:
     """… and far more so than like the baseline itself."""
-    return _looks(values, sides) and _gap(values, sides) <= most * _gap(sides[0].values, sides)
+    return _looks_like(values, cdfs) and _measure_gap(values, cdfs) <= largest_left * _measure_gap(cdfs[0].values, cdfs)
 
 
 def _has_known_values(values: Values, now: Values) -> bool:
     """Whether nearly all of the window's values are in `values`, which are sorted and differ by more than rounding."""
-    places = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
-    return bool((np.abs(values[places] - now) <= 2e-5 * np.abs(now)).mean() >= KNOWN)
+    indices = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
+    return bool((np.abs(values[indices] - now) <= 2e-5 * np.abs(now)).mean() >= KNOWN)
 
 
-def _value_share(side: StepCdf, value: float) -> float:
+def _compute_value_share(cdf: StepCdf, value: float) -> float:
     below = np.nextafter(value, -np.inf)
-    return float(np.diff(side.shares_at(np.array([below, value])))[0])
+    return float(np.diff(cdf.shares_at(np.array([below, value])))[0])
 
 
 def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float:
@@ -581,9 +608,9 @@ def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float
     return sum(abs(before.get(name, 0) / n - now.get(name, 0) / m) for name in names) / 2
 
 
-def _new(before: Mapping[str, int], now: Mapping[str, int]) -> Counter[str]:
+def _select_new(before: Mapping[str, int], now: Mapping[str, int]) -> Counter[str]:
     return Counter({text: count for text, count in now.items() if text not in before})
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("_", " ").split())

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry
 
 FeatureCheck = Callable[[FeatureComparison, float], Finding]
-DataSetCheck = Callable[[Comparison], Iterator[tuple[str, Finding]]]
+DataSetCheck = Callable[[WindowComparison], Iterator[tuple[str, Finding]]]
 
 FEATURE_CHECKS: Registry[FeatureCheck] = Registry("check of features")
 DATA_SET_CHECKS: Registry[DataSetCheck] = Registry("check of the data set")

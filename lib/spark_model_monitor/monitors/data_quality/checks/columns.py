@@ -8,14 +8,14 @@ from dataclasses import replace
 from spark_model_monitor.documents.check_results import PRESENCE, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
 from spark_model_monitor.monitors.protocol import Finding
 
 FORMULA = "columns of the current data, against those of constraints.json"
 
 
 @DATA_SET_CHECKS.register("missing_column_check")
-def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
+def missing_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]:
     """The current data has every column of constraints.json; each missing column is a violation with the column's name.
 
     If columns can't be identified, only their number counts: fewer columns are one violation, and no feature is judged.
@@ -24,11 +24,11 @@ def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
     missing = comparison.missing if comparison.is_matched else [messages.MISSING_COLUMNS] * (current < baseline)
-    return _findings(comparison, missing, messages.missing_columns(current, baseline), messages.MISSING_COLUMNS)
+    return _judge_columns(comparison, missing, messages.missing_columns(current, baseline), messages.MISSING_COLUMNS)
 
 
 @DATA_SET_CHECKS.register("extra_column_check")
-def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
+def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]:
     """The current data has no column that constraints.json lacks; each extra column is a violation with the column's name.
 
     If columns can't be identified, only their number counts: more columns are one violation, and no feature is judged.
@@ -37,11 +37,11 @@ def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
     extra = comparison.extra if comparison.is_matched else [messages.EXTRA_COLUMNS] * (current > baseline)
-    return _findings(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
+    return _judge_columns(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
 
 
-def _findings(
-    comparison: Comparison, violated: Sequence[str], description: str, if_none: str
+def _judge_columns(
+    comparison: WindowComparison, violated: Sequence[str], description: str, if_none: str
 ) -> Iterator[tuple[str, Finding]]:
     threshold = float(comparison.num_baseline_columns)
     observed = float(comparison.num_current_columns)

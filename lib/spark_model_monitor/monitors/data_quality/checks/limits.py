@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import j
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import why_lacking
 from spark_model_monitor.monitors.data_quality.distribution.window_history import GROWS
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, CONTENTS
-from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, of_share
+from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
 
 FORMULA = "values in the domain / present values"
@@ -51,27 +51,29 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     if not present:
         return Finding.not_judged(threshold, NO_VALUES)
     if (
-        feature.known.growth
+        feature.baseline_feature.growth
         and feature.calibration is not None
         and "domain_content_threshold" in feature.suggested_limits
     ):
         return Finding.not_judged(threshold, GROWS)
-    bounds = _in_domain(feature)
+    bounds = _count_in_domain(feature)
     if bounds is None:
         return Finding.not_judged(threshold, why_lacking(feature.current, Frequencies) or NOT_COUNTED)
-    least, most = (count / present for count in bounds)
-    if most < threshold:
-        finding = Finding(CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA)
+    lowest_share, highest_share = (count / present for count in bounds)
+    # Even the most that may be in the domain is too little
+    if highest_share < threshold:
+        finding = Finding(CheckStatus.VIOLATED, threshold, highest_share, m=present, formula=FORMULA)
         finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
-        reason = AT_MOST if least < most else None
-        finding = finding.but(reason=reason, description=messages.requirement_not_met(most))
+        reason = None
+        if lowest_share < highest_share:
+            reason = AT_MOST
+        finding = finding.but(reason=reason, description=messages.requirement_not_met(highest_share))
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding
+        groups = feature.design_effect
         if feature.calibration.rows_are_independent:
             groups = 1.0
-        else:
-            groups = feature.design_effect
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
         lacking = round(rare * groups)
         rows = feature.baseline.present
@@ -79,25 +81,27 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         return feature.calibration.judge_suggested_limit(
             finding, CONTENTS, lacking, rows, groups=groups, group_column=group_column
         )
-    if least >= threshold:
-        reason = AT_LEAST if least < most else None
-        passed = Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)
+    if lowest_share >= threshold:
+        reason = None
+        if lowest_share < highest_share:
+            reason = AT_LEAST
+        passed = Finding(CheckStatus.PASSED, threshold, lowest_share, m=present, formula=FORMULA, reason=reason)
         return passed.but(decided_by=LOWER_LIMIT, limit=threshold)
-    return Finding.not_judged(threshold, NOT_EXACT.format(least=least, most=most))
+    return Finding.not_judged(threshold, NOT_EXACT.format(least=lowest_share, most=highest_share))
 
 
-def _in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
+def _count_in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
     """Bounds for the number of present values in the domain; None if unknown."""
-    domain = feature.known.domain
+    domain = feature.baseline_feature.domain
     frequencies = feature.current.frequencies
     if frequencies is not None:
-        return _bounds(frequencies, domain)
+        return _compute_bounds(frequencies, domain)
     if feature.current.is_numeric and not _has_number(domain):
         return 0, 0
     return None
 
 
-def _bounds(frequencies: Frequencies, domain: frozenset[str]) -> tuple[int, int]:
+def _compute_bounds(frequencies: Frequencies, domain: frozenset[str]) -> tuple[int, int]:
     """Counts are too small by `bound` at most. If inexact, distinct values exceeded the limit, each at least once."""
     inside = sum(count for value, count in frequencies.counts.items() if value in domain)
     if frequencies.exact:
@@ -122,7 +126,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     """
     baseline = feature.baseline
     current = feature.current
-    finding = of_share(
+    finding = judge_share(
         current.num_present,
         current.num_present + current.num_missing,
         threshold,
@@ -132,10 +136,11 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     )
     if feature.calibration is None or "completeness" not in feature.suggested_limits:
         return finding
+    # A suggested limit is missed by more than chance, for windows and groups of rows as they vary
     lacking = baseline.rows - baseline.present
-    least = 0.0
+    least_p = 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
-        least = feature.chance_of_missing
+        least_p = feature.chance_of_missing
     rows_form_groups = feature.window_design_effect.of_missing > 1
     group_column = feature.suspected_group_column
     finding = feature.calibration.judge_suggested_limit(
@@ -143,13 +148,13 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         COMPLETENESS,
         lacking,
         baseline.num_rows,
-        least=least,
+        least_p=least_p,
         rows_form_groups=rows_form_groups,
         group_column=group_column,
     )
-    if feature.calibration.rows_are_independent:
-        phi = 1.0
-    else:
+    # What may have gone unseen, where the check has passed
+    phi = 1.0
+    if not feature.calibration.rows_are_independent:
         phi = feature.phi_of_missing
     matters = feature.settings.change_that_matters
     return judge_missing(
@@ -191,15 +196,16 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     if expected is InferredType.UNKNOWN:
         return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
     types = feature.current.data_types
-    exact = feature.whole.exact_classes
+    exact = feature.comparison.exact_classes
     name = expected.value
     count = _count_of_type(feature.current, expected, exact=exact)
+    # Texts that are dates fit in a type of dates
     if not exact and feature.dates is not None:
         baseline_dates, window_dates = feature.dates
         if baseline_dates.is_typed:
             name = DATE
             count = round(window_dates.share_of_dates * types.present)
-    finding = of_share(
+    finding = judge_share(
         count,
         types.present,
         threshold,
@@ -207,10 +213,9 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         description=partial(messages.data_type, name, threshold),
     )
     if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
+        groups = feature.design_effect
         if feature.calibration.rows_are_independent:
             groups = 1.0
-        else:
-            groups = feature.design_effect
         baseline = feature.baseline
         finding = feature.calibration.judge_suggested_limit(
             finding,
@@ -254,8 +259,10 @@ NOT_NUMERIC = "the current data's values are not all numbers"
 def least_number(feature: FeatureComparison) -> float | None:
     """0 where `non_negative_check` is Enabled and the constraints say `is_non_negative`; else None."""
     constraints = feature.constraints.num_constraints
-    asked = feature.settings.non_negative_check and constraints is not None and constraints.is_non_negative
-    return 0.0 if asked else None
+    is_requested = feature.settings.non_negative_check and constraints is not None and constraints.is_non_negative
+    if is_requested:
+        return 0.0
+    return None
 
 
 @FEATURE_CHECKS.register("non_negative_check", threshold=least_number)
@@ -272,10 +279,15 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, NO_VALUES)
     if moments is None or not current.is_numeric:
         return Finding.not_judged(threshold, why_lacking(current, Moments) or NOT_NUMERIC)
-    minimum = moments.minimum if moments.count else math.inf
+    # Without finite numbers, infinities alone decide; JSON has none
+    minimum = math.inf
+    if moments.count:
+        minimum = moments.minimum
     if moments.negative_infinite:
         minimum = -math.inf
-    observed = minimum if math.isfinite(minimum) else None
+    observed = None
+    if math.isfinite(minimum):
+        observed = minimum
     finding = Finding(CheckStatus.PASSED, threshold, observed, m=current.num_present, formula="minimum")
     finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if minimum < threshold:

@@ -14,7 +14,7 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
 from spark_model_monitor.statistics.states.ends import KEPT
-from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.profile import cache_with_feature
 
 DATES = "its values are dates or times{form}, and later ones are new by nature"
 ONCE = "most of its values occur once, as those of keys and free texts do"
@@ -39,7 +39,7 @@ MOST_UNEVEN = 0.1
 """The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
 
 
-@once
+@cache_with_feature
 def why_always_new(feature: FeatureProfile) -> str | None:
     """Why later values of the feature are new by nature; None if they are not."""
     if not feature.num_present:
@@ -53,6 +53,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
         return DATES.format(form=dates.form_in_words)
     if feature.is_numeric:
         return None
+    # Texts most of which occur once; more values than are counted are estimated
     counts = feature.exact_domain
     if counts is None:
         if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present:
@@ -67,7 +68,10 @@ def name_of_times(feature: FeatureProfile) -> str | None:
     """The type name for values that are days or times."""
     if feature.is_numeric or recognise_dates(feature) is None:
         return None
-    return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
+    if feature.column_type is ColumnType.TEXT:
+        return "dates"
+    type_name: str = feature.column_type.value
+    return type_name
 
 
 def count_singletons(counts: Mapping[str, int]) -> int:
@@ -75,7 +79,7 @@ def count_singletons(counts: Mapping[str, int]) -> int:
     return sum(count == 1 for count in counts.values())
 
 
-@once
+@cache_with_feature
 def has_whole_numbers(feature: FeatureProfile) -> bool:
     """Whether all numbers are integers, or were before pandas made them fractional because one is missing, as far as
     the sketch keeps them."""
@@ -86,19 +90,20 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
     return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
 
 
-@once
+@cache_with_feature
 def may_rise(feature: FeatureProfile) -> bool:
     """Whether the values, if they rise by row, are keys: whole numbers, nearly all different and evenly spread."""
     moments = feature.moments
     sketch = feature.kll
     if moments is None or sketch is None or not moments.count or not has_whole_numbers(feature):
         return False
+    # The distance from evenly spread numbers, as Kolmogorov's
     values, cumulative = sketch.step_cdf()
     even = (values - moments.minimum) / max(moments.maximum - moments.minimum, 1.0)
     return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
 
 
-@once
+@cache_with_feature
 def unit_of_times(feature: FeatureProfile) -> float | None:
     """How many units make a second, if all numbers are times since 1970 in one unit; None otherwise."""
     moments = feature.moments
@@ -114,12 +119,13 @@ def _numbers_rows(feature: FeatureProfile) -> bool:
     rows = feature.num_present
     if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
         return False
-    apart = (moments.maximum - moments.minimum + 1) / rows
-    if apart <= MOST_APART:
+    range_per_row = (moments.maximum - moments.minimum + 1) / rows
+    if range_per_row <= MOST_APART:
         return _nearly_all_differ(feature)
+    # Larger gaps, where the ends show that numbers are not repeated
     ends = feature.state(Ends)
-    differ = ends is not None and all(bool((np.diff(side) > 0).all()) for side in (ends.smallest, ends.largest))
-    return differ and rows >= 2 * KEPT and apart <= MOST_GAPS and may_rise(feature)
+    differ = ends is not None and all(bool((np.diff(values) > 0).all()) for values in (ends.smallest, ends.largest))
+    return differ and rows >= 2 * KEPT and range_per_row <= MOST_GAPS and may_rise(feature)
 
 
 def _nearly_all_differ(feature: FeatureProfile) -> bool:

@@ -23,8 +23,13 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, score_windows
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, DRIFT
 from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
-from spark_model_monitor.statistics.drift.distributions import StepCdf, cache_pooled_samples, category_cells
+from spark_model_monitor.statistics.drift.distributions import (
+    CategoryCounts,
+    StepCdf,
+    category_cells,
+)
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     PooledVariance,
     certain_overdispersion_factor,
@@ -36,18 +41,18 @@ from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Lacking,
     Samples,
-    category_tests,
     chance_of_more,
+    compare_categories,
+    compare_missing_values,
+    compare_numbers,
     fewest_beyond_chance,
-    missing_value_tests,
-    numeric_tests,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     adjust_p_values,
     combine_p_values,
+    convert_gap_to_shift,
+    convert_shift_to_gap,
     distance_interval,
-    gap_of_shift,
-    shift_of_gap,
     smallest_gap,
     smallest_missing,
     smallest_share,
@@ -63,7 +68,7 @@ from spark_model_monitor.statistics.verdicts.variance_adjustment import (
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 if TYPE_CHECKING:
-    from spark_model_monitor.monitors.data_quality.checks.guard import Evidence
+    from spark_model_monitor.monitors.data_quality.checks.guard import GuardEvidence
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
@@ -73,7 +78,7 @@ AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 
 
 @dataclass
-class Column:
+class ColumnDrift:
     """What two samples of a feature show of its drift. samples, distance: None if a side has no values. share: of the
     baseline's most frequent value, for texts and flags. unseen: the share of values that the baseline lacks, beyond the
     share that is new by nature. present: the share of the baseline's rows that have a value.
@@ -109,14 +114,14 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class NoiseCalibration:
     """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the guards, by
     feature name and check.
     """
 
     ledger: BudgetLedger
-    columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
-    evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
+    columns: Mapping[tuple[str, str], ColumnDrift] = field(default_factory=dict)
+    evidence: Mapping[str, Mapping[str, GuardEvidence]] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:
@@ -124,8 +129,8 @@ class Calibration:
 
     def level_and_tests(self, family: str) -> tuple[float, int]:
         """A family's level, and the number of tests that share it."""
-        [found] = [each for each in self.ledger.families if each.family == family]
-        return found.level, found.tests
+        [budget_family] = [member for member in self.ledger.families if member.family == family]
+        return budget_family.level, budget_family.tests
 
     def judge_suggested_limit(
         self,
@@ -135,14 +140,14 @@ class Calibration:
         rows: int,
         *,
         groups: float = 1.0,
-        least: float = 0.0,
+        least_p: float = 0.0,
         rows_form_groups: bool = True,
         group_column: str | None = None,
     ) -> Finding:
         """A finding about a suggested limit: a violation only if the window is worse than the baseline by more than chance.
 
         Otherwise it has passed, with the p-value and the reason. lacking, rows: of the baseline. groups: how many rows count
-        as one. least: a lower bound for the p-value. rows_form_groups: whether such a bound comes from groups of rows, and not
+        as one. least_p: a lower bound for the p-value. rows_form_groups: whether such a bound comes from groups of rows, and not
         only from how windows vary. group_column: the column that shows these groups, if nobody named it.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
@@ -152,7 +157,7 @@ class Calibration:
         current_lacking = round((1 - finding.observed) * finding.m)
         baseline_groups = math.ceil(lacking / groups), int(rows / groups)
         current_groups = int(current_lacking / groups), int(finding.m / groups)
-        p = max(chance_of_more(*baseline_groups, *current_groups), least)
+        p = max(chance_of_more(*baseline_groups, *current_groups), least_p)
         finding = finding.but(decided_by=FISHER, statistic=float(current_lacking), p=p, level=level / tests)
         if p <= level / tests:
             return finding
@@ -162,10 +167,10 @@ class Calibration:
                 reason = f"{BREAK_THE_LIMIT.format(number=current_lacking, rows=finding.m)}; {GROUPED}"
                 return passed.unsure(reason, advice_on_groups(group_column))
             return passed.but(reason=AS_WINDOWS_VARY)
+        # How many it would take tells a user what the limit is worth
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
-        if fewest is None:
-            enough = NEVER_ENOUGH
-        else:
+        enough = NEVER_ENOUGH
+        if fewest is not None:
             enough = ENOUGH.format(fewest=fewest)
         return passed.but(reason=MAY_BE_CHANCE.format(rows=finding.m, enough=enough))
 
@@ -174,8 +179,8 @@ class Calibration:
 class ColumnRequest:
     """Two sides of a feature whose column is requested. groups, group_column, unfit, family: of that feature.
     tested: whether tests count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for
-    them. others: how much other columns vary. known: another side whose values don't count as new. follows_values: whether
-    the past shows the most frequent values of this baseline one by one.
+    them. pooled_variance: how much all columns vary. earlier: another side whose values don't count as new.
+    follows_values: whether the past shows the most frequent values of this baseline one by one.
     """
 
     baseline: FeatureDistribution
@@ -185,8 +190,8 @@ class ColumnRequest:
     unfit: str | None = None
     tested: bool = False
     past: WindowStatistics | None = None
-    others: PooledVariance | None = None
-    known: FeatureDistribution | None = None
+    pooled_variance: PooledVariance | None = None
+    earlier: FeatureDistribution | None = None
     follows_values: bool = False
     group_column: str | None = None
 
@@ -209,44 +214,68 @@ class ColumnRequest:
         return None
 
 
-def compute_column_tests(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
+def compute_column_tests(requests: Sequence[ColumnRequest]) -> list[ColumnDrift | None]:
     """The column of each request; None if a side is unknown, or if one side is numeric and the other text."""
-    cache_pooled_samples([sides for asked in all_asked if (sides := asked.cdfs) is not None])
-    columns = [_untested(asked) for asked in all_asked]
-    found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
-    wanted = [(asked, column) for asked, column in found if asked.tested or asked.past is not None]
-    for asked, column in wanted:
-        column.components = missing_value_tests(*asked.lacking)
-    beside = [(column, asked.baseline, asked.current) for asked, column in wanted if column.samples is not None]
-    numbers = [(column, one.numbers, two.numbers) for column, one, two in beside if one.numbers and two.numbers]
-    others = [each for each in beside if not (each[1].numbers and each[2].numbers)]
-    texts = [(column, one.categories or {}, two.categories or {}) for column, one, two in others]
-    kinds: Sequence[tuple[Sequence[Any], Any]] = ((numbers, numeric_tests), (texts, category_tests))
-    for known, tests in kinds:
-        for (column, *_), components in zip(known, tests([each[1:] for each in known]) if known else (), strict=True):
-            column.components += components
-    beside_past = [(asked, column) for asked, column in wanted if asked.past is not None and not asked.tested]
-    windows = score_windows((asked.baseline, asked.current) for asked, _ in beside_past)
-    for (asked, column), now in zip(beside_past, windows, strict=True):
-        _allow_for_past(column, asked, now)
+    columns = [_create_column(request) for request in requests]
+    # Columns whose tests count: of independent rows, or as earlier windows vary
+    tested: list[tuple[ColumnRequest, ColumnDrift]] = []
+    for request, column in zip(requests, columns, strict=True):
+        if column is not None and (request.tested or request.past is not None):
+            column.components = compare_missing_values(*request.lacking)
+            tested.append((request, column))
+    _add_tests_of_values(tested)
+    # A window's own statistics, beside those of earlier windows
+    tested_by_past = [
+        (request, column) for request, column in tested if request.past is not None and not request.tested
+    ]
+    windows = score_windows((request.baseline, request.current) for request, _ in tested_by_past)
+    for (request, column), now in zip(tested_by_past, windows, strict=True):
+        _allow_for_past(column, request, now)
     return columns
 
 
-def _untested(asked: ColumnRequest) -> Column | None:
-    baseline = asked.baseline
-    current = asked.current
+def _add_tests_of_values(tested: Sequence[tuple[ColumnRequest, ColumnDrift]]) -> None:
+    """Add the tests of the values to each column: all numbers together, and all texts, which is faster than one by one."""
+    numeric_columns: list[ColumnDrift] = []
+    numbers: list[tuple[NumericDistribution, NumericDistribution]] = []
+    text_columns: list[ColumnDrift] = []
+    texts: list[tuple[CategoryCounts, CategoryCounts]] = []
+    for request, column in tested:
+        before = request.baseline
+        after = request.current
+        if column.samples is None:
+            continue
+        if before.numbers and after.numbers:
+            numeric_columns.append(column)
+            numbers.append((before.numbers, after.numbers))
+        else:
+            text_columns.append(column)
+            texts.append((before.categories or {}, after.categories or {}))
+    if numbers:
+        for column, components in zip(numeric_columns, compare_numbers(numbers), strict=True):
+            column.components += components
+    if texts:
+        for column, components in zip(text_columns, compare_categories(texts), strict=True):
+            column.components += components
+
+
+def _create_column(request: ColumnRequest) -> ColumnDrift | None:
+    baseline = request.baseline
+    current = request.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    column = Column(unfit=asked.unfit, family=asked.family, group_column=asked.group_column)
-    if asked.past is None and not asked.tested:
-        column.phi = column.certain_phi = column.groups = asked.groups.of_values
+    column = ColumnDrift(unfit=request.unfit, family=request.family, group_column=request.group_column)
+    # The threshold decides: only the window's own rows show how they are grouped
+    if request.past is None and not request.tested:
+        column.phi = column.certain_phi = column.groups = request.groups.of_values
     column.present = baseline.completeness
     if not (baseline.present and current.present):
         return column
     column.samples = Samples(baseline.present, current.present)
-    if (sides := asked.cdfs) is not None and baseline.numbers is not None and current.numbers is not None:
+    if (cdfs := request.cdfs) is not None and baseline.numbers is not None and current.numbers is not None:
         column.samples = replace(column.samples, error=baseline.numbers.error + current.numbers.error)
-        before, after = sides
+        # A flag written as numbers, of whose share a change is spoken
+        before, after = cdfs
         if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
             column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
         column.distance = l_infinity_numeric(before, after)
@@ -254,37 +283,42 @@ def _untested(asked: ColumnRequest) -> Column | None:
         counts = category_cells(baseline.categories, current.categories)
         column.distance = l_infinity_categorical(*counts)
         column.share = float(counts[0].max() / counts[0].sum())
-        new_by_nature = np.count_nonzero(counts[0] == 1) / baseline.present  # Good 1953
+        # As many values are new by chance as occur once in the baseline (Good 1953)
+        new_by_nature = np.count_nonzero(counts[0] == 1) / baseline.present
         column.unseen = float(counts[1][counts[0] == 0].sum() / current.present) - new_by_nature
     else:
         return None
     return column
 
 
-def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, float] | None) -> None:
-    groups = asked.groups
-    others = asked.others
-    past = asked.past
+def _allow_for_past(column: ColumnDrift, request: ColumnRequest, now: Mapping[str, float] | None) -> None:
+    groups = request.groups
+    pooled_variance = request.pooled_variance
+    past = request.past
     if now is None or past is None or column.samples is None:
         column.components = ()
         return
+    # Tests as windows of about this size vary
     past = select_similar_size(now, past)
     components = [
-        adjust_for_between_window_variance(component, now, past, groups, others) for component in column.components
+        adjust_for_between_window_variance(component, now, past, groups, pooled_variance)
+        for component in column.components
     ]
-    is_numeric = asked.baseline.numbers is not None and asked.current.numbers is not None
+    is_numeric = request.baseline.numbers is not None and request.current.numbers is not None
     if not is_numeric:
-        if asked.known is None:
-            new_share = now["unseen"]
-        else:
-            new_share = _share_of_new_values(asked, asked.known)
+        new_share = now["unseen"]
+        if request.earlier is not None:
+            new_share = _compute_share_of_new_values(request, request.earlier)
         components.append(unseen_category_test(now, past, column.samples.share, groups, new_share))
-    if asked.follows_values and len(asked.baseline.frequent_values):
-        counts = count_frequent_values(asked.baseline, asked.current)
-        value = frequent_value_test(*counts, column.samples, now, past, groups, others)
-        components = [_rarest_cell(component, value) if value else component for component in components]
-    widest = overdispersion_factor("ks" if is_numeric else "cell", now, past, groups.of_values, others)
-    certain = certain_overdispersion_factor("location" if is_numeric else "cell", now, past, groups.of_values, others)
+    if request.follows_values and len(request.baseline.frequent_values):
+        counts = count_frequent_values(request.baseline, request.current)
+        value = frequent_value_test(*counts, column.samples, now, past, groups, pooled_variance)
+        components = [_select_rarest_cell(component, value) if value else component for component in components]
+    # The factor for intervals is that of the furthest gap; for what may go unseen, that of the location
+    widest = overdispersion_factor("ks" if is_numeric else "cell", now, past, groups.of_values, pooled_variance)
+    certain = certain_overdispersion_factor(
+        "location" if is_numeric else "cell", now, past, groups.of_values, pooled_variance
+    )
     column.certain_phi = max(certain, groups.new_values)
     column.components = tuple(components)
     column.windows = len(past["rows"])
@@ -292,14 +326,14 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     column.groups = groups.of_values
 
 
-def _share_of_new_values(asked: ColumnRequest, earlier: FeatureDistribution) -> float:
+def _compute_share_of_new_values(request: ColumnRequest, earlier: FeatureDistribution) -> float:
     """The share of a text's values that neither the baseline nor earlier windows have."""
-    old = {*(asked.baseline.categories or ()), *(earlier.categories or ())}
-    counts = asked.current.categories or {}
-    return sum(count for value, count in counts.items() if value not in old) / asked.current.present
+    old = {*(request.baseline.categories or ()), *(earlier.categories or ())}
+    counts = request.current.categories or {}
+    return sum(count for value, count in counts.items() if value not in old) / request.current.present
 
 
-def _rarest_cell(component: Component, value: Component) -> Component:
+def _select_rarest_cell(component: Component, value: Component) -> Component:
     """The test of cells, by one dispersion for all of them or by that of a single value, whichever is rarer."""
     if component.name != "cell":
         return component
@@ -307,7 +341,7 @@ def _rarest_cell(component: Component, value: Component) -> Component:
     return replace(rarest, p=min(1.0, 2 * rarest.p))
 
 
-def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
+def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple[str, str], ColumnDrift]:
     """The columns with their p-values adjusted within each family."""
     for family in {column.family for column in columns.values()}:
         members = [column for column in columns.values() if column.family == family]
@@ -364,27 +398,29 @@ def advice_on_groups(group_column: str | None) -> str:
     return NAME_GROUP_COLUMN.format(column=group_column)
 
 
-def verdict(
-    finding: Finding, threshold: float, column: Column, calibration: Calibration, matters: ChangeThatMatters
+def judge_drift(
+    finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration, matters: ChangeThatMatters
 ) -> Finding:
     """The drift check's finding by the file's method, judged again where noise is allowed for.
 
     matters: the change that the window must be able to show.
     """
+    # Parts of a sorted column differ whatever its windows do
     is_sorted = column.unfit == LOOKS_SORTED and not calibration.rows_are_independent
     if is_sorted and finding.status is not CheckStatus.VIOLATED:
         # Rows in another order would vary less than its parts do
         column = replace(column, windows=0, phi=column.groups, certain_phi=column.groups)
+    # What this window can show, in numbers and in words
     smallest = smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
     if math.isfinite(smallest):
+        words = SHARE.format(change=100 * smallest)
         if column.share is None:
             words = SHIFT.format(change=smallest)
-        else:
-            words = SHARE.format(change=100 * smallest)
         if words == ONE_DEVIATION:
             words = words.removesuffix("s")
         members |= {"smallest_change": smallest, "change": words}
+    # Tests decide where something shows the noise, else the threshold does
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
     elif finding.status is CheckStatus.VIOLATED:
@@ -396,10 +432,10 @@ def verdict(
         finding = finding.but(distance=column.distance)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
         return finding
-    return _unless_unseen(finding, smallest, column, calibration, matters)
+    return _check_unseen_changes(finding, smallest, column, calibration, matters)
 
 
-def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
+def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> Finding:
     """The verdict of the column's own tests, which independent rows or earlier windows allow."""
     level, _ = calibration.level_and_tests(column.family)
     rarest = column.rarest
@@ -409,19 +445,21 @@ def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibrat
     if rarest is not None:
         finding = finding.but(decided_by=COLUMN_TESTS[rarest.name].words, statistic=rarest.statistic)
         finding = finding.but(least_effect=rarest.least_effect)
+    # Benjamini and Hochberg: the false discovery rate of the family is its level
     is_rejected = column.adjusted_p <= level
     if distance is not None and samples is not None:
         low, high = distance_interval(distance, samples, phi=column.phi)
         finding = finding.but(distance_low=low, distance_high=high)
     elif not is_rejected:
         return finding
+    # In words: why the tests allow for noise as they do
+    why = INDEPENDENT
     if column.windows:
         why = LEARNT.format(windows=column.windows)
-    else:
-        why = INDEPENDENT
     if column.unfit:
         why += f"; {column.unfit}"
-    why += IN_GROUPS.format(rows=column.groups) if column.groups > 1 else ""
+    if column.groups > 1:
+        why += IN_GROUPS.format(rows=column.groups)
     if rarest is not None:
         direction = rarest.direction or finding.direction
         finding = finding.but(component=rarest.name, effect=rarest.effect, direction=direction)
@@ -435,7 +473,7 @@ def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibrat
     return finding.but(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
 
 
-def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Finding:
+def _allow_for_groups(finding: Finding, threshold: float, column: ColumnDrift) -> Finding:
     """A violation by the threshold, unless groups of rows may explain it."""
     if column.phi > 1 and column.samples is not None and column.distance is not None:
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
@@ -445,47 +483,52 @@ def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Fin
     return finding
 
 
-def smallest_change(threshold: float, column: Column, calibration: Calibration) -> float:
+def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
     """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
     samples = column.samples
     phi = column.certain_phi
     if samples is None:
         return math.inf
+    # By the threshold
     if not (calibration.rows_are_independent or column.windows):
         gap = smallest_gap(threshold, samples, phi=phi)
         if column.share is None:
-            return shift_of_gap(gap)
+            return convert_gap_to_shift(gap)
         if gap < 1:
             return gap
         return math.inf
-    level, columns = calibration.level_and_tests(column.family)
+    # By the tests, each of whose columns has its part of the level
+    level, tests = calibration.level_and_tests(column.family)
     if column.share is None:
-        return smallest_shift(samples, level, columns, phi=phi)
+        return smallest_shift(samples, level, tests, phi=phi)
     share = max(min(column.share, 1 - column.share), RARE)
-    smallest = smallest_share(share, samples, level, columns, phi=phi)
+    smallest = smallest_share(share, samples, level, tests, phi=phi)
     if smallest < 1:
         return smallest - share
     return math.inf
 
 
-def _unless_unseen(
-    finding: Finding, smallest: float, column: Column, calibration: Calibration, matters: ChangeThatMatters
+def _check_unseen_changes(
+    finding: Finding, smallest: float, column: ColumnDrift, calibration: NoiseCalibration, matters: ChangeThatMatters
 ) -> Finding:
     """A finding that passed, unless a change that matters may have gone unseen, or there is one that may be chance."""
+    rows = 0
     if column.samples is not None:
         rows = column.samples.m
-    else:
-        rows = 0
+    # The change that matters, as a shift of numbers or as a share of rows
     is_number = column.share is None
     if is_number:
         size = matters.shift(column.present)
     else:
         size = matters.share(column.present)
-    gap_that_matters = gap_of_shift(size) if is_number else size
+    gap_that_matters = size
+    if is_number:
+        gap_that_matters = convert_shift_to_gap(size)
+    # A gap that matters is there, and may be chance
     gap = max(column.distance or 0.0, column.unseen)
     if gap > gap_that_matters:
         reason = f"{LARGE_GAP.format(gap=gap)}; {finding.reason}"
-        return finding.unsure(reason, _advice(column, calibration), is_change_seen=True)
+        return finding.unsure(reason, _write_advice(column, calibration), is_change_seen=True)
     if column.group_column is not None:
         return finding.unsure(SCATTERED.format(column=column.group_column), advice_on_groups(column.group_column))
     # values that so few rows have can't change that many rows
@@ -494,27 +537,30 @@ def _unless_unseen(
         if not math.isfinite(smallest):
             unseen = NOTHING_SEEN.format(rows=rows)
         else:
-            unseen = (UNSEEN_SHIFT if is_number else UNSEEN_SHARE).format(rows=rows, change=smallest)
-        reason = f"{unseen}; {finding.reason}{_enough_rows(column, smallest / size)}"
-        return finding.unsure(reason, _advice(column, calibration))
+            template = UNSEEN_SHIFT if is_number else UNSEEN_SHARE
+            unseen = template.format(rows=rows, change=smallest)
+        reason = f"{unseen}; {finding.reason}{_describe_enough_rows(column, smallest / size)}"
+        return finding.unsure(reason, _write_advice(column, calibration))
     return finding
 
 
-def _enough_rows(column: Column, lacking_power: float) -> str:
+def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
     """How many rows of a window would do; empty if the baseline has fewer. lacking_power: by what factor the smallest
     change is larger than the one that matters.
     """
     samples = column.samples
     if samples is None or not math.isfinite(lacking_power):
         return ""
+    # The smallest change falls with the square root of the rows
     needed = samples.m * lacking_power**2 / column.present
     if needed <= samples.n:
         return ENOUGH_ROWS.format(rows=int(float(f"{needed:.1e}")))
     return ""
 
 
-def _advice(column: Column, calibration: Calibration) -> str:
+def _write_advice(column: ColumnDrift, calibration: NoiseCalibration) -> str:
     """What would tell."""
+    # First what costs nothing
     steps = []
     if column.groups > 1:
         steps.append(advice_on_groups(column.group_column))
@@ -532,7 +578,7 @@ def _advice(column: Column, calibration: Calibration) -> str:
 def judge_missing(
     finding: Finding,
     baseline: FeatureDistribution,
-    calibration: Calibration,
+    calibration: NoiseCalibration,
     matters: ChangeThatMatters,
     phi: float = 1.0,
     *,
@@ -554,18 +600,16 @@ def judge_missing(
     smallest = smallest_missing(missing, baseline.num_rows, finding.m, level / tests, phi=phi)
     if math.isfinite(smallest):
         finding = finding.but(smallest_change=smallest)
+    advice = LONGER_WINDOWS
     if rows_form_groups:
         advice = f"{advice_on_groups(group_column)}; or {LONGER_WINDOWS}"
-    else:
-        advice = LONGER_WINDOWS
     if increase > matters.missing:
         return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
     if -increase > matters.missing:
         return finding.unsure(FEWER_MISSING.format(points=-100 * increase), LOOK_FOR_DEFAULT, is_change_seen=True)
     if smallest > size and share + size <= 1:  # else so many more can't be missing
+        unseen = UNSEEN_MISSING
         if not math.isfinite(smallest):
             unseen = NOTHING_SEEN
-        else:
-            unseen = UNSEEN_MISSING
         return finding.unsure(unseen.format(rows=finding.m, points=100 * smallest), advice)
     return finding

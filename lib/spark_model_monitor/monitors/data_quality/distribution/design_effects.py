@@ -21,28 +21,28 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers, why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED
-from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRuns, Run
-from spark_model_monitor.statistics.states.distinct import told_apart
-from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GROUP, values_of
+from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.profile import cache_with_feature
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GROUP, read_values
 from spark_model_monitor.statistics.verdicts.between_window_variance import LARGEST_GROWTH, MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
     DesignEffect,
     ScoredColumn,
-    allow_for_cut_groups,
-    column_design_effects,
-    dependent_columns,
-    estimates_of_groups,
+    add_margin_for_cut_groups,
+    combine_design_effects,
+    estimate_column_design_effects,
+    find_dependent_columns,
+    find_group_estimates,
     is_constant_in_runs,
-    rows_counting_as_one,
-    typical_rows,
+    typical_design_effect,
 )
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
     FEWEST_GROUPS,
     FEWEST_NAMES,
     FEWEST_ROWS_PER_NAME,
     NameShares,
-    design_effect_in_groups,
+    estimate_group_design_effect,
     group_design_effect,
 )
 
@@ -72,7 +72,7 @@ class WindowDesignEffects:
     group_column: str | None = None
 
 
-def window_design_effects(
+def estimate_window_design_effects(
     profile: Profile,
     runs: Sequence[RowRuns],
     baseline: Profile | None = None,
@@ -82,9 +82,10 @@ def window_design_effects(
     sorted by: a window that is sorted by them, too, says nothing about groups of rows.
     """
     if any(isinstance(row_runs, RowGroups) for row_runs in runs):
-        effects = _effects_of_named_groups(profile, runs)
-        return WindowDesignEffects({**effects, **_effects_of_filled_columns(effects, profile, baseline)})
-    effects = _effects_of_neighbours([*_sample_columns(profile, runs, NEIGHBOURS)], unfit_features or {})
+        effects = _estimate_named_groups(profile, runs)
+        return WindowDesignEffects({**effects, **_estimate_filled_columns(effects, profile, baseline)})
+    effects = _estimate_neighbours([*_sample_columns(profile, runs, NEIGHBOURS)], unfit_features or {})
+    # A column that explains more than neighbours do counts for the features that it explains
     group = None
     if baseline is not None:
         group = _find_group_column(profile, baseline, runs)
@@ -95,13 +96,13 @@ def window_design_effects(
             scattered[name] = FeatureDesignEffect(*map(max, effect, neighbours))
     if group is None or not scattered:
         return WindowDesignEffects(effects)
-    scattered |= _effects_of_filled_columns(scattered, profile, baseline)
+    scattered |= _estimate_filled_columns(scattered, profile, baseline)
     # The names themselves are as new as the groups are
     of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
     return WindowDesignEffects({**effects, **scattered, **of_names}, group.name)
 
 
-def _effects_of_filled_columns(
+def _estimate_filled_columns(
     effects: Mapping[str, FeatureDesignEffect], profile: Profile, baseline: Profile | None
 ) -> dict[str, FeatureDesignEffect]:
     """Of features that lack values in the baseline and none in the window, which can't show that they lack them in whole
@@ -112,20 +113,20 @@ def _effects_of_filled_columns(
         return {}
     are_missing = {feature.name for feature in baseline.features if feature.num_missing}
     filled = [feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing]
-    rows = typical_rows(of_groups)
+    rows = typical_design_effect(of_groups)
     return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled}
 
 
-def _effects_of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
+def _estimate_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
     """Where a column was named, whose groups the scan kept. Source: D4.21."""
     effects = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
-        values, sizes = values_of(row_runs.runs, numeric=feature.is_numeric)
+        values, sizes = read_values(row_runs.runs, numeric=feature.is_numeric)
         rows = np.array([run.rows for run in row_runs.runs])
-        is_missing = np.concatenate([~run.rows_present() for run in row_runs.runs] or [np.zeros(0, bool)])
+        is_missing = np.concatenate([~run.read_presence() for run in row_runs.runs] or [np.zeros(0, bool)])
         effect = FeatureDesignEffect(
-            design_effect_in_groups(values, sizes, are_numbers=feature.is_numeric),
-            design_effect_in_groups(is_missing, rows, are_numbers=False),
+            estimate_group_design_effect(values, sizes, are_numbers=feature.is_numeric),
+            estimate_group_design_effect(is_missing, rows, are_numbers=False),
         )
         if max(effect) > 1:
             effects[feature.name] = effect
@@ -151,10 +152,8 @@ class SampledColumn:
 
     def score(self) -> ScoredColumn:
         if self.are_numbers:
-            score_values = ScoredColumn.from_numbers
-        else:
-            score_values = ScoredColumn.from_texts
-        return score_values(self.values, self.has_value)
+            return ScoredColumn.from_numbers(self.values, self.has_value)
+        return ScoredColumn.from_texts(self.values, self.has_value)
 
     @property
     def share_against(self) -> float:
@@ -163,6 +162,7 @@ class SampledColumn:
         """
         if not self.are_numbers:
             return 0.5
+        # Steps from one run to the next say nothing: runs lie anywhere
         run = np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
         if self.has_value is not None:
             run = run[self.has_value]
@@ -181,15 +181,15 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float 
         # Most columns have the same runs
         layout = tuple([(run.lot, run.rows) for run in row_runs.runs])
         if layout not in layouts:
-            layouts[layout] = _lay_out(row_runs.runs, most_rows)
+            layouts[layout] = _order_runs(row_runs.runs, most_rows)
         order, run_sizes = layouts[layout]
         in_order = [row_runs.runs[index] for index in order]
-        values, _ = values_of(in_order, numeric=feature.is_numeric)
+        values, _ = read_values(in_order, numeric=feature.is_numeric)
         if len(values) < 2 * FEWEST_ROWS:
             continue
         column = SampledColumn(feature.name, values, feature.is_numeric, run_sizes)
         if len(values) < column.rows:
-            is_present = np.concatenate([run.rows_present() for run in in_order])
+            is_present = np.concatenate([run.read_presence() for run in in_order])
             has_value = is_present
             if np.count_nonzero(is_present) > len(values):  # some cells of a column of numbers are texts
                 has_value = np.concatenate([_has_number(run) for run in in_order])
@@ -197,15 +197,18 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float 
         yield column
 
 
-def _has_number(run: Run) -> NDArray[np.bool_]:
+def _has_number(run: RowRun) -> NDArray[np.bool_]:
     """Whether each row has a number. A run of which fewer than half are numbers keeps none."""
-    has_number = run.rows_present()
+    has_number = run.read_presence()
     numbers = np.frombuffer(run.numbers)
-    has_number[has_number] = ~np.isnan(numbers) if len(numbers) else False
+    if len(numbers):
+        has_number[has_number] = ~np.isnan(numbers)
+    else:
+        has_number[:] = False
     return has_number
 
 
-def _effects_of_neighbours(
+def _estimate_neighbours(
     columns: Sequence[SampledColumn], unfit_features: Mapping[str, str]
 ) -> dict[str, FeatureDesignEffect]:
     """Where neighbouring rows are alike. Source: D4.16."""
@@ -225,16 +228,17 @@ def _effects_of_neighbours(
         if column.is_missing is not None:
             of_rows.append(ScoredColumn.from_flags(column.is_missing))
             features.append((column.name, "of_missing", True))
+    # Columns with the same runs are estimated together
     effects: dict[str, FeatureDesignEffect] = {}
     for run_sizes, of_rows in scored.items():
-        estimates = column_design_effects(of_rows, np.array(run_sizes, np.int64))
+        estimates = estimate_column_design_effects(of_rows, np.array(run_sizes, np.int64))
         features = estimated[run_sizes]
-        of_groups = estimates_of_groups(
+        of_groups = find_group_estimates(
             [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
         )
-        counts = rows_counting_as_one(estimates, sum(run_sizes), of_groups)
+        counts = combine_design_effects(estimates, sum(run_sizes), of_groups)
         # Columns without missing values here, which may be missing in whole groups elsewhere
-        as_others = FeatureDesignEffect(of_missing=allow_for_cut_groups(typical_rows(of_groups)))
+        as_others = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_design_effect(of_groups)))
         if as_others != INDEPENDENT_ROWS:
             effects |= {column.name: as_others for column in columns if column.run_sizes == run_sizes}
         for (name, member, _), rows in zip(features, counts, strict=True):
@@ -243,8 +247,9 @@ def _effects_of_neighbours(
     return effects
 
 
-def _lay_out(runs: Sequence[Run], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
+def _order_runs(runs: Sequence[RowRun], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
     """The indices of the runs with so many rows, at most, in order; and their sizes, those that follow each other joined."""
+    # As many runs as the limit allows, at least one
     rows = 0
     indices: list[int] = []
     for index, run in enumerate(runs):
@@ -252,6 +257,7 @@ def _lay_out(runs: Sequence[Run], most_rows: float) -> tuple[list[int], tuple[in
         if rows <= most_rows or not indices:
             indices.append(index)
     indices.sort(key=lambda index: runs[index].place)
+    # Their sizes, neighbours joined
     sizes: list[int] = []
     end = -1
     for run in [runs[index] for index in indices]:
@@ -278,7 +284,8 @@ class GroupColumn:
 
 def _find_group_column(profile: Profile, baseline: Profile, runs: Sequence[RowRuns]) -> GroupColumn | None:
     """The column that explains most, of those whose values name groups of rows. Source: D4.23."""
-    shares = {feature.name: feature for feature in baseline.features if _name_shares(feature) is not None}
+    shares = {feature.name: feature for feature in baseline.features if _compute_name_shares(feature) is not None}
+    # Columns whose values the window shares with the baseline less than independent rows would
     names = {}
     for feature in profile.features:
         before = shares.get(feature.name)
@@ -288,13 +295,13 @@ def _find_group_column(profile: Profile, baseline: Profile, runs: Sequence[RowRu
         return None
     groups = [*_explain_by_groups(names, profile.item_count, [*_sample_columns(profile, runs)])]
     # Of columns that explain as much, such as a user and the user's postcode, the finest names the groups
-    most = max((group.explained for group in groups), default=0.0)
-    best = [group for group in groups if group.explained >= NEARLY * most]
+    most_explained = max((group.explained for group in groups), default=0.0)
+    best = [group for group in groups if group.explained >= NEARLY * most_explained]
     return max(best, key=lambda group: group.names, default=None)
 
 
-@once
-def _name_shares(baseline: FeatureProfile) -> NameShares | None:
+@cache_with_feature
+def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
     """How the baseline's rows are spread over the values of a feature; None if these can't be names of groups."""
     present = baseline.num_present
     is_whole = not baseline.is_numeric or has_whole_numbers(baseline)
@@ -312,6 +319,7 @@ def _name_shares(baseline: FeatureProfile) -> NameShares | None:
         if frequencies is None:
             return None
         counts = np.fromiter(frequencies.counts.values(), np.int64)
+    # Names that a sketch doesn't keep one by one are rare ones
     unseen_names = 0.0
     if counts.sum() < present:
         unseen_names = max(float(baseline.distinct.estimate() - len(counts)), 1.0)
@@ -326,7 +334,7 @@ def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | N
     """The number of the feature's values in the window, if these are names of groups; None if the window shares as many
     with the baseline as independent rows would.
     """
-    shares = _name_shares(before)
+    shares = _compute_name_shares(before)
     if shares is None or before.distinct is None or now.distinct is None or before.is_numeric != now.is_numeric:
         return None
     names = float(now.distinct.estimate())
@@ -348,9 +356,10 @@ def _explain_by_groups(
         group = by_name.get(name)
         if group is None:
             continue
-        kinds, codes = told_apart(group.values)
+        kinds, codes = unique_with_inverse(group.values)
         group_of_row = np.full(group.rows, len(kinds))  # rows without a name are in no group
         group_of_row[... if group.has_value is None else group.has_value] = codes
+        # Rows in the order of their groups, those without a name left out
         order = np.argsort(group_of_row, kind="stable")[: len(codes)]
         features: list[tuple[str, str]] = []
         estimates: list[DesignEffect] = []
@@ -358,17 +367,17 @@ def _explain_by_groups(
             # Other columns of names are new where the groups are, so they show nothing
             if column.name in names or column.run_sizes != group.run_sizes:
                 continue
-            if column.has_value is None:
-                rows = order
-            else:
+            rows = order
+            if column.has_value is not None:
                 rows = order[column.has_value[order]]
             if len(rows):
                 features.append((column.name, "of_values"))
-                estimates.append(_effect_in_order(column.score(), rows, group_of_row))
+                estimates.append(_estimate_in_order(column.score(), rows, group_of_row))
             if column.is_missing is not None:
                 features.append((column.name, "of_missing"))
-                estimates.append(_effect_in_order(ScoredColumn.from_flags(column.is_missing), order, group_of_row))
-        are_dependent = dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])
+                estimates.append(_estimate_in_order(ScoredColumn.from_flags(column.is_missing), order, group_of_row))
+        # Each column of names is a test of its own
+        are_dependent = find_dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])
         if not any(are_dependent):
             continue
         # The column names groups, so the others' rows are as alike as they look, as if somebody had named it
@@ -383,7 +392,7 @@ def _explain_by_groups(
         yield GroupColumn(name, effects, count, explained, tuple(names))
 
 
-def _effect_in_order(column: ScoredColumn, rows: NDArray[np.int64], group_of_row: NDArray[np.int64]) -> DesignEffect:
+def _estimate_in_order(column: ScoredColumn, rows: NDArray[np.int64], group_of_row: NDArray[np.int64]) -> DesignEffect:
     """The design effect of a column in groups. rows: in order of their groups, those that count."""
     sizes = np.bincount(group_of_row[rows])
     sizes = sizes[sizes > 0]

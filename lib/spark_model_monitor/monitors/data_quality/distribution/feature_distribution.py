@@ -118,7 +118,9 @@ def find_direction(before: float | None, after: float | None) -> str | None:
     """The direction in which a number went: `up`, `down`, or None if unknown."""
     if before is None or after is None or before == after:
         return None
-    return "up" if after > before else "down"
+    if after > before:
+        return "up"
+    return "down"
 
 
 def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
@@ -132,26 +134,32 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     inferred_type = InferredType(feature.inferred_type)
     present = feature.num_present - feature.num_others
     rows = present + feature.num_missing
+    # Booleans are texts, as the service sees them
     share = None
     if types.present:
         share = (types.text + types.boolean) / types.present
     members: dict[str, Any] = {"text_share": share, "times": name_of_times(feature), "other_cells": feature.num_others}
-    found = partial(FeatureDistribution, inferred_type, rows, present, **members)
+    create = partial(FeatureDistribution, inferred_type, rows, present, **members)
     if not present:
-        return found()
+        return create()
     if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
         numbers = NumericDistribution.of(feature.kll, feature.moments)
         mean = feature.moments.average
-        return found(numbers=numbers, mean=mean if math.isfinite(mean) else None)
-    needed = (KllSketch, Moments) if inferred_type.is_numeric else (Frequencies,)
+        if not math.isfinite(mean):
+            return create(numbers=numbers)
+        return create(numbers=numbers, mean=mean)
+    # Values without a distribution: say which state is missing, or why it has no exact counts
+    needed: tuple[type[State], ...] = (Frequencies,)
+    if inferred_type.is_numeric:
+        needed = (KllSketch, Moments)
     if reason := why_lacking(feature, *needed):
-        return found(reason=reason)
+        return create(reason=reason)
     if feature.frequencies is None:
-        return found(reason=NOT_COUNTED, is_never_compared=True)
+        return create(reason=NOT_COUNTED, is_never_compared=True)
     if not feature.frequencies.exact:
         reason = NOT_EXACT.format(limit=feature.frequencies.limit)
-        return found(reason=reason, is_never_compared=True)
-    return found(categories=feature.frequencies.counts)
+        return create(reason=reason, is_never_compared=True)
+    return create(categories=feature.frequencies.counts)
 
 
 def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
@@ -168,9 +176,10 @@ def from_statistics(statistics: Statistics) -> dict[str, FeatureDistribution]:
 def as_counted(values: Iterable[str]) -> frozenset[str]:
     """The values as the keys of `Frequencies` have them, which cut long texts."""
     values = frozenset(values)
+    # Only long texts are cut, by their bytes
     if max(map(len, values), default=0) <= SURELY_WHOLE:
         return values
-    return frozenset(_frequencies(dict.fromkeys(values, 1)).counts)
+    return frozenset(_count_frequencies(dict.fromkeys(values, 1)).counts)
 
 
 def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
@@ -182,18 +191,18 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
         return FeatureDistribution(feature.inferred_type, rows, other_cells=feature.num_others)
     numbers = None
     if feature.numerical_statistics:
-        numbers = _numbers(feature.numerical_statistics)
+        numbers = _read_numbers(feature.numerical_statistics)
     categorical = None
     if feature.distribution:
         categorical = feature.distribution.categorical
-    if categorical:
+    categories = None
+    if categorical and categorical.buckets:
         counts = {bucket.value: bucket.count for bucket in categorical.buckets}
-    else:
-        counts = {}
-    categories = _frequencies(counts).counts if counts else None
+        categories = _count_frequencies(counts).counts
     reason = None
     if not (numbers or categories):
         reason = _why_nothing(feature)
+    # A sketch of finite numbers alone is no distribution of all values
     if numbers and (missing := present - numbers.total):
         numbers = None
         reason = NOT_IN_SKETCH.format(missing=missing, present=present)
@@ -204,14 +213,14 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
     return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, **members)
 
 
-def _numbers(statistics: NumericalStatistics) -> NumericDistribution | None:
+def _read_numbers(statistics: NumericalStatistics) -> NumericDistribution | None:
     kll = None
     if statistics.distribution:
         kll = statistics.distribution.kll
     if kll is None or kll.sketch is None:
         return None
-    known = statistics.min, statistics.max, statistics.std_dev
-    return NumericDistribution(kll.sketch.data, 0, 0, *known)
+    moments = (statistics.min, statistics.max, statistics.std_dev)
+    return NumericDistribution(kll.sketch.data, 0, 0, *moments)
 
 
 def _why_nothing(feature: FeatureStatistics) -> str:
@@ -224,7 +233,7 @@ def _why_nothing(feature: FeatureStatistics) -> str:
     return NOT_COUNTED
 
 
-def _frequencies(counts: Mapping[str, int]) -> Frequencies:
+def _count_frequencies(counts: Mapping[str, int]) -> Frequencies:
     builder = FrequenciesBuilder(limit=max(len(counts), 1))
     builder.update(list(counts), np.array(list(counts.values()), dtype=np.int64))
     return builder.state()
@@ -238,16 +247,19 @@ def count_frequent_values(before: FeatureDistribution, after: FeatureDistributio
     return before.count_values(before.frequent_values), after.count_values(before.frequent_values)
 
 
-def new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:
-    """The values of a text that none of the others has."""
-    known = [side.categories for side in before if side is not None and side.categories is not None]
-    return [value for value in now.categories or () if all(value not in each for each in known)]
+def find_new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:
+    """The values of a text that no earlier side has."""
+    distributions = [distribution for distribution in before if distribution is not None]
+    earlier_counts = [distribution.categories or {} for distribution in distributions]
+    return [value for value in now.categories or () if all(value not in counts for counts in earlier_counts)]
 
 
-def restrict_to(side: FeatureDistribution, known: FeatureDistribution | None) -> FeatureDistribution:
+def restrict_to(distribution: FeatureDistribution, reference: FeatureDistribution | None) -> FeatureDistribution:
     """The rows of a text whose values the other side has."""
-    if known is None or known.categories is None or side.categories is None:
-        return side
-    kept = {value: count for value, count in side.categories.items() if value in known.categories}
-    lost = side.present - sum(kept.values())
-    return replace(side, rows=side.rows - lost, present=side.present - lost, categories=kept)
+    if reference is None or reference.categories is None or distribution.categories is None:
+        return distribution
+    categories = {value: count for value, count in distribution.categories.items() if value in reference.categories}
+    lost = distribution.present - sum(categories.values())
+    return replace(
+        distribution, rows=distribution.rows - lost, present=distribution.present - lost, categories=categories
+    )

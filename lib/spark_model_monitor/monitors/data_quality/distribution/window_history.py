@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.plan import hashes_of
+from spark_model_monitor.data.profiling.plan import hash_keys
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     count_frequent_values,
@@ -25,11 +25,11 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
 from spark_model_monitor.statistics.states import (
     Profile,
+    RowRun,
     RowRuns,
-    Run,
 )
-from spark_model_monitor.statistics.states.distinct import told_apart
-from spark_model_monitor.statistics.states.rows import rows_of_values, values_of
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.rows import count_value_rows, read_values
 from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
@@ -37,7 +37,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     PastWindows,
     PooledVariance,
 )
-from spark_model_monitor.statistics.verdicts.growing_cardinality import beginnings
+from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
     VALUES,
@@ -88,7 +88,6 @@ class Variation:
     unfit: Mapping[str, str] = field(default_factory=dict)
     are_by_time: bool = False
     replaced: frozenset[str] = frozenset()
-    _others: dict[Any, PooledVariance] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
@@ -110,37 +109,37 @@ class Variation:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
         return self.are_by_time or GOES_UP_AND_DOWN in self.unfit.values()
 
-    def others(self, names: tuple[str, ...], effective: float) -> PooledVariance:
-        """How much windows of these features vary at that size: most windows are as large as the last one."""
-        if (names, effective) not in self._others:
-            self._others.clear()
-            self._others[names, effective] = PooledVariance([self.past[name] for name in names], effective)
-        return self._others[names, effective]
+    def pool_variance(self, names: Sequence[str], effective: float) -> PooledVariance:
+        """How much windows of these features vary at that size."""
+        return PooledVariance([self.past[name] for name in names], effective)
 
 
 def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
     """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of
     a run are neighbours in time, so that a column that looks sorted is one that changes with time.
     """
-    alike: dict[tuple[bool, int], list[_Cut]] = {}
-    for feature, kept in zip(profile.features, runs, strict=False):
-        in_order = sorted(kept.runs, key=lambda run: run.place)
-        values, sizes = values_of(in_order, numeric=feature.is_numeric)
+    # Columns of one kind with equally many parts are computed together
+    cuts_by_shape: dict[tuple[bool, int], list[_Cut]] = {}
+    for feature, row_runs in zip(profile.features, runs, strict=False):
+        in_order = sorted(row_runs.runs, key=lambda run: run.place)
+        values, sizes = read_values(in_order, numeric=feature.is_numeric)
         filled = sizes > 0
         if np.count_nonzero(filled) >= FEWEST_WINDOWS:
-            apart = told_apart(values)
-            if feature.is_numeric or len(apart[0]) <= LARGEST_DOMAIN:
-                frequent = _frequent_in_runs(from_feature_profile(feature))
-                cut = _Cut(feature.name, in_order, apart, sizes, filled, frequent)
-                alike.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
+            # Distinct values, and the index of each row's value
+            distinct_and_index = unique_with_inverse(values)
+            if feature.is_numeric or len(distinct_and_index[0]) <= LARGEST_DOMAIN:
+                frequent = _find_frequent_in_runs(from_feature_profile(feature))
+                cut = _Cut(feature.name, in_order, distinct_and_index, sizes, filled, frequent)
+                cuts_by_shape.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
+    # In batches, so that the values of all columns need not be in memory at once
     past: dict[str, WindowStatistics] = {}
     unfit: dict[str, str] = {}
-    for (is_numeric, _), cuts in alike.items():
-        each = max(1, VALUES_LOOKED_INTO // max(len(cut.apart[1]) for cut in cuts))
-        for first in range(0, len(cuts), each):
-            _add_block_statistics(
-                cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time
-            )
+    for (is_numeric, _), cuts in cuts_by_shape.items():
+        batch_size = max(1, VALUES_LOOKED_INTO // max(len(cut.distinct_and_index[1]) for cut in cuts))
+        for start in range(0, len(cuts), batch_size):
+            batch = cuts[start : start + batch_size]
+            _add_block_statistics(batch, past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
+    # In the order of the columns, on which documents depend
     names = [feature.name for feature in profile.features]
     return Variation(
         {name: past[name] for name in names if name in past},
@@ -155,19 +154,20 @@ class _Cut(NamedTuple):
     """
 
     name: str
-    runs: Sequence[Run]
-    apart: tuple[Values, NDArray[np.int64]]
+    runs: Sequence[RowRun]
+    distinct_and_index: tuple[Values, NDArray[np.int64]]
     sizes: NDArray[np.int64]
     filled: NDArray[np.bool_]
     frequent: Part
 
     def score_frequent_values(self) -> WindowStatistics:
         """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
-        values, index_of_row = self.apart
+        values, index_of_row = self.distinct_and_index
         sizes = self.sizes[self.filled]
         indices = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
         if not len(self.frequent) or (values[indices] != self.frequent).any():
             return {}
+        # Shape (values, parts): the rows of each part with each value
         part_of_row = np.repeat(np.arange(len(sizes)), sizes)
         windows = np.stack([np.bincount(part_of_row[index_of_row == index], minlength=len(sizes)) for index in indices])
         return score_values(windows.sum(axis=1), windows.T.astype(float), sizes.astype(float), float(sizes.sum()))
@@ -183,29 +183,33 @@ def _add_block_statistics(
 ) -> None:
     """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
     sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
-    parts = BaselineBlocks([cut.apart for cut in cuts], sizes, are_numbers=is_numeric)
+    parts = BaselineBlocks([cut.distinct_and_index for cut in cuts], sizes, are_numbers=is_numeric)
     raw = parts.raw()
     nothing = np.full(sizes.shape[1], np.nan)
-    alike: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
-    between = alike if are_by_time else parts.between(FREQUENT)
-    for place, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
+    # The share of each column's variance between its parts; parts by time are windows, however they differ
+    between: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
+    if not are_by_time:
+        between = parts.iterate_between_shares(FREQUENT)
+    for index, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
+        # New values of a text in each part; None unless they come and go along the rows
         begun = None
         if not is_numeric:
-            begun = beginnings(parts.counts(place) > 0, may_end=are_by_time)
+            begun = count_beginnings(parts.counts(index) > 0, may_end=are_by_time)
         if begun is None and share > MOST_BETWEEN:
-            unfit[cut.name] = _why_unfit(values, sizes[place], share, is_numeric=is_numeric)
+            unfit[cut.name] = _why_unfit(values, sizes[index], share, is_numeric=is_numeric)
             if unfit[cut.name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
                 continue
-        rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
-        missing: Values = rows - sizes[place]
-        found = {**score_missing_values(missing, rows, missing.sum(), rows.sum())} | {
-            name: each[place] for name, each in raw.items()
-        }
-        found |= cut.score_frequent_values()
+        # Missing values belong to all rows of a part, the other statistics to those with a value
+        rows = count_value_rows(cut.runs, numeric=is_numeric)[cut.filled]
+        missing: Values = rows - sizes[index]
+        statistics = {**score_missing_values(missing, rows, missing.sum(), rows.sum())}
+        statistics |= {name: by_column[index] for name, by_column in raw.items()}
+        statistics |= cut.score_frequent_values()
+        # In place of distances: new values, and the largest share of a value
         if begun is not None:
-            found["beyond"] = begun
-            found["far"] = parts.counts(place).max(axis=1) / sizes[place]
-        past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
+            statistics["beyond"] = begun
+            statistics["far"] = parts.counts(index).max(axis=1) / sizes[index]
+        past[cut.name] = {name: statistics.get(name, nothing) for name in FIELDS}
 
 
 def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
@@ -213,11 +217,11 @@ def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Map
     return score_windows([(before, after)])[0]
 
 
-def score_windows(sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
+def score_windows(pairs: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
     """The same for each column; cells of all columns are computed together."""
     numbers = CellBatch(are_numbers=True)
     texts = CellBatch(are_numbers=False)
-    return [_score_feature(before, after, numbers, texts) for before, after in sides]
+    return [_score_feature(before, after, numbers, texts) for before, after in pairs]
 
 
 def _score_feature(
@@ -226,7 +230,7 @@ def _score_feature(
     if before.reason or after.reason or not before.present or not after.present:
         return None
 
-    def lacking() -> WindowStatistics:
+    def score_missing() -> WindowStatistics:
         return score_missing_values(
             np.array([float(after.rows - after.present)]),
             np.array([float(after.rows)]),
@@ -234,23 +238,25 @@ def _score_feature(
             before.rows + after.rows,
         )
 
-    found: WindowStatistics
+    statistics: WindowStatistics
     if before.numbers is not None and after.numbers is not None:
-        found = score_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
+        statistics = score_numbers(after.numbers.step_cdf().pool_with(before.numbers.step_cdf()), numbers)
     elif before.categories is not None and after.categories is not None:
+        # Rows with each value, in the baseline and in the window
         b, w = category_cells(before.categories, after.categories)
-        found = score_categories(b + w, w[None, :], texts.add(lambda: (b, w)))
+        statistics = score_categories(b + w, w[None, :], texts.add(lambda: (b, w)))
     else:
         return None
 
-    def first(name: str) -> Mapping[str, float]:
+    def read(name: str) -> Mapping[str, float]:
+        # Frequent values are looked up together, each other statistic when it is asked for
         if name in VALUES:
             scores = _score_frequent_values(before, after)
             return {value: float(scores[value][0]) for value in VALUES}
-        known = lacking() if name in OF_MISSING else found
-        return {name: float(known[name][0]) if name in known else math.nan}
+        scores = score_missing() if name in OF_MISSING else statistics
+        return {name: float(scores[name][0]) if name in scores else math.nan}
 
-    return LazyStatistics({name: partial(first, name) for name in FIELDS})
+    return LazyStatistics({name: partial(read, name) for name in FIELDS})
 
 
 def _score_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> WindowStatistics:
@@ -261,11 +267,11 @@ def _score_frequent_values(before: FeatureDistribution, after: FeatureDistributi
     return score_values(totals, counts_after[None, :], size, total)
 
 
-def _frequent_in_runs(feature: FeatureDistribution) -> Part:
+def _find_frequent_in_runs(feature: FeatureDistribution) -> Part:
     """The most frequent values of a feature, as runs of its rows have them."""
     if feature.numbers is not None:
         return np.array(feature.frequent_values, float)
-    return hashes_of(pa.array(feature.frequent_values, pa.string()))
+    return hash_keys(pa.array(feature.frequent_values, pa.string()))
 
 
 def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
@@ -275,19 +281,23 @@ def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Va
         raw = variation.past.get(name)
     if raw is None:
         return None
-    found = ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])
-    if found.sum() < FEWEST_NEW:
+    # Windows of numbers have a distance instead
+    has_counts = ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])
+    if has_counts.sum() < FEWEST_NEW:
         return None
-    return raw["beyond"][found], raw["far"][found]
+    return raw["beyond"][has_counts], raw["far"][has_counts]
 
 
-def merge_histories(some: Past, others: Past) -> Past:
+def merge_histories(first: Past, second: Past) -> Past:
     """The windows of both, by feature."""
-    both = {name: dict(raw) for name, raw in some.items()}
-    for name, raw in others.items():
-        mine = both.get(name)
-        both[name] = {key: np.concatenate((mine[key], raw[key])) for key in FIELDS} if mine else dict(raw)
-    return both
+    histories = {name: dict(raw) for name, raw in first.items()}
+    for name, raw in second.items():
+        earlier = histories.get(name)
+        if earlier:
+            histories[name] = {key: np.concatenate((earlier[key], raw[key])) for key in FIELDS}
+        else:
+            histories[name] = dict(raw)
+    return histories
 
 
 def _why_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_numeric: bool) -> str:
@@ -297,9 +307,11 @@ def _why_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_num
     Sorted rows cross their mean once, and rise or fall but for noise; a text has all its rows in one place.
     """
     means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
+    # Sorted rows cross their mean once; a text may begin and end
     crossings = np.count_nonzero(np.diff(means > values.mean()))
     if crossings > (1 if is_numeric else 2):
         return GOES_UP_AND_DOWN
+    # Numbers that rise, or fall, but for noise
     falls = np.maximum.accumulate(means) - means
     rises = means - np.minimum.accumulate(means)
     noise = np.sqrt(max(1 - share, 0.0) * values.var() / sizes.min())

@@ -1,6 +1,6 @@
 """Hints: what looks wrong with a data set but violates no constraint; each a registered function. Pure.
 
-A rule takes `Seen` and yields columns and a sentence only if it is nearly certain: about counts, never about a value.
+A rule takes `ObservedData` and yields columns and a sentence only if it is nearly certain: about counts, never about a value.
 `evaluation.all_hints` runs them all; a new file in this folder is discovered automatically. Ours: none with
 `--compat service`.
 
@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
-from spark_model_monitor.monitors.protocol import Layout
+from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
+from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
 
@@ -28,12 +28,12 @@ FEWEST_VALUES = 5  # a column with fewer values gets no hint
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedData:
     """What a run knows of its data. compared: the comparison with a baseline; None if there is none."""
 
     profile: Profile
-    layout: Layout
-    compared: Comparison | None = None
+    layout: ColumnLayout
+    compared: WindowComparison | None = None
 
     def texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
         """Text columns with the counts of their values, where most values were counted, so that their look can be judged.
@@ -42,27 +42,30 @@ class Seen:
         """
         expected = self.expected_types()
         for feature in self.profile.features:
-            found = feature.frequencies or Frequencies()
+            frequencies = feature.frequencies or Frequencies()
             is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
             is_known = expected.get(feature.name) is InferredType.STRING
-            if is_text and not is_known and found.total >= FEWEST_VALUES and 2 * found.dropped < found.total:
-                yield feature, found.counts
+            if (
+                is_text
+                and not is_known
+                and frequencies.total >= FEWEST_VALUES
+                and 2 * frequencies.dropped < frequencies.total
+            ):
+                yield feature, frequencies.counts
 
     def expected_types(self) -> dict[str, InferredType]:
         """The types of the features in the baseline; empty if there is none."""
-        if self.compared is not None:
-            features = self.compared.constraints.features
-        else:
-            features = ()
-        return {feature.name: feature.inferred_type for feature in features}
+        if self.compared is None:
+            return {}
+        return {feature.name: feature.inferred_type for feature in self.compared.constraints.features}
 
 
-Said = Iterator[tuple[Iterable[str], str]]  # the columns of a hint, and its sentence
-Rule = Callable[[Seen], Said]
+HintSentences = Iterator[tuple[Iterable[str], str]]  # the columns of a hint, and its sentence
+Rule = Callable[[ObservedData], HintSentences]
 
 HINTS: Registry[Rule] = Registry("hint")
 
 
-def listed(found: Mapping[str, tuple[int, int]]) -> str:
+def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
     """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
-    return some_of([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in found.items()], NAMED)
+    return list_some([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], NAMED)

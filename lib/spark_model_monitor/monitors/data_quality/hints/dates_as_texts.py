@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, Said, Seen, listed
+from spark_model_monitor.monitors.data_quality.hints import (
+    FEWEST_VALUES,
+    HINTS,
+    HintSentences,
+    ObservedData,
+    list_columns,
+)
 from spark_model_monitor.statistics.date_columns import DateColumn, recognise_dates
 from spark_model_monitor.statistics.states import FeatureProfile
 
 
 @HINTS.register("dates_as_texts")
-def dates_as_texts(observed: Seen) -> Said:
+def dates_as_texts(observed: ObservedData) -> HintSentences:
     """Most values of a column are dates: as texts, as numbers, or of a type of dates.
 
     Source: M16.
@@ -29,12 +35,12 @@ def dates_as_texts(observed: Seen) -> Said:
     for kind, counts_by_form in columns_by_kind.items():
         names = [name for counts in counts_by_form.values() for name in counts]
         # Values are never part of it
-        columns = "; ".join(f"{listed(counts)} as {form}" for form, counts in counts_by_form.items())
+        columns = "; ".join(f"{list_columns(counts)} as {form}" for form, counts in counts_by_form.items())
         instead = "windows are checked for that form and for odd days; write numbers, such as the weekday, to have drift judged"
         yield names, f"dates are {kind} here: {columns}; {instead}"
 
 
-def find_date_columns(observed: Seen) -> Iterator[tuple[FeatureProfile, DateColumn]]:
+def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, DateColumn]]:
     """The columns of dates, except those of which the baseline's own run has said it."""
     expected = observed.expected_types()
     for feature in observed.profile.features:
@@ -48,7 +54,7 @@ def find_date_columns(observed: Seen) -> Iterator[tuple[FeatureProfile, DateColu
 
 
 @HINTS.register("day_or_month")
-def day_or_month(observed: Seen) -> Said:
+def day_or_month(observed: ObservedData) -> HintSentences:
     """No date of a column shows which number is the day and which the month.
 
     Source: M16.
@@ -60,4 +66,4 @@ def day_or_month(observed: Seen) -> Said:
             counts[feature.name] = column.num_dates, feature.num_present
     if counts:
         instead = "write YYYY-MM-DD, or give a baseline with a day after the 12th"
-        yield counts, f"day first or month first? No date tells: {listed(counts)}; both are accepted: {instead}"
+        yield counts, f"day first or month first? No date tells: {list_columns(counts)}; both are accepted: {instead}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
+from spark_model_monitor.monitors.data_quality.hints import HINTS, HintSentences, ObservedData
 
 
 @HINTS.register("group_column")
-def group_column(window: Seen) -> Said:
+def group_column(window: ObservedData) -> HintSentences:
     """A column's values explain why rows of the window are alike, and nobody named it as `--group-column`.
 
     Source: D4.23.

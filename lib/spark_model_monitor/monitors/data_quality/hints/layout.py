@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from spark_model_monitor.documents.check_results import Hint
-from spark_model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
+from spark_model_monitor.monitors.data_quality.hints import HINTS, HintSentences, ObservedData
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -19,23 +19,23 @@ ROWS_FOR_EACH = 5
 
 
 @HINTS.register("header_is_data")
-def header_is_data(seen: Seen) -> Said:
+def header_is_data(data: ObservedData) -> HintSentences:
     """Every cell of the header looks like the values of its column, and some cells are unlikely names.
 
     Unlikely names are a text that is a value of its own column, beside another such text or a fraction; or numbers in no order
     (levels and lags have an order) with a fraction or a negative number. The hint names no column: the names are record values.
     Source: M16.
     """
-    header = seen.layout.header
-    features = seen.profile.features
+    header = data.layout.header
+    features = data.profile.features
     if len(header) != len(features) or not all(map(_may_be_value, header, features)):
         return
     pairs = list(zip(header, features, strict=True))
     values = sum(cell in (feature.exact_domain or {}) for cell, feature in pairs if not feature.is_numeric)
     numbers = [cell for cell, feature in pairs if feature.is_numeric and NUMBER.fullmatch(cell)]
-    if values + _certainty(numbers) >= 2:
-        said = f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns"
-        yield (), f"{said}; write --dataset-format csv-without-header, or a header line"
+    if values + _rate_certainty(numbers) >= 2:
+        finding = f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns"
+        yield (), f"{finding}; write --dataset-format csv-without-header, or a header line"
 
 
 def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
@@ -53,7 +53,7 @@ def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
     return cell in domain or not is_small
 
 
-def _certainty(numbers: Sequence[str]) -> int:
+def _rate_certainty(numbers: Sequence[str]) -> int:
     """How certain it is that numbers in a header are values: 2 surely, 1 with other evidence, 0 they may be names."""
     if not any(map(NO_COUNTER.fullmatch, numbers)):
         return 0
@@ -65,53 +65,57 @@ def _certainty(numbers: Sequence[str]) -> int:
 
 
 @HINTS.register("inputs_alone")
-def inputs_alone(seen: Seen) -> Said:
+def inputs_alone(data: ObservedData) -> HintSentences:
     """Records have more columns than the baseline, which has as many as their inputs.
 
     Source: M16.
     """
-    compared = seen.compared
-    if not seen.layout.inputs_fit or compared is None or compared.is_matched:
+    compared = data.compared
+    if not data.layout.inputs_fit or compared is None or compared.is_matched:
         return
     if compared.num_current_columns > compared.num_baseline_columns:
-        said = f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the outputs"
+        finding = f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the outputs"
         inputs = '\'{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}\''
-        yield (), f"{said} stand before these; to compare inputs write --dataset-format {inputs}"
+        yield (), f"{finding} stand before these; to compare inputs write --dataset-format {inputs}"
 
 
 @HINTS.register("segments")
-def segments(seen: Seen) -> Said:
+def segments(data: ObservedData) -> HintSentences:
     """Rows can't be cut into the baseline's segments, or most rows are in none of them; in a baseline, some rows are in none.
 
     Source: D4.13.
     """
-    compared = seen.compared
+    compared = data.compared
+    first: Profile | None = data.profile
     if compared is not None:
         first = compared.baseline.profile
-    else:
-        first = seen.profile
     if first is not None and first.features and "segments" in first.features[0].states:
-        from spark_model_monitor.monitors.segments import hints_of_segments
+        from spark_model_monitor.monitors.segments import write_segment_hints
 
-        found = hints_of_segments(None if compared is None else _rows_in(first), _rows_in(seen.profile))
-        yield from ((hint.features, hint.description) for hint in found)
+        before = None
+        if compared is not None:
+            before = _count_rows_by_segment(first)
+        hints = write_segment_hints(before, _count_rows_by_segment(data.profile))
+        yield from ((hint.features, hint.description) for hint in hints)
 
 
 @HINTS.register("unknown_members")
-def unknown_members(seen: Seen) -> Said:
+def unknown_members(data: ObservedData) -> HintSentences:
     """`constraints.json` has members that no check reads; each is named with the nearest known member.
 
     Source: C4.2.
     """
-    unread = () if seen.compared is None else Hint.of_unread(seen.compared.constraints)
-    yield from ((hint.features, hint.description) for hint in unread)
+    if data.compared is None:
+        return
+    for hint in Hint.from_unread_members(data.compared.constraints):
+        yield hint.features, hint.description
 
 
-def _rows_in(profile: Profile) -> Mapping[str, Mapping[str, int]]:
-    found = None
+def _count_rows_by_segment(profile: Profile) -> Mapping[str, Mapping[str, int]]:
+    segmented = None
     if profile.features:
-        found = profile.features[0].states.get("segments")
+        segmented = profile.features[0].states.get("segments")
     return {
-        cut: {label: each.data_types.total for label, each in segments.items()}
-        for cut, segments in getattr(found, "cuts", {}).items()
+        cut: {label: feature.data_types.total for label, feature in segments.items()}
+        for cut, segments in getattr(segmented, "cuts", {}).items()
     }

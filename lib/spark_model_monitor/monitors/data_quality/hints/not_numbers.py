@@ -8,9 +8,16 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
-from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, NAMED, Said, Seen, listed
+from spark_model_monitor.monitors.data_quality.hints import (
+    FEWEST_VALUES,
+    HINTS,
+    NAMED,
+    HintSentences,
+    ObservedData,
+    list_columns,
+)
 from spark_model_monitor.monitors.data_quality.hints.values import NUMBER as NUMBER_WITH_COMMA
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
@@ -123,7 +130,7 @@ MOST_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of nu
 
 
 @HINTS.register("not_numbers")
-def not_numbers(data: Seen) -> Said:
+def not_numbers(data: ObservedData) -> HintSentences:
     """A few cells of a column of numbers are no numbers; they are left out of what compares numbers.
 
     Source: M16, C11.34.
@@ -135,11 +142,11 @@ def not_numbers(data: Seen) -> Said:
     }
     if counts:
         instead = "leave cells empty where a number is missing, or name what stands there by --missing-values"
-        yield counts, f"some cells are no numbers, and left out: {listed(counts)}; {instead}"
+        yield counts, f"some cells are no numbers, and left out: {list_columns(counts)}; {instead}"
 
 
 @HINTS.register("line_of_totals")
-def line_of_totals(data: Seen) -> Said:
+def line_of_totals(data: ObservedData) -> HintSentences:
     """A line has totals, which then count in its columns.
 
     A cell of a column of numbers says so; or a number is the sum of all others, in a line that a text column calls so or that is
@@ -147,7 +154,7 @@ def line_of_totals(data: Seen) -> Said:
     Source: M16.
     """
     for feature in data.profile.features:
-        words = _words_for_totals(feature)
+        words = _find_words_for_totals(feature)
         if feature.num_others and words:
             finding = f"a line of {feature.name!r} has {words[0]!r}, and its numbers count in the other columns"
             yield [feature.name], f"{finding}; take this line off the data"
@@ -155,25 +162,25 @@ def line_of_totals(data: Seen) -> Said:
 
     numeric = [feature for feature in data.profile.features if feature.is_numeric]
     text_columns = [feature for feature in data.profile.features if feature.column_type is ColumnType.TEXT]
-    named = [feature for feature in text_columns if _words_for_totals(feature)]
+    named = [feature for feature in text_columns if _find_words_for_totals(feature)]
     description = "the sum of all other lines"
     summed = [feature.name for feature in numeric if _has_sum_of_others(feature)]
     if not summed:
         description = "a number far outside of the others, like a sum of them"
-        summed = [feature.name for feature in numeric if _is_like_a_sum(_largest_by_sum_of_others(feature), named)]
+        summed = [feature.name for feature in numeric if _is_like_a_sum(_compare_largest_with_sum(feature), named)]
     blank = [feature for feature in data.profile.features if feature.num_missing == 1 and feature.name not in summed]
     # A few columns of many may have such a number by chance
     are_most = 2 * len(summed) >= len(numeric)
     line = None
     if summed and named:
-        [word, *_] = _words_for_totals(named[0])
+        [word, *_] = _find_words_for_totals(named[0])
         line = f"a line of {named[0].name!r} has {word!r}, and"
     elif summed and blank and are_most:
         line = f"a line of {blank[0].name!r} is blank, and"
     elif len(summed) > 1 and are_most:
         line = "a line"
     if line is not None:
-        finding = f"{line} has {description}, in {some_of([repr(name) for name in summed], NAMED)}"
+        finding = f"{line} has {description}, in {list_some([repr(name) for name in summed], NAMED)}"
         yield summed, f"{finding}; take this line off the data"
 
 
@@ -184,7 +191,7 @@ def _is_like_a_sum(ratio: float, named: Sequence[FeatureProfile]) -> bool:
     return abs(ratio - 1) <= INEXACT_SUM
 
 
-def _words_for_totals(feature: FeatureProfile) -> list[str]:
+def _find_words_for_totals(feature: FeatureProfile) -> list[str]:
     """The words of our list that are once in a text column."""
     if feature.frequencies is None:
         return []
@@ -204,7 +211,7 @@ def _has_sum_of_others(feature: FeatureProfile) -> bool:
     return half != 0 and any(math.isclose(half, extreme, rel_tol=SUM_ERROR) for extreme in extremes)
 
 
-def _largest_by_sum_of_others(feature: FeatureProfile) -> float:
+def _compare_largest_with_sum(feature: FeatureProfile) -> float:
     """The number of largest size, divided by the sum of all others; 0 unless it is far outside of the others."""
     moments = feature.moments
     if moments is None or moments.count < FEWEST_VALUES or not math.isfinite(moments.m2):
@@ -225,7 +232,7 @@ def _largest_by_sum_of_others(feature: FeatureProfile) -> float:
 
 
 @HINTS.register("number_forms")
-def number_forms(data: Seen) -> Said:
+def number_forms(data: ObservedData) -> HintSentences:
     """Cells of a column are numbers with a sign, a unit or separators that make them texts to a program.
 
     Source: M16.
@@ -250,7 +257,7 @@ def number_forms(data: Seen) -> Said:
             if cells[form]:
                 counts[feature.name] = cells[form], cells.total()
         if counts:
-            yield counts, f"numbers are written with {form}: {listed(counts)}; write {instead}"
+            yield counts, f"numbers are written with {form}: {list_columns(counts)}; write {instead}"
 
 
 PLAIN = "plain"
@@ -263,7 +270,7 @@ def _count_by_form(feature: FeatureProfile) -> Counter[str]:
     if feature.column_type is not ColumnType.TEXT or feature.frequencies is None:
         return cells
     for text, count in feature.frequencies.counts.items():
-        cells[_form_of_number(text)] += count
+        cells[_find_number_form(text)] += count
     # A column of texts may have a few that look so
     if cells[TEXT] > (1 - MOST_NUMBERS) * cells.total():
         cells.clear()
@@ -273,7 +280,7 @@ def _count_by_form(feature: FeatureProfile) -> Counter[str]:
     return cells
 
 
-def _form_of_number(text: str) -> str:
+def _find_number_form(text: str) -> str:
     """The form in which a cell is a number, `PLAIN` for one that programs read or a word for none, or `TEXT`."""
     if PLAIN_NUMBER.fullmatch(text) or is_missing_word(text):
         return PLAIN
@@ -300,7 +307,7 @@ PLAIN_NUMBER = re.compile(r"\s*[-+]? ?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", 
 
 
 @HINTS.register("other_numbers")
-def other_numbers(data: Seen) -> Said:
+def other_numbers(data: ObservedData) -> HintSentences:
     """Some numbers of a column are written in a way that pandas reads and the service takes for text, such as `.5`.
 
     With a baseline, columns that are written so there are left out.
@@ -319,7 +326,9 @@ def other_numbers(data: Seen) -> Said:
         if other_numbers and not baseline_counts.get(feature.name):
             counts[feature.name] = other_numbers, feature.num_present
     if counts:
-        finding = f"numbers are written in a way that the service takes for text, such as .5 or inf: {listed(counts)}"
+        finding = (
+            f"numbers are written in a way that the service takes for text, such as .5 or inf: {list_columns(counts)}"
+        )
         yield counts, f"{finding}; they count as numbers here, and not with --compat service"
 
 
@@ -332,7 +341,7 @@ def _count_other_numbers(feature: FeatureProfile) -> int:
 
 
 @HINTS.register("missing_in_words")
-def missing_in_words(data: Seen) -> Said:
+def missing_in_words(data: ObservedData) -> HintSentences:
     """A text column would be one of numbers if words such as `NA` were missing values.
 
     Source: M16.
@@ -352,7 +361,7 @@ def missing_in_words(data: Seen) -> Said:
     if counts:
         named = ", ".join(sorted(words))
         instead = f"leave these cells empty, or write --missing-values '{','.join(sorted(words))}'"
-        yield counts, f"words for a missing value, {named}, make texts of numbers: {listed(counts)}; {instead}"
+        yield counts, f"words for a missing value, {named}, make texts of numbers: {list_columns(counts)}; {instead}"
 
 
 def _count_missing_words(feature: FeatureProfile) -> dict[str, int]:
@@ -371,7 +380,7 @@ def _count_missing_words(feature: FeatureProfile) -> dict[str, int]:
 
 
 @HINTS.register("nearly_numbers")
-def nearly_numbers(data: Seen) -> Said:
+def nearly_numbers(data: ObservedData) -> HintSentences:
     """Most cells of a text column are numbers, and the others are neither words for a missing value nor numbers in another form.
 
     Source: M16.
@@ -392,7 +401,7 @@ def nearly_numbers(data: Seen) -> Said:
         if num_texts > 0 and not _has_forms(feature):
             counts[feature.name] = num_texts, feature.num_present
     if counts:
-        finding = f"most cells are numbers, and some are texts, which make texts of all: {listed(counts)}"
+        finding = f"most cells are numbers, and some are texts, which make texts of all: {list_columns(counts)}"
         yield counts, f"{finding}; mend them, or name what stands for a missing value by --missing-values"
 
 

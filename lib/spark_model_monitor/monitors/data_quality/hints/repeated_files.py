@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.monitors.data_quality.checks.guard.values import LEAST_COPIES, find_row_repeats, repeated_rows
-from spark_model_monitor.monitors.data_quality.hints import HINTS, NAMED, Said, Seen
-from spark_model_monitor.statistics.states.surplus import fraction_of_copies
+from spark_model_monitor.monitors.data_quality.hints import HINTS, NAMED, HintSentences, ObservedData
+from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
 NEARLY_CERTAIN = 1e-6  # the probability of so many surplus rows by chance
 DEVIATIONS = 2  # of the share of surplus rows, which a sample of kinds of rows estimates
@@ -17,7 +17,7 @@ HALF = 0.45  # about the share of surplus rows if all rows are there twice
 
 
 @HINTS.register("delivered_twice")
-def delivered_twice(data: Seen) -> Said:
+def delivered_twice(data: ObservedData) -> HintSentences:
     """As many rows are surplus, beyond chance, as if all data, or one file, was delivered twice.
 
     Source: D4.9.
@@ -25,7 +25,7 @@ def delivered_twice(data: Seen) -> Said:
     states = None
     if data.compared is not None:
         states = find_row_repeats(data.compared)
-    if data.compared is None or states is None or fraction_of_copies(states[1].counts) < LEAST_COPIES:
+    if data.compared is None or states is None or compute_fraction_of_copies(states[1].counts) < LEAST_COPIES:
         return
     evidence = repeated_rows(data.compared)
     if evidence is None or not evidence.is_large or evidence.p > NEARLY_CERTAIN:
@@ -33,12 +33,12 @@ def delivered_twice(data: Seen) -> Said:
     baseline, current = (state.counts for state in states)
     share = evidence.observed - evidence.expected
     error = 0.0
-    if fraction_of_copies(baseline) < LEAST_COPIES:
+    if compute_fraction_of_copies(baseline) < LEAST_COPIES:
         error = DEVIATIONS / math.sqrt(np.count_nonzero(current > 1))
     files = data.layout.find_files(share, error)
     # The violation says how many
     if files:
-        names = some_of([*map(repr, files)], NAMED)
+        names = list_some([*map(repr, files)], NAMED)
         yield (), f"surplus rows are as many as one file has ({names}): was it delivered twice? leave one copy out"
     elif share >= HALF:
         times = round(1 / (1 - min(share, 0.99)))

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
+from spark_model_monitor.monitors.data_quality.hints import HINTS, HintSentences, ObservedData
 from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states import DataTypeCounts
@@ -36,7 +36,7 @@ MOST_MISFITS = 50  # more columns than that have not changed places in pairs
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class ColumnValues:
     """One side of a column. numbers, texts: its distribution, as far as known; both None for too many texts."""
 
     is_text: bool
@@ -44,7 +44,7 @@ class Values:
     texts: Mapping[str, int] | None = None
 
     @classmethod
-    def of(cls, distribution: FeatureDistribution) -> Values | None:
+    def of(cls, distribution: FeatureDistribution) -> ColumnValues | None:
         """None for a column of unknown kind, or one with too few values."""
         if distribution.present < FEWEST_PRESENT:
             return None
@@ -54,7 +54,10 @@ class Values:
                 return None
             return cls(False, numbers=numbers.step_cdf())
         texts = distribution.categories
-        if distribution.inferred_type is not InferredType.STRING or (_text_share(distribution) or 0.0) < MOSTLY_TEXT:
+        if (
+            distribution.inferred_type is not InferredType.STRING
+            or (_compute_text_share(distribution) or 0.0) < MOSTLY_TEXT
+        ):
             return None
         # for dates, an id, or any feature with few repeated values, later values are new
         if distribution.times or (texts and 2 * len(texts) > distribution.present):
@@ -67,27 +70,27 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class MatchedColumn:
     """A column of the baseline with the one at its position in the current data. number: its position, from 1."""
 
     number: int
     name: str
-    baseline: Values
-    current: Values
+    baseline: ColumnValues
+    current: ColumnValues
 
     @property
     def is_misfit(self) -> bool:
         """Whether it is far from its own baseline."""
-        return (distance(self.baseline, self.current) or 0.0) >= MISFIT
+        return (measure_distance(self.baseline, self.current) or 0.0) >= MISFIT
 
-    def fits(self, neighbour: Column) -> bool:
+    def fits(self, neighbour: MatchedColumn) -> bool:
         """Whether it may be another column; unknown for two texts that hardly ever repeat."""
-        gap = distance(neighbour.baseline, self.current)
+        gap = measure_distance(neighbour.baseline, self.current)
         return gap is None or gap <= FIT
 
 
 @HINTS.register("swapped_columns")
-def swapped_columns(seen: Seen) -> Said:
+def swapped_columns(data: ObservedData) -> HintSentences:
     """Two columns that are matched by position are both far from their own baseline and close to the other's.
 
     The distance of numbers is the largest gap between the cumulative distributions; of texts, and of numbers with few distinct
@@ -95,21 +98,26 @@ def swapped_columns(seen: Seen) -> Said:
     only as texts; the other column must then have numbers that fit.
     Source: M15.
     """
-    misfits = [column for column in _columns(seen) if column.is_misfit]
-    if len(misfits) > MOST_MISFITS or find_shift(seen)[1]:
+    misfits = [column for column in _match_columns(data) if column.is_misfit]
+    if len(misfits) > MOST_MISFITS or find_shift(data)[1]:
         return
-    pairs = [(gap, one, other) for one, other in combinations(misfits, 2) if (gap := _gap(one, other)) is not None]
+    pairs: list[tuple[float, MatchedColumn, MatchedColumn]] = []
+    for first, second in combinations(misfits, 2):
+        gap = _measure_gap(first, second)
+        if gap is not None:
+            pairs.append((gap, first, second))
+    # The nearest pairs first; no column has changed places twice
     taken: set[int] = set()
-    for _, one, other in sorted(pairs, key=lambda pair: (pair[0], pair[1].number, pair[2].number)):
-        if not taken & {one.number, other.number}:
-            taken |= {one.number, other.number}
-            both = f"columns {one.number} ({one.name!r}) and {other.number} ({other.name!r}) look swapped"
+    for _, first, second in sorted(pairs, key=lambda pair: (pair[0], pair[1].number, pair[2].number)):
+        if not taken & {first.number, second.number}:
+            taken |= {first.number, second.number}
+            names = f"columns {first.number} ({first.name!r}) and {second.number} ({second.name!r}) look swapped"
             why = "the values of each fit the baseline of the other and not their own"
-            yield (one.name, other.name), f"{both}: {why}; write the columns in the baseline's order"
+            yield (first.name, second.name), f"{names}: {why}; write the columns in the baseline's order"
 
 
 @HINTS.register("shifted_columns")
-def shifted_columns(data: Seen) -> Said:
+def shifted_columns(data: ObservedData) -> HintSentences:
     """Columns that are matched by position hold the values of their neighbours, all on the same side.
 
     Captures have the output first and then the input, training data often the label last.
@@ -126,12 +134,12 @@ def shifted_columns(data: Seen) -> Said:
         yield columns, f"{shift}: {neighbour} ({example}); {advice}"
 
 
-def find_shift(data: Seen) -> tuple[str, list[str], list[str]]:
+def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
     """The direction of a shift by one, the columns, and the neighbours whose values they hold; empty if there is none.
 
     It has to explain nearly all columns that don't fit their own baseline.
     """
-    columns = {column.number: column for column in _columns(data)}
+    columns = {column.number: column for column in _match_columns(data)}
     misfits = [column for column in columns.values() if column.is_misfit]
     if len(misfits) < FEWEST_SHIFTED:
         return "", [], []
@@ -152,7 +160,7 @@ def find_shift(data: Seen) -> tuple[str, list[str], list[str]]:
     return "", [], []
 
 
-def distance(baseline: Values, current: Values) -> float | None:
+def measure_distance(baseline: ColumnValues, current: ColumnValues) -> float | None:
     """From 0 (alike) to 1 (nothing in common); None if both are texts and it is unknown."""
     if baseline.is_text != current.is_text:
         return 1.0
@@ -168,28 +176,32 @@ def distance(baseline: Values, current: Values) -> float | None:
     return new / sum(current.texts.values())
 
 
-def _columns(seen: Seen) -> Iterator[Column]:
-    if seen.compared is None or not seen.layout.by_position:
+def _match_columns(data: ObservedData) -> Iterator[MatchedColumn]:
+    if data.compared is None or not data.layout.by_position:
         return
-    for number, feature in enumerate(seen.compared.features, start=1):
+    for number, feature in enumerate(data.compared.features, start=1):
         if feature.unmatched is None:
-            sides = Values.of(feature.baseline), Values.of(feature.now)
-            if sides[0] is not None and sides[1] is not None:
-                yield Column(number, feature.name, sides[0], sides[1])
+            baseline = ColumnValues.of(feature.baseline)
+            current = ColumnValues.of(feature.now)
+            if baseline is not None and current is not None:
+                yield MatchedColumn(number, feature.name, baseline, current)
 
 
-def _gap(one: Column, other: Column) -> float | None:
+def _measure_gap(first: MatchedColumn, second: MatchedColumn) -> float | None:
     """The sum of the distances from each other's baselines; None if they are not near."""
-    known = []
-    for baseline, current in ((one.baseline, other.current), (other.baseline, one.current)):
-        found = distance(baseline, current)
-        if found is not None and found > FIT:
+    gaps = []
+    for baseline, current in ((first.baseline, second.current), (second.baseline, first.current)):
+        gap = measure_distance(baseline, current)
+        if gap is not None and gap > FIT:
             return None
-        known += [] if found is None else [found]
-    return sum(known) if known else None
+        if gap is not None:
+            gaps.append(gap)
+    if not gaps:
+        return None
+    return sum(gaps)
 
 
-def _text_share(distribution: FeatureDistribution) -> float | None:
+def _compute_text_share(distribution: FeatureDistribution) -> float | None:
     """The share of the present values that are not numbers; None if unknown."""
     if distribution.text_share is not None or not distribution.categories:
         return distribution.text_share

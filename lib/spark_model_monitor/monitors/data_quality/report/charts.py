@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_model_monitor.documents.page import Overlay, counted, number_text, percent
+from spark_model_monitor.documents.page import Overlay, format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.statistics.drift.distributions import Values
 
@@ -22,39 +22,43 @@ class Bins:
     ends: tuple[float, float] | None = None
     names: tuple[str, ...] = ()
 
-    def shares(self, side: FeatureDistribution) -> Values | None:
+    def shares(self, distribution: FeatureDistribution) -> Values | None:
         """The 22 shares of a distribution's values; None if there are none, or they are not known one by one."""
-        if self.ends is not None and side.numbers is not None:
-            cdf = side.numbers.step_cdf()
+        if self.ends is not None and distribution.numbers is not None:
+            cdf = distribution.numbers.step_cdf()
             if cdf.total:
                 return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0)
             return None
-        if self.ends is None and side.categories:
-            return self._of_categories(side.categories)
+        if self.ends is None and distribution.categories:
+            return self._share_categories(distribution.categories)
         return None
 
     @property
     def _edges(self) -> Values:
         low, high = self.ends or (0.0, 0.0)
-        halves = np.linspace(low / 2, high / 2, BINS + 1)  # the whole width may exceed a double
+        # In halves, since the whole width may exceed a double
+        halves = np.linspace(low / 2, high / 2, BINS + 1)
         edges = halves.astype(np.float64) * 2
-        edges[0], edges[-1] = np.nextafter(low, -np.inf), high  # a bin includes its upper edge, the first bin both
+        # A bin includes its upper edge, the first bin both
+        edges[0] = np.nextafter(low, -np.inf)
+        edges[-1] = high
         return edges
 
-    def _of_categories(self, counts: Mapping[str, int]) -> Values:
+    def _share_categories(self, counts: Mapping[str, int]) -> Values:
         total = sum(counts.values())
         shares = np.zeros(BINS + 2)
         first = [counts.get(name, 0) / total for name in self.names[:BINS]]
-        known = sum(counts.get(name, 0) for name in self.names) / total
+        listed = sum(counts.get(name, 0) for name in self.names) / total
         shares[: len(first)] = first
-        shares[BINS:] = known - sum(first), 1 - known
+        # The others of the baseline, and values that it lacks
+        shares[BINS:] = listed - sum(first), 1 - listed
         return np.clip(shares, 0.0, 1.0)
 
 
 def choose_bins(baseline: FeatureDistribution) -> Bins | None:
     """None if its values are not known one by one."""
     if baseline.numbers is not None:
-        finite = baseline.numbers.step_cdf().finite()
+        finite = baseline.numbers.step_cdf().drop_infinite()
         if not finite.total:
             return None
         low, high = finite.quantiles((TAIL, 1 - TAIL))
@@ -69,53 +73,73 @@ def draw_overlay(
     baseline: FeatureDistribution, current: FeatureDistribution | None, most_named: int = 0
 ) -> Overlay | None:
     """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: the
-    largest number of categories whose names may be shown; others are counted.
+    largest number of categories whose names may be shown; others are format_noun_count.
     """
-    if current is None:
-        sides = [baseline]
-    else:
-        sides = [baseline, current]
     bins = choose_bins(baseline)
-    found = [bins.shares(side) if bins is not None else None for side in sides]
-    shares = [np.clip(each, 0.0, 1.0) for each in found if each is not None]
-    if bins is None or len(shares) < len(sides):
+    if bins is None:
         return None
+    # Shares in the bins of the baseline, and of the window if there is one
+    distributions = [baseline]
+    if current is not None:
+        distributions.append(current)
+    shares: list[Values] = []
+    for distribution in distributions:
+        known_shares = bins.shares(distribution)
+        if known_shares is None:
+            return None
+        shares.append(np.clip(known_shares, 0.0, 1.0))
+    # Categories: the most frequent ones, the others, and new ones
     if bins.ends is None:
-        words = f"{counted(len(bins.names), 'value')} in the baseline"
-        words += f", {shares[1][-1]:.1%} now are others" if len(sides) > 1 else ""
-        kept = [*range(min(len(bins.names), BINS)), *([BINS] if len(bins.names) > BINS else []), BINS + 1]
-        named = len(bins.names) <= most_named
-        names = [name if named else f"value {place}" for place, name in enumerate(bins.names[:BINS], start=1)]
-        names += [*(["others"] * (len(bins.names) > BINS)), "new"]
-        return overlay([share[kept] for share in shares], words, names=names)
+        words = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
+        if len(distributions) > 1:
+            words += f", {shares[1][-1]:.1%} now are others"
+        # Names are values of the data, which are shown if they are few
+        names = list(bins.names[:BINS])
+        if len(bins.names) > most_named:
+            names = [f"value {position}" for position in range(1, len(names) + 1)]
+        shown_bins = [*range(len(names))]
+        if len(bins.names) > BINS:
+            shown_bins.append(BINS)
+            names.append("others")
+        shown_bins.append(BINS + 1)
+        names.append("new")
+        return create_overlay([share[shown_bins] for share in shares], words, names=names)
+    # Numbers: between the ends, and beyond them
     low, high = bins.ends
-    medians = [number_text(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None]
-    if len(sides) == 1:
-        words = f"median {medians[0]}"
-    else:
+    medians = [
+        format_number(distribution.numbers.step_cdf().quantiles((0.5,))[0])
+        for distribution in distributions
+        if distribution.numbers is not None
+    ]
+    words = f"median {medians[0]}"
+    if len(distributions) > 1:
         words = f"median {medians[0]} in the baseline, {medians[1]} now"
+    shown_bins = [0, 1, BINS + 1]
     if low < high:
-        kept = [*range(BINS + 2)]
-    else:
-        kept = [0, 1, BINS + 1]
-    return overlay([share[kept] for share in shares], words, bins.ends)
+        shown_bins = [*range(BINS + 2)]
+    return create_overlay([share[shown_bins] for share in shares], words, bins.ends)
 
 
-def overlay(
+def create_overlay(
     shares: Sequence[Values], words: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
 ) -> Overlay:
     """shares: of the baseline, and of the window if any. ends: of the baseline's numbers. names: of its categories."""
-    baseline, *current = (tuple(map(float, share)) for share in shares)
-    now = current[0] if current else ()
+    baseline = tuple(map(float, shares[0]))
+    now: tuple[float, ...] = ()
+    if len(shares) > 1:
+        now = tuple(map(float, shares[1]))
     if ends is None:
         return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))
     low, high = ends
-    axis = list(dict.fromkeys(number_text(end, 3) for end in (low, low / 2 + high / 2, high)))
-    for place, sign in ((0, "< "), (-1, "> ")):  # the outermost bins include everything beyond them
-        axis[place] = f"{sign if max(baseline[place], now[place] if now else 0.0) else ''}{axis[place]}"
-    outside = [
-        f"{percent(now[place])} of the records {side} the baseline’s range"
-        for place, side in ((0, "below"), (-1, "above"))
-        if now and baseline and now[place] >= max(0.02, 2 * baseline[place])
-    ]
+    axis = list(dict.fromkeys(format_number(end, 3) for end in (low, low / 2 + high / 2, high)))
+    # The outermost bins include everything beyond them
+    outside = []
+    for index, sign, direction in ((0, "< ", "below"), (-1, "> ", "above")):
+        share_now = 0.0
+        if now:
+            share_now = now[index]
+        if max(baseline[index], share_now):
+            axis[index] = f"{sign}{axis[index]}"
+        if now and share_now >= max(0.02, 2 * baseline[index]):
+            outside.append(f"{format_percent(share_now)} of the records {direction} the baseline’s range")
     return Overlay(baseline, now, words, tuple(axis), (), ", ".join(outside))

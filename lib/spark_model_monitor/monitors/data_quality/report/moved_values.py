@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import CheckResult
-from spark_model_monitor.documents.headline import ONE_VALUE, moved
-from spark_model_monitor.documents.page import number_text, percent
-from spark_model_monitor.monitors.data_quality.checks.guard import beyond
+from spark_model_monitor.documents.headline import ONE_VALUE, describe_move
+from spark_model_monitor.documents.page import format_number, format_percent
+from spark_model_monitor.monitors.data_quality.checks.guard import count_beyond
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.report.sentences import ViolationMessage, describe_missing
@@ -113,7 +113,7 @@ def find_clearest_value(before: Counts, now: Counts) -> int:
 
 def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
     """Values that the baseline never had. shares: of each."""
-    share = percent(float(shares.sum()))
+    share = format_percent(float(shares.sum()))
     most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
     change = f"has {share} of values that were not there before"
     words = f"{share} are {len(values):,} values that are not in the baseline"
@@ -122,14 +122,14 @@ def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool)
 
 def _describe_value(was: float, now: float, values: Sequence[str], denominator: str) -> ViolationMessage:
     """How the share of one value changed."""
-    words = f"the share of {ONE_VALUE} went from {percent(was)} to {percent(now)}"
-    short = f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}"
+    words = f"the share of {ONE_VALUE} went from {format_percent(was)} to {format_percent(now)}"
+    short = f"share of {ONE_VALUE}: {format_percent(was)} → {format_percent(now)}"
     if not now:
-        change = f"no longer has {ONE_VALUE}, which was in {percent(was)} of the {denominator}"
+        change = f"no longer has {ONE_VALUE}, which was in {format_percent(was)} of the {denominator}"
     elif not was:
-        change = f"has {ONE_VALUE} in {percent(now)} of the {denominator}, in none before"
+        change = f"has {ONE_VALUE} in {format_percent(now)} of the {denominator}, in none before"
     else:
-        change = f"has {ONE_VALUE} in {percent(now)} of the {denominator}, in {percent(was)} before"
+        change = f"has {ONE_VALUE} in {format_percent(now)} of the {denominator}, in {format_percent(was)} before"
     return ViolationMessage(words, values, change, short)
 
 
@@ -141,14 +141,14 @@ def _describe_moved_numbers(
     assert now.numbers is not None
     cdf_before = before.numbers.step_cdf()
     cdf_now = now.numbers.step_cdf()
-    pooled = cdf_now.beside(cdf_before)
+    pooled = cdf_now.pool_with(cdf_before)
     counts_before = np.diff(pooled.before, prepend=0).astype(float)
     counts_now = np.diff(pooled.after, prepend=0).astype(float)
     gaps = counts_now / counts_now.sum() - counts_before / counts_before.sum()
     denominator = name_denominator(before, now)
 
     def describe_one(index: int) -> ViolationMessage:
-        name = number_text(float(pooled.values[index]), DIGITS)
+        name = format_number(float(pooled.values[index]), DIGITS)
         was = float(counts_before[index] / pooled.before[-1])
         is_now = float(counts_now[index] / pooled.after[-1])
         return _describe_value(was, is_now, [name], denominator)
@@ -193,6 +193,9 @@ def describe_new_kind(
     if not math.isclose(float(shares.sum()), share.observed or 0.0, rel_tol=1e-6):
         return None
     is_listed = len(now.categories) <= max_domain_size
+    # Of codes that come and go any window has new ones: then only their form is new
+    if len(counts) > 1 and not is_listed:
+        return None
     if len(counts) > 1:
         return _describe_new_values(shares, [*counts], is_listed)
     values = []
@@ -206,17 +209,17 @@ def describe_repeated_values(
 ) -> ViolationMessage:
     """Fewer values differ: the number that repeats, if one does, else the share of different values, which is an estimate."""
     if before.numbers is not None and now.numbers is not None:
-        pooled = now.numbers.step_cdf().beside(before.numbers.step_cdf())
+        pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
         counts_before = np.diff(pooled.before, prepend=0).astype(float)
         counts_now = np.diff(pooled.after, prepend=0).astype(float)
         index = find_clearest_value(counts_before, counts_now)
         was = float(counts_before[index] / pooled.before[-1])
         is_now = float(counts_now[index] / pooled.after[-1])
         if is_now - was >= COMPARABLE * ((share.threshold or 0.0) - (share.observed or 0.0)):
-            name = number_text(float(pooled.values[index]), DIGITS)
+            name = format_number(float(pooled.values[index]), DIGITS)
             return _describe_value(was, is_now, [name], name_denominator(before, now))
-    different_before = percent(float(f"{share.threshold or 0.0:.2g}"))
-    different_now = percent(float(f"{share.observed or 0.0:.2g}"))
+    different_before = format_percent(float(f"{share.threshold or 0.0:.2g}"))
+    different_now = format_percent(float(f"{share.observed or 0.0:.2g}"))
     words = f"about {different_now} of its values differ, about {different_before} did"
     return ViolationMessage(words, (), f"repeats values: {words}", words)
 
@@ -224,7 +227,7 @@ def describe_repeated_values(
 def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
     """Whether mean or standard deviation of the finite numbers changed by more than a few outliers make."""
     moments = []
-    for cdf in (cdf_before.finite(), cdf_now.finite()):
+    for cdf in (cdf_before.drop_infinite(), cdf_now.drop_infinite()):
         if not cdf.total:
             return False
         moments.append(compute_mean_and_deviation(cdf.values, np.diff(cdf.cumulative, prepend=0)))
@@ -263,11 +266,11 @@ def _describe_tail(
         return describe_unusual(before, current)
     more = "more" if is_now > was else "fewer"
     tail = "low"
-    ends = f" below {number_text(bound, DIGITS)}"
+    ends = f" below {format_number(bound, DIGITS)}"
     if is_high:
         tail = "high"
-        ends = f" above {number_text(bound, DIGITS)}"
-    words = f"{percent(is_now)} of the {denominator}{ends}, {percent(was)} before"
+        ends = f" above {format_number(bound, DIGITS)}"
+    words = f"{format_percent(is_now)} of the {denominator}{ends}, {format_percent(was)} before"
     return ViolationMessage(words, (), f"has {more} {tail} values: {words}", words, "", ends)
 
 
@@ -305,10 +308,10 @@ def _describe_moments(
     _, name, was, is_now = largest
     if named and named[0][0] >= COMPARABLE * largest[0]:
         _, name, was, is_now = named[0]
-    size, by = moved(was, is_now, None if name == "standard deviation" else deviation)
-    numbers = f"{name} {number_text(was)} → {number_text(is_now)}"
+    size, by = describe_move(was, is_now, None if name == "standard deviation" else deviation)
+    numbers = f"{name} {format_number(was)} → {format_number(is_now)}"
     if name == "standard deviation":
-        change = f"has another spread: its {name} {size} ({number_text(was)} → {number_text(is_now)})"
+        change = f"has another spread: its {name} {size} ({format_number(was)} → {format_number(is_now)})"
     else:
         unit = ", another unit?" if name == "mean" and is_in_another_unit(cdf_before, cdf_now) else ""
         change = f"{size} ({numbers}{unit})"
@@ -326,12 +329,12 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
     num_infinite = moments.present - moments.count
     clauses = []
     if num_infinite * numbers.total > infinite_before * moments.present:
-        were = f" ({percent(infinite_before / numbers.total)} were)" if infinite_before else ""
+        were = f" ({format_percent(infinite_before / numbers.total)} were)" if infinite_before else ""
         clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
 
     # The states know exactly how many numbers are outside, unless these are many in a large window
-    num_above = beyond(current, above=numbers.maximum)[0] if moments.count else 0
-    num_below = beyond(current, below=numbers.minimum)[0] if moments.count else 0
+    num_above = count_beyond(current, above=numbers.maximum)[0] if moments.count else 0
+    num_below = count_beyond(current, below=numbers.minimum)[0] if moments.count else 0
     values, ranks = sketch.step_cdf()
     for count, direction in ((num_above, "above"), (num_below, "below")):
         if not count:
@@ -345,7 +348,7 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
             outside = counts_below[less]
             if direction == "above":
                 outside = ranks[-1] - counts_below[at_most]
-            amount = f"about {percent(float(f'{outside / moments.present:.2g}'))}"
+            amount = f"about {format_percent(float(f'{outside / moments.present:.2g}'))}"
         clauses.append((amount, f"{verb} {direction}"))
     if not clauses:
         return None
@@ -356,7 +359,7 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
     ends = ""
     if num_above or num_below:
         words += " the baseline's range"
-        ends = f" {number_text(numbers.minimum)} to {number_text(numbers.maximum)}"
+        ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
     change = words.replace("lies ", "").replace("lie ", "").replace("are infinite", "that are infinite")
     return ViolationMessage(words + ends, (), f"has {change}{ends}", words, "", ends)
 
@@ -372,7 +375,7 @@ def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDis
     cdf = now.numbers.step_cdf()
     weights = np.diff(cdf.cumulative, prepend=0)
     is_inside = (cdf.values >= low) & (cdf.values <= high)
-    cdf_before = before.numbers.step_cdf().finite()
+    cdf_before = before.numbers.step_cdf().drop_infinite()
     if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
         return False
     mean_before, deviation_before = compute_mean_and_deviation(
@@ -399,7 +402,7 @@ def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
     """Whether both sides together have so few different numbers."""
     if before.numbers is None or now.numbers is None:
         return False
-    return len(now.numbers.step_cdf().beside(before.numbers.step_cdf()).values) <= MOST_OF_FLAG
+    return len(now.numbers.step_cdf().pool_with(before.numbers.step_cdf()).values) <= MOST_OF_FLAG
 
 
 def is_in_another_unit(before: StepCdf, now: StepCdf) -> bool:
@@ -411,6 +414,6 @@ def is_in_another_unit(before: StepCdf, now: StepCdf) -> bool:
 
 def find_deviation(values: StepCdf) -> float | None:
     """None if there are no numbers, or they lie too far apart."""
-    finite = values.finite()
+    finite = values.drop_infinite()
     deviation = finite.deviation if finite.total else math.nan
     return deviation if math.isfinite(deviation) else None

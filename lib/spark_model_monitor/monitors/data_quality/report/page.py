@@ -6,17 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
+from spark_model_monitor.documents.check_results import (
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    compute_severity,
+    format_check,
+)
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
     DRIFT,
     ONE_VALUE,
-    evidence_of,
-    no_more_than,
-    not_compared,
-    place_of,
+    describe_evidence,
+    describe_segment,
+    find_not_compared,
+    format_largest_unseen_change,
 )
-from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
+from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     LINES_SHOWN,
@@ -26,17 +32,18 @@ from spark_model_monitor.documents.page import (
     Block,
     Card,
     Cards,
-    Column,
     Headline,
-    Line,
-    Mark,
+    Highlight,
+    Overlay,
     Page,
     PageSection,
     PageTable,
-    counted,
-    number_text,
-    percent,
-    short_name,
+    TableColumn,
+    TableLine,
+    format_noun_count,
+    format_number,
+    format_percent,
+    shorten_name,
 )
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -51,9 +58,9 @@ from spark_model_monitor.monitors.data_quality.report.sentences import (
     Side,
     ViolationMessage,
     create_violation_message,
-    sides,
+    select_sides,
 )
-from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 # of rows on a card, and letters of each
@@ -75,76 +82,90 @@ READING = (
 def create_page(
     profile: Profile,
     results: Sequence[CheckResult],
-    known: QualityBaseline | None,
+    baseline: QualityBaseline | None,
     *,
     max_domain_size: int = 0,
     hide_values: bool = False,
     row_ids: Mapping[str, Sequence[str]] = NO_ROW_IDS,
 ) -> Page:
-    """The page of a run. known: what it was compared with; None for a baseline. max_domain_size: the largest number of
+    """The page of a run. baseline: what it was compared with; None for a baseline. max_domain_size: the largest number of
     categories whose names are shown. row_ids: of rows behind violations, by feature."""
     features = {feature.name: feature for feature in reversed(profile.features)}
     now = from_profile(profile)
-    most_named = 0 if hide_values else max_domain_size
-    if known is None and not results:
-        return _baseline_page(features, now)
-    known = known or QualityBaseline.from_documents(
-        Constraints(features=()), None, None
-    )  # a person's own rules need none
+    most_named = max_domain_size
+    if hide_values:
+        most_named = 0
+    if baseline is None and not results:
+        return _create_baseline_page(features, now)
+    # A person's own rules need no baseline
+    if baseline is None:
+        baseline = QualityBaseline.from_documents(Constraints(features=()), None, None)
+    # Features with a violation, by their largest one; outputs of the model follow from others, so they come last
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
-    names = dict.fromkeys((*known.names, *now))
-    bad = [name for name, found in by_name.items() if any(violated(found))]
-    first = {name: min(violated(by_name[name]), key=lambda each: (each.alarm or 0, -excess(each))) for name in bad}
-    bad.sort(key=lambda name: (first[name].alarm or 0, -excess(first[name])))
-    apart = {name: first[name].distance or 0.0 for name in known.outputs if name in first}
-    bad.sort(key=lambda name: (name in apart, -apart.get(name, 0.0)))
+    names = dict.fromkeys((*baseline.names, *now))
+    bad = [name for name, check_results in by_name.items() if any(select_violations(check_results))]
+    first = {name: min(select_violations(by_name[name]), key=_rank_violation) for name in bad}
+    bad.sort(key=lambda name: _rank_violation(first[name]))
+    distance_by_output = {name: first[name].distance or 0.0 for name in baseline.outputs if name in first}
+    bad.sort(key=lambda name: (name in distance_by_output, -distance_by_output.get(name, 0.0)))
+    # A card for each, and for those of which nobody can tell
     cards = []
     for name in bad:
-        violation_message = create_violation_message(first[name], features.get(name), known, max_domain_size)
-        before, after = sides(first[name], features.get(name), known)
-        card = _card(name, first[name], violation_message, by_name[name], before, after, known, most_named)
-        row_hints = _row_hints(name, first[name], row_ids.get(name, ()), hide_values=hide_values)
+        violation_message = create_violation_message(first[name], features.get(name), baseline, max_domain_size)
+        before, after = select_sides(first[name], features.get(name), baseline)
+        card = _create_card(name, first[name], violation_message, by_name[name], before, after, baseline, most_named)
+        row_hints = _write_row_hints(name, first[name], row_ids.get(name, ()), hide_values=hide_values)
         cards.append(replace(card, hints=(*card.hints, *row_hints)))
-    unsure = unsure_features(results)
+    unsure = find_unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
-    unsure_cards = tuple(
-        _unsure_card(feature, by_name.get(feature.name, []), known.distributions.get(feature.name), now, most_named)
-        for feature in unsure[:MOST_CARDS]
-    )
+    unsure_cards = []
+    for feature in unsure[:MOST_CARDS]:
+        before = baseline.distributions.get(feature.name)
+        unsure_cards.append(_create_unsure_card(feature, by_name.get(feature.name, []), before, now, most_named))
 
-    def line(name: str, mark: Mark = Mark.NONE) -> Line:
-        return _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), mark)
+    def line(name: str, mark: Highlight = Highlight.NONE) -> TableLine:
+        return _create_line(name, baseline.distributions.get(name), now.get(name), by_name.get(name, []), mark)
 
+    # The others, a line each
     calm = [name for name in names if name not in first and name not in unsure_names]
     if len(calm) > MOST_LINES:
-        calm.sort(key=lambda name: -max((_size(each) for each in by_name.get(name, ())), default=0.0))
-    if 0 < len(apart) < len(bad):
+        calm.sort(key=lambda name: -max(map(_measure_size, by_name.get(name, ())), default=0.0))
+    # The sections, empty ones left out
+    order = "the largest first"
+    if 0 < len(distance_by_output) < len(bad):
         order = "the largest first, the model's outputs last"
-    else:
-        order = "the largest first"
+    sections = []
     if cards:
-        sections = [PageSection("Changed", (Cards(tuple(cards)),), note=order)]
-    else:
-        sections = []
+        sections.append(PageSection("Changed", (Cards(tuple(cards)),), note=order))
     if unsure_cards:
-        blocks: list[Block] = [Cards(unsure_cards)]
+        blocks: list[Block] = [Cards(tuple(unsure_cards))]
         if len(unsure) > MOST_CARDS:
-            blocks.append(PageTable(_CALM, tuple(line(feature.name, Mark.UNSURE) for feature in unsure[MOST_CARDS:])))
+            blocks.append(
+                PageTable(_CALM, tuple(line(feature.name, Highlight.UNSURE) for feature in unsure[MOST_CARDS:]))
+            )
         note = "nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", tuple(blocks), note=note))
     if calm:
-        left_out = [each for each in not_compared(results) if each.feature in calm]
-        note = counted(len(calm) - len(left_out), "feature")
-        note += f", {len(left_out):,} not compared" if left_out else ""
-        note += f", the {LINES_SHOWN} with the largest differences first" if len(calm) > MOST_LINES else ""
+        left_out = [check_result for check_result in find_not_compared(results) if check_result.feature in calm]
+        note = format_noun_count(len(calm) - len(left_out), "feature")
+        if left_out:
+            note += f", {len(left_out):,} not compared"
+        if len(calm) > MOST_LINES:
+            note += f", the {LINES_SHOWN} with the largest differences first"
         sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
-    rows = max((side.num_rows for side in known.distributions.values()), default=0)
-    return _page(sections, facts=(("baseline", counted(rows, "row")),) if rows else ())
+    rows = max((distribution.num_rows for distribution in baseline.distributions.values()), default=0)
+    if not rows:
+        return _create_page(sections)
+    return _create_page(sections, facts=(("baseline", format_noun_count(rows, "row")),))
 
 
-def _page(
+def _rank_violation(violation: CheckResult) -> tuple[int, float]:
+    return violation.alarm or 0, -compute_severity(violation)
+
+
+def _create_page(
     sections: Sequence[PageSection], headline: Headline | None = None, facts: tuple[tuple[str, str], ...] = ()
 ) -> Page:
     return Page(
@@ -155,56 +176,61 @@ def _page(
     )
 
 
-def _card(
+def _create_card(
     name: str,
     first: CheckResult,
-    said: ViolationMessage,
+    message: ViolationMessage,
     results: Sequence[CheckResult],
     before: Side,
     now: Side,
-    known: QualityBaseline,
+    baseline: QualityBaseline,
     most_named: int,
 ) -> Card:
+    # The change in a few words, with the values that may be shown
     values = ", ".join(first.values or ())
-    short = said.short.replace(ONE_VALUE, values or ONE_VALUE) or said.words.removeprefix(f"{name}: ")
-    short += f": {values}" if values and first.check == DOMAIN else ""
-    also = [check_in_words(each) for each in violated(results) if each.check != first.check]
-    where = place_of(first, with_values=most_named > 0)
-    guess = first.guess or ("a new category, or another spelling of one?" if first.check == DOMAIN else "")
+    short = message.short.replace(ONE_VALUE, values or ONE_VALUE) or message.words.removeprefix(f"{name}: ")
+    if values and first.check == DOMAIN:
+        short += f": {values}"
+    also = [
+        format_check(check_result) for check_result in select_violations(results) if check_result.check != first.check
+    ]
+    # What may explain it
+    where = describe_segment(first, with_values=most_named > 0)
+    guess = first.guess or ""
+    if not guess and first.check == DOMAIN:
+        guess = "a new category, or another spelling of one?"
+    also_in_words = ""
     if also:
-        others = f"also: {', '.join(dict.fromkeys(also))}"
-    else:
-        others = ""
-    if name in known.outputs:
+        also_in_words = f"also: {', '.join(dict.fromkeys(also))}"
+    output = ""
+    if name in baseline.outputs:
         output = "a model output: it follows its inputs"
-    else:
-        output = ""
-    hints = filter(None, (output, where, guess, others))
+    hints = filter(None, (output, where, guess, also_in_words))
     if before:
         picture = draw_overlay(before, now, most_named)
     elif now:
         picture = draw_overlay(now, None, most_named)
     else:
         picture = None
-    if first.check in ("missing_column_check", "extra_column_check"):
-        evidence = ""
-    else:
-        evidence = evidence_of(first)
-    more: tuple[Block, ...] = (_checks_table(results), *_tables(first), EXPLAIN.format(name=quote(name)))
-    return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
+    # Of a column's name there is no more evidence
+    evidence = ""
+    if first.check not in ("missing_column_check", "extra_column_check"):
+        evidence = describe_evidence(first)
+    more: tuple[Block, ...] = (_create_checks_table(results), *_create_tables(first), EXPLAIN.format(name=quote(name)))
+    return Card(name, short, message.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
 
-def _row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
+def _write_row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
     """The ids of some rows of a violated feature, and the command that prints all that were kept."""
     ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MOST_IDS]
     if ids and not hide_values:
         noun = "row" if len(ids) == 1 else "rows"
-        yield f"{noun}: {', '.join(short_name(row_id, LONGEST_ID) for row_id in ids)}"
+        yield f"{noun}: {', '.join(shorten_name(row_id, LONGEST_ID) for row_id in ids)}"
     if kept_ids:
         yield f"to print such rows: spark-model-monitor rows FOLDER {quote(name)} --source DATA"
 
 
-def _unsure_card(
+def _create_unsure_card(
     feature: FeatureOutcome,
     check_results: Sequence[CheckResult],
     before: Side,
@@ -216,14 +242,18 @@ def _unsure_card(
     picture = None
     if before and now:
         picture = draw_overlay(before, now, most_named)
-    more: tuple[Block, ...] = (_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
-    advice = (f"To find out: {feature.advice}",) if feature.advice else ()
-    advice = (*_findable_change(check_results, before), *advice)
+    more: tuple[Block, ...] = (_create_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
+    hints = tuple(_describe_findable_change(check_results, before))
+    if feature.advice:
+        hints = (
+            *hints,
+            f"To find out: {feature.advice}",
+        )
     reason = feature.reason or ""
-    return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Mark.UNSURE)
+    return Card(feature.name, reason, picture=picture, hints=hints, more=more, mark=Highlight.UNSURE)
 
 
-def _findable_change(check_results: Sequence[CheckResult], before: Side) -> Iterable[str]:
+def _describe_findable_change(check_results: Sequence[CheckResult], before: Side) -> Iterable[str]:
     """The change that would have been found nine times in ten, for numbers in the data's unit."""
     for check_result in check_results:
         size = check_result.smallest_change
@@ -236,14 +266,14 @@ def _findable_change(check_results: Sequence[CheckResult], before: Side) -> Iter
 
             deviation = find_deviation(before.numbers.step_cdf())
         if deviation is not None:
-            words = f"of its mean by {number_text(size * deviation, 2)} ({words})"
+            words = f"of its mean by {format_number(size * deviation, 2)} ({words})"
         else:
             words = f"of a share by {words}"
         yield f"Would have been found: a change {words}"
         return
 
 
-def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
+def _create_checks_table(check_results: Sequence[CheckResult]) -> PageTable:
     """The checks of a feature with their numbers; of its segments only the violated ones."""
     shown = (
         check_result
@@ -252,109 +282,134 @@ def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
     )
     rows = (
         (
-            check_in_words(each),
-            VERDICTS[each.status][1],
-            *map(number_text, (each.observed, each.threshold)),
-            each.formula or "",
+            format_check(shown_result),
+            VERDICTS[shown_result.status][1],
+            *map(format_number, (shown_result.observed, shown_result.threshold)),
+            shown_result.formula or "",
         )
-        for each in shown
+        for shown_result in shown
     )
-    columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
-    return PageTable(columns, tuple(map(Line, rows)))
+    columns = tuple(TableColumn(title, title in ("found", "limit")) for title in CHECKS)
+    return PageTable(columns, tuple(map(TableLine, rows)))
 
 
-def _tables(result: CheckResult) -> Iterable[PageTable]:
+def _create_tables(result: CheckResult) -> Iterable[PageTable]:
     from spark_model_monitor.monitors.data_quality.checks.drift.segments import create_tables
 
     return create_tables(result)
 
 
 _CALM = (
-    *(Column("feature", is_name=True), Column("type"), Column("baseline and this run")),
-    *(Column("before", is_number=True), Column("now", is_number=True)),
-    *(Column("no change larger than"), Column("missing", is_number=True)),
+    *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("baseline and this run")),
+    *(TableColumn("before", is_number=True), TableColumn("now", is_number=True)),
+    *(TableColumn("no change larger than"), TableColumn("missing", is_number=True)),
 )
 
 
-def _line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Mark) -> Line:
-    largest = no_more_than(check_results)
+def _create_line(
+    name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Highlight
+) -> TableLine:
+    # What this run would have seen, and the feature on both sides
+    largest = format_largest_unseen_change(check_results)
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
-    picture = (draw_overlay(before, now) if before and now else None) or "–"
-    lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))
-    return Line((name, shown, picture, _typical_value(before), _typical_value(now), largest, lacking), mark, of=name)
+    picture: Overlay | str = "–"
+    if before and now:
+        picture = draw_overlay(before, now) or "–"
+    lacking = " → ".join(dict.fromkeys(map(_format_missing, (before or now, now))))
+    return TableLine(
+        (name, shown, picture, _format_typical_value(before), _format_typical_value(now), largest, lacking),
+        mark,
+        of=name,
+    )
 
 
-def _typical_value(side: Side) -> str:
+def _format_typical_value(distribution: Side) -> str:
     """A feature in one number: its mean, or its number of values."""
-    if side is None:
+    if distribution is None:
         return "–"
-    return counted(len(side.categories), "value") if side.categories else number_text(side.mean)
+    if distribution.categories:
+        return format_noun_count(len(distribution.categories), "value")
+    return format_number(distribution.mean)
 
 
-def _lacking(side: Side) -> str:
-    if side and side.rows:
-        return percent(1 - side.present / side.rows)
+def _format_missing(distribution: Side) -> str:
+    if distribution and distribution.rows:
+        return format_percent(1 - distribution.present / distribution.rows)
     return "–"
 
 
-def _size(result: CheckResult) -> float:
+def _measure_size(result: CheckResult) -> float:
     if result.impact is not None:
         return result.impact
     return result.distance or 0.0
 
 
-def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, FeatureDistribution]) -> Page:
+def _create_baseline_page(
+    features: Mapping[str, FeatureProfile], distributions: Mapping[str, FeatureDistribution]
+) -> Page:
     columns = (
-        *(Column("feature", is_name=True), Column("type"), Column("distribution")),
-        *(Column(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
-        Column("what is odd, or not compared"),
+        *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("distribution")),
+        *(TableColumn(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
+        TableColumn("what is odd, or not compared"),
     )
-    odd = {name: _odd(features[name], each) for name, each in found.items()}
+    odd = {name: _describe_oddity(features[name], distribution) for name, distribution in distributions.items()}
     cells = (
         (
             name,
-            each.type_name,
-            draw_overlay(each, None) or "–",
-            _typical_value(each),
-            _median(each),
-            _lacking(each),
+            distribution.type_name,
+            draw_overlay(distribution, None) or "–",
+            _format_typical_value(distribution),
+            _format_median(distribution),
+            _format_missing(distribution),
             odd[name],
         )
-        for name, each in found.items()
+        for name, distribution in distributions.items()
     )
-    lines = tuple(map(Line, cells))
-    strange = [name for name in found if odd[name]]
-    rows = max((side.num_rows for side in found.values()), default=0)
-    features_of_rows = f"{counted(len(lines), 'feature')} of {counted(rows, 'row')}"
+    lines = tuple(map(TableLine, cells))
+    # In the headline, the first few
+    strange = [name for name in distributions if odd[name]]
+    rows = max((distribution.num_rows for distribution in distributions.values()), default=0)
+    features_of_rows = f"{format_noun_count(len(lines), 'feature')} of {format_noun_count(rows, 'row')}"
     text = f"{features_of_rows}: later data is checked against what they are like."
-    told = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
-    more = f"; and {len(strange) - 3:,} more" if len(strange) > 3 else ""
-    detail = f"Look at them first: {told}{more}." if strange else "Nothing about them looks odd."
-    wide = [PageSection("What the data is like", (PageTable(columns, lines),), note=counted(len(lines), "feature"))]
-    return _page(wide, Headline(text, detail))
+    oddities = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
+    if len(strange) > 3:
+        oddities += f"; and {len(strange) - 3:,} more"
+    detail = "Nothing about them looks odd."
+    if strange:
+        detail = f"Look at them first: {oddities}."
+    wide = [
+        PageSection(
+            "What the data is like", (PageTable(columns, lines),), note=format_noun_count(len(lines), "feature")
+        )
+    ]
+    return _create_page(wide, Headline(text, detail))
 
 
-def _odd(feature: FeatureProfile, found: FeatureDistribution) -> str:
+def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution) -> str:
     """What a person should know of a feature before later data is compared with it."""
-    if not found.present:
+    if not distribution.present:
         return "it has no value"
-    values = found.categories or (found.numbers.step_cdf().values if found.numbers else ())
-    if len(values) == 1:
+    num_values = len(distribution.categories or ())
+    if not num_values and distribution.numbers:
+        num_values = len(distribution.numbers.step_cdf().values)
+    if num_values == 1:
         return "it has one value alone"
-    if found.present < found.rows / 2:
-        lacking = f"{_lacking(found)} are missing"
-    else:
-        lacking = ""
-    if found.other_cells:
-        lacking = f"{found.other_cells:,} of {found.other_cells + found.present:,} values are no numbers"
-    return why_always_new(feature) or lacking or found.reason or ""
+    lacking = ""
+    if distribution.present < distribution.rows / 2:
+        lacking = f"{_format_missing(distribution)} are missing"
+    if distribution.other_cells:
+        lacking = (
+            f"{distribution.other_cells:,} of {distribution.other_cells + distribution.present:,} values are no numbers"
+        )
+    return why_always_new(feature) or lacking or distribution.reason or ""
 
 
-def _median(side: Side) -> str:
+def _format_median(distribution: Side) -> str:
     cdf = None
-    if side and side.numbers:
-        cdf = side.numbers.step_cdf()
+    if distribution and distribution.numbers:
+        cdf = distribution.numbers.step_cdf()
     if cdf is None or not cdf.total:
-        return number_text(None)
-    low, middle, high = (number_text(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
+        return format_number(None)
+    # Quartiles, which outliers don't move
+    low, middle, high = (format_number(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
     return f"{middle} ({low} to {high})"

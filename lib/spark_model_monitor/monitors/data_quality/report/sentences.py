@@ -14,11 +14,11 @@ from spark_model_monitor.documents.check_results import (
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
-    plain_words,
+    describe_violation,
     remove_values,
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE
-from spark_model_monitor.documents.page import number_text, percent
+from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
@@ -70,13 +70,26 @@ class ViolationMessage:
 
 
 def with_words(
-    results: Sequence[CheckResult], profile: Profile, known: QualityBaseline, *, max_domain_size: int, hide_values: bool
+    results: Sequence[CheckResult],
+    profile: Profile,
+    baseline: QualityBaseline,
+    *,
+    max_domain_size: int,
+    hide_values: bool,
 ) -> tuple[CheckResult, ...]:
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
     features = {feature.name: feature for feature in reversed(profile.features)}
 
-    violated = (each for each in results if each.status is CheckStatus.VIOLATED and each.check != SEGMENT_DRIFT)
-    bad = {each.feature: features[each.feature] for each in violated if each.feature in features}
+    violated = (
+        check_result
+        for check_result in results
+        if check_result.status is CheckStatus.VIOLATED and check_result.check != SEGMENT_DRIFT
+    )
+    bad = {
+        check_result.feature: features[check_result.feature]
+        for check_result in violated
+        if check_result.feature in features
+    }
     guesses: dict[str, str] = {}
     if bad:
         from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import (
@@ -85,11 +98,11 @@ def with_words(
         )
 
         now = {name: from_feature_profile(feature) for name, feature in bad.items()}
-        if known.profile is None:
+        if baseline.profile is None:
             before = {}
         else:
-            before = {feature.name: feature for feature in known.profile.features}
-        for suspect in list_suspects(bad, before, known.distributions, now):
+            before = {feature.name: feature for feature in baseline.profile.features}
+        for suspect in list_suspects(bad, before, baseline.distributions, now):
             num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
             is_listed = num_categories <= max_domain_size
             if guess := guess_mistake(replace(suspect, with_values=is_listed and not hide_values)):
@@ -97,12 +110,14 @@ def with_words(
 
     # Of renamed columns the log speaks, too: such a guess names columns, and no value
     renamed: dict[str, str] = {}
-    if known.profile is not None:
-        renamed = find_renamed_columns(results, known.profile, profile)
+    if baseline.profile is not None:
+        renamed = find_renamed_columns(results, baseline.profile, profile)
         guesses |= renamed
 
-    def told(result: CheckResult) -> CheckResult:
-        violation_message = create_violation_message(result, features.get(result.feature or ""), known, max_domain_size)
+    def add_words(result: CheckResult) -> CheckResult:
+        violation_message = create_violation_message(
+            result, features.get(result.feature or ""), baseline, max_domain_size
+        )
         shown = tuple(
             value if len(value) <= LONGEST else value[:LONGEST] + "…"
             for value in violation_message.values[:MOST_VALUES]
@@ -129,43 +144,43 @@ def with_words(
             members["where"] = f"only in {ONE_SEGMENT}{cut}"
         return result.model_copy(update=members)
 
-    found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+    check_results = tuple(add_words(result) if result.status is CheckStatus.VIOLATED else result for result in results)
     if hide_values:
-        return tuple(map(remove_values, found))
-    return found
+        return tuple(map(remove_values, check_results))
+    return check_results
 
 
-def sides(
-    result: CheckResult, current: FeatureProfile | None, known: QualityBaseline
+def select_sides(
+    result: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline
 ) -> tuple[FeatureDistribution | None, FeatureDistribution | None]:
     """Both sides of a check: the feature in the baseline, or another reference, and now; or in the check's segment."""
     name = result.feature or ""
-    if result.check != SEGMENT_DRIFT or result.segment is None or known.profile is None:
-        before = known.references.get(result.against or "", known.distributions).get(name)
+    if result.check != SEGMENT_DRIFT or result.segment is None or baseline.profile is None:
+        before = baseline.references.get(result.against or "", baseline.distributions).get(name)
         return before, from_feature_profile(current) if current is not None else None
     from spark_model_monitor.monitors.data_quality.checks.drift.segments import select_segment
 
-    whole = next((feature for feature in known.profile.features if feature.name == name), None)
-    found = (select_segment(each, result.segment) for each in (whole, current))
-    first, second = (from_feature_profile(each) if each is not None else None for each in found)
+    feature_before = next((feature for feature in baseline.profile.features if feature.name == name), None)
+    features = (select_segment(each, result.segment) for each in (feature_before, current))
+    first, second = (from_feature_profile(each) if each is not None else None for each in features)
     return first, second
 
 
 def create_violation_message(
-    result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int
+    result: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
 ) -> ViolationMessage:
     """The result of a violated data-quality check. current: the feature in the window, None if the window lacks it."""
     name = result.feature or ""
     if result.check == EXPECTATION:
-        return ViolationMessage(plain_words(result), change=result.change, short=result.reason or "")
+        return ViolationMessage(describe_violation(result), change=result.change, short=result.reason or "")
     if result.check in BETWEEN_COLUMNS:
         return _describe_relation(result)
     if result.check == "repeated_rows_check":
         words = _describe_surplus(result)
         return ViolationMessage(words, (), None, words)
-    before, now = sides(result, current, known)
+    before, now = select_sides(result, current, baseline)
     template = _PLAIN.get(result.check)
-    if _counts_columns_only(result, current, known):
+    if _counts_columns_only(result, current, baseline):
         template = _OF_COLUMNS
     if template is not None:
         words = template.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
@@ -174,16 +189,16 @@ def create_violation_message(
             change = words.removeprefix(f"{name} ")
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
-        return ViolationMessage(plain_words(result))
+        return ViolationMessage(describe_violation(result))
     if result.check == COMPLETENESS:
         return describe_missing(name, before, now)
     if result.check == DOMAIN:
-        domains = {feature.name: feature.domains or () for feature in known.constraints.features}
+        domains = {feature.name: feature.domains or () for feature in baseline.constraints.features}
         from spark_model_monitor.monitors.data_quality.report.moved_values import name_denominator
 
         listed = as_counted(domains.get(name, ()))
         new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
-        share = percent(1 - result.observed)
+        share = format_percent(1 - result.observed)
         if len(new) == 1:
             denominator = name_denominator(before, now)
             change = f"has {ONE_VALUE} that was not there before in {share} of the {denominator}"
@@ -197,8 +212,10 @@ def create_violation_message(
             type_before = "no dates or times"
         else:
             type_before = f"not {before.inferred_type.value}"
-        what = f"{percent(1 - result.observed)} are {type_before} any more"
-        return ViolationMessage(f"{name}: {what}", (), f"changed its type: {what}", what)
+        change_in_words = f"{format_percent(1 - result.observed)} are {type_before} any more"
+        return ViolationMessage(
+            f"{name}: {change_in_words}", (), f"changed its type: {change_in_words}", change_in_words
+        )
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         from spark_model_monitor.monitors.data_quality.report.moved_values import describe_moved_value
 
@@ -213,7 +230,7 @@ def create_violation_message(
         if unusual is not None:
             return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
-        return ViolationMessage(plain_words(result))
+        return ViolationMessage(describe_violation(result))
     if result.check in NEW_KINDS:
         from spark_model_monitor.monitors.data_quality.report.moved_values import describe_new_kind
 
@@ -225,11 +242,13 @@ def create_violation_message(
 
         repeated = describe_repeated_values(result, before, now)
         return replace(repeated, words=f"{name}: {repeated.words}")
-    shown = percent if result.formula.startswith("share") else number_text
+    shown = format_percent if result.formula.startswith("share") else format_number
     was = shown(result.threshold)
     is_now = shown(result.observed)
-    what = f"{result.formula} went from {was} to {is_now}"
-    return ViolationMessage(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+    change_in_words = f"{result.formula} went from {was} to {is_now}"
+    return ViolationMessage(
+        f"{name}: its {change_in_words}", (), f"changed: its {change_in_words}", f"{result.formula} {was} → {is_now}"
+    )
 
 
 def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline) -> bool:
@@ -243,11 +262,11 @@ def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None,
 def _describe_surplus(surplus: CheckResult) -> str:
     """How many rows are surplus, and were; `about` so many if it is an estimate."""
     observed = surplus.observed or 0.0
-    share = percent(observed)
+    share = format_percent(observed)
     if surplus.formula != SURPLUS:
-        share = f"about {percent(float(f'{observed:.2g}'))}"
+        share = f"about {format_percent(float(f'{observed:.2g}'))}"
     if surplus.threshold:
-        were = f"{percent(float(f'{surplus.threshold:.2g}'))} were"
+        were = f"{format_percent(float(f'{surplus.threshold:.2g}'))} were"
     else:
         were = "none were"
     return f"{share} of the rows are surplus copies of other rows, {were}"
@@ -258,9 +277,11 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
     was = result.threshold or 0.0
     now = result.observed or 0.0
     if result.change is not None:
-        change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
+        change = (
+            f"{result.change} in {'all rows' if not was else format_percent(1 - was)}, now in {format_percent(1 - now)}"
+        )
         return ViolationMessage(
-            f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {percent(now)}"
+            f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {format_percent(now)}"
         )
     change = f"how strongly they go together went from {was:.2f} to {now:.2f}"
     return ViolationMessage(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
@@ -276,16 +297,16 @@ def _drifted(result: CheckResult) -> str:
     if not result.observes_p_value and result.adjusted_p is not None and observed <= threshold:
         return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
     if result.observes_p_value:
-        what = "p-value"
+        measure = "p-value"
     else:
-        what = "distance"
-    return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
+        measure = "distance"
+    return f"drifted{against}, {measure} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
 def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
     """How the share of missing values changed."""
-    missing_before = percent(_missing_share(before))
-    missing_now = percent(_missing_share(now))
+    missing_before = format_percent(_missing_share(before))
+    missing_now = format_percent(_missing_share(now))
     if missing_before == "0 %":
         earlier = "where none was"
     else:
@@ -305,7 +326,7 @@ def _missing_share(side: FeatureDistribution) -> float:
 
 def _without_values(description: str) -> str:
     for text in (COMPARATOR_VALUE, negative):
-        said, mark, value = description.partition(text.partition("{")[0])
+        beginning, mark, value = description.partition(text.partition("{")[0])
         if value:
-            return said + mark + HIDDEN
+            return beginning + mark + HIDDEN
     return description

@@ -29,75 +29,75 @@ _ALL = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
 Listed = TypeVar("Listed", Statistics, Constraints)
 
 
-def listed_as_service(document: Listed) -> Listed:
+def list_as_service(document: Listed) -> Listed:
     """The same with the categories of each feature in the service's order, in buckets or in domains."""
-    return document.model_copy(update={"features": tuple(map(_listed, document.features))})
+    return document.model_copy(update={"features": tuple(map(_list_categories, document.features))})
 
 
-def _listed(feature: FeatureStatistics | FeatureConstraints) -> FeatureStatistics | FeatureConstraints:
+def _list_categories(feature: FeatureStatistics | FeatureConstraints) -> FeatureStatistics | FeatureConstraints:
     if isinstance(feature, FeatureConstraints):
         of_texts = feature.string_constraints
         if of_texts is None or of_texts.domains is None:
             return feature
-        domains = tuple(in_order_of_service(feature.name, of_texts.domains))
+        domains = tuple(sort_as_service(feature.name, of_texts.domains))
         return feature.model_copy(update={"string_constraints": of_texts.model_copy(update={"domains": domains})})
     texts = feature.string_statistics
     if texts is None or texts.distribution is None or texts.distribution.categorical is None:
         return feature
     buckets = {bucket.value: bucket for bucket in texts.distribution.categorical.buckets}
-    listed = tuple(buckets[value] for value in in_order_of_service(feature.name, buckets))
+    listed = tuple(buckets[value] for value in sort_as_service(feature.name, buckets))
     texts = texts.model_copy(update={"distribution": Distribution(categorical=Categorical(buckets=listed))})
     return feature.model_copy(update={"string_statistics": texts})
 
 
-def in_order_of_service(feature: str, values: Iterable[str]) -> list[str]:
+def sort_as_service(feature: str, values: Iterable[str]) -> list[str]:
     """The categories of a feature in the service's order."""
-    put_in = sorted(values, key=lambda value: _place(_pair_hash(_text_hash(feature), _text_hash(value))))
+    # Pairs come out of the map of all columns, and go into that of one
+    put_in = sorted(values, key=lambda value: _locate_in_trie(_hash_pair(_hash_text(feature), _hash_text(value))))
     if len(put_in) <= LARGEST_IN_ORDER:
         return put_in
-    return sorted(put_in, key=lambda value: _place(_text_hash(value)))
+    return sorted(put_in, key=lambda value: _locate_in_trie(_hash_text(value)))
 
 
-def _text_hash(text: str) -> int:
+def _hash_text(text: str) -> int:
     """Java's String.hashCode, of UTF-16 code units."""
     units = text.encode("utf-16-be", "surrogatepass")
-    found = 0
-    for place in range(0, len(units), 2):
-        found = (31 * found + (units[place] << 8 | units[place + 1])) & _ALL
-    return found
+    code = 0
+    for index in range(0, len(units), 2):
+        code = (31 * code + (units[index] << 8 | units[index + 1])) & _ALL
+    return code
 
 
-def _pair_hash(first: int, second: int) -> int:
+def _hash_pair(first: int, second: int) -> int:
     """MurmurHash3.productHash of a pair."""
-    found = 0xCAFEBABE
+    code = 0xCAFEBABE
     for part in (first, second):
-        found ^= _rotated(part * 0xCC9E2D51 & _ALL, 15) * 0x1B873593 & _ALL
-        found = _rotated(found, 13) * 5 + 0xE6546B64 & _ALL
-    found ^= 2  # parts
-    found = (found ^ found >> 16) * 0x85EBCA6B & _ALL
-    found = (found ^ found >> 13) * 0xC2B2AE35 & _ALL
-    return found ^ found >> 16
+        code ^= _rotate(part * 0xCC9E2D51 & _ALL, 15) * 0x1B873593 & _ALL
+        code = _rotate(code, 13) * 5 + 0xE6546B64 & _ALL
+    code ^= 2  # parts
+    code = (code ^ code >> 16) * 0x85EBCA6B & _ALL
+    code = (code ^ code >> 13) * 0xC2B2AE35 & _ALL
+    return code ^ code >> 16
 
 
-def _rotated(number: int, bits: int) -> int:
+def _rotate(number: int, bits: int) -> int:
     return (number << bits | number >> 32 - bits) & _ALL
 
 
-def _place(found: int) -> tuple[int, ...]:
+def _locate_in_trie(code: int) -> tuple[int, ...]:
     """The position of a hash in the trie, which uses five bits at a time, the lowest first."""
-    found = found + ~(found << 9) & _ALL
-    found ^= found >> 14
-    found = found + (found << 4) & _ALL
-    found ^= found >> 10
-    return tuple(found >> bits & 31 for bits in range(0, 32, 5))
+    code = code + ~(code << 9) & _ALL
+    code ^= code >> 14
+    code = code + (code << 4) & _ALL
+    code ^= code >> 10
+    return tuple(code >> bits & 31 for bits in range(0, 32, 5))
 
 
 def use_words_of_service(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
     """The same results, violations in the words of the container that wrote `constraints`. Source: C4.4, C4.4a."""
+    describe = _describe_as_since_2020
     if constraints.is_of_2019:
         describe = _describe_as_in_2019
-    else:
-        describe = _describe_as_since_2020
     texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
 
     def describe_violation(result: CheckResult) -> CheckResult:
@@ -145,6 +145,7 @@ def _close_last_bucket(feature: FeatureStatistics, profile: FeatureProfile) -> F
         return feature
     moments = profile.moments
     buckets = distribution.kll.buckets
+    # Only where the bound is below the maximum does it lack it
     last = buckets[-1]
     if last.upper_bound >= moments.maximum:
         return feature

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.check_results import HOTELLING, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import CONCEPT_DRIFT
 from spark_model_monitor.documents.outcome import METRIC_CHANGE
-from spark_model_monitor.documents.page import number_text
+from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.monitors.model_quality.calibration import (
     Calibration,
     check_calibration,
@@ -37,7 +37,7 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.states.outcomes import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 
 METRIC = "label_given_score"
@@ -197,7 +197,7 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
         reason = TOO_SURE.format(rows=rows / groups, needed=FEWEST_UNCERTAIN)
         return _build_result(CheckStatus.NOT_JUDGED, before, now, reason=reason)
     metric, real, expected, interval = _compare_headline_metric(before, now)
-    words: dict[str, Any] = {"metric": metric, "real": number_text(real, 3), "told": number_text(expected, 3)}
+    words: dict[str, Any] = {"metric": metric, "real": format_number(real, 3), "told": format_number(expected, 3)}
     words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
     words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
     words["seen"] = (APART if words["real"] != words["told"] else ELSEWHERE).format(**words)
@@ -229,7 +229,7 @@ def design_effect_of_groups(now: Scored) -> float:
     rows, hits, scores = (sums.sum(axis=0) for sums in calibration(now.probabilities))
     mean = (hits - scores).sum() / max(rows.sum(), 1)
     squares = now.probabilities.of(SQUARED_ERROR).sum() - mean**2 * rows.sum()
-    return float(design_effect_in_blocks((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
+    return float(estimate_block_design_effects((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
 
 
 def _build_result(status: CheckStatus, before: Scored, now: Scored, **members: object) -> CheckResult:

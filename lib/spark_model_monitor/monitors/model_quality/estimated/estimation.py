@@ -63,7 +63,7 @@ class Cells:
 
 
 def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSums:
-    """The sums of `probability_sums`, all in a single block."""
+    """The sums of `add_probabilities`, all in a single block."""
     sure = np.clip(scores, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
     losses = [
         -(hits * np.log(sure) + (rows - hits) * np.log(1 - sure)),

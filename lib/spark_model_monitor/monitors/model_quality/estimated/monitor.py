@@ -13,7 +13,7 @@ import numpy as np
 from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
-from spark_model_monitor.data.records.outcome_records import Unlabelled
+from spark_model_monitor.data.records.outcome_records import UnlabelledDecoder
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
 from spark_model_monitor.documents.document import Document
@@ -25,7 +25,7 @@ from spark_model_monitor.documents.model_quality import (
 )
 from spark_model_monitor.documents.page import CurveChart, Page, PageSection
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
-from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.calibration import (
@@ -75,8 +75,8 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     Scanned,
     ScanRequest,
-    refuse_rules,
-    violation_count,
+    count_violations,
+    reject_rules,
 )
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
@@ -195,7 +195,7 @@ class EstimateJudgement(Judgement[ModelBaseline]):
 
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
-        return (*published_metrics(self.sample.metrics.measurement), violation_count(results))
+        return (*published_metrics(self.sample.metrics.measurement), count_violations(results))
 
     def write_sentences(
         self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
@@ -282,7 +282,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
                 "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY "
                 "here, and name its output path as --baseline of later windows"
             )
-        refuse_rules(self, request.rules)
+        reject_rules(self, request.rules)
         evidence = None
         if isinstance(request.baseline, ModelBaseline):
             evidence = request.baseline.evidence
@@ -314,7 +314,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
             task = OutcomeTask(plan, data.decoder, len(Refusal))
             scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
             return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=errors.worth), scanned.rows)
-        unlabelled = Unlabelled(data.decoder, plan.threshold, evidence.classes)
+        unlabelled = UnlabelledDecoder(data.decoder, plan.threshold, evidence.classes)
         task = OutcomeTask(plan, unlabelled, len(Refusal))
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         assert evidence.scores is not None  # ensured by `plan_scan`
@@ -417,13 +417,13 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
 
-    def table(self, documents: tuple[EstimatedQuality]) -> Table:
+    def table(self, documents: tuple[EstimatedQuality]) -> RowTable:
         return build_table(documents[0].metrics, "value", "interval", "n")
 
 
 def _restrict_to_error_metrics(baseline: ModelBaseline) -> ModelBaseline:
     """The baseline without metrics that have no estimate."""
-    return baseline.without(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
+    return baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
 def _rename_as_estimate(result: CheckResult) -> CheckResult:

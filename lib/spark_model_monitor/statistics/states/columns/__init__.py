@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from spark_model_monitor.registry import Registry
-from spark_model_monitor.statistics.states.encoding import State, registered
+from spark_model_monitor.statistics.states.encoding import State, register_state
 from spark_model_monitor.statistics.states.moments import ValueBlocks, Values
 from spark_model_monitor.statistics.states.profile import FeatureProfile
 
@@ -42,7 +42,7 @@ COLUMN_METRICS: Registry[type[ColumnMetric]] = Registry("column metric")
 def column_metric(metric: type[M]) -> type[M]:
     """Class decorator that enters a column metric under its KIND."""
     COLUMN_METRICS.register(metric.KIND)(metric)
-    return registered(metric)
+    return register_state(metric)
 
 
 class ColumnMetricBuilder:
@@ -56,28 +56,28 @@ class ColumnMetricBuilder:
     def update(self, values: Values) -> None:
         """Take finite numbers."""
         with np.errstate(over="ignore", invalid="ignore"):  # as for moments: what overflows is infinite, then undefined
-            for block in self._blocks.cut(values):
+            for block in self._blocks.split_values(values):
                 self._state += self._metric.of(block)
 
     def state(self) -> ColumnMetric:
         """The state of all numbers so far."""
         with np.errstate(over="ignore", invalid="ignore"):
-            rest = self._blocks.rest
-            return self._state + self._metric.of(rest) if len(rest) else self._state
+            remaining = self._blocks.rest
+            return self._state + self._metric.of(remaining) if len(remaining) else self._state
 
 
-def numbers_of(feature: FeatureProfile) -> dict[str, float | None]:
+def compute_metrics(feature: FeatureProfile) -> dict[str, float | None]:
     """The numbers of every column metric whose state the feature has, by name; None where one is undefined.
 
     feature: a numeric one; of texts the state holds those that are numbers, which says nothing of the column.
     """
-    found = filter(None, (feature.state(metric.function) for metric in COLUMN_METRICS.values()))
+    states = filter(None, (feature.state(metric.function) for metric in COLUMN_METRICS.values()))
     return {
-        name: number if math.isfinite(number) else None for state in found for name, number in state.numbers().items()
+        name: number if math.isfinite(number) else None for state in states for name, number in state.numbers().items()
     }
 
 
-def chosen(names: Iterable[str]) -> tuple[str, ...]:
+def select_metrics(names: Iterable[str]) -> tuple[str, ...]:
     """The names, each once.
 
     Raises BadConfiguration for one that is no column metric's.

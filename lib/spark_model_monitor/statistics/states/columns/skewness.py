@@ -46,18 +46,22 @@ class Skewness(ColumnMetric):
             return {"skewness": math.nan}
         return {"skewness": self.m3 / self.m2 * math.sqrt(self.count / self.m2)}
 
-    def __add__(self, other: Skewness) -> Skewness:
+    def __add__(self, addend: Skewness) -> Skewness:
         """Up to rounding, in the order of adding."""
-        if not self.count or not other.count:
-            return self if self.count else other
-        count = self.count + other.count
+        if not self.count or not addend.count:
+            return self if self.count else addend
+        count = self.count + addend.count
         mine = self.count / count
-        theirs = other.count / count
-        apart = other.mean - self.mean
-        between = apart * apart * (mine * other.count)  # n·m / (n + m) of the squared distance of the means
+        theirs = addend.count / count
+        mean_difference = addend.mean - self.mean
+        between = (
+            mean_difference * mean_difference * (mine * addend.count)
+        )  # n·m / (n + m) of the squared distance of the means
         return Skewness(
             count,
-            self.mean + apart * theirs,
-            self.m2 + other.m2 + between,
-            self.m3 + other.m3 + apart * (between * (mine - theirs) + 3 * (mine * other.m2 - theirs * self.m2)),
+            self.mean + mean_difference * theirs,
+            self.m2 + addend.m2 + between,
+            self.m3
+            + addend.m3
+            + mean_difference * (between * (mine - theirs) + 3 * (mine * addend.m2 - theirs * self.m2)),
         )

@@ -11,14 +11,14 @@ from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import RISING
-from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, verdict
+from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, judge_drift
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     find_direction,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift import Comparison as DriftComparison
+from spark_model_monitor.statistics.drift import DistanceComparison as DriftComparison
 from spark_model_monitor.statistics.drift import (
     NumericDistribution,
     Status,
@@ -65,52 +65,56 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
     baseline = feature.baseline
     current = feature.now
+    # What can't be compared has no verdict, and says why
     reason = why_not_compared(baseline, current)
     if reason is not None:
-        return _not_compared(feature, threshold, reason)
+        return _report_not_compared(feature, threshold, reason)
     reason = why_type_forbids(feature)
     if reason is not None:
         return Finding.not_judged(threshold, reason)
-    in_baseline = feature.known
-    if in_baseline.growth and not feature.against and in_baseline.is_drift_calibrated:
+    baseline_feature = feature.baseline_feature
+    if baseline_feature.growth and not feature.against and baseline_feature.is_drift_calibrated:
         return Finding.not_judged(threshold, GROWS)
-    if feature.calibration is not None and in_baseline.rises and not in_baseline.is_drift_requested:
+    if feature.calibration is not None and baseline_feature.rises and not baseline_feature.is_drift_requested:
         return Finding.not_judged(threshold, RISING)
+    # The distance by the file's method, held against the threshold
     settings = feature.settings
     calibration = feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
-    compared = compare_distributions(baseline, current, *methods, feature.whole.ties)
+    compared = compare_distributions(baseline, current, *methods, feature.comparison.ties)
     direction = find_direction(baseline.mean, current.mean)
     finding = judge_by_threshold(compared, threshold, baseline, current).but(direction=direction)
+    # The column's own tests, where noise is allowed for
     if calibration is None:
         return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.name))
     if column is None:
         return finding
-    finding = verdict(finding, threshold, column, calibration, settings.change_that_matters)
+    finding = judge_drift(finding, threshold, column, calibration, settings.change_that_matters)
     if finding.status is CheckStatus.NOT_JUDGED:  # such as without values on one side
         return finding.unsure(finding.reason or "", LONGER_WINDOWS)
     return finding
 
 
-def _not_compared(feature: FeatureComparison, threshold: float, reason: str) -> Finding:
+def _report_not_compared(feature: FeatureComparison, threshold: float, reason: str) -> Finding:
     """Where the distributions can't be compared: by nature, as of values that are too many, or so that nobody can tell."""
     finding = Finding.not_judged(threshold, reason)
-    if feature.calibration is None or feature.known.is_drift_requested:
+    if feature.calibration is None or feature.baseline_feature.is_drift_requested:
         return finding
     if not (feature.baseline.is_never_compared or feature.now.is_never_compared):
         return finding.unsure(reason, MEND_BASELINE)
-    lost_share = _lost_share(feature)
+    lost_share = _compute_lost_share(feature)
     if lost_share > feature.settings.change_that_matters.share(feature.baseline.completeness):
         return finding.unsure(LOST_VALUES.format(share=lost_share), MEND_BASELINE, is_change_seen=True)
     return finding
 
 
-def _lost_share(feature: FeatureComparison) -> float:
+def _compute_lost_share(feature: FeatureComparison) -> float:
     """By how much the values that were frequent in the baseline lost, as a share of the present values, at least.
 
     Only frequent values are counted one by one where there are many.
     """
+    # Counts of a text with many values are lower bounds, so the loss is one, too
     before = None
     if feature.before is not None:
         before = feature.before.frequencies
@@ -122,11 +126,13 @@ def _lost_share(feature: FeatureComparison) -> float:
     return frequent_before / before.total - frequent_now / now.total
 
 
-def against(feature: FeatureComparison, reference: str) -> Finding:
+def judge_reference(feature: FeatureComparison, reference: str) -> Finding:
     """The same check against another reference of the feature."""
     before, now = feature.sides(reference)
-    other = replace(feature, baseline=before, now=now, against=reference)
-    return replace(baseline_drift(other, select_threshold(other) or 0.0), against=reference)
+    feature_of_reference = replace(feature, baseline=before, now=now, against=reference)
+    return replace(
+        baseline_drift(feature_of_reference, select_threshold(feature_of_reference) or 0.0), against=reference
+    )
 
 
 def judge_by_threshold(
@@ -151,15 +157,15 @@ def judge_by_threshold(
         return finding
     finding = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
     if status is Status.VIOLATED:
-        return finding.but(description=_description(compared, threshold))
+        return finding.but(description=_describe_violation(compared, threshold))
     return finding
 
 
 def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
     """Why the two can't be compared; None if they can."""
-    for side, distribution in (("baseline", baseline), ("current data", current)):
+    for data_name, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
-            return f"{side}: {distribution.reason}"
+            return f"{data_name}: {distribution.reason}"
     if baseline.present and current.present and baseline.is_numeric != current.is_numeric:
         return TYPE_CHANGED.format(baseline=baseline.inferred_type.value, current=current.inferred_type.value)
     return None
@@ -185,13 +191,13 @@ def compare_distributions(
 ) -> DriftComparison:
     """The comparison by a method for each kind; a side without values is an empty distribution."""
     if baseline.numbers or current.numbers:
-        sides = baseline.numbers or NOTHING, current.numbers or NOTHING
-        return compare_numeric(*sides, method=of_numbers, ties=ties)
-    counts = baseline.categories or {}, current.categories or {}
+        numbers = (baseline.numbers or NOTHING, current.numbers or NOTHING)
+        return compare_numeric(*numbers, method=of_numbers, ties=ties)
+    counts = (baseline.categories or {}, current.categories or {})
     return compare_categorical(*counts, method=of_texts)
 
 
-def _description(compared: DriftComparison, threshold: float) -> str:
+def _describe_violation(compared: DriftComparison, threshold: float) -> str:
     observed = compared.distance
     assert observed is not None  # without a distance there is no violation
     return (messages.drift if compared.higher_is_more else messages.drift_p_value)(observed, threshold)

@@ -61,16 +61,16 @@ def name_check(distance: str) -> str:
     return DRIFT
 
 
-def unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator[str]:
+def find_unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator[str]:
     """An error line for each comparator whose distance doesn't fit its feature's kind; TFDV's own are 0 then."""
     for index, feature in enumerate(constraints.features):
+        kind = "categorical"
         if feature.inferred_type.is_numeric:
             kind = "numeric"
-        else:
-            kind = "categorical"
         if not feature.inferred_type.is_numeric and feature.inferred_type is not InferredType.STRING:
             continue
-        for distance in (each.distance for each in constraints.monitoring_of(feature.name).comparators or ()):
+        for comparator in constraints.settings_for(feature.name).comparators or ():
+            distance = comparator.distance
             if not DISTANCES.get(distance).facts[kind] and not (as_service and distance in _TFDV):
                 yield (
                     f"constraints.json: features[{index}] is {feature.inferred_type.value}, and a comparator of its has the "
@@ -88,9 +88,12 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
     comparators = feature.settings.comparators or ()
     missing = set()
     order = list(_TFDV)
-    for comparator in sorted(comparators, key=lambda each: (*order, each.distance).index(each.distance)):
+    for comparator in sorted(comparators, key=lambda requested: (*order, requested.distance).index(requested.distance)):
         reference = comparator.against
-        before = feature.baseline if reference == BASELINE else feature.known.references.get(reference)
+        before = feature.baseline_feature.references.get(reference)
+        if reference == BASELINE:
+            before = feature.baseline
+        # One violation for all comparators of such a reference
         if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
             if reference not in missing:
                 text = messages.control_data_missing(reference)
@@ -100,11 +103,11 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
             continue
         finding = Finding.not_judged(comparator.threshold, NO_SUCH_WINDOWS.format(reference=reference))
         if before is not None:
-            finding = _finding(replace(feature, baseline=before, against=reference), comparator)
+            finding = _judge_comparator(replace(feature, baseline=before, against=reference), comparator)
         yield name_check(comparator.distance), finding.but(against=comparator.against, method=comparator.distance)
 
 
-def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
+def _judge_comparator(feature: FeatureComparison, comparator: Comparator) -> Finding:
     distance = comparator.distance
     threshold = comparator.threshold
     if not feature.settings.perform_comparison:
@@ -116,6 +119,7 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
         reason = why_type_forbids(feature)
     if reason is not None:
         return Finding.not_judged(threshold, reason)
+    # A distance of one kind only
     takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
     if baseline.numbers or current.numbers:
         if not takes_numbers:
@@ -130,20 +134,23 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
         return finding
     value = None
     if not takes_numbers:
-        value = _most_different(distance, baseline, current)
+        value = _find_most_different(distance, baseline, current)
     text = messages.comparator_high(
         _TFDV[distance][1], finding.observed, threshold, value, reference=comparator.against
     )
     return finding.but(description=text)
 
 
-def _most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
+def _find_most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
     """The text with the largest difference, which determines the distance; of several the first by the alphabet."""
-    sides = baseline.categories or {}, current.categories or {}
-    before, after = category_cells(*sides)
+    counts = (baseline.categories or {}, current.categories or {})
+    before, after = category_cells(*counts)
     if distance == "l_infinity_categorical":
-        before, after = before * after.sum(), after * before.sum()  # in proportion to shares, but whole numbers
-    return sorted({*sides[0], *sides[1]})[int(np.abs(before - after).argmax())]
+        # In proportion to shares, but whole numbers: ties stay ties
+        totals = (before.sum(), after.sum())
+        before = before * totals[1]
+        after = after * totals[0]
+    return sorted({*counts[0], *counts[1]})[int(np.abs(before - after).argmax())]
 
 
 # Thresholds of single features that are given to a run, instead of those of its constraints.
@@ -160,17 +167,17 @@ DRIFT_LIMITS = ("comparison_threshold", "categorical_comparison_threshold")
 LESS_NOISE = ("Robust", "LInfinity")  # methods that take off the plain distance what noise explains
 
 
-def with_thresholds(constraints: Constraints, given: Any) -> Constraints:
+def with_thresholds(constraints: Constraints, thresholds: Any) -> Constraints:
     """The constraints with other thresholds, by feature and check, each of them requested. The drift check means all
     comparators, if any, otherwise the plain distance.
 
     Raises BadConfiguration if they are not numbers, BadDocument or BadConfiguration for an unknown feature or check.
     """
-    if not isinstance(given, dict) or not all(isinstance(checks, dict) for checks in given.values()):
+    if not isinstance(thresholds, dict) or not all(isinstance(checks, dict) for checks in thresholds.values()):
         raise BadConfiguration(f'is no object of objects; write {{"FEATURE": {{"{DRIFT}": 0.3}}}}')
     edited = {
         name: _with_limits(constraints, constraints.feature(name), limits_by_check)
-        for name, limits_by_check in given.items()
+        for name, limits_by_check in thresholds.items()
     }
     features = tuple(edited.get(feature.name, feature) for feature in constraints.features)
     return constraints.model_copy(update={"features": features})
@@ -179,12 +186,13 @@ def with_thresholds(constraints: Constraints, given: Any) -> Constraints:
 def _with_limits(
     constraints: Constraints, feature: FeatureConstraints, limits_by_check: Mapping[str, Any]
 ) -> FeatureConstraints:
-    settings = constraints.monitoring_of(feature.name)
+    settings = constraints.settings_for(feature.name)
     comparators = settings.comparators
-    checks = list(dict.fromkeys((*SHARES, DRIFT, *(name_check(each.distance) for each in comparators or ()))))
+    comparator_checks = [name_check(comparator.distance) for comparator in comparators or ()]
+    checks = list(dict.fromkeys((*SHARES, DRIFT, *comparator_checks)))
     for check, limit in limits_by_check.items():
-        most = 1 if check in SHARES else sys.float_info.max
-        if check not in checks or type(limit) not in (int, float) or not 0 <= limit <= most:
+        largest = 1 if check in SHARES else sys.float_info.max
+        if check not in checks or type(limit) not in (int, float) or not 0 <= limit <= largest:
             raise BadConfiguration(
                 f"{feature.name}: {check} is {limit!r}; write a number, 0 or more (a share up to 1), for one of: "
                 f"{', '.join(checks)}"
@@ -192,23 +200,22 @@ def _with_limits(
     # Limits of shares
     shares = {member: limits_by_check[check] for check, member in SHARES.items() if check in limits_by_check}
     requested_limits = [*shares]
+    completeness = {}
     if "completeness" in shares:
         completeness = {"completeness": shares.pop("completeness")}
-    else:
-        completeness = {}
     # Limits of drift
     drift: dict[str, Any] = {}
     drift_limit = limits_by_check.get(DRIFT)
     if comparators is not None:
-        limits = (
-            (comparator, limits_by_check.get(name_check(comparator.distance), drift_limit))
-            for comparator in comparators
-        )
-        drift["comparators"] = tuple(
-            each if limit is None else each.model_copy(update={"threshold": limit}) for each, limit in limits
-        )
+        edited = []
+        for comparator in comparators:
+            limit = limits_by_check.get(name_check(comparator.distance), drift_limit)
+            if limit is not None:
+                comparator = comparator.model_copy(update={"threshold": limit})
+            edited.append(comparator)
+        drift["comparators"] = tuple(edited)
     elif drift_limit is not None:
-        drift = _members_of_drift(settings, drift_limit)
+        drift = _create_drift_members(settings, drift_limit)
         requested_limits += DRIFT_LIMITS
     # The feature's own settings
     config = feature.monitoring_config_overrides or MonitoringConfig()
@@ -220,7 +227,7 @@ def _with_limits(
     return feature.model_copy(update={**completeness, "monitoring_config_overrides": overrides})
 
 
-def _members_of_drift(settings: MonitoringSettings, limit: float) -> dict[str, Any]:
+def _create_drift_members(settings: MonitoringSettings, limit: float) -> dict[str, Any]:
     """The members of a limit of drift. A method that takes off what noise explains gives way to the plain distance, and a
     feature that the baseline's suggestion left out is compared.
     """

@@ -11,7 +11,7 @@ import numpy as np
 
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import new_values
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.data_quality.families import PREDICTIONS
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
@@ -26,13 +26,13 @@ EIGHTHS = [number / 8 for number in range(1, 8)]
 
 def is_of_whole_days(feature: FeatureComparison) -> bool:
     """Whether the window is a day or longer, so that weekdays may differ, but not hours."""
-    volume = feature.whole.volume
+    volume = feature.comparison.volume
     return volume is not None and volume.length >= ONE_DAY
 
 
 def has_baseline_of_time(feature: FeatureComparison) -> bool:
     """Whether the baseline was made with a time column."""
-    parts = feature.whole.baseline.history.get(BASELINE)
+    parts = feature.comparison.baseline.history.get(BASELINE)
     return parts is not None and parts.are_by_time
 
 
@@ -41,26 +41,26 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     weeks: no value, and no range of values, has more rows than in an hour, or on a weekday, that has all such rows of the
     baseline; and it has no value of its own. Source: D4.18.
     """
-    volume = feature.whole.volume
+    volume = feature.comparison.volume
     baseline = feature.baseline
     now = feature.now
     if volume is None or not now.present:
         return False
     # A change of a model's output is said at once: it is what people act on
-    if feature.known.family == PREDICTIONS:
+    if feature.baseline_feature.family == PREDICTIONS:
         return False
     cycle = ONE_DAY
     if is_of_whole_days(feature):
         cycle = ONE_WEEK
-    parts = feature.whole.baseline.history.get(BASELINE)
-    is_steady = parts is not None and parts.keeps_time and feature.known.past_design_effect == 1
+    parts = feature.comparison.baseline.history.get(BASELINE)
+    is_steady = parts is not None and parts.keeps_time and feature.baseline_feature.past_design_effect == 1
     if is_steady or volume.length >= cycle:
         return False
     # The first day of all is judged: only if most days are unlike the baseline, weekdays may be why
     if cycle == ONE_WEEK and not volume.earlier:
         return False
     # The baseline's rows of such an hour, or day
-    all_rows = volume.rows_of_all(now.rows)
+    all_rows = volume.estimate_all_rows(now.rows)
     usual_rows = float(np.mean([all_rows, *(rows for _, rows, _ in volume.earlier)]))
     traffic = min(1.0, all_rows / usual_rows)
     part_of_cycle = max(volume.length, ONE_HOUR) / cycle
@@ -69,7 +69,7 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
         return False
     # Whether no kind of row is more frequent in the window than in an hour, or on a day, with all such rows
     counts = _count_kinds(feature)
-    level = feature.whole.monitoring.false_alarm_budget / len(counts)
+    level = feature.comparison.monitoring.false_alarm_budget / len(counts)
     for rows_before, rows_now in counts:
         p = chance_of_more(min(rows_before, hour_rows), hour_rows, rows_now, now.rows)
         if p <= level:
@@ -111,7 +111,7 @@ def _has_value_of_its_own(feature: FeatureComparison) -> bool:
     for rows_before, rows_now in _count_frequent_values(feature):
         if not rows_before and rows_now >= LARGE_SHARE * now.rows:
             return True
-    new_rows = sum((now.categories or {})[value] for value in new_values(now, baseline))
+    new_rows = sum((now.categories or {})[value] for value in find_new_values(now, baseline))
     seen_once = sum(count == 1 for count in (baseline.categories or {}).values())  # Good 1953
     p = chance_of_more(seen_once, baseline.rows, new_rows, now.rows)
-    return p <= feature.whole.monitoring.false_alarm_budget
+    return p <= feature.comparison.monitoring.false_alarm_budget

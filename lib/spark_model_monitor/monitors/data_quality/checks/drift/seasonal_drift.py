@@ -46,26 +46,31 @@ TOLD = "said"
 NEW = "new"
 
 
-def is_usual(beside: Mapping[str, Finding], season: Season) -> bool:
+def is_usual(by_reference: Mapping[str, Finding], season: Season) -> bool:
     """Whether a window is like its hour on earlier days or a week ago, or the next hour after clocks changed."""
     of_the_hour = set(CLOCK) - season.unlike
-    return any(name in of_the_hour and found.status is not CheckStatus.VIOLATED for name, found in beside.items())
+    return any(
+        name in of_the_hour and finding.status is not CheckStatus.VIOLATED for name, finding in by_reference.items()
+    )
 
 
-def excused(
+def excuse_findings(
     findings: Mapping[str, Finding], feature: FeatureComparison, season: Season, *, is_usual: bool
 ) -> dict[str, Finding]:
     """The findings; those that the hour explains are no longer violations, or are reported as recurring for days; those
     that an hour of unknown days may explain are neither.
     """
-    how = A_WEEK_AGO if season.weekly else ON_EARLIER_DAYS
+    how = ON_EARLIER_DAYS
+    if season.weekly:
+        how = A_WEEK_AGO
     if season.days:
         how = ON_DAYS.format(days=season.days, since=season.since)
 
-    def told(check: str, finding: Finding) -> Finding:
-        asked = check in SUGGESTED and SUGGESTED[check] not in feature.suggested_limits
-        if finding.status is not CheckStatus.VIOLATED or check not in EXCUSED or asked:
+    def excuse(check: str, finding: Finding) -> Finding:
+        is_requested = check in SUGGESTED and SUGGESTED[check] not in feature.suggested_limits
+        if finding.status is not CheckStatus.VIOLATED or check not in EXCUSED or is_requested:
             return finding
+        # Too early to know: one hour, or one weekday, of the baseline may be like this
         if season.is_new and may_be_an_hour_or_day(feature):
             reason = FIRST_DAYS
             advice = WAIT_A_WEEK
@@ -77,31 +82,32 @@ def excused(
             return finding.unsure(reason, advice).but(hour=NEW)
         if not is_usual or not season.stands_out:
             return finding
+        # A week of days is needed before an hour's custom is no alarm
         if season.learnt or season.weekly:
             return finding.unjudged(AS_USUAL.format(how=how), USUAL)
         return finding.but(reason=NOT_ACCEPTED.format(how=how), since=season.since, hour=RECURRING)
 
-    return {check: told(check, finding) for check, finding in findings.items()}
+    return {check: excuse(check, finding) for check, finding in findings.items()}
 
 
-def judge_same_hour(beside: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
+def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
     """The hour's finding: an alarm once the column is known for a week, if no other reference is like the window."""
-
+    # Where this hour differs from day to day, the reference that is like it stands for it
     if CLOCK_DAY in season.unlike:
         hour = season.like
     else:
         hour = CLOCK_DAY
 
-    def told(name: str, finding: Finding) -> Finding:
+    def judge(name: str, finding: Finding) -> Finding:
         if finding.status is not CheckStatus.VIOLATED:
             return finding
         if not season.learnt:
             return finding.unjudged(NOT_KNOWN, OPEN)
-        if name == hour and not is_usual(beside, season):
+        if name == hour and not is_usual(by_reference, season):
             return finding
         return finding.unjudged(OTHERWISE, OPEN)
 
-    return {name: told(name, finding) for name, finding in beside.items()}
+    return {name: judge(name, finding) for name, finding in by_reference.items()}
 
 
 def judge_missing_values(
@@ -113,15 +119,17 @@ def judge_missing_values(
     hour = CLOCK_DAY
     if hour in season.unlike:
         hour = season.like
+    # Only a reference that is judged can be in doubt
     if not season.learnt or hour not in by_reference:
         return dict(by_reference)
     finding = by_reference[hour]
     if finding.status is not CheckStatus.PASSED and finding.hour != OPEN:
         return dict(by_reference)
-    references = feature.known.references
+    references = feature.baseline_feature.references
     increases = [
         references[name].completeness - feature.now.completeness for name in by_reference if name in references
     ]
+    # The smallest change of all references: if one of them explains it, nothing is said
     increase = min(increases, key=abs)
     if abs(increase) <= feature.settings.change_that_matters.missing:
         return dict(by_reference)
@@ -146,20 +154,21 @@ def leave_to_hour(
     return {**findings, **{check: findings[check].unjudged(AT_ITS_HOUR) for check in open_checks}}
 
 
-def is_recurring(result: CheckResult) -> bool:
+def is_recurring(check_result: CheckResult) -> bool:
     """Whether the alarm also occurred at the same hour of earlier days."""
-    return result.hour == RECURRING
+    return check_result.hour == RECURRING
 
 
-def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:
+def find_lost_examples(results: Iterable[CheckResult]) -> set[Violated]:
     """Alarms, also those that the hour excused, and alarms of the hour itself: not examples for later windows."""
-    found: set[Violated] = set()
-    for each in results:
-        name = each.feature or ""
-        violated = each.status is CheckStatus.VIOLATED
-        if each.against in CLOCK:
-            if violated or each.hour == OPEN:
-                found.add((each.against or CLOCK_DAY, name))
-        elif violated or each.hour in (USUAL, TOLD, NEW):
-            found.add(name)
-    return found
+    lost: set[Violated] = set()
+    for check_result in results:
+        name = check_result.feature or ""
+        # Relative to the hour a window is judged apart, so that it stays an example for the baseline's tests
+        violated = check_result.status is CheckStatus.VIOLATED
+        if check_result.against in CLOCK:
+            if violated or check_result.hour == OPEN:
+                lost.add((check_result.against or CLOCK_DAY, name))
+        elif violated or check_result.hour in (USUAL, TOLD, NEW):
+            lost.add(name)
+    return lost

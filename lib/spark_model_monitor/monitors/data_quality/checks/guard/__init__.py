@@ -1,6 +1,6 @@
 """The guards: checks for changes that no limit of constraints.json covers. Pure.
 
-A guard takes one feature, with the baseline's states, and returns the `Evidence` of its window, or None if it does not
+A guard takes one feature, with the baseline's states, and returns the `GuardEvidence` of its window, or None if it does not
 apply; it is skipped if the baseline lacks the state that it `needs`. It runs where noise is allowed for, within the
 budget of the family "contents", or of "new kinds" for values that the baseline never had, and is violated if its `p` is
 at most `level` and its `effect` at least `least_effect`; a
@@ -22,37 +22,36 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, Calibration
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, Registry
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
 from spark_model_monitor.statistics.states.moments import ROUNDING
-from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import (
     LEAST_EFFECT,
     LEAST_RATIO,
     chance_of_more,
-    smallest_sufficient_number,
+    find_smallest_sufficient_number,
 )
 
-Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
+Guard = Callable[[FeatureComparison, FeatureProfile], "GuardEvidence | None"]
 
 GUARDS: Registry[Guard] = Registry("guard")
 
 
-def collect_evidence(feature: FeatureComparison) -> Mapping[str, Evidence]:
+def collect_evidence(feature: FeatureComparison) -> Mapping[str, GuardEvidence]:
     """The evidence of the guards on a feature, by check name; empty if the baseline's states are unavailable."""
     before = feature.before
-    if before is None or not feature.known.is_compared:
+    if before is None or not feature.baseline_feature.is_compared:
         return {}
     evidence_by_check = {}
     for guard in _select_guards(before):
@@ -63,11 +62,15 @@ def collect_evidence(feature: FeatureComparison) -> Mapping[str, Evidence]:
     return evidence_by_check
 
 
-@once
+@cache_with_feature
 def _select_guards(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
     """The guards that apply to a feature with these states. needs: the state that a guard can't do without."""
-    found = ((guard, guard.facts.get("needs")) for guard in GUARDS.values())
-    return tuple(guard for guard, needs in found if needs is None or before.state(needs) is not None)
+    guards = []
+    for guard in GUARDS.values():
+        needs = guard.facts.get("needs")
+        if needs is None or before.state(needs) is not None:
+            guards.append(guard)
+    return tuple(guards)
 
 
 # The evidence of a guard on one column and its baseline, and the verdict on it.
@@ -89,8 +92,8 @@ GROUPS = (
 
 
 @dataclass(slots=True)
-class Evidence:
-    """The evidence of a guard. what: the quantity, `observed` in the window and `expected` by the baseline. n, m: their values.
+class GuardEvidence:
+    """The evidence of a guard. quantity: `observed` in the window and `expected` by the baseline. n, m: their values.
 
     p: for independent rows. grouped_p: for groups of rows. effect: the size of the change; least_effect: from which it is
     relevant. is_alien: whether no group of healthy rows would look so, and rows count singly. share: for a share, the
@@ -99,7 +102,7 @@ class Evidence:
     there is no verdict; None if there is one. family: whose level it has.
     """
 
-    what: str
+    quantity: str
     observed: float
     expected: float
     n: int
@@ -126,24 +129,24 @@ class Evidence:
         """Whether the window has a value of a kind that the baseline lacks."""
         return bool(self.statistic)
 
-    def judged(self, calibration: Calibration) -> Finding:
+    def judge(self, calibration: NoiseCalibration) -> Finding:
         """The verdict at the level of the family's tests."""
         if self.reason is not None:
-            return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.what, reason=self.reason)
+            return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.quantity, reason=self.reason)
         level, tests = calibration.level_and_tests(self.family)
         if self.family == NEW_KINDS and not self.has_values:
             tests += 1  # it would count if the window had such values
         counts_as_is = calibration.rows_are_independent or self.is_alien
-        if counts_as_is:
-            p = self.p
-        else:
+        p = self.p
+        if not counts_as_is:
             p = max(self.p, self.grouped_p)
-        found = None
+        # How many values of this kind would be an alarm, which a user can compare with those there are
+        fewest = None
         if self.share is not None:
             rule = (level / tests, self.least_effect, self.rarity)
-            found = find_fewest_of_share(*self.share, self.n, self.m, *rule, counts_as_is=counts_as_is)
-        known: dict[str, Any] = {"n": self.n, "m": self.m, "formula": self.what, "p": min(p, 1.0), "fewest": found}
-        finding = Finding(CheckStatus.PASSED, self.expected, self.observed, **known)
+            fewest = find_fewest_of_share(*self.share, self.n, self.m, *rule, counts_as_is=counts_as_is)
+        finding = Finding(CheckStatus.PASSED, self.expected, self.observed, n=self.n, m=self.m, formula=self.quantity)
+        finding = finding.but(p=min(p, 1.0), fewest=fewest)
         finding = finding.but(decided_by=self.test, level=level / tests)
         finding = finding.but(effect=self.effect, least_effect=self.least_effect)
         if self.statistic is not None and math.isfinite(self.statistic):
@@ -151,21 +154,21 @@ class Evidence:
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
-            return finding.unsure(GROUPS.format(quantity=self.what), NAME_GROUPS, is_change_seen=True)
-        quantity = self.what[:1].upper() + self.what[1:]
-        text = messages.changed(quantity, self.observed, self.expected)
+            return finding.unsure(GROUPS.format(quantity=self.quantity), NAME_GROUPS, is_change_seen=True)
+        capitalized = self.quantity[:1].upper() + self.quantity[1:]
+        text = messages.changed(capitalized, self.observed, self.expected)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
 
 def share_evidence(
-    what: str,
+    quantity: str,
     baseline: tuple[int, int],
     current: tuple[int, int],
     *,
     alien: float = math.inf,
     is_kind: bool = False,
     group: int = GROUP,
-) -> Evidence | None:
+) -> GuardEvidence | None:
     """Whether a share of a window is higher than by chance; None if a side has no values.
 
     baseline, current: the count and the total. alien: the share from which a window is unlike any healthy one, if the
@@ -178,19 +181,22 @@ def share_evidence(
     before = b / n
     after = w / m
     least_rise = LEAST_RATIO * (b + 0.5) / n - before
-    alien = 0.0 if is_kind and not b else alien
+    if is_kind and not b:
+        alien = 0.0
     is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
     # The p-values of groups of rows, and of single ones
     groups = n // group
     grouped = 1.0
     if groups and w >= group and not is_alien:
         grouped = chance_of_more(min(math.ceil(b / group), groups), groups, w // group, m // group)
-    p = chance_of_more(b, n, w, m) if w else 1.0
+    p = 1.0
+    if w:
+        p = chance_of_more(b, n, w, m)
     family = CONTENTS
     if is_kind and not b:
         family = NEW_KINDS
-    return Evidence(
-        *(what, after, before, n, m, p, grouped),
+    return GuardEvidence(
+        *(quantity, after, before, n, m, p, grouped),
         effect=after - before,
         least_effect=min(LEAST_EFFECT, least_rise),
         is_alien=is_alien,
@@ -209,13 +215,13 @@ def find_fewest_of_share(
     """
 
     def is_found(w: int) -> bool:
-        found = share_evidence("", (b, n), (w, m), alien=alien)
-        assert found is not None  # there are values
-        p = found.p * distance_factor(rarity, w)
-        found.least_effect = least_effect
-        return found.is_large and p <= level and (counts_as_is or found.is_alien or found.grouped_p <= level)
+        evidence = share_evidence("", (b, n), (w, m), alien=alien)
+        assert evidence is not None  # there are values
+        p = evidence.p * distance_factor(rarity, w)
+        evidence.least_effect = least_effect
+        return evidence.is_large and p <= level and (counts_as_is or evidence.is_alien or evidence.grouped_p <= level)
 
-    return smallest_sufficient_number(m, is_found)
+    return find_smallest_sufficient_number(m, is_found)
 
 
 def distance_factor(rarity: float, count: int) -> float:
@@ -243,16 +249,17 @@ class Mean:
         return cls(count, total / units, spread / units**2)
 
 
-def mean_evidence(what: str, baseline: Mean, current: Mean) -> Evidence | None:
+def mean_evidence(quantity: str, baseline: Mean, current: Mean) -> GuardEvidence | None:
     """Whether a mean differs by more than chance and rounding; None if a side has no values."""
     if not baseline.count or not current.count:
         return None
     difference = abs(current.mean - baseline.mean)
     if difference <= ROUNDING * max(abs(baseline.mean), abs(current.mean)):
         difference = 0.0
+    # A shift is relevant in standard deviations of both sides
     deviation = math.sqrt((baseline.variance + current.variance) / 2)
-    return Evidence(
-        what,
+    return GuardEvidence(
+        quantity,
         current.mean,
         baseline.mean,
         baseline.count,
@@ -291,18 +298,18 @@ def widened_tail(z: float, count: float) -> float:
     return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(count))))
 
 
-def has_numbers(*sides: FeatureProfile) -> bool:
+def has_numbers(*features: FeatureProfile) -> bool:
     """Whether all sides are numeric and have finite values."""
-    return all(map(_has_numbers, sides))
+    return all(map(_has_numbers, features))
 
 
-@once
-def _has_numbers(side: FeatureProfile) -> bool:
-    moments = side.moments
-    return side.is_numeric and side.kll is not None and moments is not None and moments.count > 0
+@cache_with_feature
+def _has_numbers(feature: FeatureProfile) -> bool:
+    moments = feature.moments
+    return feature.is_numeric and feature.kll is not None and moments is not None and moments.count > 0
 
 
-def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
+def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
     """The number of finite numbers outside, and their total. If more lie there than the stored ends hold, or without
     ends: the number that certainly does.
     """
@@ -313,16 +320,16 @@ def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = 
     if below <= moments.minimum and moments.maximum <= above:
         return 0, moments.count
     ends = feature.state(Ends)
+    fewest = 1
+    is_all = False
     if ends is not None:
-        least, is_all = ends.beyond(below, above)
-    else:
-        least = 1
-        is_all = False
+        fewest, is_all = ends.beyond(below, above)
     if is_all:
-        return least, moments.count
+        return fewest, moments.count
+    # The sketch's own count, less the most that it may be wrong by
     values, cumulative = sketch.step_cdf()
     outside = np.diff(cumulative, prepend=0)[(values < below) | (values > above)].sum()
-    return max(least, int(outside - sketch.error * moments.count)), moments.count
+    return max(fewest, int(outside - sketch.error * moments.count)), moments.count
 
 
 def exact_counts(feature: FeatureProfile) -> Frequencies | None:

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, Evidence, share_evidence
+from spark_model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, GuardEvidence, share_evidence
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
@@ -40,7 +40,7 @@ nobody says when it ends may be one of the second year after the baseline."""
 
 
 @GUARDS.register("date_form_check", same_as=("data_type_check",))
-def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def date_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of dates in another form than the baseline's most frequent one is not above the baseline's, as in days first and
     months first. Dates of a type are expected as YYYY-MM-DD, with or without a time, if they become texts.
 
@@ -64,7 +64,7 @@ def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
 
 @GUARDS.register("date_value_check", same_as=("data_type_check",))
-def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def date_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of values that are no dates, such as words and 2024-13-45, is not above the baseline's.
 
     Source: D4.24.
@@ -72,14 +72,14 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     if feature.dates is None:
         return None
     baseline, window = feature.dates
-    before_and_total = baseline.not_dates, baseline.values
+    before_and_total = (baseline.not_dates, baseline.values)
     group = estimate_group_size(feature, lambda text: not read_dates(text))
-    now_and_total = window.not_dates, window.values
+    now_and_total = (window.not_dates, window.values)
     return _judge_kind("share of values that are no dates", before_and_total, now_and_total, group=group)
 
 
 @GUARDS.register("date_range_check", same_as=("date_form_check",))
-def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def date_range(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of dates far in the past or in the future is not above the baseline's: ten months and twice the baseline's range
     before its first day, or after its last day and the window's end; two years after its last day if no end is known.
 
@@ -95,17 +95,19 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     if feature.has_independent_rows:
         margin = min(margin, LARGEST_MARGIN)
     latest = last + max(margin, LARGEST_MARGIN)
-    if feature.whole.volume is not None:
-        window_end = feature.whole.volume.time.toordinal()
+    if feature.comparison.volume is not None:
+        window_end = feature.comparison.volume.time.toordinal()
         latest = max(last, window_end) + margin
     num_past = window.count_before(first - margin)
     num_future = window.num_dates - window.count_before(latest)
-    quantity = f"share of dates far in the {'future' if num_future > num_past else 'past'}"
+    quantity = "share of dates far in the past"
+    if num_future > num_past:
+        quantity = "share of dates far in the future"
     return _judge_kind(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
 
 
 @GUARDS.register("date_sentinel_check")
-def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No day that stands for a missing one, such as 9999-12-31 or 1970-01-01, has a larger or smaller share than in the
     baseline.
 
@@ -131,6 +133,7 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
             changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected, share=None)]
     if not changes:
         return _judge_kind("share of sentinels", (0, n), (0, m))
+    # The clearest of all days and directions, each a test
     clearest = min(changes, key=lambda change: (not change.is_large, change.p))
     tests = len(changes)
     return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
@@ -139,7 +142,7 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
 @GUARDS.register(
     "single_date_check", same_as=("date_form_check", "date_sentinel_check", "date_range_check", "date_value_check")
 )
-def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def single_date(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No single date has a much larger share than in the baseline: three times as many rows for each of the window's dates, and
     a quarter of them. Nearly all values may be one date if they may be the rows of a single day. A form of months, weeks or
     quarters has few values by nature.
@@ -181,7 +184,7 @@ def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window:
     """Whether a window, most of whose rows have one date, may be the rows of one day: if it is known to be so short; or if most
     are later than the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
     """
-    volume = feature.whole.volume
+    volume = feature.comparison.volume
     if volume is not None and volume.start is not None:
         return volume.time - volume.start <= SHORT_WINDOW
     is_later = window.num_dates > 0 and window.median() > baseline.days[-1]
@@ -195,7 +198,7 @@ def _judge_kind(
     current: tuple[int, int],
     large_share: float = LARGE_SHARE,
     group: int = GROUP,
-) -> Evidence | None:
+) -> GuardEvidence | None:
     """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
     evidence = share_evidence(quantity, baseline, current, is_kind=True, group=group)
     is_large = current[0] >= large_share * current[1]
@@ -210,7 +213,7 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
     """
-    past = feature.known.past(BASELINE)
+    past = feature.baseline_feature.past(BASELINE)
     if past is None or feature.baseline.is_numeric:
         return GROUP
     dispersions = []
@@ -220,11 +223,10 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
             dispersions.append(float((scores**2).mean()))
     if not dispersions:
         return GROUP
-    size = max(dispersions)
-    if size > MOST_DISPERSED:
-        size /= LEAST_OF_DISPERSION
-    else:
-        size = 1.0
+    # The largest size that such a dispersion is compatible with; none beyond what chance allows
+    size = 1.0
+    if max(dispersions) > MOST_DISPERSED:
+        size = max(dispersions) / LEAST_OF_DISPERSION
     return min(GROUP, math.ceil(max(size, feature.window_design_effect.of_values)))
 
 

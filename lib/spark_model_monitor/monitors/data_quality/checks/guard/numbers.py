@@ -8,8 +8,8 @@ import numpy as np
 
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GUARDS,
-    Evidence,
-    beyond,
+    GuardEvidence,
+    count_beyond,
     distance_factor,
     has_numbers,
     share_evidence,
@@ -33,7 +33,7 @@ LONGEST_TAIL = 1.2
 
 
 @GUARDS.register("infinity_check", needs=Moments)
-def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def infinity(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of infinities among the numbers is not above the baseline's; if that is 0, infinities are a new kind of value.
 
     Source: D4.9.
@@ -42,12 +42,13 @@ def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
     new = feature.current.moments
     if old is None or new is None or not (before.is_numeric and feature.current.is_numeric):
         return None
-    sides = ((side.present - side.count, side.present) for side in (old, new))
-    return share_evidence("share of infinities", *sides, alien=ALIEN, is_kind=True)
+    baseline = (old.present - old.count, old.present)
+    current = (new.present - new.count, new.present)
+    return share_evidence("share of infinities", baseline, current, alien=ALIEN, is_kind=True)
 
 
 @GUARDS.register("sign_check", needs=Moments)
-def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def sign(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """There are still no negative numbers; if `non_negative_check` is Enabled, that check decides.
 
     Negative numbers are a new kind if the baseline's numbers end sharply or stay far from 0; otherwise their tail may reach 0.
@@ -59,7 +60,7 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
         return None
     if old.minimum < 0:
         return None
-    negative = beyond(feature.current, below=0.0)
+    negative = count_beyond(feature.current, below=0.0)
     is_end = _is_sharp_end(before)
     evidence = share_evidence("share of negative numbers", (0, old.count), negative, is_kind=is_end)
     return _with_distances(evidence, feature, before, negative[0])
@@ -77,7 +78,7 @@ def _is_sharp_end(before: FeatureProfile) -> bool:
 
 
 @GUARDS.register("range_check", needs=Moments, same_as=("baseline_drift_check",))
-def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def far_outside(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No numbers lie outside the baseline's range by two of its widths, or by half a width if the range has sharp ends or each
     row stands for itself; numbers that rise from row to row are not judged. Far numbers are a new kind unless tails are
     long. Negative ones count with them, if the range ends sharply above 0.
@@ -87,31 +88,36 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     """
     old = before.moments
     sketch = before.kll
-    tested = feature.settings.rows_are_independent and feature.known.is_drift_calibrated
+    tested = feature.settings.rows_are_independent and feature.baseline_feature.is_drift_calibrated
     if tested or not has_numbers(before, feature.current) or old is None or sketch is None:
         return None
     width = old.maximum - old.minimum
-    if not 0 < width < math.inf or why_always_new(before) or feature.known.rises:
+    if not 0 < width < math.inf or why_always_new(before) or feature.baseline_feature.rises:
         return None
+    # How sharply the range ends: the wider outer tenth, compared with what lies between
     first = sketch.quantile(0.1)
     last = sketch.quantile(0.9)
     tail = max(old.maximum - last, first - old.minimum)
     inner = last - first
-    by = (NEAR if feature.has_independent_rows or tail < SHORT_TAIL * inner else FAR) * width
-    high = old.maximum + by
-    low = old.minimum - by
+    widths = FAR
+    if feature.has_independent_rows or tail < SHORT_TAIL * inner:
+        widths = NEAR
+    high = old.maximum + widths * width
+    low = old.minimum - widths * width
     if old.minimum >= 0:  # negative numbers alone are left to sign_check
-        has_both = beyond(feature.current, above=high)[0] > 0 and _is_sharp_end(before)
-        low = 0.0 if has_both else -math.inf
-    outside = beyond(feature.current, below=low, above=high)
+        has_both = count_beyond(feature.current, above=high)[0] > 0 and _is_sharp_end(before)
+        low = -math.inf
+        if has_both:
+            low = 0.0
+    outside = count_beyond(feature.current, below=low, above=high)
     is_kind = tail <= LONGEST_TAIL * inner
     evidence = share_evidence("share of numbers far outside of the range", (0, old.count), outside, is_kind=is_kind)
     return _with_distances(evidence, feature, before, outside[0])
 
 
 def _with_distances(
-    evidence: Evidence | None, feature: FeatureComparison, before: FeatureProfile, count: int
-) -> Evidence | None:
+    evidence: GuardEvidence | None, feature: FeatureComparison, before: FeatureProfile, count: int
+) -> GuardEvidence | None:
     """The evidence of so many numbers, where each row stands for itself: how far they lie outside counts, too."""
     if evidence is not None and count > 1 and feature.has_independent_rows:
         evidence.rarity = compute_rarity(before, feature.current, count)
@@ -127,14 +133,14 @@ def compute_rarity(before: FeatureProfile, current: FeatureProfile, count: int) 
     Source: D4.9; Hill 1975, "A simple general approach to inference about the tail of a distribution".
     """
     sketch = before.kll
+    middle = 0.0
     if sketch is not None:
         middle = sketch.quantile(0.5)
-    else:
-        middle = 0.0
     baseline = _furthest_distances(before, middle)
     furthest = _furthest_distances(current, middle)[-count:]
     if not len(baseline) or not len(furthest) or furthest[0] <= baseline[-1]:
         return 1.0
+    # Hill's estimate, less two standard errors
     mean_log = float(np.log(baseline / baseline[0]).mean())
     exponent = max(0.0, 1 - 2 / math.sqrt(len(baseline))) / max(mean_log, 1 / STEEPEST_TAIL)
     rarity = math.pow(furthest[0] / baseline[-1], -exponent)
@@ -153,7 +159,7 @@ def _furthest_distances(feature: FeatureProfile, middle: float) -> Values:
 
 
 @GUARDS.register("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))
-def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def number_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of numbers among the texts is not above the baseline's; if that is 0, numbers are a new kind of value.
 
     `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
@@ -163,13 +169,15 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
         return None
     if recognise_dates(before):  # date_form_check finds numbers
         return None
-    types = before.data_types, feature.current.data_types
-    sides = ((each.integral + each.fractional, each.present) for each in types)
-    return share_evidence("share of numbers among the texts", *sides, alien=ALIEN, is_kind=True)
+    types = before.data_types
+    types_now = feature.current.data_types
+    baseline = (types.integral + types.fractional, types.present)
+    current = (types_now.integral + types_now.fractional, types_now.present)
+    return share_evidence("share of numbers among the texts", baseline, current, alien=ALIEN, is_kind=True)
 
 
 @GUARDS.register("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
-def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of texts among numbers is not above the baseline's; if that is 0, texts are a new kind of value.
 
     If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low. Dates have
@@ -182,5 +190,5 @@ def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
         return None
     current = feature.current
     texts = current.num_present - current.num_numbers
-    baseline = before.num_others, before.num_present
+    baseline = (before.num_others, before.num_present)
     return share_evidence("share of texts among the numbers", baseline, (texts, current.num_present), is_kind=True)

@@ -10,14 +10,14 @@ from dataclasses import replace
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     FEWEST_SEEN,
     GUARDS,
-    Evidence,
+    GuardEvidence,
     exact_counts,
     share_evidence,
 )
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
-from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.text_forms import MARK, PADDED, coarsen_form, write_form
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
@@ -35,7 +35,7 @@ SAME = ("categorical_values_check", "code_length_check", "frequent_value_check",
 
 
 @GUARDS.register("text_form_check", same_as=SAME)
-def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
     none, since counters grow. Only for texts whose values are new by nature; if these come and go or grow in number, each
@@ -43,16 +43,16 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
-    comes_and_goes = feature.known.growth is not None
+    comes_and_goes = feature.baseline_feature.growth is not None
     if before.is_numeric or not feature.are_texts or (why_always_new(before) != ONCE and not comes_and_goes):
         return None
     shapes = before.state(TextShapes)
     if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
         return None
+    # Rows with each form; where values come and go, values with each form
+    count_by_form = count_forms
     if comes_and_goes:
         count_by_form = count_forms_of_values
-    else:
-        count_by_form = count_forms
     forms_before = count_by_form(before)
     forms_now = count_by_form(feature.current)
     if not forms_before or not forms_now:
@@ -63,11 +63,10 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         counts_now = _group_forms(forms_now, shape)
         unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
         # As many are new by chance as occur once in the baseline
-        by_chance = sum(count == 1 for count in counts_before.values()), counts_before.total()
+        by_chance = (sum(count == 1 for count in counts_before.values()), counts_before.total())
+        texts = "texts"
         if exact_counts(feature.current) is None:
             texts = "sampled texts"
-        else:
-            texts = "texts"
         if comes_and_goes:
             texts = "different texts"
         quantity = f"share of {texts} in a form that was not there"
@@ -81,6 +80,7 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
             is_other_program = evidence.observed >= LARGE_SHARE and evidence.expected <= MOST_BY_CHANCE
             evidence.is_alien |= comes_and_goes or (is_other_program and evidence.n >= FEWEST_SEEN)
             evidences.append(replace(evidence, share=None))
+    # Two forms are two tests
     clearest = min(evidences, key=lambda evidence: (not evidence.is_large, evidence.p))
     tests = len(evidences)
     return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
@@ -103,14 +103,13 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
         return False
     # The first numbers with a digit more begin with 1, where texts are known
     counts = exact_counts(feature.current)
+    longer = []
     if counts is not None:
         longer = [text for text in counts.counts if len(text) > longest]
-    else:
-        longer = []
     return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer)
 
 
-@once
+@cache_with_feature
 def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
     """How often each form occurs among the texts, or in a sample of them; none if they are unknown."""
     counts = exact_counts(feature)
@@ -129,7 +128,7 @@ def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
     return forms
 
 
-@once
+@cache_with_feature
 def count_forms_of_values(feature: FeatureProfile) -> Mapping[str, int]:
     """How many different texts have each form; none if they were not all counted. Padded or not: 1000 comes after 0999."""
     counts = exact_counts(feature)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GROUP,
     GUARDS,
-    Evidence,
+    GuardEvidence,
     Mean,
     exact_counts,
     mean_evidence,
@@ -29,24 +29,24 @@ SAME = ("categorical_values_check", "code_length_check", "text_form_check", "tex
 
 
 @GUARDS.register("text_length_check", same_as=("categorical_values_check", "code_length_check", "text_form_check"))
-def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Texts without a domain have the baseline's mean length. A text longer than 256 bytes counts as 256 bytes.
 
     With a baseline from an earlier release, the check needs values that are counted one by one.
     Source: D4.9.
     """
-    what = "mean length of the texts"
+    quantity = "mean length of the texts"
     if recognise_dates(before):  # a later month may have a longer name
         return None
-    if feature.known.growth or are_grown_counters(feature, before):  # later names may be longer
+    if feature.baseline_feature.growth or are_grown_counters(feature, before):  # later names may be longer
         return None
-    if shapes := _free_text_shapes(feature, before):
-        return mean_evidence(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
+    if shapes := _get_free_text_shapes(feature, before):
+        return mean_evidence(quantity, _mean_length(shapes[0]), _mean_length(shapes[1]))
     old = exact_counts(before)
     new = exact_counts(feature.current)
     if old is None or new is None or not feature.are_texts or feature.constraints.domains is not None:
         return None
-    return mean_evidence(what, _mean_length_of_values(old), _mean_length_of_values(new))
+    return mean_evidence(quantity, _mean_length_of_values(old), _mean_length_of_values(new))
 
 
 def _mean_length(shapes: TextShapes) -> Mean:
@@ -62,14 +62,14 @@ def _mean_length_of_values(frequencies: Frequencies) -> Mean:
 
 
 @GUARDS.register("text_letters_check", needs=TextShapes, same_as=SAME)
-def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_letters(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Free texts have the baseline's mean share of letters, and its mean share of digits.
 
     Source: D4.9.
     """
-    if feature.known.growth or are_grown_counters(feature, before):
+    if feature.baseline_feature.growth or are_grown_counters(feature, before):
         return None
-    shapes = _free_text_shapes(feature, before)
+    shapes = _get_free_text_shapes(feature, before)
     if shapes is None:
         return None
     old, new = shapes
@@ -90,12 +90,12 @@ def _mean_digits(shapes: TextShapes) -> Mean:
 
 
 @GUARDS.register("text_words_check", needs=TextShapes, same_as=(*SAME, "text_letters_check"))
-def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def text_words(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Free texts have the baseline's mean number of words (separated by blanks), if some texts have more than one word.
 
     Source: D4.9.
     """
-    shapes = _free_text_shapes(feature, before)
+    shapes = _get_free_text_shapes(feature, before)
     if shapes is None or shapes[0].words <= shapes[0].texts:
         return None
     old, new = map(_mean_words, shapes)
@@ -107,20 +107,22 @@ def _mean_words(shapes: TextShapes) -> Mean:
 
 
 @GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))
-def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def new_words(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of words that the baseline never had is not above the share of rare words by chance; a text's words are a group.
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
     old = before.state(Words)
     new = feature.current.state(Words)
-    if old is None or new is None or old.different < FEWEST_WORDS or _free_text_shapes(feature, before) is None:
+    if old is None or new is None or old.different < FEWEST_WORDS or _get_free_text_shapes(feature, before) is None:
         return None
-    (b, n), (w, m) = old.new_in(new)
+    # b of n words of the baseline are rare, w of m words of the window are new
+    (b, n), (w, m) = old.count_new_words(new)
     group = max(1, GROUP >> max(old.level, new.level))  # of the words kept by sampling
     evidence = share_evidence("share of words that the baseline never had", (b, n), (w, m))
     if evidence is None:
         return None
+    # The words of a text come together, so groups of them are what counts
     p = 1.0
     if min(n, m) >= group:
         p = chance_of_more(-(-b // group), n // group, w // group, m // group)
@@ -128,15 +130,16 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
 
 @GUARDS.register("code_length_check", needs=TextLengths, same_as=("categorical_values_check", "data_type_check"))
-def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def code_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No text has a different length if all of the baseline's texts, such as codes, have one; empty_text_check has empty texts.
 
     Numbers are codes if they are padded with zeros, as in 00501. Counters in codes that aren't padded may get a digit more.
     Source: D4.9.
     """
-    lengths = _text_lengths(feature, before)
+    lengths = _get_text_lengths(feature, before)
     if lengths is None or len(lengths[0].counts) != 1:
         return None
+    # The one length of all texts; numbers have one if they are padded with zeros
     (length,) = lengths[0].counts
     moments = before.moments
     is_padded = moments is not None and moments.maximum >= 0 and abs(moments.minimum) < 10.0 ** (length - 1)
@@ -144,6 +147,7 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         return None
     if are_grown_counters(feature, before):
         return None
+    # Empty texts have a check of their own
     total = feature.current.num_present
     current = lengths[1].counts
     of_other_length = total - current.get(length, 0) - current.get(0, 0)
@@ -153,20 +157,20 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 
 @GUARDS.register("empty_text_check", needs=TextLengths, same_as=("categorical_values_check",))
-def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def empty_text(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of empty texts is not above the baseline's; if that is 0, empty texts are a new kind of value.
 
     Source: D4.9.
     """
-    lengths = _text_lengths(feature, before)
+    lengths = _get_text_lengths(feature, before)
     if lengths is None or before.is_numeric:
         return None
-    baseline = lengths[0].counts.get(0, 0), before.num_present
-    current = lengths[1].counts.get(0, 0), feature.current.num_present
+    baseline = (lengths[0].counts.get(0, 0), before.num_present)
+    current = (lengths[1].counts.get(0, 0), feature.current.num_present)
     return share_evidence("share of empty texts", baseline, current, alien=EMPTY_ALIEN, is_kind=True)
 
 
-def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
+def _get_text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
     """The text lengths of both sides; None if a side has none, they are unknown, or values are dates."""
     old = before.state(TextLengths)
     new = feature.current.state(TextLengths)
@@ -177,7 +181,7 @@ def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[T
     return old, new
 
 
-def _free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
+def _get_free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
     """The characters of texts without a domain, on both sides; None where values are dates or numbers, or they are unknown."""
     old = before.state(TextShapes)
     new = feature.current.state(TextShapes)

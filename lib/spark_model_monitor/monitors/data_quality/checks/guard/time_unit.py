@@ -9,7 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, share_evidence
+from spark_model_monitor.monitors.data_quality.checks.guard import (
+    GUARDS,
+    GuardEvidence,
+    count_beyond,
+    has_numbers,
+    share_evidence,
+)
 from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
@@ -30,7 +36,7 @@ WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, 
 
 
 @GUARDS.register("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
-def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def time_unit(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No number is a time in another unit, or no time, if all of the baseline's numbers are times of this century in one unit.
 
     Source: D4.9.
@@ -41,61 +47,66 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         return None
     first = FIRST_SECOND * unit / WIDER
     last = LAST_SECOND * unit * WIDER
-    current = beyond(feature.current, below=first, above=last)
+    current = count_beyond(feature.current, below=first, above=last)
     return share_evidence("share of times in another unit", (0, moments.count), current, is_kind=True)
 
 
 def read_ages(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
     """The ages on both sides; None if few of the baseline's values are times, or rows have no times to compare with."""
-    old, new = (each.state(Ages) for each in (before, current))
+    old = before.state(Ages)
+    new = current.state(Ages)
     if old and new and old.total >= NEARLY_ALL * before.num_present and new.total:
         return (old, new)
     return None
 
 
 @GUARDS.register("time_future_check", needs=Ages, same_as=("time_age_check",))
-def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def time_future(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of times that are more than a minute later than their rows is not above the baseline's; if that is 0, such times
     are a new kind of value.
 
     Source: D4.9.
     """
-    if (sides := read_ages(before, feature.current)) is None:
+    ages = read_ages(before, feature.current)
+    if ages is None:
         return None
-    return share_evidence(
-        "share of times in the future", *((each.in_future, each.total) for each in sides), is_kind=True
-    )
+    old, new = ages
+    baseline = (old.in_future, old.total)
+    current = (new.in_future, new.total)
+    return share_evidence("share of times in the future", baseline, current, is_kind=True)
 
 
 @GUARDS.register("time_age_check", needs=Ages)
-def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def time_age(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Times are as old as the baseline's, relative to their rows: the median, the newest tenth and the oldest tenth. No times are
     far from all of the baseline's ages, as after a shift by whole hours.
 
     Source: D4.9.
     """
-    moments = before.state(VectorMoments), feature.current.state(VectorMoments)
+    moments = (before.state(VectorMoments), feature.current.state(VectorMoments))
     ages = read_ages(before, feature.current)
-    shares = np.array([*TENTHS.values()])
     if ages is None or moments[0] is None or moments[1] is None:
         return None
+    # A shift by whole hours puts all times far from any age of the baseline
     old, new = ages
     young, oldest = old.quantiles(np.array([0.0, 1.0]))
-    ends = young - FAR - PART * abs(young), oldest + FAR + PART * abs(oldest)
-    far = share_evidence(
-        "share of times far from all ages", (0, old.total), (new.beyond(*ends), new.total), alien=FAR_ALIEN
-    )
+    lowest = young - FAR - PART * abs(young)
+    highest = oldest + FAR + PART * abs(oldest)
+    num_far = (new.beyond(lowest, highest), new.total)
+    far = share_evidence("share of times far from all ages", (0, old.total), num_far, alien=FAR_ALIEN)
     if far is not None and far.is_large and far.is_alien:
         return far
     evidence = compare_means("age", moments[0], moments[1])
     if evidence is None:
         return None
+    # The first of the quantiles that changed by more than ages may; the test is that of the means
+    shares = np.array([*TENTHS.values()])
     before_ages = old.quantiles(shares)
     now_ages = new.quantiles(shares)
     changes = np.abs(now_ages - before_ages)
     slack = SLACK + PART * np.abs(before_ages)
     index = int((changes > slack).argmax())
-    evidence = replace(evidence, what=f"{[*TENTHS][index]} in hours")
+    evidence = replace(evidence, quantity=f"{[*TENTHS][index]} in hours")
     evidence.observed = now_ages[index] / HOUR
     evidence.expected = before_ages[index] / HOUR
     evidence.effect = float(changes[index]) / HOUR

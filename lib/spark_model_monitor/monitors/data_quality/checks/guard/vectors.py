@@ -13,7 +13,7 @@ from spark_model_monitor.documents.check_results import HOTELLING, NORMAL
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GROUP,
     GUARDS,
-    Evidence,
+    GuardEvidence,
     Mean,
     mean_evidence,
     share_evidence,
@@ -46,7 +46,7 @@ WHY_NOT = {
 
 
 @GUARDS.register("vector_length_check", needs=VectorCounts)
-def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def vector_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No vector has a different length, if all of the baseline's vectors have the same length.
 
     Source: D4.9.
@@ -55,12 +55,12 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     new = feature.current.vectors
     if old is None or new is None or old.shortest != old.longest:
         return None
-    current = _count_other_lengths(new, old.shortest), new.vectors
+    current = (_count_other_lengths(new, old.shortest), new.vectors)
     return share_evidence("share of vectors of another length", (0, old.vectors), current, is_kind=True)
 
 
 @GUARDS.register("vector_gaps_check", needs=VectorCounts)
-def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of vectors with elements that are missing or not finite is not above the baseline's; if that is 0, such vectors
     are a new kind of value.
 
@@ -72,13 +72,13 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         return None
     if not (0 < old.width <= MOST_COMPONENTS and 0 < new.width <= MOST_COMPONENTS):
         return None
-    baseline = old.unfit, old.unfit + old.count
-    current = new.unfit, new.unfit + new.count
+    baseline = (old.unfit, old.unfit + old.count)
+    current = (new.unfit, new.unfit + new.count)
     return share_evidence("share of vectors with missing elements", baseline, current, alien=GAPS_ALIEN, is_kind=True)
 
 
 @GUARDS.register("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
-def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The vectors have the baseline's mean norm.
 
     Source: D4.9.
@@ -99,7 +99,7 @@ def _mean_norm(norms: Moments | None) -> Mean | None:
 
 
 @GUARDS.register("vector_components_check", needs=VectorCounts)
-def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def vector_components(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The mean vector is the baseline's, and so are the mean absolute values of the components and along 32 directions.
 
     Three tests share the level: Hotelling's test of the mean along the directions, by Bartlett's approximation; each component
@@ -108,7 +108,7 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evi
     Source: D4.9; Hotelling 1931, "The generalization of Student's ratio"; Bartlett 1938, "Further aspects of multiple
     regression".
     """
-    what = "distance of the mean vector in standard deviations"
+    quantity = "distance of the mean vector in standard deviations"
     old = before.state(VectorMoments)
     new = feature.current.state(VectorMoments)
     if before.vectors is None or old is None or new is None or not old.width or not new.width:
@@ -116,17 +116,17 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evi
     n = before.num_present
     m = feature.current.num_present
     if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
-        return Evidence(what, math.nan, 0.0, n, m, reason=why)
-    return compare_means(what, old, new)
+        return GuardEvidence(quantity, math.nan, 0.0, n, m, reason=why)
+    return compare_means(quantity, old, new)
 
 
-def compare_means(what: str, old: VectorMoments, new: VectorMoments) -> Evidence | None:
+def compare_means(quantity: str, old: VectorMoments, new: VectorMoments) -> GuardEvidence | None:
     """The means of both sides; None if a side has few vectors, or vectors of another length."""
     if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
         return None
     # How many rows count as one, as far as neighbours show it
-    old_effect = _design_effect(old, new.count)
-    new_effect = _design_effect(new, new.count)
+    old_effect = _estimate_design_effect(old, new.count)
+    new_effect = _estimate_design_effect(new, new.count)
     rows_as_one = [1.0, 1.0]
     if old_effect is not None:
         rows_as_one = [old_effect.extrapolated] * 2
@@ -134,10 +134,10 @@ def compare_means(what: str, old: VectorMoments, new: VectorMoments) -> Evidence
         rows_as_one[1] = new_effect.extrapolated
     if old_effect is not None and new_effect is not None:  # the baseline shows longer correlations than a window
         rows_as_one[1] = max(old_effect.extrapolated, new_effect.observed)
-    evidence = _test_means(what, old, new, old.count / rows_as_one[0], new.count / rows_as_one[1])
+    evidence = _test_means(quantity, old, new, old.count / rows_as_one[0], new.count / rows_as_one[1])
     if old_effect is not None and new_effect is not None:
         return replace(evidence, grouped_p=evidence.p, is_alien=True)
-    grouped = _test_means(what, old, new, old.count / GROUP, new.count / GROUP)
+    grouped = _test_means(quantity, old, new, old.count / GROUP, new.count / GROUP)
     return replace(evidence, grouped_p=grouped.p)
 
 
@@ -149,7 +149,7 @@ class _DesignEffect:
     observed: float
 
 
-def _design_effect(moments: VectorMoments, rows: int) -> _DesignEffect | None:
+def _estimate_design_effect(moments: VectorMoments, rows: int) -> _DesignEffect | None:
     """How many of this many rows count as one, by the means of neighbours along the directions. None if there are too few.
 
     Evidence below noise level counts as far as noise does not explain it: vectors with many directions measure it
@@ -183,7 +183,9 @@ def _design_effect(moments: VectorMoments, rows: int) -> _DesignEffect | None:
             if bound > before:
                 growth = min(1.0, math.log(bound / before) / math.log(stretch / longest))
         if is_clear:
-            at_stretch = bound if growth < 1 else ratio
+            at_stretch = ratio
+            if growth < 1:
+                at_stretch = bound
             extrapolated = at_stretch * max(1.0, rows / stretch) ** growth
         else:
             excess = ratio - 1
@@ -199,7 +201,7 @@ def _design_effect(moments: VectorMoments, rows: int) -> _DesignEffect | None:
     return _DesignEffect(max(extrapolated, *ratios), max(ratios))
 
 
-def _test_means(what: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> Evidence:
+def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> GuardEvidence:
     """The clearest of three tests. n, m: how many independent rows each side counts for."""
     width = old.width
     size = len(old.together)
@@ -229,7 +231,7 @@ def _test_means(what: str, old: VectorMoments, new: VectorMoments, n: float, m: 
             name = f"mean amount of component {index - width + 1}"
         deviation = math.sqrt(float(pooled[index]))
         tests.append(
-            Evidence(
+            GuardEvidence(
                 *(name, float(new_mean[index]), float(old_mean[index]), old.count, new.count, p, p),
                 effect=abs(float(shifts[index])),
                 least_effect=LEAST_SHIFT * deviation,
@@ -238,10 +240,10 @@ def _test_means(what: str, old: VectorMoments, new: VectorMoments, n: float, m: 
             )
         )
     # All directions together
-    p, distance = _hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
+    p, distance = _test_hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
     tests.append(
-        Evidence(
-            *(what, distance, 0.0, old.count, new.count, p, p),
+        GuardEvidence(
+            *(quantity, distance, 0.0, old.count, new.count, p, p),
             effect=distance,
             least_effect=LEAST_DISTANCE,
             test=HOTELLING,
@@ -259,7 +261,7 @@ def _magnitudes(amounts: Numbers) -> Numbers:
     return np.concatenate([amounts, amounts, along, along])
 
 
-def _hotelling(
+def _test_hotelling(
     shifts: Numbers, products: Numbers, magnitudes: Numbers, n: float, m: float, freedom: int
 ) -> tuple[float, float]:
     """The p-value of the difference of two samples' means, and the means' distance in standard deviations.
@@ -267,6 +269,7 @@ def _hotelling(
     shifts: of the means. products: of deviations. magnitudes: how large the numbers behind each mean are.
     """
     scale = np.where(magnitudes > 0, magnitudes, 1.0)
+    # Along the axes in which the quantities vary independently, those that hardly vary left out
     variances, axes = np.linalg.eigh(products / freedom / np.outer(scale, scale))
     varies = variances > max(FLATTEST * float(variances.max(initial=0.0)), ROUNDING**2)
     rank = int(varies.sum())
@@ -274,6 +277,7 @@ def _hotelling(
         return 1.0, 0.0
     squared = float(((axes[:, varies].T @ (shifts / scale)) ** 2 / variances[varies]).sum())
     rows = n + m - 2
+    # Bartlett's factor, with which the logarithm is nearly chi-square
     left = rows + 1 - (rank + 2) / 2
     if left <= rank:
         return 1.0, math.sqrt(squared)
@@ -289,6 +293,7 @@ def _count_other_lengths(counts: VectorCounts, length: int) -> int:
     if not counts.shortest <= length <= counts.longest:
         return counts.vectors
     fewest = (counts.shortest < length) + (counts.longest > length)
+    # So many elements too many, or too few, need at least so many vectors of the longest, or the shortest, length
     surplus = counts.elements - counts.vectors * length
     if surplus > 0:
         return max(fewest, math.ceil(surplus / (counts.longest - length)))
