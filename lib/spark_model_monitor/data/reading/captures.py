@@ -158,7 +158,9 @@ def read_captures(
         log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
     # Without a readable record, the scan refuses all of them, by reason
     encoding, first = first_record or (CSV, Decoded(cells=1))
-    if not options.allow_mixed_encodings:
+    if options.allow_mixed_encodings:
+        reading = replace(reading, encoding=None)
+    else:
         reading = replace(reading, encoding=encoding)
     reading = replace(reading, names=reading.names or first.keys)
     # The baseline's names, and with which of them columns are matched
