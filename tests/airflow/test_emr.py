@@ -198,6 +198,6 @@ def test_what_can_t_run_there_is_refused_before_anything_is_uploaded(aws, cluste
     assert "Contents" not in aws("s3").list_objects_v2(Bucket=BUCKET)
 
 
-def test_a_cluster_that_is_not_there_is_told_by_its_name(aws):
+def test_a_cluster_that_is_not_there_is_reported_by_its_name(aws):
     with pytest.raises(MonitorError, match="EMR cluster j-none"):
         EmrCluster(cluster_id="j-none", package_location=PACKAGES).begin(CALL)

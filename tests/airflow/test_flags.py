@@ -42,14 +42,14 @@ def test_a_flag_and_its_text_are_one_word_so_that_a_text_may_begin_with_a_dash()
     assert words_of({"start_time_offset": "-PT1H"}) == ["--start-time-offset=-PT1H"]
 
 
-def test_who_is_told_goes_by_the_environment_since_an_address_may_be_a_secret():
+def test_who_is_reported_goes_by_the_environment_since_an_address_may_be_a_secret():
     plain, variables = without_secrets({"output_path": "/r", "sink": "webhook:https://example.org/x"})
 
     assert plain == {"output_path": "/r"}
     assert variables == {"MODEL_MONITOR_SINK": "webhook:https://example.org/x"}
 
 
-def test_flags_that_the_task_says_itself_are_told_all_at_once():
+def test_flags_that_the_task_says_itself_are_reported_all_at_once():
     with pytest.raises(BadConfiguration) as told:
         require_free(
             {"start_time": "x", "--sample": 1, "datapoints_to_alrt": 2, "lenient_window": True, "zzz": 1},

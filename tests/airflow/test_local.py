@@ -107,6 +107,6 @@ def has_ended(pid, waiting):
     return False
 
 
-def test_an_interpreter_that_is_not_there_is_told():
+def test_an_interpreter_that_is_not_there_is_reported():
     with pytest.raises(MissingDependency, match="/nowhere/python can't be started .* python= has to be an interpreter"):
         LocalSpark(python="/nowhere/python").begin(CALL)

@@ -44,12 +44,12 @@ def monitor(stage, folder, **options):
         ({"lag": "P1D"}, "lag is 'P1D'; write a timedelta, such as"),
     ],
 )
-def test_a_window_of_no_time_is_told_when_the_dag_is_read(tmp_path, given, said):
+def test_a_window_of_no_time_is_reported_when_the_dag_is_read(tmp_path, given, said):
     with dag("no_time"), pytest.raises(BadConfiguration, match=said):
         monitor(Stage(plays=leaving(DONE)), tmp_path, **given)
 
 
-def test_the_job_is_told_the_interval_and_the_folder_of_its_hour(run, tmp_path):
+def test_the_job_is_reported_the_interval_and_the_folder_of_its_hour(run, tmp_path):
     stage = Stage(plays=leaving(DONE), cluster="{{ ds }}")
     with dag("told") as told:
         monitor(stage, tmp_path, dataset_source="/captures/{{ ds }}", flags={"sample": "{{ 1 / 2 }}", "every": True})
@@ -82,7 +82,7 @@ def test_a_plain_cron_schedule_looks_at_the_hour_before(run, tmp_path):
     assert stage.calls[0].output_path.endswith("/2024/03/04/21")
 
 
-def test_a_merge_is_told_its_window_and_a_baseline_none(run, tmp_path):
+def test_a_merge_is_reported_its_window_and_a_baseline_none(run, tmp_path):
     stage = Stage(plays=leaving(DONE))
     with dag("others") as others:
         MergeOperator(
@@ -180,7 +180,7 @@ def test_what_violations_do_to_the_task_and_to_those_behind_it(run, tmp_path, po
         ("fail-if-unsure", 5, "failed", "upstream_failed"),
     ],
 )
-def test_a_window_that_cannot_tell_fails_its_task_only_if_it_is_told_so(
+def test_a_window_that_cannot_tell_fails_its_task_only_if_it_is_reported_so(
     run, tmp_path, policy, exit_status, monitored, behind
 ):
     stage = Stage(plays=leaving(UNSURE, exit_status))

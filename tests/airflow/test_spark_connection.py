@@ -86,7 +86,7 @@ def test_options_of_spark_submit_are_said_in_the_hooks_words(tmp_path):
         SparkConnection(spark_options=("--executor-memory", "4g")).begin(call(tmp_path))
 
 
-def test_a_spark_that_is_not_there_is_told(tmp_path, monkeypatch):
+def test_a_spark_that_is_not_there_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(LOCAL))
     with pytest.raises(MissingDependency, match="/nowhere/bin/spark-submit can't be started; spark_home= has to be"):
         SparkConnection(spark_home="/nowhere").begin(call(tmp_path)).wait()

@@ -34,7 +34,7 @@ def test_the_readmes_example_and_files_give_what_they_give_on_the_local_engine(p
     assert [what for what, is_same in found.items() if not is_same] == []
 
 
-def test_a_server_that_takes_no_packages_and_lacks_ours_is_told_in_a_sentence(plugged_in, tmp_path):
+def test_a_server_that_takes_no_packages_and_lacks_ours_is_reported_in_a_sentence(plugged_in, tmp_path):
     sentence = said(plugged_in("sail"), tmp_path, "without")
 
     assert (

@@ -42,7 +42,7 @@ def test_a_file_printed_otherwise_keeps_its_content_and_the_order_of_its_members
 @pytest.mark.parametrize(
     "name", [name for name, kind in {**AS_PRINTED, **RE_SERIALISED}.items() if kind is Constraints]
 )
-def test_all_that_the_service_writes_into_constraints_is_known(golden, name):
+def test_all_that_the_service_writes_into_constraints_is_recognised(golden, name):
     assert not [*Constraints.from_json((golden / name).read_bytes(), name).unknown_members()]
 
 

@@ -81,7 +81,7 @@ def test_thresholds_are_the_baselines_own_values_in_the_services_order(scored):
     ]
 
 
-def test_a_worse_window_is_told_in_the_services_words_and_order(spark, folder, scored):
+def test_a_worse_window_is_reported_in_the_services_words_and_order(spark, folder, scored):
     """By hand, of TP 2, FN 2, FP 2, TN 6: recall and all F are 1/2, accuracy is 8/12 and precision 1/2 as before. 24 of 32 pairs
     are in order. G20: the service never lists f0_5, and a metric at its threshold is no violation."""
     source = inputs.scored_later(folder)

@@ -114,7 +114,7 @@ def test_a_member_that_no_record_of_a_capture_has_is_a_missing_value(monitored):
         (["--columns", "name", "--compat", "service"], "compat is 'service', which means exact; leave one of them out"),
     ],
 )
-def test_a_bad_value_is_told_before_anything_is_read(spark, tmp_path, flags, sentence):
+def test_a_bad_value_is_reported_before_anything_is_read(spark, tmp_path, flags, sentence):
     source = (
         "--dataset-source",
         "nowhere",

@@ -54,7 +54,7 @@ def test_comparators_are_judged_in_place_of_drift_and_leave_their_measurements(j
     assert not [check for check in checks if check["check"] == "baseline_drift_check"]
 
 
-def test_thresholds_are_told_by_feature_and_by_file(jobs):
+def test_thresholds_are_reported_by_feature_and_by_file(jobs):
     (jobs.folder / "thresholds.json").write_text(json.dumps({"plan": {HIGH: 0.9}, "age": {HIGH: 0.2}}))
 
     assert set(monitored(jobs, "--threshold", "plan=0.4", "--threshold", "age=1")) == set()

@@ -153,7 +153,7 @@ def test_ground_truth_is_merged_and_the_models_quality_watched(container):
     assert "accuracy" in {violation["metric_name"] for violation in violations}, "every label is the wrong way round"
 
 
-def test_a_wrong_environment_is_told_where_the_platform_reads_it(container):
+def test_a_wrong_environment_is_reported_where_the_platform_reads_it(container):
     refused = container(dataset_format='{"csv": {"header": true}}', output_path=str(container.processing / "output"))
 
     assert refused.returncode == 2

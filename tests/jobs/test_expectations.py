@@ -27,7 +27,7 @@ def monitored(*words):
     return ended.value.code
 
 
-def test_one_row_that_breaks_a_rule_is_told_everywhere(there):
+def test_one_row_that_breaks_a_rule_is_reported_everywhere(there):
     with http_server(200) as server:
         assert monitored("--expectations", "rules.json", "--sink", f"webhook:{server.url}") == 4
         [(_, _, body)] = server.requests

@@ -184,7 +184,7 @@ def test_the_service_does_not_judge_single_features(jobs, flags):
     assert "budget" not in written
 
 
-def test_a_window_of_few_rows_is_judged_as_told(jobs):
+def test_a_window_of_few_rows_is_judged_as_reported(jobs):
     few = jobs.folder / "few.jsonl"
     few.write_text("".join((jobs.folder / "captures.jsonl").read_text().splitlines(keepends=True)[:20]))
     found = {}

@@ -102,7 +102,7 @@ def test_the_summary_of_a_step_that_failed_says_why(repository):
 
 
 @pytest.mark.parametrize(("fail_on", "status"), [("violations", 0), ("cannot-tell", 5)])
-def test_the_action_says_what_nobody_can_tell_and_fails_for_it_if_asked(repository, fail_on, status):
+def test_the_action_says_what_nobody_can_tell_and_fails_for_it_if_requested(repository, fail_on, status):
     done, step_outputs, summary = action(
         repository, first=1, data="few.csv", baseline="orders-baseline", fail_on=fail_on
     )

@@ -92,7 +92,7 @@ def test_two_columns_of_captures_that_changed_places_are_named(jobs):
     }
 
 
-def test_where_the_service_is_replayed_nothing_of_it_is_said(jobs):
+def test_where_the_service_is_replayed_nothing_of_it_is_stated(jobs):
     said, report = monitored(jobs, "swapped", "--compat", "service", dataset_format="capture")
 
     assert warnings_in(said) == []

@@ -244,7 +244,7 @@ def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_pa
     assert metrics["total_number_of_violations"]["Value"] == 0.0
 
 
-def test_what_is_missing_is_told_all_at_once(jobs):
+def test_what_is_missing_is_reported_all_at_once(jobs):
     text = error_of(
         jobs("baseline", "--dataset-source", ".", "--dataset-format", "csv", "--output-path", "x", *QUALITY), 2
     )

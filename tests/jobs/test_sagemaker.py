@@ -167,7 +167,7 @@ def test_the_log_of_the_latest_execution_is_shown(monitored, capsys):
     assert "CompletedWithViolations" in capsys.readouterr().out
 
 
-def test_a_job_that_fails_is_told_by_its_own_sentence(folder):
+def test_a_job_that_fails_is_reported_by_its_own_sentence(folder):
     monitor = DefaultModelMonitor()
     job = monitor.suggest_baseline(str(folder / "nowhere.csv"), CSV, wait=False, job_name="failing")
 

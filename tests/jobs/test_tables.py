@@ -121,7 +121,7 @@ def test_the_rows_of_a_version_are_read_and_the_ledger_names_it(found, folder, c
         ("no versions", 2, "as_of: plain keeps no versions; it has to be a table of Delta or Iceberg"),
     ],
 )
-def test_what_a_table_has_not_is_told_in_a_sentence(found, folder, case, status, sentence):
+def test_what_a_table_has_not_is_reported_in_a_sentence(found, folder, case, status, sentence):
     assert found[case]["status"] == status
     assert sentence.format(EVENTS.format(folder)) in found[case]["said"]
     assert "Traceback" not in found[case]["said"]

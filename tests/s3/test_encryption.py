@@ -26,7 +26,7 @@ def test_without_a_flag_the_buckets_own_encryption_counts(s3, runner):
     assert not [seen for seen in s3.proxy.requests if ALGORITHM in seen.headers]
 
 
-def test_a_key_that_the_store_does_not_know_is_told_before_any_work(s3, runner):
+def test_a_key_that_the_store_does_not_know_is_reported_before_any_work(s3, runner):
     s3.put("nokey", {"people.csv": PEOPLE})
     flags = ("--s3-encryption", "SSE-KMS", "--s3-kms-key", "8f1c2b7e-0000-4000-8000-00000000dead")
 

@@ -143,7 +143,7 @@ def test_a_sink_that_fails_is_a_warning_unless_it_is_required(captures, submit):
     assert "Traceback" not in strict.stdout + strict.stderr
 
 
-def test_what_a_sink_lacks_is_told_before_spark_starts(submit):
+def test_what_a_sink_lacks_is_reported_before_spark_starts(submit):
     flags = (
         "--dataset-source",
         "nowhere",

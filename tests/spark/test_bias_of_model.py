@@ -168,7 +168,7 @@ def test_texts_of_numbers_are_numbers_to_the_model_and_words_stay_words(tmp_path
     assert {metric["name"]: metric["value"] for metric in facet["metrics"]}["DPPL"] == 1  # all of Ulm, none of 7
 
 
-def test_an_endpoint_is_asked_for_the_rows_that_are_kept():
+def test_an_endpoint_is_asked_for_the_rows_that_are_preserved():
     rows = table(80)
     predicted = rows.assign(p=(rows["age"] > 50).astype(int))
     with http_server(503, answering(lambda age: "0.9" if age > 50 else "0.1")) as server:

@@ -109,7 +109,7 @@ def test_labels_that_are_the_same_numbers_are_the_same_classes(spark, schema):
     assert metrics["accuracy"]["value"] == pytest.approx(2 / 3)
 
 
-def test_rows_that_are_refused_are_told_by_reason(spark):
+def test_rows_that_are_refused_are_reported_by_reason(spark):
     rows = [(1, 1, 0.5)] * 200 + [(0, 0, 1.5), (None, 0, 0.5)]
     frame = spark.createDataFrame(rows, "label int, prediction int, probability double")
     baseline = run_baseline(frame, MONITOR)

@@ -82,7 +82,7 @@ def test_a_name_is_what_type_checkers_take_it_for():
     assert [name for name in NAMES if name not in dir(spark_model_monitor)] == []
 
 
-def test_a_name_that_there_is_not_is_told_as_python_tells_it():
+def test_a_name_that_there_is_not_is_reported_as_python_tells_it():
     with pytest.raises(AttributeError, match="module 'spark_model_monitor' has no attribute 'run_basline'"):
         spark_model_monitor.run_basline  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'run_basline'"):

@@ -116,7 +116,7 @@ def test_what_executors_import_is_found():
         ("def f(frame: DataFrame) -> pa.RecordBatch: ...", False),
     ],
 )
-def test_who_takes_batches_is_told_by_the_types_of_parameters(tmp_path, source, takes):
+def test_who_takes_batches_is_reported_by_the_types_of_parameters(tmp_path, source, takes):
     (tmp_path / "module.py").write_text(source)
 
     assert takes_batches(tmp_path / "module.py") is takes

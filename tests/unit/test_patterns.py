@@ -50,7 +50,7 @@ def test_patterns_of_the_package_are_found_by_reading_it():
         pytest.param(rb"x*\s*x*y", "match", id="bytes"),
     ],
 )
-def test_a_slow_pattern_is_told(pattern, method):
+def test_a_slow_pattern_is_reported(pattern, method):
     used = UsedPattern("here", re.compile(pattern), (method,))
 
     with pytest.raises(AssertionError, match="takes .* s for"):

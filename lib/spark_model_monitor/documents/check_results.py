@@ -364,6 +364,9 @@ HIDDEN = "(hidden)"  # stands in the place of a value
 
 def remove_values(check_result: CheckResult) -> CheckResult:
     """The result without the members that name values of the data: categories, segments, and what rows have in common."""
+    # Most results name none
+    if not (check_result.values or check_result.segment or check_result.parts or check_result.cause):
+        return check_result
     parts = check_result.parts
     if parts:
         parts = tuple(part.model_copy(update={"segment": HIDDEN}) for part in parts)
@@ -380,6 +383,8 @@ def remove_values(check_result: CheckResult) -> CheckResult:
 
 def locate_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
     """A result without values, with the location of its change. before, located: the same with values, without and with it."""
+    if located is before:
+        return remove_values(unnamed)
     members = {}
     for member in ("where", "cause", "parts", "guess"):
         if getattr(located, member) != getattr(before, member):

@@ -90,6 +90,6 @@ def test_a_table_or_schema_that_needs_rights_is_a_line(spark, shop, closed, name
         ("nowhere.sales.*", None, BadInput, "Spark's catalog can't be listed"),
     ],
 )
-def test_a_pattern_that_means_nothing_is_told(shop, tmp_path, pattern, warehouse, error, sentence):
+def test_a_pattern_that_means_nothing_is_reported(shop, tmp_path, pattern, warehouse, error, sentence):
     with pytest.raises(error, match=sentence):
         fleet_of_tables(pattern, warehouse, tmp_path, NOW, of_spark=True)

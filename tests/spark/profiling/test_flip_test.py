@@ -81,7 +81,7 @@ def test_texts_of_numbers_are_numbers_where_texts_are_untyped(frame):
     ("cell", "fault"),
     [("'x'", "FlipTest does not support non-numeric columns"), ("null", "FlipTest does not support missing values")],
 )
-def test_what_is_no_number_is_told(frame, cell, fault):
+def test_what_is_no_number_is_reported(frame, cell, fault):
     texts = frame.withColumn("c1", F.expr(f"case when c3 = 2 and c0 > 1 then {cell} else cast(c1 as string) end"))
 
     assert flips_of(texts, group(0), untyped=True) == fault

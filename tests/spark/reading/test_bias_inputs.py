@@ -232,7 +232,7 @@ def test_a_facet_of_another_data_set_is_no_feature(folder):
         (["k1,F", "k2"], "id", "facet_dataset_uri: 1 of its lines can't be read, and joined rows need all of them"),
     ],
 )
-def test_rows_that_cannot_be_told_to_belong_together_are_a_sentence(folder, lines, key, said):
+def test_rows_that_cannot_be_distinguished_to_belong_together_are_a_sentence(folder, lines, key, said):
     members = write_apart(folder, key=key)
     (folder.parent / "facets.csv").write_text("\n".join(lines) + "\n")
 

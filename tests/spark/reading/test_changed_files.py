@@ -109,7 +109,7 @@ def test_a_file_that_is_replaced_by_a_longer_one_fails_the_run(read, write):
 
 
 @pytest.mark.parametrize("write", [csv, captures])
-def test_of_text_that_grows_the_listed_rows_are_read_and_the_rest_is_told(read, write, caplog):
+def test_of_text_that_grows_the_listed_rows_are_read_and_the_rest_is_reported(read, write, caplog):
     changes = []
 
     def grown_once(path):

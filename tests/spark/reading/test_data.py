@@ -184,7 +184,7 @@ def test_types_of_pandas(spark, values, inferred_type, absent, by_tasks):
         pytest.param([], "the table has no columns", id="no columns, of Spark"),
     ],
 )
-def test_a_frame_that_can_t_be_stored_is_told_by_its_column(spark, frame, sentence):
+def test_a_frame_that_can_t_be_stored_is_reported_by_its_column(spark, frame, sentence):
     if isinstance(frame, list):
         data = spark.range(3).selectExpr(*frame)
     else:
@@ -204,7 +204,7 @@ def test_columns_that_spark_can_t_tell_apart_are_features_of_their_own(spark):
     assert missing(run_baseline(frame, MONITOR)) == {"age": 0, "Age": 1, "a.b": 0, "": 0}
 
 
-def test_an_index_with_a_name_is_told_to_be_no_feature(spark, caplog):
+def test_an_index_with_a_name_is_reported_to_be_no_feature(spark, caplog):
     baseline = run_baseline(pd.DataFrame({"x": [1], "id": ["p-1"]}).set_index("id"), MONITOR)
 
     assert list(baseline.to_pandas().index) == ["x"]
@@ -231,7 +231,7 @@ def test_a_run_leaves_nothing_behind(spark, passengers, temporary):
 
 
 @on_a_jvm("no file is written")
-def test_a_disk_without_room_for_a_frame_is_told_with_what_to_do(spark, passengers, file_size_limit, temporary):
+def test_a_disk_without_room_for_a_frame_is_reported_with_what_to_do(spark, passengers, file_size_limit, temporary):
     with (
         file_size_limit(1000),
         pytest.raises(OutputFailed, match="can't be kept there .*; set TMPDIR to a folder with room"),

@@ -475,7 +475,7 @@ def test_a_reader_of_spark_finds_its_data_by_its_options_alone(spark, tmp_path):
         (SparkFormat("no.such.reader"), r"^Spark has no reader called no\.such\.reader; pass its JAR"),
     ],
 )
-def test_what_a_reader_of_spark_says_is_told_in_one_line(spark, source, sentence):
+def test_what_a_reader_of_spark_says_is_reported_in_one_line(spark, source, sentence):
     with pytest.raises(Exception) as fault:  # noqa: PT011 -- of several classes
         read_source(SparkEngine(spark), source)
 

@@ -90,7 +90,7 @@ FAILS_ON_3 = """
     """
 
 
-def test_a_failing_record_is_refused_and_its_values_are_not_told(baseline, caplog):
+def test_a_failing_record_is_refused_and_its_values_are_not_reported(baseline, caplog):
     found = baseline(FAILS_ON_3, [str(number) for number in range(200)])
 
     assert found.ledger.refused == {"script error": 1}

@@ -56,7 +56,7 @@ def test_both_engines_say_to_the_last_digit_how_old_times_are(spark, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["timestamp_ltz", "timestamp_ntz", "string"])
-def test_the_newest_row_is_told_in_utc_whatever_the_time_zone_of_the_session(spark, kind):
+def test_the_newest_row_is_reported_in_utc_whatever_the_time_zone_of_the_session(spark, kind):
     """Times without a zone are UTC, as everywhere."""
     before = spark.conf.get("spark.sql.session.timeZone")
     if kind == "timestamp_ltz":

@@ -223,7 +223,7 @@ def test_a_worker_does_not_load_setuptools_to_compare_versions(process, request)
 
 @on_a_jvm("starts a session with a JVM")
 @pytest.mark.parametrize(("process", "wanted"), [("usual", "AVX512F"), ("otherwise", "AVX2")])
-def test_workers_are_told_what_the_processor_is_slow_at_unless_the_user_told_them(process, wanted, request):
+def test_workers_are_reported_what_the_processor_is_slow_at_unless_the_user_reported_them(process, wanted, request):
     assert request.getfixturevalue(process)[1]["after"]["features"] == wanted
 
 

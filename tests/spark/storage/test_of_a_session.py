@@ -52,7 +52,7 @@ def test_local_paths_are_opened_without_hadoop(spark, tmp_path):
     assert isinstance(storage_of(f"file://{tmp_path}", spark), LocalStorage)
 
 
-def test_s3_without_its_jar_is_told_with_the_package_that_has_it(spark):
+def test_s3_without_its_jar_is_reported_with_the_package_that_has_it(spark):
     with pytest.raises(
         BadInput, match="s3a://data/x: no file system of this Spark opens it .*--packages org.apache.hadoop"
     ):

@@ -203,7 +203,7 @@ def violated(baseline, window):
     return {each.metric for each in found if each.status is CheckStatus.VIOLATED}
 
 
-def test_few_rows_can_not_be_told():
+def test_few_rows_can_not_be_distinguished():
     outcomes, violations = checked(BASELINE, WORSE, min_rows=101)
 
     assert outcomes["DPPL"].status is CheckStatus.CANNOT_TELL

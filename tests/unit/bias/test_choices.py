@@ -74,6 +74,6 @@ def test_labels_and_predictions_of_different_kinds_have_no_post_training_metrics
     assert chosen.error_of_predictions == choices.LABEL_TYPES_DIFFER
 
 
-def test_no_positive_prediction_is_told():
+def test_no_positive_prediction_is_reported():
     assert predicted(["0", "1"] * 50, ["0", "0"] * 50, (1,)).error_of_predictions == choices.NO_POSITIVE_PREDICTION
     assert predicted(["0", "1"] * 50, ["0", "1"] * 50, (1,)).error_of_predictions is None

@@ -81,7 +81,7 @@ def test_post_training_metrics_without_predictions_are_refused(predictor, remedy
         asked(has_predictions=False, methods=methods, predictor=predictor)
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_reported_at_once():
     with pytest.raises(BadConfiguration) as told:
         asked(facet=[], label_values_or_threshold=[], dataset_type="application/x-image")
 

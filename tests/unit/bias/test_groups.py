@@ -199,7 +199,7 @@ def test_one_group_says_nothing(baseline):
     assert "violated" not in statuses(baseline, rows).values()
 
 
-def test_a_window_without_the_column_is_told(baseline):
+def test_a_window_without_the_column_is_reported(baseline):
     with pytest.raises(BadConfiguration, match="--group-column: 'user' is no column; they are sex"):
         run_monitoring(of_users(9, 10).drop(columns="user"), NAMED, baseline, engine="local")
 

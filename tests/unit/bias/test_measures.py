@@ -108,7 +108,7 @@ def test_a_value_that_no_column_has_is_refused(value):
         AnalysisConfig.from_json(text)
 
 
-def test_all_missing_columns_are_told_at_once():
+def test_all_missing_columns_are_reported_at_once():
     with pytest.raises(BadConfiguration) as told:
         plan({"column_types": {"zzz": ValueKind.CATEGORICAL}}, facet=[{"name_or_index": "q"}], group_variable="r")
 

@@ -36,7 +36,7 @@ def test_every_violation_is_listed_before_anything_else():
     assert judgement.page(()).sections[0].heading == "Groups"
 
 
-def test_sizes_of_the_groups_are_told():
+def test_sizes_of_the_groups_are_reported():
     rates, table = section(page(), "Groups").blocks
 
     # 60 of 100 labels of F are positive, and 300 of 500 others
@@ -62,7 +62,7 @@ def test_the_chart_has_the_same_values():
     assert (point.value, point.reference, point.mark) == (0.35, 0.0, Highlight.BAD)
 
 
-def test_intervals_are_told_where_they_were_asked_for():
+def test_intervals_are_reported_where_they_were_asked_for():
     [table] = [
         block for block in section(page(with_intervals=True), "Facet: sex", 1).blocks if isinstance(block, PageTable)
     ]
@@ -72,7 +72,7 @@ def test_intervals_are_told_where_they_were_asked_for():
     assert {line.cells[verdict] for line in table.lines} >= {"✗ violated", "✓ passed", "? may have changed"}
 
 
-def test_the_models_performance_and_its_errors_are_told():
+def test_the_models_performance_and_its_errors_are_reported():
     metrics, confusion = section(page(), "Model performance").blocks
 
     # 210 true positives, 55 false ones, 150 false negatives, 185 true ones

@@ -42,7 +42,7 @@ def test_lines_that_come_back_stand_in_front_again():
     assert contents(buffer.take()) == [b"1", b"2"]
 
 
-def test_lines_that_come_back_to_a_full_buffer_are_counted_and_the_oldest_kept():
+def test_lines_that_come_back_to_a_full_buffer_are_counted_and_the_oldest_preserved():
     buffer = Buffer(4, half_full=lambda: None)
     for text in ("1", "2", "3"):
         buffer.offer(line(text))

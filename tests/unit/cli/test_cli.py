@@ -89,7 +89,7 @@ def test_a_fault_of_ours_is_a_sentence_with_a_trace_that_has_no_text(monkeypatch
     assert "a value" not in said
 
 
-def test_a_run_loads_nothing_for_what_nobody_asked():
+def test_a_run_loads_nothing_for_what_nobody_requested():
     code = """
         import sys, spark_model_monitor.running.runs.looks
         unasked = {"dotenv", "http.client", "pandas", "pyspark", "scipy", "urllib.request", "xml.etree"}
@@ -108,7 +108,7 @@ def test_the_command_imports_neither_spark_nor_numpy_before_it_knows_what_to_do(
 @pytest.mark.parametrize(
     ("before", "then"), [("", "__all__"), ("os.environ[name] = 'own'", "own"), ("import pydantic", "None")]
 )
-def test_a_process_of_the_command_looks_for_no_plugins_of_pydantic_unless_told(before, then):
+def test_a_process_of_the_command_looks_for_no_plugins_of_pydantic_unless_requested(before, then):
     code = f"""
         import os, sys
         name = "PYDANTIC_DISABLE_PLUGINS"

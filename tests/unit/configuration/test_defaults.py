@@ -166,7 +166,7 @@ def test_a_format_of_another_kind_than_the_datas_is_no_default(monitored):
     assert monitored({"dataset_format": "capture"})[1].dataset_format == CsvFormat(header=True)
 
 
-def test_what_is_said_counts_and_a_contradiction_is_told(monitored):
+def test_what_is_said_counts_and_a_contradiction_is_reported(monitored):
     sources, config = monitored({"exclude_features_attribute": "items, day"}, "--exclude-features-attribute", "country")
 
     assert config.exclude_features_attribute == ("country",)

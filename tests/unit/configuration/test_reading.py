@@ -137,7 +137,7 @@ def test_five_faults_are_one_error_with_five_lines():
     assert len(lines) == 5
 
 
-def test_what_is_missing_is_told_with_flag_and_variable():
+def test_what_is_missing_is_reported_with_flag_and_variable():
     with pytest.raises(BadConfiguration) as caught:
         build_config("baseline", read_sources([], {}), in_container=False)
 
@@ -164,7 +164,7 @@ def test_what_is_missing_is_told_with_flag_and_variable():
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_wrong_value_is_told_with_its_place_and_the_remedy(flags, words):
+def test_a_wrong_value_is_reported_with_its_place_and_the_remedy(flags, words):
     with pytest.raises(BadConfiguration) as caught:
         read(*flags)
     assert words in str(caught.value)
@@ -180,7 +180,7 @@ def test_a_broken_job_file_is_named(tmp_path, text):
         read("--container-root", root)
 
 
-def test_foreign_variables_are_ignored_and_nearly_ours_are_told(tmp_path):
+def test_foreign_variables_are_ignored_and_nearly_ours_are_reported(tmp_path):
     env_file = tmp_path / "a.env"
     env_file.write_text("AWS_REGION=eu-west-1\ndataset_sourse=x\n")
 
@@ -194,7 +194,7 @@ def test_foreign_variables_are_ignored_and_nearly_ours_are_told(tmp_path):
     )
 
 
-def test_a_variable_of_another_job_is_accepted_and_told_as_ignored():
+def test_a_variable_of_another_job_is_accepted_and_reported_as_ignored():
     config = read("--inference-attribute", "p", start_time="2021-05-06T22:00:00Z")
 
     assert config.ignored == ("--inference-attribute", "variable start_time")
@@ -230,7 +230,7 @@ def test_a_run_has_one_baseline_and_keeps_it(flags, variables, sentence):
     assert str(caught.value) == sentence
 
 
-def test_the_container_s_baseline_is_told_as_ignored_beside_ours():
+def test_the_container_s_baseline_is_reported_as_ignored_beside_ours():
     named = read_sources(
         ["--dataset-source", "d", "--dataset-format", "csv", "--output-path", "out", "--baseline", "a"],
         {"baseline_constraints": "b", "baseline_statistics": "c"},
@@ -278,7 +278,7 @@ def test_a_version_is_a_number_or_a_time(text, version):
         ),
     ],
 )
-def test_a_version_that_no_data_can_have_is_told(flags, sentence):
+def test_a_version_that_no_data_can_have_is_reported(flags, sentence):
     with pytest.raises(BadConfiguration, match=sentence):
         read(*flags)
 

@@ -272,7 +272,7 @@ def traffic(tmp_path_factory):
         pytest.param(lambda row, **_: row % 3 == 0, None, id="everywhere"),
     ],
 )
-def test_what_is_the_same_about_the_rows_is_said(traffic, tmp_path, is_bad, sentence):
+def test_what_is_the_same_about_the_rows_is_stated(traffic, tmp_path, is_bad, sentence):
     findings = run_monitoring(captures(tmp_path, is_bad), MONITOR, traffic, dataset_format="capture", engine="local")
     causes = [each.cause for each in findings.results if each.is_violation and each.feature == "_c1"]
 
@@ -346,7 +346,7 @@ def broken(tmp_path):
     return tmp_path
 
 
-def test_the_ids_of_the_first_rows_behind_a_violation_are_kept(broken):
+def test_the_ids_of_the_first_rows_behind_a_violation_are_preserved(broken):
     data = pd.read_csv(broken / "now.csv")
     first = data[in_business(data)].order.head(5).tolist()
 
@@ -370,7 +370,7 @@ def test_a_card_shows_five_ids_and_the_command_that_prints_the_rows(broken):
         pytest.param({"keep_examples": 0}, False, id="none kept"),
     ],
 )
-def test_a_card_shows_no_id_that_is_hidden_or_was_not_kept(broken, options, command):
+def test_a_card_shows_no_id_that_is_hidden_or_was_not_preserved(broken, options, command):
     baseline = run_baseline(str(broken / "before.csv"), MONITOR, engine="local")
     monitor = DataQualityMonitor(id_column="order", **options)
     run = str(broken / "other")
@@ -405,7 +405,7 @@ def test_with_the_source_the_rows_are_printed_with_the_offending_cells_marked(br
     ]
 
 
-def test_what_was_not_kept_is_said(broken):
+def test_what_was_not_kept_is_stated(broken):
     with pytest.raises(BadInput, match=r"has no row of 'age'; it has rows of: spend"):
         kept(broken / "run", "age")
     with pytest.raises(BadInput, match="no run was published here"):

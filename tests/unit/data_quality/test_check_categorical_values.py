@@ -93,7 +93,7 @@ FLOOD = profile_of(text_feature("plan", ["gold"] * 6 + [f"new {n}" for n in rang
 """16 values, 11 distinct, of which 4 can be counted apart: gold is kept with 5 of its 6, and counts are 1 too small at most."""
 
 
-def test_more_values_than_can_be_counted_are_a_violation_where_every_value_has_to_be_known():
+def test_more_values_than_can_be_counted_are_a_violation_where_every_value_has_to_be_recognised():
     outcome = values(FLOOD)
 
     assert outcome.status is CheckStatus.VIOLATED

@@ -62,7 +62,7 @@ def test_as_many_columns_pass_both_checks():
         assert (outcomes[key].observed, outcomes[key].threshold) == (21.0, 21.0)
 
 
-def test_the_records_own_number_of_columns_counts_where_it_is_known():
+def test_the_records_own_number_of_columns_counts_where_it_is_recognised():
     outcomes = outcomes_of(compared(BASELINE, texts(), current_columns=23, is_matched=False))
 
     assert outcomes["Extra columns", "extra_column_check"].observed == 23.0

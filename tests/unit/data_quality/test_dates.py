@@ -305,7 +305,7 @@ def test_a_baseline_whose_days_may_be_months_asks_and_accepts_either():
     assert [*find_violations(baseline, mixed)] == ["date_form_check"]
 
 
-def test_the_form_that_was_recognised_is_said():
+def test_the_form_that_was_recognised_is_stated():
     [hint] = make_january("DD.MM.YYYY", 1_000).hints
 
     assert (hint.hint, hint.features) == ("dates_as_texts", ("d",))

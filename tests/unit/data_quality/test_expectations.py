@@ -234,7 +234,7 @@ def test_a_file_that_is_edited_between_windows_leaves_another_digest(tmp_path):
     assert "expectations" not in json.loads(run_monitoring(people(), DataQualityMonitor(), None).files()["run.json"])
 
 
-def test_the_ids_of_the_first_offending_records_are_told_where_records_have_some():
+def test_the_ids_of_the_first_offending_records_are_reported_where_records_have_some():
     frame = people().assign(SageMakerInferenceId=[f"id-{row}" for row in range(ROWS)])
     frame.loc[[3, 500, 1_999], "age"] = -1
     [result] = judged(frame, features={"age": {"min": 0}}).results
@@ -242,7 +242,7 @@ def test_the_ids_of_the_first_offending_records_are_told_where_records_have_some
     assert result.ids == ("id-3", "id-500", "id-1999")
 
 
-def test_somebody_who_accepts_a_violation_is_not_told_of_it_again_but_of_more():
+def test_somebody_who_accepts_a_violation_is_not_reported_of_it_again_but_of_more():
     def result(rows):
         window = people(2)
         window.loc[: rows - 1, "age"] = -1

@@ -114,7 +114,7 @@ def test_fewer_words_are_shorter_texts_and_one_violation(baseline):
     assert found(baseline, frame(ROWS, np.random.default_rng(2), words=3)) == [("note", "text_length_check")]
 
 
-def test_rows_that_repeat_are_told_in_words():
+def test_rows_that_repeat_are_reported_in_words():
     baseline = run_baseline(frame(1_000, np.random.default_rng(1)), DataQualityMonitor(), engine="local")
     window = frame(ROWS, np.random.default_rng(2))
     with_repeated_rows(window)

@@ -374,7 +374,7 @@ def test_its_tests_share_the_level_of_the_contents():
     assert num_tests["new kinds"] == 0
 
 
-def test_a_few_rows_that_may_be_one_group_cant_be_told():
+def test_a_few_rows_that_may_be_one_group_cant_be_reported():
     # 0.8 % of 10,000, and one row of the baseline: beyond chance for rows, and not for sessions; below the share that no healthy
     # window has
     random = np.random.default_rng(7)
@@ -455,7 +455,7 @@ def test_a_mean_from_whole_numbers_is_exact(rows):
         ([2, 3], 2),
     ],
 )
-def test_of_vectors_the_fewest_that_may_differ_are_told(lengths, others):
+def test_of_vectors_the_fewest_that_may_differ_are_reported(lengths, others):
     found = results(profile_of(vectors(500)), profile_of(vectors(0, *lengths)))["embedding", "vector_length_check"]
 
     assert found.observed == others / len(lengths)

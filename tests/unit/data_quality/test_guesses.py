@@ -114,7 +114,7 @@ def test_a_real_change_has_no_name(baseline, column, change):
     assert guessed(baseline, column, change) is None
 
 
-def test_no_value_is_told_where_values_are_hidden(baseline):
+def test_no_value_is_reported_where_values_are_hidden(baseline):
     assert (
         guessed(baseline, "price", lambda x: x * 0 + 3.5, hide_values=True) == "all values are the same: is it frozen?"
     )
@@ -216,7 +216,7 @@ def test_a_few_rows_in_another_unit_of_temperature_are_recognised(mean, deviatio
     assert "°" not in str(guess_numbers(before, scaled))
 
 
-def test_whole_hours_that_can_not_be_told_from_others_are_no_time_zone():
+def test_whole_hours_that_can_not_be_distinguished_from_others_are_no_time_zone():
     random = np.random.default_rng(71)
     before = random.normal(500_000, 20_000, 1_000)
     now = random.normal(500_000, 20_000, 1_000)

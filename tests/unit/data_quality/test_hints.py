@@ -73,7 +73,7 @@ def test_cells_that_are_no_numbers_are_counted_by_column():
     )
 
 
-def test_other_ways_to_write_numbers_are_told_once():
+def test_other_ways_to_write_numbers_are_reported_once():
     points = texts(share=[".5", ".25"] * 10)
     [hint] = hints_of(points)
 
@@ -672,7 +672,7 @@ def test_fewer_than_thirty_values_say_nothing():
     assert names_of(drawn(rng, 30, a="plan", b="normal"), baseline, by_position=True) == ["swapped_columns"]
 
 
-def test_where_the_service_is_replayed_nothing_is_said():
+def test_where_the_service_is_replayed_nothing_is_stated():
     rng = np.random.default_rng(7)
     baseline = drawn(rng, 2000, a="normal", b="plan")
     current = drawn(rng, 200, a="plan", b="normal")
@@ -694,7 +694,7 @@ def test_checks_json_has_hints_only_where_there_are_some():
 # unknown members
 
 
-def test_what_nothing_reads_of_hand_written_constraints_is_told_and_not_where_the_service_is_replayed():
+def test_what_nothing_reads_of_hand_written_constraints_is_reported_and_not_where_the_service_is_replayed():
     rows = texts(plan=["a", "b"] * 10)
     beside = known(rows)
     plain = beside.constraints.plain()

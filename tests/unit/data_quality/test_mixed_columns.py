@@ -338,7 +338,7 @@ def test_segments_compare_the_numbers(tmp_path):
     assert drift.segment == "plan=a"
 
 
-def test_relations_with_a_mixed_column_are_known():
+def test_relations_with_a_mixed_column_are_recognised():
     numbers = np.random.default_rng(3).normal(50, 9, ROWS).round(2)
     doubled = [f"{2 * number:.2f}" for number in numbers]
     table = frame(replace_cells([f"{number:.2f}" for number in numbers], "n/a", 4)).assign(doubled=doubled)

@@ -170,7 +170,7 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
     assert not {"DE", "FR", "ES"} & set(Elements(html_of(shown)).texts)
 
 
-def test_a_change_is_told_in_a_persons_terms():
+def test_a_change_is_reported_in_a_persons_terms():
     assert describe_move(36.05, 3429.0) == ("is about 95 times what it was", "× 95")
     assert describe_move(0.297, 0.5894) == ("is 98 % higher", "+ 98 %")
     assert describe_move(10.0, 2.0) == ("is about 1/5 of what it was", "÷ 5")

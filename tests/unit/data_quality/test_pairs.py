@@ -121,7 +121,7 @@ def test_what_ten_of_a_thousand_rows_break_is_found_alone(baseline, plant, where
     assert monitored(baseline, window)[1] == {where}
 
 
-def test_a_broken_rule_is_told_in_words(baseline):
+def test_a_broken_rule_is_reported_in_words(baseline):
     window = orders(1_000, seed=2)
     window["total"] = np.where(np.arange(1_000) < 390, window["total"].sample(frac=1, random_state=0), window["total"])
     window["sum"] = window["total"] + window["fee"]
@@ -220,7 +220,7 @@ def test_rows_are_counted_by_their_cells():
         ("product", ([2.0, 2.0, np.nan], [3.0, 3.0, 3.0], [6.0, 5.0, 9.0]), (2, 1)),
     ],
 )
-def test_rows_that_break_a_relation_are_counted_and_those_without_a_value_are_not_asked(kind, columns, counts):
+def test_rows_that_break_a_relation_are_counted_and_those_without_a_value_are_not_requested(kind, columns, counts):
     assert count_relation({"kind": kind, "within": 0.0}, [np.array(each) for each in columns]) == counts
 
 
@@ -256,7 +256,7 @@ def test_few_rows_and_odd_columns_have_none_or_some(rows):
     assert monitored(before, frame)[1] == set()
 
 
-def test_pairs_of_what_the_model_puts_out_are_not_asked():
+def test_pairs_of_what_the_model_puts_out_are_not_requested():
     """A baseline has labels there, and a window the model's answers, which go with the score otherwise."""
     random = np.random.default_rng(5)
 

@@ -162,7 +162,7 @@ def test_one_change_is_one_violation(baseline):
     assert told.reason == "the feature's baseline_drift_check is violated, and this is the same change"
 
 
-def test_a_change_of_the_shares_is_told_as_one(baseline):
+def test_a_change_of_the_shares_is_reported_as_one(baseline):
     findings = monitored(baseline, users(5_000, seed=4, shares=[0.1, 0.06, 0.84]))
     [drift] = of(findings, "baseline_drift_check")
 
@@ -194,7 +194,7 @@ def test_a_window_without_one_segment_and_one_row_a_segment_are_no_alarm(baselin
     }
 
 
-def test_no_value_of_a_segment_is_told_where_values_are_hidden(baseline):
+def test_no_value_of_a_segment_is_reported_where_values_are_hidden(baseline):
     findings = monitored(baseline, users(1_000, seed=2, business=5.0), hide_values=True)
     written = findings.files()
 

@@ -92,7 +92,7 @@ def test_what_is_no_threshold_is_a_sentence(given, sentence):
         told(given)
 
 
-def test_nothing_told_changes_nothing():
+def test_nothing_reported_changes_nothing():
     profile = texts(plan=["x", "y"], age=["1", "2"])
 
     assert told({}) == compared(profile, profile).constraints

@@ -81,7 +81,7 @@ def test_a_season_is_not_called_sorted():
 
 
 @pytest.mark.parametrize("history", ["with parts", "without"])
-def test_beside_what_was_seen_no_smallest_change_is_told(history):
+def test_beside_what_was_seen_no_smallest_change_is_reported(history):
     known = baseline_of(x=normal(1))
     window = normal(2, 1000) + 1.5
     found = drift(known if history == "with parts" else replace(known, history={}), x=window)["x", None]

@@ -340,7 +340,7 @@ def test_the_limit_of_a_p_value_is_its_share_of_the_budget():
     assert constraints.monitoring.categorical_comparison_threshold == pytest.approx(1 / 720 * 4 / 6 / 3)
 
 
-def test_of_no_rows_nothing_is_asked():
+def test_of_no_rows_nothing_is_requested():
     [feature] = suggest_constraints(profile_of(text_feature("x", [])), DEFAULT_SETTINGS).plain()["features"]
 
     assert feature == {"name": "x", "inferred_type": "Unknown"}

@@ -179,7 +179,7 @@ def test_the_categories_of_the_traffic_are_the_baselines(hours):
         assert set(traffic[column].dropna()) == set(baseline[column].dropna())
 
 
-def test_labels_are_late_missing_and_twice_as_often_as_said(records, labels):
+def test_labels_are_late_missing_and_twice_as_often_as_stated(records, labels):
     asked = {
         record["eventMetadata"]["inferenceId"]: hour
         for hour, hour_records in records.items()

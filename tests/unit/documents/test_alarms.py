@@ -99,7 +99,7 @@ def passed(feature):
     return violated(feature).model_copy(update={"status": CheckStatus.PASSED})
 
 
-def test_the_end_of_an_alarm_is_told_by_the_window_that_follows_it():
+def test_the_end_of_an_alarm_is_reported_by_the_window_that_follows_it():
     since = {"a": "2026-03-04T20:00:00Z", "b": "2026-03-04T21:00:00Z", "c": "2026-03-04T21:00:00Z"}
     results = [passed("a"), passed("b"), violated("b", check="completeness_check"), passed("d")]
 

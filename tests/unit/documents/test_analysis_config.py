@@ -70,7 +70,7 @@ EVERYTHING = {
 }
 
 
-def test_every_member_of_the_service_is_known():
+def test_every_member_of_the_service_is_recognised():
     config = AnalysisConfig.from_json(json.dumps(EVERYTHING))
 
     assert config.dataset_type is DatasetType.CSV
@@ -104,7 +104,7 @@ def test_a_file_keeps_the_types_of_its_values():
         ('{"violations": []}', "so it is a constraint_violations.json; give a Clarify analysis_config.json here"),
     ],
 )
-def test_a_fault_is_told_by_its_place(text, sentence):
+def test_a_fault_is_reported_by_its_place(text, sentence):
     with pytest.raises(BadDocument) as told:
         AnalysisConfig.from_json(text)
 

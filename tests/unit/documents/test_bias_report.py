@@ -86,7 +86,7 @@ def test_a_report_is_read_and_written_without_a_change():
         ('{"facet": []}', "so it is an analysis_config.json; give a bias job's analysis.json here"),
     ],
 )
-def test_a_fault_is_told_by_its_place(text, sentence):
+def test_a_fault_is_reported_by_its_place(text, sentence):
     with pytest.raises(BadDocument) as told:
         BiasReport.from_json(text)
 

@@ -361,7 +361,7 @@ def test_settings_are_written_and_read_back():
     assert Switch.of(False) is Switch.DISABLED
 
 
-def test_unknown_and_misplaced_members_and_their_order_are_kept():
+def test_unknown_and_misplaced_members_and_their_order_are_preserved():
     text = (
         '{"monitoring_config": {"mine": [1, 1.0], "evaluate_constraints": "Disabled"}, "owner": null, "features": ['
         '{"completeness": null, "name": "Age", "num_constraints": {"is_non_negative": true, "limit": 1E40},'
@@ -537,7 +537,7 @@ def test_the_same_from_python():
         MonitoringSettings(false_alarm_budget=1.5)
 
 
-def test_members_that_nothing_reads_are_named_with_the_nearest_one_and_kept():
+def test_members_that_nothing_reads_are_named_with_the_nearest_one_and_preserved():
     content = {
         "version": 0.0,
         "features": [

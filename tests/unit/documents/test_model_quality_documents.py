@@ -127,7 +127,7 @@ def test_a_fault_in_the_constraints_names_its_place(old, new, fault):
     assert fault in str(error.value)
 
 
-def test_constraints_that_are_no_object_are_told():
+def test_constraints_that_are_no_object_are_reported():
     with pytest.raises(BadDocument, match=r"regression_constraints is a list of length 0; it has to be an object"):
         ModelQualityConstraints.from_json('{"version": 0.0, "regression_constraints": []}')
 
@@ -142,7 +142,7 @@ def test_constraints_that_are_no_object_are_told():
         (Statistics, STATISTICS, "it is the statistics.json of a model-quality job"),
     ],
 )
-def test_a_document_of_another_job_is_told_by_its_members(document, text, told):
+def test_a_document_of_another_job_is_reported_by_its_members(document, text, told):
     with pytest.raises(BadDocument, match=told):
         document.from_json(text)
 

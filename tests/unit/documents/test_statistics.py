@@ -177,7 +177,7 @@ def test_integers_in_the_place_of_doubles_come_back_as_they_stood_unless_they_ch
     assert statistics.version == 0.0
 
 
-def test_unknown_members_nulls_and_the_order_of_the_file_are_kept():
+def test_unknown_members_nulls_and_the_order_of_the_file_are_preserved():
     text = (
         '{"later": {"deep": [1, 2.5, {"x": null}]}, "features": [{"inferred_type": "Unknown", "_order": 1, "name": "a",'
         ' "numerical_statistics": null, "model_config": {}, "string_statistics":'

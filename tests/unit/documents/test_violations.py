@@ -26,7 +26,7 @@ def test_no_violation_is_an_empty_list():
     assert json.loads(Violations().to_json()) == {"violations": []}
 
 
-def test_what_other_monitors_write_is_kept():
+def test_what_other_monitors_write_is_preserved():
     content = {
         "version": "1.0",
         "violations": [
@@ -51,7 +51,7 @@ def test_what_other_monitors_write_is_kept():
         ({"checks": []}, "it is a checks.json"),
     ],
 )
-def test_a_wrong_file_of_violations_is_told_what_is_wrong(content, message):
+def test_a_wrong_file_of_violations_is_reported_what_is_wrong(content, message):
     with pytest.raises(BadDocument, match=message):
         Violations.from_json(json.dumps(content), "old/constraint_violations.json")
 
@@ -82,7 +82,7 @@ def test_an_outcome_has_its_numbers_and_leaves_out_what_there_is_none_of():
     }
 
 
-def test_a_status_that_there_is_not_is_told_the_ones_that_are():
+def test_a_status_that_there_is_not_is_reported_the_ones_that_are():
     content = {"checks": [{"feature": "a", "check": "b", "status": "failed", "threshold": 0}]}
 
     with pytest.raises(BadDocument, match=r'checks\[0\].status is "failed"; it has to be one of "violated", "passed"'):

@@ -164,7 +164,7 @@ def test_known_distances_of_wasserstein(baseline, current, expected):
     assert wasserstein(cdf(baseline), cdf(current)) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_exact_deviation_is_taken_where_it_is_known():
+def test_the_exact_deviation_is_taken_where_it_is_recognised():
     assert distance("wasserstein_normalised", numbers(0, 4, deviation=8.0), numbers(1, 5)) == 0.125
 
 

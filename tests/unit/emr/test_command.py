@@ -169,7 +169,7 @@ def test_a_release_with_spark_4_gets_the_users_jar_or_none(aws, submit, clone, t
     assert not [key for key in keys if "3.5" in key]
 
 
-def test_a_release_that_jobs_dont_run_on_is_told_before_anything_is_uploaded(aws, submit):
+def test_a_release_that_jobs_dont_run_on_is_reported_before_anything_is_uploaded(aws, submit):
     given = {"name": "c", "releaseLabel": "emr-6.15.0", "type": "SPARK", "clientToken": "v"}
     application = aws("emr-serverless").create_application(**given)["applicationId"]
 
@@ -201,7 +201,7 @@ def test_a_dry_run_shows_the_request_and_asks_nobody(submit, capsys, monkeypatch
     )
 
 
-def test_paths_of_this_machine_and_a_window_that_narrows_nothing_are_told(submit, capsys):
+def test_paths_of_this_machine_and_a_window_that_narrows_nothing_are_reported(submit, capsys):
     words = ("--dataset-source", "/data/in", "--dataset-format", "parquet", "--output-path", "s3://team/report")
     window = ("--start-time", "2026-03-04T00:00:00Z", "--end-time", "2026-03-05T00:00:00Z")
 
@@ -231,7 +231,7 @@ def test_an_earlier_runs_message_is_not_this_runs(aws, cluster, submit, monkeypa
 
 
 @pytest.mark.parametrize("state", ["CANCELLED", "INTERRUPTED", "FAILED"])
-def test_a_step_that_never_came_to_our_code_is_told_apart(aws, cluster, submit, state):
+def test_a_step_that_never_came_to_our_code_is_distinguished(aws, cluster, submit, state):
     with pytest.raises(RunFailed, match=f"of {cluster} ended as {state} and left no message"):
         submit(*on_cluster(cluster), then=ending(aws, cluster, state))
 

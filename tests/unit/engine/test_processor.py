@@ -28,7 +28,7 @@ def test_zen_4_sorts_without_avx_512():
     assert slow_features(processors(), 2, FOUND) == "AVX512F"
 
 
-def test_numpy_that_names_levels_of_processors_is_told_the_level():
+def test_numpy_that_names_levels_of_processors_is_reported_the_level():
     assert slow_features(processors(), 2, FOUND_BY_LEVELS) == "X86_V4"
 
 
@@ -54,7 +54,7 @@ def test_numpy_that_was_built_to_need_avx_512_keeps_it():
     assert slow_features(processors(), 2, ("AVX512_SPR",)) == ""
 
 
-def test_numpy_here_leaves_out_what_it_is_told():
+def test_numpy_here_leaves_out_what_it_is_reported():
     features = features_to_leave_out() or "AVX2"
     program = "import numpy; print(*numpy.show_config(mode='dicts')['SIMD Extensions'].get('found', []))"
 

@@ -78,7 +78,7 @@ def test_a_change_of_many_users_is_found():
 
 
 @pytest.mark.parametrize("users", [1, 20])
-def test_few_users_can_not_be_told(users):
+def test_few_users_can_not_be_distinguished(users):
     found = checked(state_of(3, users, 50, scale=2.0), state_of(1, 2000, 20))
 
     assert {each.status for each in found} == {CheckStatus.CANNOT_TELL}

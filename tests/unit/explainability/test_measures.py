@@ -45,7 +45,7 @@ def test_a_label_that_the_window_lacks_is_no_fault():
     assert plan_of(measures_of(label="hired"), ("age", "income")).features == ("age", "income")
 
 
-def test_columns_that_are_not_there_are_told_together():
+def test_columns_that_are_not_there_are_reported_together():
     measures = measures_of(excluded_columns=["twon"], methods={"shap": {"features_to_explain": ["agee"]}})
 
     with pytest.raises(BadConfiguration, match="did you mean 'town'"):

@@ -298,7 +298,7 @@ def test_what_a_model_says_of_baseline_rows_is_repeated_where_the_configuration_
 
 
 @pytest.mark.parametrize(("label", "is_told"), [("y", False), ("Y", True)])
-def test_a_label_that_is_no_column_is_told(caplog, label, is_told):
+def test_a_label_that_is_no_column_is_reported(caplog, label, is_told):
     config = AnalysisConfig.from_json(
         json.dumps({"label": label, "methods": {"shap": {"baseline": [[0] * (1 + is_told)]}}})
     )

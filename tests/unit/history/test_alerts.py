@@ -113,7 +113,7 @@ def test_no_more_is_kept_than_the_longest_period_needs():
 FIRST, SECOND, SERIES = read_destinations("webhook:http://127.0.0.1/1,webhook:http://127.0.0.1/2,cloudwatch")
 
 
-def test_a_sink_that_was_never_told_anything_thinks_that_all_is_well():
+def test_a_sink_that_was_never_reported_anything_thinks_that_all_is_well():
     alerts = after([2])
     window = alerts.windows[-1]
 
@@ -144,7 +144,7 @@ def test_a_message_is_due_until_it_arrived_and_numbers_are_due_once(heard, traff
     assert found == due
 
 
-def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_told():
+def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_reported():
     alerts = after([0, 2])
     missed = after_delivery(alerts, alerts.windows[-1], AlertStatus.OK, [SECOND], [FIRST, SERIES])
     healthy = with_window(missed, hour(2, 0), ONE_OF_ONE)

@@ -76,7 +76,7 @@ def test_a_season_is_withheld_for_a_week_and_is_usual_from_the_eighth_day_on(job
     assert any("as usual at this hour" in reason for reason in reasons), reasons
 
 
-def test_a_nightly_fault_is_told_for_a_week_and_then_is_a_hint(jobs):
+def test_a_nightly_fault_is_reported_for_a_week_and_then_is_a_hint(jobs):
     nights = [bool(violated(jobs, place, "amount")) for place in range(7, 60, 4)]
 
     assert nights == [True] * 7 + [False] * 7

@@ -132,7 +132,7 @@ def test_reports_that_are_named_as_captures_are_refused_before_anything_goes(tmp
         prunable(Trees(captures=[str(tmp_path / "captures"), str(tmp_path / "reports")]), BEFORE)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_folder_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(BadInput, match="absent: there is no such file or directory"):
         prunable(Trees(captures=[str(tmp_path / "absent")]), BEFORE)
 

@@ -39,7 +39,7 @@ def test_an_hour_that_is_new_is_held_against_all():
         pytest.param([window("2026-01-26T03:00:00Z", None)] * 9, id="of before records were noted"),
     ],
 )
-def test_nothing_is_usual_until_three_windows_are_known(known):
+def test_nothing_is_usual_until_three_windows_are_recognised(known):
     assert usual_records(known, "2026-01-29T03:00:00Z") is None
 
 

@@ -50,7 +50,7 @@ def rows(past):
     return []
 
 
-def test_a_window_is_what_its_last_run_said(tmp_path):
+def test_a_window_is_what_its_last_run_stated(tmp_path):
     history = history_of(tmp_path, entry(1), entry(2), Entry(**{**vars_of(entry(1)), "run_id": "0009"}))
 
     write_history(history)

@@ -186,7 +186,7 @@ def test_the_key_of_the_outputs_goes_to_every_job(moved):
         assert (told["s3_encryption"], told["s3_kms_key"]) == ("SSE-KMS", "key-1")
 
 
-def test_what_the_description_does_not_say_is_said(moved):
+def test_what_the_description_does_not_say_is_stated(moved):
     definition = answers.definition(BaselineConfig={"BaseliningJobName": "baseline-suggestion-job-1"})
 
     said, variables, folder = moved(answers.schedule(), definition)
@@ -267,7 +267,7 @@ def test_an_expression_that_the_service_does_not_have_is_refused(moved):
         moved(schedule, answers.definition())
 
 
-def test_files_that_are_there_are_not_written_over_unless_told(moved):
+def test_files_that_are_there_are_not_written_over_unless_requested(moved):
     given = (answers.schedule(), answers.definition(), answers.endpoint())
     moved(*given)
 

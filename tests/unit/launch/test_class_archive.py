@@ -94,7 +94,7 @@ def test_the_archive_of_another_spark_that_is_still_there_stays(environment, tmp
     assert first.path.is_file()
 
 
-def test_a_java_that_can_not_make_it_is_told_and_nothing_is_left(environment, tmp_path, capsys):
+def test_a_java_that_can_not_make_it_is_reported_and_nothing_is_left(environment, tmp_path, capsys):
     spark(tmp_path, FAILS)
 
     assert class_archive.main() == 0
@@ -116,7 +116,7 @@ def test_one_that_another_process_is_making_is_left_alone(environment, tmp_path)
     assert another.is_dir()
 
 
-def test_a_cache_that_can_not_be_written_is_told(environment, tmp_path, monkeypatch, capsys):
+def test_a_cache_that_can_not_be_written_is_reported(environment, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MODEL_MONITOR_CACHE", str(tmp_path / "file"))
 

@@ -44,7 +44,7 @@ def test_the_jar_is_fetched_once_and_then_lies_in_the_cache(tmp_path):
     assert [path.name for path in first.parent.iterdir()] == [first.name]
 
 
-def test_a_fetched_file_with_another_check_sum_is_not_kept(tmp_path):
+def test_a_fetched_file_with_another_check_sum_is_not_preserved(tmp_path):
     environment = repository(tmp_path, b"another jar")
 
     with pytest.raises(MissingDependency, match=r"SHA-256 is [0-9a-f]{64}, it has to be ab902814dec5"):
@@ -52,7 +52,7 @@ def test_a_fetched_file_with_another_check_sum_is_not_kept(tmp_path):
     assert list((tmp_path / "cache" / "jars").iterdir()) == []
 
 
-def test_a_cached_file_that_was_damaged_is_told(tmp_path):
+def test_a_cached_file_that_was_damaged_is_reported(tmp_path):
     jar = tmp_path / "jars" / deequ_jar.ARTIFACT.file_name
     jar.parent.mkdir()
     jar.write_bytes(b"half")
@@ -85,7 +85,7 @@ class SilentHandler(BaseHTTPRequestHandler):
         """Nothing to the standard error."""
 
 
-def test_a_mirror_without_the_file_is_told_with_what_it_answered(tmp_path, empty_mirror):
+def test_a_mirror_without_the_file_is_reported_with_what_it_answered(tmp_path, empty_mirror):
     with pytest.raises(MissingDependency) as caught:
         deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR: empty_mirror})
 
@@ -100,7 +100,7 @@ def test_a_mirror_without_the_file_is_told_with_what_it_answered(tmp_path, empty
         ("file:///nowhere", "MODEL_MONITOR_MAVEN_MIRROR can't be read"),
     ],
 )
-def test_a_mirror_that_can_not_be_read_is_told(tmp_path, mirror, sentence):
+def test_a_mirror_that_can_not_be_read_is_reported(tmp_path, mirror, sentence):
     with pytest.raises(MissingDependency, match=sentence) as caught:
         deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR: mirror})
     if "can't be read" in sentence:
@@ -115,6 +115,6 @@ def test_a_jar_of_the_users_own_is_taken_as_it_is(tmp_path):
     assert deequ_jar.provide_jar({"MODEL_MONITOR_DEEQU_JAR": str(own)}) == own
 
 
-def test_a_jar_of_the_users_own_that_is_not_there_is_told():
+def test_a_jar_of_the_users_own_that_is_not_there_is_reported():
     with pytest.raises(MissingDependency, match=r"MODEL_MONITOR_DEEQU_JAR is '/nowhere\.jar', where there is no file"):
         deequ_jar.jar_path({"MODEL_MONITOR_DEEQU_JAR": "/nowhere.jar"})

@@ -67,13 +67,13 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
         (["file:/nowhere/at/all"], "--dataset-source is 'file:/nowhere/at/all', where there is no file or directory"),
     ],
 )
-def test_what_is_missing_is_told_with_the_nearest_name(folder, words, fault):
+def test_what_is_missing_is_reported_with_the_nearest_name(folder, words, fault):
     with pytest.raises(BadConfiguration) as caught:
         require_places(words)
     assert str(caught.value) == fault
 
 
-def test_a_link_to_what_is_not_there_is_told_as_such(tmp_path, monkeypatch):
+def test_a_link_to_what_is_not_there_is_reported_as_such(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "june.csv").symlink_to("gone.csv")
     with pytest.raises(
@@ -89,7 +89,7 @@ def test_paths_of_a_cluster_are_not_looked_up_here(option, folder, capsys):
     assert "where there is no file" not in capsys.readouterr().err
 
 
-def test_it_is_told_before_a_library_is_loaded():
+def test_it_is_reported_before_a_library_is_loaded():
     program = """
         import sys
         from spark_model_monitor import cli

@@ -212,14 +212,14 @@ def test_a_job_is_looked_for_here_then_in_the_clone_then_by_name(clone, environm
         assert command(clone, environment, name, cwd=cwd).command[-1] == str(expected)
 
 
-def test_an_unknown_job_is_told_with_the_nearest():
+def test_an_unknown_job_is_reported_with_the_nearest():
     with pytest.raises(
         BadConfiguration, match=r"'jobs/basline\.py' is neither a file nor a job; did you mean baseline"
     ):
         Layout.of(ROOT / "lib" / "spark_model_monitor").job_file("jobs/basline.py", ROOT)
 
 
-def test_a_flag_before_the_job_is_told():
+def test_a_flag_before_the_job_is_reported():
     with pytest.raises(BadConfiguration, match="--dataset-source stands before the job"):
         read_request(["--dataset-source", "x", "baseline"])
 
@@ -330,7 +330,7 @@ def test_a_driver_on_an_edge_node_keeps_the_python_that_it_was_given(clone, envi
         (["--deploy-mode", "cluster"], "--deploy-mode is cluster, which a standalone cluster doesn't have for Python"),
     ],
 )
-def test_what_no_cluster_does_is_told_before_it_is_started(clone, environment, words, text):
+def test_what_no_cluster_does_is_reported_before_it_is_started(clone, environment, words, text):
     with pytest.raises(BadConfiguration) as caught:
         command(clone, environment, "--master", "spark://host:7077", *words, "baseline")
     assert text in str(caught.value)
@@ -356,7 +356,7 @@ def test_another_scala_is_refused(environment, tmp_path):
         find_spark_home(environment)
 
 
-def test_a_spark_home_without_spark_is_told(tmp_path):
+def test_a_spark_home_without_spark_is_reported(tmp_path):
     with pytest.raises(MissingDependency, match=r"has no bin/spark-submit"):
         find_spark_home({"SPARK_HOME": str(tmp_path)})
 
@@ -384,7 +384,7 @@ def test_options_win_over_conf_over_the_properties_file_over_the_clusters(tmp_pa
         (["--properties-file", "nowhere"], "--properties-file is 'nowhere', where there is no file"),
     ],
 )
-def test_a_wrong_option_of_spark_is_told(words, text):
+def test_a_wrong_option_of_spark_is_reported(words, text):
     with pytest.raises(BadConfiguration) as caught:
         settings_of(split_options(words)[0], Path("none"))
     assert text in str(caught.value)

@@ -101,7 +101,7 @@ def test_what_aws_refuses_is_said_with_what_to_do(code, said, operation, sentenc
     assert sentence in str(fault.value)
 
 
-def test_a_region_without_the_service_is_said():
+def test_a_region_without_the_service_is_stated():
     from botocore.exceptions import EndpointConnectionError
 
     sentence = "whether AWS_DEFAULT_REGION names a region that has the service"

@@ -79,7 +79,7 @@ def test_without_repairs_they_are_refused(read, tmp_path):
     assert account.refused == {Refusal.NOT_A_JSON_OBJECT: 1}
 
 
-def test_an_element_of_an_array_is_refused_on_its_own_and_kept(read, tmp_path):
+def test_an_element_of_an_array_is_refused_on_its_own_and_preserved(read, tmp_path):
     write_lines(tmp_path / "c.jsonl", [json.dumps([label("c1"), {"eventVersion": "0"}], indent=2)])
     account, found = read()
     task = GroundTruth(places_of(tmp_path), whole_files=True)

@@ -92,7 +92,7 @@ def test_a_calibrated_baseline_is_rarely_called_none():
         (counts(300, 4, worth=lambda score: 0 * score + 1), "all labels of the baseline are of one class"),
     ],
 )
-def test_what_no_calibration_is_made_of_is_said(found, said):
+def test_what_no_calibration_is_made_of_is_stated(found, said):
     assert said in check_calibration(found).problem
 
 

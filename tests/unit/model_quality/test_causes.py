@@ -123,7 +123,7 @@ def test_classes_and_segments_are_hidden_together():
     assert all("business" not in each.where for each in bad)
 
 
-def test_the_files_of_a_loss_are_told(tmp_path):
+def test_the_files_of_a_loss_are_reported(tmp_path):
     for number in range(20):
         fill = np.ones if number in (3, 4) else np.zeros
         users(200, number, lambda rows, fill=fill: fill(len(rows), bool)).to_csv(
@@ -138,7 +138,7 @@ def test_the_files_of_a_loss_are_told(tmp_path):
     assert {each.cause[0].words for each in bad} == {"all of it comes from 2 of 20 files"}
 
 
-def test_files_that_lost_more_and_less_are_told_together():
+def test_files_that_lost_more_and_less_are_reported_together():
     """The worst of them is the clearest alone, and what is left beside it is no sound window."""
     random = np.random.default_rng(1)
     files = np.repeat(np.arange(20), 200)

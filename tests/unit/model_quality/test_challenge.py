@@ -271,7 +271,7 @@ def test_a_gain_that_is_not_worth_it_keeps_the_champion():
     assert verdict(comparison, least_gain=0.2)[:2] == (TrialVerdict.KEEP, "the challenger gains less than 0.2 of auc")
 
 
-def test_what_cannot_be_told_says_how_many_rows_would_tell():
+def test_what_cannot_be_distinguished_says_how_many_rows_would_tell():
     found, _, rows = verdict(compare_answers(*made(400, 0.4), paired=True, planned_rows=3_000))
 
     assert found is TrialVerdict.CANNOT_TELL
@@ -329,7 +329,7 @@ def asked(random, rows):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.01])
-def test_where_models_disagree_by_chance_no_segment_is_told_however_small_or_rare(share):
+def test_where_models_disagree_by_chance_no_segment_is_reported_however_small_or_rare(share):
     random = np.random.default_rng(8)
 
     told = [
@@ -340,7 +340,7 @@ def test_where_models_disagree_by_chance_no_segment_is_told_however_small_or_rar
     assert sum(map(bool, told)) <= 5  # 0.01 of each: above that with a chance below 0.001
 
 
-def test_the_value_and_the_quarter_at_which_models_disagree_are_told_first():
+def test_the_value_and_the_quarter_at_which_models_disagree_are_reported_first():
     random = np.random.default_rng(9)
     rows = asked(random, 2_000)
     of_plan = find_disagreeing_segments(

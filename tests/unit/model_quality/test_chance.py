@@ -205,7 +205,7 @@ def test_two_positive_rows_say_nothing_of_an_area():
     assert results["auc"].status is CheckStatus.CANNOT_TELL
 
 
-def test_a_metric_of_no_rows_on_either_side_can_not_be_told():
+def test_a_metric_of_no_rows_on_either_side_can_not_be_distinguished():
     """No prediction is positive, so there is no precision: before, and now."""
     labels = np.arange(400) % 2
     never = outcomes_of(BINARY, labels, np.zeros(400, dtype=int))

@@ -50,7 +50,7 @@ def test_a_metric_breaks_its_threshold_on_the_wrong_side_only(name, constraint, 
     assert outcome.status is status
 
 
-def test_a_threshold_that_is_spelt_otherwise_is_told():
+def test_a_threshold_that_is_spelt_otherwise_is_reported():
     baseline = known(recall=("<", 0.9))
     entry = baseline.constraints.binary_classification_constraints["recall"].plain()
     entry["treshold"] = entry.pop("threshold")

@@ -80,7 +80,7 @@ def test_inputs_that_moved_and_cost_are_no_concept_drift():
     assert "points of accuracy; the model held" in check.reason
 
 
-def test_inputs_that_moved_and_another_answer_cannot_be_told_apart():
+def test_inputs_that_moved_and_another_answer_cannot_be_distinguished():
     check = drift_in(found_in(rows(2_000, moved=3.0, flipped=0.1, seed=2)))
 
     assert check.status is CheckStatus.VIOLATED
@@ -127,7 +127,7 @@ def test_a_model_that_is_nearly_always_sure_is_not_judged():
     assert "rows could have either label; to tell a changed answer from chance takes 25" in check.reason
 
 
-def test_rows_of_users_are_told_by_how_many_count_where_they_are_too_few():
+def test_rows_of_users_are_reported_by_how_many_count_where_they_are_too_few():
     drawn = (rows(500, sure=2.0, seed=seed) for seed in (1, 2))
     known, now = (
         build_evidence(outcomes_of(SCORED, *(each[name].tolist() for name in ("label", "prediction", "probability"))))

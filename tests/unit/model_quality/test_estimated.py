@@ -194,7 +194,7 @@ def test_thirty_rows_of_a_window_have_a_wide_interval_and_no_alarm():
     assert found.count == 0
 
 
-def test_a_window_of_one_row_has_no_interval_where_none_can_be_told():
+def test_a_window_of_one_row_has_no_interval_where_none_can_be_distinguished():
     found = found_in(rows(1, scores=lambda random, count: np.full(count, 0.5)), baseline_of(rows(800)))
 
     assert found.current.to_pandas().loc["auc", ["interval", "n"]].tolist() == [None, 0]  # there are never both classes

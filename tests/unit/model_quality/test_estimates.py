@@ -121,7 +121,7 @@ def test_a_metric_without_any_error_has_an_interval_of_no_width():
     assert confidence_interval(JackknifeEstimate(0.0, 100, 0.0, 63, Scale.LOG)) == (0.0, 0.0)
 
 
-def test_a_metric_at_the_end_of_its_scale_is_told_linearly():
+def test_a_metric_at_the_end_of_its_scale_is_reported_linearly():
     assert confidence_interval(JackknifeEstimate(0.0, 100, 1.0, 1e9, Scale.LOG)) == pytest.approx((0.0, 1.959964))
 
 

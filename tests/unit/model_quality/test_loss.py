@@ -58,7 +58,7 @@ def test_numbers_and_missing_cells_are_features_too():
     assert loss_by_feature(known, older, "off").by_feature["age"] == pytest.approx(1.5, abs=0.1)
 
 
-def test_rows_that_no_known_row_is_like_are_said():
+def test_rows_that_no_known_row_is_like_are_stated():
     known = pd.DataFrame({"same": np.arange(200) == 7, "wrong": np.arange(200) % 2})
     found = loss_by_feature(known, pd.DataFrame({"same": [True] * 200}), "wrong")
 
@@ -75,7 +75,7 @@ def test_rows_that_no_known_row_is_like_are_said():
     ],
     ids=["no loss", "no feature", "30 rows", "no numbers"],
 )
-def test_what_cannot_be_told_apart_is_a_sentence(known, rows, error, said):
+def test_what_cannot_be_distinguished_is_a_sentence(known, rows, error, said):
     with pytest.raises(error, match=said):
         loss_by_feature(known, rows, "wrong")
 

@@ -107,7 +107,7 @@ def test_healthy_windows_raise_nothing_and_the_ledger_adds_up_to_the_budget():
     assert baseline.constraints.segments == tuple(sorted(CUTS))
 
 
-def test_what_is_broken_in_one_segment_alone_is_told_by_it():
+def test_what_is_broken_in_one_segment_alone_is_reported_by_it():
     baseline = baseline_of(answers(), "plan", "age:30:50")
     # a sixteenth of the rows is 60 % wrong: of the whole that is 3 points, which the window's 1,200 rows don't show
     random = np.random.default_rng(5)
@@ -185,7 +185,7 @@ def test_hidden_values_are_names_of_no_segment_anywhere_but_in_the_states():
         ),
     ],
 )
-def test_a_window_that_cant_be_cut_is_told_and_the_whole_is_judged(window, told):
+def test_a_window_that_cant_be_cut_is_reported_and_the_whole_is_judged(window, told):
     findings = window_of(baseline_of(answers(), "plan"), window(answers(seed=10)))
 
     assert [hint for hint in findings.hints if told in hint.description]

@@ -39,7 +39,7 @@ SIGNS = [sign for sign in NAME if not sign.isprintable()]
         ("\ud800", "\\ud800"),
     ],
 )
-def test_what_nobody_sees_is_told_by_its_number(given, shown):
+def test_what_nobody_sees_is_reported_by_its_number(given, shown):
     assert printable(given) == shown
 
 

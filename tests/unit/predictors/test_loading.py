@@ -62,7 +62,7 @@ def file(tmp_path):
     return str(path)
 
 
-def test_what_is_loaded_is_told_before_it_is(file, caplog):
+def test_what_is_loaded_is_reported_before_it_is(file, caplog):
     caplog.set_level("INFO", logger="spark_model_monitor")
     with pytest.raises(BadConfiguration, match=r"churn\.skops can't be loaded as sklearn \(BadZipFile"):
         read_content(resolve_model(file, {}, sha256=DIGEST), lambda path: LocalStorage())
@@ -70,7 +70,7 @@ def test_what_is_loaded_is_told_before_it_is(file, caplog):
     assert f"model: {file}, 7 bytes, sha256 {DIGEST}, loaded as sklearn" in caplog.text
 
 
-def test_an_address_is_told_without_its_secrets(caplog):
+def test_an_address_is_reported_without_its_secrets(caplog):
     caplog.set_level("INFO", logger="spark_model_monitor")
     read_content(
         resolve_model("http://user:secret@host.example/invocations?token=secret", {}), lambda path: LocalStorage()

@@ -216,7 +216,7 @@ def test_templates_that_are_none_are_refused(members, sentence):
         Request(members)
 
 
-def test_all_faults_of_a_configuration_are_told_together():
+def test_all_faults_of_a_configuration_are_reported_together():
     members = dict(chain.from_iterable(members.items() for members, _ in FAULTS[:2])) | {"accept_type": "text/html"}
 
     with pytest.raises(BadConfiguration) as raised:

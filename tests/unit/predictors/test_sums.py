@@ -267,7 +267,7 @@ def test_trees_of_too_many_leaves_have_none(monkeypatch):
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)
-def test_a_run_takes_the_shortcut_unless_it_is_told_not_to(algorithm, caplog):
+def test_a_run_takes_the_shortcut_unless_it_is_reported_not_to(algorithm, caplog):
     caplog.set_level("INFO")
     config = AnalysisConfig.from_json('{"methods": {"shap": {"num_samples": 4, "baseline": [[0, 0, 0, 0, 0]]}}}')
     measures = replace(AttributionMeasures.of(config, fitted("Ridge")), algorithm=algorithm)

@@ -59,7 +59,7 @@ def test_of_many_partitions_few_send_runs():
     assert 0 < sum(kept[10:]) < 60
 
 
-def test_texts_that_are_no_numbers_are_told_apart_by_hashes():
+def test_texts_that_are_no_numbers_are_distinguished_by_hashes():
     found = runs_of(range(800), texts=lambda row: "abc"[row % 3])[1]
 
     assert numbers(found) == [[]] * 32

@@ -162,7 +162,7 @@ def test_what_one_side_may_have_among_its_others_is_among_those_of_the_sum():
         ("plan*colour", "'colour' of 'plan\\*colour' is no column"),
     ],
 )
-def test_a_cut_that_makes_no_sense_is_told(written, told):
+def test_a_cut_that_makes_no_sense_is_reported(written, told):
     with pytest.raises(BadConfiguration, match=told):
         parse_cuts([written], ["plan", "age"])
 
@@ -193,7 +193,7 @@ def test_a_column_of_lists_cuts_no_rows():
         ),
     ],
 )
-def test_a_window_that_cant_be_cut_is_told_and_judged_all_the_same(window, told):
+def test_a_window_that_cant_be_cut_is_reported_and_judged_all_the_same(window, told):
     baseline = baseline_of(orders(), "plan")
     findings = run_monitoring(window(orders(seed=5)), DataQualityMonitor(), baseline, engine="local")
 

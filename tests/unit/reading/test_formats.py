@@ -86,7 +86,7 @@ def test_a_spelling_means_its_format(text, expected):
         ("table: ", "write table:NAME"),
     ],
 )
-def test_a_wrong_spelling_is_told_with_what_to_write(text, words):
+def test_a_wrong_spelling_is_reported_with_what_to_write(text, words):
     with pytest.raises(BadConfiguration) as caught:
         parse_dataset_format(text)
     assert words in str(caught.value)

@@ -150,7 +150,7 @@ def test_dates_with_a_time_of_day_are_refused_without_showing_one():
     assert "3600000" not in str(told.value)
 
 
-def test_what_arrow_can_t_cast_for_another_reason_is_not_told_as_a_date():
+def test_what_arrow_can_t_cast_for_another_reason_is_not_reported_as_a_date():
     with pytest.raises(pa.ArrowInvalid):
         _cast_columns(pa.table({"a": pa.array([300])}), pa.schema([("c0", pa.int8())]))
 

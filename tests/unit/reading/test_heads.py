@@ -194,7 +194,7 @@ def test_no_more_than_the_beginning_of_a_compressed_file_is_decompressed(tmp_pat
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("text", ["a,b", "\na,b"])
-def test_utf_16_is_told_by_its_first_line(tmp_path, encoding, line_end, text):
+def test_utf_16_is_reported_by_its_first_line(tmp_path, encoding, line_end, text):
     (tmp_path / "a.csv").write_bytes(f"{text}\n1,2\n".replace("\n", line_end).encode(encoding))
     engine = InProcess()
 
@@ -227,5 +227,5 @@ def test_a_first_line_without_an_end_is_a_fault_of_the_file(tmp_path, name):
         read(tmp_path, ",".join(["1"] * HEAD_BYTES), name=name, header=False)
 
 
-def test_names_are_told_from_their_cells():
+def test_names_are_reported_from_their_cells():
     assert read_names(["a", "", "b"], "x") == ("a", "_c1", "b")

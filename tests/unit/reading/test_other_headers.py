@@ -69,7 +69,7 @@ TEXT_HEADER = "kind,open,city"
     ],
 )
 @pytest.mark.parametrize("job", ["baseline", "monitor"])
-def test_a_row_of_texts_with_a_name_among_them_is_data_and_is_not_said(tmp_path, caplog, cells, job):
+def test_a_row_of_texts_with_a_name_among_them_is_data_and_is_not_stated(tmp_path, caplog, cells, job):
     (tmp_path / "one.csv").write_text("\n".join([TEXT_HEADER, *TEXT_ROWS]))
     monitor = DataQualityMonitor()
     read_as = {"dataset_format": "csv", "engine": "local"}
@@ -109,7 +109,7 @@ def test_a_word_above_a_code_that_is_rarely_a_number_is_data(tmp_path):
     assert ledger.kept == 2 * len(codes) + 1
 
 
-def test_words_alone_are_a_header_if_half_of_them_and_two_are_known():
+def test_words_alone_are_a_header_if_half_of_them_and_two_are_recognised():
     rows = [("north", "gold", "new"), ("south", "basic", "old")]
 
     assert not is_header(rows)

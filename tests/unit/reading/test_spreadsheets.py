@@ -150,7 +150,7 @@ def test_a_window_with_another_separator_than_its_baseline_is_read_as_it_is(moni
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|", ","])
-def test_any_separator_can_be_said(tmp_path, separator):
+def test_any_separator_can_be_stated(tmp_path, separator):
     frame = pd.DataFrame({"a": [1.5, 2.5], "b": [f"x{separator}y", "1,2,3"]})
     frame.to_csv(tmp_path / "data", sep=separator, decimal=",", index=False)
     text = json.dumps({"csv": {"header": True, "separator": separator, "decimal": ","}})

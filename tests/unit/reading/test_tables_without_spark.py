@@ -85,7 +85,7 @@ def test_a_table_of_delta_has_its_partitions_values_and_columns_that_came_later(
         ({"since": 1, "as_of": 2}, NoData, "nothing was appended to delta"),  # there are only deletions
     ],
 )
-def test_what_a_table_of_delta_has_not_is_told_as_on_spark(delta, options, error, sentence):
+def test_what_a_table_of_delta_has_not_is_reported_as_on_spark(delta, options, error, sentence):
     with pytest.raises(error, match=sentence):
         read(DELTA, delta, **options)
 
@@ -105,7 +105,7 @@ def test_values_of_partitions_may_hold_any_sign(tmp_path):
     assert sorted(zip(*columns.values(), strict=True)) == [(1, "a b/ü%"), (2, "c=d")]
 
 
-def test_without_a_record_of_changes_appends_can_be_told_and_updates_can_not(tmp_path):
+def test_without_a_record_of_changes_appends_can_be_distinguished_and_updates_can_not(tmp_path):
     deltalake.write_deltalake(tmp_path, numbers(1, day=["a"]), partition_by=["day"])
     deltalake.write_deltalake(tmp_path, numbers(2, 3, day=["a", "b c"]), mode="append", partition_by=["day"])
     columns, _ = read(DELTA, tmp_path, since=0)
@@ -116,7 +116,7 @@ def test_without_a_record_of_changes_appends_can_be_told_and_updates_can_not(tmp
         read(DELTA, tmp_path, since=0)
 
 
-def test_commits_are_told_with_what_they_follow_and_one_second_apart_at_least(delta, iceberg):
+def test_commits_are_reported_with_what_they_follow_and_one_second_apart_at_least(delta, iceberg):
     table = f"delta.`{delta}`"
     deltalake.write_deltalake(delta, numbers(7), mode="overwrite")
     told = list_commits(table)

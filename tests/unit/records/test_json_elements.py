@@ -78,7 +78,7 @@ def test_records_lie_where_a_parser_finds_them(stretch_bytes, monkeypatch):
 
 
 @pytest.mark.parametrize("stretch_bytes", [1, 7, 2**18])
-def test_names_are_told_apart_by_their_paths(stretch_bytes, monkeypatch):
+def test_names_are_distinguished_by_their_paths(stretch_bytes, monkeypatch):
     monkeypatch.setattr(json_elements, "STRETCH_BYTES", stretch_bytes)
     monkeypatch.setattr(json_elements, "LONGEST_UNCOUNTED", 0)
     rng = random.Random(2)
@@ -109,7 +109,7 @@ EXCESSES = {
 
 
 @pytest.mark.parametrize(("text", "reason"), EXCESSES.values(), ids=list(EXCESSES))
-def test_an_excess_is_told_alone_and_in_a_document(text, reason):
+def test_an_excess_is_reported_alone_and_in_a_document(text, reason):
     content = f'[{{"a": "[{{"}}, {text},\n{{"b": 2}}, {text}]'.encode()
 
     oversized = find_oversized_records(content)

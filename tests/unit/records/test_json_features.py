@@ -170,7 +170,7 @@ def test_a_record_with_an_excess_is_refused_and_the_others_are_read(whole_files)
         assert read(texts, whole_files=whole_files) == expected
 
 
-def test_layouts_beyond_those_that_are_told_apart_are_one(monkeypatch):
+def test_layouts_beyond_those_that_are_distinguished_are_one(monkeypatch):
     monkeypatch.setattr(json_features, "MOST_LAYOUTS", 2)
     lines = [json.dumps({"a": 1, f"n{number}": [1]}) for number in range(6)]
     expected = partial(read, lines)
@@ -193,7 +193,7 @@ def test_an_object_in_half_of_the_records_is_no_fault_of_the_data():
     assert read(lines) == (("z",), [(1,), (2,)], [0, 0, SHAPE, SHAPE])
 
 
-def test_names_that_hardly_a_record_has_are_told():
+def test_names_that_hardly_a_record_has_are_reported():
     lines = [f'{{"o": {{"p": {number}}}}}' for number in range(300)]
     texts = [*lines, '{"o": {"p": 1}, "more": 1}']
     batch = pa.RecordBatch.from_pydict({"line": texts, "file": ["f"] * 301})
@@ -207,7 +207,7 @@ def test_names_that_hardly_a_record_has_are_told():
 
 
 @pytest.mark.parametrize("records", [4, 61, 99])
-def test_a_name_of_a_single_record_among_few_is_told(records):
+def test_a_name_of_a_single_record_among_few_is_reported(records):
     ordinary_line = '{"o": {"p": 1}}'
     odd = {
         '{"o": {"p": 1}, "more": 1}': ("more",),

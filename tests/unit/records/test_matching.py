@@ -35,5 +35,5 @@ def test_columns_are_matched_by_names_that_somebody_gave(carried, baseline, foun
         pytest.param(["2019", "2020"], ["2018"], True, id="years"),
     ],
 )
-def test_columns_can_be_told_by_names_that_are_names(carried, baseline, found):
+def test_columns_can_be_reported_by_names_that_are_names(carried, baseline, found):
     assert can_match_by_name(carried, baseline) is found

@@ -62,7 +62,7 @@ def test_one_element_among_many_costs_few_tries():
     assert len(tries) == 21  # two for each halving
 
 
-def test_what_fails_without_any_element_is_told():
+def test_what_fails_without_any_element_is_reported():
     with pytest.raises(ZeroDivisionError):
         list(decode_in_halves(0, 0, lambda start, end: 1 // (end - start), lambda *_: 0))
 
@@ -82,7 +82,7 @@ class OfOurOwn(KeyError):
         (ZeroDivisionError("secret"), "unreadable"),
     ],
 )
-def test_the_nearest_class_that_has_a_number_is_told_and_never_the_text(fault, text):
+def test_the_nearest_class_that_has_a_number_is_reported_and_never_the_text(fault, text):
     assert Refusal.of(fault).text == text
     assert Refusal.of(fault).is_fault
 

@@ -77,7 +77,7 @@ def test_a_window_is_judged_in_utc_whatever_zone_it_is_written_in():
         (datetime(2022, 4, 18), datetime(2022, 4, 19), "has no time zone"),
     ],
 )
-def test_a_window_that_is_none_is_told(start, end, sentence):
+def test_a_window_that_is_none_is_reported(start, end, sentence):
     with pytest.raises(BadConfiguration, match=sentence):
         Window(start, end)
 

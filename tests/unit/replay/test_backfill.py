@@ -113,10 +113,10 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(there):
         (["captures", "--dataset-format", "csv"], "captures: every hour would be of all of its rows"),
     ],
 )
-def test_what_is_wrong_is_told_before_an_hour_is_looked_at(words, fault, there):
+def test_what_is_wrong_is_reported_before_an_hour_is_looked_at(words, fault, there):
     with pytest.raises(BadConfiguration, match=fault):
         read_backfill(words)
 
 
-def test_a_window_that_lost_its_output_is_told_without_a_message(tmp_path):
+def test_a_window_that_lost_its_output_is_reported_without_a_message(tmp_path):
     assert _message(str(tmp_path), 255) == "Error: exit status 255; the log says more"

@@ -27,7 +27,7 @@ def test_two_sides_without_violations_are_equal():
     assert differences(Verdict(), Verdict.of([])) == ()
 
 
-def test_a_violation_too_few_and_one_too_many_are_told_apart():
+def test_a_violation_too_few_and_one_too_many_are_distinguished():
     assert [each.kind for each in differences(Verdict.of([DRIFT]), Verdict.of([TYPES]))] == [Kind.FEWER, Kind.MORE]
 
 
@@ -52,7 +52,7 @@ def test_the_deviation_of_a_metric_is_random_and_not_compared(deviation):
     )
 
 
-def test_violations_of_bias_are_told_apart_by_facet_and_metric():
+def test_violations_of_bias_are_distinguished_by_facet_and_metric():
     text = "Metric value 0.2 doesn't meet the baseline constraint requirement 0.1"
     violation = {
         "facet": "Sex",

@@ -59,7 +59,7 @@ def test_captures_without_hours_are_no_data(tree, folders):
         windows_of(LocalStorage(), tree(*folders), HOURLY)
 
 
-def test_a_path_that_is_not_there_is_said(tmp_path):
+def test_a_path_that_is_not_there_is_stated(tmp_path):
     with pytest.raises(BadInput, match="there is no such file or directory"):
         windows_of(LocalStorage(), str(tmp_path / "nowhere"), HOURLY)
 

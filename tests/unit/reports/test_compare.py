@@ -126,7 +126,7 @@ def test_documents_alone_are_judged_as_far_as_they_go(sides):
     assert cli(["compare", *(f"{side}/statistics.json" for side in sides), "--judge"]) == VIOLATED_STATUS
 
 
-def test_what_documents_alone_do_not_suffice_for_is_said(tmp_path, capsys):
+def test_what_documents_alone_do_not_suffice_for_is_stated(tmp_path, capsys):
     whole = number_feature("n", [float(value) for value in range(100)], integral=True)
     before = put(tmp_path / "before", whole, text_feature("id", [f"x{place}" for place in range(300)]))
     halves = number_feature("n", [value / 2 for value in range(100)])

@@ -207,7 +207,7 @@ def test_a_run_of_an_earlier_release_is_read_as_before(tmp_path):
     assert re.search(r"No change seen .* device .* 0\.8 standard deviations", said)
 
 
-def test_runs_of_several_models_are_told_apart(tmp_path):
+def test_runs_of_several_models_are_distinguished(tmp_path):
     put(tmp_path / "a", 0, {"age": 0.0})
     folder = put(tmp_path / "b", 0, {"age": 0.5})
     run = folder / json.loads((folder / "_current.json").read_text())["folder"] / "run.json"
@@ -279,7 +279,7 @@ def test_a_flag_that_cant_be_read_is_one_sentence(day, request_of, sentence):
         report_of(Request([str(day)], **request_of))
 
 
-def test_a_name_that_nothing_matches_is_told(day):
+def test_a_name_that_nothing_matches_is_reported(day):
     with pytest.raises(BadInput, match="'incme', which no feature or metric matches"):
         report_of(Request([str(day)], features=["incme"]))
 
@@ -291,7 +291,7 @@ def test_a_folder_without_runs_ends_with_a_sentence(tmp_path, capsys):
     assert f"{tmp_path}: no run here" in capsys.readouterr().err
 
 
-def test_runs_of_other_times_than_asked_for_are_told_as_such(day):
+def test_runs_of_other_times_than_asked_for_are_reported_as_such(day):
     with pytest.raises(BadInput, match=r"none of the \d+ runs here is of a window in these times"):
         report_of(Request([str(day)], since="2030-01-01T00:00:00Z"))
 

@@ -31,7 +31,7 @@ def found_in(captures, names, capture_format):
     return run_monitoring(captures, baseline.monitor, baseline, dataset_format=capture_format, engine="local")
 
 
-def test_outputs_beside_a_baseline_of_inputs_are_told_with_what_to_write(captures, caplog):
+def test_outputs_beside_a_baseline_of_inputs_are_reported_with_what_to_write(captures, caplog):
     with caplog.at_level(logging.WARNING):
         findings = found_in(captures, ["age", "day"], CaptureFormat())
 

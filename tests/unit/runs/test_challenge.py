@@ -171,7 +171,7 @@ def test_variants_of_an_endpoint_give_what_the_same_answers_in_tables_give(tmp_p
     assert found.metrics == beside.metrics
 
 
-def test_where_both_answer_differently_is_told_by_what_they_were_asked(tmp_path):
+def test_where_both_answer_differently_is_reported_by_what_they_were_requested(tmp_path):
     wrong_there = BLUE.assign(prediction=np.where(BLUE["amount"] > 0.7, 1 - BLUE["prediction"], BLUE["prediction"]))
     of_tables = challenge(BLUE, wrong_there.sample(frac=1, random_state=3), TRIAL).document.segments
     sides = [captured(tmp_path / name, frame) for name, frame in (("blue", BLUE), ("green", wrong_there))]

@@ -90,7 +90,7 @@ def violated(output):
 
 
 @pytest.mark.parametrize("kind", ["delta", "iceberg", pytest.param("parquet", marks=pytest.mark.slow)])
-def test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other(kind, tmp_path):
+def test_the_faulty_commits_of_a_table_are_reported_by_the_first_run_and_no_other(kind, tmp_path):
     table = tmp_path / "sales" / "orders"
     output = tmp_path / "out"
     WRITERS[kind](table, 1, 12, {4: "unit", 9: "missing"}, rows=400)
@@ -105,7 +105,7 @@ def test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other(ki
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize("places", [(3, 8, 15), (7, 30, 48), (25, 40, 59)])
-def test_three_faults_in_sixty_commits_are_told_wherever_they_are(kind, places, tmp_path):
+def test_three_faults_in_sixty_commits_are_reported_wherever_they_are(kind, places, tmp_path):
     table = tmp_path / "sales" / "orders"
     output = tmp_path / "out"
     WRITERS[kind](table, 2, 60, dict(zip(places, ("unit", "missing", "new"), strict=True)), rows=500)
@@ -182,7 +182,7 @@ def test_a_table_whose_commits_have_stopped_is_late(tmp_path):
     assert message.endswith("no commit has come since 2026-01-09T00:00:00Z; the longest gap before was 1 day, 0:00:00")
 
 
-def test_columns_that_are_added_and_gone_are_told(quiet):
+def test_columns_that_are_added_and_gone_are_reported(quiet):
     table, output = quiet
     rng = np.random.default_rng(8)
     wider = orders(rng).append_column("currency", pa.array(["EUR"] * 150))
@@ -201,7 +201,7 @@ def test_columns_that_are_added_and_gone_are_told(quiet):
         (["--dataset-format", "table:delta.`/nowhere`"], "is no table of Delta that can be opened"),
     ],
 )
-def test_what_is_no_table_with_versions_is_told(flags, sentence, tmp_path):
+def test_what_is_no_table_with_versions_is_reported(flags, sentence, tmp_path):
     message, status = monitored("delta.`/nowhere`", tmp_path / "out", *flags)
     assert sentence in message
     assert status == 2

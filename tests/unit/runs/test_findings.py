@@ -66,6 +66,6 @@ def test_the_tables_of_a_baseline_and_of_findings_name_alike():
 
 
 @pytest.mark.parametrize("run", [run_baseline, lambda data, monitor: run_monitoring(data, monitor, None)])
-def test_a_monitor_that_is_a_class_is_told_as_such(run):
+def test_a_monitor_that_is_a_class_is_reported_as_such(run):
     with pytest.raises(TypeError, match=r"the monitor is a class; write DataQualityMonitor\(…\)"):
         run(pd.DataFrame({"a": [1]}), DataQualityMonitor)

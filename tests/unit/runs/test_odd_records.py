@@ -253,12 +253,12 @@ def test_the_first_captured_record_does_not_decide_how_all_are_read(at, tmp_path
         ),
     ],
 )
-def test_refused_records_are_told_with_what_to_write_instead(dataset_format, content, words, tmp_path):
+def test_refused_records_are_reported_with_what_to_write_instead(dataset_format, content, words, tmp_path):
     (tmp_path / "a file").write_text(content)
     with pytest.raises(BadInput, match=words):
         run_baseline(str(tmp_path / "a file"), DataQualityMonitor(), dataset_format=dataset_format, engine="local")
 
 
-def test_a_window_beside_which_all_records_lie_is_told_as_such():
+def test_a_window_beside_which_all_records_lie_is_reported_as_such():
     with pytest.raises(NoData, match="no record is left of 200; 200 lie outside the window"):
         _require_enough(Ledger((), 200, 0, outside_window=200), 0.01, None)

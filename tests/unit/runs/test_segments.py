@@ -65,7 +65,9 @@ def jobs(tmp_path_factory):
         ),
     ],
 )
-def test_a_window_that_is_cut_otherwise_is_told_in_a_sentence_and_the_rest_goes_on(jobs, kind, window, told, capsys):
+def test_a_window_that_is_cut_otherwise_is_reported_in_a_sentence_and_the_rest_goes_on(
+    jobs, kind, window, told, capsys
+):
     window(rows(2)).to_csv(jobs.folder / "window.csv", index=False)
     ended = jobs(
         "monitor", "--dataset-source", "window.csv", "--baseline", kind, "--output-path", "out", *KINDS[kind], *LOCAL
@@ -185,7 +187,7 @@ OF_MERGED = (*OF_MODEL[:4], *("--dataset-format", "merged", "--inference-attribu
 
 
 @pytest.mark.parametrize(("kind", "plan", "size"), [("json", "plan", "size"), ("csv", "_c0", "_c1")])
-def test_merged_records_are_cut_by_what_the_model_was_asked(jobs, kind, plan, size):
+def test_merged_records_are_cut_by_what_the_model_was_requested(jobs, kind, plan, size):
     """As the same rows of a table are: with errors in one plan alone that plan is named."""
     folder = jobs.folder / f"merged-{kind}"
     folder.mkdir()
@@ -216,7 +218,7 @@ def test_merged_records_are_cut_by_what_the_model_was_asked(jobs, kind, plan, si
     assert f"{plan}=secret" in {segment for segment, status, _ in found["records"][1] if status == "violated"}
 
 
-def test_groups_of_merged_records_are_named_by_what_the_model_was_asked(jobs):
+def test_groups_of_merged_records_are_named_by_what_the_model_was_requested(jobs):
     """As those of the same rows of a table; a window takes the column from its baseline."""
     data = rows(1)[:400].assign(size=lambda each: np.arange(len(each)) // 10)
     found = {}

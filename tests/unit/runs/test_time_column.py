@@ -86,7 +86,7 @@ WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:0
         (("--dataset-format", "capture", "--time-column", "at", *WINDOW), None),
     ],
 )
-def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_told_by_the_column(
+def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_reported_by_the_column(
     flags, reason, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
@@ -107,7 +107,7 @@ def test_the_engine_without_a_jvm_names_the_window_that_it_can_not_tell(tmp_path
         select_window(read_path(LocalEngine(), str(path), parse_format("parquet")), "at", window)
 
 
-def test_flags_that_the_data_gives_nothing_to_are_told(tmp_path, caplog):
+def test_flags_that_the_data_gives_nothing_to_are_reported(tmp_path, caplog):
     (tmp_path / "orders.csv").write_text("at,x\n1,2\n")
     given = {"dataset-source": tmp_path / "orders.csv", "dataset-format": "csv", "output-path": "out"}
     given |= {"time-column": "when", "sample": "0.5"}

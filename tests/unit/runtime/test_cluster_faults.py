@@ -110,7 +110,7 @@ def test_every_fault_is_tried_above():
     assert len(tried) == len(CLUSTER_FAULTS)
 
 
-def test_a_daemon_of_ours_that_ends_is_told_like_pysparks():
+def test_a_daemon_of_ours_that_ends_is_reported_like_pysparks():
     text = TEXTS["a Python that ends"].replace("pyspark.daemon", "spark_model_monitor.spark.engine.worker")
 
     assert "ended before it began to work" in failure_of(RuntimeError(text)).reason

@@ -48,14 +48,14 @@ def test_an_error_of_ours_from_a_python_worker_keeps_its_text_and_status():
     assert (failure.reason, failure.exit_status) == ("line 3 of clean.py raised KeyError", 1)
 
 
-def test_another_error_from_a_python_worker_is_told_by_type_and_place_without_its_text():
+def test_another_error_from_a_python_worker_is_reported_by_type_and_place_without_its_text():
     failure = failure_of(PythonException(FROM_WORKER.format(raised="x") + "ValueError: 'Jane Doe'\n"))
 
     assert failure.reason == "unexpected ValueError in a Python worker, partition.py, line 17; the log has its trace"
     assert (failure.exit_status, failure.is_expected) == (255, False)
 
 
-def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
+def test_a_defect_of_ours_is_reported_by_type_and_place_without_its_text():
     try:
         float("Jane Doe")
     except ValueError as error:
@@ -106,7 +106,7 @@ def test_a_known_failure_of_spark_is_a_sentence_with_a_remedy(text, words):
     assert failure.is_expected
 
 
-def test_what_an_object_store_refuses_is_told_with_the_place():
+def test_what_an_object_store_refuses_is_reported_with_the_place():
     """The text is that of hadoop-aws 3.3.4, shortened."""
     text = (
         "An error occurred while calling o1.exists.\n: java.nio.file.AccessDeniedException: s3a://data/out/_current.json: "
@@ -120,7 +120,7 @@ def test_what_an_object_store_refuses_is_told_with_the_place():
     assert failure.is_expected
 
 
-def test_of_an_unknown_java_exception_the_innermost_class_is_told():
+def test_of_an_unknown_java_exception_the_innermost_class_is_reported():
     text = ": org.apache.spark.SparkException: Job aborted: Jane Doe\n\tat x\nCaused by: java.io.EOFException: Jane\n\tat y"
 
     reason = failure_of(RuntimeError(text)).reason
@@ -129,13 +129,13 @@ def test_of_an_unknown_java_exception_the_innermost_class_is_told():
     assert "Jane" not in reason
 
 
-def test_what_spark_says_about_a_query_is_told():
+def test_what_spark_says_about_a_query_is_reported():
     error = AnalysisException("[PATH_NOT_FOUND] Path does not exist: file:/nowhere.\nplan")
 
     assert failure_of(error).reason == "AnalysisException: [PATH_NOT_FOUND] Path does not exist: file:/nowhere."
 
 
-def test_an_error_of_the_operating_system_is_told_with_its_path():
+def test_an_error_of_the_operating_system_is_reported_with_its_path():
     failure = failure_of(PermissionError(13, "Permission denied", "/out"))
 
     assert (failure.reason, failure.exit_status) == ("/out: Permission denied", 255)

@@ -151,7 +151,7 @@ def test_a_message_that_can_not_be_written_is_a_failure(tmp_path):
     assert job.exit_status == 255
 
 
-def test_variables_without_effect_are_told_in_one_line(tmp_path, caplog):
+def test_variables_without_effect_are_reported_in_one_line(tmp_path, caplog):
     flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", str(tmp_path)]
     with Job("baseline", flags, {"start_time": "2021-05-06T22:00:00Z", "HOME": "/root"}) as job:
         job.finish(job.config.output_path)

@@ -29,7 +29,7 @@ def test_the_containers_three_variables_are_enough():
     assert request() == MergeRequest("in", "truth", "out")
 
 
-def test_a_missing_source_is_told_with_all_that_is_missing():
+def test_a_missing_source_is_reported_with_all_that_is_missing():
     with pytest.raises(BadConfiguration) as caught:
         build_config("merge", read_sources([], {}), in_container=False)
 
@@ -78,7 +78,7 @@ def test_durations_are_counted_in_whole_hours():
     assert (found.to_label.count, found.to_label.score.attribute, found.to_label.seed) == (50, "0", 1)
 
 
-def test_the_format_of_a_transform_can_be_said():
+def test_the_format_of_a_transform_can_be_stated():
     assert request("--dataset-format", "csv-without-header").dataset_format == CsvFormat()
 
 

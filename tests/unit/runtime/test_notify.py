@@ -167,7 +167,7 @@ def test_a_rerun_of_the_same_window_tells_nothing_new(telling):
     assert statuses(server) == ["InAlert"]
 
 
-def test_every_run_is_told_if_asked_for(telling):
+def test_every_run_is_reported_if_asked_for(telling):
     with http_server(200) as server:
         for hour, violations in ((10, 0), (11, 3), (12, 4)):
             telling(violations, "--sink", f"webhook:{server.url}", "--every", hour=hour)
@@ -197,7 +197,7 @@ def test_runs_before_the_sink_was_named_count(telling):
     assert statuses(server) == ["InAlert"]
 
 
-def test_what_did_not_arrive_is_told_by_the_next_run(telling, caplog):
+def test_what_did_not_arrive_is_reported_by_the_next_run(telling, caplog):
     with http_server(404, 200) as server:
         telling(3, "--sink", f"webhook:{server.url}", hour=10)
         assert "the sink webhook was not notified: 127.0.0.1 answered 404" in caplog.text
@@ -207,7 +207,7 @@ def test_what_did_not_arrive_is_told_by_the_next_run(telling, caplog):
     assert statuses(server) == ["InAlert", "InAlert"]
 
 
-def test_an_alert_that_came_and_went_while_the_sink_failed_is_told_by_the_run_that_reaches_it(telling):
+def test_an_alert_that_came_and_went_while_the_sink_failed_is_reported_by_the_run_that_reaches_it(telling):
     with http_server(404, 200) as server:
         for hour, violations in ((10, 3), (11, 0), (12, 0)):
             telling(violations, "--sink", f"webhook:{server.url}", hour=hour)
@@ -266,7 +266,7 @@ def notices(server):
     return [[notice["kind"] for notice in json.loads(body)["notices"]] for _, _, body in server.requests]
 
 
-def test_traffic_that_fell_is_told_once_and_again_when_it_is_back(telling):
+def test_traffic_that_fell_is_reported_once_and_again_when_it_is_back(telling):
     with http_server(200) as server:
         flags = ("--sink", f"webhook:{server.url}", "--min-traffic", "0.5")
         for hour, records in ((10, 100), (11, 90), (12, 110), (13, 49), (14, 48), (15, 95)):
@@ -286,7 +286,7 @@ def test_traffic_is_not_looked_at_unless_it_is_asked_for(telling):
     assert server.requests == []
 
 
-def test_a_scheduled_time_is_the_window_that_is_told(tmp_path):
+def test_a_scheduled_time_is_the_window_that_is_reported(tmp_path):
     """C6.2b and C10b: the run of 23:00 looks at the hour before."""
     flags = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", str(tmp_path))
     given = build_config(
@@ -306,7 +306,7 @@ def test_a_scheduled_time_is_the_window_that_is_told(tmp_path):
     assert {metric["Timestamp"] for metric in report.metrics} == {"2026-01-31T22:00:00Z"}
 
 
-def test_a_required_sink_that_fails_fails_the_run_after_all_were_told(telling):
+def test_a_required_sink_that_fails_fails_the_run_after_all_were_reported(telling):
     with http_server(404) as broken, http_server(200) as healthy:
         flags = ("--sink", f"webhook:{broken.url}", "--sink", f"webhook:{healthy.url}", "--sink-required")
         with pytest.raises(SinkFailed, match="answered 404(.|\n)*the documents of the run are in place"):
@@ -315,7 +315,7 @@ def test_a_required_sink_that_fails_fails_the_run_after_all_were_told(telling):
     assert statuses(healthy) == ["InAlert"]
 
 
-def test_a_history_that_cannot_be_kept_does_not_keep_sinks_from_being_told(telling, caplog):
+def test_a_history_that_cannot_be_kept_does_not_keep_sinks_from_being_reported(telling, caplog):
     (telling.folder / "_alerts.json").mkdir()
     with http_server(200) as server:
         telling(3, "--sink", f"webhook:{server.url}")
@@ -363,7 +363,7 @@ def test_a_rerun_writes_the_same_bytes(telling):
     assert (telling.folder / "_alerts.json").read_bytes() == first
 
 
-def test_what_sinks_lack_is_told_before_anything_is_read(tmp_path):
+def test_what_sinks_lack_is_reported_before_anything_is_read(tmp_path):
     given = config(tmp_path, "--sink", "email:a@example.org,email:b@example.org,webhook:https://a.example")
     with pytest.raises(BadConfiguration) as caught:
         require_sinks(given, Environment({}))
@@ -389,7 +389,7 @@ def test_what_sinks_lack_is_told_before_anything_is_read(tmp_path):
         ),
     ],
 )
-def test_a_wrong_flag_is_told_with_what_to_write(tmp_path, flags, sentence):
+def test_a_wrong_flag_is_reported_with_what_to_write(tmp_path, flags, sentence):
     with pytest.raises(BadConfiguration) as caught:
         config(tmp_path, *flags)
 

@@ -59,7 +59,7 @@ def test_one_master_of_several_is_enough(listening, silent):
     require_master(f"spark://127.0.0.1:{silent},127.0.0.1:{listening}")
 
 
-def test_a_master_that_does_not_answer_is_told_with_its_address(silent):
+def test_a_master_that_does_not_answer_is_reported_with_its_address(silent):
     with pytest.raises(
         ClusterGone, match=rf"--master is 'spark://127\.0\.0\.1:{silent}', where no master answers; check"
     ):
@@ -71,7 +71,7 @@ def test_a_host_that_is_unknown_is_no_answer():
 
 
 @pytest.mark.parametrize("master", ["local[2]", "yarn", "k8s://https://nowhere.invalid:443"])
-def test_other_kinds_of_master_are_not_asked(master):
+def test_other_kinds_of_master_are_not_requested(master):
     require_master(master, patience_seconds=0)
 
 

@@ -58,7 +58,7 @@ def test_the_configuration_is_written_where_the_job_reads_it(home):
     }
 
 
-def test_the_job_understands_what_it_is_told(home):
+def test_the_job_understands_what_it_is_reported(home):
     _, (_, job) = scheduled(home)
 
     measures = monitor_for(build_config("monitor", read_sources([], job.variables), in_container=False)).measures()

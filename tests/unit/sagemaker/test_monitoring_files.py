@@ -48,7 +48,7 @@ def test_monitoring_is_switched_off_for_all_or_for_one_and_saved(path, feature, 
     assert place(constraints.body_dict) == {"evaluate_constraints": "Enabled"}
 
 
-def test_a_new_place_is_kept(path, tmp_path):
+def test_a_new_place_is_preserved(path, tmp_path):
     constraints = Constraints.from_s3_uri(path)
 
     assert constraints.save(str(tmp_path / "other" / "c.json")) == constraints.file_s3_uri

@@ -120,7 +120,7 @@ def test_listings_are_of_what_is_asked_for_page_by_page():
         names(Endpoint="churn")
 
 
-def test_what_is_missing_of_a_call_is_said():
+def test_what_is_missing_of_a_call_is_stated():
     client = sagemaker.client()
 
     with pytest.raises(BadConfiguration, match="bare has no DataQualityAppSpecification, DataQualityJobInput, Data"):

@@ -72,7 +72,7 @@ def test_each_table_is_looked_at_by_each_call_and_has_a_line_on_the_page(warehou
     assert flags[0]["--output-path"] == str(warehouse.output / "sales.clicks")
 
 
-def test_what_a_job_told_of_commits_stands_on_the_page_without_an_alert(warehouse):
+def test_what_a_job_reported_of_commits_stands_on_the_page_without_an_alert(warehouse):
     warehouse.jobs.statuses = [4]
     warehouse.jobs.message = "CompletedWithViolations: 60 commits, 1 with violations: A (b)."
 
@@ -112,6 +112,6 @@ def test_a_table_with_a_name_that_no_file_can_have_is_a_line(warehouse):
         ("nowhere.sales.*", False, BadInput, "the catalog 'nowhere' can't be listed"),
     ],
 )
-def test_a_pattern_that_means_nothing_is_told(warehouse, pattern, warehouse_, error, sentence):
+def test_a_pattern_that_means_nothing_is_reported(warehouse, pattern, warehouse_, error, sentence):
     with pytest.raises(error, match=sentence):
         fleet_of_tables(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, at(4, 20))

@@ -110,7 +110,7 @@ def test_a_run_at_ten_past_looks_at_whole_hours_as_its_job_does(schedule):
         ),
     ],
 )
-def test_a_wrong_member_is_told_with_its_place_and_what_to_write(schedule, members, sentence):
+def test_a_wrong_member_is_reported_with_its_place_and_what_to_write(schedule, members, sentence):
     schedule.write(**members)
     with pytest.raises(BadConfiguration) as caught:
         read_plan(schedule.file)
@@ -134,7 +134,7 @@ def test_a_wrong_member_is_told_with_its_place_and_what_to_write(schedule, membe
         pytest.param({"name": None}, "name is missing; it has to be a text", id="missing"),
     ],
 )
-def test_a_file_that_is_no_entry_is_told_with_its_place(schedule, members, sentence):
+def test_a_file_that_is_no_entry_is_reported_with_its_place(schedule, members, sentence):
     schedule.write(**members)
     with pytest.raises(BadDocument) as caught:
         read_plan(schedule.file)
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_entry_is_told_with_its_place(schedule, members, sente
     assert f"{schedule.file}: {sentence}" in str(caught.value)
 
 
-def test_all_faults_are_told_at_once(schedule):
+def test_all_faults_are_reported_at_once(schedule):
     schedule.write(cron="hourly", delay="soon", starts="soon", sinks="pager")
     with pytest.raises(BadConfiguration) as caught:
         read_plan(schedule.file)
@@ -150,6 +150,6 @@ def test_all_faults_are_told_at_once(schedule):
     assert len(str(caught.value).splitlines()) == 4
 
 
-def test_a_file_that_is_not_there_is_told_by_its_path(tmp_path):
+def test_a_file_that_is_not_there_is_reported_by_its_path(tmp_path):
     with pytest.raises(BadInput, match="absent.json"):
         read_plan(tmp_path / "absent.json")

@@ -74,7 +74,7 @@ def test_an_hour_is_looked_at_before_it_is_over_if_the_job_says_how_often(schedu
 
 
 @pytest.mark.parametrize("text", ["5m", "PT0S"])
-def test_a_look_that_can_not_be_is_told(schedule, text):
+def test_a_look_that_can_not_be_is_reported(schedule, text):
     schedule.env_file(
         "churn.env",
         dataset_source="captures",
@@ -403,7 +403,7 @@ def test_a_schedule_that_cannot_be_run_keeps_none_of_the_others_from_it(schedule
     assert len(schedule.jobs.commands) == 2
 
 
-def test_runs_that_do_not_come_are_told_once_and_again_when_they_are_back(schedule):
+def test_runs_that_do_not_come_are_reported_once_and_again_when_they_are_back(schedule):
     """Overdue: no run in two periods, so of an hourly schedule more than two hours."""
     with http_server(200) as server:
         schedule.write(sinks=f"webhook:{server.url}")
@@ -432,7 +432,7 @@ def test_a_dead_cron_is_seen_by_a_check_that_runs_nothing(schedule):
     assert len(schedule.jobs.commands) == 1
 
 
-def test_what_could_not_be_told_is_told_by_the_next_call(schedule):
+def test_what_could_not_be_distinguished_is_reported_by_the_next_call(schedule):
     schedule.run(at(4, 10, 5))
     with http_server(404, 200) as server:
         schedule.write(sinks=f"webhook:{server.url}")
@@ -539,7 +539,7 @@ def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-def test_a_job_is_told_the_schedule_that_its_notices_are_of(schedule):
+def test_a_job_is_reported_the_schedule_that_its_notices_are_of(schedule):
     schedule.run(at(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--sagemaker-monitoring-schedule-name"] == "churn-hourly"
@@ -694,7 +694,7 @@ def test_a_baseline_of_ours_counts_in_an_imported_file_and_those_of_the_containe
     assert not {"--baseline-constraints", "--baseline-statistics"} & flags.keys()
 
 
-def test_only_data_quality_is_told_what_moves_the_model(schedule):
+def test_only_data_quality_is_reported_what_moves_the_model(schedule):
     of_churn(schedule)
     explained(schedule)
     schedule.write(monitoring_type="ModelQuality")

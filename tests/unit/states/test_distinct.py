@@ -72,7 +72,7 @@ def test_order_blocks_and_repetitions_do_not_matter():
 
 
 @pytest.mark.parametrize("values", [[], [2.0], [3.0, -1.0, 3.0, np.inf, -1.0, 3.0], [*range(50), *range(40)]])
-def test_values_are_told_apart_as_by_numpy(values):
+def test_values_are_distinguished_as_by_numpy(values):
     values = np.array(values)
     for mine, theirs in zip(unique_with_inverse(values), np.unique(values, return_inverse=True), strict=True):
         np.testing.assert_array_equal(mine, theirs)

@@ -118,7 +118,7 @@ def test_hashes_change_nothing_but_the_time(repeated, limit):
     assert with_hashes.state() == without.state()
 
 
-def test_values_of_one_slot_are_told_apart():
+def test_values_of_one_slot_are_distinguished():
     """Hashes that agree in their lowest bits: none of the values may pass for one that occurred once, or for another."""
     texts = [f"id {number}" for number in range(SLOTS // 4)]
     builder = FrequenciesBuilder(limit=2)

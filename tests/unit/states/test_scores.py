@@ -78,7 +78,7 @@ def test_a_bin_is_at_most_a_2048th_of_its_score_wide():
     assert np.all(np.diff(edges) / edges[:-1] <= 1 / 2_048 + 1e-12)  # 11 of the 20 bits are of the mantissa
 
 
-def test_logarithms_are_those_of_the_library_and_do_not_depend_on_the_rows_beside():
+def test_logarithms_are_those_of_the_library_and_do_not_depend_on_the_rows_alongside():
     values = np.concatenate([np.random.default_rng(5).random(10_000), [1.0, 0.5, 2.0**-52, 1 - 2.0**-53, 3.0, 1e300]])
     found = logarithms(values)
 

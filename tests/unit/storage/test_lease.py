@@ -92,7 +92,7 @@ def test_a_lease_is_a_file_while_it_is_held_and_nothing_afterwards(lease, out):
     assert os.listdir(out) == []
 
 
-def test_who_waits_too_long_is_told_who_holds_it_and_leaves_no_file(lease, out, clock):
+def test_who_waits_too_long_is_reported_who_holds_it_and_leaves_no_file(lease, out, clock):
     first = lease()
     second = lease()
     first.take()
@@ -336,7 +336,7 @@ def test_outputs_of_other_names_are_held_at_once(tmp_path):
         pass
 
 
-def test_an_output_that_can_not_be_written_is_told_before_anything_else(tmp_path):
+def test_an_output_that_can_not_be_written_is_reported_before_anything_else(tmp_path):
     (tmp_path / "file").write_text("not a folder")
 
     with (

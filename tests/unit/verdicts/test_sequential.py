@@ -24,7 +24,7 @@ def test_the_boundary_at_some_points_of_a_trial_of_ten_thousand_rows(rows, error
 
 
 @pytest.mark.parametrize("looks", [1, 20, 200])
-def test_a_trial_without_a_difference_is_told_seldom_however_often_one_looks(looks):
+def test_a_trial_without_a_difference_is_reported_seldom_however_often_one_looks(looks):
     random = np.random.default_rng(11)
     rows = 10_000 * np.arange(1, looks + 1) / looks
     steps = random.standard_normal((4_000, looks))
@@ -63,7 +63,7 @@ def test_rows_to_tell_are_those_at_which_the_interval_leaves_zero():
     assert boundary(rows, 10_000) * math.sqrt(2_000 / rows) < 1.5
 
 
-def test_a_difference_of_nothing_is_never_told():
+def test_a_difference_of_nothing_is_never_reported():
     assert estimate_rows_to_significance(0.0, 1.0, 2_000, 10_000) is None
     assert estimate_rows_to_significance(1e-6, 1.0, 2_000, 10_000) is None
 

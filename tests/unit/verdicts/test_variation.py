@@ -575,7 +575,7 @@ def test_a_text_of_many_values_leads_nowhere_while_nothing_changes():
         )  # of the windows, and of the baseline that they share
 
 
-def test_windows_of_one_value_each_are_told_apart():
+def test_windows_of_one_value_each_are_distinguished():
     """As hours of the day are: a window doesn't move the place of its value to the front."""
     before = np.random.default_rng(1).multinomial(20_000, np.full(24, 1 / 24))
     windows = 300 * np.eye(24)

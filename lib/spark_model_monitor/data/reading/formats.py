@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from spark_model_monitor.arguments import require_choice
 from spark_model_monitor.data.records import ENDPOINT_INDEXES, INDEX_NAMES, OUTPUT_INDEXES
 from spark_model_monitor.errors import BadConfiguration, BadInput
 
@@ -71,6 +72,15 @@ class CsvFormat:
     separator: str = ","
     decimal: str = "."
     escape: str = '"'
+
+    def __post_init__(self) -> None:
+        require_choice("output_columns_position", self.output_columns_position, ("START", "END"))
+        require_choice("decimal", self.decimal, (".", ","))
+        require_choice("escape", self.escape, ('"', "\\"))
+        if len(self.separator) != 1 or self.separator == self.decimal:
+            raise BadConfiguration(
+                f"separator is {self.separator!r}; it has to be one character, and another than decimal, {self.decimal!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ class LabelTable:
             predicted = chosen.predicted.keys
         else:
             predicted = frozenset()
+        # Counts by facet key, label, prediction and subgroup, and by block of groups if a column names these
         rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
         blocks = None
         if plan.group_column is not None:

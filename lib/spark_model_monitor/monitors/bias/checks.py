@@ -59,6 +59,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     if metric.allows_for_chance:
         p = metric.chance
     finding = Finding(CheckStatus.VIOLATED, metric.baseline, p=p, formula=f"{measured} against that of the baseline")
+    # What noise explains of the value, and its own interval; of a written value both are the value itself
     beyond = metric.beyond_noise
     within = metric.interval
     allowed = abs(metric.baseline - metric.neutral)
@@ -75,6 +76,7 @@ def drift(metric: MetricComparison) -> Finding | None:
         groups = IN_GROUPS.format(rows=metric.likeness)
     else:
         groups = ""
+    # Violated if all that noise explains lies farther from neutral than the baseline's value
     passed = finding.but(status=CheckStatus.PASSED)
     if beyond is None or within is None:
         return passed.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
@@ -86,6 +88,7 @@ def drift(metric: MetricComparison) -> Finding | None:
         )
     if status is CheckStatus.PASSED or not metric.allows_for_chance:
         return passed
+    # Not violated, but a change that matters may have gone unseen, or may be chance
     if metric.current.name in UNBOUNDED:
         size = RATIO_CHANGE
     else:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
+from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
 from spark_model_monitor.documents.requested_limits import is_suggested
@@ -182,6 +183,10 @@ class Tolerances:
     neutral_di: bool = True
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     false_alarm_budget: float = BUDGET
+
+    def __post_init__(self) -> None:
+        require_count("min_rows", self.min_rows)
+        require_share("false_alarm_budget", self.false_alarm_budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +369,7 @@ def compare_with_baseline(
         facet, configured, segment = rows_key
         if segment is not None and not with_intervals:
             continue
+        # How many rows count as one, in the window and in the baseline
         neighbours = baseline.likeness.get(facet)
         past = before.get(rows_key)
         likeness = dict[str, float]()
@@ -375,6 +381,7 @@ def compare_with_baseline(
             likeness = estimate_design_effects(
                 _choose_named_rows(window_rows, past).counts, _defined_metrics(window_rows), neighbours
             )
+        # Intervals of the window's values, and how far noise moves both sides
         intervals = compute_intervals(window_rows.counts, likeness)
         spreads = estimate_spreads(window_rows.counts, likeness)
         of_baseline: Mapping[str, Spread | None] = {}
@@ -382,6 +389,7 @@ def compare_with_baseline(
             of_baseline = estimate_spreads(
                 past.counts, estimate_design_effects(past.counts, _defined_metrics(past), neighbours)
             )
+        # Why a metric may have no value: an empty group, or no positive label
         rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
         choice = choices[facet, configured]
         all_rows_past = before.get((facet, configured, None))
@@ -391,6 +399,7 @@ def compare_with_baseline(
             fewest_groups(measured_rows.counts) for measured_rows in (window_rows, past) if measured_rows is not None
         )
         for stage in STAGES:
+            # The file's values; one that a person edited differs from the run's own and its copy
             part = getattr(baseline.constraints, f"{stage}_bias_metrics")
             part_of_copy = getattr(baseline.copy, f"{stage}_bias_metrics", None)
             limits = baseline.values(part, facet, choice, segment) or {}
@@ -416,6 +425,7 @@ def compare_with_baseline(
                 )
                 for metric in getattr(window_rows, stage) or ()
             ]
+    # All rows are one family of tests, their segments another with as much of the budget
     families = [
         [comparison for comparison in comparisons if (comparison.segment is None) is is_of_all_rows]
         for is_of_all_rows in (True, False)

@@ -179,6 +179,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     likeness = {}
     columns = [read_values(run.runs, numeric=True) for run in runs]
     chosen = choose_groups(counts, plan)
+    # Columns of the runs come in the order of the facets, then label and prediction
     label, *prediction = columns[len(plan.facets) :]
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
     outcomes = [
@@ -188,11 +189,13 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     if chosen.predicted is not None:
         outcomes[1] = _is_key_of_row(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
+        # A facet whose columns don't follow the order of rows has no groups that neighbours show
         looked_at = [values for values, _ in (column, label, *answers)]
         if any(is_constant_in_runs(values) for values in looked_at):
             continue
         if estimate_neighbour_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
             continue
+        # Of several values of a facet, the metric counts by the one whose rows are the most alike
         table = LabelTable.of(cells, chosen, plan)
         last = int(plan.group is None)
         effect_by_metric: dict[str, float] = {}

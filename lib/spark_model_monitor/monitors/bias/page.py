@@ -165,12 +165,14 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
+        # The picture: this run beside the baseline's value, from 0 to the largest of both
         numbers = [each for each in (result.observed, result.threshold, *(result.interval or ())) if each is not None]
         reach = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
         point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
         points = (point, *(_group_rate_points(group) if group else ()))
         top = max(reach, 1.0)
         picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
+        # The sentences: what changed, how sure that is, and what else says the same
         change = f"{format_number(result.threshold)} → {format_number(result.observed)}"
         if result.interval:
             evidence = f"95 % interval {_format_interval(result)}"
@@ -227,6 +229,7 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
         f"{format_count(float(d.rows))} rows in the group, {format_count(float(a.rows))} in the rest."
     )
     blocks: list[Block] = [about]
+    # A sample of the flip test is named, since its counts differ from the table's
     flips = group.counts.flips
     if stage == "post_training" and flips is not None and (flips.tested < d.rows or flips.neighbours < flips.of):
         blocks.append(
@@ -236,6 +239,7 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
     if with_chart and any(metric.value is not None for metric in metrics):
         blocks.append(_draw_chart(group, metrics, metric_results))
     blocks.append(_draw_metrics(metrics, metric_results))
+    # The same table for each segment that has this stage
     for segment in group.segments:
         if (measured := getattr(segment, stage)) is not None:
             label = format_segment_label(segment.segmentation, segment.name)
@@ -300,6 +304,7 @@ def _draw_performance(group: GroupAnalysis) -> PageSection:
     everyone = group.counts.all
     rows = [(name, PERFORMANCE[name], format_number(value)) for name, value in compute_performance(everyone).items()]
     metrics = build_table(("metric", "description", "value"), rows, numbers=("value",))
+    # The confusion matrix of all rows, shaded by the share of each row of it
     counts = (
         ("observed positive", everyone.true_positives, everyone.false_negatives),
         ("observed negative", everyone.false_positives, everyone.true_negatives),

@@ -101,6 +101,7 @@ def _add_predictions(
     how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
     model = replace(model, labels=model.tells_labels)
     extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
+    # The columns as they stand, and the prediction behind them
     columns = [*(f"c{position}" for position in range(len(names))), *extra]
     table = dataset.table.selected(columns, columns)
     measures_with_prediction = replace(measures, label=label, prediction=len(names))
@@ -322,6 +323,7 @@ def find_causes(
         return check_results
     plan = ContingencyPlan.from_text(state.plan)
     chosen = choose_groups(state, plan)
+    # The rows of each group, and the positive ones by label and by prediction
     groups = {
         (facet.name, choice.configured): _select_rows(facet, choice)
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
@@ -339,6 +341,7 @@ def find_causes(
         for in_group in (True, False):
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
+    # Window and baseline are marked alike: rows of the part that have the outcome
     def opened(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
         facet, value, in_group, of_predictions, of_errors = part
         rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
@@ -350,6 +353,7 @@ def find_causes(
         rows = sum(state.tables[0].values())
         return marked(data, rows), marked(resources.enter_context(source()), rows)
 
+    # Each part of the data that a violation is about is searched once
     parts = {part for result in select_violations(check_results) for part in about(result) if part[:2] in groups}
     return with_causes(
         check_results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=hide_values

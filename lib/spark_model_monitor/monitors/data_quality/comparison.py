@@ -312,7 +312,7 @@ class WindowComparison:
         return {reference: self._pool_variance(reference) for reference in references}
 
     def _pool_variance(self, reference: str) -> PooledVariance:
-        names = [feature.name for feature in self.features if feature.baseline_feature.past(reference) is not None]
+        names = tuple(feature.name for feature in self.features if feature.baseline_feature.past(reference) is not None)
         variation = self.baseline.history.get(CLOCK_DAY if reference in CLOCK else reference, Variation())
         # A window of the largest column's size: n rows of the reference, m of the window
         pairs = [feature.sides(reference) for feature in self.features]

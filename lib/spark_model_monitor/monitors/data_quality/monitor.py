@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
+from spark_model_monitor.arguments import require_choice, require_count, require_names
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import (
     QUANTILES,
@@ -447,8 +448,13 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     id_column: str | None = None
 
     def __post_init__(self) -> None:
-        if self.columns not in COLUMNS:
-            raise BadConfiguration(f"columns is {self.columns!r}; it is one of: {', '.join(COLUMNS)}")
+        require_choice("columns", self.columns, COLUMNS)
+        require_names("predictions", self.predictions)
+        require_names("column_metrics", self.column_metrics)
+        require_count("max_domain_size", self.max_domain_size)
+        require_count("keep_examples", self.keep_examples)
+        if self.window_rows is not None:
+            require_count("window_rows", self.window_rows, least=1)
         if self.window_rows is not None:
             warnings.warn("window_rows has no effect on data quality", DeprecationWarning, stacklevel=3)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.documents.analysis_config import Aggregation
 from spark_model_monitor.documents.clarify import AttributionReport
 from spark_model_monitor.monitors.explainability.partition import Grid
@@ -196,6 +197,11 @@ class Tolerances:
     relative: float = 0.25
     absolute: float = 0.02
 
+    def __post_init__(self) -> None:
+        require_count("min_rows", self.min_rows)
+        require_share("threshold", self.threshold)
+        require_share("budget", self.budget)
+
 
 @dataclass(frozen=True)
 class OutputComparison:
@@ -292,6 +298,7 @@ class OutputComparison:
         tests = len(self.state.outputs) * len(self.state.features)
         reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
         wider = [self._widening_factors(*state) for state in self._states]
+        # The change of each feature, with both errors added as of independent rows
         intervals = {}
         for name in self.state.features:
             change = self.current.values[name] - self.before.get(name, 0.0)

@@ -77,12 +77,14 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         if unjudged is not None:
             yield name, unjudged
             continue
+        # The limit follows the feature's own value, and the sum of all for features near 0
         now = output.current.values[name]
         before = output.before.get(name, 0.0)
         (low, high), (n, m) = (output.changes or {})[name], output.rows
         limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
         finding = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
         finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
+        # Violated only if the whole interval of the change lies beyond the limit
         if low > limit or high < -limit:
             text = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
             change = _describe_change(output.current.name, now, before)

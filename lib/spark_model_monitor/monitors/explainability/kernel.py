@@ -239,6 +239,7 @@ class Kernel:
             waiting.append(piece)
             size += piece.size(self.baseline)
         self._play(rows, waiting, values)
+        # The remainder of each row goes to its players, so that values add up to the total
         players = differs.sum(axis=1)
         exact = int((players == 0).sum())
         for count in np.unique(players[players > 0]):

@@ -156,11 +156,13 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
         raise no_group_column(measures.group_column, names)
     config = measures.config
     columns = NamedColumns(tuple(names), measures.where)
+    # What is no feature: labels, excluded columns, the column that rows are joined by
     left_out = {
         columns.named("label", other) for other in measures.others if not isinstance(other, str) or other in names
     }
     left_out |= {
-        columns.named(f"excluded_columns[{place}]", name) for place, name in enumerate(config.excluded_columns or ())
+        columns.named(f"excluded_columns[{position}]", name)
+        for position, name in enumerate(config.excluded_columns or ())
     }
     join = None
     if config.joinsource_name_or_index is not None:
@@ -170,9 +172,10 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
     of_features = NamedColumns(features, measures.where)
 
     def chosen(member: str, asked: Sequence[str | int]) -> tuple[str, ...]:
-        found = {of_features.named(f"{member}[{place}]", name) for place, name in enumerate(asked)}
+        found = {of_features.named(f"{member}[{position}]", name) for position, name in enumerate(asked)}
         return tuple(name for name in features if name in found)
 
+    # The features that are explained, and those with partial dependence
     if measures.attributes:
         explained = measures.shap.features_to_explain
     else:
@@ -181,18 +184,19 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
         written = features
     else:
         written = chosen("methods.shap.features_to_explain", explained)
-    wanted = None
+    dependent_names = None
     if measures.pdp is not None:
-        wanted = measures.pdp.features
+        dependent_names = measures.pdp.features
     dependent = None
-    if wanted is not None:
-        dependent = chosen("methods.pdp.features", wanted)
+    if dependent_names is not None:
+        dependent = chosen("methods.pdp.features", dependent_names)
     columns.require_all_found()
     of_features.require_all_found()
     if not features:
         raise BadConfiguration(
             f"{measures.where}: no column is left that is a feature; the columns are {', '.join(names)}"
         )
+    # Enough coalitions for all features
     samples = count_samples(measures.shap.num_samples, len(features))
     return AttributionPlan(features, written, samples, join, dependent, measures.group_column)
 

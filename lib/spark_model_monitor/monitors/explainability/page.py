@@ -76,19 +76,32 @@ def how(analysis: AttributionAnalysis) -> str:
 def _sections(
     analysis: AttributionAnalysis, results: Sequence[CheckResult], known: AttributionBaseline | None
 ) -> Iterator[PageSection]:
-    found = {((each.model_extra or {})[LABEL], each.feature): each for each in results}
+    results_by_key = {
+        ((check_result.model_extra or {})[LABEL], check_result.feature): check_result for check_result in results
+    }
     moved = sorted(
-        (each for each in results if each.status is CheckStatus.VIOLATED), key=lambda each: -abs(each.observed or 0.0)
+        (check_result for check_result in results if check_result.status is CheckStatus.VIOLATED),
+        key=lambda check_result: -abs(check_result.observed or 0.0),
     )
-    outputs = {each.name: each for each in analysis.outputs}
-    cards = [_card(each, outputs[(each.model_extra or {})[LABEL]], known) for each in moved if each.feature]
-    said = [_ranking(each) for each in moved if not each.feature]
-    if cards or said:
-        yield PageSection("Changed", (*((Cards(tuple(cards)),) if cards else ()), *said), note="the largest first")
+    outputs = {check_result.name: check_result for check_result in analysis.outputs}
+    # Changed attributions are cards, changed rankings sentences
+    cards = [
+        _card(check_result, outputs[(check_result.model_extra or {})[LABEL]], known)
+        for check_result in moved
+        if check_result.feature
+    ]
+    rankings = [_ranking(check_result) for check_result in moved if not check_result.feature]
+    if cards or rankings:
+        yield PageSection("Changed", (*((Cards(tuple(cards)),) if cards else ()), *rankings), note="the largest first")
+    # All features of each output, and their partial dependence
     for output in analysis.outputs:
         before = _before(known, output.name)
-        of_output = {name: each for name in output.values if (each := found.get((output.name, name))) is not None}
-        changed = {name for name, each in of_output.items() if each in moved}
+        of_output = {
+            name: check_result
+            for name in output.values
+            if (check_result := results_by_key.get((output.name, name))) is not None
+        }
+        changed = {name for name, check_result in of_output.items() if check_result in moved}
         blocks: tuple[Block, ...] = (_chart(output, before, changed), _table(output, before, of_output))
         yield PageSection(f"What moves {output.name}", blocks, note="the largest first")
     for dependent in analysis.dependence:
@@ -111,13 +124,16 @@ def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaselin
     before = _before(known, output.name).get(name, 0.0)
     chart = _chart(output, {name: before}, {name}, [name])
     points = (replace(chart.points[0], name="this run"), Point("baseline", before))
-    said = f"moves {output.name} by {format_number(before, 3)} → {format_number(now, 3)} on average"
+    # The sentences: how much it moves the output, and how sure the change is
+    sentence = f"moves {output.name} by {format_number(before, 3)} → {format_number(now, 3)} on average"
     ends = f"the change is {' to '.join(format_number(end, 3) for end in result.interval or ())}, limit {limit}"
     hint = "see in the page of data quality whether its values changed"
     more = (EXPLAIN.format(name=quote(name)),)
     by = moved_by(before, now)[1]
-    of = f"{name} ({output.name})"
-    return Card(name, said, by, result.since or "", replace(chart, points=points), (hint,), None, ends, more, of=of)
+    full_name = f"{name} ({output.name})"
+    return Card(
+        name, sentence, by, result.since or "", replace(chart, points=points), (hint,), None, ends, more, of=full_name
+    )
 
 
 def _ranking(result: CheckResult) -> str:

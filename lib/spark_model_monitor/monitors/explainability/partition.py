@@ -169,6 +169,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     columns = [*map(FEATURE.format, range(len(task.explained.names)))]
     outputs = task.nothing.outputs
     group_column = task.nothing.group_column
+    # The first rows' amounts show how neighbours are alike
     first: list[NDArray[np.float64]] = []
     most_amounts = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
@@ -176,6 +177,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
+        # A block with rows that the model doesn't answer is left out as a whole
         accepted_rows = select_accepted(block)
         try:
             cells = None
@@ -197,6 +199,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
         if explained is None:  # only partial dependence is requested
             builder.update(np.zeros((len(cells), len(outputs), 0)), keys, 0)
             continue
+        # The sums, the first amounts and, if requested, the local values
         values = explained.values[:, :, list(task.written)]
         builder.update(values, keys, explained.exact)
         if task.with_runs and (rows_wanted := most_amounts - sum(map(len, first))) > 0:
@@ -206,6 +209,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
             chunk += 1
     if builder is None:
         return
+    # One row for each state of this partition
     state = builder.state()
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)

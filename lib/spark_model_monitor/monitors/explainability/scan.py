@@ -90,6 +90,7 @@ def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: C
     with _prepare_explained(rows) as explained:
         names = explained.names
         plan = rows.plan
+        # The model is asked about the baseline rows once, before any executor
         expected = _probe_model(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
         written = tuple(names.index(name) for name in plan.written)
         nothing = Attributions(
@@ -99,6 +100,7 @@ def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: C
             to_csv(names, explained.baseline),
             group_column=plan.group or "",
         )
+        # All rows, then the grids of partial dependence, which read a sample again
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
         task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
         state, counted, local, runs = _explain_rows(rows, task)
@@ -167,6 +169,7 @@ class _Rows:
         measures = self.measures
         if measures.pdp is None and not (measures.baseline is None and measures.shap.baseline is None):
             return None
+        # Each partition gives the rows with the smallest keys, enough for all together
         rows = measures.sampled_rows
         kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
         features = [pa.field(FEATURE.format(index), kind) for index, kind in enumerate(kinds)]
@@ -174,6 +177,7 @@ class _Rows:
         quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // (self.dataset.partitions_at_most or 1)))
         task = partial(sample_partition, len(features), quota, schema)
         sampled = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
+        # A few stray texts don't make a column of numbers one of texts
         for field, is_text in zip(features, self.are_texts, strict=True):
             if is_text:
                 are_numbers_there = number_flags(sampled[field.name].combine_chunks())
@@ -348,6 +352,7 @@ def _compute_dependence(rows: _Rows, explained: Explained, state: Attributions) 
         return ()
     if names is None:
         names = analyse_attributions(state).largest(pdp.top_k_features or TOP_FEATURES)
+    # A grid for each feature, from the sample's own values
     cells = convert_to_cells(sample, explained.names, explained.numeric)
     grids = list[tuple[int, Grid]]()
     for feature_index in map(explained.names.index, names):
@@ -356,6 +361,7 @@ def _compute_dependence(rows: _Rows, explained: Explained, state: Attributions) 
         else:
             column = cells[:, feature_index]
         grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))
+    # One task for each grid; the sample is sent once
     grid_tasks = rows.split_tasks(len(grids))
     with grid_tasks.broadcast(cells) as sent:
         task = partial(compute_dependence, explained, tuple(grids), sent)

@@ -141,18 +141,21 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     hits = float(counts.positives.sum())
     if not total or total < FEWEST_ROWS:
         return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=FEWEST_ROWS) if total else NO_SCORES)
+    # Scores in ten groups of about as many rows each
     middles = np.cumsum(rows) - rows / 2
     tenth = np.minimum((middles / total * TENTHS).astype(np.int64), TENTHS - 1)
     _, group_of_score = np.unique(tenth, return_inverse=True)
     probability = Calibration.of(counts)(counts.scores)
     sums = [np.bincount(group_of_score, rows * each).astype(np.float64) for each in (1.0, counts.scores, probability)]
     variance = np.bincount(group_of_score, rows * probability * (1 - probability))
+    # In each group: the mean score, the share of events, and what the isotonic regression expects
     happened = np.bincount(group_of_score, counts.positives.astype(np.float64))
     scores = sums[1] / sums[0]
     expected = sums[2] / sums[0]
     calibration_check = CalibrationCheck(sums[0], scores, happened / sums[0], expected)
     if hits in (0.0, total):
         return replace(calibration_check, problem=ONE_CLASS)
+    # Pearson's statistic of the groups that can vary
     squared_deviations = (happened - sums[2]) ** 2
     statistic = float((squared_deviations[variance > 0] / variance[variance > 0]).sum())
     p = chi_square_above(statistic, len(scores))

@@ -93,6 +93,7 @@ class Answers:
             row_indexes = np.flatnonzero(blocks == block)
             builder.update(*(None if member is None else member.take(row_indexes) for member in members))
             states.append(replace(builder.state(), residuals=zero.residuals))
+        # The sums before and behind each block; without it they add up to all others
         before = list(accumulate(states, initial=zero))
         behind = list(accumulate(reversed(states), lambda total, following: following + total, initial=zero))[::-1]
         if len(states) > 1:
@@ -322,6 +323,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
             groups = pd.qcut(numbers, 4, duplicates="drop").astype("string")
         else:
             groups = values
+        # Rows of each value beside all others
         for value, rows in groups.groupby(groups).indices.items():
             n = len(rows)
             other_rows = pairs - len(rows)
@@ -337,6 +339,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
                 else:
                     p = 1.0
             looked.append((p, str(name), str(value), n, float(inside / n)))
+    # Bonferroni's bound over all values that were looked at
     clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SURELY)[:MOST_SEGMENTS]
     return tuple(
         Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(looked))
@@ -363,6 +366,7 @@ def decide_verdict(
         else:
             problem = f"{name} has no interval here"
         return name, TrialVerdict.CANNOT_TELL, comparison.problem or problem, None
+    # The ends of the gain, whatever the metric's direction is
     sign = 1 if difference.higher_is_better else -1
     low, high = sorted(sign * end for end in difference.interval)
     if low > 0:
@@ -371,6 +375,7 @@ def decide_verdict(
         return name, TrialVerdict.KEEP, f"the champion's {name} is better", None
     if high < least_gain:
         return name, TrialVerdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
+    # Undecided: how many rows would decide it, at the gain as it stands
     gain = (low + high) / 2
     gains = (abs(gain), least_gain - gain if least_gain else 0.0)
     needed = [

@@ -365,6 +365,7 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     probabilities = None
     if plan.with_scores:
         probabilities = outcomes.probabilities
+    # For the error of a metric in groups: the same counts without each block
     by_block = [_build_confusion_matrix(confusion, table.classes, plan) for confusion in outcomes.confusions]
     matrices_without_block = [
         table.matrix - pairs_without_block for pairs_without_block in by_block if pairs_without_block.any()
@@ -375,6 +376,7 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
             MulticlassEvidence(pairs_without_block, table.classes) for pairs_without_block in matrices_without_block
         )
         return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored, others=of_others)
+    # Of two classes the blocks have scores of their own, too
     scores = outcomes.scores if plan.with_scores else None
     binary_evidence = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
     left = sum_other_blocks(outcomes.coarse_scores) if scores is not None else [None] * len(matrices_without_block)

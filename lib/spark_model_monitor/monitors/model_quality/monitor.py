@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcomes import OutcomeDataset, OutcomeMark, outcomes
@@ -213,6 +214,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
         )
         if not is_requested or baseline is None or baseline.source is None or baseline.evidence is None:
             return results
+        # Of numbers, large errors are those of several times the baseline's root mean square
         source = baseline.source
         evidence = baseline.evidence
         if isinstance(evidence, RegressionEvidence):
@@ -228,6 +230,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
                 where.dataset, mark, rows, frozenset(names[index] for index, _ in (where.columns or {}).values())
             )
 
+        # The baseline's outcomes are read by the addresses of the window's
         def opened(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = resources.enter_context(source())
@@ -315,6 +318,8 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
     find_causes: bool = True
 
     def __post_init__(self) -> None:
+        require_share("false_alarm_budget", self.false_alarm_budget)
+        require_count("min_samples", self.min_samples)
         taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
         if taken:
             raise BadConfiguration(

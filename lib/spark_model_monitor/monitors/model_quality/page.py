@@ -81,6 +81,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         sections = []
     if kind := find_kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
+    # All metrics, the violated ones first
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD))
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
     table = PageTable(COLUMNS, lines).drop_empty_columns()
@@ -91,6 +92,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
+    # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
     in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
     reading = PageSection("How to read this", READING + (OF_GROUPS,) * in_groups, folded=True)
     headline = (
@@ -136,9 +138,11 @@ def _card(alike: Sequence[CheckResult]) -> Card:
         span = (min(0.0, *numbers), max(numbers))
     else:
         span = (0.0, 1.0)
+    # The picture: this run with its interval, and the threshold
     point = Point("this run", value, result.threshold, interval, Highlight.BAD)
     points = (point, Point("asked for", result.threshold))
     picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
+    # The sentences: how many rows, how sure, and which metrics say the same
     if result.m is None:
         evidence = ""
     else:

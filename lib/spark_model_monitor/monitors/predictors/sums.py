@@ -94,6 +94,7 @@ class Leaves:
                     values.append(tree.values[node])
                     longest = max(longest, len(path))
                     continue
+                # Each path keeps the interval of every column on it, and whether a missing value passes
                 column = tree.columns[node]
                 threshold = tree.below[node]
                 goes_left = tree.missing_left[node]
@@ -106,6 +107,7 @@ class Leaves:
                 return None
         if not paths:
             return None
+        # Paths of one length, so that they are arrays: a condition that always holds fills them
         filled = [
             [*((column, *path[column]) for column in path), *[(0, -inf, inf, True)] * (longest - len(path))]
             for path in paths
@@ -155,6 +157,7 @@ class Leaves:
         step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // width)
         for start in range(0, len(self.low), step):
             block_leaves = slice(start, start + step)
+            # The conditions of the leaves of this block
             columns = self.columns[block_leaves]
             low = self.low[block_leaves]
             high = self.high[block_leaves]
@@ -163,6 +166,7 @@ class Leaves:
             always = (is_free * bits).sum(axis=1, dtype=kind)
             by_column = []
             for column in np.unique(columns[~is_free]).tolist():
+                # Bits of the conditions that hold in each bin of a column
                 of_column = (columns == column) & ~is_free
                 edges = _find_edges(low[of_column], high[of_column])
                 cells = np.array([-inf, *edges, nan])[:, None, None]

@@ -421,6 +421,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     texts = {name: value_of_option.text for name, value_of_option in sources.values.items()}
     texts |= implied_options(sources.values, job)
     texts = {**{name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}, **texts}
+    # All errors of types and values at once
     config = None
     try:
         config = JobConfig.model_validate({"job": job, **texts})
@@ -435,6 +436,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     errors += [] if config is None else _find_baseline_faults(config, sources.values)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
+    # What was given but isn't used is named in the log
     overruled = BASELINE_FILES if config.baseline is not None else ()
     ignored = [
         sources.values[name].place

@@ -136,6 +136,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
         errors = ErrorModel.read(config.error_model)
     where = partial(_outcome_reading, config, with_label=with_label)
     if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
+        # Captures: the reply alone, unless segments, groups or the model of errors need the request
         halves = tuple(half for half in OUTPUT_INDEXES if half in data_format.index_names)
         if not halves:
             raise BadConfiguration(
@@ -153,6 +154,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
         feature_reading = FeatureReading(columns=len(names), names=names)
         decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=feature_reading))
         return _read_lines(engine, config, source, decoder, cut_by=plan)
+    # JSON Lines are decoded by executors, other data sets are tables
     is_plain = errors is None and not plan.reads_features and not config.record_preprocessor_script
     if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
         listing = list_dataset(engine, config.dataset_source)

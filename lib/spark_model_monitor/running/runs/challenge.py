@@ -241,12 +241,14 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     if is_shadow:
         _require_same_labels(answers, both_sides)
     comparison = compare_answers(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
+    # Where both models disagree, if they answered the same rows
     gaps = measure_disagreement(*answers) if is_shadow else None
     segments = () if gaps is None else _find_segments(champion, both_sides[0], gaps, trial)
     metric, verdict, reason, rows_to_tell = decide_verdict(
         comparison, trial.metric, trial.planned_rows, trial.least_gain
     )
     log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
+    # The verdict's numbers as a document
     document = Challenge(
         verdict=verdict,
         reason=reason,

@@ -98,6 +98,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
     engine = job.engine
+    # Commits are windows of a history; those up to its last one are judged already
     above = join(config.output_path, "2000/01/01/00")
     last = max((window.time for window in read_alerts(above).windows), default="")
     judged_windows: list[tuple[_Window, Findings]] = []
@@ -106,6 +107,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
         until = learnt.window.end
     else:
         until = ""
+    # A young table learns its baseline from its first commits
     is_young = len(read_history(above).entries) < FEWEST and format_moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
         if last < until:
@@ -117,6 +119,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
         judged_windows += _publish_learnt_baseline(windows, config, monitor)
         last = format_moment(first[-1].time)
+    # Commits since the last run, each beside the baseline and the history up to it
     baseline: StoredBaseline | None = None
     learnt = _read_learnt_baseline(config)
     named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
@@ -214,11 +217,13 @@ def _publish_learnt_baseline(
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
+    # The sum of the commits that are alike is the baseline
     accepted = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
     total = learnt_commits.total
     baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), accepted, accepted), context=context)
     baseline.write(_baseline_path(config))
     for number, window in enumerate(windows):
+        # Each commit is judged beside the others, never beside itself
         other_commits = None
         if len(windows) >= LEAST:
             other_commits = learnt_commits.beside(number)
@@ -242,6 +247,7 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
             for features_by_name in by_name
             if name in features_by_name and features_by_name[name].num_present
         ]
+        # One value in each commit, or values that rise from commit to commit
         single = all(feature.distinct is not None and round(feature.distinct.estimate()) == 1 for feature in features)
         means = [feature.moments.average for feature in features if feature.moments and feature.moments.count]
         rises = len(means) == len(features) and all(mean <= next_mean for mean, next_mean in pairwise(means))

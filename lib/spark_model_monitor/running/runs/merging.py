@@ -144,6 +144,7 @@ def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[
     if len(descriptions) == len(paths):
         models = {model for model, _ in names}
         schedules = {schedule for _, schedule in names}
+    # The span of all windows; of settings the first run's
     window = None
     if windows:
         window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows))

@@ -99,6 +99,7 @@ def create_run_page(
     if further_hints := tuple(hint.description for hint in hints if not placed & set(hint.features)):
         sections.insert(0, PageSection("What looks wrong with the data", further_hints))
     *shown_sections, last = sections
+    # What to do next stands below the cards
     insert_index = next(
         (
             index
@@ -107,12 +108,14 @@ def create_run_page(
         ),
         len(shown_sections),
     )
+    # What was read, and the facts below the heading
     account = PageSection("What was read", (_draw_account(ledger),), note=_summarize_ledger(ledger), folded=True)
     facts = dict(_list_facts(described, ledger, results, budget))
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
     baseline_name = None
     if baseline is not None:
         baseline_name = baseline.name
+    # Whose page it is: model, schedule, kind, window, baseline
     trail = (
         described.name,
         described.schedule,

@@ -60,8 +60,7 @@ class PastWindows(dict[str, Values]):
         super().__init__(raw)
         self._effective = math.nan
         self._similar: PastWindows | None = None
-        self._others: PooledVariance | None = None
-        self._dispersions: dict[str, Dispersion] = {}
+        self._estimates: dict[str, Dispersions] = {}
         self._outliers: dict[str, float | None] = {}
 
     @cached_property
@@ -88,14 +87,13 @@ class PastWindows(dict[str, Values]):
     def get_dispersion(self, name: str, effective: float, pooled: PooledVariance | None) -> Dispersion:
         """The dispersion of a statistic for a window of this size, shrunk towards that of the other columns."""
         self._set_size(effective)
-        if pooled is not self._others:
-            self._others = pooled
-            self._dispersions = {}
+        if name not in self._estimates:
+            self._estimates[name] = estimate_dispersion(name, effective, self)
         # With few windows, one column's variance is hardly known
-        if name not in self._dispersions:
-            estimate = estimate_dispersion(name, effective, self)
-            self._dispersions[name] = _shrink(estimate, pooled.prior(name) if pooled is not None else NO_PRIOR)
-        return self._dispersions[name]
+        prior = NO_PRIOR
+        if pooled is not None:
+            prior = pooled.prior(name)
+        return _shrink(self._estimates[name], prior)
 
     def find_outlier(self, name: str) -> float | None:
         """How far the furthest window lies from the reference, if the column has outliers: an odd day moves all tests of
@@ -116,7 +114,7 @@ class PastWindows(dict[str, Values]):
         if effective != self._effective:
             self._effective = effective
             self._similar = None
-            self._dispersions = {}
+            self._estimates = {}
 
 
 def _select_scores(name: str, past: WindowStatistics) -> Values:

@@ -19,7 +19,7 @@ def report():
     return Report("DATA_QUALITY", "0123456789abcdef", time, AlertReport(AlertStatus.IN_ALERT))
 
 
-def test_the_others_are_told_when_one_fails(report, tmp_path):
+def test_the_others_are_reported_when_one_fails(report, tmp_path):
     with http_server(404) as broken, http_server(200) as healthy:
         text = f"webhook:{broken.url}/T123,webhook:{healthy.url},prometheus:{tmp_path}/a.prom"
         delivery = deliver(report, read_destinations(text), Environment({}, pause=lambda seconds: None))
@@ -32,7 +32,7 @@ def test_the_others_are_told_when_one_fails(report, tmp_path):
     assert (tmp_path / "a.prom").exists()
 
 
-def test_of_a_fault_that_nobody_foresaw_only_the_type_is_told(report):
+def test_of_a_fault_that_nobody_foresaw_only_the_type_is_reported(report):
     def client(service, region):
         raise RuntimeError("T123 is the secret")
 

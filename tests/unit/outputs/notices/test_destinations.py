@@ -60,7 +60,7 @@ def test_destinations_are_read_from_one_text(text, destinations):
         pytest.param("cloudwatch:größer", "is no namespace", id="no ASCII"),
     ],
 )
-def test_a_wrong_one_is_told_with_what_to_write_and_without_what_it_says(text, sentence):
+def test_a_wrong_one_is_reported_with_what_to_write_and_without_what_it_says(text, sentence):
     with pytest.raises(ValueError, match="^names") as caught:
         read_destinations(text)
 

@@ -101,7 +101,7 @@ def test_a_chart_never_reads_a_name_as_a_formula():
     assert ">$a$<" in block_html(CHART)
 
 
-def test_a_chart_is_told_in_words_for_those_who_can_not_see_it():
+def test_a_chart_is_reported_in_words_for_those_who_can_not_see_it():
     assert description_of(CHART).endswith(
         "DI 0.1, baseline 0.2, passed; TE ∞, baseline 2.9, violated; DCA −36.7, baseline −0.5; "
         "FT –, baseline 0.1; $a$ 0.5"
@@ -204,7 +204,7 @@ def luminance(colour):
         ),
     ],
 )
-def test_every_text_can_be_told_from_its_ground(scheme, text, ground):
+def test_every_text_can_be_distinguished_from_its_ground(scheme, text, ground):
     """WCAG 2.1 AA asks for 4.5."""
     found = [re.findall(rf"--{name}: (#\w+)", html_of(PAGE))[scheme] for name in (text, ground)]
     darker, lighter = sorted(map(luminance, found))

@@ -58,7 +58,7 @@ def test_what_nobody_can_tell_is_no_success(report, environment):
     assert message["title"].startswith("CannotTell:")
 
 
-def test_a_schedule_without_runs_is_told_as_well(report, environment):
+def test_a_schedule_without_runs_is_reported_as_well(report, environment):
     notice = Notice("Overdue", "no run completed for 2 hours")
     with http_server(200) as server:
         apprise(report(run_id="", paths={}, notices=(notice,)), url_of(server), environment())
@@ -97,7 +97,7 @@ def test_a_service_that_is_away_is_tried_again_and_named_without_its_secrets(rep
     assert "T123" not in caplog.text
 
 
-def test_what_apprise_has_no_service_for_is_told_before_any_data_is_read(environment):
+def test_what_apprise_has_no_service_for_is_reported_before_any_data_is_read(environment):
     ready = SINKS.get("apprise").facts["ready"]
     with pytest.raises(BadConfiguration, match="no service for the URL that begins with slak://") as wrong:
         ready("slak://SECRET/x", environment())

@@ -156,7 +156,7 @@ def test_a_throttled_request_is_tried_again_by_boto3(credentials, report, enviro
     assert len(server.requests) == 2
 
 
-def test_a_refusal_is_told_by_its_code(credentials, report, environment):
+def test_a_refusal_is_reported_by_its_code(credentials, report, environment):
     def denied(handler):
         handler.send_response(403)
         handler.send_header("x-amzn-query-error", "AccessDenied;Sender")

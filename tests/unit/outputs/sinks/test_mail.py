@@ -74,7 +74,7 @@ def test_a_passing_refusal_is_tried_again(report, environment, pauses, command):
         pytest.param("DATA", "refused the mail (550)", id="mail"),
     ],
 )
-def test_a_final_refusal_is_told_without_the_servers_words(report, environment, pauses, command, sentence):
+def test_a_final_refusal_is_reported_without_the_servers_words(report, environment, pauses, command, sentence):
     mailbox = Mailbox(**{command: ["550 5.1.1 no such customer as Jane Roe"]})
     with smtp_server(mailbox) as port, pytest.raises(SinkFailed) as caught:
         email(report(), "team@example.org", environment(**plain(port)))
@@ -133,7 +133,7 @@ def test_by_default_the_connection_is_encrypted_before_the_login(report, environ
     assert mailbox.mails[0]["From"] == "monitor@example.org"
 
 
-def test_a_refused_login_is_told_without_the_password(report, environment, authority, caplog):
+def test_a_refused_login_is_reported_without_the_password(report, environment, authority, caplog):
     caplog.set_level("DEBUG")
     options = {"tls_context": authority, "auth_required": True}
     with smtp_server(Mailbox(), authenticator=allowing(), **options) as port, pytest.raises(SinkFailed) as caught:
@@ -159,7 +159,7 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_password(report, environm
         email(report(), "team@example.org", environment(**encrypted(port)))
 
 
-def test_what_is_missing_is_told_at_once(environment):
+def test_what_is_missing_is_reported_at_once(environment):
     given = environment(MODEL_MONITOR_SMTP_SECURITY="ssl", MODEL_MONITOR_SMTP_PASSWORD=SECRET)
     with pytest.raises(BadConfiguration) as caught:
         SINKS.get("email").facts["ready"]("team@example.org", given)

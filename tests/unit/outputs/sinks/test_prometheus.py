@@ -74,7 +74,7 @@ def test_names_with_quotes_and_backslashes_are_read_back(report, environment, tm
     assert [value for key, value in samples_of(tmp_path / "a.prom").items() if f"metric={name}" in key] == [1.5]
 
 
-def test_signs_that_nobody_sees_are_told_by_their_numbers(report, environment, tmp_path):
+def test_signs_that_nobody_sees_are_reported_by_their_numbers(report, environment, tmp_path):
     metrics = (metric("a\nb\x1b[2J\u202e", 1.5, Feature="c\nd"),)
     prometheus(report(metrics=metrics, schedule="x\ny"), str(tmp_path / "a.prom"), environment())
 

@@ -77,7 +77,7 @@ def test_a_fifo_topic_gets_an_id_by_which_it_drops_repetitions(report, environme
     assert first["MessageDeduplicationId"] == again["MessageDeduplicationId"] != other["MessageDeduplicationId"]
 
 
-def test_a_topic_that_is_not_there_is_told_by_its_code(emulator, report, environment):
+def test_a_topic_that_is_not_there_is_reported_by_its_code(emulator, report, environment):
     with pytest.raises(SinkFailed, match=r"SNS refused it \(NotFound\)"):
         sns(report(), TOPIC, environment())
 

@@ -6,9 +6,9 @@ A baseline leaves those of its parts, each compared with the others; a window th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
@@ -78,7 +78,7 @@ Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 Past: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Variation:
     """The raw statistics of some windows, by feature. unfit: features whose parts differ by their place, with the reason.
     replaced: those of them whose parts gave way to windows. are_by_time: whether parts are of runs of neighbours in time.
@@ -109,9 +109,17 @@ class Variation:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
         return self.are_by_time or GOES_UP_AND_DOWN in self.unfit.values()
 
-    def pool_variance(self, names: Sequence[str], effective: float) -> PooledVariance:
-        """How much windows of these features vary at that size."""
-        return PooledVariance([self.past[name] for name in names], effective)
+    @cached_property
+    def pool_variance(self) -> Callable[[tuple[str, ...], float], PooledVariance]:
+        """How much windows of these features vary at that size, as a function of names and size.
+
+        Windows of one size follow each other: they are pooled once, which saves a tenth of a window.
+        """
+
+        def pool(names: tuple[str, ...], effective: float) -> PooledVariance:
+            return PooledVariance([self.past[name] for name in names], effective)
+
+        return lru_cache(maxsize=4)(pool)
 
 
 def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:

@@ -123,6 +123,7 @@ def measure_drift(
     # without a miss it is not certainly right
     calibration = Calibration.of(compacted)
     truth = Calibration.of(compacted, prior=0.5)
+    # Draws are of pooled scores, which cost less and vary as much
     pooled_cells = cells.pooled()
     rows = pooled_cells.rows.sum(axis=0)
     likely = truth(pooled_cells.scores)
@@ -131,16 +132,19 @@ def measure_drift(
     freedom = min(*(uncertain_rows(reference, counts) / groups for counts in (reference, window)), DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
+    # Both sums if scores mean what they did, with a baseline drawn anew each time
     drawn = np.empty((DRAWS, 2))
     for row in drawn:
         hits = random.binomial(rows_known, of_known)
         redrawn_calibration = Calibration.of(replace(compacted, negatives=rows_known - hits, positives=hits))
         row[:] = _sums(random.binomial(rows, likely), rows, redrawn_calibration(pooled_cells.scores))
+    # Hotelling's T² of the observed sums against the draws
     observed = _sums(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
     inverse = np.linalg.pinv(np.cov(drawn.T) * groups)
     excess: Numbers = observed - drawn.mean(axis=0)
     squared = float(excess @ inverse @ excess) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
     p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and `freedom` degrees of freedom
+    # Along the direction of flipped labels: how many there seem to be, and how few would be seen
     promise = calibration(pooled_cells.scores)
     of_flips = _sums(rows * (1 - promise), rows, promise)
     known_by = float(of_flips @ inverse @ of_flips)
@@ -196,12 +200,14 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
         )
         reason = TOO_SURE.format(rows=rows / groups, needed=FEWEST_UNCERTAIN)
         return _build_result(CheckStatus.NOT_JUDGED, before, now, reason=reason)
+    # The sentence compares what the labels show with what the scores promised
     metric, real, expected, interval = _compare_headline_metric(before, now)
     words: dict[str, Any] = {"metric": metric, "real": format_number(real, 3), "told": format_number(expected, 3)}
     words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
     words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
     words["seen"] = (APART if words["real"] != words["told"] else ELSEWHERE).format(**words)
     is_moved = any(_scores_moved(*pair) for pair in pairs)
+    # What checks.json says of the test
     numbers = {"observed": real - expected, "interval": interval, "decided_by": HOTELLING, "p": drift.p, "level": level}
     numbers |= {"effect": drift.effect, "least_effect": LEAST_EFFECT}
     numbers["smallest_change"] = drift.smallest
@@ -209,6 +215,7 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
         sentence = (EITHER if is_moved else THE_WORLD).format(**words)
         texts = {"reason": sentence, "description": sentence, "change": CHANGED.format(**words)}
         return _build_result(CheckStatus.VIOLATED, before, now, **texts, **numbers)
+    # Scores kept their meaning: what the moved inputs cost, and what would not be seen
     lost = compute_metric_values(before)[metric] - expected
     half = (interval[1] - interval[0]) / 2
     if lost > half:
@@ -250,8 +257,10 @@ def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, f
         cells = [Cells.of(window_counts) for _, window_counts in pair_scores(before, now)]
         metric = "macro_auc"
         believed = believe_classes((), np.zeros(len(cells), np.int64))
+    # What the scores promise, and the metric of the labels
     expected = compute_expected_evidence(cells, reference, believed)
     estimated_value, real = (compute_metric_values(evidence)[metric] for evidence in (expected, now))
+    # How far both would lie apart by chance
     drawn = simulate_differences(cells, reference, believed, {metric: estimated_value})[metric]
     drawn = drawn[np.isfinite(drawn)]
     middle = real - estimated_value - float(drawn.mean())

@@ -187,6 +187,7 @@ def simulate_differences(
     truths = [*map(Calibration.of, compacted)]
     deviations: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
+        # A baseline as it might have been, and labels of the window as they might become
         redrawn_counts = [
             _redraw_counts(random, counts, truth) for counts, truth in zip(compacted, truths, strict=True)
         ]
@@ -194,6 +195,7 @@ def simulate_differences(
             random.binomial(class_cells.rows, truth(class_cells.scores))
             for class_cells, truth in zip(pooled_cells, truths, strict=True)
         ]
+        # What the labels would show, and what the estimate would have said
         realised = compute_metric_values(believed(pooled_cells, drawn), costs)
         estimated_values = compute_metric_values(
             compute_expected_evidence(pooled_cells, redrawn_counts, believed), costs

@@ -134,10 +134,12 @@ def loss_by_feature(
     for name_of_side, rows in (("known", len(known)), ("later", len(later))):
         if rows < FEWEST_ROWS:
             raise BadInput(f"there are {rows:,} {name_of_side} rows; to tell features apart takes {FEWEST_ROWS:,}")
+    # Weights that give the known rows the later rows' shares, feature by feature
     binned = [_bin_rows(known[name], later[name]) for name in names]
     exponents = _fit_to_margins([known_bins for known_bins, _ in binned], [_later_shares(*bins) for bins in binned])
     parts = _integrate_parts(losses, exponents)
     weights = _normalized_weights(sum(exponents, np.zeros(len(losses))))
+    # The largest part first; what no feature explains is the rest of the total
     ordered = sorted(zip(names, parts.tolist(), strict=True), key=lambda named_part: -abs(named_part[1]))
     before = float(losses.mean())
     explained = before + float(parts.sum())

@@ -344,6 +344,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         else:
             checked = check_classes(state.of_classes)
             rows = sum(int(estimate.positives.sum()) for estimate in state.of_classes.of_class.values())
+        # Without probabilities, or without rows, there is no estimate, only the reason
         named: dict[str, Measured] = {}
         nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
         evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
@@ -376,6 +377,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
             tenths=tuple(map(tuple, tenths)),
             problem=check.problem,
         )
+        # The estimates, whose names in the file are those of the metrics
         members = build_metrics(measured.measurement)
         names = (metric.model_copy(update={"name": metric.name.removeprefix(PREFIX)}) for metric in members.metrics)
         by_label = {}
@@ -386,6 +388,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         elif isinstance(matrix, BinaryEvidence) and measured.measurement.metrics:
             cells = zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
             by_label = {label: dict(zip(matrix.classes, row, strict=True)) for label, row in cells}
+        # Counts by class are expectations, so they are no whole numbers
         document = EstimatedQuality(
             problem_type=members.problem_type,
             item_count=members.item_count,
@@ -453,12 +456,14 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     elif rows:
         once_more = math.sqrt(1 + tested_rows / rows)  # the error of the known rows, and that of the window
         error = math.sqrt(float(worth.of(APART_2).sum())) / tested_rows
+        # Expected errors are sums of the window; squares exceed expectations as in the tested rows
         mae = float(window.absolute.sum()) / rows
         ratio = jackknife_quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
         squares = float(window.squared.sum()) / rows
         mse = ratio.value * squares
         error_2 = ratio.standard_error * squares
         rmse = math.sqrt(mse)
+        # The three metrics with their errors, on the scale of logarithms
         for name, value, off, freedom in (
             ("mae", mae, error, tested_rows - 1),
             ("mse", mse, error_2, ratio.freedom),

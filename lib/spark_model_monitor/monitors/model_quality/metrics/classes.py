@@ -102,6 +102,7 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
         value = 0.0
     else:
         value = (1 + square) * exactness * share / weighted
+    # Derivatives by the three counts, and the variance that they carry over
     denominator = (1 + square) * hits + square * missed + found_falsely
     if not denominator:
         return FractionEstimate(value, 0, 0, "delta method")

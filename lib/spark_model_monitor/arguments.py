@@ -1,0 +1,40 @@
+"""Checks of arguments that Python callers pass, as the flags of jobs are checked. Standard library only.
+
+Each raises BadConfiguration with the name of the argument, what was passed, and what to write instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from numbers import Integral, Real
+
+from spark_model_monitor.errors import BadConfiguration
+
+
+def require_names(argument: str, names: Iterable[str]) -> None:
+    """Names are a collection of texts. A single text is one, too: of its letters, which nobody means."""
+    if isinstance(names, str):
+        raise BadConfiguration(f"{argument} is {names!r}, a text; write a tuple of names, ({names!r},)")
+    for name in names:
+        if not isinstance(name, str):
+            raise BadConfiguration(f"{argument} has {name!r}; each of its names has to be a text")
+
+
+def require_count(argument: str, count: int, least: int = 0) -> None:
+    """A count is a whole number from `least` on. A boolean is none."""
+    is_whole = isinstance(count, Integral) and not isinstance(count, bool)
+    if not is_whole or count < least:
+        raise BadConfiguration(f"{argument} is {count!r}; it has to be a whole number, {least} or more")
+
+
+def require_share(argument: str, share: float) -> None:
+    """A share is a number from 0 to 1. NaN and booleans are none."""
+    is_number = isinstance(share, Real) and not isinstance(share, bool)
+    if not is_number or not 0 <= share <= 1:
+        raise BadConfiguration(f"{argument} is {share!r}; it has to be a number from 0 to 1 (95 % is 0.95)")
+
+
+def require_choice(argument: str, choice: object, choices: Collection[object]) -> None:
+    """One of some values."""
+    if choice not in choices:
+        raise BadConfiguration(f"{argument} is {choice!r}; write one of: {', '.join(map(repr, choices))}")

@@ -1,0 +1,52 @@
+"""Arguments of Python callers are checked as flags are: a clear error where the object is made, not later in a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from spark_model_monitor import CsvFormat, DataQualityMonitor, ModelQualityMonitor, OutcomePlan, ProblemType
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.bias.comparison import Tolerances
+from spark_model_monitor.monitors.explainability.analysis import Tolerances as AttributionTolerances
+
+BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+
+
+def quality(**arguments):
+    return ModelQualityMonitor(BINARY, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        pytest.param(
+            DataQualityMonitor,
+            {"predictions": "score"},
+            r"predictions is 'score', a text.*\('score',\)",
+            id="a text for names",
+        ),
+        pytest.param(
+            DataQualityMonitor, {"predictions": (3,)}, "predictions has 3; .* a text", id="a number among names"
+        ),
+        pytest.param(DataQualityMonitor, {"window_rows": -5}, "window_rows is -5; .* 1 or more", id="negative rows"),
+        pytest.param(
+            DataQualityMonitor, {"max_domain_size": 2.5}, "max_domain_size is 2.5; .*whole", id="half a value"
+        ),
+        pytest.param(
+            DataQualityMonitor, {"keep_examples": True}, "keep_examples is True; .*whole", id="yes for a number"
+        ),
+        pytest.param(DataQualityMonitor, {"columns": "names"}, "columns is 'names'; write one of: ", id="no such way"),
+        pytest.param(CsvFormat, {"decimal": "x"}, "decimal is 'x'; write one of: ", id="a letter as a decimal point"),
+        pytest.param(CsvFormat, {"separator": ";;"}, "separator is ';;'; .* one character", id="two separators"),
+        pytest.param(CsvFormat, {"decimal": ","}, "separator is ','; .* another than decimal", id="a comma for both"),
+        pytest.param(CsvFormat, {"escape": "/"}, "escape is '/'; write one of: ", id="a slash before quotes"),
+        pytest.param(quality, {"false_alarm_budget": 95}, "false_alarm_budget is 95; .*95 % is 0.95", id="percent"),
+        pytest.param(quality, {"false_alarm_budget": float("nan")}, "false_alarm_budget is nan", id="not a number"),
+        pytest.param(quality, {"min_samples": -1}, "min_samples is -1; .* 0 or more", id="fewer than none"),
+        pytest.param(Tolerances, {"min_rows": "100"}, "min_rows is '100'; .*whole", id="digits"),
+        pytest.param(AttributionTolerances, {"threshold": 1.5}, "threshold is 1.5; .*from 0 to 1", id="above 1"),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_what_to_write(make, arguments, message):
+    with pytest.raises(BadConfiguration, match=message):
+        make(**arguments)
