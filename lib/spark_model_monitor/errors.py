@@ -6,6 +6,7 @@ anything else that is raised is a defect of ours and exits 255 with a trace in t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -38,6 +39,16 @@ def did_you_mean(
     if near:
         return f"did you mean {' or '.join(map(shown, near))}?"
     return otherwise
+
+
+_NAME_IN_CATALOG = re.compile(r"(`[^`]+`|\w[\w-]*)(\.(`[^`]+`|\w[\w-]*)){1,2}")  # a schema's table, or a catalog's
+
+
+def hint_at_table_path(name: str) -> str:
+    """What to write instead of the name of a table in a catalog, where a path is read; empty for another text."""
+    if not _NAME_IN_CATALOG.fullmatch(name):
+        return ""
+    return f"for a table in a catalog, write the path of its files, which `DESCRIBE DETAIL {name}` has as its location"
 
 
 def make_no_group_column_error(name: str, names: Sequence[str]) -> BadConfiguration:

@@ -239,6 +239,41 @@ def of_captures(name: str, **how: Any) -> Format:
     return Format(name, lambda row: json_of(captured(row, **how)).encode(), odd, in_lines)
 
 
+def make_log_format(name: str, make_record: Callable[[Row], Row]) -> Format:
+    """The log of a model server, a record a line."""
+
+    def make_odd(rng: random.Random, row: Row) -> bytes:
+        if rng.random() < BY_CLASS:
+            return json_of(make_record(odd_of(row, rng))).encode()
+        line = line_of(damaged(make_record(row), rng), rng)
+        if rng.random() < 0.3:
+            return damaged_bytes(line, rng)
+        return line
+
+    return Format(name, lambda row: json_of(make_record(row)).encode(), make_odd, in_lines)
+
+
+def _format_bodies(row: Row) -> tuple[str, str]:
+    """The request and the answer of a row, as JSON."""
+    inputs = {name: value for name, value in row.items() if name in ("n", "x", "w") or name not in NAMES}
+    answers = {name: row[name] for name in "ap" if name in row}
+    return json_of(inputs, ascii_only=True), json_of(answers, ascii_only=True)
+
+
+def make_vertex_row(row: Row) -> Row:
+    request, answer = _format_bodies(row)
+    return {"request_id": "1", "logging_time": LOG_TIME, "request_payload": [request], "response_payload": [answer]}
+
+
+def make_inference_row(row: Row) -> Row:
+    request, answer = _format_bodies(row)
+    bodies = {"request": f'{{"dataframe_records":[{request}]}}', "response": f'{{"predictions":[{answer}]}}'}
+    return {"databricks_request_id": "1", "request_time": LOG_TIME, "status_code": 200, **bodies}
+
+
+LOG_TIME = "2026-11-01T10:00:00Z"
+
+
 def _odd_typed(rng: random.Random, row: Row) -> Row:
     """A row of Parquet: whatever its columns can hold."""
     name = rng.choice(NAMES)
@@ -315,6 +350,8 @@ KINDS = (
     Kind("data", of_captures("capture")),
     Kind("data", of_captures("capture-json", encoding="JSON")),
     Kind("data", of_captures("merged", label="y")),
+    Kind("data", make_log_format("vertex", make_vertex_row)),
+    Kind("data", make_log_format("databricks", make_inference_row)),
     *(_quality(problem, *how, kind) for problem, how in PROBLEMS.items() for kind in TABLES),
     *(_quality(problem, *how, MERGED[problem], by_place=True) for problem, how in PROBLEMS.items()),
     *(Kind("bias", kind, BIAS_FLAGS, {**BIAS, "predicted_label": "a"}) for kind in TABLES),

@@ -38,7 +38,6 @@ def quality(**arguments):
         pytest.param(DataQualityMonitor, {"columns": "names"}, "columns is 'names'; write one of: ", id="no such way"),
         pytest.param(CsvFormat, {"decimal": "x"}, "decimal is 'x'; write one of: ", id="a letter as a decimal point"),
         pytest.param(CsvFormat, {"separator": ";;"}, "separator is ';;'; .* one character", id="two separators"),
-        pytest.param(CsvFormat, {"decimal": ","}, "separator is ','; .* another than decimal", id="a comma for both"),
         pytest.param(CsvFormat, {"escape": "/"}, "escape is '/'; write one of: ", id="a slash before quotes"),
         pytest.param(quality, {"false_alarm_budget": 95}, "false_alarm_budget is 95; .*95 % is 0.95", id="percent"),
         pytest.param(quality, {"false_alarm_budget": float("nan")}, "false_alarm_budget is nan", id="not a number"),

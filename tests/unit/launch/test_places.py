@@ -46,6 +46,11 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
             ["oders.csv"],
             "--dataset-source is 'oders.csv', where there is no file or directory; did you mean orders.csv?",
         ),
+        (
+            ["a.b.c", "--dataset-format", "databricks"],
+            "--dataset-source is 'a.b.c', where there is no file or directory; for a table in a catalog, write the path of "
+            "its files, which `DESCRIBE DETAIL a.b.c` has as its location",
+        ),
         (["--fail-on-violations=true", "x"], "--dataset-source is 'x', where there is no file or directory"),
         (
             ["orders.csv", "--baseline", "mrch"],

@@ -13,7 +13,7 @@ from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_js
 
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.decoding import Reading, decode, describe_mismatch, split_csv_rows
-from spark_model_monitor.data.records.refusals import LEFT_OUT, UNFORESEEN, Refusal
+from spark_model_monitor.data.records.refusals import LEFT_OUT, NOT_IN_LOG, UNFORESEEN, Refusal
 from spark_model_monitor.data.records.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
@@ -379,6 +379,7 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
     of_labels |= {Refusal.THIRD_CLASS, Refusal.STRAY, Refusal.NOT_EXPLAINED}
 
+    of_labels |= {*NOT_IN_LOG}  # of request logs, which say so themselves
     unforeseen = {Refusal.UNREADABLE, *UNFORESEEN.values()}
 
     assert found - {None} == set(Refusal) - of_files - of_labels - unforeseen

@@ -20,7 +20,7 @@ from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.headers import read_first_lines
 from spark_model_monitor.data.reading.ledger import read_coverages
-from spark_model_monitor.data.reading.lines import find_long_lines
+from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import (
     Listing,
     list_record_folders,
@@ -60,12 +60,29 @@ OF_ROWS = frozenset(
 """Reasons that only occur if the halves and their encoding are correct."""
 
 
-def list_captures(engine: Engine, path: str, window: Window | None = None, *, lenient_window: bool = False) -> Listing:
+def list_captures(
+    engine: Engine,
+    path: str,
+    window: Window | None = None,
+    *,
+    lenient_window: bool = False,
+    request_log: str | None = None,
+    staging: str | None = None,
+) -> Listing:
     """The files with captured records at or below `path`; with a window, those of its hours and of the hour after it.
 
-    lenient_window: only the window's own hour folders, with all their records (C11.16).
+    lenient_window: only the window's own hour folders, with all their records (C11.16). request_log: as in `CaptureFormat`;
+    its captures are made now, and are there as long as the listing. staging: as in `ReadOptions`.
     Raises BadInput if the path doesn't exist, NoData if all files are empty.
     """
+    if request_log is not None:
+        from spark_model_monitor.data.request_logs.capture_folder import convert_log, list_window_hours
+
+        folder = convert_log(engine, path, request_log, list_window_hours(window), staging)
+        if not engine.storage(folder.path).exists(folder.path):
+            raise make_no_captures_error(path, window)
+        listing = list_captures(engine, folder.path, window, lenient_window=lenient_window)
+        return replace(listing, request_log=folder)
     storage = engine.storage(path)
     if window is None:
         folders = list_record_folders(storage, path)
@@ -76,13 +93,17 @@ def list_captures(engine: Engine, path: str, window: Window | None = None, *, le
     messages = {join(path, MESSAGE), join(storage.resolved(path), MESSAGE)}
     files = sorted(file for file in listed if file.path not in messages)
     if not files:
-        if window is None:
-            hours = ""
-        else:
-            hours = f" for {window.start.isoformat()} to {window.end.isoformat()}"
-        raise NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
+        raise make_no_captures_error(path, window)
     coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))
     return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage)
+
+
+def make_no_captures_error(path: str, window: Window | None) -> NoData:
+    """The error of captures that aren't there."""
+    hours = ""
+    if window is not None:
+        hours = f" for {window.start.isoformat()} to {window.end.isoformat()}"
+    return NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
 
 
 def _drop_later_folders(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
@@ -131,13 +152,15 @@ def read_captures(
     if options.script is not None:
         with naming_faulty_files(engine, source):
             dataset = _read_with_script(engine, source, reading, options.script, as_service=as_service)
-        return replace(dataset, partitions_at_most=at_most, long_lines=find_long_lines(engine, source.files))
+        return replace(dataset, partitions_at_most=at_most, long_lines=find_listed_long_lines(engine, source))
     first_record = _find_first_record(engine, source, reading)
     if first_record is None:
         log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
     # Without a readable record, the scan refuses all of them, by reason
     encoding, first = first_record or (CSV, Decoded(cells=1))
-    if not options.allow_mixed_encodings:
+    if options.allow_mixed_encodings:
+        reading = replace(reading, encoding=None)
+    else:
         reading = replace(reading, encoding=encoding)
     reading = replace(reading, names=reading.names or first.keys)
     # The baseline's names, and with which of them columns are matched
@@ -158,7 +181,7 @@ def read_captures(
         partitions_at_most=at_most,
         metadata=metadata,
         tells_times=reading.window is not None and not as_service,
-        long_lines=find_long_lines(engine, source.files),
+        long_lines=find_listed_long_lines(engine, source),
     )
 
 

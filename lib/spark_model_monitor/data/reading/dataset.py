@@ -36,7 +36,7 @@ from spark_model_monitor.data.records.locations import (
     PLACES,
     format_uri,
 )
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.statistics.states import RowCounts
@@ -376,7 +376,7 @@ class Dataset:
 
     def _build_ledger(self, rows: RowCounts, read: int, accepted: int, refused: Mapping[Refusal, int]) -> Ledger:
         return Ledger(
-            self.files,
+            self.listing.sources,
             read,
             accepted,
             self.dropped_by_script,
@@ -384,6 +384,7 @@ class Dataset:
             outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
             without_data=refused.get(Refusal.WITHOUT_DATA, 0),
+            not_in_log={reason.text: refused[reason] for reason in NOT_IN_LOG if refused.get(reason)},
             coverage=self.coverage,
             matched_by=self.matched_by,
             table=self.version,
@@ -400,6 +401,8 @@ class Dataset:
             self.persisted.release()
         if self.folder is not None:
             self.folder.delete()
+        if self.listing.request_log is not None:
+            self.listing.request_log.owner.delete()
 
 
 def require_columns(names: Sequence[str]) -> None:

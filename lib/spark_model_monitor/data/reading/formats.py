@@ -32,8 +32,15 @@ SHORT_WORDS: Mapping[str, str] = {
     "capture": '{"sagemakerCaptureJson": {}}',
     "merged": '{"sagemakerMergeJson": {}}',
     "delta": '{"spark": {"format": "delta"}}',
+    "kserve": '{"kserve": {}}',
+    "databricks": '{"databricks": {}}',
+    "azure-ml": '{"azure-ml": {}}',
+    "vertex": '{"vertex": {}}',
 }
-"""Short words and the JSON texts they stand for; `table:NAME` is another."""
+"""Short words and the JSON texts they stand for; `table:NAME` is another, and so is the path of a mapping file."""
+
+REQUEST_LOGS = ("kserve", "databricks", "azure-ml", "vertex")  # of servers, `request_logs/` reads them
+MAPPING_SUFFIXES = (".yaml", ".yml")  # of a file that says where a log of any other kind has its captures
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +77,8 @@ class CsvFormat:
         require_choice("output_columns_position", self.output_columns_position, ("START", "END"))
         require_choice("decimal", self.decimal, (".", ","))
         require_choice("escape", self.escape, ('"', "\\"))
-        if len(self.separator) != 1 or self.separator == self.decimal:
-            raise BadConfiguration(
-                f"separator is {self.separator!r}; it has to be one character, and another than decimal, {self.decimal!r}"
-            )
+        if len(self.separator) != 1:
+            raise BadConfiguration(f"separator is {self.separator!r}; it has to be one character")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,9 @@ class CaptureFormat:
     ----------
     index_names : tuple of str, default ("endpointInput", "endpointOutput")
         The halves of a record that become columns.
+    request_log : str, optional
+        The server whose request log is read as captures (`"kserve"`, `"databricks"`, `"azure-ml"`, `"vertex"`), or the path
+        of a mapping file.
 
     Examples
     --------
@@ -124,6 +132,7 @@ class CaptureFormat:
     """
 
     index_names: tuple[str, ...] = ENDPOINT_INDEXES
+    request_log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +221,7 @@ class ReadOptions:
     flatten_json: whether members of nested objects are separate features, named `outer.inner`.
     opened: JSON objects whose members are features in any case.
     allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
+    staging: a folder for captures that are made of a request log on a cluster, which all of its machines see.
     as_of: the version of a table to read, by default the newest.
     since: read only the rows appended to a table after this version.
     left_out: Parquet columns that need not be readable, by name or 0-based index; they are removed afterwards.
@@ -233,6 +243,7 @@ class ReadOptions:
     since: Version | None = None
     left_out: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ()
+    staging: str | None = None
 
     @classmethod
     def recorded(cls, read_by: Mapping[str, str], names: tuple[str, ...] | None) -> ReadOptions:
@@ -302,6 +313,8 @@ def parse_dataset_format(text: str) -> DatasetFormat:
         if not name:
             raise BadConfiguration("is 'table:' without a name; write table:NAME, such as table:sales.orders")
         return TableFormat(name)
+    if word.lower().endswith(MAPPING_SUFFIXES):
+        return CaptureFormat(request_log=word)
     try:
         document = json.loads(SHORT_WORDS.get(word.lower(), word))
     except (ValueError, RecursionError) as error:
@@ -315,10 +328,13 @@ def parse_dataset_format(text: str) -> DatasetFormat:
         members = {}
     if not isinstance(members, dict):
         raise BadConfiguration(f'is {text!r}; the member {name!r} has to hold an object, as in {{"{name}": {{}}}}')
-    format_name = {format_name.lower(): format_name for format_name in _READERS}.get(name.lower())
-    if format_name is None:
+    format_name = next((reader_name for reader_name in _READERS if reader_name.lower() == name.lower()), name)
+    if format_name in _READERS:
+        allowed_members, read = _READERS[format_name]
+    elif name.lower().endswith(MAPPING_SUFFIXES):
+        allowed_members, read = _make_log_reader(name)
+    else:
         raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_describe_choices()}")
-    allowed_members, read = _READERS[format_name]
     # Members are compared in lower case, as the service does
     members = {str(key).lower(): value for key, value in members.items()}
     if unknown_members := [key for key in members if key not in allowed_members]:
@@ -382,21 +398,35 @@ def _read_spark_format(members: Members) -> DatasetFormat:
 
 
 _INDEXES = ("captureindexnames",)
-_READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Members], DatasetFormat]]] = {
+FormatReader: TypeAlias = "tuple[tuple[str, ...], Callable[[Members], DatasetFormat]]"
+
+
+def _make_log_reader(request_log: str) -> FormatReader:
+    return (
+        _INDEXES,
+        lambda members: CaptureFormat(_read_index_names(members, ENDPOINT_INDEXES, request_log), request_log),
+    )
+
+
+_READERS: Mapping[str, FormatReader] = {
     "csv": (("header", "output_columns_position", *CSV_MARKS), _read_csv_format),
     "json": (("lines", "line"), _read_json_format),
     "parquet": ((), lambda members: ParquetFormat()),
     "sagemakerCaptureJson": (
         _INDEXES,
-        lambda members: CaptureFormat(_read_index_names(members, ENDPOINT_INDEXES, "Capture")),
+        lambda members: CaptureFormat(_read_index_names(members, ENDPOINT_INDEXES, "sagemakerCaptureJson")),
     ),
-    "sagemakerMergeJson": (_INDEXES, lambda members: MergedFormat(_read_index_names(members, OUTPUT_INDEXES, "Merge"))),
+    "sagemakerMergeJson": (
+        _INDEXES,
+        lambda members: MergedFormat(_read_index_names(members, OUTPUT_INDEXES, "sagemakerMergeJson")),
+    ),
     "spark": (("format", "options"), _read_spark_format),
+    **{server: _make_log_reader(server) for server in REQUEST_LOGS},
 }
 """By member name: the allowed members, and the function that reads them."""
 
 
-def _read_index_names(members: Members, default: tuple[str, ...], kind: str) -> tuple[str, ...]:
+def _read_index_names(members: Members, default: tuple[str, ...], format_name: str) -> tuple[str, ...]:
     listed = members.get("captureindexnames")
     if listed is None:
         return default
@@ -408,7 +438,7 @@ def _read_index_names(members: Members, default: tuple[str, ...], kind: str) -> 
         or not all(str(index).lower() in names_by_lower_case for index in listed)
     ):
         raise BadConfiguration(
-            f"has sagemaker{kind}Json.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
+            f"has {format_name}.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
         )
     return tuple(dict.fromkeys(names_by_lower_case[str(index).lower()] for index in listed))
 
@@ -424,7 +454,14 @@ def _read_boolean(member: str, value: Any) -> bool:
 
 
 def _describe_choices() -> str:
-    return f'write one of: {", ".join(SHORT_WORDS)}, table:NAME, or {{"spark": {{"format": …, "options": …}}}}'
+    return f'write one of: {", ".join(SHORT_WORDS)}, table:NAME, MAPPING.yaml, or {{"spark": {{"format": …, "options": …}}}}'
+
+
+def find_request_log(dataset_format: DatasetFormat | None) -> str | None:
+    """The server, or the mapping file, whose log is read as captures; None for other data."""
+    if isinstance(dataset_format, CaptureFormat):
+        return dataset_format.request_log
+    return None
 
 
 def parse_format(dataset_format: str | DatasetFormat) -> DatasetFormat:

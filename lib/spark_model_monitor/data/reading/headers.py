@@ -33,8 +33,8 @@ from spark_model_monitor.data.records.csv_rows import (
     split_row,
 )
 from spark_model_monitor.data.records.refusals import format_spark_reader
-from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
-from spark_model_monitor.storage import Storage, StoredFile, join
+from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, MonitorError, NoData
+from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
 ZSTD_BYTES = 2**16  # bytes of text read at once; of a cut file, the text behind the last whole chunk is lost
@@ -458,13 +458,16 @@ def detect_format(engine: Engine, path: Places) -> str:
     """
     first = list_paths(path)[0]
     storage = engine.storage(first)
-    if storage.exists(join(first, "_delta_log")):  # the table's data files also contain deleted rows
-        return "delta"
-    # By the names of the files, if these agree; else by the content of the first
+    is_delta = storage.exists(join(first, "_delta_log"))
     listing = list_dataset(engine, path)
+    if is_delta:  # the table's data files also contain deleted rows
+        return _recognize_table(listing.files) or "delta"
+    # By the names of the files, if these agree; else by the content of the first
     suffixes = sorted({_get_suffix(file.path) for file in listing.files})
     words = {WORDS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
     word = words.pop()
+    if not words and word == "parquet":
+        return _recognize_table(listing.files) or word
     if not words and word not in ("", "csv", "json", "jsonl"):
         return word
     detected_word = None
@@ -482,6 +485,20 @@ def detect_format(engine: Engine, path: Places) -> str:
             f"dataset_format=), such as {instead}"
         )
     return detected_word
+
+
+def _recognize_table(files: Sequence[StoredFile]) -> str | None:
+    """The server whose request log has a table's columns; None if no one's has, or for files that aren't here."""
+    tables = [file.path for file in files if file.path.endswith(".parquet")]
+    if not tables or not is_local(tables[0]):
+        return None
+    from spark_model_monitor.data.engine.local_tables import read_schema
+    from spark_model_monitor.data.request_logs import recognize_server
+
+    try:
+        return recognize_server(read_schema(tables[0], "parquet").names)
+    except MonitorError:  # reported when the table is read
+        return None
 
 
 def _get_suffix(path: str) -> str:
@@ -647,6 +664,15 @@ def _detect_json(line: str, by_name: str) -> str:
         if "groundTruthData" in record:
             return "merged"
         return "capture"
+    event = record
+    if isinstance(record, list) and record:
+        event = record[0]
+    if isinstance(event, dict):
+        from spark_model_monitor.data.request_logs import recognize_server
+
+        server = recognize_server(event, event.get("type"))
+        if server is not None:
+            return server
     if by_name == "jsonl" or isinstance(record, dict):
         return "jsonl"
     return "json"

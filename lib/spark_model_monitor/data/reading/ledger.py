@@ -109,6 +109,7 @@ class Ledger:
 
     without_data: records of failed requests, captured for their metadata only. rows: rows of the kept records; None if
     each record is one row. coverage: for merged records, how many of their captures have a label.
+    not_in_log: records of a request log that lack what makes them captures, by the reason's text.
     matched_by: how the columns of the kept records were matched with the baseline's; None if they were not matched.
     table: the versioned table that was read instead of files. newest: time of the latest kept record, if known.
     """
@@ -126,6 +127,7 @@ class Ledger:
     matched_by: Matching | None = None
     table: TableVersion | None = None
     newest: datetime | None = None
+    not_in_log: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def kept_rows(self) -> int:
@@ -156,6 +158,7 @@ class Ledger:
                 "outside_window": self.outside_window,
                 "sampled_out": self.sampled_out,
                 "without_data": self.without_data,
+                **({"not_in_log": dict(self.not_in_log)} if self.not_in_log else {}),
                 "quarantined": dict(sorted(self.refused.items())),
             },
             "rows": self.kept_rows,
@@ -286,7 +289,13 @@ def write_quarantine(
     # Files of an earlier run would seem to be of this one
     storage.delete(folder)
     refused = refused or dataset.engine.implementation(find_rejected_lines)
-    records = _merge_records(() if only_long_lines else refused(dataset), dataset.long_lines)
+    rows = () if only_long_lines else refused(dataset)
+    read_records = map(_format_record, rows)
+    if dataset.listing.request_log is not None:
+        from spark_model_monitor.data.request_logs.quarantined import trace_to_log
+
+        read_records = map(trace_to_log, read_records)
+    records = _merge_records(read_records, dataset.long_lines)
     lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in records)
     for index, chunk in enumerate(group_by_size(lines, CHUNK_BYTES, len)):
         storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(chunk), private=True)
@@ -298,16 +307,16 @@ def clear_quarantine(engine: Engine, output_path: str) -> None:
     engine.storage(output_path).delete(join(output_path, QUARANTINE))
 
 
-def _merge_records(rows: Iterable[Record], passed_over: Sequence[LongLine]) -> Iterator[Record]:
+def _merge_records(read_records: Iterable[Record], passed_over: Sequence[LongLine]) -> Iterator[Record]:
     """The quarantine's content for refused records and for lines that were skipped unread, by file and line number."""
     long_lines = [_format_long_line(line) for line in passed_over]
     # Skipped lines weren't counted by the reader, so those behind them have higher numbers
     numbers = defaultdict(list)
     for line in long_lines:
         numbers[line["file"]].append(line["line_number"])
-    read_lines = map(_format_record, rows)
     counted = (
-        {**row, "line_number": _add_skipped_lines(numbers[row["file"]], row["line_number"])} for row in read_lines
+        {**record, "line_number": _add_skipped_lines(numbers[record["file"]], record["line_number"])}
+        for record in read_records
     )
     # Both are in order, and too many to sort
     return heapq.merge(sorted(long_lines, key=_get_location), counted, key=_get_location)

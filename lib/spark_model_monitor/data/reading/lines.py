@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import LongLine
+from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import compute_text_starts, find_utf_8
 from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
@@ -168,6 +169,11 @@ def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLi
         return tuple(
             sorted(line for long_lines_of_file in threads.map(search, candidates) for line in long_lines_of_file)
         )
+
+
+def find_listed_long_lines(engine: Engine, listing: Listing) -> tuple[LongLine, ...]:
+    """The lines of listed captures, and of the request log that they were made of, that exceed the session's limit."""
+    return (*listing.long_lines_of_log, *find_long_lines(engine, listing.files))
 
 
 def _may_have_long_line(file: StoredFile, max_line_bytes: int) -> bool:

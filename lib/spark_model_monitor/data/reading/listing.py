@@ -11,13 +11,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.data.reading.ledger import Coverage
+from spark_model_monitor.data.reading.ledger import Coverage, LongLine
 from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.request_logs.capture_folder import CaptureFolder
 
 CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy it again"
 
@@ -113,12 +116,28 @@ class Listing:
     """The files of a data set, sorted by path, without empty and hidden ones. folders: the folders of `path` to read.
 
     coverage: for merged records, how many captures of their hours have a label.
+    request_log: the log that the files were made of, for the length of a run.
     """
 
     path: str
     files: tuple[StoredFile, ...]
     folders: tuple[str, ...] = ()
     coverage: Coverage | None = None
+    request_log: CaptureFolder | None = None
+
+    @property
+    def sources(self) -> tuple[StoredFile, ...]:
+        """The user's files: those of the request log that the listed ones were made of, or else these."""
+        if self.request_log is None:
+            return self.files
+        return self.request_log.files
+
+    @property
+    def long_lines_of_log(self) -> tuple[LongLine, ...]:
+        """The lines of the request log that are too long to read."""
+        if self.request_log is None:
+            return ()
+        return self.request_log.long_lines
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.headers import read_first_lines
-from spark_model_monitor.data.reading.lines import find_long_lines
+from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
@@ -109,7 +109,7 @@ def read_labelled(
         files = lines.files_by_key()
     decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    long_lines = () if whole_files else find_long_lines(engine, source.files)
+    long_lines = () if whole_files else find_listed_long_lines(engine, source)
     return Dataset(
         decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
     )
@@ -478,7 +478,7 @@ def read_line_outcomes(
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *PLACES)))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    long_lines = find_long_lines(engine, source.files)
+    long_lines = find_listed_long_lines(engine, source)
     dataset = Dataset(
         placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
     )

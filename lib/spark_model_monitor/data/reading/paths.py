@@ -34,6 +34,7 @@ from spark_model_monitor.data.reading.formats import (
     ReadOptions,
     SparkFormat,
     TableFormat,
+    find_request_log,
     parse_format,
 )
 from spark_model_monitor.data.reading.headers import (
@@ -96,7 +97,14 @@ def read_path(
     if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
         from spark_model_monitor.data.reading.captures import list_captures, read_captures  # rarely needed
 
-        source = list_captures(engine, first, options.window, lenient_window=options.lenient_window)
+        source = list_captures(
+            engine,
+            first,
+            options.window,
+            lenient_window=options.lenient_window,
+            request_log=find_request_log(dataset_format),
+            staging=options.staging,
+        )
         return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
     listing = list_dataset(engine, path)
     is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))

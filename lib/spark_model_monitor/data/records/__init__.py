@@ -6,5 +6,6 @@ INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
 """The allowed values of `captureIndexNames`: the members of `captureData`."""
 
 REQUEST_METADATA = "requestMetadata"  # ours, beside `captureData`; docs/capture.md
+REQUEST_LOG = "requestLog"  # ours, in the lines that a request log is converted to
 OUTPUT_INDEXES = INDEX_NAMES[1:]
 """The halves with the model's reply."""

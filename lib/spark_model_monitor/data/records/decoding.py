@@ -19,7 +19,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
-from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_METADATA
+from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, is_header, split_row
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
@@ -151,8 +151,13 @@ def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | 
     try:
         document = parse_line(line)
         # Only whether it is a capture, and of this window and sample; not what its data is
-        read_halves(document, ())
-        _require_time_and_sample(document, reading, path, line)
+        log_reason = get_log_reason(document)
+        if log_reason is None:
+            read_halves(document, ())
+        if log_reason is None or "eventMetadata" in document:
+            _require_time_and_sample(document, reading, path, line)
+        if log_reason is not None:
+            return log_reason
         if isinstance(document.get(REQUEST_METADATA), dict):
             _require_data(document, read_halves(document))
     except RecordRefused as refused:
@@ -160,6 +165,14 @@ def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | 
     except Exception as error:
         return Refusal.of(error)
     return dict(document)
+
+
+def get_log_reason(document: JsonValue) -> Refusal | None:
+    """Why the record of a request log that a line was made of is no capture; None if it is one."""
+    request_log = document.get(REQUEST_LOG) if isinstance(document, dict) else None
+    if not isinstance(request_log, dict) or "reason" not in request_log:
+        return None
+    return Refusal(int(request_log["reason"]))
 
 
 def parse_line(line: bytes) -> JsonValue:

@@ -84,6 +84,9 @@ class Refusal(IntEnum):
     ROWS_WITHIN_ROWS = 52, "an array of objects within a row of captured data"
     TOO_DEEP = 53, "nested too deep"
     TOO_MANY_NAMES = 54, "too many members"
+    WAITING = 55, "a request without its answer yet, or an answer without its request"
+    PAYLOAD_ELSEWHERE = 56, "a payload that the log keeps elsewhere (datainblob)"
+    PAYLOAD_TOO_LARGE = 57, "a payload that the log left out for its size"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
@@ -99,7 +102,12 @@ class Refusal(IntEnum):
         return self not in LEFT_OUT
 
 
-LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA, Refusal.SEPARATOR_LINE})
+NOT_IN_LOG = (Refusal.WAITING, Refusal.PAYLOAD_ELSEWHERE, Refusal.PAYLOAD_TOO_LARGE)
+"""Records of a request log that lack what makes them captures."""
+
+LEFT_OUT = frozenset(
+    {Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA, Refusal.SEPARATOR_LINE, *NOT_IN_LOG}
+)
 
 _UNREADABLE = "unreadable ("
 

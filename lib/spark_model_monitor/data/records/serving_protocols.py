@@ -20,7 +20,7 @@ MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "o
 SETTINGS = frozenset(
     {"signature_name", "parameters", "params", "id", "model_name", "model_version", "metadata", "meta"}
     | {"deployedModelId", "model", "modelDisplayName", "modelVersionId", "model_version_id"}
-    | {"GlobalParameters", "method"}
+    | {"GlobalParameters", "method", "client_request_id", "databricks_output"}
 )
 """Members beside the rows, about the request or the model: they are no features."""
 

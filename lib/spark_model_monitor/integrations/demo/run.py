@@ -37,6 +37,7 @@ from spark_model_monitor.integrations.demo.traffic import (
     FAULT_HOUR,
     GROUND_TRUTH,
     HOURS,
+    KSERVE,
     VALIDATION,
     Traffic,
     write_data_set,
@@ -184,7 +185,7 @@ def main(
     try:
         if options.fleet:
             return fleet.main(options.output, out or sys.stdout)
-        return _run(options.output, options.rows, out or sys.stdout, start_job or submit, watch)
+        return _run(options.output, options.rows, out or sys.stdout, start_job or submit, watch, options.server)
     except MonitorError as error:
         sys.stderr.write(error_lines(error))
         return error.exit_status
@@ -215,11 +216,14 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rows", type=int, default=20_000, metavar="N", help="customers in the baseline data set (default: 20000)"
     )
+    parser.add_argument(
+        "--server", choices=(KSERVE,), help="monitor the requests as this model server logs them, not as captures"
+    )
     parser.add_argument("--fleet", action="store_true", help="watch twenty models instead, two of which break")
     return parser
 
 
-def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay) -> int:
+def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay, server: str | None = None) -> int:
     if rows < 1:
         raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to tell something")
     traffic = Traffic()
@@ -228,7 +232,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
 
     _print_step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
     started = time.monotonic()
-    write_data_set(output, rows=rows, traffic=traffic)
+    write_data_set(output, rows=rows, traffic=traffic, server=server)
     _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
 
     # The flags of the three jobs; each job is printed with them as a command that the user may repeat
@@ -238,8 +242,8 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
         "--output-path": str(output / RESULTS),
     }
     monitoring = {
-        "--dataset-source": str(output / CAPTURES),
-        "--dataset-format": "capture",
+        "--dataset-source": str(output / (server or CAPTURES)),
+        "--dataset-format": server or "capture",
         "--baseline": str(output / RESULTS),
         "--start-time": f"{start:%Y-%m-%dT%H:%M:%SZ}",
         "--end-time": f"{end:%Y-%m-%dT%H:%M:%SZ}",

@@ -103,6 +103,34 @@ def captures(traffic: Traffic) -> dict[str, str]:
     return files
 
 
+def make_kserve_events(traffic: Traffic) -> dict[str, str]:
+    """The same requests as KServe's inference logger gives them, CloudEvents in JSON Lines: path -> the file's text."""
+    return {f"{hour.start:%Y/%m/%d/%H}/events.jsonl": "".join(_make_event_lines(hour)) for hour in _generate_requests(traffic)}
+
+
+def _make_event_lines(hour: _Hour) -> Iterator[str]:
+    """The events of an hour: each request, and its answer a moment later."""
+    named_answers = hour.answered.set_axis([churn.LABEL, churn.SCORE], axis="columns")
+    requests = json.loads(hour.sent.to_json(orient="records"))
+    answers = json.loads(named_answers.to_json(orient="records"))
+    for row, (request, answer) in enumerate(zip(requests, answers, strict=True)):
+        moment = hour.start + timedelta(milliseconds=int(hour.milliseconds[row]))
+        payloads = (
+            ("request", {"instances": [request]}, 0),
+            ("response", {"predictions": [answer]}, ANSWER_MILLISECONDS),
+        )
+        for kind, data, delay in payloads:
+            event = dict(EVENT)
+            event["type"] = f"org.kubeflow.serving.inference.{kind}"
+            event["id"] = str(hour.event_ids[row])
+            event["time"] = (moment + timedelta(milliseconds=delay)).isoformat()
+            yield _format_json_line({**event, "data": data})
+
+
+ANSWER_MILLISECONDS = 12
+EVENT = {"specversion": "1.0", "source": "http://localhost:9081/", "datacontenttype": "application/json"}
+
+
 def ground_truth(traffic: Traffic) -> dict[str, str]:
     """Ground-truth JSON Lines: `yyyy/mm/dd/hh/labels.jsonl` -> the file's text; the hour is when the label came in.
 
@@ -275,6 +303,7 @@ def _format_timestamp(moment: datetime) -> str:
 BASELINE = "baseline.csv"
 VALIDATION = "validation.csv"
 CAPTURES = "captures"
+KSERVE = "kserve"
 GROUND_TRUTH = "ground-truth"
 FAULT_HOUR = "fault.json"
 ANALYSIS = "analysis_config.json"
@@ -283,9 +312,9 @@ EXPLAINED = "explained"
 """Later results on each hour: on its data, and on what moves the model."""
 
 
-def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
+def write_data_set(directory: Path, *, rows: int, traffic: Traffic, server: str | None = None) -> None:
     """Writes a baseline of `rows` customers with the model's answers to them, the captures and labels of `traffic`, what was
-    planted in them, and what is asked of the model's explanation.
+    planted in them, and what is asked of the model's explanation. server: also writes the log of this model server.
 
     Raises BadConfiguration if `captures/` or `ground-truth/` already holds other files, which a job would read along;
     OutputFailed if the directory can't be written.
@@ -295,6 +324,8 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
     files[VALIDATION] = churn.to_csv(churn.validation_table(baseline), header=True)
     files |= {f"{CAPTURES}/{path}": text for path, text in captures(traffic).items()}
     files |= {f"{GROUND_TRUTH}/{path}": text for path, text in ground_truth(traffic).items()}
+    if server == KSERVE:
+        files |= {f"{KSERVE}/{path}": text for path, text in make_kserve_events(traffic).items()}
     files[ANALYSIS] = json.dumps(churn.explanation(), indent=2) + "\n"
     files[FAULT_HOUR] = json.dumps(describe_fault(traffic), indent=2) + "\n"
     _refuse_other_files(directory, files)

@@ -112,8 +112,8 @@ class JobConfig(BaseModel):
     dataset_format: kinds.DataFormat = _of_contract(
         initial=..., default="detected from local files", presets={"merge": "capture"}, remembered=True
     )
-    """Format of the data: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the JSON of the
-    container's contract, or any Spark reader as {"spark": {"format": "orc", "options": {}}}."""
+    """Format of the data: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, kserve, databricks, azure-ml,
+    vertex, captures.yaml, table:NAME, the contract's JSON, or a Spark reader: {"spark": {"format": "orc"}}."""
 
     output_path: str = _of_contract(
         "DIRECTORY", initial=..., default="data-baseline, data-report or data-merged for a local data.csv"

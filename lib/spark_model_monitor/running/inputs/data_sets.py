@@ -14,7 +14,13 @@ from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.profiling.row_sample import read_sampled_rows
 from spark_model_monitor.data.reading.captures import find_input_columns, list_captures, select_records
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
+from spark_model_monitor.data.reading.formats import (
+    CaptureFormat,
+    CsvFormat,
+    JsonFormat,
+    MergedFormat,
+    find_request_log,
+)
 from spark_model_monitor.data.reading.headers import find_first_with_line, measure_longest_line, read_first_cells
 from spark_model_monitor.data.reading.listing import Listing, list_dataset
 from spark_model_monitor.data.reading.outcomes import (
@@ -160,7 +166,14 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
 
 def _list_captures(engine: Engine, config: JobConfig) -> Listing:
     window = configured_window(config)
-    return list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
+    return list_captures(
+        engine,
+        config.dataset_source,
+        window,
+        lenient_window=config.lenient_window,
+        request_log=find_request_log(config.dataset_format),
+        staging=config.output_path,
+    )
 
 
 def _outcome_reading(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:

@@ -66,6 +66,7 @@ def read_options(config: JobConfig, names: tuple[str, ...] | None = None) -> Rea
         since=config.since,
         left_out=config.exclude_features_attribute,
         missing_values=config.missing_values,
+        staging=config.output_path,
     )
 
 

@@ -27,7 +27,7 @@ from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_line
 from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import find_utf_8, is_writable
 from spark_model_monitor.data.records.capture_documents import get_member, parse_table
-from spark_model_monitor.data.records.decoding import CSV, format_optional_value
+from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
@@ -221,6 +221,10 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
         return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
     if not isinstance(document, dict):
         return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
+    # A record of a request log that is no capture
+    log_reason = get_log_reason(document)
+    if log_reason is not None:
+        return CapturedRecord(log_reason)
     captured = document.get("captureData")
     event = document.get("eventMetadata")
     output = None

@@ -12,7 +12,7 @@ from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine, find_rejected_lines, write_quarantine
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal
+from spark_model_monitor.data.records.refusals import LEFT_OUT, NOT_IN_LOG, Refusal
 from spark_model_monitor.running.merging.captured import REFUSED
 from spark_model_monitor.running.merging.labels import ELEMENTS, GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.rows import Counts, Remembered
@@ -60,6 +60,12 @@ class MergeLedger:
         return {reason: count for reason, count in self.captures.refused.items() if reason not in LEFT_OUT}
 
     @property
+    def not_in_log(self) -> Mapping[str, int]:
+        """Records of a request log that lack what makes them captures, by the reason's text."""
+        refused = self.captures.refused
+        return {reason.text: refused[reason] for reason in NOT_IN_LOG if reason in refused}
+
+    @property
     def labels_without_capture(self) -> int:
         return self.labels.ids - self.matched - self.earlier
 
@@ -88,6 +94,7 @@ class MergeLedger:
                 "without_label": self.without_label,
                 "outside_window": self.captures.refused.get(Refusal.OUTSIDE_WINDOW, 0),
                 "without_data": self.captures.refused.get(Refusal.WITHOUT_DATA, 0),
+                **({"not_in_log": dict(self.not_in_log)} if self.not_in_log else {}),
                 "quarantined": _count_by_text(self.quarantined),
                 "with_the_id_of_another": self.captures.counts[("with the id of another",)],
             },
@@ -205,7 +212,7 @@ def quarantine_records(
     dataset = Dataset(
         reduce(_concat, lines),
         (),
-        Listing(captures.path, (), (*captures.places, *labels.places)),
+        Listing(captures.path, (), (*captures.places, *labels.places), request_log=captures.request_log),
         refusable=True,
         long_lines=tuple(sorted(long_lines)),
     )

@@ -161,11 +161,13 @@ def _hour_after(end: datetime) -> datetime:
     return hour_start(containing_hour(end - A_MOMENT) + 1)
 
 
-def _output_format(config: JobConfig) -> CsvFormat | JsonFormat | None:
-    """The format of transform outputs; None for captures, whose first file shows their format."""
+def _output_format(config: JobConfig) -> CaptureFormat | CsvFormat | JsonFormat | None:
+    """The format of transform outputs, or the server of a request log; None for captures, whose first file shows their format."""
     if isinstance(config.dataset_format, (CsvFormat, JsonFormat)):
         return config.dataset_format
     if isinstance(config.dataset_format, CaptureFormat):
+        if config.dataset_format.request_log is not None:
+            return config.dataset_format
         return None
     raise BadConfiguration(
         "dataset_format: captures that can be merged are capture, or csv, csv-without-header, jsonl or json of a batch transform"

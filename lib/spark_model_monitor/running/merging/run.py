@@ -21,7 +21,7 @@ from functools import cached_property
 from hashlib import sha256
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, find_request_log
 from spark_model_monitor.data.reading.headers import find_first_line, measure_longest_line, read_head
 from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
@@ -59,6 +59,7 @@ from spark_model_monitor.running.merging.sources import (
     count_partitions,
     format_hour,
     list_hours,
+    list_hours_of_log,
     select_manifest_outputs,
 )
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
@@ -127,6 +128,9 @@ def merge(
 
 
 def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
+    request_log = find_request_log(request.dataset_format)
+    if request_log is not None:
+        return list_hours_of_log(engine, request.captures, request_log, hours, request.output_path)
     return select_manifest_outputs(engine, list_hours(engine, request.captures, hours), request.manifest_root)
 
 
@@ -292,7 +296,7 @@ def _make_ledger(request: MergeRequest, window: _Hours, staged: StagedHours) -> 
         staged.counts[("labels matched",)],
         staged.counts[("labels matched earlier",)],
         as_of=request.as_of or last + 1,
-        files=window.captures.stored_files,
+        files=window.captures.listing.sources,
         label_files=window.labels.stored_files,
         first=request.first,
         last=request.last,
@@ -351,6 +355,8 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         ("captures", ledger.quarantined, ledger.captures_read),
         ("labels", ledger.labels.refused, ledger.labels.read),
     )
+    for reason, left_out in ledger.not_in_log.items():
+        log.warning("left out %s of %s records of the log: %s", f"{left_out:,}", f"{ledger.captures_read:,}", reason)
     for name, reasons, read in accounts:
         count = sum(reasons.values())
         texts = ", ".join(f"{number:,} {reason.text}" for reason, number in reasons.items())

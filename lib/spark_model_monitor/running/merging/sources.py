@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -21,13 +21,16 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Engine, Lines
 from spark_model_monitor.data.reading.ledger import LongLine
-from spark_model_monitor.data.reading.lines import find_long_lines
+from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing, list_hour_folders
 from spark_model_monitor.data.reading.paths import list_named_files
 from spark_model_monitor.data.records.decoding import CSV
 from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
 from spark_model_monitor.storage import StoredFile, join
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.request_logs.capture_folder import CaptureFolder
 
 SECONDS = 3600
 
@@ -249,6 +252,7 @@ class HourlySource:
     path: str
     files: tuple[HourlyFile, ...]
     places: tuple[str, ...]
+    request_log: CaptureFolder | None = None
 
     @property
     def stored_files(self) -> tuple[StoredFile, ...]:
@@ -258,7 +262,7 @@ class HourlySource:
     @property
     def listing(self) -> Listing:
         """The files as a `Listing`."""
-        return Listing(self.path, self.stored_files, self.places)
+        return Listing(self.path, self.stored_files, self.places, request_log=self.request_log)
 
     @cached_property
     def branches(self) -> tuple[str, ...]:
@@ -289,7 +293,7 @@ class HourlySource:
 
     def long_lines(self, engine: Engine) -> tuple[LongLine, ...]:
         """The lines that are too long, which readers skip."""
-        return find_long_lines(engine, self.stored_files)
+        return find_listed_long_lines(engine, self.listing)
 
     def select_files(self, ranks: Collection[int]) -> HourlySource:
         """The same files in the same order, but only some of them are read."""
@@ -316,6 +320,18 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
     return HourlySource(
         root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)
     )
+
+
+def list_hours_of_log(
+    engine: Engine, path: str, request_log: str, hours: Collection[int] | None, staging: str
+) -> HourlySource:
+    """The captures that a request log has of some hours, or of all; none if it has none. Raises as `convert_log`."""
+    from spark_model_monitor.data.request_logs.capture_folder import convert_log
+
+    folder = convert_log(engine, path, request_log, hours, staging)
+    if not engine.storage(folder.path).exists(folder.path):
+        return HourlySource(folder.path, (), (), folder)
+    return replace(list_hours(engine, folder.path, hours), request_log=folder)
 
 
 def _locate_file(file: StoredFile, root: str) -> HourlyFile:

@@ -243,12 +243,14 @@ def _summarize_ledger(ledger: Ledger) -> str:
     sentences = [
         f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in counts_by_name.items() if count
     ]
+    sentences += [f"{count:,} {reason}" for reason, count in ledger.not_in_log.items()]
     return "; ".join([f"{ledger.kept:,} of {format_noun_count(ledger.read, 'record')} kept", *sentences])
 
 
 def _draw_account(ledger: Ledger) -> PageTable:
     records = ledger.to_json_dict()["records"]
     refused = {f"refused: {reason}": count for reason, count in records.pop("quarantined").items()}
+    refused |= {f"no capture: {reason}": count for reason, count in records.pop("not_in_log", {}).items()}
     named = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
     rows = [(what, f"{count:,}") for what, count in (named | refused).items()]
     return build_table(("records", "number"), rows, numbers=("number",))

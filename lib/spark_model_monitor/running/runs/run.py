@@ -592,6 +592,8 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
         if Refusal.SCRIPT_ERROR.text in ledger.refused:
             raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")
         raise BadInput(sentence)
+    for reason, count in ledger.not_in_log.items():
+        log.warning("left out %s of %s records of the log: %s", f"{count:,}", f"{ledger.read:,}", reason)
     if ledger.quarantined:
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if not ledger.kept:

@@ -44,6 +44,7 @@ from spark_model_monitor.data.records.event_times import convert_microseconds
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.spark.engine.tables import (
@@ -58,6 +59,7 @@ from spark_model_monitor.spark.engine.text_lines import is_utf_8, number_lines, 
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
+from spark_model_monitor.storage.files import TemporaryFolder
 
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
@@ -139,6 +141,14 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     if not isinstance(table, pa.Table):
         table = table.read_all()
     return SparkPartitions(frame_of_table(spark, table)), len(split_table(table)), 1
+
+
+def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
+    """The folder for the captures of a request log: one of this machine's if executors are here, else a shared one."""
+    spark: Any = engine.spark
+    if is_connect(spark) or not spark.sparkContext._jsc.isLocal():
+        return make_shared_folder(engine, staging)
+    return TemporaryFolder()
 
 
 def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:

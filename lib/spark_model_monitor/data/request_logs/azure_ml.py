@@ -1,0 +1,34 @@
+"""Azure ML's data collector: collections of inputs and outputs, and logged requests and responses. Runs on executors.
+
+Each line of a file is a CloudEvent. A payload above 256 KB, or a binary one, is kept elsewhere: `data` is its address.
+
+Source: Azure Machine Learning, "Collect production data from models deployed for real-time inferencing".
+"""
+
+from __future__ import annotations
+
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.request_logs.logged_events import (
+    READERS,
+    Document,
+    LoggedEvent,
+    LogReader,
+    read_cloud_event,
+    read_text,
+)
+
+
+@READERS.register(
+    "azure-ml", signatures=({"specversion", "correlationid", "data", "type"},), event_type="azureml.inference."
+)
+def make_azure_ml_reader() -> LogReader:
+    """Azure ML's data collector."""
+    limits = "the data collector may be told to sample: numbers of records say nothing of the traffic then"
+    return LogReader(read_collected_event, limits, comes_apart=True)
+
+
+def read_collected_event(event: Document) -> LoggedEvent:
+    """A collected event. Its own id isn't that of its other half, but its correlation id is."""
+    key = read_text(event.get("correlationid")) or read_text(event.get("xrequestid"))
+    is_elsewhere = str(event.get("datainblob")).lower() == "true"
+    return read_cloud_event(event, key, Refusal.PAYLOAD_ELSEWHERE if is_elsewhere else None)

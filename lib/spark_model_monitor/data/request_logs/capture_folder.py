@@ -1,0 +1,258 @@
+"""A request log as a folder of captures, which is there for the length of a run. Driver only.
+
+The log is read once: executors convert its records, join what was logged apart, and write captured lines by hour and time.
+Both engines write the same files, so what is read of them is the same to the byte.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from uuid import uuid4
+
+from spark_model_monitor.data.engine.protocol import Engine, Partitions
+from spark_model_monitor.data.reading.formats import TableFormat
+from spark_model_monitor.data.reading.headers import measure_longest_line, read_head
+from spark_model_monitor.data.reading.ledger import LongLine
+from spark_model_monitor.data.reading.lines import find_long_lines
+from spark_model_monitor.data.reading.listing import (
+    Listing,
+    list_hour_folders,
+    naming_faulty_files,
+    require_unchanged,
+)
+from spark_model_monitor.data.records.locations import FILE, LINE, format_uri
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.data.request_logs import find_log_reader
+from spark_model_monitor.data.request_logs.capture_lines import (
+    CAPTURES,
+    EVENTS,
+    HOUR,
+    KEY,
+    MICROSECONDS_OF_AN_HOUR,
+    NO_HOUR,
+    ROLE,
+    TEXT,
+    TIME,
+    ConvertedLog,
+    join_halves,
+    read_documents,
+)
+from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, LogReader
+from spark_model_monitor.errors import BadConfiguration, BadInput, hint_at_table_path
+from spark_model_monitor.storage import Storage, StoredFile, join
+from spark_model_monitor.storage.files import TemporaryFolder
+
+log = logging.getLogger(__name__)
+
+PARTITION_BYTES = 64 * 2**20  # of the log, for each partition that joins and sorts
+COMPRESSION = 8  # typical ratio of text to its compressed size
+USUAL_RECORD_BYTES = 4096  # of a table's row
+PARQUET_SUFFIX = ".parquet"
+DELTA_LOG = "_delta_log"
+DATABRICKS = "databricks"
+
+
+@dataclass(frozen=True)
+class CaptureFolder:
+    """Captures in `path`, converted from a log. files: of the log. long_lines: of it, which readers skip.
+
+    owner: deletes the folder with itself.
+    """
+
+    path: str
+    files: tuple[StoredFile, ...]
+    long_lines: tuple[LongLine, ...]
+    owner: TemporaryFolder | SharedFolder
+
+
+class SharedFolder:
+    """A folder that all machines of a cluster see, deleted with its owner, or at the latest when Python exits."""
+
+    def __init__(self, storage: Storage, path: str) -> None:
+        self.path = path
+        self.delete = weakref.finalize(self, _delete, storage, path)
+
+
+def _delete(storage: Storage, path: str) -> None:
+    """Delete a folder; it is left where it is if the session that opens it has ended."""
+    with suppress(Exception):
+        storage.delete(path)
+
+
+def convert_log(
+    engine: Engine, path: str, request_log: str, hours: Collection[int] | None, staging: str | None
+) -> CaptureFolder:
+    """The captures of some hours of a log, or of all. staging: a folder that all machines of a cluster see.
+
+    Raises BadInput for a log that can't be read; BadConfiguration as `find_log_reader`, or if a cluster needs `staging`.
+    """
+    reader = find_log_reader(request_log)
+    _reject_catalog_name(engine.storage(path), path, request_log)
+    source = _list_log(engine, path, hours)
+    log.warning("%s, a log of %s: %s", path, request_log, reader.limits)
+    owner = engine.implementation(make_staging_folder)(engine, staging)
+    top = owner.path
+    if isinstance(top, Path):
+        top = top.as_uri()
+    # Convert, then give each hour its folder
+    written = join(top, "converted")
+    captures = join(top, "captures")
+    with naming_faulty_files(engine, source):
+        events = _read_events(engine, source, reader, hours)
+        _write_captures(events, reader, source, written)
+    require_unchanged(engine, source)
+    _place_hours(engine.storage(top), written, captures)
+    texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
+    long_lines = find_long_lines(engine, texts)
+    return CaptureFolder(captures, source.files, long_lines, owner)
+
+
+def _reject_catalog_name(storage: Storage, path: str, request_log: str) -> None:
+    """Raise BadInput for the name of a table in a catalog: such a table is read by its path."""
+    hint = ""
+    if request_log == DATABRICKS:
+        hint = hint_at_table_path(path)
+    if hint and not storage.exists(path):
+        raise BadInput(f"{path}: there is no such file or directory; {hint}")
+
+
+def list_window_hours(window: Window | None) -> set[int] | None:
+    """The hours of a window, and the hour after it, whose folder may have some of its records, since 1970; None for all."""
+    if window is None:
+        return None
+    return {(hour - EPOCH) // MICROSECOND // MICROSECONDS_OF_AN_HOUR for hour in window.hours(later=1)}
+
+
+def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
+    """The folder for a run's captures: one of this machine's, which the local engine reads."""
+    return TemporaryFolder()
+
+
+def make_shared_folder(engine: Engine, staging: str | None) -> SharedFolder:
+    """A folder for a run's captures that all machines see. Raises BadConfiguration without a place for it."""
+    if staging is None:
+        raise BadConfiguration(
+            "a request log is read on a cluster by jobs, whose output has room for its captures; start a job, or write "
+            "engine='local'"
+        )
+    return SharedFolder(engine.storage(staging), join(staging, f"_request_log-{uuid4().hex}"))
+
+
+def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listing:
+    """The files of a log: in a tree of hour folders those of the hours, and of the hours after them, which may have the
+    answers. A folder without hours is read whole. Raises BadInput if there is nothing at the path.
+    """
+    storage = engine.storage(path)
+    folders = [path]
+    if hours is not None and not storage.exists(join(path, DELTA_LOG)):
+        later = {*hours, *(hour + 1 for hour in hours)}
+        moments = [EPOCH + hour * MICROSECONDS_OF_AN_HOUR * MICROSECOND for hour in sorted(later)]
+        folders = list_hour_folders(storage, path, moments)
+    files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
+    return Listing(storage.resolved(path), tuple(sorted(files)), tuple(map(storage.resolved, folders)))
+
+
+def _read_events(engine: Engine, source: Listing, reader: LogReader, hours: Collection[int] | None) -> list[Partitions]:
+    """The events of all files, by how they are read: tables, whole documents, and lines."""
+    file_times = {}
+    if reader.uses_file_times:
+        file_times = {format_uri(file.path): file.modified_ms for file in source.files}
+    task = ConvertedLog(reader, source.path, hours=hours, file_times=file_times)
+    storage = engine.storage(source.path)
+    engine.read_lines_by_size(source.size_bytes, _measure_record_bytes(storage, source.files))
+    if storage.exists(join(source.path, DELTA_LOG)):
+        return [_read_table(engine, source, task, is_delta=True)]
+    # Tables are read by columns, other Parquet and documents as wholes, lines one by one
+    tables = [file.path for file in source.files if file.path.endswith(PARQUET_SUFFIX)]
+    texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
+    events = []
+    if tables and reader.columns:
+        events.append(_read_table(engine, Listing(source.path, (), tuple(tables)), task, is_delta=False))
+    documents = [] if reader.columns else tables
+    if texts and _are_documents(storage, texts[0]):
+        documents = [*documents, *(file.path for file in texts)]
+    elif texts:
+        paths = _choose_paths(source, [file.path for file in texts])
+        events.append(engine.lines(paths).partitions(LINE, FILE).mapped(task, task.schema))
+    if documents:
+        paths = _choose_paths(source, documents)
+        events.append(engine.lines(paths, whole_files=True).partitions(LINE, FILE).mapped(task, task.schema))
+    return events
+
+
+def _choose_paths(source: Listing, paths: Sequence[str]) -> Sequence[str]:
+    """The paths to read for some of the files: the folders, if they have no others."""
+    if len(paths) == len(source.files):
+        return source.places
+    return paths
+
+
+def _measure_record_bytes(storage: Storage, files: Sequence[StoredFile]) -> int:
+    """The bytes of a long record: batches of longer ones have fewer."""
+    texts = [file for file in files if not file.path.endswith(PARQUET_SUFFIX)]
+    if not texts:
+        return USUAL_RECORD_BYTES
+    return measure_longest_line(storage, texts[0])
+
+
+def _read_table(engine: Engine, source: Listing, task: ConvertedLog, *, is_delta: bool) -> Partitions:
+    """The events in the rows of a table."""
+    if is_delta:
+        from spark_model_monitor.data.reading.readers import read_table
+
+        dataset = read_table(engine, TableFormat(f"delta.`{source.path}`"))
+        names = dataset.names
+        rows = dataset.table
+    else:
+        names, rows = engine.table(source.places, "parquet", {})
+    used = [name for name in names if name in task.reader.columns]
+    positions = [f"c{names.index(name)}" for name in used]
+    needed = rows.selected(positions, [f"c{index}" for index in range(len(used))])
+    table_task = ConvertedLog(task.reader, task.path, tuple(used), task.hours)
+    return needed.mapped(table_task, task.schema)
+
+
+def _are_documents(storage: Storage, file: StoredFile) -> bool:
+    """Whether files are JSON documents over several lines: the first one's first line ends within a document."""
+    head = read_head(storage, file, refuse_nul=False)
+    first_line, end, _ = head.strip().partition(b"\n")
+    if not end or all(isinstance(document, dict) for document in read_documents(first_line)):
+        return False
+    return first_line.rstrip().endswith((b"[", b"{", b","))
+
+
+def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Listing, folder: str) -> None:
+    """Write captured lines below a folder, by hour and time."""
+    if not events:
+        return
+    rows = reduce(lambda joined, further: joined.concat(further), events)
+    text_bytes = sum(_estimate_text_bytes(file) for file in source.files)
+    partitions = max(1, -(-text_bytes // PARTITION_BYTES))
+    if reader.comes_apart:
+        rows = rows.repartition_by(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).mapped(join_halves, CAPTURES)
+    rows.repartition_by(HOUR, [HOUR, TIME, TEXT], partitions).write_texts(folder, HOUR, TEXT)
+
+
+def _estimate_text_bytes(file: StoredFile) -> int:
+    if file.is_compressed or file.path.endswith(PARQUET_SUFFIX):
+        return COMPRESSION * file.size_bytes
+    return file.size_bytes
+
+
+def _place_hours(storage: Storage, written: str, captures: str) -> None:
+    """Make a tree of hour folders of the files that were written, by hour."""
+    if not storage.exists(written):
+        return
+    for name in storage.list_folders(written):
+        hour = int(name.partition("=")[2])
+        files = [file.path for file in storage.list_files(join(written, name))]
+        folder = ""
+        if hour != NO_HOUR:
+            folder = f"{EPOCH + hour * MICROSECONDS_OF_AN_HOUR * MICROSECOND:%Y/%m/%d/%H}/"
+        storage.assemble(files, join(captures, f"{folder}captures.jsonl"))

@@ -1,0 +1,56 @@
+"""Databricks' inference tables: the current ones of AI Gateway, and the legacy ones. Runs on executors.
+
+Both have a request's and an answer's JSON as text; a batch is one row. A row of a request that failed, or that was too
+long to be logged, is no capture.
+
+Sources: the tables' DDL, with its columns' comments; docs.databricks.com, "Inference tables for monitoring and debugging".
+"""
+
+from __future__ import annotations
+
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.request_logs.logged_events import (
+    READERS,
+    Document,
+    EventRole,
+    LoggedEvent,
+    LogReader,
+    parse_moment,
+    read_number,
+    read_payload,
+    read_status,
+    read_text,
+)
+
+COLUMNS = ("databricks_request_id", "client_request_id", "status_code", "sampling_fraction", "request", "response")
+CURRENT_COLUMNS = ("request_time", "execution_duration_ms", "logging_error_codes")
+LEGACY_COLUMNS = ("timestamp_ms", "execution_time_ms")
+
+
+@READERS.register("databricks", signatures=({"databricks_request_id", "request", "response"},), event_type="")
+def make_databricks_reader() -> LogReader:
+    """Databricks' inference tables."""
+    limits = "an inference table that is sampled has a part of the requests: numbers of rows say nothing of the traffic"
+    return LogReader(read_databricks_row, limits, columns=(*COLUMNS, *CURRENT_COLUMNS, *LEGACY_COLUMNS))
+
+
+def read_databricks_row(row: Document) -> LoggedEvent:
+    """A row of an inference table."""
+    time = parse_moment(row.get("request_time"))
+    latency_ms = read_number(row.get("execution_duration_ms"))
+    if "request_time" not in row:
+        time = parse_moment(row.get("timestamp_ms"))
+        latency_ms = read_number(row.get("execution_time_ms"))
+    fraction = read_number(row.get("sampling_fraction"))
+    return LoggedEvent(
+        EventRole.EXCHANGE,
+        read_text(row["databricks_request_id"]),
+        time,
+        read_payload(row["request"]),
+        read_payload(row["response"]),
+        read_text(row.get("client_request_id")),
+        read_status(row.get("status_code")),
+        latency_ms,
+        None if fraction is None else 100 * fraction,
+        Refusal.PAYLOAD_TOO_LARGE if row.get("logging_error_codes") else None,
+    )

@@ -1,0 +1,50 @@
+"""KServe's inference logger: CloudEvents as a sink writes them, and the objects of its blob store. Runs on executors.
+
+    {"specversion": "1.0", "type": "org.kubeflow.serving.inference.request", "id": "…", "time": "…", "data": {"instances": …}}
+    [{"Id": "…", "ReqType": "org.kubeflow.serving.inference.response", "Bytes": "eyJwcm…", "ContentType": "…", …}]
+
+Sources: kserve/kserve, pkg/logger (worker.go, store.go, types/types.go, marshaller/json.go, marshaller/parquet.go).
+"""
+
+from __future__ import annotations
+
+import base64
+
+from spark_model_monitor.data.request_logs.logged_events import (
+    READERS,
+    Document,
+    LoggedEvent,
+    LogReader,
+    make_half_event,
+    read_cloud_event,
+    read_payload,
+    read_role,
+    read_text,
+)
+
+GO_NAMES = ("Id", "ReqType", "Bytes", "ContentType")  # in JSON
+COLUMN_NAMES = ("id", "req_type", "bytes", "content_type")  # in Parquet
+
+
+@READERS.register(
+    "kserve",
+    signatures=({"Id", "ReqType", "Bytes"}, {"id", "req_type", "bytes"}),
+    event_type="org.kubeflow.serving.inference.",
+)
+def make_kserve_reader() -> LogReader:
+    """KServe's inference logger."""
+    limits = "objects of KServe's blob store have no time: that of their last change is taken"
+    return LogReader(read_kserve_event, limits, comes_apart=True, uses_file_times=True)
+
+
+def read_kserve_event(document: Document) -> LoggedEvent:
+    """An event, or a record of an object in the blob store."""
+    names = GO_NAMES if "ReqType" in document else COLUMN_NAMES
+    id_name, type_name, body_name, content_name = names
+    if type_name not in document:
+        return read_cloud_event(document, read_text(document.get("id")))
+    body = document.get(body_name)
+    if isinstance(body, str):
+        body = base64.b64decode(body)
+    payload = read_payload(body, document.get(content_name))
+    return make_half_event(read_role(document[type_name]), read_text(document.get(id_name)), None, payload)

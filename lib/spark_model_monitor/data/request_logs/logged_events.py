@@ -1,0 +1,220 @@
+"""What a reader of a request log gives for each record, and what readers share: payloads, times and CloudEvents.
+
+Pure; runs on executors.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+from spark_model_monitor.data.records.decoding import BASE64, CSV, JSON
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.registry import Registry
+
+LogValue: TypeAlias = "str | bytes | float | bool | datetime | Sequence[LogValue] | Mapping[str, LogValue] | None"
+Document: TypeAlias = Mapping[str, LogValue]  # a record: a JSON object, or a row of a table
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+LATEST = (datetime(9999, 12, 31, tzinfo=timezone.utc) - EPOCH) // MICROSECOND
+
+TICKS_BELOW = {10**11: 1_000_000, 10**14: 1_000, 10**17: 1}
+"""Microseconds in a tick of a time that is a number, by the number that it is below: seconds, milliseconds, microseconds
+since 1970. Seconds reach 10**11 in the year 5138, milliseconds were at 10**11 in 1973. Larger ones are nanoseconds."""
+
+NANOSECONDS_IN_A_MICROSECOND = 1_000
+MICROSECONDS_OF_A_SECOND = 1_000_000
+
+
+class EventRole(IntEnum):
+    """What an event has, in the order in which events of one id are joined."""
+
+    REQUEST = 0
+    ANSWER = 1
+    EXCHANGE = 2  # both
+
+
+class LoggedPayload(NamedTuple):
+    """A request's or an answer's body. encoding: CSV, JSON or BASE64, as in captured records."""
+
+    text: str
+    encoding: str
+
+
+class LoggedEvent(NamedTuple):
+    """One record of a log.
+
+    key: the id that a request and its answer share. client_key: the id that the client gave, by which labels are joined
+    instead. time: microseconds since 1970. left_out: why a record without payloads is no capture, though nothing is wrong
+    with it.
+    """
+
+    role: EventRole
+    key: str | None
+    time: int | None
+    request: LoggedPayload | None = None
+    answer: LoggedPayload | None = None
+    client_key: str | None = None
+    status: int | None = None
+    latency_ms: float | None = None
+    sampling_percentage: float | None = None
+    left_out: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogReader:
+    """How to read a log. read_event: pure, raises KeyError, TypeError or ValueError for a record of another kind.
+
+    comes_apart: whether a request and its answer are separate records. columns: of a table, those that are read.
+    limits: what the log doesn't say. uses_file_times: whether a record without a time has that of its file.
+    """
+
+    read_event: Callable[[Document], LoggedEvent]
+    limits: str
+    comes_apart: bool = False
+    columns: tuple[str, ...] = ()
+    uses_file_times: bool = False
+
+
+READERS: Registry[Callable[[], LogReader]] = Registry("server with a request log")
+"""By server, with the members by which its records are recognized, and the beginning of its events' types."""
+
+GOOD_STATUS = 200
+
+
+def read_payload(value: LogValue, content_type: LogValue = None) -> LoggedPayload | None:
+    """A body as a log has it: text, bytes, or a JSON value; None for null."""
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        content = value
+        try:
+            value = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return LoggedPayload(base64.b64encode(content).decode(), BASE64)
+    if not isinstance(value, str):
+        rows = value
+        if not isinstance(value, (Mapping, list)):
+            rows = [value]
+        return LoggedPayload(json.dumps(rows, separators=(",", ":"), ensure_ascii=False), JSON)
+    if value.lstrip().startswith(("{", "[")):
+        return LoggedPayload(value, JSON)
+    if "json" in str(content_type).lower():
+        return LoggedPayload(f"[{value}]", JSON)
+    return LoggedPayload(value, CSV)
+
+
+def parse_moment(value: LogValue) -> int | None:
+    """A time as a log has it, in microseconds since 1970: text, a number since 1970, or a timestamp; None if it is none."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=timezone.utc)
+        return (value - EPOCH) // MICROSECOND
+    if isinstance(value, str):
+        text = value.strip().upper().replace(" UTC", "Z").removesuffix("+0000")
+        seconds = text[:19]
+        fraction = text[20:-1]
+        if (
+            text[19:20] == "."
+            and text.endswith("Z")
+            and fraction.isdecimal()
+            and fraction.isascii()
+            and len(fraction) <= 9
+        ):
+            # Most have a fraction of their own: the second before it is looked up
+            start = _parse_second(f"{seconds}Z")
+            if start is not None:
+                return start + int(fraction[:6].ljust(6, "0"))
+        parsed = _parse_second(text)
+        if parsed is not None:
+            return parsed
+        if not text.isdecimal() or len(text) > len(str(2**63)):
+            return None
+        value = int(text)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 2**63:
+        return None
+    for bound, microseconds in TICKS_BELOW.items():
+        if value < bound:
+            return min(int(value * microseconds), LATEST)
+    return int(value) // NANOSECONDS_IN_A_MICROSECOND
+
+
+@lru_cache(maxsize=2**12)
+def _parse_second(text: str) -> int | None:
+    """A time as text; events of one second have the same."""
+    parsed = parse_time(text)
+    return None if parsed is None else (parsed - EPOCH) // MICROSECOND
+
+
+def format_moment(microseconds: int) -> str:
+    """A time as captures have it."""
+    seconds, fraction = divmod(microseconds, MICROSECONDS_OF_A_SECOND)
+    return f"{_format_second(seconds)}.{fraction:06}Z" if fraction else f"{_format_second(seconds)}Z"
+
+
+@lru_cache(maxsize=2**12)
+def _format_second(seconds: int) -> str:
+    return (EPOCH + timedelta(seconds=seconds)).isoformat().removesuffix("+00:00")
+
+
+def read_text(value: LogValue) -> str | None:
+    """An id as text; None for null and an empty text."""
+    return None if value is None else str(value) or None
+
+
+def read_number(value: LogValue) -> float | None:
+    """A number, also if it is text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def read_status(value: LogValue) -> int | None:
+    """An HTTP status; None if the log has none."""
+    number = read_number(value)
+    return int(number) if number is not None and 0 <= number < 1000 else None
+
+
+def read_role(event_type: LogValue) -> EventRole:
+    """Whether an event of this type is a request or an answer. Raises ValueError for another one."""
+    ending = str(event_type).lower()
+    if ending.endswith(("request", "inputs")):
+        return EventRole.REQUEST
+    if ending.endswith(("response", "outputs")):
+        return EventRole.ANSWER
+    raise ValueError("the type of an event is neither a request's nor an answer's")
+
+
+def read_cloud_event(event: Document, key: str | None, left_out: Refusal | None = None) -> LoggedEvent:
+    """A structured CloudEvent: half of an exchange. key: the id that its other half has, too.
+
+    Source: CloudEvents 1.0, "JSON Event Format".
+    """
+    role = read_role(event["type"])
+    data = event.get("data")
+    if isinstance(event.get("data_base64"), str):
+        data = base64.b64decode(str(event["data_base64"]))
+    payload = None if left_out is not None else read_payload(data, event.get("datacontenttype"))
+    return make_half_event(role, key, parse_moment(event.get("time")), payload, left_out)
+
+
+def make_half_event(
+    role: EventRole, key: str | None, time: int | None, payload: LoggedPayload | None, left_out: Refusal | None = None
+) -> LoggedEvent:
+    """The event of a request, or of an answer."""
+    if role is EventRole.REQUEST:
+        return LoggedEvent(role, key, time, request=payload, left_out=left_out)
+    return LoggedEvent(role, key, time, answer=payload, left_out=left_out)

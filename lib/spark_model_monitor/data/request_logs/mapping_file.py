@@ -1,0 +1,120 @@
+"""A mapping file, `captures.yaml`: where a log of any other kind has its ids, times, requests and answers, as JMESPath.
+
+    id: trace_id
+    time: timestamp
+    request: request.body
+    response: response.body
+
+Further members: `names` (the names of the columns of a request of arrays: a list, or a path), `status`, `latency_ms`,
+`client_id`. A record with one of both payloads alone waits for another one with its id. Driver, and executors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+
+from spark_model_monitor.data.records.decoding import JSON
+from spark_model_monitor.data.records.outcome_payloads import compile_path
+from spark_model_monitor.data.request_logs.logged_events import (
+    Document,
+    EventRole,
+    LoggedEvent,
+    LoggedPayload,
+    LogReader,
+    LogValue,
+    parse_moment,
+    read_number,
+    read_payload,
+    read_status,
+    read_text,
+)
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.storage import storage_of
+
+REQUIRED = ("id", "request", "response")
+OPTIONAL = ("time", "names", "status", "latency_ms", "client_id")
+
+LogMapping = Mapping[str, "str | list[str]"]
+
+
+def read_mapping(path: str) -> LogReader:
+    """The reader of a log that a file describes.
+
+    Raises BadInput if the file can't be read, BadDocument if it is no YAML, BadConfiguration for what it says.
+    """
+    from spark_model_monitor.documents.expectations import convert_yaml
+
+    mapping = json.loads(convert_yaml(storage_of(path).read(path), path))
+    if not isinstance(mapping, dict):
+        raise BadConfiguration(f"{path}: is no mapping; write a line each for {', '.join(REQUIRED)}")
+    for name, address in mapping.items():
+        if name not in (*REQUIRED, *OPTIONAL):
+            names = ", ".join((*REQUIRED, *OPTIONAL))
+            raise BadConfiguration(f"{path}: has {name!r}, which is unknown; write some of: {names}")
+        is_list = name == "names" and isinstance(address, list) and all(isinstance(text, str) for text in address)
+        if not is_list and (not isinstance(address, str) or compile_path(address) is None):
+            raise BadConfiguration(
+                f"{path}: {name} is {address!r}, which is no JMESPath; write one, such as request.body"
+            )
+    missing = [name for name in REQUIRED if name not in mapping]
+    if missing:
+        raise BadConfiguration(f"{path}: has no {missing[0]}; write where a record has it, as JMESPath")
+    limits = "a mapping file's log is read as it is: whether it is sampled, or lacks what failed, isn't known"
+    return LogReader(partial(read_mapped_record, mapping), limits, comes_apart=True)
+
+
+def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:
+    """A record of the log. Raises ValueError if it has neither a request nor an answer."""
+    # What the record has: both, or one of both, or a failed request's status alone
+    request = read_payload(_find(mapping, "request", record))
+    answer = read_payload(_find(mapping, "response", record))
+    status = read_status(_find(mapping, "status", record))
+    role = EventRole.EXCHANGE
+    if request is None or answer is None:
+        role = EventRole.REQUEST
+        if request is None:
+            role = EventRole.ANSWER
+        if request is answer and status is None:
+            raise ValueError("a record has neither a request nor an answer")
+        if request is answer:
+            role = EventRole.EXCHANGE
+    return LoggedEvent(
+        role,
+        read_text(_find(mapping, "id", record)),
+        parse_moment(_find(mapping, "time", record)),
+        _add_names(request, _find(mapping, "names", record)),
+        answer,
+        read_text(_find(mapping, "client_id", record)),
+        status,
+        read_number(_find(mapping, "latency_ms", record)),
+    )
+
+
+def _find(mapping: LogMapping, name: str, record: Document) -> LogValue:
+    """What a record has at the path of a member; None without one."""
+    address = mapping.get(name)
+    if not isinstance(address, str):
+        return address
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        value: LogValue = compile_path(address).search(record)
+    except JMESPathError as fault:  # a function that doesn't accept the value there
+        raise ValueError("a path doesn't fit the record") from fault
+    return value
+
+
+def _add_names(request: LoggedPayload | None, names: LogValue) -> LoggedPayload | None:
+    """A request of arrays with the names of its columns; any other one as it is."""
+    if request is None or not isinstance(names, list) or request.encoding != JSON:
+        return request
+    rows = json.loads(request.text)
+    if isinstance(rows, dict) and len(rows) == 1:
+        [rows] = rows.values()
+    if not isinstance(rows, list) or not rows or isinstance(rows[0], dict):
+        return request
+    if not isinstance(rows[0], list):
+        rows = [rows]
+    return read_payload({"names": names, "ndarray": rows})

@@ -1,0 +1,63 @@
+"""Both engines write the same documents of a request log, to the byte."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.request_log_samples import LOGS
+
+from spark_model_monitor import DataQualityMonitor, read_data, run_baseline
+from spark_model_monitor.data.request_logs.capture_folder import make_shared_folder
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.spark.engine.spark import SparkEngine
+
+DOCUMENTS = ("statistics.json", "constraints.json", "ledger.json", "quarantine/00000.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def change_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write_documents(folder, log, report, **engine):
+    """What a baseline of a log leaves, by document."""
+    with read_data(str(folder), log.request_log, **engine) as data:
+        # Damaged logs have more than a few records that are refused
+        baseline = run_baseline(data, DataQualityMonitor(), output_path=str(report), max_quarantined_share=1.0)
+        baseline.write(str(report))
+    return {name: (report / name).read_bytes() for name in DOCUMENTS if (report / name).exists()}
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
+def test_both_engines_write_the_same_bytes(log, spark, tmp_path):
+    folder = log.write(tmp_path)
+
+    of_spark = write_documents(folder, log, tmp_path / "spark", engine="spark", spark=spark)
+
+    assert of_spark == write_documents(folder, log, tmp_path / "local", engine="local")
+    assert json.loads(of_spark["ledger.json"])["rows"] == len(log.rows)
+
+
+def test_a_table_of_delta_is_read_without_its_deleted_rows(tmp_path):
+    deltalake = pytest.importorskip("deltalake")
+    pq = pytest.importorskip("pyarrow.parquet")
+    source = next(log for log in LOGS if log.name == "databricks-source")
+    rows = pq.read_table(source.write(tmp_path) / "part.parquet")
+    deltalake.write_deltalake(str(tmp_path / "table"), rows)
+    deltalake.write_deltalake(str(tmp_path / "table"), rows, mode="overwrite")
+
+    with read_data(str(tmp_path / "table"), "databricks", engine="local") as data:
+        assert run_baseline(data, DataQualityMonitor()).ledger.kept_rows == len(source.rows)
+
+
+def test_a_cluster_needs_a_place_for_the_captures_of_a_log(spark, tmp_path):
+    engine = SparkEngine(spark)
+    with pytest.raises(BadConfiguration, match="a request log is read on a cluster by jobs"):
+        make_shared_folder(engine, None)
+
+    folder = make_shared_folder(engine, str(tmp_path / "out"))
+    engine.storage(folder.path).write(f"{folder.path}/captures", b"")
+    assert len(list(tmp_path.glob("out/_request_log-*/captures"))) == 1
+    folder.delete()
+    assert list(tmp_path.glob("out/_request_log-*")) == []
