@@ -229,8 +229,8 @@ FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour"
 WEEKDAYS = "reports.history.variation:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
-    "design effects": {f"{QUALITY}.monitor:window_design_effects": returns(WindowDesignEffects())},
-    "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
+    "design effects": {f"{QUALITY}.monitor:estimate_window_design_effects": returns(WindowDesignEffects())},
+    "guards": {f"{QUALITY}.checks.guard:collect_evidence": returns({})},
     "distances of far numbers": {FAR_NUMBERS: returns(1.0)},
     "largest share of a catalogue": {LARGEST_SHARE: returns(None)},
     "growth of catalogues": {f"{QUALITY}.distribution.window_history:count_beginnings": returns(None)},
@@ -238,7 +238,7 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "first days of a schedule": {FIRST_DAYS: returns(False)},
     "weekdays of daily windows": {WEEKDAYS: returns({})},
     "volume": {f"{BASELINE}.with_volume": returns_itself},
-    "shrunken variances": {f"{QUALITY}.comparison:Comparison.others": returns(None)},
+    "shrunken variances": {f"{QUALITY}.comparison:WindowComparison._pool_variance": returns(None)},
     "location": {NUMBERS: leaves_out("location")},
     "spread": {NUMBERS: leaves_out("spread")},
     "range": {NUMBERS: leaves_out("range")},

@@ -81,7 +81,7 @@ MUTANTS = (
     ),
     Mutant(
         "storage/lease.py",
-        "self.machine and self.machine == here().identity() and",
+        "self.machine and self.machine == current_machine().identity() and",
         "self.machine and",
         "a process of another machine is looked up on this machine",
     ),
@@ -117,22 +117,22 @@ MUTANTS = (
     ),
     Mutant(
         "running/runtime/publishing.py",
-        "after_delivery(alerts, window, traffic, delivery.reached, missed)",
-        "after_delivery(alerts, window, traffic, due, missed)",
+        "record_delivery(alerts, window, traffic, delivery.reached, missed)",
+        "record_delivery(alerts, window, traffic, due, missed)",
         "a sink that could not be notified counts as notified",
     ),
     Mutant(
         "reports/history/variation.py",
-        'others = self.table.filter(pc.not_equal(self.table["window"], entry.window))',
-        "others = self.table",
+        'table = self.table.filter(pc.not_equal(self.table["window"], entry.window))',
+        "table = self.table",
         "a rerun window is in the history twice",
     ),
     Mutant(
         "reports/history/decisions.py",
-        "        point_to(run, baselines)  # first: until the history has it, the same command again does the rest\n"
-        '        _write(known.model_copy(update={"promotions": promotions}), baselines)\n',
-        '        _write(known.model_copy(update={"promotions": promotions}), baselines)\n'
-        "        point_to(run, baselines)\n",
+        "        set_current_run(run, baselines)  # first: until the history has it, the same command again does the rest\n"
+        '        _write(past_promotions.model_copy(update={"promotions": promotions}), baselines)\n',
+        '        _write(past_promotions.model_copy(update={"promotions": promotions}), baselines)\n'
+        "        set_current_run(run, baselines)  # first: until the history has it, the same command again does the rest\n",
         "a rollback is recorded before it takes effect",
     ),
     Mutant(
@@ -173,7 +173,7 @@ MUTANTS = (
     ),
     Mutant(
         "running/scheduling/record.py",
-        "    return not here().has_ended(execution.process_id)",
+        "    return not current_machine().has_ended(execution.process_id)",
         "    return True",
         "run-due waits for the job of a dead process",
     ),

@@ -16,7 +16,7 @@ GIVEN = {
     "kind.value": [kind.value for kind in NameKind],
     "form": [text.pattern.pattern for text in TEXTS],
     "sign": [*KNOWN, *REFUSALS],
-    "f'\\\\b{re.escape(each.name)}\\\\b'": [r"\bmodel\-1\b"],
+    "f'\\\\b{re.escape(monitor.name)}\\\\b'": [r"\bmodel\-1\b"],
 }
 """The patterns that are no constants where they are used, by the source of their expression."""
 

@@ -174,7 +174,7 @@ def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
         sys.path.insert(0, sys.argv[1])
         from spark_model_monitor.documents.page import Page
         from spark_model_monitor.reports.page import files
-        print(files.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in files.html_of(Page("r", "t", (), ())))
+        print(files.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in files.render_html(Page("r", "t", (), ())))
     """
 
     assert any(name.endswith("blocks.html") for name in zipfile.ZipFile(archive).namelist())

@@ -98,7 +98,7 @@ class ScanPlan:
     read_times: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
     rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
     segments (`segments.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
-    columns, and their positions (`pairs.pairs_of`). value_by_value: how moments are computed (`MomentsBuilder`).
+    columns, and their positions (`pairs.locate_pairs`). value_by_value: how moments are computed (`MomentsBuilder`).
     file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the
     order in the data.
     """

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
-from spark_model_monitor.data.reading.ledger import Record
 from spark_model_monitor.data.records import REQUEST_LOG
 
 LINE_IN_LOG = 0  # the number of a line that isn't counted
 
 
-def trace_to_log(record: Record) -> Record:
+def trace_to_log(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """A refused capture that was made of a request log, with the log's file, and the text of a record that couldn't be read."""
     try:
         request_log = json.loads(str(record["line"]))[REQUEST_LOG]

@@ -105,7 +105,10 @@ def captures(traffic: Traffic) -> dict[str, str]:
 
 def make_kserve_events(traffic: Traffic) -> dict[str, str]:
     """The same requests as KServe's inference logger gives them, CloudEvents in JSON Lines: path -> the file's text."""
-    return {f"{hour.start:%Y/%m/%d/%H}/events.jsonl": "".join(_make_event_lines(hour)) for hour in _generate_requests(traffic)}
+    return {
+        f"{hour.start:%Y/%m/%d/%H}/events.jsonl": "".join(_make_event_lines(hour))
+        for hour in _generate_requests(traffic)
+    }
 
 
 def _make_event_lines(hour: _Hour) -> Iterator[str]:

@@ -59,7 +59,7 @@ DRAWS = 2**31  # resolution of the random numbers for sampling rows
 
 @dataclass(frozen=True)
 class RowsOfKeys:
-    """Rows whose key in a column is one of these (`contingency.key_of`)."""
+    """Rows whose key in a column is one of these (`contingency.compute_keys`)."""
 
     column: ValuedColumn
     keys: tuple[Key, ...]

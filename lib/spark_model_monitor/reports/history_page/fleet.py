@@ -321,14 +321,22 @@ def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -
     return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
 
 
-_LONG_PATH = re.compile(r"\S*/\S*(/[^/\s]+/[^/\s]+)")
+PATH_PARTS = 4  # of a path that is shortened: it has a beginning besides its last two parts
+
+
+def _shorten_path(word: str) -> str:
+    """A path without its beginning: `…/churn/hourly` of `s3://team/models/churn/hourly`; any other word as it is."""
+    parts = word.split("/")
+    if len(parts) < PATH_PARTS:
+        return word
+    return "/".join(["…", *parts[-2:]])
 
 
 def _shorten_sentence(sentence: str) -> str:
     """A sentence; if it is long, paths without their beginnings, and its first and last words. No word is cut."""
     if len(sentence) <= LONGEST:
         return sentence
-    words = _LONG_PATH.sub(r"…\1", sentence).split()
+    words = [_shorten_path(word) for word in sentence.split()]
     if len(" ".join(words)) <= LONGEST:
         return " ".join(words)
     last_words = ["…", *_pick_last_words(words, LONGEST // 3)]

@@ -194,7 +194,7 @@ class Job:
             session = self._visit.enter_context(edge.session_within(self._host, encryption))
         self._session = session
         self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
-        edge.application_of(self._session).tag_jobs(self._tag)
+        edge.get_application(self._session).tag_jobs(self._tag)
         self._session.conf.set(edge.LOG_VALUES, str(self._logs_values).lower())
         return session
 
@@ -209,7 +209,10 @@ class Job:
                 spark = edge.start_session(self.name, progress=self.config.progress, settings=settings)
             self._watch = edge.MasterWatch(spark)
         log.info(
-            "started Spark %s on %s, %.1f s", spark.version, edge.application_of(spark).master, time.monotonic() - began
+            "started Spark %s on %s, %.1f s",
+            spark.version,
+            edge.get_application(spark).master,
+            time.monotonic() - began,
         )
         return spark
 
@@ -272,7 +275,7 @@ class Job:
             steps(self._stop)
             self._around.close()
             if self._host is not None and interrupted:
-                plugin("spark").application_of(self._host).reconnect()
+                plugin("spark").get_application(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
@@ -333,7 +336,7 @@ class Job:
     def _cancel(self) -> None:
         """Stop what Spark is doing, through another connection than the one that waits for it."""
         if self._session is not None:
-            application = plugin("spark").application_of(self._session)
+            application = plugin("spark").get_application(self._session)
             _in_a_thread(lambda: application.cancel_jobs(self._tag))
 
     def _stop(self) -> None:

@@ -118,7 +118,7 @@ def _list_spark_tables(pattern: str) -> Iterator[tuple[str, str | MonitorError]]
     running = edge.running_session()
     session = running or edge.local_session()
     try:
-        for name, table in edge.tables_of_catalog(session, pattern):
+        for name, table in edge.list_catalog_tables(session, pattern):
             is_there = not isinstance(table, MonitorError)
             yield name, f"{table[0]}.`{storage_of(table[1]).resolved(table[1])}`" if is_there else table
     finally:

@@ -306,7 +306,7 @@ def _make_expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Se
 
 
 def text_key(text: str) -> str:
-    """An SQL expression for `plan.keys_of` of a text; huge cells never reach Arrow (P7)."""
+    """An SQL expression for `plan.make_keys` of a text; huge cells never reach Arrow (P7)."""
     cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 

@@ -366,6 +366,7 @@ LATER: Mapping[str, str] = {
     "estimated_outcomes": "estimated",
     "offences": "offences",
     "outcomes": "outcomes",
+    "pair_moments": "pair_moments",
     "pairs": "pairs",
     "regression": "blocks",
     "scores": "scores",

@@ -113,7 +113,7 @@ class VectorMoments(State):
 
 
 def _merge_moments(left: Numbers, right: Numbers) -> Numbers:
-    """Rows, means and squared deviations of both sides together, as in `moments._merged`."""
+    """Rows, means and squared deviations of both sides together, as in `moments._merge_totals`."""
     n = left[0]
     m = right[0]
     if not n or not m:

@@ -109,6 +109,10 @@ class Variation:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
         return self.are_by_time or GOES_UP_AND_DOWN in self.unfit.values()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is pooled already, which is no part of the windows."""
+        return {name: value for name, value in self.__dict__.items() if name != "pool_variance"}
+
     @cached_property
     def pool_variance(self) -> Callable[[tuple[str, ...], float], PooledVariance]:
         """How much windows of these features vary at that size, as a function of names and size.

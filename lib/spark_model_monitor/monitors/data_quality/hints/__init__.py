@@ -1,7 +1,7 @@
 """Hints: what looks wrong with a data set but violates no constraint; each a registered function. Pure.
 
 A rule takes `ObservedData` and yields columns and a sentence only if it is nearly certain: about counts, never about a value.
-`evaluation.all_hints` runs them all; a new file in this folder is discovered automatically. Ours: none with
+`evaluation.collect_hints` runs them all; a new file in this folder is discovered automatically. Ours: none with
 `--compat service`.
 
 dates_as_texts.py: columns of dates. group_column.py: a column whose rows are alike. layout.py: headers and shifted columns.

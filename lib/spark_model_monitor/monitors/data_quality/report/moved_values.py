@@ -21,7 +21,7 @@ from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.guard import count_beyond
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.monitors.data_quality.report.sentences import ViolationMessage, describe_missing
+from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage, describe_missing
 from spark_model_monitor.statistics.drift.distributions import (
     Counts,
     Pooled,

@@ -56,10 +56,10 @@ from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.data_quality.report.sentences import (
     DOMAIN,
     Side,
-    ViolationMessage,
     create_violation_message,
     select_sides,
 )
+from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage
 from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from spark_model_monitor.documents.check_results import (
@@ -34,6 +34,7 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
+from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage, describe_missing
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MOST_VALUES, LONGEST = 5, 60
@@ -52,21 +53,6 @@ _PLAIN = {
 _OF_COLUMNS = "the data has {observed:,.0f} columns and the baseline {threshold:,.0f}, so no feature was compared"
 
 Side = FeatureDistribution | None
-
-
-@dataclass(frozen=True, slots=True)
-class ViolationMessage:
-    """The result of a violated check. words: a sentence. values: the categories it mentions. change: the words after
-    the name. short: before and after. by: the size of the change in everyday terms. ends: of the baseline's range, as they
-    stand in words and change.
-    """
-
-    words: str
-    values: Sequence[str] = ()
-    change: str | None = None
-    short: str = ""
-    by: str = ""
-    ends: str = ""
 
 
 def with_words(
@@ -329,27 +315,6 @@ def _describe_drift(result: CheckResult) -> str:
     else:
         measure = "distance"
     return f"drifted{against}, {measure} {observed:,.4g} (threshold {threshold:,.4g})"
-
-
-def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
-    """How the share of missing values changed."""
-    missing_before = format_percent(_missing_share(before))
-    missing_now = format_percent(_missing_share(now))
-    if missing_before == "0 %":
-        earlier = "where none was"
-    else:
-        earlier = f"{missing_before} before"
-    change = f"is missing in {missing_now} of the records, {earlier}"
-    short = f"missing {missing_before} → {missing_now}"
-    if name:
-        return ViolationMessage(f"{name}: {missing_now} are missing, {missing_before} were", (), change, short)
-    return ViolationMessage(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
-
-
-def _missing_share(distribution: FeatureDistribution) -> float:
-    if distribution.rows:
-        return 1 - distribution.present / distribution.rows
-    return 0.0
 
 
 def _without_values(description: str) -> str:
