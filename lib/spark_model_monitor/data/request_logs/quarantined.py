@@ -6,14 +6,17 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from spark_model_monitor.data.records import REQUEST_LOG
 
 LINE_IN_LOG = 0  # the number of a line that isn't counted
 
 
-def trace_to_log(record: Mapping[str, Any]) -> Mapping[str, Any]:
+QuarantinedRecord: TypeAlias = Mapping[str, Any]  # as a line of the quarantine has it, by member
+
+
+def trace_to_log(record: QuarantinedRecord) -> QuarantinedRecord:
     """A refused capture that was made of a request log, with the log's file, and the text of a record that couldn't be read."""
     try:
         request_log = json.loads(str(record["line"]))[REQUEST_LOG]

@@ -75,6 +75,7 @@ FEWEST_NEW = 4  # parts or windows that show how many values are new
 OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
+PickledMembers: TypeAlias = dict[str, Any]
 Past: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
 
 
@@ -109,7 +110,7 @@ class Variation:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
         return self.are_by_time or GOES_UP_AND_DOWN in self.unfit.values()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> PickledMembers:
         """Without what is pooled already, which is no part of the windows."""
         return {name: value for name, value in self.__dict__.items() if name != "pool_variance"}
 
