@@ -39,6 +39,7 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, compute_performance
 from spark_model_monitor.monitors.bias.comparison import STAGE, format_segment_label
+from spark_model_monitor.monitors.bias.metrics import POST_TRAINING
 from spark_model_monitor.monitors.causes import create_causes_table
 
 # the service's SDK's names for the report and its files
@@ -81,11 +82,15 @@ DENOMINATORS = {
 
 
 def describe_rates(metric: str, group: GroupAnalysis) -> str:
-    """What a metric compares: `the group is positive in 21 % of its rows, the rest in 49 %`; empty for other metrics."""
-    if metric not in RATES:
+    """What a metric compares: `the group is positive in 21 % of its rows, the rest in 49 %`; empty for class imbalance.
+
+    Of a metric that compares no two rates: those of positive labels or predictions, which people know.
+    """
+    if metric == "CI":
         return ""
+    usual = "DPPL" if metric in POST_TRAINING else "DPL"
     # The rate in the group, then in the rest
-    words, part, total = RATES[metric]
+    words, part, total = RATES.get(metric, RATES[usual])
     rates = []
     for outcomes in (group.counts.d, group.counts.a):
         denominator = float(getattr(outcomes, total))
