@@ -71,7 +71,7 @@ class RecordTemplate:
             elif placeholder == "features_kvp":
                 parts.append(_format_json(by_name))
             else:
-                # `$NAME` in braces stands for one feature, and a name that no feature has ends the run
+                # `${NAME}` stands for one feature; a name that no feature has ends the run, by an error that names it
                 parts.append(_format_json(by_name[_require_feature(placeholder[1:-1], names)]))
             parts.append(text)
         return "".join(parts)

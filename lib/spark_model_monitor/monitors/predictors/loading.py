@@ -73,7 +73,7 @@ def number_flags(column: pa.Array) -> NDArray[np.bool_]:
     try:
         _convert_to_doubles(column, "")
     except BadInput:
-        # Arrow doesn't say which cell fails, so distinct values are halved until single ones are left
+        # Arrow stops at the first cell that fails, so distinct values are halved until single ones are left
         if len(column) == 1:
             return np.zeros(1, bool)
         encoded = column.dictionary_encode()

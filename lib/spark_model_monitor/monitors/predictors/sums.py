@@ -104,7 +104,7 @@ class Leaves:
                 waiting.append(
                     (tree.right[node], {**path, column: (max(low, threshold), high, missing and not goes_left)})
                 )
-            # Beyond that, coalitions take less memory than all conditions together
+            # Then there is no sum, and the model is explained by coalitions as any other
             if len(paths) * longest > MOST_CONDITIONS or longest > MOST_COLUMNS:
                 return None
         if not paths:

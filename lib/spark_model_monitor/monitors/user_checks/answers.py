@@ -153,7 +153,7 @@ def _exact_counts(feature: FeatureProfile) -> Mapping[str, int]:
     # No cell is present, so there is nothing to count
     if feature.frequencies is None:
         return {}
-    # Beyond the limit the least frequent values were dropped
+    # Beyond the limit of distinct values a count is known within a bound only
     if not feature.frequencies.exact:
         limit = feature.frequencies.limit
         raise NeedsSecondScan(f"{feature.name!r} has more than {limit:,} distinct values, too many to count apart")

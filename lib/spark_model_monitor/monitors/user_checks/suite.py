@@ -138,7 +138,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
         except NoMetric as fault:
             return judge_constraint(check, None, str(fault), served.source.value)
         except NeedsSecondScan as fault:
-            # Allowed, but the states are all that there is without Deequ
+            # A second scan is made by Deequ alone, so that a user who allowed one has to run on Spark
             if plan.second_scan_allowed:
                 raise NeedsSpark(f"--checks: {check.analyzer}: {fault}: a second scan") from fault
             return judge_constraint(check, None, explain_refused_second_scan(fault), Source.SECOND_SCAN.value)
