@@ -166,7 +166,7 @@ def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) ->
     from sklearn.neighbors import KNeighborsClassifier
 
     rows = neighbours.where(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
-    # Neighbours can't be more than rows
+    # Of up to nine rows five neighbours would be most of them, so the nearest one decides
     if len(rows.positive) > FEW:
         neighbour_count = NEIGHBOURS
     else:

@@ -387,7 +387,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         """The data set without the records whose few cells would change the kind of a column."""
         from spark_model_monitor.data.profiling.contingency import reject_strays
 
-        # The service takes a few texts in a column of numbers as making it one of texts
+        # As in the service, stray cells count for the kind of their column, and no record is refused
         if self.measures().as_service:
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)

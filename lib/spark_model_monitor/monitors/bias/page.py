@@ -148,7 +148,7 @@ def _verdict_key(result: CheckResult) -> tuple[str, ...]:
 def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
     if cards := tuple(_draw_cards(analysis, results)):
         yield PageSection("Changed", (Cards(cards),), note="the largest first")
-    # Four points a group: two rates of the group, two of the rest
+    # Up to four points a group: two rates of the group, two of the rest
     shares = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _group_rate_points(group))
     rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
     yield PageSection("Groups", (rates, _draw_sizes(analysis)))

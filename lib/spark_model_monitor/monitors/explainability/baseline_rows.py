@@ -35,7 +35,7 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
     is_number = np.array(numeric)
     numbers = cells[:, is_number].astype(np.float64)
     is_finite = np.isfinite(numbers)
-    # Missing numbers are taken as the mean, which moves no cluster
+    # Missing numbers are taken as the mean, so that they pull no cluster aside
     middles = np.divide(np.where(is_finite, numbers, 0).sum(axis=0), np.maximum(is_finite.sum(axis=0), 1))
     filled = np.where(is_finite, numbers, middles)
     spread = filled.std(axis=0)
