@@ -72,6 +72,7 @@ OF_GROUPS = (
 def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
     judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
+    # Judged metrics first, in the order of constraints.json
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
     cards = tuple(map(_card, group_by_cause(results)))
@@ -163,6 +164,7 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> T
         mark = Highlight.NONE
         verdict = "–"
     interval = None
+    # Rows that the metric is made of, and all rows if several of them count as one
     if measured:
         interval = confidence_interval(measured.estimate)
     threshold = "–"
@@ -209,6 +211,7 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
     scores = None
     if isinstance(evidence, BinaryEvidence):
         scores = evidence.scores
+    # Curves need rows of both classes
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
         yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
         if evidence.probabilities is not None:
@@ -225,6 +228,7 @@ def confusion_tables(
     columns = (TableColumn("label", is_name=True), *(TableColumn(f"predicted {name}", True) for name in names))
     counts = evidence.matrix.tolist()
     lines = tuple(TableLine((name, *map(format_count, row))) for name, row in zip(names, counts, strict=True))
+    # By the share of each label's rows, so that rare classes are shaded as well
     shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
     yield PageTable(
         columns, lines, f"{title}: rows by label, then by prediction; the darker, the more of a label", shades
@@ -338,6 +342,7 @@ def _chart(found: MetricDifference) -> Iterator[Block]:
 
 def _line_of_trial(found: MetricDifference) -> TableLine:
     better = "–"
+    # One of both is better only if the interval lies on one side of 0
     if found.interval is not None and not found.interval[0] <= 0 <= found.interval[1]:
         if (found.interval[0] > 0) == found.higher_is_better:
             better = "challenger"
