@@ -288,7 +288,7 @@ class Labels:
         self._places = order[is_last]
         self._hours = hours[is_last]
         self._has_no_hour = has_no_hour[is_last]
-        # Labels of id number n are those from starts[n] up to starts[n + 1]
+        # Labels of id number n are those from starts[n] on, and before starts[n + 1]
         self._starts = np.searchsorted(numbers[is_last], np.arange(len(self) + 1))
 
     def __len__(self) -> int:

@@ -247,11 +247,9 @@ def _summarize_ledger(ledger: Ledger) -> str:
     counts_by_name = {
         name.replace("_", " "): records.get(name) for name in ("outside_window", "sampled_out", "dropped_by_script")
     }
+    # "12 outside window" needs no verb, "12 were sampled out" does
     sentences = [
-        # "12 outside window" needs no verb, "12 were sampled out" does
-        f"{count:,} {'were ' if what[0] != 'o' else ''}{what}"
-        for what, count in counts_by_name.items()
-        if count
+        f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in counts_by_name.items() if count
     ]
     sentences += [f"{count:,} {reason}" for reason, count in ledger.not_in_log.items()]
     return "; ".join([f"{ledger.kept:,} of {format_noun_count(ledger.read, 'record')} kept", *sentences])
