@@ -114,6 +114,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 
     def covers(self, result: CheckResult) -> bool:
         """Whether a violation repeats one of the alarms: same subject, same direction, and not larger."""
+        # Any of them: one decision may accept the alarms of several features
         return any(_is_repeated(result, alarm) for alarm in self.alarms)
 
 
@@ -127,6 +128,7 @@ def _apply_decision(result: CheckResult, decisions: Sequence[Decision]) -> Check
     decision = next(covering, None)
     if decision is None:
         return result
+    # The page shows this sentence in place of the alarm
     reason_parts = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
     reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
     # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
@@ -141,6 +143,7 @@ def _is_repeated(result: CheckResult, alarm: CheckResult) -> bool:
     then = _select_size(alarm)
     # A distance is one from the baseline, whatever its threshold
     limit = 0.0 if alarm.distance is not None else alarm.threshold
+    # Without numbers, such as for a missing column, it is the same if neither has one
     if now is None or then is None or limit is None:
         return now == then
     # On the same side of the limit, and no further from it than the accepted change may have been
@@ -175,6 +178,7 @@ def _estimate_interval(alarm: CheckResult, size: float, limit: float) -> tuple[f
     if alarm.m and 0 <= size <= 1:
         reach = TWO_SIDED_95 * math.sqrt(size * (1 - size) / alarm.m)
         return size - reach, size + reach
+    # Neither interval nor share: later windows have other numbers of rows, so some room is needed
     reach = FARTHER * abs(size - limit)
     return size - reach, size + reach
 
@@ -218,6 +222,7 @@ def report_ended_alarms(
             is_over = check_result.status is not CheckStatus.VIOLATED
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
+    # A cause that no check judged in this window may still be there
     ended_alarms = ((name, start) for name, start in since.items() if judged.get(name, False))
     return tuple(
         Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}")
