@@ -95,7 +95,7 @@ def build_plan(record: Mapping[str, Any]) -> LocalPlan:
     definition = read_definition(record["Definition"])
     # By the job's name: at most a merge and a monitor, in the order in which they run
     jobs = {job.job: job for job in build_jobs(definition, schedule.name, record["CapturePrefix"])}
-    # Nothing is written for the entry: here the record of the schedule is what lasts
+    # The jobs have no env files here, so the files' names, the last argument, are empty
     entry = build_entry(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
     recurrence = get_recurrence(schedule)
     window = get_window(schedule, definition)

@@ -142,7 +142,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "Definition": definition,
             "CapturePrefix": captures,
         }
-        # Set after the write, so that a failed create can be repeated with the same object
+        # The monitor gets its name after the write, so that a failed create can be repeated with the same object
         keep(name, record)
         self.monitoring_schedule_name = self.job_definition_name = name
 

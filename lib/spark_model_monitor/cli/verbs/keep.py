@@ -21,7 +21,7 @@ def merge_states(options: argparse.Namespace) -> int:
     states. Needs no data."""
     from spark_model_monitor.errors import BadConfiguration
 
-    # Either both kinds of arguments are given, or none
+    # True if both kinds of arguments are given, or neither
     if bool(options.history) == bool(options.runs or options.output):
         raise BadConfiguration("merge-states takes either runs and --output, or --history")
     if options.history:

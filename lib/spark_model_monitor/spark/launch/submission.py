@@ -100,7 +100,7 @@ def _starts_python(request: Request, *, is_verb: bool) -> bool:
     if SHARED in os.environ or flag_or_variable("remote", request.job_arguments, os.environ):
         return True
     engine = flag_or_variable("engine", request.job_arguments, os.environ).lower()
-    # ./spark-submit.sh starts Spark unless told otherwise; the command decides by the data
+    # ./spark-submit.sh starts Spark unless told otherwise; the command leaves that to the job
     if engine == "local" or not is_verb:
         return engine == "local"
     is_for_spark = engine == "spark" or request.options or request.target or request.environment
