@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from spark_model_monitor.documents.check_results import (
@@ -110,6 +110,9 @@ UNSEEN = "not in the baseline: {classes}"
 UNSEEN_CHECK = "unseen_classes"
 """The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
 
+DOUBTFUL_SHARE = 0.05
+"""The share of healthy windows in which any metric may lie so far beyond its limit that nobody can tell."""
+
 NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 """Metrics absent from the service's published reports, though four of these should list them."""
 
@@ -134,8 +137,11 @@ def check_all(
 
     Raises BadDocument if the constraints are for another type of problem.
     """
-    level = level_per_test(plan_budget(baseline, measurement.problem_type, budget, beside))
+    ledger = plan_budget(baseline, measurement.problem_type, budget, beside)
+    level = level_per_test(ledger)
     judge = _Judge(measurement, baseline, level, min_samples, as_service)
+    if ledger is not None:
+        judge = replace(judge, doubtful_level=DOUBTFUL_SHARE / ledger.families[0].tests)
     results = [judge.result(name, entry) for name, entry in baseline.limits(measurement.problem_type).items()]
     # The service's report has its own order of metrics; those it never lists come last
     if as_service:
@@ -250,13 +256,16 @@ def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
 
 @dataclass(frozen=True)
 class _Judge:
-    """Judges the metrics of one run. level: of each test."""
+    """Judges the metrics of one run. level: of each test. doubtful_level: at a p-value of at most this, a metric beyond its
+    limit doesn't count as unchanged, though the test leaves room for chance; segments have none.
+    """
 
     measurement: Measurement
     known: ModelBaseline
     level: float
     min_samples: int
     as_service: bool
+    doubtful_level: float = 0.0
 
     @cached_property
     def tested(self) -> Mapping[str, Estimate]:
@@ -337,7 +346,8 @@ class _Judge:
 
     def _unless_unseen(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
         """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance."""
-        if finding.p is None or self.as_service or measured.value is None:
+        p = finding.p
+        if p is None or self.as_service or measured.value is None:
             return finding
         baseline = self.tested[name]
         worse_side = WORSE_SIDE[operator]
@@ -348,6 +358,10 @@ class _Judge:
         counted = measured.counted.rstrip(",")
         change = self._change_that_matters(measured, operator, baseline.value)
         is_change_seen = self._is_much_worse(measured, operator, baseline.value)
+        # Beyond the limit (a reason says so), and chance rarely goes so far
+        if finding.reason and not is_change_seen and p <= self.doubtful_level:
+            is_change_seen = True
+            change = abs(measured.value - baseline.value)
         # So much worse that it matters, though it may be chance: not passed in silence
         if is_change_seen:
             reason = finding.reason or MUCH_WORSE.format(counted=counted)
