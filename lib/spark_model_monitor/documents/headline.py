@@ -8,6 +8,7 @@ from datetime import datetime
 
 from spark_model_monitor.documents.check_results import (
     BESIDE,
+    COMPLETENESS,
     EXPECTATION,
     LABEL,
     NAMED,
@@ -71,6 +72,12 @@ FINE = {
     "metric": "hold{s}",
     "bias metric": "show{s} no change",
 }
+EVIDENCE_SUBJECTS = {
+    COMPLETENESS: "completeness",
+    "categorical_values_check": "share of known values",
+    "data_type_check": "share of the type",
+}
+"""What a check's number is, for its evidence."""
 SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
 
 KINDS = {
@@ -573,11 +580,24 @@ def describe_evidence(result: CheckResult) -> str:
     elif result.distance is not None:
         sentences.append(f"largest difference {format_percent(result.distance)} of the records")
     elif result.observed is not None and result.threshold is not None:
-        subject = "change" if result.check in BESIDE else "found"
-        sentences.append(f"{subject} {format_number(result.observed, 3)}, limit {format_number(result.threshold, 3)}")
+        sentences.append(_describe_limit(result, result.observed, result.threshold))
     if (p := result.adjusted_p if result.adjusted_p is not None else result.p) is not None:
         sentences.append(f"by chance alone: {format_chance(p)}")
     return " · ".join(sentences)
+
+
+def _describe_limit(result: CheckResult, observed: float, threshold: float) -> str:
+    """A number beside its limit, and on which side of it the number should be."""
+    value = format_number(observed, 3)
+    limit = format_number(threshold, 3)
+    if result.check in BESIDE:
+        return f"change {value}, limit {limit}"
+    subject = EVIDENCE_SUBJECTS.get(result.check, "value")
+    # A number at its limit violates neither side
+    if observed == threshold:
+        return f"{subject} {value}, limit {limit}"
+    side = "at least" if observed < threshold else "at most"
+    return f"{subject} {value}, {side} {limit} asked for"
 
 
 NEVER = 1e-9  # once in 100,000 years of hourly windows
