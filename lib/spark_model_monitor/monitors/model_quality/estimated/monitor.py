@@ -116,6 +116,9 @@ READING_NUMBERS = (
     "alone tell.",
 )
 
+MORE_PREDICTIONS = "take longer windows, with more predictions"
+"""What to do where nobody can tell of an estimate."""
+
 
 @dataclass(frozen=True, slots=True)
 class EstimatedMeasurement:
@@ -437,7 +440,11 @@ def _rename_as_estimate(result: CheckResult) -> CheckResult:
     name = result.metric or ""
     description = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
     twin = result.same_as and PREFIX + result.same_as
-    return result.model_copy(update={"metric": PREFIX + name, "description": description or None, "same_as": twin})
+    members = {"metric": PREFIX + name, "description": description or None, "same_as": twin}
+    # An estimate needs no labels
+    if result.advice:
+        members["advice"] = MORE_PREDICTIONS
+    return result.model_copy(update=members)
 
 
 def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
