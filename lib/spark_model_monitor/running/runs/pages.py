@@ -235,7 +235,7 @@ def _list_facts(
         (int(match[1].replace(",", "")) for result in results if (match := EARLIER.search(result.reason or ""))),
         default=0,
     ):
-        yield "judged beside", f"{earlier_windows:,} earlier windows or parts of the baseline"
+        yield "usual variation from", f"{earlier_windows:,} earlier windows or parts of the baseline"
     if described.deequ is not None:
         yield "metrics evaluated by", f"Deequ {described.deequ}, {OF_OUR_STATES}"
     if budget is not None and budget.false_alarm_budget:
