@@ -308,7 +308,7 @@ def _write_closest(judged: Sequence[CheckResult]) -> str:
         f"The closest is {closest.metric}: {format_number(closest.observed)}, {limit} is asked for{chance}."
     )
     # A reader who compares the numbers would otherwise think that a violation was missed
-    beyond = [str(metric.metric) for metric in judged if _is_beyond_threshold(metric)]
+    beyond = [str(metric.metric) for metric in judged if is_beyond_threshold(metric)]
     if not beyond:
         return closest_sentence
     are = "is" if len(beyond) == 1 else "are"
@@ -357,7 +357,7 @@ def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
     return sentences
 
 
-def _is_beyond_threshold(metric: CheckResult) -> bool:
+def is_beyond_threshold(metric: CheckResult) -> bool:
     """Whether a metric of all rows lies on the wrong side of its threshold, by however little."""
     if metric.observed is None or metric.threshold is None or metric.where:
         return False
@@ -596,8 +596,8 @@ def _describe_limit(result: CheckResult, observed: float, threshold: float) -> s
     # A number at its limit violates neither side
     if observed == threshold:
         return f"{subject} {value}, limit {limit}"
-    side = "at least" if observed < threshold else "at most"
-    return f"{subject} {value}, {side} {limit} asked for"
+    relation = "at least" if observed < threshold else "at most"
+    return f"{subject} {value}, {relation} {limit} asked for"
 
 
 NEVER = 1e-9  # once in 100,000 years of hourly windows

@@ -136,8 +136,10 @@ def estimate_hour(output: Path, window: Window) -> None:
         "monitor", read_sources([word for pair in flags.items() for word in pair], {}), in_container=False
     )
     monitor = monitor_for(config)
+    context = RunContext(window.start, window.end, model=DAY_MODEL)
     with read_source(LocalEngine(), config) as data:
-        run_monitoring(data, monitor, read_baseline(quality_path, monitor)).write(config.output_path)
+        findings = run_monitoring(data, monitor, read_baseline(quality_path, monitor), context=context)
+        findings.write(config.output_path)
 
 
 def describe_expected_accuracy(estimate: EstimatedQuality, before: Metrics) -> str:

@@ -88,9 +88,9 @@ def describe_rates(metric: str, group: GroupAnalysis) -> str:
     """
     if metric == "CI":
         return ""
-    usual = "DPPL" if metric in POST_TRAINING else "DPL"
+    rate_metric = "DPPL" if metric in POST_TRAINING else "DPL"
     # The rate in the group, then in the rest
-    words, part, total = RATES.get(metric, RATES[usual])
+    words, part, total = RATES.get(metric, RATES[rate_metric])
     rates = []
     for outcomes in (group.counts.d, group.counts.a):
         denominator = float(getattr(outcomes, total))

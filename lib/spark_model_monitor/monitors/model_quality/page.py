@@ -13,7 +13,13 @@ import numpy as np
 
 from spark_model_monitor.documents.challenge import Challenge, MetricDifference, Segment, TrialDesign, TrialVerdict
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
-from spark_model_monitor.documents.headline import SIDES, describe_segment, find_kind_of_change, format_chance
+from spark_model_monitor.documents.headline import (
+    SIDES,
+    describe_segment,
+    find_kind_of_change,
+    format_chance,
+    is_beyond_threshold,
+)
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -84,7 +90,9 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         sections.append(PageSection("What kind of change", (kind,)))
     # All metrics, the violated ones first
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD))
-    note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
+    note = f"{len(judged):,} of {len(lines):,} have a threshold"
+    if twins := len(judged) - len(set(map(cause, results))):
+        note += f"; {twins:,} of them are another name of a metric that is here, or its complement"
     table = PageTable(COLUMNS, lines).drop_empty_columns()
     sections.append(
         PageSection("All metrics", (table,), note=note if judged else format_noun_count(len(lines), "metric"))
@@ -176,6 +184,8 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> T
         rows = "–"
     rows += f" of {format_count(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = (result.reason if result else "") or ""
+    if result is not None and result.status is CheckStatus.PASSED and is_beyond_threshold(result):
+        verdict = f"{verdict}: within chance"
     return TableLine((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
 
 
