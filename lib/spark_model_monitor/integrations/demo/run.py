@@ -183,25 +183,25 @@ def main(
 ) -> int:
     """Runs the demo and returns its exit status: 0, the failed job's own, or that of our error.
 
-    out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `submit`.
+    out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `start_command`.
     watch: monitors the whole day.
     """
     options = _make_parser().parse_args(argv)
     try:
         if options.fleet:
             return fleet.main(options.output, out or sys.stdout)
-        return _run(options.output, options.rows, out or sys.stdout, start_job or submit, watch, options.server)
+        return _run(options.output, options.rows, out or sys.stdout, start_job or start_command, watch, options.server)
     except MonitorError as error:
         sys.stderr.write(error_lines(error))
         return error.exit_status
 
 
-def submit(job: str, flags: Sequence[str]) -> int:
-    """The exit status of a job submitted with `flags`; its log lines go to this process's own streams.
+def start_command(job: str, flags: Sequence[str]) -> int:
+    """The exit status of `spark-model-monitor JOB` with `flags`; its log lines go to this process's own streams.
 
     A job that was killed by signal N gives 128 + N, as a shell says it.
     """
-    command = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", job, *flags]
+    command = [sys.executable, "-m", "spark_model_monitor", job, *flags]
     return shell_status(run_to_its_end(subprocess.Popen(command)))
 
 
@@ -268,7 +268,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     jobs = (("2/5", "baseline", data), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
     for step, job, flags in jobs:
         words = [word for pair in flags.items() for word in pair]
-        _print_step(out, f"{step} running the job: spark-model-monitor submit {job} {shlex.join(words)}")
+        _print_step(out, f"{step} running the job: spark-model-monitor {job} {shlex.join(words)}")
         started = time.monotonic()
         status = start_job(job, words)
         if status:
