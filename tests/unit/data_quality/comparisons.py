@@ -82,7 +82,7 @@ def compare_profiles(baseline, current, *, config=None, features=None, distribut
     """`current` beside `baseline` and the constraints suggested from it.
 
     config: members of `monitoring_config` that replace the suggested ones. features: members that replace a feature's own,
-    by name; None takes a member out. known: the baseline's distributions, if not those of its states.
+    by name; None takes a member out. distributions: the baseline's distributions, if not those of its states.
     """
     plain = suggest_constraints(baseline, MonitoringSettings(verdicts="none")).plain()
     plain["monitoring_config"] |= config or {}

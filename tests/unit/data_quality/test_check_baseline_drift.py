@@ -262,27 +262,27 @@ def test_statistics_serve_as_well_as_the_states_they_were_made_of(cells):
     baseline = texts(f=cells)
     current = ["2", "x", None]
 
-    assert drift(baseline, current, known=from_statistics(written(baseline))) == drift(baseline, current)
+    assert drift(baseline, current, distributions=from_statistics(written(baseline))) == drift(baseline, current)
 
 
 def test_statistics_without_sketches_leave_drift_unjudged_unless_states_are_given():
     baseline = texts(f=["1", "2"])
     without = from_statistics(written(baseline, with_sketches=False))
 
-    outcome = drift(baseline, ["1"], known=without)
+    outcome = drift(baseline, ["1"], distributions=without)
 
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert outcome.reason == (
         "baseline: statistics.json holds no sketch of it; give the states/ folder beside it, "
         "or make the baseline again --with-sketches"
     )
-    assert drift(baseline, ["1"], known=without | from_profile(baseline)).status is CheckStatus.PASSED
+    assert drift(baseline, ["1"], distributions=without | from_profile(baseline)).status is CheckStatus.PASSED
 
 
 def test_statistics_do_not_hold_infinities_and_say_so():
     baseline = make_profile(number_feature("f", [1.0, 2.0, float("inf")]))
 
-    outcome = drift(baseline, baseline, known=from_statistics(written(baseline)))
+    outcome = drift(baseline, baseline, distributions=from_statistics(written(baseline)))
 
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert outcome.reason.startswith("baseline: 1 of its 3 values are in no sketch of statistics.json")
@@ -292,21 +292,21 @@ def test_statistics_of_many_texts_list_none_of_them():
     baseline = texts(f=["x", "y"])
     unlisted = from_statistics(written(baseline, max_domain_size=1))
 
-    assert "does not list its values" in drift(baseline, ["x"], known=unlisted).reason
+    assert "does not list its values" in drift(baseline, ["x"], distributions=unlisted).reason
 
 
 def test_statistics_of_another_baseline_or_none_leave_drift_unjudged():
     unrelated = from_profile(texts(g=["1"]))
 
-    assert drift(["1"], ["1"], known=unrelated).reason == (
+    assert drift(["1"], ["1"], distributions=unrelated).reason == (
         "baseline: it has no feature of this name; is it that of these constraints?"
     )
-    assert drift(["1"], ["1"], known={}).reason == "baseline: neither statistics nor states of it were given"
+    assert drift(["1"], ["1"], distributions={}).reason == "baseline: neither statistics nor states of it were given"
 
 
 def test_statistics_with_nothing_but_names_leave_drift_unjudged():
     text = '{"dataset": {"item_count": 3}, "features": [{"name": "f", "inferred_type": "Integral"}]}'
 
-    outcome = drift(["1"], ["1"], known=from_statistics(Statistics.from_json(text)))
+    outcome = drift(["1"], ["1"], distributions=from_statistics(Statistics.from_json(text)))
 
     assert outcome.reason == "baseline: statistics.json says nothing of its values"

@@ -186,7 +186,7 @@ def test_what_cant_be_compared_is_not_judged(baseline, current, reason, distance
 
 
 def test_without_control_data_there_is_no_violation():
-    [outcome] = judge_comparators(cells(a=3), cells(b=3), request_comparators((JS, 0.1)), known={})
+    [outcome] = judge_comparators(cells(a=3), cells(b=3), request_comparators((JS, 0.1)), distributions={})
 
     assert (outcome.status, outcome.reason) == (
         CheckStatus.NOT_JUDGED,
@@ -197,7 +197,7 @@ def test_without_control_data_there_is_no_violation():
 def test_control_data_without_the_feature_is_the_one_violation():
     distributions = compare_profiles(texts(g=["a"]), texts(g=["a"])).baseline.distributions
     [outcome] = judge_comparators(
-        cells(a=3), cells(b=3), request_comparators((JS, 0.1), (L_INFTY, 0.1)), known=distributions
+        cells(a=3), cells(b=3), request_comparators((JS, 0.1), (L_INFTY, 0.1)), distributions=distributions
     )
 
     assert (outcome.check, outcome.status) == ("COMPARATOR_CONTROL_DATA_MISSING", CheckStatus.VIOLATED)
