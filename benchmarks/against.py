@@ -72,6 +72,7 @@ def _compare_checkouts(script: str, then: Path, rounds: int) -> bool:
                 took[row][number].append(cores)
             print(f"{script} {('then', 'now')[number]}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(f"\n{script}\n\n| {'':100} |   then |    now | ratio |\n| {'-' * 100} | -----: | -----: | ----: |")
+    # Rows that both checkouts print
     ratios: dict[str, dict[str, float]] = defaultdict(dict)
     for (title, name), (before, now) in took.items():
         if before and now and min(before):

@@ -197,6 +197,7 @@ def captures(folder: Path, random: np.random.Generator, fault: str, files: int =
                 "some rows": random.random() < 0.3,
             }
             numbers[0] *= 10 if faults.get(fault) else 1
+            # The record of this row, as SageMaker writes it
             half = {"observedContentType": "text/csv", "encoding": "CSV"}
             data = {
                 "endpointInput": {**half, "mode": "INPUT", "data": f"{numbers[0]:.3f},{numbers[1]:.3f}"},

@@ -221,6 +221,7 @@ def _with_history(baseline, raws):  # type: ignore[no-untyped-def]
         }
         for reference, statistics_by_name in past.items()
     }
+    # The baseline as a monitor reads it, with this history
     monitor = baseline.monitor
     stored_baseline = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
     stored_baseline = stored_baseline.with_parts(baseline.variation)

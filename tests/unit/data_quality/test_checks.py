@@ -145,6 +145,7 @@ def test_windows_share_what_is_of_their_baseline_alone():
             (finding.check, finding.feature, finding.status) for finding in evaluation.results
         ]
 
+    # The same window before and after one that lacks a column
     first, results = judged(frame)
     without, _ = judged(frame[["age"]])
     second_features, same = judged(frame)

@@ -152,13 +152,17 @@ def make_class_answers(rows, noises=(2.0, 1.7), seed=3):
     signals = [np.exp(2 * np.eye(3)[labels] + random.normal(0, noise, (rows, 3))) for noise in noises]
     shares = [(signal / signal.sum(axis=1, keepdims=True)).round(3) for signal in signals]
     models = []
-    for share in shares:
+    # The answers of each model
+    for model_shares in shares:
         probabilities = [
-            [{"name": name, "share": share} for name, share in zip("abc", row, strict=True)] for row in share.tolist()
+            [{"name": name, "share": share} for name, share in zip("abc", row, strict=True)]
+            for row in model_shares.tolist()
         ]
-        classes = [texts(np.array(list("abc"))[which]) for which in (labels, share.argmax(axis=1))]
+        classes = [texts(np.array(list("abc"))[which]) for which in (labels, model_shares.argmax(axis=1))]
         keys = np.arange(rows, dtype=np.uint64)
-        models.append(Answers(MANY_SCORED, *classes, share.max(axis=1), keys, pa.array(probabilities, OF_CLASSES)))
+        models.append(
+            Answers(MANY_SCORED, *classes, model_shares.max(axis=1), keys, pa.array(probabilities, OF_CLASSES))
+        )
     return labels, shares, models
 
 

@@ -96,6 +96,7 @@ def test_an_estimate_counts_each_class_as_its_isotonic_regression_says(class_bas
         ],
         axis=1,
     )
+    # Rows that are expected to be right, and to have each class
     predicted = window_shares.argmax(axis=1)
     right = np.bincount(predicted, worth[np.arange(500), predicted], minlength=3)
     labels = worth.sum(axis=0) * 500 / worth.sum()

@@ -95,6 +95,7 @@ def test_scattered_rows_of_named_users_count_as_users(law):
         windows = (make_user_rows(rows_of, random, 40, 60) for _ in range(3))
         evaluations = (run_monitoring(window, monitor, baseline, engine="local") for window in windows)
         alarms[group_column] = sum(bool(findings.violations.violations) for findings in evaluations)
+    # The last monitor is the one that names users
     worse = run_monitoring(make_user_rows(rows_of, random, 400, worse=0.5), monitor, baseline, engine="local")
 
     assert alarms["user"] == 0 < alarms[None]
@@ -150,6 +151,7 @@ def test_a_segment_has_the_groups_of_all_rows():
         run_monitoring(make_user_rows(scored, random, 60, 30), monitor, baseline, engine="local") for _ in range(2)
     ]
 
+    # All rows first, then the segment
     accuracy, before = (evaluation.metrics.metrics["accuracy"] for evaluation in (windows[0].current, baseline))
     finding = next(
         candidate for candidate in windows[0].results if candidate.metric == "accuracy" and candidate.segment is None
