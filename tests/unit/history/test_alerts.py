@@ -121,7 +121,7 @@ def test_a_sink_that_was_never_reported_anything_thinks_that_all_is_well():
     told = record_delivery(alerts, window, AlertStatus.OK, [FIRST])
     assert told.find_last_status(FIRST.key) is AlertStatus.IN_ALERT
     assert told.find_last_status(SECOND.key) is AlertStatus.OK
-    assert len(record_delivery(told, window, AlertStatus.OK, [FIRST, SECOND]).told) == 2
+    assert len(record_delivery(told, window, AlertStatus.OK, [FIRST, SECOND]).notifications) == 2
 
 
 @pytest.mark.parametrize(
