@@ -200,7 +200,7 @@ def test_a_segment_without_rows_in_the_window_is_not_judged():
     ]
 
     assert gone.status is CheckStatus.NOT_JUDGED
-    assert gone.reason == "the window has no rows in this segment from which it could be told"
+    assert gone.reason == "the window has no rows in this segment from which it could be judged"
     assert not violated(findings)
 
 
