@@ -15,7 +15,7 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
-from ..unit.bias.counting import counted, rows_of
+from ..unit.bias.counting import counted, read_rows
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 EXPECTED = GOLDEN / "bias-oracle" / "synthetic" / "expected.json"
@@ -42,7 +42,7 @@ def plan_of(config, *, untyped):
 
 
 def analysed(golden, case):
-    rows = rows_of(golden / "bias-oracle" / "synthetic" / case["csv"])
+    rows = read_rows(golden / "bias-oracle" / "synthetic" / case["csv"])
     plan = plan_of(case["config"], untyped=not case["read_as_strings"])
     return analyse_contingency(counted(rows, plan), plan)
 
@@ -105,7 +105,7 @@ def adult(golden, name):
         "Age",
         untyped_texts=True,
     )
-    analysis = analyse_contingency(counted(rows_of(golden / "bias-oracle" / "adult" / name), plan), plan)
+    analysis = analyse_contingency(counted(read_rows(golden / "bias-oracle" / "adult" / name), plan), plan)
     [group] = analysis.groups
     return analysis, {metric.name: metric.value for metric in group.metrics if metric.name != "FT"}
 

@@ -55,9 +55,9 @@ def test_no_file_imports_itself_by_a_detour():
 
 
 def test_the_floors_are_what_is_there():
-    there = {floor_of(module) for module in MODULES} | {"jobs", "conf"}
+    floors = {floor_of(module) for module in MODULES} | {"jobs", "conf"}
 
-    assert there - {"jobs", "conf"} == {*FLOORS, *ALONE, *ROOT, *FACE}
+    assert floors - {"jobs", "conf"} == {*FLOORS, *ALONE, *ROOT, *FACE}
     packages = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
     assert sorted(packages) == sorted([*FLOORS, *ALONE, *FACE])
 
@@ -67,11 +67,11 @@ def test_circles_are_found():
 
 
 @pytest.mark.parametrize(
-    ("floor", "other", "may"),
+    ("floor", "imported", "may"),
     [("data", "documents", True), ("documents", "data", False), ("capture", "errors", False), ("cli", "spark", True)],
 )
-def test_the_table_goes_one_way(floor, other, may):
-    assert (other in may_import(floor)) is may
+def test_the_table_goes_one_way(floor, imported, may):
+    assert (imported in may_import(floor)) is may
 
 
 def test_libraries_stay_on_their_floors():

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
-from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
+from tests.unit.data_quality.comparisons import make_profile, number_feature, text_feature
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
 from spark_model_monitor.documents.constraints import MonitoringConfig
@@ -44,7 +44,7 @@ def test_shares_are_those_of_the_rows_in_the_baselines_bins():
     before = random.normal(0, 1, 1000)
     after = random.normal(0.5, 2, 900)
     content, _ = compared(
-        profile_of(number_feature("x", before.tolist())), profile_of(number_feature("x", after.tolist()))
+        make_profile(number_feature("x", before.tolist())), make_profile(number_feature("x", after.tolist()))
     )
 
     [row] = rows_of(content)
@@ -61,7 +61,7 @@ def test_shares_are_those_of_the_rows_in_the_baselines_bins():
 def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
     before = [f"c{place:02}" for place in range(30) for _ in range(30 - place)]
     after = ["c00"] * 6 + ["c29"] * 3 + ["new"]
-    content, _ = compared(profile_of(text_feature("t", before)), profile_of(text_feature("t", after)))
+    content, _ = compared(make_profile(text_feature("t", before)), make_profile(text_feature("t", after)))
 
     [row] = rows_of(content)
     assert decode_bins(content)["t"] == [f"c{place:02}" for place in range(20)]
@@ -70,15 +70,15 @@ def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
 
 def test_values_that_statistics_json_would_not_list_have_no_name():
     keys = [f"secret{place}" for place in range(500)]
-    content, _ = compared(profile_of(text_feature("id", keys)), profile_of(text_feature("id", keys)))
+    content, _ = compared(make_profile(text_feature("id", keys)), make_profile(text_feature("id", keys)))
 
     assert decode_bins(content)["id"][:2] == ["value 1", "value 2"]
     assert b"secret" not in content
 
 
 def test_a_row_has_the_worst_of_its_checks():
-    before = profile_of(number_feature("x", [float(n) for n in range(300)]))
-    content, results = compared(before, profile_of(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99)))
+    before = make_profile(number_feature("x", [float(n) for n in range(300)]))
+    content, results = compared(before, make_profile(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99)))
 
     [row] = rows_of(content)
     drift = next(each for each in results if each.check == "baseline_drift_check")
@@ -90,8 +90,8 @@ def test_a_row_has_the_worst_of_its_checks():
 
 def test_checks_are_those_of_checks_json():
     _, results = compared(
-        profile_of(number_feature("x", [1.0, 2.0] * 50), text_feature("t", ["a", "b"] * 50)),
-        profile_of(number_feature("x", [5.0] * 30), text_feature("t", ["a"] * 30)),
+        make_profile(number_feature("x", [1.0, 2.0] * 50), text_feature("t", ["a", "b"] * 50)),
+        make_profile(number_feature("x", [5.0] * 30), text_feature("t", ["a"] * 30)),
     )
     results = (*results, CheckResult(metric="auc", check="LessThanThreshold", status="violated", threshold=0.9))
     results = (
@@ -173,7 +173,7 @@ def test_extremes_and_constants_are_rows_too():
         number_feature("empty", [None] * 4),
         text_feature("none", []),
     )
-    content, _ = compared(profile_of(*columns), profile_of(*columns))
+    content, _ = compared(make_profile(*columns), make_profile(*columns))
 
     by_name = {row["name"]: row for row in rows_of(content)}
     constant = by_name["constant"]["shares"]

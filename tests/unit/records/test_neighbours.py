@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pytest
-from tests.unit.merging.lines import places_of
+from tests.unit.merging.lines import list_locations
 from tests.unit.records.captured_lines import captured
 from tests.unit.records.merged_lines import merged
 
@@ -68,7 +68,7 @@ def of_a_merge(lines, _):
 
 def of_labels(lines, folder):
     (folder / "a.jsonl").write_bytes(b"{}\n")
-    found = GroundTruth(places_of(folder))._decoded(column_of(lines))
+    found = GroundTruth(list_locations(folder))._decoded(column_of(lines))
     return [found.reasons[0], found.keys[0].as_py(), found.truths[0].as_py()]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.unit.merging.lines import places_of
+from tests.unit.merging.lines import list_locations
 from tests.unit.records.captured_lines import captured, line_of
 from tests.unit.records.merged_lines import merged
 
@@ -174,10 +174,10 @@ def test_the_driver_looks_at_lines_as_executors_do():
 def test_a_label_on_which_nobody_knows_what_to_do_is_kept_in_the_quarantine(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b"{}\n")
     lines = pa.array([b'{"a": 1}', b'{"b": 1}'], pa.binary()).view(pa.string())
-    found = GroundTruth(places_of(tmp_path), repairing=Undecided())._decoded(lines)
+    found = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decoded(lines)
 
     assert found.reasons.tolist() == [Refusal.NOT_GROUND_TRUTH] * 2
-    found = GroundTruth(places_of(tmp_path), repairing=Undecided())._decoded(pa.array(["no JSON", '{"b": 1}']))
+    found = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decoded(pa.array(["no JSON", '{"b": 1}']))
     assert found.reasons.tolist() == [Refusal.UNREADABLE_KEY_ERROR, Refusal.NOT_GROUND_TRUTH]
     assert found.origins.tolist() == [0, 1]
     assert found.lines.to_pylist() == [b"no JSON", b'{"b": 1}']

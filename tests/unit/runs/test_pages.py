@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.programs import printed_by
-from tests.unit.data_quality.comparisons import number_feature, profile_of
+from tests.unit.data_quality.comparisons import make_profile, number_feature
 from tests.unit.outputs.report.test_report_rendering import Elements
 
 from spark_model_monitor.data.reading.ledger import Ledger
@@ -36,7 +36,7 @@ LEDGER = Ledger((), read=403, kept=200, refused={"it is no JSON": 3}, outside_wi
 
 
 def run(values, context=HOUR, ledger=LEDGER):
-    state = profile_of(number_feature("charge", values))
+    state = make_profile(number_feature("charge", values))
     metrics = MONITOR.metrics(state)
     return Baseline(MONITOR, state, metrics, ledger, context=context)
 
