@@ -514,7 +514,7 @@ def test_the_table_of_metrics_is_the_one_of_the_registries():
 
 
 def sink_table() -> str:
-    """The table of docs/alerts.md: every registered sink, as its facts and its docstring's first line say it."""
+    """The table of docs/reference/alerts.md: every registered sink, as its facts and its docstring's first line say it."""
     rows = ["| `--sink` | told | what it gets |", "|---|---|---|"]
     for sink in sorted(SINKS.values(), key=lambda sink: sink.name):
         if sink.facts["every_run"]:
@@ -545,14 +545,14 @@ def test_every_variable_of_the_sinks_is_documented():
     page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 
     missing = [name for name in (*SMTP_VARIABLES, WEBHOOK_SECRET) if f"`{name}`" not in page]
-    assert missing == [], f"docs/alerts.md: say what `{missing[0]}` is"
+    assert missing == [], f"docs/reference/alerts.md: say what `{missing[0]}` is"
 
 
 def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else():
     page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
     [source] = [text for _, text, _ in BLOCK.findall(page) if "def is_genuine" in text]
     program: dict[str, Any] = {}
-    exec(compile(source, "docs/alerts.md", "exec"), program)
+    exec(compile(source, "docs/reference/alerts.md", "exec"), program)
     headers = {
         webhook.TIMESTAMP_HEADER: "1769900700",
         webhook.SIGNATURE_HEADER: webhook.compute_signature(b"{}", "secret", "1769900700"),

@@ -308,7 +308,7 @@ def _list_violations(files: StoredFiles, folder: str) -> Entries:
 
 
 def _read_alert(files: StoredFiles, output_path: str) -> str | None:
-    """The alert of this run's series; it is stored above the hour folders (docs/alerts.md)."""
+    """The alert of this run's series; it is stored above the hour folders (docs/reference/alerts.md)."""
     top = output_path.rstrip("/")
     # Below hour folders the output path is that of a single run
     if parse_hour_of_path(join(top, MESSAGE)) is not None:

@@ -217,7 +217,7 @@ def write_text(report: Report) -> str:
 
 
 def create_document(report: Report) -> dict[str, Any]:
-    """The report as a JSON object; docs/alerts.md describes its members. Chat servers show `text`."""
+    """The report as a JSON object; docs/reference/alerts.md describes its members. Chat servers show `text`."""
     return {
         "version": VERSION,
         # The only member that chat servers show, so it has to make sense alone

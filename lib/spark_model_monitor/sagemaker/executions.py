@@ -253,7 +253,7 @@ class ModelDashboardIndicatorAction:
 
 @dataclass
 class MonitoringAlertActions:
-    """The service's actions on an alert; here sinks take them (docs/alerts.md)."""
+    """The service's actions on an alert; here sinks take them (docs/reference/alerts.md)."""
 
     model_dashboard_indicator: ModelDashboardIndicatorAction
 

@@ -1,4 +1,4 @@
-"""docs/how-a-verdict-is-made.md tells the truth: its numbers are the code's, and those of NumPy and SciPy by its formulas."""
+"""docs/reference/how-a-verdict-is-made.md tells the truth: its numbers are the code's, and those of NumPy and SciPy by its formulas."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
     add("--warehouse", metavar="DIRECTORY", help="folder above the folders of the schemas")
     add("--catalog", choices=("spark",), help="tables of Spark's catalog, as Spark's settings define it")
     add("--output", default="tables", metavar="DIRECTORY", help="folder of the results (default: tables)")
-    add("--sink", metavar="SINKS", help="where to send one message for each cause (docs/alerts.md)")
+    add("--sink", metavar="SINKS", help="where to send one message for each cause (docs/reference/alerts.md)")
     add("--at-once", type=int, metavar="NUMBER", help="tables to check at once (default: two per core)")
 
 

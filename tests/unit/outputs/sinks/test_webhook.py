@@ -64,7 +64,7 @@ def test_the_signature_is_the_hmac_of_timestamp_and_body(report, environment):
         webhook(report(), server.url, environment(MODEL_MONITOR_WEBHOOK_SECRET=SECRET))
 
     [(_, headers, body)] = server.requests
-    # as docs/alerts.md tells a receiver to check it
+    # as docs/reference/alerts.md tells a receiver to check it
     timestamp = headers["X-Signature-Timestamp"]
     secret = SECRET.encode()
     signed = timestamp.encode() + b"." + body
