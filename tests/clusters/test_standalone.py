@@ -61,11 +61,11 @@ class Undisturbed:
     output: Path
     stages: list[Stage]
 
-    def number_of(self, case: Case, what: str) -> int:
+    def number_of(self, case: Case, stage_name: str) -> int:
         """The number on the cluster of the first stage that does this: the same plan, behind one stage that tries the workers,
         which a job on this machine starts itself.
         """
-        return 1 + next(stage.number for stage in self.stages if case.stages[what](stage))
+        return 1 + next(stage.number for stage in self.stages if case.stages[stage_name](stage))
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +122,12 @@ def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, clus
 
     assert process.returncode == 0, submitter.said()
     assert number in events.lost_in()
-    found = contents(tmp_path / "out")
+    contents_after_kill = contents(tmp_path / "out")
     quiet = contents(expected.output)
-    assert (found.pop("_alerts.json", None) is None) == (quiet.pop("_alerts.json", None) is None)  # it says when it was
-    assert found == quiet
+    assert (contents_after_kill.pop("_alerts.json", None) is None) == (
+        quiet.pop("_alerts.json", None) is None
+    )  # it says when it was
+    assert contents_after_kill == quiet
 
 
 def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_is_clean(
@@ -138,16 +140,16 @@ def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_
     publish({"statistics.json": b"{}", "constraints.json": b"{}"}, str(out))
     before = contents(out)
     live = LiveApplication(free_port())
-    again = ("baseline", *live.options, *BASELINE.flags, "--output-path", str(out))
+    arguments = ("baseline", *live.options, *BASELINE.flags, "--output-path", str(out))
 
-    process = submitter.start(*again, folder=inputs)
+    process = submitter.start(*arguments, folder=inputs)
     [running, *_] = wait_for(lambda: live.running_in(scan), "a task of the scan")
     end_whole_group(process)
     assert {name: content for name, content in contents(out).items() if not name.startswith("_lease-")} == before
     application = running.partition("/")[0]
     wait_for(lambda: not any(name.startswith(application) for name in cluster.executors()), "the executors' end")
 
-    process = submitter.start(*again, folder=inputs)
+    process = submitter.start(*arguments, folder=inputs)
     wait_for(lambda: len(list(out.glob("_runs/*"))) > 1, "the folder of the run", every=0.001)
     end_whole_group(process)
     commit = json.loads((out / "_current.json").read_text())
@@ -156,7 +158,7 @@ def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_
     }
     assert digests == commit["sha256"]
 
-    submitter.run(*again, folder=inputs)
+    submitter.run(*arguments, folder=inputs)
     after = contents(out)
     assert {name: after[name] for name in expected} == expected
     assert set(after) - set(expected) == {name for name in before if name.startswith("_runs/")}
@@ -169,13 +171,13 @@ def test_a_merge_that_is_killed_while_it_writes_has_published_no_hour_and_its_re
     expected = contents(undisturbed(MERGE).output)
     write = undisturbed(MERGE).number_of(MERGE, "write")
     live = LiveApplication(free_port())
-    again = ("merge", *live.options, *MERGE.flags, "--output-path", str(tmp_path / "out"))
-    process = submitter.start(*again, folder=inputs)
+    arguments = ("merge", *live.options, *MERGE.flags, "--output-path", str(tmp_path / "out"))
+    process = submitter.start(*arguments, folder=inputs)
     wait_for(lambda: live.running_in(write), "a task that writes")
     end_whole_group(process)
 
     assert merged_files(tmp_path / "out") == {}
-    submitter.run(*again, folder=inputs)
+    submitter.run(*arguments, folder=inputs)
     assert contents(tmp_path / "out") == expected
 
 
@@ -183,9 +185,9 @@ def small_job(submitter: Submitter, tmp_path: Path) -> str:
     """The sentence that a job on two rows fails with, before its scan."""
     (tmp_path / "small.csv").write_text("a,b\n1,x\n2,y\n")
     flags = ("--dataset-source", "small.csv", "--dataset-format", "csv", "--output-path", "out")
-    said = submitter.run("baseline", "--conf", "spark.task.maxFailures=1", *flags, status=2)
+    output = submitter.run("baseline", "--conf", "spark.task.maxFailures=1", *flags, status=2)
     sentence = (tmp_path / "out" / "message").read_text()
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     return sentence
 
 

@@ -65,8 +65,10 @@ def captures(jobs):
     """An hour in which the model is right for one event of two, in no order, and its labels, which came an hour later."""
     lines = []
     labels = []
-    for place, number in enumerate(Random(1).sample(range(400), 400)):
-        record = merged(None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{place * 60 // 400:02d}:00Z")
+    for row_number, number in enumerate(Random(1).sample(range(400), 400)):
+        record = merged(
+            None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{row_number * 60 // 400:02d}:00Z"
+        )
         record["eventMetadata"]["eventId"] = f"event-{number}"
         lines.append(line_of(record))
         truth = {"data": str(number % 2), "encoding": "CSV"}
@@ -106,7 +108,8 @@ def test_captures_and_labels_become_a_verdict(jobs, baseline, captures):
     assert statistics["confusion_matrix"] == {"0": {"0": 100, "1": 100}, "1": {"0": 100, "1": 100}}
     assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
     violated = {
-        each["metric_name"] for each in json.loads((report / "constraint_violations.json").read_text())["violations"]
+        violation["metric_name"]
+        for violation in json.loads((report / "constraint_violations.json").read_text())["violations"]
     }
     assert {"accuracy", "auc", "f1"} <= violated
     assert {path.name for path in report.iterdir()} >= {"metrics.json", "checks.json", "constraints.json", "states"}
@@ -154,9 +157,9 @@ def test_what_can_not_be_estimated_is_one_sentence(jobs, baseline, captures, fla
 
 def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
     """By hand: predictions of a are off by 4, those of b by 20; the baseline has as many of both, the window three of four b."""
-    known = pd.DataFrame({"kind": ["a", "b"] * 150, "predicted": 50.0, "price": [54.0, 70.0] * 150})
+    labelled = pd.DataFrame({"kind": ["a", "b"] * 150, "predicted": 50.0, "price": [54.0, 70.0] * 150})
     refused = pd.DataFrame({"kind": ["a"], "predicted": [50.0], "price": ["unknown"]})  # one of 301 is put aside
-    pd.concat([known, refused]).to_csv(jobs.folder / "priced.csv", index=False)
+    pd.concat([labelled, refused]).to_csv(jobs.folder / "priced.csv", index=False)
     today = pd.DataFrame({"kind": ["a", "b", "b", "b"] * 50, "predicted": 50.0})
     today.to_csv(jobs.folder / "today.csv", index=False)
     numbers = ("--problem-type", "Regression", "--dataset-format", "csv", "--inference-attribute", "predicted")
@@ -164,22 +167,24 @@ def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
         *("baseline", "--analysis-type", "MODEL_QUALITY", "--dataset-source", "priced.csv", "--output-path", "priced"),
         *(*numbers, "--ground-truth-attribute", "price", "--learn-errors", "errors.skops"),
     )
-    rows = {name: pa.Array.from_pandas(values) for name, values in known.items()}
-    learnt = ErrorModel.learnt(known, label="price", prediction="predicted")
+    rows = {name: pa.Array.from_pandas(values) for name, values in labelled.items()}
+    learnt = ErrorModel.learnt(labelled, label="price", prediction="predicted")
     read = ErrorModel.read(str(jobs.folder / "errors.skops"))
     assert read(rows).tolist() == learnt(rows).tolist()
-    asked = ("monitor", "--analysis-type", "ESTIMATED_QUALITY", "--baseline", "priced", *numbers)
-    finished = jobs(*asked, "--dataset-source", "today.csv", "--error-model", "errors.skops", "--output-path", "today")
+    arguments = ("monitor", "--analysis-type", "ESTIMATED_QUALITY", "--baseline", "priced", *numbers)
+    finished = jobs(
+        *arguments, "--dataset-source", "today.csv", "--error-model", "errors.skops", "--output-path", "today"
+    )
 
     assert finished.status == 0, finished.said
     metrics = json.loads((jobs.folder / "today" / "estimated_quality.json").read_text())["metrics"]
     values = {metric["name"]: metric["value"] for metric in metrics}
     squared = (4**2 + 3 * 20**2) / 4
     assert values == pytest.approx({"mae": (4 + 3 * 20) / 4, "mse": squared, "rmse": squared**0.5}, rel=0.001)
-    without = jobs(*asked, "--dataset-source", "today.csv", "--output-path", "none")
+    without = jobs(*arguments, "--dataset-source", "today.csv", "--output-path", "none")
     assert "error_model is missing; the quality of predicted numbers" in error_of(without, 2)
     captured = jobs(
-        *(*asked, "--dataset-source", "today.csv", "--output-path", "none", "--error-model", "errors.skops"),
+        *(*arguments, "--dataset-source", "today.csv", "--output-path", "none", "--error-model", "errors.skops"),
         *("--dataset-format", "capture"),
     )
     assert "an estimate of predicted numbers takes a table" in error_of(captured, 2)
@@ -343,7 +348,8 @@ def test_a_metric_of_the_users_own_lies_beside_the_others(jobs, baseline):
     )
     assert finished.status == 0, finished.said
     metrics = {
-        each["name"]: each for each in json.loads((jobs.folder / "with-gain" / "metrics.json").read_text())["metrics"]
+        metric["name"]: metric
+        for metric in json.loads((jobs.folder / "with-gain" / "metrics.json").read_text())["metrics"]
     }
 
     # of ten events five are labelled 1: four of them have 0.9 and one 0.1

@@ -27,8 +27,8 @@ OF_THE_WHEEL = ("pip install ", "spark-model-monitor demo")
 
 def block(language: str, part: str) -> str:
     """The one block of code with `part` in it."""
-    [found] = [text for kind, text in BLOCKS if kind == language and part in text]
-    return str(found)
+    [block_text] = [text for kind, text in BLOCKS if kind == language and part in text]
+    return str(block_text)
 
 
 def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -111,10 +111,10 @@ def test_a_csv_of_ones_own_is_baselined_with_the_message_that_the_page_tells(bas
 
 def test_the_pages_excerpt_of_the_statistics_is_what_comes_out(baselined, clone):
     shown = json.loads(block("json", "numerical_statistics"))
-    found = features(clone / "orders-baseline" / "statistics.json")["amount"]
-    del found["numerical_statistics"]["distribution"]
+    amount_statistics = features(clone / "orders-baseline" / "statistics.json")["amount"]
+    del amount_statistics["numerical_statistics"]["distribution"]
 
-    assert found == shown
+    assert amount_statistics == shown
 
 
 def test_the_pages_excerpt_of_the_constraints_is_what_comes_out(baselined, clone):
@@ -178,8 +178,8 @@ def test_the_readmes_two_commands_say_what_is_wrong_with_tomorrow(baselined, clo
     done = shell(script, folder)
 
     assert done.returncode == 0, done.stderr
-    found = json.loads((folder / "tomorrow-report" / "constraint_violations.json").read_text())["violations"]
-    assert {violation["feature_name"] for violation in found} == {"country"}
+    violations = json.loads((folder / "tomorrow-report" / "constraint_violations.json").read_text())["violations"]
+    assert {violation["feature_name"] for violation in violations} == {"country"}
     assert (folder / "tomorrow-report" / "report.html").is_file()
 
 
@@ -246,9 +246,9 @@ def test_the_script_in_docs_data_makes_the_features_that_it_says(spark, baseline
     done = here(command, clone)
 
     assert done.status == 0, done.said
-    found = features(clone / "orders-by-script" / "statistics.json")
-    assert list(found) == ["amount", "amount_each"]
+    profiles = features(clone / "orders-by-script" / "statistics.json")
+    assert list(profiles) == ["amount", "amount_each"]
     # by hand: 12.5, 40/3, 7.25, none, 99.9/6, 15, 21.3/2, 18.75
-    assert found["amount_each"]["numerical_statistics"]["sum"] == pytest.approx(
+    assert profiles["amount_each"]["numerical_statistics"]["sum"] == pytest.approx(
         12.5 + 40 / 3 + 7.25 + 16.65 + 15 + 10.65 + 18.75
     )

@@ -66,7 +66,7 @@ def landing(tmp_path):
     folder = tmp_path / "landing"
     random_ = random.Random(7)
     folder.mkdir()
-    for place, hours in enumerate(FILES):
+    for number, hours in enumerate(FILES):
         lines = [
             json.dumps(
                 {
@@ -78,9 +78,9 @@ def landing(tmp_path):
             )
             for hour in hours
         ]
-        file = folder / f"{place}.json"
+        file = folder / f"{number}.json"
         file.write_text("\n".join(lines) + "\n")
-        os.utime(file, (1_700_000_000 + place,) * 2)  # Spark takes the oldest file first
+        os.utime(file, (1_700_000_000 + number,) * 2)  # Spark takes the oldest file first
     return folder
 
 

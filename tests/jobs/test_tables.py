@@ -153,33 +153,33 @@ def rounded(content):
 @pytest.mark.parametrize(("case", "flags"), [("newest", ()), ("as of 2", ("--as-of", 2))])
 def test_a_version_of_delta_gives_the_same_bytes_without_spark(found, folder, tmp_path, case, flags):
     at_path = ("--dataset-source", folder / "events", "--dataset-format", "delta")
-    here = read_here(tmp_path / "here", *at_path, *flags)
+    local_files = read_here(tmp_path / "here", *at_path, *flags)
 
     assert found[case]["status"] == 0
-    assert here == files_of(folder / f"out-{case}")
+    assert local_files == files_of(folder / f"out-{case}")
 
 
 def test_what_was_appended_to_a_table_of_delta_is_the_same_without_spark(found, folder, tmp_path):
     at_path = ("--dataset-source", folder / "events", "--dataset-format", "delta")
-    here = read_here(tmp_path / "here", *at_path, "--since", 1)
-    there = files_of(folder / "out-since 1")
+    local_files = read_here(tmp_path / "here", *at_path, "--since", 1)
+    spark_files = files_of(folder / "out-since 1")
 
     assert found["since 1"]["status"] == 0
-    assert [here[name] for name in ALIKE] == [there[name] for name in ALIKE]
-    assert here["ledger.json"] == there["ledger.json"]
-    assert rounded(here["statistics.json"]) == rounded(there["statistics.json"])
+    assert [local_files[name] for name in ALIKE] == [spark_files[name] for name in ALIKE]
+    assert local_files["ledger.json"] == spark_files["ledger.json"]
+    assert rounded(local_files["statistics.json"]) == rounded(spark_files["statistics.json"])
 
 
 @on_spark_3("no Iceberg is tried there")
 @pytest.mark.parametrize(("case", "flag", "snapshot"), [("as of", "--as-of", 1), ("since", "--since", 0)])
 def test_a_table_of_iceberg_is_the_same_without_spark(found, folder, tmp_path, case, flag, snapshot):
     table = f"table:iceberg.`{folder}/ice/db/events`"
-    here = read_here(tmp_path / "here", "--dataset-format", table, flag, found["snapshots"][snapshot])
-    there = files_of(folder / f"out-iceberg {case}")
+    local_files = read_here(tmp_path / "here", "--dataset-format", table, flag, found["snapshots"][snapshot])
+    spark_files = files_of(folder / f"out-iceberg {case}")
 
-    assert [here[name] for name in ALIKE] == [there[name] for name in ALIKE]
-    assert rounded(here["statistics.json"]) == rounded(there["statistics.json"])
-    versions = [json.loads(files["ledger.json"])["table"]["version"] for files in (here, there)]
+    assert [local_files[name] for name in ALIKE] == [spark_files[name] for name in ALIKE]
+    assert rounded(local_files["statistics.json"]) == rounded(spark_files["statistics.json"])
+    versions = [json.loads(files["ledger.json"])["table"]["version"] for files in (local_files, spark_files)]
     assert versions[0] == versions[1]
 
 

@@ -67,12 +67,12 @@ class Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         self._unread = int(self.headers.get("Content-Length", 0))
         self.breaks_off = False
-        seen = self._seen()
-        self.server.requests.append(seen)
-        fault = self.server.weather(seen)
+        request = self._seen()
+        self.server.requests.append(request)
+        fault = self.server.weather(request)
         if fault is not None and not fault(self):
             return
-        if seen.gives_an_upload_up:
+        if request.gives_an_upload_up:
             self.send_response(204)
             self.end_headers()
         else:
@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         with suppress(OSError, ValueError):
             super().finish()
 
-    def log_message(self, *given: Any) -> None:
+    def log_message(self, *arguments: Any) -> None:
         """Nothing."""
 
     def _seen(self) -> Seen:

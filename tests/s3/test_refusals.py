@@ -19,12 +19,12 @@ DATA = "s3a://team/people.csv"
 OUT = "s3a://team/out"
 
 
-def lease_by_any_name(said):
-    return re.sub(r"/_lease-[\w-]+", "/_lease-…", said)
+def lease_by_any_name(message):
+    return re.sub(r"/_lease-[\w-]+", "/_lease-…", message)
 
 
 def of(bucket):
-    return lambda seen: seen.bucket == bucket
+    return lambda request: request.bucket == bucket
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def of(bucket):
         pytest.param(always(denied, where=of("closed")), "s3a://closed/people.csv", OUT,
                      "s3a://closed/people.csv: can't be listed (access was denied; allow the job's role s3:ListBucket",
                      id="a source that may not be listed"),
-        pytest.param(always(denied, where=lambda seen: (seen.method, seen.key) == ("GET", "people.csv")), DATA, OUT,
+        pytest.param(always(denied, where=lambda request: (request.method, request.key) == ("GET", "people.csv")), DATA, OUT,
                      "people.csv: can't be read (access was denied", id="a source that may not be read"),
         pytest.param(always(denied, where=of("closed")), DATA, "s3a://closed/out",
                      "s3a://closed/out: can't be written (access was denied", id="an output that is closed"),

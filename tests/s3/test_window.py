@@ -40,16 +40,22 @@ def test_a_run_lists_and_reads_its_hours_only(s3, runner, month):
         *("monitor", "--dataset-source", f"{month}/captures", "--dataset-format", "capture"),
         *("--baseline", f"{month}/baseline", "--output-path", f"{month}/report", *WINDOW),
     )
-    asked = [seen for seen in s3.proxy.requests if (seen.key or seen.query.get("prefix", "")).startswith("captures")]
-    listed = [seen.query["prefix"] for seen in asked if seen.is_listing]
-    read = [seen.key for seen in asked if seen.method == "GET" and not seen.is_listing]
-    own = [f"captures/{BRANCH}/{folder_of(hour)}/" for hour in (0, 1)]
+    capture_requests = [
+        request
+        for request in s3.proxy.requests
+        if (request.key or request.query.get("prefix", "")).startswith("captures")
+    ]
+    listed = [request.query["prefix"] for request in capture_requests if request.is_listing]
+    read = [request.key for request in capture_requests if request.method == "GET" and not request.is_listing]
+    hour_folders = [f"captures/{BRANCH}/{folder_of(hour)}/" for hour in (0, 1)]
 
     assert status == 0, runner.last_words
-    assert set(listed) == {*ABOVE, *own}
+    assert set(listed) == {*ABOVE, *hour_folders}
     assert all(
-        seen.query.get("delimiter") == "/" for seen in asked if seen.is_listing and seen.query["prefix"] in ABOVE
+        request.query.get("delimiter") == "/"
+        for request in capture_requests
+        if request.is_listing and request.query["prefix"] in ABOVE
     )
-    assert len(listed) <= len(ABOVE) + 4 * len(own)  # by us before and after (P26), by Spark, which pages them
-    assert {key.rpartition("/")[0] + "/" for key in read} == set(own)
+    assert len(listed) <= len(ABOVE) + 4 * len(hour_folders)  # by us before and after (P26), by Spark, which pages them
+    assert {key.rpartition("/")[0] + "/" for key in read} == set(hour_folders)
     assert len(read) <= 2 * FILES + FILES_LOOKED_AT + 5  # every file once, and the beginnings of the first ones
