@@ -214,7 +214,7 @@ def jobs_of(spark: SparkSession) -> Callable[[], AbstractContextManager[list[int
 
     def all_jobs() -> set[int]:
         listed = context._jsc.sc().statusStore().jobsList(None)
-        return {listed.apply(place).jobId() for place in range(listed.size())}
+        return {listed.apply(index).jobId() for index in range(listed.size())}
 
     @contextmanager
     def counting() -> Iterator[list[int]]:

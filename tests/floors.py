@@ -58,13 +58,13 @@ def may_import(floor: str) -> set[str]:
     return {*ROOT, *above, *(ALONE if "integrations" in above else ())}
 
 
-def imports_of(path: Path, known: dict[str, Path]) -> set[str]:
+def imports_of(path: Path, known_modules: dict[str, Path]) -> set[str]:
     """The modules of ours that a file imports when it runs, in functions too; not those for type checking only."""
-    found = set()
+    imported_modules = set()
     for module, names in _imports(path):
-        inner = {f"{module}.{name}" for name in names if _below(f"{module}.{name}") in known}
-        found |= inner or {module}
-    return {_below(name) for name in found} & known.keys()
+        inner = {f"{module}.{name}" for name in names if _below(f"{module}.{name}") in known_modules}
+        imported_modules |= inner or {module}
+    return {_below(name) for name in imported_modules} & known_modules.keys()
 
 
 def imported_names(path: Path) -> set[str]:
@@ -89,8 +89,8 @@ def libraries_of(path: Path) -> set[str]:
 def takes_batches(path: Path) -> bool:
     """Whether a function of a file has batches of a partition as a parameter: executors import it, to map it over them."""
     functions = (node.args for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
-    parameters = (each for args in functions for each in (*args.posonlyargs, *args.args, *args.kwonlyargs))
-    return any(each.annotation and "RecordBatch" in ast.unparse(each.annotation) for each in parameters)
+    parameters = (parameter for args in functions for parameter in (*args.posonlyargs, *args.args, *args.kwonlyargs))
+    return any(parameter.annotation and "RecordBatch" in ast.unparse(parameter.annotation) for parameter in parameters)
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
@@ -98,27 +98,27 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
-    found: list[list[str]] = []
+    groups: list[list[str]] = []
 
     def visit(name: str) -> None:
         order[name] = low[name] = len(order)
         stack.append(name)
-        for other in edges.get(name, ()):
-            if other not in order:
-                visit(other)
-                low[name] = min(low[name], low[other])
-            elif other in stack:
-                low[name] = min(low[name], order[other])
+        for neighbour in edges.get(name, ()):
+            if neighbour not in order:
+                visit(neighbour)
+                low[name] = min(low[name], low[neighbour])
+            elif neighbour in stack:
+                low[name] = min(low[name], order[neighbour])
         if low[name] == order[name]:
             group = stack[stack.index(name) :]
             del stack[-len(group) :]
             if len(group) > 1:
-                found.append(sorted(group))
+                groups.append(sorted(group))
 
     for name in edges:
         if name not in order:
             visit(name)
-    return found
+    return groups
 
 
 def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:

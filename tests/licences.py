@@ -45,10 +45,18 @@ def pinned() -> list[str]:
 
 def licence_of(package: str) -> str:
     """What the installed package says of itself: the expression, else the classifier, else the first line of the text."""
-    told = metadata(package)
-    classes = [one.rpartition(" :: ")[2] for one in told.get_all("Classifier") or () if one.startswith("License ::")]
-    classes = [one for one in classes if one != "OSI Approved"]
-    text = told.get("License-Expression") or ", ".join(classes) or (told.get("License") or "unknown").splitlines()[0]
+    package_metadata = metadata(package)
+    classes = [
+        classifier.rpartition(" :: ")[2]
+        for classifier in package_metadata.get_all("Classifier") or ()
+        if classifier.startswith("License ::")
+    ]
+    classes = [classifier for classifier in classes if classifier != "OSI Approved"]
+    text = (
+        package_metadata.get("License-Expression")
+        or ", ".join(classes)
+        or (package_metadata.get("License") or "unknown").splitlines()[0]
+    )
     return WORDS.get(text, text)
 
 

@@ -25,9 +25,13 @@ def main(commit: str) -> int:
         now = cases_of(ROOT)
     show("gone", [f"{name} ({then[name]})" for name in sorted(then.keys() - now.keys())])
     show("come", [f"{name} ({now[name]})" for name in sorted(now.keys() - then.keys())])
-    both = sorted(then.keys() & now.keys())
-    show("with fewer cases", [f"{name} ({then[name]} -> {now[name]})" for name in both if now[name] < then[name]])
-    show("with more cases", [f"{name} ({then[name]} -> {now[name]})" for name in both if now[name] > then[name]])
+    common_names = sorted(then.keys() & now.keys())
+    show(
+        "with fewer cases", [f"{name} ({then[name]} -> {now[name]})" for name in common_names if now[name] < then[name]]
+    )
+    show(
+        "with more cases", [f"{name} ({then[name]} -> {now[name]})" for name in common_names if now[name] > then[name]]
+    )
     sys.stdout.write(f"{then.total()} cases of {len(then)} names at {commit}, {now.total()} of {len(now)} now\n")
     return 0
 
@@ -52,15 +56,15 @@ def cases_of(tree: Path) -> Counter[str]:
     cases: Counter[str] = Counter()
     for python, folder in pythons.items():
         collecting = [python, "-m", "pytest", "--collect-only", "-q", "-m", "", "-p", "no:cacheprovider", folder]
-        said = subprocess.run(collecting, cwd=tree, capture_output=True, text=True, check=False)
-        if said.returncode:
-            raise SystemExit(f"{tree}: {folder} can't be collected\n{said.stdout[-3000:]}{said.stderr}")
-        cases.update(CASE.findall(said.stdout))
+        collected = subprocess.run(collecting, cwd=tree, capture_output=True, text=True, check=False)
+        if collected.returncode:
+            raise SystemExit(f"{tree}: {folder} can't be collected\n{collected.stdout[-3000:]}{collected.stderr}")
+        cases.update(CASE.findall(collected.stdout))
     return cases
 
 
-def show(what: str, lines: list[str]) -> None:
-    sys.stdout.write(f"{len(lines)} {what}\n" + "".join(f"    {line}\n" for line in lines))
+def show(heading: str, lines: list[str]) -> None:
+    sys.stdout.write(f"{len(lines)} {heading}\n" + "".join(f"    {line}\n" for line in lines))
 
 
 if __name__ == "__main__":

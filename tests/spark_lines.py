@@ -43,9 +43,9 @@ def on_a_jvm(reason: str) -> pytest.MarkDecorator:
 
 def plan_of(frame: Any) -> str:
     """How Spark will make a frame, as it tells on a JVM and on Connect."""
-    with redirect_stdout(io.StringIO()) as told:
+    with redirect_stdout(io.StringIO()) as printed:
         frame.explain()
-    return told.getvalue()
+    return printed.getvalue()
 
 
 def driver_context() -> Any:

@@ -72,10 +72,10 @@ def _name_in(frame: FrameType) -> str:
     code = frame.f_code
     owner = frame.f_locals.get("self")
     owners = type(owner).__mro__ if owner is not None else ()
-    for each in owners:
-        function = vars(each).get(code.co_name)
+    for owning in owners:
+        function = vars(owning).get(code.co_name)
         if getattr(function, "__code__", None) is code:
-            return f"{each.__name__}.{code.co_name}"
+            return f"{owning.__name__}.{code.co_name}"
     return code.co_name
 
 

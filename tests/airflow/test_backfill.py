@@ -82,16 +82,16 @@ def _answers(port):
         return False
 
 
-def _await(condition, what, seconds):
+def _await(condition, description, seconds):
     until = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, f"{what} did not come within {seconds} s"
+        assert time.monotonic() < until, f"{description} did not come within {seconds} s"
         time.sleep(1)
 
 
-def asked(airflow, query, *given):
+def asked(airflow, query, *parameters):
     with closing(sqlite3.connect(f"file:{airflow}/airflow.db?mode=ro", uri=True, timeout=60)) as database:
-        return database.execute(query, given).fetchall()
+        return database.execute(query, parameters).fetchall()
 
 
 def run_there(variables, *words):

@@ -48,14 +48,14 @@ def test_the_baselines_are_promoted_and_say_so(baselines, churn):
 
 def test_the_hour_finds_the_planted_fault_and_what_follows_from_it(hour, churn):
     """fault.json of the demo is the answer: the charge, and with it the model's own output."""
-    found = hour.result(f"{GROUP}.data_quality")
+    outcome = hour.result(f"{GROUP}.data_quality")
 
     assert hour.states == {f"{GROUP}.{task}": "success" for task in ("merge", "data_quality", "model_quality")}
-    assert found["status"] == "CompletedWithViolations"
-    assert {violation["feature_name"] for violation in found["violated"]} == {FAULT.feature, *FAULT.follow_up}
-    assert found["violations"] == len(found["violated"])
-    assert found["window"] == {"start": "2024-03-04T20:00:00Z", "end": "2024-03-04T21:00:00Z"}
-    assert found["alert"] == "InAlert"
+    assert outcome["status"] == "CompletedWithViolations"
+    assert {violation["feature_name"] for violation in outcome["violated"]} == {FAULT.feature, *FAULT.follow_up}
+    assert outcome["violations"] == len(outcome["violated"])
+    assert outcome["window"] == {"start": "2024-03-04T20:00:00Z", "end": "2024-03-04T21:00:00Z"}
+    assert outcome["alert"] == "InAlert"
 
 
 def test_the_paths_are_those_of_the_documents_in_the_hours_folder(hour, churn):
@@ -64,8 +64,8 @@ def test_the_paths_are_those_of_the_documents_in_the_hours_folder(hour, churn):
 
     assert paths["output"] == str(folder)
     for name in ("statistics.json", "constraints.json", "constraint_violations.json", "checks.json", "ledger.json"):
-        with open(paths[name], "rb") as kept:
-            assert kept.read() == (folder / name).read_bytes()
+        with open(paths[name], "rb") as document:
+            assert document.read() == (folder / name).read_bytes()
 
 
 def test_the_links_lead_to_the_documents(hour, churn):
@@ -83,21 +83,21 @@ def test_model_quality_judges_the_predictions_that_were_merged_with_labels(hour,
     """Of 200 requests an hour 2 % are never labelled (integrations/demo/traffic.py); late labels have come, and are waited
     for a week.
     """
-    found = hour.result(f"{GROUP}.model_quality")
+    outcome = hour.result(f"{GROUP}.model_quality")
     ledger = json.loads((churn / "monitoring" / "model_quality" / "2024/03/04/21" / "ledger.json").read_text())
 
     assert ledger["records"]["kept"] == 196
-    assert {"accuracy", "precision"} <= {violation["metric_name"] for violation in found["violated"]}
+    assert {"accuracy", "precision"} <= {violation["metric_name"] for violation in outcome["violated"]}
 
 
 def test_the_same_hour_again_writes_the_same_bytes_and_is_one_window_of_the_alert(example, run, hour, churn):
     reports = churn / "monitoring" / "data_quality"
     before = digests(reports)
 
-    others = re.compile(rf"{GROUP}\.(merge|model_quality)")
-    again = run(example("churn_hourly"), at(21), taken_as_done=others)
+    completed_tasks = re.compile(rf"{GROUP}\.(merge|model_quality)")
+    second_run = run(example("churn_hourly"), at(21), taken_as_done=completed_tasks)
 
-    assert again.result(f"{GROUP}.data_quality") == hour.result(f"{GROUP}.data_quality")
+    assert second_run.result(f"{GROUP}.data_quality") == hour.result(f"{GROUP}.data_quality")
     assert digests(reports) == before
     assert len(json.loads((reports / "_alerts.json").read_text())["windows"]) == 1
 

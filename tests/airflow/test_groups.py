@@ -33,7 +33,7 @@ def test_what_needs_labels_waits_for_the_merge_and_the_rest_does_not():
     monitors = [data_quality(baseline="/b/data"), QUALITY, BIAS, ATTRIBUTIONS]
     dag = group("all", Stage(plays=leaving(DONE)), monitors, ground_truth="/labels")
     waits = {
-        task.task_id.partition(".")[2]: {each.partition(".")[2] for each in task.upstream_task_ids}
+        task.task_id.partition(".")[2]: {task_id.partition(".")[2] for task_id in task.upstream_task_ids}
         for task in dag.split_tasks
     }
 

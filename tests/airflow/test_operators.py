@@ -26,17 +26,17 @@ HOURLY = CronDataIntervalTimetable("@hourly", timezone="UTC")
 
 @contextmanager
 def dag(name, timetable=HOURLY):
-    with DAG(name, schedule=timetable, start_date=START, catchup=False) as made:
-        yield made
+    with DAG(name, schedule=timetable, start_date=START, catchup=False) as new_dag:
+        yield new_dag
 
 
 def monitor(stage, folder, **options):
-    given = {"dataset_source": "/captures", "baseline": "/baseline", "output_path": str(folder / "reports")}
-    return MonitorOperator(task_id="monitor", where=stage, **{**given, **options})
+    monitor_options = {"dataset_source": "/captures", "baseline": "/baseline", "output_path": str(folder / "reports")}
+    return MonitorOperator(task_id="monitor", where=stage, **{**monitor_options, **options})
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("interval", "said"),
     [
         ({"length": 3600}, "length is 3600; write a timedelta above 0, such as"),
         ({"length": timedelta(0)}, "length is datetime.timedelta"),
@@ -44,16 +44,16 @@ def monitor(stage, folder, **options):
         ({"lag": "P1D"}, "lag is 'P1D'; write a timedelta, such as"),
     ],
 )
-def test_a_window_of_no_time_is_reported_when_the_dag_is_read(tmp_path, given, said):
+def test_a_window_of_no_time_is_reported_when_the_dag_is_read(tmp_path, interval, said):
     with dag("no_time"), pytest.raises(BadConfiguration, match=said):
-        monitor(Stage(plays=leaving(DONE)), tmp_path, **given)
+        monitor(Stage(plays=leaving(DONE)), tmp_path, **interval)
 
 
 def test_the_job_is_reported_the_interval_and_the_folder_of_its_hour(run, tmp_path):
     stage = Stage(plays=leaving(DONE), cluster="{{ ds }}")
-    with dag("told") as told:
+    with dag("informed") as told_dag:
         monitor(stage, tmp_path, dataset_source="/captures/{{ ds }}", flags={"sample": "{{ 1 / 2 }}", "every": True})
-    ended = run(told, at(21))
+    ended = run(told_dag, at(21))
 
     [call] = stage.calls
     assert call.job == "monitor"
@@ -84,7 +84,7 @@ def test_a_plain_cron_schedule_looks_at_the_hour_before(run, tmp_path):
 
 def test_a_merge_is_reported_its_window_and_a_baseline_none(run, tmp_path):
     stage = Stage(plays=leaving(DONE))
-    with dag("others") as others:
+    with dag("others") as told_dag:
         MergeOperator(
             task_id="merge",
             where=stage,
@@ -100,7 +100,7 @@ def test_a_merge_is_reported_its_window_and_a_baseline_none(run, tmp_path):
             dataset_format={"csv": {"header": True}},
             output_path=str(tmp_path / "baseline"),
         )
-    run(others, at(21))
+    run(told_dag, at(21))
 
     flags = {call.job: call.flags for call in stage.calls}
     assert flags["merge"] == {
@@ -119,9 +119,9 @@ def test_a_merge_is_reported_its_window_and_a_baseline_none(run, tmp_path):
 
 
 def with_policy(stage, folder, name, **options):
-    with dag(name) as made:
+    with dag(name) as new_dag:
         monitor(stage, folder, **options) >> EmptyOperator(task_id="behind") >> EmptyOperator(task_id="further")
-    return made
+    return new_dag
 
 
 EXPECTED = {
@@ -208,24 +208,24 @@ def test_without_violations_all_go_on(run, tmp_path, policy):
 
 
 def test_a_callback_is_called_with_the_outcome_and_the_task_succeeds(run, tmp_path):
-    told = []
+    notifications = []
     ended = run(
         with_policy(
             Stage(plays=leaving(FOUND)),
             tmp_path,
             "called",
             on_violations="callback",
-            callback=lambda context: told.append((context["monitoring"].violations, context["ti"].task_id)),
+            callback=lambda context: notifications.append((context["monitoring"].violations, context["ti"].task_id)),
         ),
         at(21),
     )
 
-    assert told == [(2, "monitor")]
+    assert notifications == [(2, "monitor")]
     assert ended.states["behind"] == "success"
 
 
 def test_any_notifier_of_airflow_is_a_callback_and_its_templates_see_the_outcome(run, tmp_path):
-    said = []
+    sentences = []
 
     class Notifier(BaseNotifier):
         template_fields = ("text",)
@@ -235,21 +235,21 @@ def test_any_notifier_of_airflow_is_a_callback_and_its_templates_see_the_outcome
             self.text = text
 
         def notify(self, context):
-            said.append(self.text)
+            sentences.append(self.text)
 
     stage = Stage(plays=leaving(FOUND))
     notifier = Notifier("{{ monitoring.violations }} violations of {{ dag.dag_id }}")
     run(with_policy(stage, tmp_path, "notified", on_violations="callback", callback=notifier), at(21))
 
-    assert said == ["2 violations of notified"]
+    assert sentences == ["2 violations of notified"]
 
 
 def test_a_notifier_is_not_called_without_violations(run, tmp_path):
-    told = []
+    notifications = []
     stage = Stage(plays=leaving(DONE))
-    run(with_policy(stage, tmp_path, "quiet", on_violations="callback", callback=told.append), at(21))
+    run(with_policy(stage, tmp_path, "quiet", on_violations="callback", callback=notifications.append), at(21))
 
-    assert told == []
+    assert notifications == []
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_a_task_that_takes_too_long_takes_its_job_with_it(run, tmp_path):
         monitor(Slow(plays=leaving(DONE)), tmp_path, execution_timeout=timedelta(seconds=1))
 
     assert run(slow, at(21)).states == {"monitor": "failed"}
-    assert [each.stopped for each in started] == [True]
+    assert [job.stopped for job in started] == [True]
 
 
 def test_links_lead_to_where_the_documents_are_served(run, tmp_path):
@@ -361,19 +361,22 @@ def test_the_alert_is_the_one_beside_the_runs(run, tmp_path):
     ],
 )  # fmt: skip
 def test_a_task_that_can_t_be_is_refused_when_its_dag_is_read(tmp_path, options, said):
-    with dag("refused"), pytest.raises(BadConfiguration) as told:
+    with dag("refused"), pytest.raises(BadConfiguration) as raised:
         monitor(Stage(plays=leaving(DONE)), tmp_path, **options)
 
-    assert said in str(told.value)
+    assert said in str(raised.value)
 
 
 def test_flags_may_come_from_the_task_before_and_are_looked_at_then(run, tmp_path):
     stage = Stage(plays=leaving(DONE))
-    for name, given in (("from_before", {"sample": 0.5}), ("not_theirs", {"start_time": "2024-01-01T00:00:00Z"})):
-        with dag(name) as made:
-            before = PythonOperator(task_id="before", python_callable=lambda given=given: given)
+    for name, upstream_options in (
+        ("from_before", {"sample": 0.5}),
+        ("not_theirs", {"start_time": "2024-01-01T00:00:00Z"}),
+    ):
+        with dag(name) as new_dag:
+            before = PythonOperator(task_id="before", python_callable=lambda flags=upstream_options: flags)
             monitor(stage, tmp_path, flags=before.output)
-        ended = run(made, at(21))
+        ended = run(new_dag, at(21))
         assert ended.states["monitor"] == ("success" if name == "from_before" else "failed")
 
     assert [call.flags["sample"] for call in stage.calls] == ["0.5"]
@@ -402,7 +405,8 @@ def test_the_name_of_a_run_fits_where_jobs_run_and_stays_its_own():
     short = get_run_name({"ti": SimpleNamespace(**vars(ti), map_index=-1)})
     mapped = get_run_name({"ti": SimpleNamespace(**vars(ti), map_index=3)})
     long = [
-        get_run_name({"ti": SimpleNamespace(**{**vars(ti), "dag_id": "d" * 240}, map_index=each)}) for each in (1, 2)
+        get_run_name({"ti": SimpleNamespace(**{**vars(ti), "dag_id": "d" * 240}, map_index=map_index)})
+        for map_index in (1, 2)
     ]
 
     assert short == "churn/group.monitor/scheduled__2024-03-04T20-00-00-00-00"
@@ -416,4 +420,4 @@ def test_what_the_xcom_lists_has_no_text_of_a_violation(run, tmp_path):
         monitor(Stage(plays=leaving(FOUND)), tmp_path)
     listed = run(texts, at(21)).result("monitor")["violated"]
 
-    assert [set(each) for each in listed] == [{"feature_name", "constraint_check_type"}] * len(VIOLATIONS)
+    assert [set(violation) for violation in listed] == [{"feature_name", "constraint_check_type"}] * len(VIOLATIONS)

@@ -25,13 +25,13 @@ Over = Callable[..., Any]
 """Runs a function of the example on its frame, a frame of pandas, as this ground has it."""
 
 
-def frames(of: Callable[[Any], Any]) -> Over:
+def frames(create_frame: Callable[[Any], Any]) -> Over:
     """Runs on frames that somebody keeps, as the README's example does."""
-    kept = []
+    frames_kept = []
 
     def over(run: Callable[..., Any], frame: Any, *more: Any) -> Any:
-        kept.append(of(frame))
-        return run(kept[-1], *more)
+        frames_kept.append(create_frame(frame))
+        return run(frames_kept[-1], *more)
 
     return over
 
@@ -107,23 +107,23 @@ def batches() -> Iterator[Over]:
     with session() as spark:
 
         def over(run: Callable[..., Any], orders: Any, *more: Any) -> Any:
-            found: list[Any] = []
+            runs_of_batch: list[Any] = []
             landing = FOLDER / f"landing-{run.__name__}"
             landing.mkdir()
             orders.to_parquet(landing / "orders.parquet")
             source = spark.readStream.schema(spark.read.parquet(str(landing)).schema).parquet(str(landing))
-            sink = source.writeStream.foreachBatch(lambda rows, batch: found.append(run(rows, *more)))
+            sink = source.writeStream.foreachBatch(lambda rows, batch: runs_of_batch.append(run(rows, *more)))
             query = sink.option("checkpointLocation", f"{landing}-checkpoint").trigger(availableNow=True).start()
             query.awaitTermination()
-            [only] = found
+            [only] = runs_of_batch
             return only
 
         yield over
 
 
 @contextmanager
-def local(of: Callable[[Any], Any] = lambda orders: orders) -> Iterator[Over]:
-    yield frames(of)
+def local(create_frame: Callable[[Any], Any] = lambda orders: orders) -> Iterator[Over]:
+    yield frames(create_frame)
     assert "py4j" not in sys.modules, "a session was started"
 
 
@@ -142,10 +142,10 @@ GROUNDS: dict[str, Callable[[], Any]] = {
 
 def results(over: Over) -> dict[str, Any]:
     [example] = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
-    told, times = re.subn(r"\b(run_baseline|run_monitoring)\(", r"over(\1, ", example)
+    edited_example, times = re.subn(r"\b(run_baseline|run_monitoring)\(", r"over(\1, ", example)
     assert times == 2, "the example makes a baseline and monitors"
     names = {"over": over}
-    exec(compile(told, "README.md", "exec"), names)
+    exec(compile(edited_example, "README.md", "exec"), names)
     baseline = names["baseline"]
     findings = names["findings"]
     files = {("baseline", *file) for file in baseline.files().items()} | {
@@ -159,17 +159,17 @@ def results(over: Over) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    found = {}
+    versions_by_name = {}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
+            versions_by_name[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions_by_name
 
 
 if __name__ == "__main__":
     os.chdir(FOLDER)
     for name in sys.argv[2:]:
-        with GROUNDS[name]() as over:
-            print(json.dumps({"ground": name, "versions": versions(), **results(over)}), flush=True)
+        with GROUNDS[name]() as run_job:
+            print(json.dumps({"ground": name, "versions": versions(), **results(run_job)}), flush=True)

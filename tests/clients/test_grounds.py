@@ -37,4 +37,4 @@ def test_the_table_has_these_grounds_and_everywhere_the_same_verdict_and_bytes_b
     assert all(re.fullmatch(pattern, title) for pattern, (title, *_) in zip(patterns, rows, strict=True))
     assert {verdict for _, verdict, _ in rows} == {"country"}
     by_deequ = [ground.kind == "JAR" for ground in GROUNDS]  # run.json says which Deequ evaluated
-    assert [files for *_, files in rows] == [f"{SAME} but run.json" if other else SAME for other in by_deequ]
+    assert [files for *_, files in rows] == [f"{SAME} but run.json" if deequ_used else SAME for deequ_used in by_deequ]

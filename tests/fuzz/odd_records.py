@@ -40,7 +40,7 @@ Made = tuple[bytes, int]  # a file and its records
 
 def rows_of(seed: int, count: int = ROWS) -> list[Row]:
     rng = random.Random(seed)
-    found = []
+    generated_rows = []
     for _ in range(count):
         n = rng.randint(18, 80)
         x = round(rng.gauss(5, 2), 3)
@@ -50,11 +50,11 @@ def rows_of(seed: int, count: int = ROWS) -> list[Row]:
         r = round(rng.gauss(50, 9), 2)
         c = rng.choice(("red", "green", "blue"))
         p = round(0.5 + (a - 0.5) * rng.random(), 3)
-        found.append(
+        generated_rows.append(
             {"n": n, "x": x, "w": w, "y": y, "a": a, "p": p, "r": r, "s": round(r + rng.gauss(0, 2), 2), "c": c}
         )
-        found[-1]["d"] = c if rng.random() < 0.8 else "blue"
-    return found
+        generated_rows[-1]["d"] = c if rng.random() < 0.8 else "blue"
+    return generated_rows
 
 
 def _cell(values: Callable[[random.Random], Any], names: Sequence[str] = NAMES) -> Callable[[random.Random, Row], Row]:
@@ -141,9 +141,9 @@ def _odd_csv(rng: random.Random, row: Row) -> bytes:
         return damaged_bytes(_csv(row), rng)
     if kind == 1:
         return ",".join(rng.choice((cells[:-1], [*cells, "1"], cells[:1], cells * 40))).encode()
-    at = rng.randrange(len(cells))
+    position = rng.randrange(len(cells))
     text = rng.choice((*ODD_TEXTS, *NUMBERS, "n/a", "None", "9" * 400, "1e400", "0.5", "1.0"))
-    cells[at] = text if kind == 2 or "\n" in text or "\r" in text else '"{}"'.format(text.replace('"', '""'))
+    cells[position] = text if kind == 2 or "\n" in text or "\r" in text else '"{}"'.format(text.replace('"', '""'))
     return ",".join(cells).encode("utf-8", "surrogatepass")
 
 
@@ -277,10 +277,10 @@ LOG_TIME = "2026-11-01T10:00:00Z"
 def _odd_typed(rng: random.Random, row: Row) -> Row:
     """A row of Parquet: whatever its columns can hold."""
     name = rng.choice(NAMES)
-    wanted = PARQUET.field(name).type
-    if pa.types.is_integer(wanted):
+    column_type = PARQUET.field(name).type
+    if pa.types.is_integer(column_type):
         return {**row, name: rng.choice((None, -1, 2, 2**63 - 1, -(2**63)))}
-    if pa.types.is_floating(wanted):
+    if pa.types.is_floating(column_type):
         return {**row, name: rng.choice((None, float("nan"), float("inf"), -float("inf"), 1e308, -5e-324, 7.0, -0.0))}
     texts = (None, *ODD_TEXTS, "9" * 400, "n/a", "a" * 300_000, "[" * 3_000, '{"a": 1}')
     return {**row, name: rng.choice([text for text in texts if text is None or text.isascii() or text.isprintable()])}
@@ -409,8 +409,8 @@ def run(kind: Kind, job: str, content: bytes, folder: Path, *flags: str) -> Ende
         (folder / "analysis_config.json").write_text(json.dumps({"dataset_type": "text/csv", **kind.config}))
         words += ["--analysis-config", str(folder / "analysis_config.json")]
     words += ["--exclude-features-attribute", ",".join(kind.left_out)] if kind.left_out else []
-    said = io.StringIO()
-    handler = logging.StreamHandler(said)
+    log = io.StringIO()
+    handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)
     before = os.getcwd()
     os.chdir(folder)
@@ -425,7 +425,7 @@ def run(kind: Kind, job: str, content: bytes, folder: Path, *flags: str) -> Ende
     else:
         records = {}
     files = {name: (output / name).read_bytes() for name in FILES if (output / name).exists()}
-    return Ended(int(status), said.getvalue(), records, files)
+    return Ended(int(status), log.getvalue(), records, files)
 
 
 class Law:
@@ -445,10 +445,10 @@ class Law:
     def run(self, job: str, records: Sequence[Any], *flags: str) -> Ended:
         content, read = self.kind.format.made(records)
         if job == "monitor":
-            known = ("--baseline", str(self.folder / "known"))
+            baseline_flags = ("--baseline", str(self.folder / "known"))
         else:
-            known = ()
-        ended = run(self.kind, job, content, self.folder, *known, *self.flags, *flags)
+            baseline_flags = ()
+        ended = run(self.kind, job, content, self.folder, *baseline_flags, *self.flags, *flags)
         assert ended.status == 0, f"{job} ended with {ended.status}: {ended.said[-3000:]}"
         parts = sum(ended.records[name] for name in RESULTS) + ended.refused
         assert ended.records["read"] == read == parts, f"{job}: {read} records, and the ledger has {ended.records}"
@@ -460,8 +460,8 @@ class Law:
         rows = rows_of(seed)
         odd = [self.kind.format.odd(rng, row) for row in rows[: rng.choice((1, 1, 1, 2, MOST_ODD))]]
         records = list(self.sound)
-        for one in odd:
-            records.insert(rng.choice((0, len(records), rng.randrange(len(records)))), one)
+        for odd_record in odd:
+            records.insert(rng.choice((0, len(records), rng.randrange(len(records)))), odd_record)
         return records
 
     def hold(self, seed: int) -> tuple[Ended, ...]:

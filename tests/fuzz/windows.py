@@ -85,7 +85,7 @@ def captured(rng: random.Random, encoding: str = "CSV") -> dict[str, Any]:
 
 
 def _payload(rng: random.Random, objects: list[dict[str, Any]]) -> str:
-    texts = [json.dumps(one, ensure_ascii=False) for one in objects]
+    texts = [json.dumps(features, ensure_ascii=False) for features in objects]
     if rng.random() < 0.5:
         return "\n".join(texts)
     return f"[{','.join(texts)}]"
@@ -166,7 +166,7 @@ class Kind:
         """Those that a job would write of it, or why there are none: labels that no prediction has, say."""
         monitor = MODEL if self.outcomes else QUALITY
         try:
-            return [json.loads(one.to_json()) for one in monitor.documents(state, monitor.metrics(state))]
+            return [json.loads(document.to_json()) for document in monitor.documents(state, monitor.metrics(state))]
         except BadInput as fault:
             return [str(fault)]
 
@@ -176,8 +176,8 @@ def _captures(engine: Any, path: str, *, times: Times | None = None, sample: flo
     return read_captures(engine, source, CaptureFormat(), ReadOptions(tuple(NAMES), times, sample=sample))
 
 
-def _captures_answer(line: bytes, path: str, asked: reference.Asked) -> Any:
-    return reference.captured(line, path, asked)
+def _captures_answer(line: bytes, path: str, selection: reference.Asked) -> Any:
+    return reference.captured(line, path, selection)
 
 
 OUTPUTS = ("endpointOutput", "batchTransformOutput")
@@ -206,17 +206,17 @@ ASKED = reference.Asked()
 IN_TIME = reference.Asked(START, END, 0.5)
 
 KINDS = (
-    Kind("captures", partial(of_documents, captured), partial(_captures_answer, asked=ASKED), _captures),
+    Kind("captures", partial(of_documents, captured), partial(_captures_answer, selection=ASKED), _captures),
     Kind(
         "captures-sampled",
         partial(of_documents, captured),
-        partial(_captures_answer, asked=IN_TIME),
+        partial(_captures_answer, selection=IN_TIME),
         partial(_captures, times=TIMES, sample=0.5),
     ),
     Kind(
         "captures-json",
         partial(of_documents, partial(captured, encoding="JSON")),
-        partial(_captures_answer, asked=reference.Asked(encoding="JSON")),
+        partial(_captures_answer, selection=reference.Asked(encoding="JSON")),
         _captures,
     ),
     Kind("merged", partial(of_documents, merged), partial(reference.merged, asked=ASKED), _outcomes, outcomes=True),
@@ -254,15 +254,15 @@ class Window:
         lines = kind.lines(rng, rng.choice((2, 8, 8, 30, 30, 100)))
         parts = [lines]
         if rng.random() < 0.3:
-            at = rng.randrange(1, len(lines))
-            parts = [lines[:at], [*lines[: kind.header_lines], *lines[at:]]]
+            cut = rng.randrange(1, len(lines))
+            parts = [lines[:cut], [*lines[: kind.header_lines], *lines[cut:]]]
         files = {f"part-{number}.jsonl": file_of(some, rng) for number, some in enumerate(parts)}
-        place = folder / HOUR
-        place.mkdir(parents=True, exist_ok=True)
-        for old in place.iterdir():
+        hour_folder = folder / HOUR
+        hour_folder.mkdir(parents=True, exist_ok=True)
+        for old in hour_folder.iterdir():
             old.unlink()
         for name, content in files.items():
-            (place / name).write_bytes(content)
+            (hour_folder / name).write_bytes(content)
         return cls(kind, seed, folder, files)
 
     @property

@@ -71,10 +71,10 @@ def test_the_metrics_are_those_of_smclarify(golden, case):
             assert expected["error"] == f"ValueError: {text}"
             assert {metric.error for group in analysis.groups for metric in getattr(group, part)} == {text}
             continue
-        found = {group.choice.shown: getattr(group, part) for group in analysis.groups}
-        assert set(found) == {entry["value_or_threshold"] for entry in expected}
+        groups = {group.choice.shown: getattr(group, part) for group in analysis.groups}
+        assert set(groups) == {entry["value_or_threshold"] for entry in expected}
         for entry in expected:
-            mine = [told(m.name, m.value, m.error) for m in found[entry["value_or_threshold"]] if m.name != "FT"]
+            mine = [told(m.name, m.value, m.error) for m in groups[entry["value_or_threshold"]] if m.name != "FT"]
             theirs = [told(m["name"], m["value"], m.get("error")) for m in entry["metrics"] if m["name"] != "FT"]
             assert mine == approximately(theirs)
 
@@ -119,10 +119,10 @@ def test_the_metrics_of_the_real_baseline_are_those_of_the_service(golden):
         if metric.name != "FT"
     }
 
-    _, found = adult(golden, "baseline.csv")
+    _, metrics = adult(golden, "baseline.csv")
 
-    assert len(found) == 20
-    assert found == pytest.approx(real, rel=1e-12)
+    assert len(metrics) == 20
+    assert metrics == pytest.approx(real, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +186,6 @@ def test_a_threshold_is_matched_by_its_lower_end(golden):
 
     age = analysis.groups[1]
     assert age.choice.shown == "(40, 68]"
-    found = BiasBaseline(report).values(report.pre_training_bias_metrics, "Age", age.choice)
-    assert found is not None
-    assert found["CI"] == 0.4575
+    baseline_values = BiasBaseline(report).values(report.pre_training_bias_metrics, "Age", age.choice)
+    assert baseline_values is not None
+    assert baseline_values["CI"] == 0.4575

@@ -79,11 +79,13 @@ def close(expected: float) -> Any:
     return pytest.approx(expected, rel=1e-9, abs=1e-15)
 
 
-def values_of(side: dict[str, Any]) -> np.ndarray:
-    if "values" in side:
-        return np.array(side["values"], dtype=float)
-    made = side["perm"]
-    return (np.arange(made["n"]) * made["mult"] % made["mod"]) * made.get("scale", 1.0) + made.get("add", 0.0)
+def values_of(distribution: dict[str, Any]) -> np.ndarray:
+    if "values" in distribution:
+        return np.array(distribution["values"], dtype=float)
+    permutation = distribution["perm"]
+    return (np.arange(permutation["n"]) * permutation["mult"] % permutation["mod"]) * permutation.get(
+        "scale", 1.0
+    ) + permutation.get("add", 0.0)
 
 
 def sketch_of(values: np.ndarray, k: int = 2048) -> KllSketch:
@@ -93,7 +95,7 @@ def sketch_of(values: np.ndarray, k: int = 2048) -> KllSketch:
 
 
 def sides_of(case: dict[str, Any]) -> tuple[NumericDistribution, NumericDistribution]:
-    levels = [sketch_of(values_of(case[side]), case["kll_k"]).levels for side in ("baseline", "window")]
+    levels = [sketch_of(values_of(case[window]), case["kll_k"]).levels for window in ("baseline", "window")]
     return NumericDistribution(levels[0], deviation=case["baseline_std_population"]), NumericDistribution(levels[1])
 
 
@@ -134,10 +136,10 @@ def test_numeric_robust_distances_at_a_level_are_those_of_the_vectors(case, key,
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in vectors("numeric")])
 def test_histograms_and_deciles_are_those_of_the_vectors(case):
-    sides = sides_of(case)
+    distributions = sides_of(case)
     expected = case["intermediate"]
-    histograms = [*map(Histogram.from_numbers, sides)]
-    baseline, current = (side.step_cdf() for side in sides)
+    histograms = [*map(Histogram.from_numbers, distributions)]
+    baseline, current = (window.step_cdf() for window in distributions)
 
     for histogram, name in zip(histograms, ("hist10_baseline", "hist10_window"), strict=True):
         assert [*histogram.lower, histogram.upper[-1]] == close(expected[name]["edges"])
@@ -177,10 +179,10 @@ def test_chi_squared_is_what_deequ_printed(case, key, expected):
     comparison = compare_categorical(case["baseline"], case["window"], method="ChiSquared")
 
     if key == "chi_square_deequ_statistic":
-        found = comparison.statistic
+        distance = comparison.statistic
     else:
-        found = comparison.distance
-    assert found is None if expected == "NaN" else found == close(expected)
+        distance = comparison.distance
+    assert distance is None if expected == "NaN" else distance == close(expected)
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +203,8 @@ def churn(golden) -> tuple[list[NumericDistribution], list[NumericDistribution]]
 def test_no_feature_of_churn_drifts_with_the_services_distance(churn):
     """The real run reported 60 violations, none of drift (G16)."""
     verdicts = [
-        judge(compare_numeric(*sides, ties=Ties.LOST), 0.1, baseline_rows=2333, current_rows=1977)
-        for sides in zip(*churn, strict=True)
+        judge(compare_numeric(*distributions, ties=Ties.LOST), 0.1, baseline_rows=2333, current_rows=1977)
+        for distributions in zip(*churn, strict=True)
     ]
 
     assert len(verdicts) == 70
@@ -237,6 +239,6 @@ def test_two_payloads_over_and_over_drift_only_if_all_values_count(golden):
     current = sketches_of(golden / "dq-cookbook" / "run" / "statistics.json")
 
     for name in ("a", "b", "c", "d"):
-        sides = baseline[name], current[name]
-        assert compare_numeric(*sides, ties=Ties.LOST).distance == 0.0, name
-        assert 0.65 <= compare_numeric(*sides, method="Simple").distance <= 0.95, name
+        distributions = baseline[name], current[name]
+        assert compare_numeric(*distributions, ties=Ties.LOST).distance == 0.0, name
+        assert 0.65 <= compare_numeric(*distributions, method="Simple").distance <= 0.95, name

@@ -63,13 +63,13 @@ class Case(NamedTuple):
     def is_resampled(self) -> bool:
         return self.vector.get("kll_k", SKETCH_SIZE) != SKETCH_SIZE
 
-    def cells(self, side: str) -> list[float] | list[str]:
+    def cells(self, window: str) -> list[float] | list[str]:
         """Values with the distribution of this side, in an order that keeps it.
 
         A vector of a smaller sketch becomes that sketch's items, each as often as it counts, the heaviest first: what a larger
         sketch compacts of them are pairs of equal values.
         """
-        counted = self.vector[side]
+        counted = self.vector[window]
         if self.vector["kind"] == "categorical":
             return [value for value, count in counted.items() for _ in range(count)]
         if not self.is_resampled:
@@ -103,12 +103,14 @@ def report(golden, spark, tmp_path_factory):
     """The folder of a monitoring run of all windows against a baseline of all baselines."""
     folder = tmp_path_factory.mktemp("vectors")
 
-    def frame_of(side: str) -> Any:
-        columns = {case.column: case.cells(side) for case in CASES}
+    def frame_of(window: str) -> Any:
+        columns = {case.column: case.cells(window) for case in CASES}
         rows = max(map(len, columns.values()))
         padded = {name: [*cells, *[None] * (rows - len(cells))] for name, cells in columns.items()}
-        pq.write_table(pa.table(padded), folder / f"{side}.parquet")
-        frame = spark.read.parquet(str(folder / f"{side}.parquet")).coalesce(1)  # sketches go by the order of the rows
+        pq.write_table(pa.table(padded), folder / f"{window}.parquet")
+        frame = spark.read.parquet(str(folder / f"{window}.parquet")).coalesce(
+            1
+        )  # sketches go by the order of the rows
         return frame.selectExpr(*[f"`{case.column}` as `{case.feature}`" for case in CASES])
 
     run_baseline(frame_of("baseline"), DataQualityMonitor()).write(str(folder / "baseline"))
@@ -134,9 +136,9 @@ def violations(report):
     """The texts of the drift violations by feature."""
     content = json.loads((report / "constraint_violations.json").read_text())["violations"]
     return {
-        found["feature_name"]: found["description"]
-        for found in content
-        if found["constraint_check_type"] == "baseline_drift_check"
+        violation["feature_name"]: violation["description"]
+        for violation in content
+        if violation["constraint_check_type"] == "baseline_drift_check"
     }
 
 

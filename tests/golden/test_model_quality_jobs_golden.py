@@ -178,8 +178,10 @@ def test_the_whole_run_of_an_hour_is_the_services(golden, report):
     run: one partition gives …948, two give the displayed …9481 (tests/spark/model_quality/test_mllib.py).
     """
     run = golden / "mq-churn-binary" / "run1-goldmermaid"
-    ours = {each["metric_name"]: each for each in loaded(report / "constraint_violations.json")["violations"]}
-    theirs = {each["metric_name"]: each for each in loaded(run / "violations.as-displayed.json")}
+    ours = {
+        violation["metric_name"]: violation for violation in loaded(report / "constraint_violations.json")["violations"]
+    }
+    theirs = {violation["metric_name"]: violation for violation in loaded(run / "violations.as-displayed.json")}
 
     assert ours.keys() == theirs.keys()
     for name, violation in theirs.items():
@@ -216,7 +218,7 @@ def test_our_own_merge_of_the_captures_and_labels_leads_to_the_same_run(outcome,
 
 def test_the_default_finds_the_same_fall_in_quality(outcome, baseline_of, merged, tmp_path):
     report = monitored(outcome, merged, baseline_of("mq-churn-binary"), tmp_path)
-    violated = {each["metric_name"] for each in loaded(report / "constraint_violations.json")["violations"]}
+    violated = {violation["metric_name"] for violation in loaded(report / "constraint_violations.json")["violations"]}
 
     assert {"auc", "recall", "accuracy", "f1"} <= violated
     assert loaded(report / "ledger.json")["records"]["kept"] == 3318

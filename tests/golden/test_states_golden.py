@@ -138,9 +138,9 @@ def test_frequencies_of_housing_are_the_services_categories(housing):
         builder = FrequenciesBuilder()
         counted = cells[name].value_counts()
         builder.update(counted.field("values"), counted.field("counts").to_numpy())
-        found = builder.state()
-        assert found.exact
-        assert found.counts == {bucket["value"]: bucket["count"] for bucket in buckets}, name
+        frequencies = builder.state()
+        assert frequencies.exact
+        assert frequencies.counts == {bucket["value"]: bucket["count"] for bucket in buckets}, name
 
 
 def test_distinct_counts_of_housing_are_the_services(spark, golden, housing):

@@ -29,8 +29,8 @@ def window(spark, folder, baseline):
     captures = inputs.captured_deliveries(folder)
 
     def monitored(*flags):
-        given = ("--dataset-source", captures, *CAPTURES, "--baseline", folder / "baseline")
-        return findings_of(spark, folder / "report", *given, "--max-quarantined-share", 0.05, *flags)
+        source_flags = ("--dataset-source", captures, *CAPTURES, "--baseline", folder / "baseline")
+        return findings_of(spark, folder / "report", *source_flags, "--max-quarantined-share", 0.05, *flags)
 
     return monitored
 

@@ -64,11 +64,11 @@ def test_a_metric_changes_no_other_number_and_is_not_there_unless_asked_for(spar
     plain = run_baseline(frame, WITHOUT)
     frame.unpersist()
 
-    rest = tuple(
+    other_features = tuple(
         replace(feature, states={kind: state for kind, state in feature.states.items() if kind != "skewness"})
         for feature in more.profile.features
     )
-    assert Profile(more.profile.item_count, rest) == plain.profile
+    assert Profile(more.profile.item_count, other_features) == plain.profile
     assert "column_metrics" not in plain.statistics.to_json()
     assert "skewness" not in plain.to_pandas()
     assert more.constraints == plain.constraints

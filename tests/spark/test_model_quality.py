@@ -78,7 +78,7 @@ def test_a_fall_in_quality_is_found_and_a_healthy_window_is_quiet(spark):
     worse = run_monitoring(spark.createDataFrame(table(seed=3, skill=0.6)), MONITOR, baseline)
 
     assert healthy.count == 0
-    assert {"accuracy", "f1", "auc"} <= {each.metric_name for each in worse.violations.violations}
+    assert {"accuracy", "f1", "auc"} <= {violation.metric_name for violation in worse.violations.violations}
     assert {"accuracy", "total_number_of_violations"} <= {metric.name for metric in worse.published}
     assert worse.to_pandas().query("status == 'violated'")["metric"].tolist()
 
@@ -151,13 +151,13 @@ def test_a_weeks_quality_is_a_merge(spark, tmp_path):
     days = [table(rows=300, seed=day) for day in range(3)]
     for number, day in enumerate(days):
         run_baseline(spark.createDataFrame(day), MONITOR).write(str(tmp_path / f"day{number}"))
-    whole = run_baseline(spark.createDataFrame(pd.concat(days)), MONITOR)
+    union_run = run_baseline(spark.createDataFrame(pd.concat(days)), MONITOR)
     merge_runs([str(tmp_path / f"day{number}") for number in range(3)], str(tmp_path / "week"))
     merged = json.loads((tmp_path / "week" / "statistics.json").read_text())
 
-    for name, metric in metrics_of(whole).items():
-        found = merged["binary_classification_metrics"][name]
-        assert found.get("value", found) == metric.get("value", metric), name
+    for name, metric in metrics_of(union_run).items():
+        merged_metric = merged["binary_classification_metrics"][name]
+        assert merged_metric.get("value", merged_metric) == metric.get("value", metric), name
     assert {"statistics.json", "constraints.json", "metrics.json"} <= {
         path.name for path in (tmp_path / "week").iterdir()
     }

@@ -24,10 +24,10 @@ HOUR = Window(START, START + timedelta(hours=1))
 class Served:
     """A model server of a test: `request` is asked at `seconds` after noon, answered after so many milliseconds."""
 
-    def __init__(self, folder, **given) -> None:
+    def __init__(self, folder, **capture_options) -> None:
         self.time = START
         self.seconds = 0.0
-        options = CaptureOptions(endpoint="churn", **{"with_metadata": True} | given)
+        options = CaptureOptions(endpoint="churn", **{"with_metadata": True} | capture_options)
         clock = Clock(lambda: self.time, lambda: self.seconds)
         self.writer = CaptureWriter(LocalFolder(folder), options, CaptureLimits(flush_seconds=3600), clock)
 
@@ -67,11 +67,11 @@ def test_what_a_server_captures_is_what_the_job_reads(server, monitored):
     for number in range(40):
         server.request(f"{number},x", seconds=number)
     server.writer.close()
-    found = monitored()
+    findings = monitored()
 
-    assert found.current.ledger.kept == 40
-    assert found.current.profile.feature("a").moments.sum == sum(range(40))
-    assert found.current.requests.count == 40
+    assert findings.current.ledger.kept == 40
+    assert findings.current.profile.feature("a").moments.sum == sum(range(40))
+    assert findings.current.requests.count == 40
 
 
 @pytest.mark.parametrize("partitions", ["1", "as many as there are files"])

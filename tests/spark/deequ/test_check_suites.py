@@ -67,13 +67,13 @@ def loaded(spark, monkeypatch):
 
 def results_of(checks, frame, *, second_scan_allowed=False):
     """Plan, scan once, and judge."""
-    wanted = plan_checks(checks, frame.columns, second_scan_allowed=second_scan_allowed)
-    require_conditions(frame, wanted.predicates.values())
+    plan = plan_checks(checks, frame.columns, second_scan_allowed=second_scan_allowed)
+    require_conditions(frame, plan.predicates.values())
     dataset = Dataset.of(frame)
-    rows, conditions = with_conditions(dataset, wanted.predicates)
+    rows, conditions = with_conditions(dataset, plan.predicates)
     source = RowSource(rows, frame.columns, predicates=conditions, partitions_at_most=10)
-    found = scan(source, RequestedStates(counted=wanted.frequency_columns))
-    return dataset.engine.implementation(checked)(wanted, dataset, found.profile, found.matches)
+    scan_findings = scan(source, RequestedStates(counted=plan.frequency_columns))
+    return dataset.engine.implementation(checked)(plan, dataset, scan_findings.profile, scan_findings.matches)
 
 
 def verified_by_deequ(checks, frame):
@@ -91,21 +91,27 @@ def verified_by_deequ(checks, frame):
 
 def comparable(results):
     return [
-        (found.check, found.check_status, found.constraint, found.constraint_status, found.constraint_message)
-        for found in results.constraints
+        (
+            constraint.check,
+            constraint.check_status,
+            constraint.constraint,
+            constraint.constraint_status,
+            constraint.constraint_message,
+        )
+        for constraint in results.constraints
     ]
 
 
 def rounded(result):
     """The last digits of numbers depend on the order of adding: 12 are compared. Of a message the first line, not the trace."""
     lines = [part.split("\n")[0] for part in result]
-    return [re.sub(r"\d+\.\d+(E-?\d+)?", lambda found: f"{float(found[0]):.12g}", line) for line in lines]
+    return [re.sub(r"\d+\.\d+(E-?\d+)?", lambda match: f"{float(match[0]):.12g}", line) for line in lines]
 
 
-def assert_judged_alike(found, expected):
-    order = [check for check, *_ in found]
+def assert_judged_alike(actual, expected):
+    order = [check for check, *_ in actual]
     expected = sorted(expected, key=lambda row: order.index(row[0]))
-    for mine, deequs in zip(found, expected, strict=True):
+    for mine, deequs in zip(actual, expected, strict=True):
         assert rounded(mine) == rounded(deequs)
 
 
@@ -123,7 +129,7 @@ def test_one_scan_judges_as_deequ_does(loaded, frame, jobs_of):
 
     assert_judged_alike(comparable(results), verified_by_deequ(checks, frame))
     assert results.status == "Error"
-    assert {found.served_by for found in results.constraints} == {
+    assert {constraint.served_by for constraint in results.constraints} == {
         "states",
         "rows counted in the scan",
         "exact frequencies",
@@ -137,7 +143,7 @@ def test_a_second_scan_judges_as_deequ_does(loaded, frame):
     results = results_of(checks, frame, second_scan_allowed=True)
 
     assert_judged_alike(comparable(results), verified_by_deequ(checks, frame))
-    assert [found.served_by for found in results.constraints] == ["states"] + ["second scan"] * 6
+    assert [constraint.served_by for constraint in results.constraints] == ["states"] + ["second scan"] * 6
 
 
 @pytest.mark.deequ
@@ -157,9 +163,9 @@ def test_an_empty_frame_is_judged_as_deequ_does(loaded, frame, spark):
     checks = loaded("of_one_scan")
     empty = spark.createDataFrame([], frame.schema)
 
-    found = comparable(results_of(checks, empty))
+    actual = comparable(results_of(checks, empty))
     expected = verified_by_deequ(checks, empty)
-    assert_judged_alike(without_kll(found), without_kll(expected))
+    assert_judged_alike(without_kll(actual), without_kll(expected))
 
 
 @pytest.mark.deequ
@@ -181,11 +187,11 @@ def test_more_values_than_are_counted_apart_need_a_second_scan(loaded, spark):
 
 @pytest.mark.deequ
 def test_an_assertion_that_raises_fails_its_own_constraint_only(loaded, frame):
-    raising, other = results_of(loaded("of_a_mistake"), frame).constraints
+    raising, healthy = results_of(loaded("of_a_mistake"), frame).constraints
 
     assert raising.constraint_message.startswith("Can't execute the assertion: ")
     assert "ZeroDivisionError" in raising.constraint_message
-    assert other.constraint_status == "Success"
+    assert healthy.constraint_status == "Success"
 
 
 @pytest.mark.deequ
@@ -256,9 +262,9 @@ def test_every_analyzer_of_the_json_form_gives_its_metric(frame):
 
     results = results_of(read_checks(json.dumps(entries), "checks.json"), frame, second_scan_allowed=True)
 
-    assert [(found.constraint, found.metric) for found in results.constraints] == [
-        (found.constraint, pytest.approx(metric, rel=1e-12))
-        for found, (_, metric) in zip(results.constraints, JSON_CHECKS, strict=True)
+    assert [(constraint.constraint, constraint.metric) for constraint in results.constraints] == [
+        (constraint.constraint, pytest.approx(metric, rel=1e-12))
+        for constraint, (_, metric) in zip(results.constraints, JSON_CHECKS, strict=True)
     ]
 
 
@@ -344,14 +350,16 @@ def test_conditions_that_spark_does_not_understand_are_refused_before_reading(fr
 
 def block_of_documentation(language, having):
     text = (HERE.parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
-    [block] = [each for each in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if having in each]
+    [block] = [
+        code_block for code_block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if having in code_block
+    ]
     return block
 
 
 def test_the_json_of_the_documentation_runs(frame):
     results = results_of(read_checks(block_of_documentation("json", '"analyzer"'), "checks.json"), frame)
 
-    assert [found.constraint for found in results.failed] == [
+    assert [constraint.constraint for constraint in results.failed] == [
         "Size() >= 100",
         "Completeness(amount) >= 0.95",
         "Completeness(code) where amount > 3 == 1.0",

@@ -72,7 +72,7 @@ def test_both_engines_judge_every_analyzer_of_states_alike(spark, tmp_path):
     for mine, deequs in zip(twin, deequ, strict=True):
         if mine.constraint.startswith("Entropy(") and mine.metric is not None:  # a sum in the order of Spark's groups
             assert mine.metric == pytest.approx(deequs.metric, rel=1e-15)
-            mine, deequs = (replace(each, metric=None, constraint_message="") for each in (mine, deequs))
+            mine, deequs = (replace(constraint, metric=None, constraint_message="") for constraint in (mine, deequs))
         assert repr(mine) == repr(deequs)  # NaN is NaN there
 
 

@@ -44,19 +44,19 @@ from spark_model_monitor.running.inputs.measures import outcome_plan
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
-def made(data, spark, settings=None, pairs=None, **given):
+def made(data, spark, settings=None, pairs=None, **options):
     """What both engines write of a baseline of the data, and of monitoring it."""
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         if settings:
             monitor = DataQualityMonitor(settings=settings)
         else:
             monitor = DataQualityMonitor(pairs=pairs)
-        baseline = run_baseline(data, monitor, engine=engine, **where, **given)
-        findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **given)
-        both.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
-    return both
+        baseline = run_baseline(data, monitor, engine=engine, **where, **options)
+        findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **options)
+        runs.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
+    return runs
 
 
 def require_same(local, of_spark):
@@ -102,11 +102,11 @@ def test_of_a_frame_of_pandas(spark):
 @pytest.mark.parametrize("kind", ["frame", "csv", "parquet"])
 def test_by_segment(spark, tmp_path, kind):
     frame = frame_of(3_000).drop(columns=["vector"])
-    places = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
-    frame.to_csv(places["csv"], index=False)
-    frame.drop(columns=["kind"]).to_parquet(places["parquet"], coerce_timestamps="us", allow_truncated_timestamps=True)
+    paths = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
+    frame.to_csv(paths["csv"], index=False)
+    frame.drop(columns=["kind"]).to_parquet(paths["parquet"], coerce_timestamps="us", allow_truncated_timestamps=True)
     settings = MonitoringSettings(segments=("word", "flag", "small:3:6", "digits*flag", "single"))
-    data = frame if kind == "frame" else str(places[kind])
+    data = frame if kind == "frame" else str(paths[kind])
     require_same(*made(data, spark, settings=settings))
 
 
@@ -115,7 +115,7 @@ def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
     frame.to_csv(tmp_path / "before.csv", index=False)
     frame.loc[frame.word == "x y", "small"] += 1_000
     frame.to_csv(tmp_path / "now.csv", index=False)
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         output = str(tmp_path / engine)
@@ -125,8 +125,8 @@ def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
             str(tmp_path / "now.csv"), monitor, baseline, engine=engine, output_path=output, **where
         )
         assert "only in word=x y" in findings.summary()
-        both.append({**findings.files(), "examples.parquet": (tmp_path / engine / "examples.parquet").read_bytes()})
-    require_same(*both)
+        runs.append({**findings.files(), "examples.parquet": (tmp_path / engine / "examples.parquet").read_bytes()})
+    require_same(*runs)
 
 
 def test_between_columns(spark, tmp_path):
@@ -141,7 +141,7 @@ def test_between_columns(spark, tmp_path):
         local, of_spark = made(data, spark, pairs=True)
         require_same(local, of_spark)
         checks = json.loads(local["monitor/checks.json"])["checks"]
-        assert {"relation_check", "association_check"} <= {each["check"] for each in checks}
+        assert {"relation_check", "association_check"} <= {check["check"] for check in checks}
 
 
 @on_a_jvm("rows go with the tasks, in slices of 16 MB")
@@ -183,10 +183,10 @@ def test_of_parquet_as_pandas_writes_it_today(spark, tmp_path):
 
 
 def test_parquet_files_of_other_columns_are_a_union_and_of_other_types_a_sentence(spark, tmp_path):
-    for place, (name, table) in enumerate({"union": {"b": ["z"], "c": [1.5]}, "types": {"a": ["one"]}}.items()):
+    for number, (name, table) in enumerate({"union": {"b": ["z"], "c": [1.5]}, "types": {"a": ["one"]}}.items()):
         (tmp_path / name).mkdir()
         pq.write_table(pa.table({"a": [1, 2], "b": ["x", "y"]}), tmp_path / name / "0.parquet")
-        pq.write_table(pa.table(table), tmp_path / name / f"{place + 1}.parquet")
+        pq.write_table(pa.table(table), tmp_path / name / f"{number + 1}.parquet")
     union = run_baseline(str(tmp_path / "union"), DataQualityMonitor(), spark=spark)
 
     assert union.to_pandas()["num_present"].to_dict() == {"a": 2, "b": 3, "c": 1}
@@ -252,7 +252,7 @@ def csv_of(rows):
 
 
 @pytest.mark.parametrize(
-    "kept_as", [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)], ids=lambda kept: kept[0]
+    "kept_as", [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)], ids=lambda compression: compression[0]
 )
 def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**20)
@@ -409,22 +409,22 @@ def test_of_bias(spark, tmp_path, facets, kind):
         data.to_csv(tmp_path / "people.csv", index=False)
         data = str(tmp_path / "people.csv")
     monitor = BiasMonitor(replace(BiasMeasures.of(config), untyped_texts=kind == "csv"))
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         baseline = run_baseline(data, monitor, engine=engine, **where)
-        found = baseline.files()
+        files = baseline.files()
         if (facets, kind) == ("numbers", "frame"):  # and verdicts, of segments too
             results = run_monitoring(data, monitor, baseline, engine=engine, **where)
-            assert {each.where for each in results.results} == {
+            assert {metric_result.where for metric_result in results.results} == {
                 None,
                 "in one segment of age",
                 "in one segment of member",
             }
-            found |= {f"monitor/{name}": content for name, content in results.files().items()}
-        both.append(found)
-    require_same(*both)
-    assert (b"FlipTest" in both[0]["analysis.json"]) == (facets != "flips")
+            files |= {f"monitor/{name}": content for name, content in results.files().items()}
+        runs.append(files)
+    require_same(*runs)
+    assert (b"FlipTest" in runs[0]["analysis.json"]) == (facets != "flips")
 
 
 @pytest.mark.parametrize("kind", ["frame", "csv"])
@@ -441,44 +441,46 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
         predicted = "score"
     else:
         predicted = "predicted"
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         with outcomes(
             data, plan, label=label, prediction=predicted, probability="score", engine=engine, **where
-        ) as found:
-            both.append(run_baseline(found, ModelQualityMonitor(plan)).files())
-    require_same(*both)
+        ) as outcomes_read:
+            runs.append(run_baseline(outcomes_read, ModelQualityMonitor(plan)).files())
+    require_same(*runs)
 
 
-@pytest.mark.parametrize("whole", [pa.decimal128(9, 0), pa.uint64()], ids=str)
-def test_labels_and_facets_of_whole_decimals_are_those_of_integers(spark, whole):
+@pytest.mark.parametrize("decimal_type", [pa.decimal128(9, 0), pa.uint64()], ids=str)
+def test_labels_and_facets_of_whole_decimals_are_those_of_integers(spark, decimal_type):
     """As warehouses and Spark store integers that have no type of theirs: without values for it a facet ended the job."""
     random = np.random.default_rng(5)
     integers = pa.table({name: random.integers(0, 3 if name == "facet" else 2, 300) for name in ("y", "p", "facet")})
-    data = pa.table({name: integers[name].cast(pa.decimal128(19, 0)).cast(whole) for name in integers.column_names})
+    data = pa.table(
+        {name: integers[name].cast(pa.decimal128(19, 0)).cast(decimal_type) for name in integers.column_names}
+    )
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
     label = {"label": "y", "label_values_or_threshold": [1], "predicted_label": "p"}
     config = AnalysisConfig.from_json(json.dumps({**label, "facet": [{"name_or_index": "facet"}]}))
-    found = []
+    documents = []
     for rows, engine in ((integers, "local"), (data, "local"), (data, "spark")):
         where = {"spark": spark} if engine == "spark" else {}
         with outcomes(rows, plan, label="y", prediction="p", engine=engine, **where) as read:
             quality = run_baseline(read, ModelQualityMonitor(plan)).files()["statistics.json"]
         bias = run_baseline(rows, BiasMonitor(BiasMeasures.of(config)), engine=engine, **where).files()
-        found.append({"statistics.json": quality, "analysis.json": bias["analysis.json"]})
+        documents.append({"statistics.json": quality, "analysis.json": bias["analysis.json"]})
 
-    require_same(*found[:2])
-    require_same(*found[1:])
+    require_same(*documents[:2])
+    require_same(*documents[1:])
 
 
 def test_of_segments_of_merged_records(spark, tmp_path):
     lines = []
     for row in people("csv").itertuples():
-        asked = {"data": json.dumps({"sex": row.sex, "age": row.age}), "encoding": "JSON", "mode": "INPUT"}
+        endpoint_input = {"data": json.dumps({"sex": row.sex, "age": row.age}), "encoding": "JSON", "mode": "INPUT"}
         output = {"data": str(row.predicted), "encoding": "CSV", "mode": "OUTPUT"}
         record = {
-            "captureData": {"endpointInput": asked, "endpointOutput": output},
+            "captureData": {"endpointInput": endpoint_input, "endpointOutput": output},
             "groundTruthData": {"data": str(row.label), "encoding": "CSV"},
             "eventMetadata": {"eventId": str(row.Index), "inferenceTime": "2026-03-04T14:00:00Z"},
         }
@@ -489,39 +491,41 @@ def test_of_segments_of_merged_records(spark, tmp_path):
     flags += ["--analysis-type", "MODEL_QUALITY"]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     monitor = ModelQualityMonitor(outcome_plan(config))
-    both = [run_baseline(read_outcomes(each, config), monitor) for each in (LocalEngine(), SparkEngine(spark))]
+    runs = [run_baseline(read_outcomes(engine, config), monitor) for engine in (LocalEngine(), SparkEngine(spark))]
 
-    require_same(*(each.files() for each in both))
-    assert [*both[1].state.segments] == ["sex", "sex*age:40"]
+    require_same(*(run_result.files() for run_result in runs))
+    assert [*runs[1].state.segments] == ["sex", "sex*age:40"]
 
 
 @pytest.mark.parametrize("kind", ["frame", "csv"])
 def test_of_estimated_quality(spark, tmp_path, kind):
     data = people(kind)
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
-    known = run_baseline(
+    baseline = run_baseline(
         outcomes(data, plan, label="label", prediction="predicted", probability="score", engine="local"),
         ModelQualityMonitor(plan),
     )
     if kind == "csv":
         data.to_csv(tmp_path / "people.csv", index=False)
         data = str(tmp_path / "people.csv")
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         with outcomes(
             data, plan, label=None, prediction="predicted", probability="score", engine=engine, **where
-        ) as found:
-            both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
-    require_same(*both)
+        ) as outcomes_read:
+            runs.append(run_monitoring(outcomes_read, EstimatedQualityMonitor(plan), baseline).files())
+    require_same(*runs)
 
 
 @pytest.mark.parametrize("problem", ["MULTICLASS_CLASSIFICATION", "REGRESSION"])
 def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
     random = np.random.default_rng(3)
     shares = random.dirichlet([1, 1, 1], 300).round(3)
-    told = [json.dumps(dict(zip("abc", row, strict=True))) for row in shares.tolist()]
-    data = pd.DataFrame({"prediction": [*"abc"] * 100, "probability": told, "label": random.choice([*"abc"], 300)})
+    probabilities = [json.dumps(dict(zip("abc", row, strict=True))) for row in shares.tolist()]
+    data = pd.DataFrame(
+        {"prediction": [*"abc"] * 100, "probability": probabilities, "label": random.choice([*"abc"], 300)}
+    )
     plan = OutcomePlan(ProblemType[problem], with_scores=True)
     errors = None
     if problem == "REGRESSION":
@@ -529,13 +533,15 @@ def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
         plan = OutcomePlan(ProblemType[problem])
         errors = ErrorModel.learnt(data, label="label", prediction="prediction")
     data.to_csv(tmp_path / "rows.csv", index=False)
-    known = run_baseline(outcomes(data, plan, engine="local"), ModelQualityMonitor(plan))
-    both = []
+    baseline = run_baseline(outcomes(data, plan, engine="local"), ModelQualityMonitor(plan))
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
-        with outcomes(str(tmp_path / "rows.csv"), plan, label=None, errors=errors, engine=engine, **where) as found:
-            both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
-    require_same(*both)
+        with outcomes(
+            str(tmp_path / "rows.csv"), plan, label=None, errors=errors, engine=engine, **where
+        ) as outcomes_read:
+            runs.append(run_monitoring(outcomes_read, EstimatedQualityMonitor(plan), baseline).files())
+    require_same(*runs)
 
 
 @pytest.mark.slow
@@ -707,24 +713,24 @@ def test_of_expectations(spark, tmp_path, kind):
         "row_rules": ["number <= count or word == 'né'", "word < digits", "count = count * 1 ± .5"],
         "rows": {"max": 5},
     }
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         findings = run_monitoring(path, DataQualityMonitor(), None, engine=engine, expectations=rules, **where)
-        both.append(findings.files())
-    require_same(*both)
+        runs.append(findings.files())
+    require_same(*runs)
 
 
 TODAY = {
-    "times in nanoseconds": pa.array([10**18 + place for place in range(60)], pa.timestamp("ns")),
-    "such with a zone": pa.array([10**18 + place for place in range(60)], pa.timestamp("ns", "UTC")),
+    "times in nanoseconds": pa.array([10**18 + number for number in range(60)], pa.timestamp("ns")),
+    "such with a zone": pa.array([10**18 + number for number in range(60)], pa.timestamp("ns", "UTC")),
     "null everywhere": pa.nulls(60),
     "large_string": pa.array(["a", "b", None] * 20, pa.large_string()),
     "string_view": pa.array(["a", "b", None] * 20, pa.string_view()),
     "a dictionary": pa.array(["a", "b", None] * 20).dictionary_encode(),
     "of numbers": pa.array([1, 2, None] * 20).dictionary_encode(),
     "decimals": pa.array([Decimal("1.25"), None] * 30, pa.decimal128(9, 2)),
-    "decimals of 38 digits": pa.array([Decimal(f"{10**35 + place}.5") for place in range(60)], pa.decimal128(38, 2)),
+    "decimals of 38 digits": pa.array([Decimal(f"{10**35 + number}.5") for number in range(60)], pa.decimal128(38, 2)),
     "lists": pa.array([[1, 2], [], None] * 20),
     "large lists": pa.array([["a"], [], None] * 20, pa.large_list(pa.string())),
     "unsigned": pa.array([2**64 - 1, None] * 30, pa.uint64()),
@@ -738,7 +744,7 @@ def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark,
 
     require_same(*made(str(tmp_path / "data.parquet"), spark))
     features = run_baseline(str(tmp_path / "data.parquet"), DataQualityMonitor(), engine="local").statistics.features
-    assert {each.name: each.common.num_missing for each in features} == {
+    assert {feature.name: feature.common.num_missing for feature in features} == {
         name: values.null_count for name, values in TODAY.items()
     }
 
@@ -746,16 +752,18 @@ def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark,
 @pytest.mark.parametrize("of_96_bits", [False, True], ids=["of 64 bits", "of 96 bits"])
 def test_times_that_stand_for_none_are_what_they_are_on_both_engines(spark, tmp_path, of_96_bits):
     """Dates and times such as 0001-01-01 and 9999-12-31, in files that no Spark wrote."""
-    said = [datetime(1, 1, 1), datetime(1899, 12, 30), datetime(9999, 12, 31), datetime(2020, 1, 1)] * 15
-    moments = pa.array(said, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
-    table = pa.table({"time": moments, "day": pa.array([each.date() for each in said]), "count": range(60)})
+    moments_stated = [datetime(1, 1, 1), datetime(1899, 12, 30), datetime(9999, 12, 31), datetime(2020, 1, 1)] * 15
+    moments = pa.array(moments_stated, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+    table = pa.table(
+        {"time": moments, "day": pa.array([moment.date() for moment in moments_stated]), "count": range(60)}
+    )
     pq.write_table(table, tmp_path / "rows.parquet", use_deprecated_int96_timestamps=of_96_bits)
 
-    here, there = made(str(tmp_path), spark)
+    local_files, spark_files = made(str(tmp_path), spark)
 
-    require_same(here, there)
-    profile = from_parquet(here[PROFILE], "here")
-    assert [*profile.feature("time").frequencies.counts] == [str(each) for each in sorted({*said})]
+    require_same(local_files, spark_files)
+    profile = from_parquet(local_files[PROFILE], "here")
+    assert [*profile.feature("time").frequencies.counts] == [str(moment) for moment in sorted({*moments_stated})]
 
 
 @pytest.mark.parametrize("called", ["clock", "clock,span", "0,span"])
@@ -765,16 +773,24 @@ def test_columns_that_are_left_out_need_not_be_readable(spark, tmp_path, called)
     if "span" in called:
         unreadable["span"] = pa.array([1] * 60, pa.duration("ns"))
     pq.write_table(pa.table({**unreadable, **TODAY}), tmp_path / "data.parquet")
-    given = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
-    flags = read_sources([*given, "--exclude-features-attribute", called], {})
+    arguments = [
+        "--dataset-source",
+        str(tmp_path),
+        "--dataset-format",
+        "parquet",
+        "--output-path",
+        str(tmp_path / "out"),
+    ]
+    flags = read_sources([*arguments, "--exclude-features-attribute", called], {})
     config = build_config("baseline", flags, in_container=False)
 
     runs = [
-        run_baseline(read_features(each, config), DataQualityMonitor()) for each in (LocalEngine(), SparkEngine(spark))
+        run_baseline(read_features(engine, config), DataQualityMonitor())
+        for engine in (LocalEngine(), SparkEngine(spark))
     ]
 
     require_same(*(run.files() for run in runs))
-    assert [each.name for each in runs[1].statistics.features] == [*TODAY]
+    assert [feature.name for feature in runs[1].statistics.features] == [*TODAY]
 
 
 def test_files_with_and_without_a_column_that_is_left_out_are_a_union(spark, tmp_path):

@@ -26,9 +26,9 @@ TABLE = pd.DataFrame(PAIRS, columns=["truth", "answer"])
 
 
 def config(folder, data_format, *flags, problem_type="MulticlassClassification"):
-    given = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", str(folder / "out")]
-    given += ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem_type, *flags]
-    return build_config("monitor", read_sources(given, {}), in_container=False)
+    arguments = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", str(folder / "out")]
+    arguments += ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem_type, *flags]
+    return build_config("monitor", read_sources(arguments, {}), in_container=False)
 
 
 def metrics_of(spark, settings):

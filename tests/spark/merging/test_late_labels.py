@@ -24,7 +24,7 @@ WEEK = 7 * 24
 
 def pending_ids(output, hour):
     path = output / "pending" / BRANCH / f"2024-03-04T{hour:02d}.jsonl"
-    return {one["id"]: one.get("label") for one in map(json.loads, path.read_text().splitlines())}
+    return {record["id"]: record.get("label") for record in map(json.loads, path.read_text().splitlines())}
 
 
 def restatement(output):
@@ -124,10 +124,10 @@ def test_a_rerun_changes_no_file(merge, tmp_path):
     merge(1, late_hours=WEEK)
     before = modified(tmp_path / "merged")
 
-    again = merge(1, late_hours=WEEK)
+    second_merge = merge(1, late_hours=WEEK)
 
     assert modified(tmp_path / "merged") == before
-    assert (again.changed, again.restated) == (0, ())
+    assert (second_merge.changed, second_merge.restated) == (0, ())
 
 
 def test_a_corrected_label_restates_and_a_repeated_one_does_not(merge, tmp_path):

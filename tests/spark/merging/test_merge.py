@@ -47,10 +47,12 @@ def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, wri
     write_captures(tmp_path, 0, [captured(number) for number in events])
     write_labels(tmp_path, 0, [label(f"event-{number}") for number in events])
     records = [captured(f"{number}-{number * 7919}") for number in events]
-    whole = write(tmp_path, 0, records if write is write_captures else [label(f"x-{n * 7919}") for n in events], "cut")
-    content = gzip.compress(whole.read_bytes())
-    whole.unlink()
-    whole.with_name("cut.jsonl.gz").write_bytes(content[: len(content) // 2])
+    whole_file = write(
+        tmp_path, 0, records if write is write_captures else [label(f"x-{n * 7919}") for n in events], "cut"
+    )
+    content = gzip.compress(whole_file.read_bytes())
+    whole_file.unlink()
+    whole_file.with_name("cut.jsonl.gz").write_bytes(content[: len(content) // 2])
 
     with pytest.raises(BadInput, match=r"cut\.jsonl\.gz: is cut short or damaged"):
         merge(0)
@@ -142,7 +144,7 @@ def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
     quarantine = [
         json.loads(line) for line in (tmp_path / "merged" / "quarantine" / "00000.jsonl").read_text().splitlines()
     ]
-    assert [(one["reason"], one["line_number"]) for one in quarantine] == [
+    assert [(record["reason"], record["line_number"]) for record in quarantine] == [
         ("not a JSON object", 6),
         ("not a captured record", 7),
         ("no id to join by", 8),
@@ -230,7 +232,7 @@ def test_a_window_reads_its_own_hours_only(merge, tmp_path):
     ledger = ledger_of(tmp_path / "merged")
 
     assert truths(tmp_path / "merged") == {"event-1": "1"}
-    assert [len(ledger["files"][side]) for side in ("captures", "labels")] == [1, 1]
+    assert [len(ledger["files"][role]) for role in ("captures", "labels")] == [1, 1]
     assert ledger["window"] == {"start": "2024-03-04T01:00:00Z", "end": "2024-03-04T02:00:00Z"}
 
 
@@ -239,11 +241,11 @@ def test_other_parts_of_an_hour_are_replaced_and_other_files_stay(merge, tmp_pat
     write_labels(tmp_path, 0, [label("event-1")])
     folder = tmp_path / "merged" / BRANCH / folder_of(0)
     services = write_lines(folder / "part-00000-0b7bfd33-0000-4000-8000-000000000000.c000.jsonl", ["{}"])
-    own = write_lines(folder / "notes.jsonl", ["{}"])
+    own_notes = write_lines(folder / "notes.jsonl", ["{}"])
     merge(0)
 
     assert not services.exists()
-    assert own.exists()
+    assert own_notes.exists()
     assert truths(tmp_path / "merged") == {"event-1": "1"}
 
 

@@ -60,12 +60,15 @@ def test_the_service_added_up_the_area_of_its_run_in_two_partitions(spark, golde
     """Its last digit is that of two partitions; `--compat service` has one."""
     run = golden / "mq-churn-binary" / "run1-goldmermaid"
     truth = [json.loads(line) for line in (run / "ground-truth.reconstructed.jsonl").read_text().splitlines()]
-    labels = {each["eventMetadata"]["eventId"]: float(each["groundTruthData"]["data"]) for each in truth}
+    labels = {
+        label_record["eventMetadata"]["eventId"]: float(label_record["groundTruthData"]["data"])
+        for label_record in truth
+    }
     captures = [json.loads(line) for line in (run / "capture.reconstructed.jsonl").read_text().splitlines()]
     rows = pd.DataFrame(
         [
-            (float(each["captureData"]["endpointOutput"]["data"]), labels[each["eventMetadata"]["inferenceId"]])
-            for each in captures
+            (float(capture["captureData"]["endpointOutput"]["data"]), labels[capture["eventMetadata"]["inferenceId"]])
+            for capture in captures
         ],
         columns=["score", "label"],
     )

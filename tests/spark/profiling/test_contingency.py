@@ -151,9 +151,9 @@ def test_refused_rows_are_counted_apart_and_in_no_table(spark):
 
 
 def test_more_columns_than_one_number_holds(spark):
-    names = [f"f{place}" for place in range(12)]
+    names = [f"f{number}" for number in range(12)]
     rows = [
-        {**{name: str((row >> place) % 2) for place, name in enumerate(names)}, "y": "yes", "p": "no", "region": "n"}
+        {**{name: str((row >> number) % 2) for number, name in enumerate(names)}, "y": "yes", "p": "no", "region": "n"}
         for row in range(64)
     ]
     plan = plan_of(*[ValuedColumn(name, (1,), ValueKind.CATEGORICAL) for name in names])

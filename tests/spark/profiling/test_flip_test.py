@@ -45,16 +45,19 @@ def expected(value, features=(0, 1, 2)):
     columns = list(features)
     knn = KNeighborsClassifier(n_neighbors=5).fit(X[~mine][:, columns], POSITIVE[~mine])
     decided = knn.predict(X[mine][:, columns])
-    own = POSITIVE[mine]
-    changed = [int(((own == 1) & (decided == 0)).sum()), int(((own == 0) & (decided == 1)).sum())]
+    neighbour_outcomes = POSITIVE[mine]
+    changed = [
+        int(((neighbour_outcomes == 1) & (decided == 0)).sum()),
+        int(((neighbour_outcomes == 0) & (decided == 1)).sum()),
+    ]
     return FlipTest(*changed, int(mine.sum()), int((~mine).sum()), int((~mine).sum()))
 
 
 @pytest.mark.parametrize("partitions", [1, 5])
 def test_all_groups_are_tested_as_scikit_learn_would(frame, partitions):
-    found = flips_of(frame.repartition(partitions), group(0), group(1), group(2))
+    flips = flips_of(frame.repartition(partitions), group(0), group(1), group(2))
 
-    assert list(found) == [expected(0), expected(1), expected(2)]
+    assert list(flips) == [expected(0), expected(1), expected(2)]
 
 
 def test_groups_may_have_features_of_their_own(frame):
@@ -91,9 +94,9 @@ def test_refused_rows_are_not_looked_at(frame):
     refused = frame.select("*", F.when(F.col("c3") == 2, 1).otherwise(0).alias("reason"))
     with_text = refused.withColumn("c1", F.when(F.col("c3") == 2, "x").otherwise(F.col("c1").cast("string")))
 
-    [found] = flips_of(with_text, group(0), untyped=True, reason="reason")
+    [flip_test] = flips_of(with_text, group(0), untyped=True, reason="reason")
 
-    assert found.neighbours == int((FACET == 1).sum())
+    assert flip_test.neighbours == int((FACET == 1).sum())
 
 
 def test_above_the_limit_the_same_sample_is_looked_at_in_every_run(frame):

@@ -84,24 +84,24 @@ def test_arrow_batches_of_any_size_give_the_same_bytes(spark):
     """Of a partition that is two blocks and a rest."""
     columns = ["xxhash64(id) / 1e9 as amount", "id % 9 as calls", "if(id % 3 = 0, 'gold', string(id)) as code"]
     frame = spark.range(0, 2 * MOST_BLOCK_ROWS + 5_000, 1, 1).selectExpr(*columns)
-    found = set()
+    serialized = set()
     before = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
     try:
         for rows in (100, 1_000, 10_000):
             spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", rows)
-            found.add(profile_of(frame).to_bytes())
+            serialized.add(profile_of(frame).to_bytes())
     finally:
         spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", before)
 
-    assert len(found) == 1
+    assert len(serialized) == 1
 
 
 @pytest.mark.parametrize("columns", [3, 120])
 def test_a_scan_is_one_job_whatever_the_width(spark, jobs_of, tmp_path, columns):
     values = np.random.default_rng(1).normal(size=(200, columns))
     pd.DataFrame(values, columns=[f"x{number}" for number in range(columns)]).to_parquet(tmp_path / "wide.parquet")
-    known = ", ".join(f"x{number} double" for number in range(columns))  # else Connect looks at the file in each plan
-    frame = spark.read.schema(known).parquet(str(tmp_path))
+    schema = ", ".join(f"x{number} double" for number in range(columns))  # else Connect looks at the file in each plan
+    frame = spark.read.schema(schema).parquet(str(tmp_path))
 
     with jobs_of() as jobs:
         profile_of(frame, partitions_at_most=1)
@@ -120,28 +120,28 @@ def test_states_added_on_executors_take_one_job_more_at_most(mixed, jobs_of):
 def test_columns_read_in_groups_have_the_bytes_that_they_have_together(mixed, groups):
     """Among them a group that is one column, and more groups than columns. Whole rows no group has."""
     in_two = mixed.repartition(2).cache()
-    together = without_whole_rows(profile_of(in_two, partitions_at_most=2))
+    joint_profile = without_whole_rows(profile_of(in_two, partitions_at_most=2))
 
-    assert profile_of(in_two, column_groups=groups, partitions_at_most=2).to_bytes() == together.to_bytes()
+    assert profile_of(in_two, column_groups=groups, partitions_at_most=2).to_bytes() == joint_profile.to_bytes()
 
 
 def without_whole_rows(profile):
     """The same without what the columns say together."""
-    kept = [
+    features_without_rows = [
         replace(feature, states={kind: state for kind, state in feature.states.items() if kind != RowRepeats.KIND})
         for feature in profile.features
     ]
-    return replace(profile, features=tuple(kept))
+    return replace(profile, features=tuple(features_without_rows))
 
 
 @pytest.mark.parametrize(
     ("columns", "groups", "sizes"), [(1_000, 4, [250] * 4), (7, 3, [3, 3, 1]), (2, 8, [1, 1]), (0, 1, [0])]
 )
 def test_groups_of_columns_are_neighbours_and_of_one_size(columns, groups, sizes):
-    found = split_columns(columns, groups)
+    groups_found = split_columns(columns, groups)
 
-    assert [len(positions) for positions in found] == sizes
-    assert [position for positions in found for position in positions] == list(range(columns))
+    assert [len(positions) for positions in groups_found] == sizes
+    assert [position for positions in groups_found for position in positions] == list(range(columns))
 
 
 def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spark):
@@ -151,10 +151,10 @@ def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spar
 
     names = ["age", "share", "plan"]
     source = RowSource(SparkPartitions(frame), names, reason="reason", reasons=1, predicates=above, column_groups=3)
-    found = scan(source)
+    scan_findings = scan(source)
 
-    assert (found.rows.kept, found.rows.refused, found.matches) == (3, (1,), {"above 3": 1})
-    assert [feature.num_present for feature in found.profile.features] == [2, 2, 3]
+    assert (scan_findings.rows.kept, scan_findings.rows.refused, scan_findings.matches) == (3, (1,), {"above 3": 1})
+    assert [feature.num_present for feature in scan_findings.profile.features] == [2, 2, 3]
 
 
 def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, jobs_of, tmp_path, monkeypatch):
@@ -191,20 +191,20 @@ def test_refused_rows_are_counted_by_reason_and_left_out(spark):
     rows = [("1", 0), ("2", 0), ("x", 2), ("y", 2), ("z", 1)]
     frame = spark.createDataFrame(rows, "c0 string, reason int").repartition(3)
 
-    found = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=3))
+    scan_findings = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=3))
 
-    assert found.rows.kept == 2
-    assert found.rows.refused == (1, 2, 0)
-    assert found.profile.feature("age").inferred_type == "Integral"
+    assert scan_findings.rows.kept == 2
+    assert scan_findings.rows.refused == (1, 2, 0)
+    assert scan_findings.profile.feature("age").inferred_type == "Integral"
 
 
 def test_predicates_are_counted_over_the_kept_rows(spark):
     frame = spark.createDataFrame([(1, 0), (5, 0), (None, 0), (9, 1)], "c0 int, reason int")
 
     above = {"above 3": F.col("c0") > 3}
-    found = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=1, predicates=above))
+    scan_findings = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=1, predicates=above))
 
-    assert found.matches == {"above 3": 1}
+    assert scan_findings.matches == {"above 3": 1}
 
 
 def test_texts_are_typed_by_what_they_look_like(spark):
@@ -229,9 +229,9 @@ def test_every_type_has_an_outcome(spark):
     )
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
     numbers = (1.5, 2.5, 2**60, 3, Decimal("1.25"), Decimal(10**30))
-    others = (True, moment.date(), moment, None, [1.0, None, math.nan], (1,), {"a": 1}, b"x")
+    other_values = (True, moment.date(), moment, None, [1.0, None, math.nan], (1,), {"a": 1}, b"x")
     rows = [
-        (*numbers, *others),
+        (*numbers, *other_values),
         (math.nan, None, 2**60 + 1, 4, None, Decimal(1), None, None, None, None, [], None, None, None),
     ]
     profile = profile_of(spark.createDataFrame(rows, schema))
@@ -364,6 +364,6 @@ def test_columns_that_travel_in_lists_have_the_states_of_columns_of_their_own(sp
     some = [without_whole_rows(profile_of(frame.select(*names))) for names in (("x0", "x1"), ("x30", "x59"))]
     alone = [feature for profile in some for feature in profile.features]
 
-    together = without_whole_rows(profile_of(frame))
-    assert [together.feature(feature.name).states for feature in alone] == [feature.states for feature in alone]
-    assert together.feature("x59").data_types.missing > 0
+    joint_profile = without_whole_rows(profile_of(frame))
+    assert [joint_profile.feature(feature.name).states for feature in alone] == [feature.states for feature in alone]
+    assert joint_profile.feature("x59").data_types.missing > 0

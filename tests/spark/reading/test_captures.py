@@ -51,7 +51,7 @@ def read(spark, tmp_path):
 
 def account(dataset):
     """The profile, the ledger and the counts of a data set."""
-    found = scan(
+    scan_findings = scan(
         RowSource(
             SparkPartitions(dataset.frame),
             dataset.names,
@@ -61,8 +61,8 @@ def account(dataset):
             partitions_at_most=dataset.partitions_at_most,
         )
     )
-    dataset.require_one_layout(found.rows)
-    return found.profile, dataset.ledger(found.rows), found.rows
+    dataset.require_one_layout(scan_findings.rows)
+    return scan_findings.profile, dataset.ledger(scan_findings.rows), scan_findings.rows
 
 
 def rows(dataset):
@@ -123,20 +123,20 @@ def test_payloads_of_model_servers_are_columns(read, request_json, flatten_json)
 )
 def test_members_beside_the_baselines_are_columns_of_their_own_names(read, record, names, values):
     dataset = read([captured(json.dumps(record), '{"p": 5}', encoding="JSON")] * 3)
-    again = dataset.read_with_columns(dataset.column_count(account(dataset)[2]))
+    reread = dataset.read_with_columns(dataset.column_count(account(dataset)[2]))
 
-    assert (again.names, again.matched_by) == (names, Matching.NAME_ELSE_POSITION)
-    assert rows(again) == [values] * 3
-    assert again.read_with_columns(7) is again
+    assert (reread.names, reread.matched_by) == (names, Matching.NAME_ELSE_POSITION)
+    assert rows(reread) == [values] * 3
+    assert reread.read_with_columns(7) is reread
 
     some = dataset.select_features(["p", "b"])
     assert some.read_with_columns(4).names == ("p", "b", names[3])
 
 
 def test_cells_beside_the_baselines_have_no_names(read):
-    again = read([captured("1,2,3", "5")]).read_with_columns(4)
+    reread = read([captured("1,2,3", "5")]).read_with_columns(4)
 
-    assert (again.names, again.matched_by) == ((*NAMES, "_c3"), None)
+    assert (reread.names, reread.matched_by) == ((*NAMES, "_c3"), None)
 
 
 def test_without_a_baseline_json_columns_are_called_by_their_keys(read):
@@ -282,8 +282,10 @@ def test_sparks_account_is_the_pure_decoders(read, seed):
     dataset = read(lines, window=window, sample=sample, allow_mixed_encodings=encoding is None, as_service=as_service)
     counted = dataset.frame.where(f"{REASON} > 0 or {CELLS} > 0").groupBy(REASON).count().collect()
 
-    assert {row[REASON]: row["count"] for row in counted} == dict(Counter(int(one.reason or 0) for one in decoded))
-    assert Counter(rows(dataset)) == Counter(row for one in decoded for row in one.rows)
+    assert {row[REASON]: row["count"] for row in counted} == dict(
+        Counter(int(decoded_line.reason or 0) for decoded_line in decoded)
+    )
+    assert Counter(rows(dataset)) == Counter(row for decoded_line in decoded for row in decoded_line.rows)
 
 
 def test_the_ledger_of_a_generated_window_keeps_its_law(read):
@@ -303,15 +305,15 @@ READING = Reading(BOTH, NAMES, 3)
 def test_the_windows_column_count_is_the_most_frequent_one(read):
     dataset = read([captured("1,2,3"), captured("4,5,6"), captured("7,8"), captured("1,2\n3", "5\n6")])
     _, ledger, counts = account(dataset)
-    again = dataset.read_with_columns(4)
-    profile, other, _ = account(again)
+    reread = dataset.read_with_columns(4)
+    profile, reread_account, _ = account(reread)
 
     assert counts.widths == ((3, 1), (4, 2))
     assert ledger.refused == {"wrong number of cells": 3}
     assert dataset.column_count(counts) == 4
-    assert again.names == ("p", "a", "b", "_c3")
+    assert reread.names == ("p", "a", "b", "_c3")
     assert profile.feature("_c3").moments.sum == 9
-    assert (other.kept, other.refused) == (2, {"wrong number of cells": 2})
+    assert (reread_account.kept, reread_account.refused) == (2, {"wrong number of cells": 2})
 
 
 def test_a_tie_of_column_counts_is_the_baselines(read):
@@ -379,11 +381,11 @@ def test_a_sample_is_the_same_in_every_run_and_whatever_the_partitions(spark, re
     _, ledger, _ = account(dataset)
     spark.conf.set("spark.sql.files.maxPartitionBytes", 4096)
     try:
-        again = rows(read(sample=0.25))
+        resampled_rows = rows(read(sample=0.25))
     finally:
         spark.conf.unset("spark.sql.files.maxPartitionBytes")
 
-    assert rows(dataset) == again
+    assert rows(dataset) == resampled_rows
     assert ledger.kept + ledger.sampled_out == 400
     assert 60 <= ledger.kept <= 140  # 100, and more than four standard deviations
 
@@ -396,8 +398,8 @@ def test_compressed_captures_are_read(read, tmp_path):
 
 def test_a_cut_gzip_is_named(read, tmp_path):
     content = b"\n".join(line_of(captured(f"{n},{os.urandom(8).hex()}")) for n in range(20_000))
-    whole = gzip.compress(content)
-    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    compressed = gzip.compress(content)
+    (tmp_path / "cut.jsonl.gz").write_bytes(compressed[: len(compressed) // 2])
 
     with pytest.raises(BadInput, match=r"cut\.jsonl\.gz: is cut short or damaged"):
         run_baseline(read(), DataQualityMonitor())

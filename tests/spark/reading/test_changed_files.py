@@ -67,9 +67,9 @@ def read(request, spark, tmp_path, monkeypatch):
         listed = getattr(owner, name)
 
         def changed(*arguments, **options):
-            found = listed(*arguments, **options)
+            listing = listed(*arguments, **options)
             change()
-            return found
+            return listing
 
         monkeypatch.setattr(owner, name, changed)
 

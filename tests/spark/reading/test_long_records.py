@@ -58,9 +58,11 @@ def test_a_line_that_is_too_long_is_refused_by_its_place_and_its_size(session, t
     first = b"age,city\n1,Bern\n"
     (tmp_path / "a b.csv").write_bytes(first + b"2," + b"x" * (MOST - 1) + b"\n3\n4," + b"y" * (MOST - 2) + b"\n5,Genf")
     with read_path(SparkEngine(session), str(tmp_path), CsvFormat(header=True)) as data:
-        found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+        findings = run_baseline(
+            data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out")
+        )
 
-    assert found.ledger.to_json_dict()["records"] == {
+    assert findings.ledger.to_json_dict()["records"] == {
         "read": 5,
         "kept": 3,  # one of them of 2,000 bytes
         "dropped_by_script": 0,
@@ -69,15 +71,15 @@ def test_a_line_that_is_too_long_is_refused_by_its_place_and_its_size(session, t
         "without_data": 0,
         "quarantined": {TOO_LONG: 1, "wrong number of cells": 1},
     }
-    long, other = quarantined(tmp_path / "out")
+    long, short_record = quarantined(tmp_path / "out")
     assert long == {
         "reason": TOO_LONG,
-        "file": other["file"],
+        "file": short_record["file"],
         "line_number": 3,
         "line_start": len(first),
         "size_bytes": MOST + 1,
     }
-    assert (other["line_number"], other["line"]) == (4, "3")
+    assert (short_record["line_number"], short_record["line"]) == (4, "3")
 
 
 @pytest.mark.parametrize("partition_bytes", [1500, 2000, 2001, 5000, 100_000])
@@ -85,18 +87,18 @@ def test_no_part_of_a_long_line_is_taken_for_a_line_however_the_file_is_cut(sess
     """Rows are numbers in order, and a long line is made of what looks like rows between other ends of lines."""
     rng = random.Random(5)
     lines = [f"{number},ok" for number in range(300)]
-    for place in sorted(rng.sample(range(300), 12), reverse=True):
-        lines.insert(place, "7,ok" + "," * rng.choice([MOST - 3, 2 * MOST, 7 * MOST]))
+    for position in sorted(rng.sample(range(300), 12), reverse=True):
+        lines.insert(position, "7,ok" + "," * rng.choice([MOST - 3, 2 * MOST, 7 * MOST]))
     (tmp_path / "a.csv").write_text("number,state\n" + "\r\n".join(lines) + "\n")
     session.conf.set("spark.sql.files.maxPartitionBytes", str(partition_bytes))
     session.conf.set("spark.sql.files.openCostInBytes", "1")
     dataset = read_dataset(
         SparkEngine(session), list_dataset(SparkEngine(session), str(tmp_path)), CsvFormat(header=True)
     )
-    found = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+    findings = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
 
-    assert found.ledger.kept == 300
-    assert found.ledger.refused == {TOO_LONG: 12}
+    assert findings.ledger.kept == 300
+    assert findings.ledger.refused == {TOO_LONG: 12}
     assert [number for number, _ in places(tmp_path / "out")] == [
         number for number, line in enumerate(lines, start=2) if len(line) > MOST
     ]
@@ -119,9 +121,11 @@ def test_captures_are_refused_alike_compressed_or_in_order(session, tmp_path, na
     session.conf.set(MAX_RECORD_SIZE, str(MOST))
     options = ReadOptions(("p", "a", "b"), as_service=as_service)
     with read_path(SparkEngine(session), str(tmp_path / "in"), CaptureFormat(), options) as data:
-        found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+        findings = run_baseline(
+            data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out")
+        )
 
-    assert (found.ledger.read, found.ledger.kept) == (24, 22)
+    assert (findings.ledger.read, findings.ledger.kept) == (24, 22)
     assert places(tmp_path / "out") == [(2, TOO_LONG), (3, "not a JSON object")]
 
 
@@ -150,10 +154,12 @@ def test_a_script_never_gets_a_line_that_is_too_long(session, tmp_path, dataset_
     write(tmp_path / "in", "a.jsonl", lines)
     script = read_script(str(tmp_path / "script.py"), SparkEngine(session))
     with read_path(SparkEngine(session), str(tmp_path / "in"), dataset_format, ReadOptions(script=script)) as data:
-        found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
+        findings = run_baseline(
+            data, DataQualityMonitor(), max_quarantined_share=0.9, output_path=str(tmp_path / "out")
+        )
 
-    assert (found.ledger.read, found.ledger.kept) == (len(lines), 2)
-    assert found.ledger.refused[TOO_LONG] == 1
+    assert (findings.ledger.read, findings.ledger.kept) == (len(lines), 2)
+    assert findings.ledger.refused[TOO_LONG] == 1
     assert places(tmp_path / "out")[0] == (2, TOO_LONG)
 
 
@@ -162,10 +168,10 @@ def test_json_lines_are_refused_and_their_keys_are_no_features(session, tmp_path
     session.conf.set("spark.sql.files.maxPartitionBytes", "100000")
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n' + long + '\n{"a": 3}\n')
     dataset = read_dataset(SparkEngine(session), list_dataset(SparkEngine(session), str(tmp_path)), JsonFormat())
-    found = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+    findings = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
 
     assert dataset.names == ("a",)
-    assert (found.ledger.read, found.ledger.kept) == (3, 2)
+    assert (findings.ledger.read, findings.ledger.kept) == (3, 2)
     assert places(tmp_path / "out") == [(2, TOO_LONG)]
 
 
@@ -200,10 +206,10 @@ def test_merged_records_are_refused_for_every_analysis(session, tmp_path, analys
     flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--no-flip-test"]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(SparkEngine(session), config) as data:
-        found = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
+        findings = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
 
-    assert (found.ledger.read, found.ledger.kept) == (4, 2)
-    assert [place for place in places(tmp_path / "out") if place[1] == TOO_LONG] == [(2, TOO_LONG)]
+    assert (findings.ledger.read, findings.ledger.kept) == (4, 2)
+    assert [location for location in places(tmp_path / "out") if location[1] == TOO_LONG] == [(2, TOO_LONG)]
 
 
 def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):

@@ -19,16 +19,16 @@ CALL = "c\n"
 def questions(spark, monkeypatch):
     """How often the JVM is asked."""
     client = spark.sparkContext._gateway._gateway_client
-    asked = []
+    commands = []
     send = client.send_command
 
     def counted(command, *more, **named):
         if command.startswith(CALL):
-            asked.append(command)
+            commands.append(command)
         return send(command, *more, **named)
 
     monkeypatch.setattr(client, "send_command", counted)
-    return asked
+    return commands
 
 
 def captures(folder, files):

@@ -57,8 +57,8 @@ def _gathered(state):
             feature.name,
             feature.column_type,
             [
-                each
-                for kind, each in feature.states.items()
+                state
+                for kind, state in feature.states.items()
                 if (feature.name, kind) != ("embedding", "moments") and kind not in LATER
             ],
         )

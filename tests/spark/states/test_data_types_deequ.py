@@ -20,14 +20,14 @@ def counted_by_deequ(spark):
 
     def counted(cells: list[str | None]) -> tuple[DataTypeCounts, str]:
         frame = spark.createDataFrame([(cell,) for cell in cells], "value string")
-        found = analyzers.DataType("value", none).computeStateFrom(frame._jdf, none).get()
-        inferred = analyzers.DataTypeHistogram.determineType(analyzers.DataTypeHistogram.toDistribution(found))
+        type_counts = analyzers.DataType("value", none).computeStateFrom(frame._jdf, none).get()
+        inferred = analyzers.DataTypeHistogram.determineType(analyzers.DataTypeHistogram.toDistribution(type_counts))
         counts = DataTypeCounts(
-            missing=found.numNull(),
-            integral=found.numIntegral(),
-            fractional=found.numFractional(),
-            boolean=found.numBoolean(),
-            text=found.numString(),
+            missing=type_counts.numNull(),
+            integral=type_counts.numIntegral(),
+            fractional=type_counts.numFractional(),
+            boolean=type_counts.numBoolean(),
+            text=type_counts.numString(),
         )
         return counts, inferred.toString()
 

@@ -67,8 +67,8 @@ def test_any_column_is_estimated_as_by_spark(spark, registers_of, expression):
 def test_words_are_what_deequ_computes_its_metric_from(spark, registers_of, rows):
     registers = registers_of(spark.range(rows).selectExpr("id as value"))
     words = spark._sc._gateway.new_array(spark._jvm.long, 52)
-    for place, word in enumerate(registers.words()):
-        words[place] = word
+    for index, word in enumerate(registers.words()):
+        words[index] = word
 
     state = spark._jvm.com.amazon.deequ.analyzers.ApproxCountDistinctState(words)
 

@@ -43,9 +43,11 @@ def scanned_by_deequ(spark):
     def scanned(frame, k: int = 2048, c: float = 0.64) -> Any:
         analyzer = analyzers.KLLSketch("value", option.apply(analyzers.KLLParameters(k, c, 10)))
         states = analyzers.InMemoryStateProvider()
-        wanted = spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
+        analyzer_sequence = (
+            spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
+        )
         analyzers.runners.KLLRunner.computeKLLSketchesInExtraPass(
-            frame._jdf, wanted, option.empty(), option.apply(states)
+            frame._jdf, analyzer_sequence, option.empty(), option.apply(states)
         )
         return states.load(analyzer).get()
 
