@@ -41,7 +41,7 @@ def modules() -> dict[str, Path]:
     return {_name(path): path for path in paths if path not in entrances}
 
 
-def floor_of(module: str) -> str:
+def find_floor(module: str) -> str:
     """The floor of a module, or the module itself at the root."""
     return module.split("/")[0]
 
@@ -58,13 +58,13 @@ def may_import(floor: str) -> set[str]:
     return {*ROOT, *above, *(ALONE if "integrations" in above else ())}
 
 
-def imports_of(path: Path, known_modules: dict[str, Path]) -> set[str]:
+def find_imports(path: Path, known_modules: dict[str, Path]) -> set[str]:
     """The modules of ours that a file imports when it runs, in functions too; not those for type checking only."""
     imported_modules = set()
     for module, names in _imports(path):
-        inner = {f"{module}.{name}" for name in names if _below(f"{module}.{name}") in known_modules}
+        inner = {f"{module}.{name}" for name in names if _make_module_path(f"{module}.{name}") in known_modules}
         imported_modules |= inner or {module}
-    return {_below(name) for name in imported_modules} & known_modules.keys()
+    return {_make_module_path(name) for name in imported_modules} & known_modules.keys()
 
 
 def imported_names(path: Path) -> set[str]:
@@ -81,7 +81,7 @@ def face_places() -> dict[str, str]:
     return {alias.asname or alias.name: str(node.module) for node in froms for alias in node.names}
 
 
-def libraries_of(path: Path) -> set[str]:
+def find_libraries(path: Path) -> set[str]:
     """The top-level names of whatever a file imports when it runs."""
     return {module.split(".")[0] for module, _ in _imports(path)}
 
@@ -134,7 +134,7 @@ def _name(path: Path) -> str:
     return (below.parent if below.name == "__init__" else below).as_posix()
 
 
-def _below(dotted: str) -> str:
+def _make_module_path(dotted: str) -> str:
     if dotted.startswith("spark_model_monitor."):
         return dotted.removeprefix("spark_model_monitor.").replace(".", "/")
     return ""

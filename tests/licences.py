@@ -43,7 +43,7 @@ def pinned() -> list[str]:
     return sorted(line.partition("==")[0] for line in lines if re.match(r"[A-Za-z]", line) and ";" not in line)
 
 
-def licence_of(package: str) -> str:
+def find_licence(package: str) -> str:
     """What the installed package says of itself: the expression, else the classifier, else the first line of the text."""
     package_metadata = metadata(package)
     classes = [
@@ -61,7 +61,7 @@ def licence_of(package: str) -> str:
 
 
 def page() -> str:
-    rows = [f"| {package} | {licence_of(package)} |\n" for package in pinned()]
+    rows = [f"| {package} | {find_licence(package)} |\n" for package in pinned()]
     return HEAD + "".join(rows) + OTHERS
 
 

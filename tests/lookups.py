@@ -19,7 +19,7 @@ def _remember(owner: type, answer: type) -> None:
     answers_by_key: dict[tuple[Any, ...], Any] = {}
 
     @wraps(ask)
-    def asked_once(self: Any, name: str) -> Any:
+    def ask_once(self: Any, name: str) -> Any:
         key = (self._gateway_client, vars(self).get("_fqn"), name)
         stored_answer = answers_by_key.get(key)
         if stored_answer is None:
@@ -28,4 +28,4 @@ def _remember(owner: type, answer: type) -> None:
                 answers_by_key[key] = stored_answer
         return stored_answer
 
-    owner.__getattr__ = asked_once  # type: ignore[attr-defined]
+    owner.__getattr__ = ask_once  # type: ignore[attr-defined]

@@ -20,9 +20,9 @@ CASE = re.compile(r"^tests/\S+?\.py::(?:\w+::)*(\w+)", re.MULTILINE)
 
 
 def main(commit: str) -> int:
-    with tree_of(commit) as before:
-        then = cases_of(before)
-        now = cases_of(ROOT)
+    with check_out(commit) as before:
+        then = count_cases(before)
+        now = count_cases(ROOT)
     show("gone", [f"{name} ({then[name]})" for name in sorted(then.keys() - now.keys())])
     show("come", [f"{name} ({now[name]})" for name in sorted(now.keys() - then.keys())])
     common_names = sorted(then.keys() & now.keys())
@@ -37,7 +37,7 @@ def main(commit: str) -> int:
 
 
 @contextmanager
-def tree_of(commit: str) -> Iterator[Path]:
+def check_out(commit: str) -> Iterator[Path]:
     """The commit's files, beside this tree: `../shared` is the same."""
     git = ["git", "-C", str(ROOT), "worktree"]
     with tempfile.TemporaryDirectory(prefix="tests-of-", dir=ROOT.parent) as folder:
@@ -50,7 +50,7 @@ def tree_of(commit: str) -> Iterator[Path]:
             tree.mkdir()  # for its owner to remove
 
 
-def cases_of(tree: Path) -> Counter[str]:
+def count_cases(tree: Path) -> Counter[str]:
     """How many cases the test functions of each name have, slow ones included."""
     pythons = {ROOT / ".venv" / "bin" / "python": "tests", ROOT / ".venv-airflow" / "bin" / "python": "tests/airflow"}
     cases: Counter[str] = Counter()

@@ -85,7 +85,7 @@ def reached_by(changed: Sequence[Path]) -> dict[Path, int]:
     Nearest first; before them those that have the name of a changed module.
     """
     edges = imports()
-    distances = dict.fromkeys(_sources_of(changed), 0)
+    distances = dict.fromkeys(_find_sources(changed), 0)
     stems = {f"test_{path.stem}" for path in distances}
     rooms = {path.parent.name for path in distances}
     importers: dict[Path, set[Path]] = {}
@@ -118,7 +118,7 @@ def imports() -> dict[Path, set[Path]]:
     inner = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
     face = face_places()
     named = names_imported_by([*inner, *tests])
-    edges = {path: _files_of(names, face) - {path} for path, names in named.items()}
+    edges = {path: _find_files(names, face) - {path} for path, names in named.items()}
     imported = {imported_path for imported_paths in edges.values() for imported_path in imported_paths}
     for path in inner:
         if path not in imported and path.name != "__init__.py":
@@ -149,7 +149,7 @@ def names_imported_by(paths: Iterable[Path]) -> dict[Path, list[str]]:
     return {Path(path): names for path, (_, names) in now.items()}
 
 
-def _files_of(names: Iterable[str], face: Mapping[str, str]) -> set[Path]:
+def _find_files(names: Iterable[str], face: Mapping[str, str]) -> set[Path]:
     files = set()
     for name in names:
         dotted = face.get(name.removeprefix("spark_model_monitor."), name)
@@ -159,7 +159,7 @@ def _files_of(names: Iterable[str], face: Mapping[str, str]) -> set[Path]:
     return files
 
 
-def _sources_of(changed: Iterable[Path]) -> list[Path]:
+def _find_sources(changed: Iterable[Path]) -> list[Path]:
     """The Python files that stand for what changed: a template's are those beside it."""
     sources: list[Path] = []
     for path in changed:

@@ -28,7 +28,7 @@ class Watch:
         self.is_over = False
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        short = [item for item in items if long_tests.name_of(item.nodeid) not in long_tests.NAMES]
+        short = [item for item in items if long_tests.shorten_name(item.nodeid) not in long_tests.NAMES]
         self.long += len(items) - len(short)
         items[:] = short
 

@@ -49,7 +49,7 @@ class JobsHere:
         return self._run(job, words, variables)
 
     def _run(self, job: str, flags: Sequence[str], variables: Mapping[str, str]) -> Finished:
-        with pytest.MonkeyPatch.context() as patch, logged() as log_text, forgetting_modules_of(self.folder):
+        with pytest.MonkeyPatch.context() as patch, logged() as log_text, forgetting_modules(self.folder):
             patch.chdir(self.folder)
             for name, value in variables.items():
                 patch.setenv(name, value)
@@ -96,7 +96,7 @@ def logged() -> Iterator[StringIO]:
 
 
 @contextmanager
-def forgetting_modules_of(folder: Path) -> Iterator[None]:
+def forgetting_modules(folder: Path) -> Iterator[None]:
     """What was imported from a test's folder meanwhile is not there for the next test, whose modules have the same names."""
     try:
         yield

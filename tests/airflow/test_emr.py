@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 from moto.emrserverless.models import emrserverless_backends
-from tests.airflow.conftest import BUCKET, at
+from tests.airflow.conftest import BUCKET, hour_time
 from tests.airflow.places import DONE
 
 from spark_model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
@@ -54,7 +54,7 @@ def application(aws):
     return aws("emr-serverless").create_application(**request)["applicationId"]
 
 
-def steps_of(cluster):
+def get_steps(cluster):
     return emr_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[cluster].steps
 
 
@@ -93,13 +93,13 @@ def test_a_retry_finds_the_step_that_still_runs_and_starts_no_second_one(aws, cl
     emr_cluster = EmrCluster(cluster_id=cluster, package_location=PACKAGES)
     assert emr_cluster.find(CALL) is None
     started = emr_cluster.begin(CALL)
-    steps_of(cluster)[0].state = "RUNNING"
+    get_steps(cluster)[0].state = "RUNNING"
 
     running_step = emr_cluster.find(CALL)
 
     assert running_step.run == started.run
     assert emr_cluster.find(JobCall("baseline", "churn/baseline/scheduled__2025", CALL.flags)) is None
-    steps_of(cluster)[0].state = "FAILED"
+    get_steps(cluster)[0].state = "FAILED"
     assert emr_cluster.find(CALL) is None, "one that has ended is over"
 
 
@@ -118,7 +118,7 @@ def test_a_retry_finds_the_job_run_that_still_runs_and_it_is_cancelled_with_its_
 def test_a_step_that_has_ended_is_left_alone(aws, cluster):
     emr_cluster = EmrCluster(cluster_id=cluster, package_location=PACKAGES)
     started = emr_cluster.begin(CALL)
-    steps_of(cluster)[0].state = "COMPLETED"
+    get_steps(cluster)[0].state = "COMPLETED"
 
     started.stop()  # CancelSteps is a call that the emulator has not: it would be told
 
@@ -162,16 +162,16 @@ def test_the_outcome_is_read_from_s3_by_the_connection(run, aws, cluster):
         )
 
     def job():
-        while not steps_of(cluster):
+        while not get_steps(cluster):
             pause.wait(0.05)
         key = "reports/2024/03/04/21/message"
         aws("s3").put_object(Bucket=BUCKET, Key=key, Body=f"{DONE}\n".encode())
-        steps_of(cluster)[0].state = "COMPLETED"
+        get_steps(cluster)[0].state = "COMPLETED"
 
     pause = threading.Event()
     elsewhere = threading.Thread(target=job, daemon=True)
     elsewhere.start()
-    ended = run(dag, at(21))
+    ended = run(dag, hour_time(21))
     elsewhere.join(10)
 
     assert ended.states == {"monitor": "success"}

@@ -10,7 +10,7 @@ import sys
 from hashlib import sha256
 
 import pytest
-from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
+from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, hour_time
 
 from spark_model_monitor.airflow.places import flag_words, format_flags
 from spark_model_monitor.airflow.workflows import LET_THROUGH
@@ -23,13 +23,13 @@ ROLE = "arn:aws:iam::123456789012:role/monitoring"
 @pytest.fixture(scope="module")
 def baselines(example, run, churn):
     """The DAG run that made the baselines."""
-    return run(example("churn_baselines"), at(0))
+    return run(example("churn_baselines"), hour_time(0))
 
 
 @pytest.fixture(scope="module")
 def hour(example, run, churn, baselines):
     """The run of 21:00, which looks at 20:00 to 21:00: the charge is in cents since 18:00."""
-    return run(example("churn_hourly"), at(21))
+    return run(example("churn_hourly"), hour_time(21))
 
 
 def digests(folder):
@@ -95,7 +95,7 @@ def test_the_same_hour_again_writes_the_same_bytes_and_is_one_window_of_the_aler
     before = digests(reports)
 
     completed_tasks = re.compile(rf"{GROUP}\.(merge|model_quality)")
-    second_run = run(example("churn_hourly"), at(21), taken_as_done=completed_tasks)
+    second_run = run(example("churn_hourly"), hour_time(21), taken_as_done=completed_tasks)
 
     assert second_run.result(f"{GROUP}.data_quality") == hour.result(f"{GROUP}.data_quality")
     assert digests(reports) == before
@@ -124,7 +124,7 @@ END
 def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
     """The command line of the same run, looked at by the jobs' own Python: a day of rows, all paths on S3."""
     (monitor,) = example("orders_daily").split_tasks
-    times = dict.fromkeys(("data_interval_start", "data_interval_end"), at(0).replace(minute=30))
+    times = dict.fromkeys(("data_interval_start", "data_interval_end"), hour_time(0).replace(minute=30))
     words = flag_words(format_flags({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
     where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]
     submit = [PRODUCT_PYTHON, "-m", "spark_model_monitor.spark.launch.submission", "--dry-run", *where]
@@ -150,7 +150,7 @@ def test_two_hours_of_violations_of_three_retrain_and_promote(example, run, chur
         RETRAIN.format(python=sys.executable, lib=str(ROOT / "lib"), home=str(churn)),
     )
     behind = ("retrain", "baseline", "gate", "promote")
-    first, second = (run(example("churn_retraining"), at(hour)) for hour in (19, 20))
+    first, second = (run(example("churn_retraining"), hour_time(hour)) for hour in (19, 20))
 
     assert FAULT.feature in {violation["feature_name"] for violation in first.result("monitor")["violated"]}
     assert first.result("monitor")["alert"] == "OK", "one hour of three"

@@ -22,7 +22,7 @@ CALL = JobCall(
 
 
 @pytest.fixture
-def said(tmp_path):
+def printing_python(tmp_path):
     """Stands in for an interpreter: it tells its words, one variable and its folder."""
     program = tmp_path / "python"
     program.write_text(
@@ -32,10 +32,10 @@ def said(tmp_path):
     return str(program)
 
 
-def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(said, tmp_path, caplog):
+def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(printing_python, tmp_path, caplog):
     (tmp_path / "folder").mkdir()
     local_spark = LocalSpark(
-        python=said,
+        python=printing_python,
         master="local[2]",
         folder=str(tmp_path / "folder"),
         environment={"EXTRA": "x"},

@@ -98,12 +98,12 @@ def came_out(grounds: Sequence[Ground]) -> dict[str, dict[str, Any]]:
         for environment in {ground.environment for ground in quick}
     ]
     for run_grounds in runs:
-        for ground, line in zip(run_grounds, _said(run_grounds), strict=True):
+        for ground, line in zip(run_grounds, _run_grounds(run_grounds), strict=True):
             answers[ground.key] = json.loads(line)
     return answers
 
 
-def _said(grounds: Sequence[Ground]) -> list[str]:
+def _run_grounds(grounds: Sequence[Ground]) -> list[str]:
     """Lines of JSON. Where no JVM is needed, no Java is on the path."""
     python = grounds[0].environment.python
     variables = {
@@ -145,7 +145,7 @@ def table(answers: dict[str, dict[str, Any]]) -> str:
     return HEAD + "".join(row(ground, answers[ground.key], reference) for ground in GROUNDS)
 
 
-def table_of(page: str) -> str:
+def read_table(page: str) -> str:
     """The table that stands in a page."""
     return page.partition(BEGIN)[2].partition(END)[0]
 
@@ -155,6 +155,6 @@ if __name__ == "__main__":
     if sys.argv[1:]:
         file = Path(sys.argv[1])
         text = file.read_text(encoding="utf-8")
-        file.write_text(text.replace(BEGIN + table_of(text), BEGIN + new_table), encoding="utf-8")
+        file.write_text(text.replace(BEGIN + read_table(text), BEGIN + new_table), encoding="utf-8")
     else:
         print(new_table, end="")

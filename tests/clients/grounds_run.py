@@ -67,7 +67,7 @@ def session(**settings: str) -> Iterator[Any]:
 
 
 @contextmanager
-def of_session(**settings: str) -> Iterator[Over]:
+def open_session_frames(**settings: str) -> Iterator[Over]:
     with session(**settings) as spark:
         yield frames(lambda orders: spark.createDataFrame(orders).coalesce(1))
 
@@ -75,11 +75,11 @@ def of_session(**settings: str) -> Iterator[Over]:
 def with_jar() -> Any:
     from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 
-    return of_session(spark_jars=str(provide_jar(os.environ)))
+    return open_session_frames(spark_jars=str(provide_jar(os.environ)))
 
 
 @contextmanager
-def of_server(address: str) -> Iterator[Over]:
+def open_server_frames(address: str) -> Iterator[Over]:
     from pyspark.sql import SparkSession
 
     os.environ |= {
@@ -97,7 +97,7 @@ def of_server(address: str) -> Iterator[Over]:
 def on_sail() -> Iterator[Over]:
     from sail_server import sail
 
-    with sail() as address, of_server(address) as over:
+    with sail() as address, open_server_frames(address) as over:
         yield over
 
 
@@ -132,9 +132,9 @@ GROUNDS: dict[str, Callable[[], Any]] = {
     "polars": lambda: local(as_polars),
     "DuckDB": lambda: local(as_duckdb),
     "pyarrow": lambda: local(as_arrow),
-    "session": of_session,
+    "session": open_session_frames,
     "JAR": with_jar,
-    "Connect": lambda: of_server("local[1]"),
+    "Connect": lambda: open_server_frames("local[1]"),
     "Sail": on_sail,
     "foreachBatch": batches,
 }

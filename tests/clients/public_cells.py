@@ -140,12 +140,12 @@ class Reader(ast.NodeVisitor):
         if name == "dict" and not positional:
             return {key: value for key, value in keywords.items() if value is not UNKNOWN}
         if name in CONFIGS:
-            return self._made(CONFIGS[name], positional, keywords)
+            return self._build_object(CONFIGS[name], positional, keywords)
         if name in ANALYSES:
-            self._asked(name, [*positional, *keywords.values()], keywords)
+            self._add_run_configuration(name, [*positional, *keywords.values()], keywords)
         return UNKNOWN
 
-    def _made(self, kind: Any, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    def _build_object(self, kind: Any, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         signature = inspect.signature(kind)
         bound_arguments = signature.bind_partial(*positional, **keywords).arguments
         usable_arguments = {name: value for name, value in bound_arguments.items() if value is not UNKNOWN}
@@ -163,17 +163,17 @@ class Reader(ast.NodeVisitor):
             self.found.append(sdk_object.analysis_config)
         return sdk_object
 
-    def _asked(self, name: str, values: Sequence[Any], keywords: Mapping[str, Any]) -> None:
-        def of(*kinds: type) -> Any:
+    def _add_run_configuration(self, name: str, values: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+        def find_instance(*kinds: type) -> Any:
             return next((value for value in values if isinstance(value, kinds)), None)
 
-        data = of(clarify.DataConfig)
-        bias = of(clarify.BiasConfig)
+        data = find_instance(clarify.DataConfig)
+        bias = find_instance(clarify.BiasConfig)
         if data is None:
             return
-        model = of(clarify.ModelConfig)
+        model = find_instance(clarify.ModelConfig)
         model_scores = keywords.get("model_scores")
-        scores = of(clarify.ModelPredictedLabelConfig) or (
+        scores = find_instance(clarify.ModelPredictedLabelConfig) or (
             model_scores if isinstance(model_scores, int | str) else None
         )
         listed = [listed_value for value in values for listed_value in (value if isinstance(value, list) else [value])]
@@ -218,7 +218,7 @@ def _read(reader: Reader, code: str) -> None:
     reader.visit(tree)
 
 
-def text_of(cell: Mapping[str, Any]) -> str:
+def read_printed_text(cell: Mapping[str, Any]) -> str:
     """What a cell printed."""
     outputs = cell.get("outputs", ())
     texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
@@ -227,7 +227,7 @@ def text_of(cell: Mapping[str, Any]) -> str:
 
 def documents_in(cell: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
     """The documents of a kind that a cell printed, as JSON or as Python shows them."""
-    text = text_of(cell)
+    text = read_printed_text(cell)
     if not any(member in text for members in PRINTED[kind] for member in members):
         return
     if re.match(r"""\s*["'(\[]""", text):  # a text, or a list of texts, as Python shows it
@@ -241,7 +241,7 @@ def logged_in(cell: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The configurations in the SDK's log lines that a cell printed."""
     return [
         next(_objects(logged_text), {})
-        for logged_text in text_of(cell).split(LOGGED)[1:]
+        for logged_text in read_printed_text(cell).split(LOGGED)[1:]
         if logged_text.startswith("{")
     ]
 

@@ -141,7 +141,7 @@ def entries() -> Iterator[Entry]:
             yield Entry.of(line)
 
 
-def outcome_of(entry: Entry, content: bytes) -> tuple[str, str]:
+def read_outcome(entry: Entry, content: bytes) -> tuple[str, str]:
     """What became of a file, and what was said of it."""
     try:
         readings = [_read(entry.kind, document) for document in entry.documents(content)]
@@ -270,7 +270,7 @@ def main(clones: str, *parts: str) -> int:
             outcome = ABSENT
             reason = ""
         else:
-            outcome, reason = outcome_of(entry, content)
+            outcome, reason = read_outcome(entry, content)
         counts.setdefault(f"{entry.kind}{' of code or a cell' if entry.is_part else ''}", Counter())[outcome] += 1
         if content is not None:
             repositories.add(entry.repository)

@@ -18,7 +18,7 @@ TIME = "SageMakerInferenceTime"
 OUTPUT = "SageMakerOutput"
 
 
-def place_of(uri):
+def split_uri(uri):
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -46,7 +46,7 @@ def put_together(request_line, response_line, content_type, joins, event):
 def transform(self, data, content_type=None, join_source=None, batch_data_capture_config=None, **_):
     client = boto3.client("s3")
     now = datetime.now(timezone.utc)
-    bucket, prefix = place_of(data)
+    bucket, prefix = split_uri(data)
     output = (self.output_path or f"s3://{bucket}/transform-output").rstrip("/")
     capture = batch_data_capture_config
     with_ids = bool(capture and capture.generate_inference_id)
@@ -66,14 +66,14 @@ def transform(self, data, content_type=None, join_source=None, batch_data_captur
             for pair in pairs
         ]
         name = listed_object["Key"].rpartition("/")[2]
-        to_bucket, to_prefix = place_of(output)
+        to_bucket, to_prefix = split_uri(output)
         client.put_object(Bucket=to_bucket, Key=f"{to_prefix}/{name}.out", Body="\n".join(rows).encode())
         if capture is None:
             continue
         relative_path = f"s3://{bucket}/{listed_object['Key']}".removeprefix(data)  # nothing where the data is one file
         locations = {"input": (data, relative_path), "output": (f"{output}/", f"{name}.out")}
         for role, (folder, file) in locations.items():
-            to_bucket, to_prefix = place_of(capture.destination_s3_uri)
+            to_bucket, to_prefix = split_uri(capture.destination_s3_uri)
             key = f"{to_prefix}/{role}/{now:%Y/%m/%d/%H}/{uuid4()}.json"
             client.put_object(Bucket=to_bucket, Key=key, Body=json.dumps([{"prefix": folder}, file]).encode())
 

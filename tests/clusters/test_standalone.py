@@ -61,7 +61,7 @@ class Undisturbed:
     output: Path
     stages: list[Stage]
 
-    def number_of(self, case: Case, stage_name: str) -> int:
+    def find_stage_number(self, case: Case, stage_name: str) -> int:
         """The number on the cluster of the first stage that does this: the same plan, behind one stage that tries the workers,
         which a job on this machine starts itself.
         """
@@ -111,7 +111,7 @@ def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, clus
     expected = undisturbed(case)
     live = LiveApplication(free_port())
     events = EventLog(tmp_path / "events")
-    number = expected.number_of(case, stage)
+    number = expected.find_stage_number(case, stage)
     process = submitter.start(
         *(case.job, *live.options, *events.options, *case.flags, "--output-path", str(tmp_path / "out")),
         folder=inputs,
@@ -120,7 +120,7 @@ def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, clus
     cluster.kill_executor(victim)
     process.wait(SECONDS)
 
-    assert process.returncode == 0, submitter.said()
+    assert process.returncode == 0, submitter.read_log()
     assert number in events.lost_in()
     contents_after_kill = contents(tmp_path / "out")
     quiet = contents(expected.output)
@@ -135,7 +135,7 @@ def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_
 ):
     """An earlier run is published in the same place; it counts until another takes its place."""
     expected = contents(undisturbed(BASELINE).output)
-    scan = undisturbed(BASELINE).number_of(BASELINE, "scan")
+    scan = undisturbed(BASELINE).find_stage_number(BASELINE, "scan")
     out = tmp_path / "out"
     publish({"statistics.json": b"{}", "constraints.json": b"{}"}, str(out))
     before = contents(out)
@@ -169,7 +169,7 @@ def test_a_merge_that_is_killed_while_it_writes_has_published_no_hour_and_its_re
     submitter, inputs, undisturbed, tmp_path
 ):
     expected = contents(undisturbed(MERGE).output)
-    write = undisturbed(MERGE).number_of(MERGE, "write")
+    write = undisturbed(MERGE).find_stage_number(MERGE, "write")
     live = LiveApplication(free_port())
     arguments = ("merge", *live.options, *MERGE.flags, "--output-path", str(tmp_path / "out"))
     process = submitter.start(*arguments, folder=inputs)
@@ -252,7 +252,7 @@ def test_an_environment_whose_python_is_not_on_the_nodes_is_a_sentence(cluster, 
 def test_a_cluster_that_goes_away_ends_no_job_that_can_end_and_lets_none_wait(
     dies, status, message, executors_environment, inputs, undisturbed, tmp_path
 ):
-    scan = undisturbed(BASELINE).number_of(BASELINE, "scan")
+    scan = undisturbed(BASELINE).find_stage_number(BASELINE, "scan")
     with standalone_cluster(tmp_path / "cluster") as cluster:
         jobs = Submitter(tmp_path, on_standalone(cluster.master), executors_environment / "bin" / "python")
         live = LiveApplication(free_port())
@@ -265,6 +265,6 @@ def test_a_cluster_that_goes_away_ends_no_job_that_can_end_and_lets_none_wait(
         finally:
             jobs.end()
 
-    assert process.returncode == status, jobs.said()
+    assert process.returncode == status, jobs.read_log()
     assert (tmp_path / "out" / "message").read_text().startswith(message)
     assert (tmp_path / "out" / "_current.json").exists() is (status == 0)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Raw(str):
+class JsonText(str):
     """JSON that is written as it stands."""
 
 
@@ -27,7 +27,7 @@ ODD_TEXTS = (
     *("CSV", "csv", "JSON", "BASE64", "XML", "{", "}", "{}", "[]", '{"a":1}', '{"a":1,"b":2}', '{"p":1}', "1", "0", "0.5"),
 )  # fmt: skip
 NUMBERS = tuple(
-    Raw(text)
+    JsonText(text)
     for text in (
         *("0", "-1", "1.50", "1E2", "-0.0", "1e999", "-1e-999", "12345678901234567890123", "NaN", "Infinity", "-Infinity"),
         *("7" * 400, "7" * 5_000, "0." + "3" * 5_000, "01", "+1", ".5", "1.", "0x1", "1e", "True", "None", "nul"),
@@ -42,7 +42,7 @@ def odd_value(rng: random.Random, inner: int = 2) -> Any:
         return rng.choice(NUMBERS)
     if kind == 1:
         depth, (opening, closing) = rng.choice(DEPTHS), rng.choice((("[", "]"), ('{"a":', "}")))
-        return Raw(opening * depth + "1" + closing * (depth - rng.choice((0, 0, 0, 1))))
+        return JsonText(opening * depth + "1" + closing * (depth - rng.choice((0, 0, 0, 1))))
     if kind == 2:
         return rng.choice((None, True, False))
     if kind == 3 and inner:
@@ -115,7 +115,7 @@ class Twice(list):
 
 
 def _text_damaged(rng: random.Random, container: Any, key: Any) -> None:
-    if isinstance(container[key], str) and not isinstance(container[key], Raw):
+    if isinstance(container[key], str) and not isinstance(container[key], JsonText):
         text = container[key]
         position = rng.randrange(len(text) + 1)
         container[key] = text[:position] + rng.choice(ODD_TEXTS) + text[position + rng.randrange(2) :]
@@ -126,7 +126,7 @@ LETTERS = '0011..,,,"""\n\n\r [{}]:é\\\u2028\x00\ufeff'
 
 def _text_misspelled(rng: random.Random, container: Any, key: Any) -> None:
     """Some letters of a text are others, or lost."""
-    if isinstance(container[key], str) and not isinstance(container[key], Raw):
+    if isinstance(container[key], str) and not isinstance(container[key], JsonText):
         letters = list(container[key])
         for _ in range(rng.choice((1, 1, 2, 4))):
             position = rng.randrange(len(letters) + 1)
@@ -161,9 +161,9 @@ def damaged(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     return document
 
 
-def json_of(value: Any, *, comma: str = ",", colon: str = ":", ascii_only: bool = False) -> str:
+def encode_json(value: Any, *, comma: str = ",", colon: str = ":", ascii_only: bool = False) -> str:
     """The value as JSON, whatever stands in it."""
-    if isinstance(value, Raw):
+    if isinstance(value, JsonText):
         return value
     if isinstance(value, dict):
         members = [
@@ -171,15 +171,18 @@ def json_of(value: Any, *, comma: str = ",", colon: str = ":", ascii_only: bool 
             for key, value_or_twice in value.items()
             for pair in (value_or_twice if isinstance(value_or_twice, Twice) else [(key, value_or_twice)])
         ]
+        options = {"comma": comma, "colon": colon, "ascii_only": ascii_only}
         texts = (
-            f"{json_of(key, ascii_only=ascii_only)}{colon}{json_of(member, comma=comma, colon=colon, ascii_only=ascii_only)}"
+            f"{encode_json(key, ascii_only=ascii_only)}{colon}{encode_json(member, **options)}"
             for key, member in members
         )
         return "{" + comma.join(texts) + "}"
     if isinstance(value, list):
         return (
             "["
-            + comma.join(json_of(item_value, comma=comma, colon=colon, ascii_only=ascii_only) for item_value in value)
+            + comma.join(
+                encode_json(item_value, comma=comma, colon=colon, ascii_only=ascii_only) for item_value in value
+            )
             + "]"
         )
     if isinstance(value, str) and not ascii_only and not any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -187,12 +190,12 @@ def json_of(value: Any, *, comma: str = ",", colon: str = ":", ascii_only: bool 
     return json.dumps(value)
 
 
-def line_of(document: Any, rng: random.Random) -> bytes:
+def write_line(document: Any, rng: random.Random) -> bytes:
     """The document on a line, most often as services write it, else with other separators or letters."""
     if rng.random() < 0.75:
-        return json_of(document).encode()
+        return encode_json(document).encode()
     comma, colon = rng.choice(((", ", ": "), (" ,\t", " : "), (",", ":")))
-    return json_of(document, comma=comma, colon=colon, ascii_only=rng.random() < 0.5).encode()
+    return encode_json(document, comma=comma, colon=colon, ascii_only=rng.random() < 0.5).encode()
 
 
 BAD_BYTES = (
@@ -276,7 +279,7 @@ def damaged_bytes(line: bytes, rng: random.Random) -> bytes:
     return line
 
 
-def file_of(lines: list[bytes], rng: random.Random) -> bytes:
+def write_file(lines: list[bytes], rng: random.Random) -> bytes:
     """The lines as a file: some are glued together or have blank ones between them, some files end lines as Windows does.
 
     The first line, which may be a header, stays as it is."""

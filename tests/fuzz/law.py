@@ -109,7 +109,7 @@ def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tall
 
 
 @dataclass(frozen=True)
-class Found:
+class WindowFindings:
     """What a job makes of a window, cut into pieces. rows: a reason, or the cells of each row."""
 
     rows: list[Any]
@@ -118,7 +118,7 @@ class Found:
     requests: Any
 
 
-def found_in(window: Window, pieces: int, *, with_rows: bool) -> Found:
+def scan_window(window: Window, pieces: int, *, with_rows: bool) -> WindowFindings:
     """What a scan makes of a window whose files are cut into so many pieces each. with_rows: ask for them as well."""
     engine = InOrder(-(-window.largest_file // pieces))
     with window.kind.read(engine, str(window.folder)) as dataset:
@@ -129,15 +129,15 @@ def found_in(window: Window, pieces: int, *, with_rows: bool) -> Found:
         else:
             rows = dataset.rows.rows
         features = 3 if window.kind.outcomes else len(dataset.names)
-        return Found(
+        return WindowFindings(
             [row for batch in rows.batches() for row in rows_in(batch, features)] if with_rows else [],
             {"records": ledger["records"], "rows": ledger["rows"]},
             window.kind.documents(scanned.state) if ledger["records"]["kept"] else [],
-            None if scanned.requests is None else told(scanned.requests),
+            None if scanned.requests is None else summarize_requests(scanned.requests),
         )
 
 
-def told(requests: Requests) -> dict[str, Any]:
+def summarize_requests(requests: Requests) -> dict[str, Any]:
     """What requests say of themselves, few as they are."""
     return {
         "statuses": dict(requests.statuses),
@@ -190,7 +190,7 @@ def hold(window: Window, tally: Tally) -> None:
     first = None
     for pieces in PARTITIONS:
         with_rows = pieces == PARTITIONS[window.seed % len(PARTITIONS)]
-        findings = found_in(window, pieces, with_rows=with_rows)
+        findings = scan_window(window, pieces, with_rows=with_rows)
         if with_rows:
             require_rows(expected, findings.rows, pieces)
         require_account(findings.ledger, became, len(lines) - window.kind.header_lines * len(window.files))

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 from tests.engine_in_process import InOrder
 from tests.fuzz import reference
-from tests.fuzz.damage import file_of
+from tests.fuzz.damage import write_file
 from tests.fuzz.law import PARTITIONS, UNFORESEEN_TEXTS, Tally
 from tests.fuzz.reference import REFUSED, UNCLAIMED
-from tests.fuzz.windows import captured, half, of_documents
+from tests.fuzz.windows import captured, half, make_document_lines
 from tests.unit.merging.lines import counts_in, joined
 
 from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal
@@ -59,7 +59,7 @@ def output(rng: random.Random) -> dict[str, Any]:
 
 def output_cells(rng: random.Random, count: int) -> list[bytes]:
     """The same as CSV."""
-    lines = of_documents(output, rng, count)
+    lines = make_document_lines(output, rng, count)
     rows = [line for line in lines if rng.random() < 0.1]
     while len(rows) < count:
         text = f"{rng.random():.3f},a b,id-{rng.randrange(IDS)},2022-04-18T00:10:00Z"
@@ -83,13 +83,13 @@ class Source:
         for old in hour_folder.iterdir():
             old.unlink()
         for number, lines in enumerate(parts):
-            (hour_folder / f"part-{number}.jsonl").write_bytes(file_of(lines, rng))
+            (hour_folder / f"part-{number}.jsonl").write_bytes(write_file(lines, rng))
         return cls(folder)
 
     @property
     def lines(self) -> list[bytes]:
         files = sorted((self.folder / HOUR).iterdir())
-        return [line for file in files for line in reference.lines_of(file.read_bytes())]
+        return [line for file in files for line in reference.split_lines(file.read_bytes())]
 
     @property
     def places(self) -> FileLocations:
@@ -104,14 +104,14 @@ class Source:
         return lines.partitions(*task.inputs).mapped(task, SCHEMA).batches()
 
 
-def of_seed(name: str, seed: int, make: Any, folder: Path) -> Source:
+def make_source(name: str, seed: int, make: Any, folder: Path) -> Source:
     rng = random.Random(f"{name} {seed}")
     lines = make(rng, rng.choice((2, 8, 8, 30, 30, 100)))
     cut = rng.randrange(1, len(lines) + 1)
     return Source.of(folder / name, [part for part in (lines[:cut], lines[cut:]) if part], rng)
 
 
-def column_of(lines: list[bytes]) -> pa.StringArray:
+def make_column(lines: list[bytes]) -> pa.StringArray:
     return pa.array(lines, pa.binary()).view(pa.string())
 
 
@@ -138,7 +138,7 @@ def expected_captures(source: Source, decoder: Any, answer: Any, tally: Tally) -
         expected_answer = answer(line)
         tally.unclaimed += expected_answer == UNCLAIMED
         if expected_answer == UNCLAIMED:
-            records = decoder(column_of([line]))
+            records = decoder(make_column([line]))
             if records.reasons[0]:
                 expected_answer = REFUSED
             else:
@@ -160,7 +160,7 @@ def expected_labels(source: Source, tally: Tally, *, repairing: bool) -> tuple[d
         expected_truths = reference.ground_truth(line, repairing=repairing)
         tally.unclaimed += expected_truths == UNCLAIMED
         if expected_truths == UNCLAIMED:
-            alone = GroundTruth(source.places, repairing=repairing)._decoded(column_of([line]))
+            alone = GroundTruth(source.places, repairing=repairing)._decoded(make_column([line]))
             texts = zip(alone.reasons.tolist(), alone.keys.to_pylist(), alone.truths.to_pylist(), strict=True)
             expected_truths = [
                 (key, *json.loads(truth).values()) for reason, key, truth in texts if not reason
@@ -178,8 +178,8 @@ def expected_labels(source: Source, tally: Tally, *, repairing: bool) -> tuple[d
 def hold_merge(seed: int, tally: Tally, folder: Path) -> None:
     """Raises AssertionError unless every capture and every label of a window is accounted for, and captures meet their labels."""
     repairing = seed % 2 == 0
-    captures = of_seed("captures", seed, lambda rng, count: of_documents(request, rng, count), folder)
-    labels = of_seed("labels", seed, lambda rng, count: of_documents(label, rng, count), folder)
+    captures = make_source("captures", seed, lambda rng, count: make_document_lines(request, rng, count), folder)
+    labels = make_source("labels", seed, lambda rng, count: make_document_lines(label, rng, count), folder)
     accepted_captures, refused = expected_captures(captures, CapturedLines(), reference.joinable, tally)
     expected = Expected(accepted_captures, refused, *expected_labels(labels, tally, repairing=repairing))
     if any(
@@ -236,8 +236,8 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
     if encoding == "CSV":
         make = output_cells
     else:
-        make = partial(of_documents, output)
-    source = of_seed(f"outputs-{encoding}", seed, make, folder)
+        make = partial(make_document_lines, output)
+    source = make_source(f"outputs-{encoding}", seed, make, folder)
     decoder = Outputs(encoding)
     expected_outputs = []
     refused = 0
@@ -245,11 +245,11 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
         answer = reference.transform_output(line, encoding)
         tally.unclaimed += answer == UNCLAIMED
         if answer == UNCLAIMED:
-            records = decoder(column_of([line]))
+            records = decoder(make_column([line]))
             if records.reasons[0]:
                 answer = REFUSED
             else:
-                answer = [(records.keys[0].as_py(), data_of(records.opened[0].as_py()))]
+                answer = [(records.keys[0].as_py(), read_output_data(records.opened[0].as_py()))]
         if isinstance(answer, str):
             refused += 1
         else:
@@ -257,7 +257,7 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
     for pieces in PARTITIONS:
         rows = source.rows(Captures(decoder, source.places), pieces)
         accepted_rows = [row for batch in rows for row in batch.to_pylist() if row["key"] is not None]
-        actual_outputs = [(row["key"], data_of(row["text"])) for row in accepted_rows]
+        actual_outputs = [(row["key"], read_output_data(row["text"])) for row in accepted_rows]
         for (key, data), (expected_key, written) in zip(actual_outputs, expected_outputs, strict=True):
             if isinstance(written, str):
                 is_same = data == written
@@ -269,7 +269,7 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
     noted(tally, seed, counts_in(rows), len(source.lines), len(expected_outputs), {})
 
 
-def data_of(text: str) -> str:
+def read_output_data(text: str) -> str:
     """The output in a captured record without its last brace."""
     data: str = json.loads(text + "}")["captureData"]["batchTransformOutput"]["data"]
     return data

@@ -40,13 +40,13 @@ class Odd(Exception):
     """Something else than kept; args: what."""
 
 
-def lines_of(content: bytes) -> list[bytes]:
+def split_lines(content: bytes) -> list[bytes]:
     """The records of a file of text, as Hadoop and Spark tell lines: without the mark at the beginning, and without blanks."""
     text = content.removeprefix(b"\xef\xbb\xbf")
     return [line for line in re.split(rb"\r\n|\r|\n", text) if line.strip(b" ")]
 
 
-def time_of(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     match = TIME.fullmatch(text)
     if match is None:
         return None
@@ -62,7 +62,7 @@ def time_of(text: str) -> datetime | None:
         return None
 
 
-def text_of(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """A value of JSON as the text of a cell."""
     if isinstance(value, str):
         return value
@@ -92,7 +92,7 @@ def parsed(text: str, **options: Any) -> Any:
         raise Odd(REFUSED) from None
 
 
-def whole(digits: str) -> int | str:
+def parse_integer(digits: str) -> int | str:
     """A whole number; one that is longer than Python reads is its digits."""
     if len(digits) <= 4_300:
         return int(digits)
@@ -105,7 +105,7 @@ def object_in(document: Any, name: str) -> dict[str, Any] | None:
     return document.get(name)
 
 
-def cells_of(row: str) -> list[str | None]:
+def split_cells(row: str) -> list[str | None]:
     """The cells of a row of CSV; an empty one is missing."""
     if '"' not in row:
         return [cell or None for cell in row.split(",")]
@@ -119,11 +119,11 @@ def rows_of_csv(data: str) -> list[list[str | None]]:
     text = data.rstrip("\r\n")
     if not text:
         return []
-    return [cells_of(row.removesuffix("\r")) for row in text.split("\n")]
+    return [split_cells(row.removesuffix("\r")) for row in text.split("\n")]
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordSelection:
     """Of which records something is asked: those of a window and a sample."""
 
     start: datetime | None = None
@@ -140,7 +140,7 @@ def _answered(decode: Any, *arguments: Any) -> Any:
         return odd.args[0]
 
 
-def _require_asked(document: Any, line: bytes, path: str, selection: Asked) -> None:
+def _require_selected(document: Any, line: bytes, path: str, selection: RecordSelection) -> None:
     if selection.start is None and selection.sample is None:
         return
     event = object_in(document, "eventMetadata") or {}
@@ -150,16 +150,16 @@ def _require_asked(document: Any, line: bytes, path: str, selection: Asked) -> N
             match = HOUR.fullmatch(path)
             time = None if match is None else datetime(*map(int, match.groups()), tzinfo=timezone.utc)  # type: ignore[misc]
         else:
-            time = time_of(text_of(written))
+            time = parse_time(format_cell(written))
         if time is None:
             raise Odd(REFUSED)
         if not selection.start <= time < selection.end:
             raise Odd(OUTSIDE)
     if selection.sample is not None:
         event_id = event.get("eventId")
-        if event_id is not None and not is_writable(text_of(event_id)):
+        if event_id is not None and not is_writable(format_cell(event_id)):
             raise Odd(REFUSED)
-        if zlib.crc32(line if event_id is None else text_of(event_id).encode()) >= round(selection.sample * 2**32):
+        if zlib.crc32(line if event_id is None else format_cell(event_id).encode()) >= round(selection.sample * 2**32):
             raise Odd(SAMPLED_OUT)
 
 
@@ -178,11 +178,11 @@ def _halves(document: Any, names: tuple[str, ...]) -> dict[str, tuple[str, str |
 
 def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
     """Data and encoding; BASE64 of CSV or JSON, by its content type, is what it stands for (M13)."""
-    data = text_of(half["data"])
+    data = format_cell(half["data"])
     called = None
     if encoding is not None:
-        called = text_of(encoding).upper()
-    content_type = text_of(half.get("observedContentType")).split(";")[0].upper()
+        called = format_cell(encoding).upper()
+    content_type = format_cell(half.get("observedContentType")).split(";")[0].upper()
     if "CSV" in content_type:
         inner = "CSV"
     elif "JSON" in content_type:
@@ -197,15 +197,15 @@ def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
         return data, called
 
 
-def captured(line: bytes, path: str, selection: Asked) -> Any:
+def captured(line: bytes, path: str, selection: RecordSelection) -> Any:
     """The rows of a captured request: the cells of the reply, then those of the request."""
     return _answered(_captured, line, path, selection)
 
 
-def _captured(line: bytes, path: str, selection: Asked) -> list[Row]:
-    document = parsed(line.decode("utf-8", "replace"), parse_int=whole)
+def _captured(line: bytes, path: str, selection: RecordSelection) -> list[Row]:
+    document = parsed(line.decode("utf-8", "replace"), parse_int=parse_integer)
     _halves(document, ())
-    _require_asked(document, line, path, selection)
+    _require_selected(document, line, path, selection)
     halves = list(_halves(document, ("endpointOutput", "endpointInput")).values())
     if not halves:
         raise Odd(WITHOUT_DATA if isinstance(document.get("requestMetadata"), dict) else REFUSED)
@@ -244,7 +244,7 @@ def _rows_of_json(data: str) -> list[list[tuple[str, str | None]]]:
         raise Odd(REFUSED)
     if any(isinstance(value, list) for document in documents for _, value in document):
         raise Odd(REFUSED)  # nested
-    return [[(key, None if value is None else text_of(value)) for key, value in document] for document in documents]
+    return [[(key, None if value is None else format_cell(value)) for key, value in document] for document in documents]
 
 
 def _objects_on_lines(text: str) -> list[Any]:
@@ -295,7 +295,7 @@ def _half(members: dict[str, Any], name: str, default: str | None = None) -> tup
     return _opened(half, half.get("encoding", default))
 
 
-def _require_known(half: tuple[str, str | None]) -> str:
+def _require_csv(half: tuple[str, str | None]) -> str:
     """The data of a half of CSV; JSON is for others to tell."""
     data, encoding = half
     if encoding == "BASE64":
@@ -307,7 +307,7 @@ def _require_known(half: tuple[str, str | None]) -> str:
     return data
 
 
-def label_of(text: str | None) -> str | None:
+def parse_label(text: str | None) -> str | None:
     """A label or a prediction without blanks around it; None where it is missing."""
     stripped = None if text is None else text.strip()
     if stripped in (None, "", "NaN", "nan"):
@@ -315,7 +315,7 @@ def label_of(text: str | None) -> str | None:
     return stripped
 
 
-def probability_of(text: str | None) -> float | None:
+def parse_probability(text: str | None) -> float | None:
     """A probability as a number; None where it is missing."""
     stripped = "" if text is None else text.strip()
     if not stripped:
@@ -325,16 +325,16 @@ def probability_of(text: str | None) -> float | None:
     return float(stripped)
 
 
-def merged(line: bytes, path: str, selection: Asked, *, features: int | None = None) -> Any:
+def merged(line: bytes, path: str, selection: RecordSelection, *, features: int | None = None) -> Any:
     """Label, prediction and probability of each row of a merged record; with a number of features these first, and no
     probability, and what is missing is None."""
     return _answered(_merged, line, path, selection, features)
 
 
-def _merged(line: bytes, path: str, selection: Asked, features: int | None) -> list[Row]:
-    document = parsed(line.decode("utf-8", "replace"), parse_int=whole)
+def _merged(line: bytes, path: str, selection: RecordSelection, features: int | None) -> list[Row]:
+    document = parsed(line.decode("utf-8", "replace"), parse_int=parse_integer)
     _halves(document, ())
-    _require_asked(document, line, path, selection)
+    _require_selected(document, line, path, selection)
     if isinstance(document.get("requestMetadata"), dict) and not _halves(document, ("endpointInput", *OUTPUTS)):
         raise Odd(WITHOUT_DATA)
     captured = document["captureData"]
@@ -349,7 +349,7 @@ def _merged(line: bytes, path: str, selection: Asked, features: int | None) -> l
         raise Odd(REFUSED)
     if truth is None or output is None:
         raise Odd(REFUSED)
-    rows = _rows_of_outcomes([_require_known(half) for half in present_halves], features)
+    rows = _rows_of_outcomes([_require_csv(half) for half in present_halves], features)
     texts = [text for row in rows for text in row if isinstance(text, str)]
     if not all(map(is_writable, texts)):
         raise Odd(REFUSED)
@@ -365,10 +365,10 @@ def _rows_of_outcomes(data: list[str], features: int | None) -> list[Row]:
     columns_of_rows = [*requests, outputs, truths]
     if not truths or len({len(half_rows) for half_rows in columns_of_rows}) != 1:
         raise Odd(REFUSED)
-    labels = [label_of(row[0]) for row in truths]
-    predictions = [label_of(row[0]) for row in outputs]
+    labels = [parse_label(row[0]) for row in truths]
+    predictions = [parse_label(row[0]) for row in outputs]
     if features is None:
-        probabilities = [probability_of(row[1]) if len(row) > 1 else None for row in outputs]
+        probabilities = [parse_probability(row[1]) if len(row) > 1 else None for row in outputs]
         rows = list(zip(labels, predictions, probabilities, strict=True))
         if any(cell is None for row in rows for cell in row):
             raise Odd(REFUSED)
@@ -398,8 +398,8 @@ def _document(line: bytes) -> list[Row]:
         raise Odd(REFUSED)
     if any(isinstance(value, list) for value in values):
         raise Odd(UNCLAIMED)
-    texts = [None if value is None else text_of(value) for value in values]
-    row = (label_of(texts[0]), label_of(texts[1]), probability_of(texts[2]))
+    texts = [None if value is None else format_cell(value) for value in values]
+    row = (parse_label(texts[0]), parse_label(texts[1]), parse_probability(texts[2]))
     if None in row or not all(map(is_writable, texts)):
         raise Odd(REFUSED)
     return [row]
@@ -413,7 +413,7 @@ def csv_line(line: bytes, names: tuple[str, ...]) -> Any:
 def _csv_line(line: bytes, names: tuple[str, ...]) -> list[Row]:
     if not is_utf_8(line) or line.count(b'"') % 2:
         raise Odd(REFUSED)
-    cells = cells_of(line.decode())
+    cells = split_cells(line.decode())
     if len(cells) != len(names) or sorted(cell or "" for cell in cells) == sorted(names):
         raise Odd(REFUSED)
     return [tuple(cells)]
@@ -427,7 +427,7 @@ def json_object(line: bytes) -> Any:
         document = json.loads(line.decode())
     except (ValueError, RecursionError):
         return REFUSED
-    if not isinstance(document, dict) or levels_of(line.decode()) > MOST_LEVELS:
+    if not isinstance(document, dict) or count_levels(line.decode()) > MOST_LEVELS:
         return REFUSED
     # Most records have a number or a text there, so this one is of another shape
     if any(isinstance(value, list) for value in document.values()):
@@ -435,7 +435,7 @@ def json_object(line: bytes) -> Any:
     return [(document,)]
 
 
-def levels_of(line: str) -> int:
+def count_levels(line: str) -> int:
     """How many objects and arrays are inside each other anywhere in a JSON text, also in a value that a later one replaces."""
     signs = re.sub(r'"(?:[^"\\]|\\.)*"|[^][{}"]', "", line)
     return max(accumulate((1 if sign in "[{" else -1 for sign in signs), initial=0))
@@ -490,7 +490,7 @@ def _ground_truth(line: bytes, repairing: bool) -> list[Row]:
     if not is_utf_8(line):
         raise Odd(REFUSED)
     try:
-        document = json.loads(line.decode().strip(), parse_float=Number, parse_int=whole)
+        document = json.loads(line.decode().strip(), parse_float=Number, parse_int=parse_integer)
     except (ValueError, RecursionError):
         raise Odd(UNCLAIMED if repairing else REFUSED) from None
     values = document if isinstance(document, list) else [document]
@@ -513,7 +513,7 @@ def _label(value: Any) -> Row:
         raise Odd(REFUSED)
     if any(isinstance(member, dict | list) for member in (event_id, data)):
         raise Odd(UNCLAIMED)
-    event_text, text = (str(member) if isinstance(member, str) else text_of(member) for member in (event_id, data))
+    event_text, text = (str(member) if isinstance(member, str) else format_cell(member) for member in (event_id, data))
     if not text.strip() or not is_writable(text) or not is_writable(event_text):
         raise Odd(REFUSED)
     return event_text, text, encoding
@@ -548,7 +548,7 @@ def _output_of_csv(line: bytes) -> list[Row]:
     if '"' in text or re.search(r"[\x00-\x1f\x7f-\xa0]", text):
         raise Odd(UNCLAIMED)
     *cells, inference_id, time = ["", "", *text.split(",")]
-    if len(cells) < 3 or time_of(time.strip(" ")) is None or not inference_id.strip(" "):
+    if len(cells) < 3 or parse_time(time.strip(" ")) is None or not inference_id.strip(" "):
         raise Odd(REFUSED)
     return [(inference_id.strip(" "), ",".join(cells[2:]))]
 

@@ -15,7 +15,7 @@ import pytest
 from tests.fuzz import reference
 from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, require_account, tried
 from tests.fuzz.reference import REFUSED, UNCLAIMED
-from tests.fuzz.windows import HOUR, KINDS, Kind, document, of_documents
+from tests.fuzz.windows import HOUR, KINDS, Kind, document, make_document_lines
 
 from spark_model_monitor.data.reading.formats import JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import write_quarantine
@@ -32,7 +32,7 @@ def _objects(engine, path):
 
 
 OBJECTS = Kind(
-    "objects", partial(of_documents, document), lambda line, _: reference.json_object(line), _objects
+    "objects", partial(make_document_lines, document), lambda line, _: reference.json_object(line), _objects
 )  # Spark parses them
 
 ON_SPARK = [kind for kind in KINDS if kind.name in ("captures", "captures-sampled", "merged", "csv")] + [OBJECTS]
@@ -69,7 +69,7 @@ def written(lines: list[bytes], header_lines: int, files: int, folder: Path, *, 
 def hold(seed, tally, kind, engine, folder):
     rng = random.Random(f"{kind.name} {seed}")
     raw = kind.lines(rng, rng.choice((8, 30, 60)))
-    lines = [piece for line in raw for piece in reference.lines_of(b"\n" + line)]  # a line end within it makes two
+    lines = [piece for line in raw for piece in reference.split_lines(b"\n" + line)]  # a line end within it makes two
     path = f"{folder}/{HOUR}/part-0.txt"
     answers = [kind.answer(line, path) for line in lines]
     claimed = Counter(

@@ -29,7 +29,7 @@ WHOLE_PART = {"cont_no_threshold": NO_THRESHOLD}
 case_of_the_oracle = pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 
 
-def plan_of(config, *, untyped):
+def make_plan(config, *, untyped):
     values = tuple(config["label_values_or_threshold"])
     facets = ((facet["name_or_index"], tuple(facet.get("value_or_threshold", []))) for facet in config["facet"])
     return ContingencyPlan(
@@ -43,11 +43,11 @@ def plan_of(config, *, untyped):
 
 def analysed(golden, case):
     rows = rows_of(golden / "bias-oracle" / "synthetic" / case["csv"])
-    plan = plan_of(case["config"], untyped=not case["read_as_strings"])
+    plan = make_plan(case["config"], untyped=not case["read_as_strings"])
     return analyse_contingency(counted(rows, plan), plan)
 
 
-def told(name, value, error):
+def summarize_metric(name, value, error):
     """What is compared of a metric: its error, or its value as the files have it."""
     text = {float("inf"): "Infinity", float("-inf"): "-Infinity"}.get(value, value)
     return name, error or text
@@ -74,8 +74,14 @@ def test_the_metrics_are_those_of_smclarify(golden, case):
         groups = {group.choice.shown: getattr(group, part) for group in analysis.groups}
         assert set(groups) == {entry["value_or_threshold"] for entry in expected}
         for entry in expected:
-            mine = [told(m.name, m.value, m.error) for m in groups[entry["value_or_threshold"]] if m.name != "FT"]
-            theirs = [told(m["name"], m["value"], m.get("error")) for m in entry["metrics"] if m["name"] != "FT"]
+            mine = [
+                summarize_metric(m.name, m.value, m.error)
+                for m in groups[entry["value_or_threshold"]]
+                if m.name != "FT"
+            ]
+            theirs = [
+                summarize_metric(m["name"], m["value"], m.get("error")) for m in entry["metrics"] if m["name"] != "FT"
+            ]
             assert mine == approximately(theirs)
 
 

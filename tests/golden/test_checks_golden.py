@@ -36,13 +36,13 @@ AS_THE_SERVICE = {"ties": Ties.LOST, "exact_classes": True}
 NUMBER = r"(-?\d+\.\d+(?:E-?\d+)?)"
 
 
-def profile_of(names: list[str], rows: list[list[str]]) -> Profile:
+def make_profile(names: list[str], rows: list[list[str]]) -> Profile:
     """The states of text columns in one partition, in file order."""
     columns = zip(*rows, strict=True)
-    return Profile(len(rows), tuple(map(feature_of, names, columns)))
+    return Profile(len(rows), tuple(map(make_feature, names, columns)))
 
 
-def feature_of(name: str, cells: tuple[str, ...]) -> FeatureProfile:
+def make_feature(name: str, cells: tuple[str, ...]) -> FeatureProfile:
     texts = pa.array([cell or None for cell in cells], pa.string())
     kinds = classify(texts, accept_exponents=False)
     moments = MomentsBuilder()
@@ -81,8 +81,8 @@ def churn(golden) -> Callable[..., WindowComparison]:
     with (folder / "input.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header == names
-    baseline = profile_of(names, rows)
-    current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
+    baseline = make_profile(names, rows)
+    current = make_profile(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     def comparison(**options) -> WindowComparison:
         return WindowComparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
@@ -128,7 +128,7 @@ def test_the_published_traffic_breaks_churns_types_by_the_one_row_that_is_fracti
 
     violation_texts = as_set(
         create_violations(
-            check_all(WindowComparison(QualityBaseline(features, {}), profile_of(names, rows), exact_classes=True))
+            check_all(WindowComparison(QualityBaseline(features, {}), make_profile(names, rows), exact_classes=True))
         )
     )
 
@@ -145,7 +145,7 @@ def test_the_cookbook_run_has_the_two_violations_of_the_real_one(golden):
     constraints = Constraints.from_json((folder / "run" / "baseline-constraints-used.json").read_bytes())
     statistics = Statistics.from_json((folder / "baseline" / "statistics.json").read_bytes())
     names = [feature.name for feature in constraints.features]
-    current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
+    current = make_profile(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     outcomes = check_all(
         WindowComparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)

@@ -18,7 +18,7 @@ from spark_model_monitor.reports.history.baselines import read_run_baseline
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 
-from .test_drift_golden import close, sketch_of, values_of, vectors
+from .test_drift_golden import close, make_sketch, make_values, vectors
 
 NUMERIC = {
     "Simple": "linf_simple",
@@ -73,8 +73,8 @@ class Case(NamedTuple):
         if self.vector["kind"] == "categorical":
             return [value for value, count in counted.items() for _ in range(count)]
         if not self.is_resampled:
-            return values_of(counted).tolist()
-        levels = list(enumerate(sketch_of(values_of(counted), self.vector["kll_k"]).levels))
+            return make_values(counted).tolist()
+        levels = list(enumerate(make_sketch(make_values(counted), self.vector["kll_k"]).levels))
         return np.concatenate([np.repeat(level, 1 << height) for height, level in reversed(levels)]).tolist()
 
     def expected(self) -> float | None:
@@ -103,7 +103,7 @@ def report(golden, spark, tmp_path_factory):
     """The folder of a monitoring run of all windows against a baseline of all baselines."""
     folder = tmp_path_factory.mktemp("vectors")
 
-    def frame_of(window: str) -> Any:
+    def make_frame(window: str) -> Any:
         columns = {case.column: case.cells(window) for case in CASES}
         rows = max(map(len, columns.values()))
         padded = {name: [*cells, *[None] * (rows - len(cells))] for name, cells in columns.items()}
@@ -113,14 +113,14 @@ def report(golden, spark, tmp_path_factory):
         )  # sketches go by the order of the rows
         return frame.selectExpr(*[f"`{case.column}` as `{case.feature}`" for case in CASES])
 
-    run_baseline(frame_of("baseline"), DataQualityMonitor()).write(str(folder / "baseline"))
+    run_baseline(make_frame("baseline"), DataQualityMonitor()).write(str(folder / "baseline"))
     suggested = folder / "baseline" / "constraints.json"
     constraints = json.loads(suggested.read_text())
     for feature, case in zip(constraints["features"], CASES, strict=True):
         feature["monitoring_config_overrides"] = {"distribution_constraints": {case.member: case.method}}
     suggested.write_text(json.dumps(constraints))
     baseline = read_run_baseline(str(folder / "baseline"))
-    run_monitoring(frame_of("window"), DataQualityMonitor(), baseline).write(str(folder / "report"))
+    run_monitoring(make_frame("window"), DataQualityMonitor(), baseline).write(str(folder / "report"))
     return folder / "report"
 
 

@@ -38,7 +38,7 @@ def replay(plan: OutcomePlan, labels, predictions=None, scores=None):
     return monitor, builder.state()
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -54,9 +54,9 @@ def numbers(rows, name):
 @pytest.fixture(scope="module")
 def baselines(golden):
     """Monitor and state of each baseline."""
-    churn = rows_of(golden / CHURN / "input.csv")
-    weather = rows_of(golden / WEATHER / "input.csv")
-    plain = rows_of(golden / NO_PROBABILITY / "input.csv")
+    churn = read_rows(golden / CHURN / "input.csv")
+    weather = read_rows(golden / WEATHER / "input.csv")
+    plain = read_rows(golden / NO_PROBABILITY / "input.csv")
     return {
         CHURN: replay(SCORED, texts(churn, "label"), texts(churn, "prediction"), numbers(churn, "probability")),
         WEATHER: replay(REGRESSION, numbers(weather, "label"), numbers(weather, "prediction")),

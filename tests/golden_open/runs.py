@@ -17,7 +17,7 @@ from spark_model_monitor.spark.engine.spark import SparkEngine
 AS_SERVICE = ("--compat", "service")
 
 
-def baseline_of(spark: SparkSession, output: Path, *flags: object) -> Baseline:
+def run_golden_baseline(spark: SparkSession, output: Path, *flags: object) -> Baseline:
     """What a baselining job with these flags leaves below `output`."""
     config = _config("baseline", output, flags)
     with read_source(SparkEngine(spark), config) as data:
@@ -26,7 +26,7 @@ def baseline_of(spark: SparkSession, output: Path, *flags: object) -> Baseline:
     return baseline
 
 
-def findings_of(spark: SparkSession, output: Path, *flags: object) -> Findings:
+def run_golden_monitoring(spark: SparkSession, output: Path, *flags: object) -> Findings:
     """What a monitoring job with these flags finds."""
     config = _config("monitor", output, flags)
     baseline = read_baseline(config, monitor_for(config))

@@ -12,7 +12,7 @@ import re
 
 import pytest
 from tests.golden_open import inputs
-from tests.golden_open.runs import baseline_of, findings_of
+from tests.golden_open.runs import run_golden_baseline, run_golden_monitoring
 
 ln = math.log
 
@@ -74,7 +74,7 @@ def flags(folder):
 @pytest.fixture(scope="module")
 def report(spark, folder, flags):
     """analysis.json as it was published."""
-    baseline_of(spark, folder / "bias", "--dataset-source", inputs.applicants(folder), *flags)
+    run_golden_baseline(spark, folder / "bias", "--dataset-source", inputs.applicants(folder), *flags)
     return json.loads((folder / "bias" / "analysis.json").read_text())
 
 
@@ -108,7 +108,9 @@ def test_the_file_has_the_services_members_in_their_order(report):
 
 def test_a_window_violates_where_a_metric_is_farther_from_0_than_it_was(spark, folder, flags, report):
     source = inputs.later_applicants(folder)
-    findings = findings_of(spark, folder / "later", "--dataset-source", source, "--baseline", folder / "bias", *flags)
+    findings = run_golden_monitoring(
+        spark, folder / "later", "--dataset-source", source, "--baseline", folder / "bias", *flags
+    )
     violations = {violation["metric_name"]: violation for violation in findings.body_dict["violations"]}
 
     assert findings.body_dict["version"] == "1.0"

@@ -32,7 +32,7 @@ def expected(name):
     return (EXPECTED / name).read_text()
 
 
-def drift_of(findings, feature):
+def select_drift(findings, feature):
     [outcome] = [
         outcome for outcome in findings.results if (outcome.check, outcome.feature) == ("baseline_drift_check", feature)
     ]
@@ -123,8 +123,8 @@ def test_a_distance_is_the_gap_less_what_chance_does(
     findings, findings_as_service, feature, n, m, gap, n_lost, m_lost, gap_lost
 ):
     """max(0, gap - 1.8 · sqrt((n + m)/(n · m))), D3.1; with ties lost n and m are numbers of distinct values, G16."""
-    drift = drift_of(findings, feature)
-    lost = drift_of(findings_as_service, feature)
+    drift = select_drift(findings, feature)
+    lost = select_drift(findings_as_service, feature)
 
     assert (drift.n, drift.m) == (n, m)
     assert drift.observed == pytest.approx(max(0.0, gap - 1.8 * math.sqrt((n + m) / (n * m))), abs=1e-15)
@@ -136,4 +136,4 @@ def test_a_distance_is_the_gap_less_what_chance_does(
 @pytest.mark.parametrize("feature", ["parcels", "tip", "city", "order"])
 def test_a_distance_within_chance_is_no_drift(findings, feature):
     """Their largest gaps are 1/8, 1/7, 1/16 and 1/128; chance alone does 0.225 and more."""
-    assert drift_of(findings, feature).observed == 0.0
+    assert select_drift(findings, feature).observed == 0.0

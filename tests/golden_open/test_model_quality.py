@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from tests.golden_open import inputs
-from tests.golden_open.runs import AS_SERVICE, baseline_of, findings_of
+from tests.golden_open.runs import AS_SERVICE, run_golden_baseline, run_golden_monitoring
 
 ANALYSIS = ("--analysis-type", "MODEL_QUALITY", "--problem-type", "BinaryClassification", "--dataset-format", "csv")
 COLUMNS = ("--inference-attribute", "prediction", "--probability-attribute", "probability")
@@ -42,7 +42,7 @@ GREATER = ("false_positive_rate", "false_negative_rate")
 
 @pytest.fixture(scope="module")
 def scored(spark, folder):
-    return baseline_of(spark, folder / "quality", "--dataset-source", inputs.scored(folder), *FLAGS)
+    return run_golden_baseline(spark, folder / "quality", "--dataset-source", inputs.scored(folder), *FLAGS)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_a_worse_window_is_reported_in_the_services_words_and_order(spark, folde
     """By hand, of TP 2, FN 2, FP 2, TN 6: recall and all F are 1/2, accuracy is 8/12 and precision 1/2 as before. 24 of 32 pairs
     are in order. G20: the service never lists f0_5, and a metric at its threshold is no violation."""
     source = inputs.scored_later(folder)
-    findings = findings_of(
+    findings = run_golden_monitoring(
         spark, folder / "later", "--dataset-source", source, "--baseline", folder / "quality", *FLAGS
     )
 

@@ -121,7 +121,7 @@ def a_report(folder):
     content = file.read_text()
     file.unlink()
     report_file = (
-        folder / "captures" / "churn" / "Shadow" / traffic.folder_of(0) / file.name
+        folder / "captures" / "churn" / "Shadow" / traffic.format_folder(0) / file.name
     )  # a folder whose listing may fail
     report_file.parent.mkdir(parents=True)
     report_file.write_text("")
@@ -281,7 +281,7 @@ def _is_hidden(name):
 
 
 @pytest.fixture(scope="module")
-def trials_of(tmp_path_factory, request):
+def prepare_trials(tmp_path_factory, request):
     """The tries of a job, which is prepared once."""
     trials_by_job = {}
 
@@ -305,15 +305,15 @@ def tried(job, trials, fault, calls):
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("job", [name for name in JOBS if name not in OF_SPARK])
-def test_some_calls_of_a_job_without_spark_fail_once(trials_of, job, fault):
-    calls = trials_of(job).calls_for(fault)
-    tried(job, trials_of(job), fault, [calls[len(calls) * part // 4] for part in (1, 2, 3)])
+def test_some_calls_of_a_job_without_spark_fail_once(prepare_trials, job, fault):
+    calls = prepare_trials(job).calls_for(fault)
+    tried(job, prepare_trials(job), fault, [calls[len(calls) * part // 4] for part in (1, 2, 3)])
 
 
 @pytest.mark.parametrize("job", OF_SPARK)
-def test_a_job_is_killed_at_a_call(trials_of, job):
-    calls = trials_of(job).calls_for(Fault.KILL)
-    tried(job, trials_of(job), Fault.KILL, [calls[len(calls) * 2 // 3]])
+def test_a_job_is_killed_at_a_call(prepare_trials, job):
+    calls = prepare_trials(job).calls_for(Fault.KILL)
+    tried(job, prepare_trials(job), Fault.KILL, [calls[len(calls) * 2 // 3]])
 
 
 @pytest.mark.parametrize(
@@ -345,5 +345,5 @@ def _without_names_of_once(call):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("job", JOBS)
-def test_every_call_of_a_job_fails_once(trials_of, job, fault):
-    tried(job, trials_of(job), fault, trials_of(job).calls_for(fault))
+def test_every_call_of_a_job_fails_once(prepare_trials, job, fault):
+    tried(job, prepare_trials(job), fault, prepare_trials(job).calls_for(fault))

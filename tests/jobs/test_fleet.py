@@ -112,7 +112,7 @@ def test_models_on_spark_share_one_application_in_which_one_that_fails_keeps_no_
     assert events.read_text().count('"SparkListenerJobStart"') >= 2
 
 
-def at(folder):
+def run_fleet(folder):
     """Run what was due of a folder's fleet in the demo's first hour, and say what came of it."""
     request = Request((Path(folder) / demo.FLEET,), Path(folder) / "state", at_once=2, page=Path(folder) / demo.PAGE)
     run_due(request, sys.stdout, now=lambda: NOW)

@@ -44,7 +44,7 @@ print(json.dumps({
 """
 
 
-def told_by(**variables: str) -> tuple[dict[str, object], str]:
+def run_program(**variables: str) -> tuple[dict[str, object], str]:
     """What the program tells of its session, and what it writes to its standard error, with some variables."""
     return run([sys.executable, "-c", PROGRAM], **variables)
 
@@ -64,7 +64,7 @@ def run(command: Sequence[str | Path], **variables: str) -> tuple[dict[str, obje
 
 @pytest.fixture(scope="module")
 def session():
-    return told_by(TZ="Asia/Tokyo")
+    return run_program(TZ="Asia/Tokyo")
 
 
 def test_it_has_the_settings_of_a_job(session):
@@ -97,7 +97,7 @@ def test_the_environment_is_afterwards_as_it_was(session):
 def test_what_the_user_wants_of_the_jvm_wins():
     """But for the settings that results depend on."""
     options = "--driver-memory 1g --name mine --master local[1] --conf spark.sql.session.timeZone=Asia/Tokyo"
-    settings, _ = told_by(PYSPARK_SUBMIT_ARGS=f"{options} pyspark-shell")
+    settings, _ = run_program(PYSPARK_SUBMIT_ARGS=f"{options} pyspark-shell")
 
     assert "-Xmx1g" in settings["jvm"]
     assert (settings["name"], settings["master"], settings["midnight"]) == ("mine", "local[1]", "2026-01-01 00:00:00")

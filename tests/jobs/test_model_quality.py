@@ -30,7 +30,7 @@ def jobs(spark, tmp_path_factory):
     return JobsHere(tmp_path_factory.mktemp("jobs"))
 
 
-def error_of(finished, status):
+def read_error(finished, status):
     assert finished.status == status, finished.said
     return finished.said.replace("\n", " ")
 
@@ -152,7 +152,7 @@ def test_what_can_not_be_estimated_is_one_sentence(jobs, baseline, captures, fla
         *(*ESTIMATED, "--inference-attribute", "0", *flags),
     )
 
-    assert sentence in error_of(finished, 2)
+    assert sentence in read_error(finished, 2)
 
 
 def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
@@ -182,12 +182,12 @@ def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
     squared = (4**2 + 3 * 20**2) / 4
     assert values == pytest.approx({"mae": (4 + 3 * 20) / 4, "mse": squared, "rmse": squared**0.5}, rel=0.001)
     without = jobs(*arguments, "--dataset-source", "today.csv", "--output-path", "none")
-    assert "error_model is missing; the quality of predicted numbers" in error_of(without, 2)
+    assert "error_model is missing; the quality of predicted numbers" in read_error(without, 2)
     captured = jobs(
         *(*arguments, "--dataset-source", "today.csv", "--output-path", "none", "--error-model", "errors.skops"),
         *("--dataset-format", "capture"),
     )
-    assert "an estimate of predicted numbers takes a table" in error_of(captured, 2)
+    assert "an estimate of predicted numbers takes a table" in read_error(captured, 2)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_pa
 
 
 def test_what_is_missing_is_reported_all_at_once(jobs):
-    text = error_of(
+    text = read_error(
         jobs("baseline", "--dataset-source", ".", "--dataset-format", "csv", "--output-path", "x", *QUALITY), 2
     )
 
@@ -308,7 +308,7 @@ def test_what_can_not_be_judged_is_one_sentence(jobs, baseline, captures, flags,
         (jobs.folder / name / "merged.jsonl").write_text("".join(line_of(record) + "\n" for record in lines))
     finished = jobs("monitor", *flags, "--output-path", "refused", *SCORES, "--baseline", baseline)
 
-    assert sentence in error_of(finished, status)
+    assert sentence in read_error(finished, status)
 
 
 def test_a_window_in_the_future_has_no_data(jobs, baseline, captures):
@@ -318,7 +318,7 @@ def test_a_window_in_the_future_has_no_data(jobs, baseline, captures):
         *("--baseline", baseline, *future),
     )
 
-    assert "Job inputs had no data" in error_of(finished, 3)
+    assert "Job inputs had no data" in read_error(finished, 3)
 
 
 def test_a_baseline_of_another_kind_is_refused(jobs, baseline):
@@ -327,7 +327,7 @@ def test_a_baseline_of_another_kind_is_refused(jobs, baseline):
         *("--baseline", baseline),
     )
 
-    assert "the constraints.json of a model-quality job" in error_of(finished, 255)
+    assert "the constraints.json of a model-quality job" in read_error(finished, 255)
 
 
 def test_a_metric_of_the_users_own_lies_beside_the_others(jobs, baseline):

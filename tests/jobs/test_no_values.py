@@ -243,7 +243,7 @@ RUNS = {
 }
 
 
-def told_in(output, name):
+def find_files_with_values(output, name):
     """Files of a run that hold a value although they are not made of values: `--hide-values` keeps them out of checks.json."""
     return [
         path.relative_to(output).as_posix()
@@ -260,7 +260,7 @@ def told_in(output, name):
 def require_no_value(finished, output, name):
     """What a run said, and wrote where no value may be, has none."""
     assert MARKER not in finished.said
-    assert told_in(output, name) == []
+    assert find_files_with_values(output, name) == []
 
 
 @pytest.mark.parametrize("name", RUNS)

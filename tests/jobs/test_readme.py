@@ -91,7 +91,7 @@ def from_python(clone, baselined):
 
 
 @pytest.fixture(scope="module")
-def of_march(clone, baselined):
+def march_commands(clone, baselined):
     """The wheel's commands, those aside that fetch or show."""
     lines = block("sh", "pip install").splitlines()
     done = shell("\n".join(line for line in lines if not line.startswith(OF_THE_WHEEL)), clone)
@@ -205,16 +205,16 @@ def test_the_commands_of_a_how_to_pass_a_file_that_is_its_own_baseline(baselined
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_data_set_that_is_monitored_against_itself_has_no_violation(of_march, clone):
+def test_a_data_set_that_is_monitored_against_itself_has_no_violation(march_commands, clone):
     assert json.loads((clone / "orders-of-april" / "constraint_violations.json").read_text()) == {"violations": []}
 
 
-def test_the_command_of_the_wheel_gives_the_same_documents(of_march, clone):
+def test_the_command_of_the_wheel_gives_the_same_documents(march_commands, clone):
     for name in ("statistics.json", "constraints.json"):
-        assert (of_march / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
+        assert (march_commands / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
 
 
-def test_runs_are_merged_by_the_command_that_the_page_has(of_march, from_python, clone):
+def test_runs_are_merged_by_the_command_that_the_page_has(march_commands, from_python, clone):
     done = shell(block("sh", "merge-states"), clone)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -222,7 +222,7 @@ def test_runs_are_merged_by_the_command_that_the_page_has(of_march, from_python,
     assert merged["dataset"] == {"item_count": 16}  # 8 rows twice
 
 
-def test_the_example_in_docs_files_reads_the_states(of_march, clone):
+def test_the_example_in_docs_files_reads_the_states(march_commands, clone):
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
     [script] = [
         text for kind, text in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if kind == "python"

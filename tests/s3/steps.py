@@ -39,7 +39,7 @@ def assemble(spark: SparkSession, sources: list[str], target: str) -> bool:
     return storage_of(target, spark).assemble(sources, target)
 
 
-def compared(spark: SparkSession, before: str, after: str, folders: list[str], page: str) -> str:
+def compare_runs(spark: SparkSession, before: str, after: str, folders: list[str], page: str) -> str:
     """What `compare` prints of two runs, and `report` of folders; the page goes where it is told."""
     out = StringIO()
     with opened_by(spark):

@@ -15,11 +15,11 @@ from tests.both_engines import EVALUATED_BY
 from tests.s3 import jars, steps
 from tests.s3.conftest import ALGORITHM, CREDENTIALS, KMS_KEY, ROOT, s3a_settings
 from tests.s3.server import KEY
-from tests.s3.traffic import BRANCH, PEOPLE, baseline_flags, folder_of, merge_flags, monitor_flags, objects
+from tests.s3.traffic import BRANCH, PEOPLE, baseline_flags, format_folder, merge_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, every, fair, late, reset, slow_down
 
 BUCKET = "s3a://storm"
-HOUR = f"{BRANCH}/{folder_of(0)}"
+HOUR = f"{BRANCH}/{format_folder(0)}"
 OUTPUTS = ("baseline", "report", "merged")
 ENCRYPTION = ("--s3-encryption", "SSE-KMS", "--s3-kms-key", KEY)
 READER = Path(__file__).with_name("sdk_reader.py")
@@ -107,7 +107,7 @@ def test_a_run_is_published_under_its_id_and_by_its_names(outputs):
 
 def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, finished):
     output = runner.call(
-        steps.compared,
+        steps.compare_runs,
         before=f"{BUCKET}/baseline",
         after=f"{BUCKET}/report",
         folders=[f"{BUCKET}/report"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.s3 import steps
-from tests.s3.seen import Seen
+from tests.s3.seen import RecordedRequest
 from tests.s3.weather import always, cut, denied, first, late, reset, slow_down
 
 from spark_model_monitor.errors import MonitorError
@@ -12,7 +12,7 @@ from spark_model_monitor.errors import MonitorError
 MIB = 2**20
 
 
-def is_second_part(request: Seen) -> bool:
+def is_second_part(request: RecordedRequest) -> bool:
     return request.query.get("partNumber") == "2"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, folder_of
+from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, format_folder
 
 from spark_model_monitor.data.reading.captures import FILES_LOOKED_AT
 
@@ -25,7 +25,7 @@ ABOVE = {
 def month(running_s3):
     """A bucket with the month's captures: 820 objects in 720 folders."""
     names = {
-        f"captures/{BRANCH}/{folder_of(hour)}/{part:02d}-00-000-a.jsonl": captured(hour * FILES + part, hour=hour)
+        f"captures/{BRANCH}/{format_folder(hour)}/{part:02d}-00-000-a.jsonl": captured(hour * FILES + part, hour=hour)
         for hour in HOURS
         for part in range(FILES if hour in (0, 1) else 1)
     }
@@ -47,7 +47,7 @@ def test_a_run_lists_and_reads_its_hours_only(s3, runner, month):
     ]
     listed = [request.query["prefix"] for request in capture_requests if request.is_listing]
     read = [request.key for request in capture_requests if request.method == "GET" and not request.is_listing]
-    hour_folders = [f"captures/{BRANCH}/{folder_of(hour)}/" for hour in (0, 1)]
+    hour_folders = [f"captures/{BRANCH}/{format_folder(hour)}/" for hour in (0, 1)]
 
     assert status == 0, runner.last_words
     assert set(listed) == {*ABOVE, *hour_folders}

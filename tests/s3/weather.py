@@ -13,14 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tests.s3.seen import Seen
+from tests.s3.seen import RecordedRequest
 
 if TYPE_CHECKING:
     from tests.s3.proxy import Handler
 
 Fault = Callable[["Handler"], bool]
-Weather = Callable[[Seen], "Fault | None"]
-Where = Callable[[Seen], bool]
+Weather = Callable[[RecordedRequest], "Fault | None"]
+Where = Callable[[RecordedRequest], bool]
 
 
 def refusal(status: int, code: str, message: str) -> Fault:
@@ -72,7 +72,7 @@ def late(seconds: float) -> Fault:
     return wait
 
 
-def fair(request: Seen) -> None:
+def fair(request: RecordedRequest) -> None:
     """Nothing happens."""
 
 
@@ -91,7 +91,7 @@ def every(**periods: tuple[int, Fault]) -> Weather:
     """Every n-th request meets a fault, for several of them: `every(slow=(7, slow_down), torn=(11, reset))`."""
     numbers = itertools.count(1)
 
-    def weather(request: Seen) -> Fault | None:
+    def weather(request: RecordedRequest) -> Fault | None:
         number = next(numbers)
         return next((fault for period, fault in periods.values() if number % period == 0), None)
 

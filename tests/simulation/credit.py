@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from tests.simulation.steps import HOUR, JOBS, MARK, Step, flags_of, put, run_due_of, write_entry
+from tests.simulation.steps import HOUR, JOBS, MARK, Step, make_flags, put, run_due_schedule, write_entry
 from tests.simulation.world import World
 
 from jobs import baseline, monitor
@@ -100,7 +100,7 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
             yield Step(
                 "run-due",
                 time,
-                partial(run_due_of, "credit", time),
+                partial(run_due_schedule, "credit", time),
                 hour,
                 1 + (random.random() < 0.3),
                 schedule="credit",
@@ -115,7 +115,7 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
 def _baseline(world: World) -> int:
     columns = {"inference_attribute": "answer", "probability_attribute": "score", "ground_truth_attribute": "label"}
     files = {"dataset_source": "validation.csv", "dataset_format": "csv", "output_path": "credit-base"}
-    return baseline.main(flags_of({**MODEL, **columns, **files, "engine": "local"}))
+    return baseline.main(make_flags({**MODEL, **columns, **files, "engine": "local"}))
 
 
 def _capture(event_id: str, score: float, time: datetime) -> str:
@@ -156,8 +156,8 @@ def _window(hour: datetime) -> dict[str, str]:
 
 
 def _merged(hour: datetime, world: World) -> int:
-    return JOBS["merge"](flags_of({**MERGE, **_window(hour), "output_path": MERGED}))
+    return JOBS["merge"](make_flags({**MERGE, **_window(hour), "output_path": MERGED}))
 
 
 def _judged(hour: datetime, world: World) -> int:
-    return monitor.main(flags_of({**MONITOR, **_window(hour), "output_path": f"quality/{hour + HOUR:%Y/%m/%d/%H}"}))
+    return monitor.main(make_flags({**MONITOR, **_window(hour), "output_path": f"quality/{hour + HOUR:%Y/%m/%d/%H}"}))

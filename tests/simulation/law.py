@@ -27,9 +27,9 @@ from random import Random
 from typing import Any
 
 from tests.simulation.hostile import require_secret
-from tests.simulation.month import REFUSED, Faults, Month, faults_of, play, prepare
+from tests.simulation.month import REFUSED, Faults, Month, plan_faults, play, prepare
 from tests.simulation.steps import HOUR, MARK
-from tests.simulation.world import OF_MERGED, Fault, World, at_hand, world_of
+from tests.simulation.world import OF_MERGED, Fault, World, get_world, watch_world
 
 from spark_model_monitor.reports.history.maintenance import prune
 from spark_model_monitor.reports.outputs.files import CURRENT, UNFINISHED
@@ -75,7 +75,7 @@ def hold(
     """
     month = Month(seed // SEEDS_OF_A_MONTH)
     if faults is None:
-        planned = faults_of(month, seed)
+        planned = plan_faults(month, seed)
     else:
         planned = faults
     quiet = (quiet_one or quiet_month)(month.seed)
@@ -85,7 +85,7 @@ def hold(
             _clear(world)
             ended = _ended(world)
             _require_same_files(quiet.files, ended.files, world.counted if UNEXPLAINED in log.getvalue() else ())
-            _require_told(quiet, ended)
+            _require_notifications(quiet, ended)
             _require_accounts(ended)
             _require_merged_once(ended)
             _require_clean(log, world)
@@ -128,7 +128,7 @@ def _month(month: Month, seed: int, kind: type[World] = World) -> Iterator[tuple
     folder.mkdir()
     try:
         os.chdir(folder)
-        with redirect_stderr(log), world_of(folder, month.began - 3 * HOUR, Random(seed), kind) as world:
+        with redirect_stderr(log), watch_world(folder, month.began - 3 * HOUR, Random(seed), kind) as world:
             prepare(month, folder)
             yield world, log
     finally:
@@ -140,7 +140,7 @@ class _Log(StringIO):
     """What processes log; one that was killed says no more."""
 
     def write(self, text: str) -> int:
-        process = at_hand().current
+        process = get_world().current
         if process is not None and process.is_dead:
             return 0
         return super().write(text)
@@ -161,7 +161,7 @@ def _clear(world: World) -> None:
     world.clock += 2 * LIFE_SECONDS
     hidden = [path for path in Path(world.folder).rglob("*") if path.name.startswith(PREFIX) or is_draft(path.name)]
     for folder in sorted({path.parent for path in hidden}):
-        world.run(world.start(world.hosts[0], lambda folder=folder: _held(str(folder))))
+        world.run(world.start(world.hosts[0], lambda folder=folder: _hold_briefly(str(folder))))
     notes = [*Path(world.folder).rglob(f"{UNFINISHED}*")]
     orphans = sum(fault is Fault.ORPHAN for _, fault, _ in world.struck)
     assert len(notes) <= orphans, f"is left by who came after: {notes}"
@@ -169,7 +169,7 @@ def _clear(world: World) -> None:
         world.run(world.start(world.hosts[0], lambda: prune((), outputs=("reports", "quality"))))
 
 
-def _held(folder: str) -> None:
+def _hold_briefly(folder: str) -> None:
     with holding(LocalStorage(), folder, timedelta(0)):
         pass
 
@@ -226,7 +226,7 @@ def _first_difference(expected_content: bytes, actual_content: bytes) -> str:
     return f"\n{expected_content[shown]!r}\nbecame\n{actual_content[shown]!r}"
 
 
-def _require_told(quiet: Ended, actual: Ended) -> None:
+def _require_notifications(quiet: Ended, actual: Ended) -> None:
     missing = quiet.told - actual.told
     more = Counter(actual.told.keys() - quiet.told.keys())
     assert not missing, f"was not told: {missing}"

@@ -32,11 +32,11 @@ from tests.simulation.steps import (
     NO_DATA,
     OF_SINK,
     Step,
-    flags_of,
     is_recorded,
+    make_flags,
     put,
     register_sink,
-    run_due_of,
+    run_due_schedule,
     where,
     write_entry,
 )
@@ -107,7 +107,7 @@ class Month:
             else:
                 schedules = ("churn",)
             last = [
-                Step(LAST, time, partial(run_due_of, schedule, time), ends_with=(0, NO_DATA, 255))
+                Step(LAST, time, partial(run_due_schedule, schedule, time), ends_with=(0, NO_DATA, 255))
                 for schedule in schedules
             ]
             self.steps = sorted([*self.steps, *last], key=lambda step: step.at)
@@ -145,7 +145,7 @@ class Month:
             ends_with = (NO_DATA, 255) if kind == "never" else DONE
             drivers = 1 + (random.random() < 0.3)
             if self.is_scheduled:
-                yield Step("run-due", time, partial(run_due_of, "churn", time), hour, drivers, (*ends_with, 0))
+                yield Step("run-due", time, partial(run_due_schedule, "churn", time), hour, drivers, (*ends_with, 0))
             else:
                 yield Step("monitor", time, partial(_monitored, hour), hour, drivers, ends_with)
             if late and random.random() < 0.5:
@@ -236,7 +236,7 @@ MONITOR = {
 
 def _baseline(data: str, output: str, world: World) -> int:
     return baseline.main(
-        flags_of({"dataset_source": f"{data}.csv", "dataset_format": "csv", "output_path": output, "engine": "local"})
+        make_flags({"dataset_source": f"{data}.csv", "dataset_format": "csv", "output_path": output, "engine": "local"})
     )
 
 
@@ -261,7 +261,7 @@ def _monitored(hour: datetime, world: World) -> int:
         "end_time": f"{hour + HOUR:%Y-%m-%dT%H:%M:%SZ}",
         "output_path": _output(hour),
     }
-    return monitor.main(flags_of(options))
+    return monitor.main(make_flags(options))
 
 
 def _promoted(run: str, version: str, time: datetime, world: World) -> None:
@@ -298,7 +298,7 @@ Faults = Mapping[tuple[int, int], dict[int, Fault]]
 """By step and driver: what strikes at which call."""
 
 
-def faults_of(month: Month, seed: int) -> Faults:
+def plan_faults(month: Month, seed: int) -> Faults:
     """Two to five faults a day, and three days: at which calls of which step and driver they strike."""
     random = Random(seed)
     faults_by_step = dict[tuple[int, int], dict[int, Fault]]()

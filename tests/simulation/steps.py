@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.simulation.world import World, at_hand
+from tests.simulation.world import World, get_world
 
 from jobs import merge, monitor
 from spark_model_monitor.reports.notices import MISSED, Report
@@ -61,7 +61,7 @@ LOCATIONS = ("dataset_source", "ground_truth_source", "baseline", "output_path")
 
 def where(path: str) -> str:
     """A path of the world as jobs name it."""
-    return f"{at_hand().root}{path}"
+    return f"{get_world().root}{path}"
 
 
 def located(options: Mapping[str, str]) -> dict[str, str]:
@@ -69,7 +69,7 @@ def located(options: Mapping[str, str]) -> dict[str, str]:
     return {name: where(text) if name in LOCATIONS else text for name, text in options.items()}
 
 
-def flags_of(options: Mapping[str, str]) -> list[str]:
+def make_flags(options: Mapping[str, str]) -> list[str]:
     """Options as flags."""
     return [f"{flag_name(name)}={text}" for name, text in located(options).items()]
 
@@ -94,7 +94,7 @@ def write_entry(folder: Path, name: str, kind: str, began: datetime, jobs: Mappi
     (folder / f"{name}.schedule.json").write_text(json.dumps(entry))
 
 
-def run_due_of(schedule: str, time: datetime, world: World) -> int:
+def run_due_schedule(schedule: str, time: datetime, world: World) -> int:
     """The call of cron for a schedule; its jobs are processes of the world."""
 
     def now() -> datetime:
@@ -172,9 +172,9 @@ def simulated(report: Report, target: str, environment: Environment) -> None:
     missed = [notice.text for notice in report.notices if notice.kind == MISSED]
     late = [(schedule, *MISSED_TEXT.search(text).group(2, 1, 3)) for text in missed]
     for notification in late:
-        at_hand().tell(notification)
+        get_world().tell(notification)
     if not late or late[-1][2] != report.alert.status.value:
-        at_hand().tell((schedule, start, report.alert.status.value, str(report.violations)))
+        get_world().tell((schedule, start, report.alert.status.value, str(report.violations)))
 
 
 MISSED_TEXT = re.compile(r"(\w+) after (.{13}).*, (\d+) violations")

@@ -216,9 +216,11 @@ class StoredWorld(RealWorld):
         super().__init__(folder, began, random)
         os.environ.update(settings(store(folder)))
         _client.cache_clear()
-        _client().meta.events.register_first("before-send.s3", self._asked)  # made here once for all who are forked
+        _client().meta.events.register_first(
+            "before-send.s3", self._handle_request
+        )  # made here once for all who are forked
 
-    def _asked(self, request: Any, **of_event: Any) -> None:
+    def _handle_request(self, request: Any, **of_event: Any) -> None:
         """A request of a process."""
         process = self.current
         key = unquote(urlsplit(request.url).path).removeprefix(f"/{BUCKET}/")

@@ -300,7 +300,7 @@ class World:
         process = self.current
         if process is None or not isinstance(arguments[0], str | bytes | os.PathLike):
             return
-        path = os.path.abspath(os.path.join(_folder_of(event, arguments), os.fsdecode(arguments[0])))
+        path = os.path.abspath(os.path.join(_find_folder(event, arguments), os.fsdecode(arguments[0])))
         if not f"{path}/".startswith(f"{self.folder}/"):
             return
         is_write = event == "open" and takes_room(event, arguments)
@@ -401,7 +401,7 @@ class World:
                     *(
                         arguments[:2]
                         if event == "os.rename"
-                        else [os.path.join(_folder_of(event, arguments), arguments[0])]
+                        else [os.path.join(_find_folder(event, arguments), arguments[0])]
                     )
                 )
             raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -454,7 +454,7 @@ class World:
             self._is_striking = False
 
 
-def _folder_of(event: str, arguments: tuple[Any, ...]) -> str:
+def _find_folder(event: str, arguments: tuple[Any, ...]) -> str:
     """Where a path that is not absolute begins: `rmtree` names what is in a folder that it has opened."""
     if event in ("os.remove", "os.rmdir") and arguments[1] >= 0:
         return os.readlink(f"/proc/self/fd/{arguments[1]}")
@@ -475,7 +475,7 @@ for _property in vars(Job).values():
         )  # of all jobs of a real process, where Python is older than 3.12: those of ours would wait
 
 
-def at_hand() -> World:
+def get_world() -> World:
     """The world that there is."""
     return _watched[-1]
 
@@ -486,7 +486,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @contextmanager
-def world_of(folder: Path, began: datetime, random: Random, kind: type[World] = World) -> Iterator[World]:
+def watch_world(folder: Path, began: datetime, random: Random, kind: type[World] = World) -> Iterator[World]:
     """A world on a folder, to which the calls below it belong while this is open."""
     if not hasattr(sys, "_simulated"):
         sys.addaudithook(_hook)  # for good

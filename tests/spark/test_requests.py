@@ -148,13 +148,13 @@ def test_metadata_that_begin_within_the_window_are_found(tmp_path, monitored):
     assert monitored().current.requests.count == 1
 
 
-def test_requests_are_counted_in_the_one_scan(spark, server, jobs_of, tmp_path):
+def test_requests_are_counted_in_the_one_scan(spark, server, count_spark_jobs, tmp_path):
     for number in range(10):
         server.request(f"{number},x")
     server.writer.close()
     source = list_captures(SparkEngine(spark), str(tmp_path), HOUR)
     dataset = read_captures(SparkEngine(spark), source, CaptureFormat(), ReadOptions(("p", "a", "b"), HOUR))
-    with jobs_of() as jobs:
+    with count_spark_jobs() as jobs:
         baseline = run_baseline(dataset, DataQualityMonitor())
 
     assert baseline.requests.count == 10

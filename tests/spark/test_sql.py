@@ -34,7 +34,7 @@ def hour(name):
     return f"2026-03-04T{name}:00:00Z"
 
 
-def of_hour(name):
+def hour_flags(name):
     return "--start-time", hour(name), "--end-time", hour(str(int(name) + 1))
 
 
@@ -54,7 +54,7 @@ def runs(tmp_path_factory):
     assert run(baseline, window(3_000, seed=7), folder / "baseline", results_table) == 0
     windows = [window(800, seed=2), window(800, shift=40, seed=3), window(800, shift=55, without=300, seed=4)]
     for name, data in zip(HOURS, windows, strict=True):
-        flags = ("--baseline", folder / "baseline", *of_hour(name))
+        flags = ("--baseline", folder / "baseline", *hour_flags(name))
         assert run(monitor, data, folder / name, results_table, *flags) == 0
     return folder
 
@@ -82,17 +82,17 @@ def time(name):
     return datetime(2026, 3, 4, int(name))
 
 
-def checks_of(runs, name):
+def read_checks(runs, name):
     return json.loads((runs / name / "checks.json").read_text())["checks"]
 
 
-def statistics_of(runs, name):
+def read_statistics(runs, name):
     features = json.loads((runs / name / "statistics.json").read_text())["features"]
     return {feature["name"]: feature["numerical_statistics"] for feature in features}
 
 
 def violated(runs, name):
-    violated_checks = [check for check in checks_of(runs, name) if check["status"] == "violated"]
+    violated_checks = [check for check in read_checks(runs, name) if check["status"] == "violated"]
     return sorted(violated_checks, key=lambda check: (check["feature"], check["check"]))
 
 
@@ -117,7 +117,7 @@ def test_the_drift_of_a_feature_has_every_digit_of_checks_json(ask, runs):
     def drift(name):
         [drift_check] = [
             check
-            for check in checks_of(runs, name)
+            for check in read_checks(runs, name)
             if check["feature"] == "amount" and check["check"] == "baseline_drift_check"
         ]
         return time(name), drift_check.get("observed"), drift_check.get("threshold"), drift_check["status"]
@@ -127,7 +127,7 @@ def test_the_drift_of_a_feature_has_every_digit_of_checks_json(ask, runs):
 
 def test_the_least_complete_feature_is_counted_from_statistics_json(ask, runs):
     def least(name):
-        counts = {feature: common["common"] for feature, common in statistics_of(runs, name).items()}
+        counts = {feature: common["common"] for feature, common in read_statistics(runs, name).items()}
         shares = {
             feature: common["num_present"] / (common["num_present"] + common["num_missing"])
             for feature, common in counts.items()
@@ -141,9 +141,9 @@ def test_the_least_complete_feature_is_counted_from_statistics_json(ask, runs):
 
 
 def test_means_before_and_now_are_those_of_both_statistics(ask, runs):
-    was = statistics_of(runs, "baseline")
+    was = read_statistics(runs, "baseline")
     expected = [
-        (time(name), feature, was[feature]["mean"], statistics_of(runs, name)[feature]["mean"])
+        (time(name), feature, was[feature]["mean"], read_statistics(runs, name)[feature]["mean"])
         for name in HOURS
         for feature in sorted({check["feature"] for check in violated(runs, name)})
     ]
@@ -152,7 +152,7 @@ def test_means_before_and_now_are_those_of_both_statistics(ask, runs):
 
 def test_a_rerun_replaces_its_partition_and_takes_the_place_of_the_run_before_it(tmp_path):
     results_table = tmp_path / "results"
-    flags = ("--baseline", tmp_path / "baseline", *of_hour("10"))
+    flags = ("--baseline", tmp_path / "baseline", *hour_flags("10"))
     run(baseline, window(1_000), tmp_path / "baseline", results_table)
 
     def partitions(table):
@@ -166,7 +166,7 @@ def test_a_rerun_replaces_its_partition_and_takes_the_place_of_the_run_before_it
     assert len(partitions("checks")) == 1
     assert partitions("checks") != first
     assert len(partitions("summary")) == 2  # of the baseline, and of the window
-    run(monitor, window(300, seed=3), tmp_path / "w", results_table, *flags[:2], *of_hour("11"))
+    run(monitor, window(300, seed=3), tmp_path / "w", results_table, *flags[:2], *hour_flags("11"))
     assert len(partitions("checks")) == 2
 
 
@@ -188,7 +188,7 @@ def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, 
     try:
         for results_table in (name, results_folder):
             assert run(baseline, window(500), tmp_path / "b", results_table, engine="spark") == 0
-            flags = ("--baseline", tmp_path / "b", *of_hour("10"))
+            flags = ("--baseline", tmp_path / "b", *hour_flags("10"))
             for seed in (2, 3, 3):
                 assert run(monitor, window(200, seed=seed), tmp_path / "w", results_table, *flags, engine="spark") == 0
         for table in TABLES:

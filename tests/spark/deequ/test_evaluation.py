@@ -106,7 +106,7 @@ def spread_aside(actual, expected):
     return actual
 
 
-def profile_of(columns):
+def make_profile(columns):
     features = []
     for name, values in columns.items():
         moments = MomentsBuilder()
@@ -122,14 +122,14 @@ def profile_of(columns):
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(allow_subnormal=True), max_size=30))
 def test_the_twin_without_a_jvm_gives_the_same_metrics(spark, values):
-    profile = profile_of({"x": np.array(values, dtype=np.float64)})
+    profile = make_profile({"x": np.array(values, dtype=np.float64)})
 
     assert_same(compute_metrics(profile), evaluate(spark, profile))
 
 
 def test_columns_may_be_called_anything(spark):
     names = ["a.b", " a", "ключ", "Age", "age", "q`t", "c1", "", "x" * 300]
-    profile = profile_of({name: np.arange(1.0, 4.0 + position) for position, name in enumerate(names)})
+    profile = make_profile({name: np.arange(1.0, 4.0 + position) for position, name in enumerate(names)})
 
     assert [metrics.maximum for metrics in evaluate(spark, profile).values()] == [3.0 + number for number in range(9)]
 
@@ -156,9 +156,9 @@ def test_columns_of_every_kind_have_an_outcome(spark, column, ddl, expected):
     assert evaluate(spark, profile) == compute_metrics(profile) == {"x": expected}
 
 
-def test_evaluating_starts_no_job_and_no_callback_server(spark, jobs_of):
-    with jobs_of() as jobs:
-        evaluate(spark, profile_of({"x": np.arange(3.0)}))
+def test_evaluating_starts_no_job_and_no_callback_server(spark, count_spark_jobs):
+    with count_spark_jobs() as jobs:
+        evaluate(spark, make_profile({"x": np.arange(3.0)}))
 
     assert jobs == []
 

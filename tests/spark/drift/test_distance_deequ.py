@@ -76,13 +76,13 @@ def counted(spark):
     """`counted(counts)` is a Scala map of String to Long. py4j would make small counts an Integer, so SQL makes them."""
     converters = spark._jvm.scala.collection.JavaConverters
 
-    def made(counts: dict[str, int]) -> Any:
+    def convert_counts(counts: dict[str, int]) -> Any:
         entries = ", ".join(f"'{name}', {count}L" for name, count in counts.items())
         return converters.mapAsScalaMapConverter(
             spark.sql(f"select map({entries})")._jdf.head().getJavaMap(0)
         ).asScala()
 
-    return made
+    return convert_counts
 
 
 def levels_in(blob: bytes) -> list[np.ndarray]:

@@ -44,7 +44,7 @@ from spark_model_monitor.running.inputs.measures import outcome_plan
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
-def made(data, spark, settings=None, pairs=None, **options):
+def write_documents(data, spark, settings=None, pairs=None, **options):
     """What both engines write of a baseline of the data, and of monitoring it."""
     runs = []
     for engine in ("local", "spark"):
@@ -65,7 +65,7 @@ def require_same(local, of_spark):
         assert by_anyone(local[name]) == by_anyone(of_spark[name]), name
 
 
-def frame_of(rows, seed=7):
+def make_frame(rows, seed=7):
     """Columns of many kinds, with missing cells."""
     random = np.random.default_rng(seed)
     numbers = random.normal(size=rows) * 10.0 ** random.integers(-5, 15, rows)
@@ -96,22 +96,22 @@ def frame_of(rows, seed=7):
 
 
 def test_of_a_frame_of_pandas(spark):
-    require_same(*made(frame_of(500), spark))
+    require_same(*write_documents(make_frame(500), spark))
 
 
 @pytest.mark.parametrize("kind", ["frame", "csv", "parquet"])
 def test_by_segment(spark, tmp_path, kind):
-    frame = frame_of(3_000).drop(columns=["vector"])
+    frame = make_frame(3_000).drop(columns=["vector"])
     paths = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
     frame.to_csv(paths["csv"], index=False)
     frame.drop(columns=["kind"]).to_parquet(paths["parquet"], coerce_timestamps="us", allow_truncated_timestamps=True)
     settings = MonitoringSettings(segments=("word", "flag", "small:3:6", "digits*flag", "single"))
     data = frame if kind == "frame" else str(paths[kind])
-    require_same(*made(data, spark, settings=settings))
+    require_same(*write_documents(data, spark, settings=settings))
 
 
 def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
-    frame = frame_of(6_000)[["word", "small", "flag"]].astype({"small": int}).assign(order=range(6_000))
+    frame = make_frame(6_000)[["word", "small", "flag"]].astype({"small": int}).assign(order=range(6_000))
     frame.to_csv(tmp_path / "before.csv", index=False)
     frame.loc[frame.word == "x y", "small"] += 1_000
     frame.to_csv(tmp_path / "now.csv", index=False)
@@ -131,14 +131,14 @@ def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
 
 def test_between_columns(spark, tmp_path):
     """What columns have to do with each other, of texts, numbers and times, with missing cells; as a frame and as CSV."""
-    frame = frame_of(3_000)[["number", "small", "word", "digits", "flag", "day", "price"]]
+    frame = make_frame(3_000)[["number", "small", "word", "digits", "flag", "day", "price"]]
     frame["half"] = frame["number"] / 2
     frame["both"] = frame["number"] + frame["small"]
     frame["code"] = frame["word"].str.len()
     frame["level"] = frame["small"].astype(str) + "x"
     frame.to_csv(tmp_path / "rows.csv", index=False)
     for data in (frame, str(tmp_path / "rows.csv")):
-        local, of_spark = made(data, spark, pairs=True)
+        local, of_spark = write_documents(data, spark, pairs=True)
         require_same(local, of_spark)
         checks = json.loads(local["monitor/checks.json"])["checks"]
         assert {"relation_check", "association_check"} <= {check["check"] for check in checks}
@@ -147,13 +147,13 @@ def test_between_columns(spark, tmp_path):
 @on_a_jvm("rows go with the tasks, in slices of 16 MB")
 def test_of_a_table_of_many_partitions(spark, tmp_path, monkeypatch):
     """More than a partition of rows: a file of them is cut at its row groups, and sketches depend on where."""
-    frame = pd.concat([frame_of(40_000)[["number", "count", "word"]]] * 3)
+    frame = pd.concat([make_frame(40_000)[["number", "count", "word"]]] * 3)
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**18)
-    require_same(*made(frame, spark))
+    require_same(*write_documents(frame, spark))
 
 
-def table_of(rows):
-    table = pa.Table.from_pandas(frame_of(rows).drop(columns=["kind"]))
+def make_table(rows):
+    table = pa.Table.from_pandas(make_frame(rows).drop(columns=["kind"]))
     return table.append_column("nested", pa.array([{"a": row} if row % 2 else None for row in range(rows)]))
 
 
@@ -161,9 +161,9 @@ def table_of(rows):
 def test_of_parquet(spark, tmp_path, files, monkeypatch):
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**19)
     for number in range(files):
-        table = table_of(6_000 + number)
+        table = make_table(6_000 + number)
         pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=1_000, coerce_timestamps="us")
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
 
 
 def test_of_parquet_as_pandas_writes_it_today(spark, tmp_path):
@@ -179,7 +179,7 @@ def test_of_parquet_as_pandas_writes_it_today(spark, tmp_path):
         }
     )
     pq.write_table(table, tmp_path / "rows.parquet")
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
 
 
 def test_parquet_files_of_other_columns_are_a_union_and_of_other_types_a_sentence(spark, tmp_path):
@@ -227,13 +227,13 @@ def test_of_parquet_files_of_several_types(spark, tmp_path, first, second, is_re
         table = pa.table({"a.b": column, "n": range(60)})
         pq.write_table(table, tmp_path / f"{day}.parquet")
 
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
 
 
 def test_the_index_of_pandas_is_left_out_alike(spark, tmp_path):
-    frame_of(3_000)[["number", "word"]].iloc[5:].to_parquet(tmp_path / "rows.parquet")
+    make_frame(3_000)[["number", "word"]].iloc[5:].to_parquet(tmp_path / "rows.parquet")
 
-    local_files, spark_files = made(str(tmp_path), spark)
+    local_files, spark_files = write_documents(str(tmp_path), spark)
 
     require_same(local_files, spark_files)
     assert b"__index_level_0__" not in spark_files["statistics.json"]
@@ -241,13 +241,13 @@ def test_the_index_of_pandas_is_left_out_alike(spark, tmp_path):
 
 def test_of_orc(spark, tmp_path):
     columns = ["number", "single", "count", "small", "word", "flag", "day", "price", "vector"]
-    table = pa.Table.from_pandas(frame_of(3_000)[columns])
+    table = pa.Table.from_pandas(make_frame(3_000)[columns])
     pa.orc.write_table(table, tmp_path / "rows.orc")
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
 
 
-def csv_of(rows):
-    frame = frame_of(rows).drop(columns=["vector", "kind", "unsigned"])
+def write_csv(rows):
+    frame = make_frame(rows).drop(columns=["vector", "kind", "unsigned"])
     return frame.to_csv(index=False, lineterminator="\r\n").encode() + b"1,2\r\n\r\n   \r\nno,\xff,utf\r\n"
 
 
@@ -258,9 +258,9 @@ def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**20)
     suffix, packed = kept_as
     for number in range(3):
-        (tmp_path / f"{number}.csv{suffix}").write_bytes(packed(csv_of(1_500)))
+        (tmp_path / f"{number}.csv{suffix}").write_bytes(packed(write_csv(1_500)))
     outputs = [tmp_path / "out-local", tmp_path / "out-spark"]
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
     for engine, output in zip(("local", "spark"), outputs, strict=True):
         where = {"spark": spark} if engine == "spark" else {}
         data = f"{tmp_path}/0.csv{suffix}"
@@ -280,7 +280,7 @@ def test_of_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind, files):
         options = {"dataset_format": "json"}
     else:
         options = {}
-    require_same(*made(data, spark, **options))
+    require_same(*write_documents(data, spark, **options))
     if files == DAYS:
         baseline = run_baseline(data, DataQualityMonitor(), spark=spark, engine="spark", **options)
         for window, expected in ((last_day, False), (break_rows(last_day), True)):
@@ -288,7 +288,7 @@ def test_of_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind, files):
             assert any(check.is_violation for check in checks if check.feature == "campaign") == expected
 
 
-def json_lines_of(rows):
+def write_json_lines(rows):
     """Objects with all kinds of values, faults among them."""
     random = np.random.default_rng(3)
     lines = []
@@ -320,8 +320,8 @@ def json_lines_of(rows):
 
 def test_of_json_lines(spark, tmp_path):
     for number in range(2):
-        (tmp_path / f"{number}.jsonl").write_bytes(json_lines_of(900 + number))
-    require_same(*made(str(tmp_path), spark, max_quarantined_share=0.1))
+        (tmp_path / f"{number}.jsonl").write_bytes(write_json_lines(900 + number))
+    require_same(*write_documents(str(tmp_path), spark, max_quarantined_share=0.1))
 
 
 def test_of_json_documents(spark, tmp_path):
@@ -338,7 +338,7 @@ def test_of_json_documents(spark, tmp_path):
     for number in range(2):
         flat = [{"a": record["a"], "e": record["e"]} for record in records]
         (tmp_path / f"{number}.json").write_text(json.dumps(flat if number else flat[0]), encoding="utf-8")
-    require_same(*made(str(tmp_path), spark, **config))
+    require_same(*write_documents(str(tmp_path), spark, **config))
 
 
 PEOPLE = 700
@@ -549,7 +549,7 @@ def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
 def test_of_generated_data(spark, tmp_path, seed):
     """Some columns of some rows, in one format or another, in one file or several."""
     random = np.random.default_rng(seed)
-    frame = frame_of(int(random.integers(1, 400)), seed).drop(columns=["vector", "kind", "unsigned"])
+    frame = make_frame(int(random.integers(1, 400)), seed).drop(columns=["vector", "kind", "unsigned"])
     frame = frame[list(random.choice(frame.columns, random.integers(1, len(frame.columns)), replace=False))]
     for number in range(random.integers(1, 4)):
         if seed % 3 == 0:
@@ -560,7 +560,7 @@ def test_of_generated_data(spark, tmp_path, seed):
             )
         else:
             pq.write_table(pa.Table.from_pandas(frame), tmp_path / f"{number}.parquet", coerce_timestamps="us")
-    require_same(*made(str(tmp_path), spark, max_quarantined_share=1))
+    require_same(*write_documents(str(tmp_path), spark, max_quarantined_share=1))
 
 
 SCRIPT = """
@@ -696,7 +696,7 @@ def test_of_a_merge(jobs_here, tmp_path, monkeypatch, how):
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_of_expectations(spark, tmp_path, kind):
     """Rules of every kind over texts, cut or whole, and over typed columns."""
-    frame = frame_of(600)[["number", "count", "word", "digits", "time"]]
+    frame = make_frame(600)[["number", "count", "word", "digits", "time"]]
     path = str(tmp_path / f"rows.{kind}")
     if kind == "csv":
         frame.to_csv(path, index=False)
@@ -742,7 +742,7 @@ TODAY = {
 def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark, tmp_path):
     pq.write_table(pa.table(TODAY), tmp_path / "data.parquet")
 
-    require_same(*made(str(tmp_path / "data.parquet"), spark))
+    require_same(*write_documents(str(tmp_path / "data.parquet"), spark))
     features = run_baseline(str(tmp_path / "data.parquet"), DataQualityMonitor(), engine="local").statistics.features
     assert {feature.name: feature.common.num_missing for feature in features} == {
         name: values.null_count for name, values in TODAY.items()
@@ -759,7 +759,7 @@ def test_times_that_stand_for_none_are_what_they_are_on_both_engines(spark, tmp_
     )
     pq.write_table(table, tmp_path / "rows.parquet", use_deprecated_int96_timestamps=of_96_bits)
 
-    local_files, spark_files = made(str(tmp_path), spark)
+    local_files, spark_files = write_documents(str(tmp_path), spark)
 
     require_same(local_files, spark_files)
     profile = from_parquet(local_files[PROFILE], "here")

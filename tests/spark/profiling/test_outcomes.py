@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.spark_lines import plan_of
+from tests.spark_lines import explain_plan
 from tests.unit.records.merged_lines import line_of, merged
 
 from spark_model_monitor.data.profiling import outcomes as scanning
@@ -32,10 +32,10 @@ def table(rows=2_000):
     return pd.DataFrame({"label": (rng.random(rows) < scores).astype(int), "probability": scores})
 
 
-def test_it_is_one_spark_job(spark, jobs_of):
+def test_it_is_one_spark_job(spark, count_spark_jobs):
     frame = spark.createDataFrame(table()).coalesce(2)
     data = replace(outcomes(frame, PLAN), partitions_at_most=2)
-    with jobs_of() as jobs:
+    with count_spark_jobs() as jobs:
         scan_findings = MONITOR.scan(PLAN, data, None)
 
     assert scan_findings.state.item_count == 2_000
@@ -76,7 +76,7 @@ def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
     (tmp_path / "merged.jsonl").write_text(line_of(merged("1", "0.5")) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
-    scanned_plan, frame_plan = (plan_of(frame) for frame in (dataset.raw.frame, dataset.frame))
+    scanned_plan, frame_plan = (explain_plan(frame) for frame in (dataset.raw.frame, dataset.frame))
 
     assert "_metadata" not in scanned_plan
     assert "_metadata" in frame_plan

@@ -433,10 +433,10 @@ def test_merged_records_give_the_halves_that_are_asked_for(read):
     assert rows(read([record], names=["score"], capture_format=output)) == [("0.5",)]
 
 
-def test_one_scan_reads_captures_and_counts_them(read, jobs_of):
+def test_one_scan_reads_captures_and_counts_them(read, count_spark_jobs):
     dataset = read([captured(), captured("1")], partition_bytes=2**25)
 
-    with jobs_of() as jobs:
+    with count_spark_jobs() as jobs:
         account(dataset)
 
     assert len(jobs) == 1

@@ -59,7 +59,7 @@ def temporary(tmp_path, monkeypatch):
     return tmp_path
 
 
-def count_of(folder):
+def count_files(folder):
     return len(list(folder.iterdir()))
 
 
@@ -226,9 +226,9 @@ def test_a_run_leaves_nothing_behind(spark, passengers, temporary):
     with read_data(passengers) as data:
         run_baseline(data, MONITOR)
         assert missing(run_baseline(data, MONITOR))["Age"] == WITHOUT_AGE  # the caller's until it is closed
-        assert count_of(temporary) == (0 if IS_REMOTE else 1)  # the rows go with the tasks there
+        assert count_files(temporary) == (0 if IS_REMOTE else 1)  # the rows go with the tasks there
 
-    assert count_of(temporary) == 0
+    assert count_files(temporary) == 0
     assert {row["key"]: row["value"] for row in spark.sql("SET").collect()} == settings
 
 
@@ -240,16 +240,16 @@ def test_a_disk_without_room_for_a_frame_is_reported_with_what_to_do(spark, pass
     ):
         read_data(passengers)
 
-    assert count_of(temporary) == 0
+    assert count_files(temporary) == 0
 
 
 @on_a_jvm("no file is written")
 def test_a_data_set_that_nobody_closes_goes_with_its_last_user(spark, temporary):
     data = read_data(pd.DataFrame({"x": [1]})).select_features(["x"])
-    assert count_of(temporary) == 1
+    assert count_files(temporary) == 1
     del data
 
-    assert count_of(temporary) == 0
+    assert count_files(temporary) == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from tests.spark.merging.records import FIRST, captured, label, ledger_of, truths, write_captures, write_labels
+from tests.spark.merging.records import FIRST, captured, label, read_ledger, truths, write_captures, write_labels
 from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import line_of
 
@@ -220,7 +220,7 @@ def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):
     write_labels(tmp_path, 0, labels)
     paths = (str(tmp_path / name) for name in ("captures", "labels", "merged"))
     merge(SparkEngine(session), MergeRequest(*paths, first=FIRST, last=FIRST, max_quarantined_share=0.5))
-    ledger = ledger_of(tmp_path / "merged")
+    ledger = read_ledger(tmp_path / "merged")
 
     assert sorted(truths(tmp_path / "merged")) == ["event-0", "event-3"]
     assert (ledger["captures"]["read"], ledger["captures"]["quarantined"]) == (4, {TOO_LONG: 1})
@@ -234,13 +234,13 @@ def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):
     ]
 
 
-def test_a_quarantine_of_long_lines_alone_reads_nothing_again(session, tmp_path, jobs_of):
+def test_a_quarantine_of_long_lines_alone_reads_nothing_again(session, tmp_path, count_spark_jobs):
     jobs = {}
     for name, size in (("short", 10), ("long", MOST)):
         (tmp_path / f"{name}.csv").write_text("age,city\n1,Bern\n2," + "x" * size + "\n3,Genf\n")
         with (
             read_path(SparkEngine(session), str(tmp_path / f"{name}.csv"), CsvFormat(header=True)) as data,
-            jobs_of() as started,
+            count_spark_jobs() as started,
         ):
             run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / name))
         jobs[name] = len(started)

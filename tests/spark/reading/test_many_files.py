@@ -43,7 +43,7 @@ def texts(folder, files):
 
 @pytest.mark.parametrize(("write", "dataset_format"), [(captures, "capture"), (texts, "csv")])
 def test_the_jvm_is_asked_as_often_for_many_files_as_for_few(spark, tmp_path, questions, write, dataset_format):
-    def asked(files):
+    def count_questions(files):
         folder = tmp_path / str(files)
         folder.mkdir(exist_ok=True)
         write(folder, files)
@@ -51,6 +51,6 @@ def test_the_jvm_is_asked_as_often_for_many_files_as_for_few(spark, tmp_path, qu
         run_baseline(str(folder), DataQualityMonitor(), dataset_format=dataset_format, spark=spark, engine="spark")
         return len(questions)
 
-    asked(FEW)  # the first run also finds the JVM's classes
+    count_questions(FEW)  # the first run also finds the JVM's classes
 
-    assert asked(MANY) - asked(FEW) < MANY - FEW
+    assert count_questions(MANY) - count_questions(FEW) < MANY - FEW

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyspark.sql.functions as F
 import pytest
-from tests.spark_lines import on_a_jvm, plan_of
+from tests.spark_lines import explain_plan, on_a_jvm
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.formats import (
@@ -329,7 +329,7 @@ def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten
     frame = read(JsonFormat(), flatten_json=flatten_json).frame
 
     for frame_read in (frame, frame.where(F.col(REASON) > 0), frame.where("c0 > 5").select("c1", REASON)):
-        assert plan_of(frame_read).count("MapInArrow") == 1
+        assert explain_plan(frame_read).count("MapInArrow") == 1
 
 
 def test_members_that_differ_by_case_are_features_of_their_own(spark, read, tmp_path):
@@ -559,7 +559,7 @@ def test_a_file_that_is_not_what_the_format_says_is_named(read, tmp_path, name, 
 NOTES = pd.DataFrame({"age": [31, 45], "note": ['said "yes"; twice', "a; b"], "plan": ["x", "y"]})
 
 
-def read_as_told(read, error):
+def read_as_suggested(read, error):
     """What is read by the flag that an error's sentence says."""
     suggested_format = re.search(r"--dataset-format '(.*?)'", str(error)).group(1)
     return cells(read(parse_dataset_format(suggested_format)))
@@ -570,7 +570,7 @@ def test_the_flag_for_another_separator_reads_what_pandas_wrote_with_it(read, tm
     with pytest.raises(BadInput, match="line 1 has no comma but ';'") as raised:
         read(CSV)
 
-    *rows, header = read_as_told(read, raised.value)  # in the order of their texts; a scan refuses the header
+    *rows, header = read_as_suggested(read, raised.value)  # in the order of their texts; a scan refuses the header
     assert header == tuple(NOTES)
     assert rows == [tuple(map(str, row)) for row in NOTES.itertuples(index=False)]
 
@@ -581,7 +581,7 @@ def test_the_flag_for_cells_with_line_breaks_reads_what_pandas_wrote(read, tmp_p
     with pytest.raises(BadInput, match="a quote that does not end in its line: 4") as raised:
         run_baseline(read(CSV), DataQualityMonitor())
 
-    assert read_as_told(read, raised.value) == [tuple(map(str, row)) for row in table.itertuples(index=False)]
+    assert read_as_suggested(read, raised.value) == [tuple(map(str, row)) for row in table.itertuples(index=False)]
 
 
 def test_a_truncated_gzip_is_named(read, tmp_path):

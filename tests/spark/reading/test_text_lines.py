@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from tests.spark_lines import plan_of
+from tests.spark_lines import explain_plan
 
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.spark.engine.text_lines import text_lines
@@ -45,8 +45,8 @@ def test_lines_stay_in_order_when_their_sort_does_not_fit_into_memory(spark, tmp
 def test_places_that_nobody_wants_are_not_read(spark, tmp_path):
     lines = text_lines(spark, str(written(tmp_path)))
 
-    alone = plan_of(lines.of(LINE))
-    with_places = plan_of(lines.of(LINE, FILE, BLOCK_START))
+    alone = explain_plan(lines.of(LINE))
+    with_places = explain_plan(lines.of(LINE, FILE, BLOCK_START))
 
     assert "file_path" not in alone
     assert "file_path" in with_places

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.spark_lines import plan_of
+from tests.spark_lines import explain_plan
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import parse_format
@@ -55,7 +55,7 @@ def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
     spark.sql(HOURS).write.parquet(str(tmp_path / "hours"))
     dataset = read_path(SparkEngine(spark), str(tmp_path / "hours"), parse_format("parquet"))
     window_rows = select_window(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
-    plan = plan_of(window_rows.frame)
+    plan = explain_plan(window_rows.frame)
 
     assert window_rows.frame.count() == 1
     assert "GreaterThanOrEqual(at,2026-03-01 00:00:00.0), LessThan(at,2026-03-01 01:00:00.0)" in plan

@@ -69,15 +69,15 @@ def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(s
     assert certificate.summary().splitlines()[0] == "1 of 2 windows equal; 1 differs: drift on discrete columns"
 
 
-def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, jobs_of):
+def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, count_spark_jobs):
     first = replay(spark, config(example, tmp_path), HOURLY, None)
     [journal] = (tmp_path / "journal").iterdir()
     (journal / "20240304T1800Z.json").unlink()
     (journal / "20240304T1700Z.json").write_text('{"inputs": ')  # a disk that lost its end
 
-    with jobs_of() as some:
+    with count_spark_jobs() as some:
         second = replay(spark, config(example, tmp_path), HOURLY, None)
-    with jobs_of() as none:
+    with count_spark_jobs() as none:
         third = replay(spark, config(example, tmp_path), HOURLY, None)
 
     assert first.windows == second.windows == third.windows
@@ -87,7 +87,7 @@ def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, jo
 
 @pytest.mark.parametrize("changed_input", ["option", "baseline", "captures"])
 def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed(
-    spark, example, tmp_path, jobs_of, changed_input
+    spark, example, tmp_path, count_spark_jobs, changed_input
 ):
     copy = tmp_path / "copy"
     for name in ("captures", "baseline"):
@@ -105,7 +105,7 @@ def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed
         file = next((copy / "captures").rglob("*.jsonl"))
         file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
 
-    with jobs_of() as jobs:
+    with count_spark_jobs() as jobs:
         replay(spark, config(copy, tmp_path / "out", *flags), HOURLY, None)
 
     assert jobs

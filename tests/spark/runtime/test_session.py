@@ -170,7 +170,7 @@ def printed_by(folder: Path, *programs: str, options: str = "", **variables: str
 
 
 @pytest.fixture(scope="module")
-def usual(tmp_path_factory):
+def default_session(tmp_path_factory):
     """The folder and the findings of a process whose user has set nothing."""
     folder = tmp_path_factory.mktemp("usual")
     return folder, printed_by(folder, APPLICATION, EDITED, WORKERS, YARN)
@@ -187,7 +187,7 @@ def otherwise(tmp_path_factory):
 
 # with a file to look at, such as a JAR, spark-submit opens the file system itself
 @on_a_jvm("starts a session with a JVM")
-@pytest.mark.parametrize("process", ["usual", "otherwise"])
+@pytest.mark.parametrize("process", ["default_session", "otherwise"])
 def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_there_before(process, request):
     folder, report = request.getfixturevalue(process)
 
@@ -196,14 +196,14 @@ def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_the
 
 
 @on_a_jvm("starts a session with a JVM")
-@pytest.mark.parametrize(("process", "name"), [("usual", "spark-model-monitor test"), ("otherwise", "mine")])
+@pytest.mark.parametrize(("process", "name"), [("default_session", "spark-model-monitor test"), ("otherwise", "mine")])
 def test_an_application_is_called_as_the_user_says_else_as_the_job(process, name, request):
     assert request.getfixturevalue(process)[1]["name"] == name
 
 
 @on_a_jvm("looks into the JVM")
-def test_many_files_are_opened_without_the_settings_of_yarn(usual):
-    _, report = usual
+def test_many_files_are_opened_without_the_settings_of_yarn(default_session):
+    _, report = default_session
 
     assert report["settings of few"][0] > 200
     assert report["settings of many"] == [0, report["settings of few"][1]]
@@ -213,7 +213,7 @@ def test_many_files_are_opened_without_the_settings_of_yarn(usual):
 @pytest.mark.skipif(
     sys.version_info >= (3, 12), reason="from 3.12 on only setuptools has the distutils that PySpark wants"
 )
-@pytest.mark.parametrize("process", ["usual", "otherwise"])
+@pytest.mark.parametrize("process", ["default_session", "otherwise"])
 def test_a_worker_does_not_load_setuptools_to_compare_versions(process, request):
     loaded = set(request.getfixturevalue(process)[1]["after"]["modules"])
 
@@ -222,7 +222,7 @@ def test_a_worker_does_not_load_setuptools_to_compare_versions(process, request)
 
 
 @on_a_jvm("starts a session with a JVM")
-@pytest.mark.parametrize(("process", "expected_features"), [("usual", "AVX512F"), ("otherwise", "AVX2")])
+@pytest.mark.parametrize(("process", "expected_features"), [("default_session", "AVX512F"), ("otherwise", "AVX2")])
 def test_workers_are_reported_what_the_processor_is_slow_at_unless_the_user_reported_them(
     process, expected_features, request
 ):
@@ -230,8 +230,8 @@ def test_workers_are_reported_what_the_processor_is_slow_at_unless_the_user_repo
 
 
 @on_a_jvm("the workers are the server's")
-def test_on_one_machine_workers_begin_with_their_libraries_loaded_and_keep_memory(usual):
-    _, report = usual
+def test_on_one_machine_workers_begin_with_their_libraries_loaded_and_keep_memory(default_session):
+    _, report = default_session
 
     assert report["before"]["libraries"] == [True] * 3
     assert report["after"]["frozen"]

@@ -34,7 +34,7 @@ def counted_by_deequ(spark):
     return counted
 
 
-def cells_made_of(alphabet: list[str], seed: int) -> list[str | None]:
+def generate_cells(alphabet: list[str], seed: int) -> list[str | None]:
     rng = random.Random(seed)
     return ["".join(rng.choices(alphabet, k=rng.randint(0, 5))) for _ in range(3000)] + [None]
 
@@ -49,7 +49,7 @@ def cells_made_of(alphabet: list[str], seed: int) -> list[str | None]:
 )
 def test_any_cells_are_counted_as_by_deequ(counted_by_deequ, alphabet):
     for seed in range(3):
-        cells = cells_made_of(alphabet, seed)
+        cells = generate_cells(alphabet, seed)
         assert DataTypeCounts.of(pa.array(cells)) == counted_by_deequ(cells)[0]
 
 
