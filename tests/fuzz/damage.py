@@ -171,7 +171,7 @@ def encode_json(value: Any, *, comma: str = ",", colon: str = ":", ascii_only: b
             for key, value_or_twice in value.items()
             for pair in (value_or_twice if isinstance(value_or_twice, Twice) else [(key, value_or_twice)])
         ]
-        options = {"comma": comma, "colon": colon, "ascii_only": ascii_only}
+        options: dict[str, Any] = {"comma": comma, "colon": colon, "ascii_only": ascii_only}
         texts = (
             f"{encode_json(key, ascii_only=ascii_only)}{colon}{encode_json(member, **options)}"
             for key, member in members

@@ -31,8 +31,8 @@ def test_violations_fail_what_nobody_can_tell_is_skipped_and_the_rest_passes():
 
     counts = {"tests": "4", "failures": "1", "skipped": "2", "errors": "0"}
     assert suite.attrib == {"name": "spark-model-monitor DATA_QUALITY", **counts}
-    found = {case.get("name"): [(tag.tag, tag.get("message"), tag.text) for tag in case] for case in read_cases(suite)}
-    assert found == {
+    cases = {case.get("name"): [(tag.tag, tag.get("message"), tag.text) for tag in case] for case in read_cases(suite)}
+    assert cases == {
         "data_type_check": [("failure", "plan: 3 % are no numbers", "Only 97.0%")],
         "completeness_check": [],
         "baseline_drift_check": [("skipped", "4 values are few", "take more rows")],

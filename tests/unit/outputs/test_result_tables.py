@@ -34,9 +34,9 @@ def rows_of(content):
 
 
 def compared(before, after):
-    known = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
-    results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
-    return encode_summary(MONITOR.judge(Sample(after, None), known).summary(), results)[SUMMARY], results
+    baseline = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
+    results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), baseline).results
+    return encode_summary(MONITOR.judge(Sample(after, None), baseline).summary(), results)[SUMMARY], results
 
 
 def test_shares_are_those_of_the_rows_in_the_baselines_bins():
@@ -59,17 +59,17 @@ def test_shares_are_those_of_the_rows_in_the_baselines_bins():
 
 
 def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
-    before = [f"c{place:02}" for place in range(30) for _ in range(30 - place)]
+    before = [f"c{number:02}" for number in range(30) for _ in range(30 - number)]
     after = ["c00"] * 6 + ["c29"] * 3 + ["new"]
     content, _ = compared(profile_of(text_feature("t", before)), profile_of(text_feature("t", after)))
 
     [row] = rows_of(content)
-    assert decode_bins(content)["t"] == [f"c{place:02}" for place in range(20)]
+    assert decode_bins(content)["t"] == [f"c{number:02}" for number in range(20)]
     assert [round(share / 65_535, 3) for share in row["shares"]] == [0.6, *[0.0] * 19, 0.3, 0.1]
 
 
 def test_values_that_statistics_json_would_not_list_have_no_name():
-    keys = [f"secret{place}" for place in range(500)]
+    keys = [f"secret{number}" for number in range(500)]
     content, _ = compared(profile_of(text_feature("id", keys)), profile_of(text_feature("id", keys)))
 
     assert decode_bins(content)["id"][:2] == ["value 1", "value 2"]
@@ -81,9 +81,9 @@ def test_a_row_has_the_worst_of_its_checks():
     content, results = compared(before, profile_of(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99)))
 
     [row] = rows_of(content)
-    drift = next(each for each in results if each.check == "baseline_drift_check")
+    drift = next(check for check in results if check.check == "baseline_drift_check")
     assert row["status"] == "violated"
-    assert sorted(row["violated"]) == sorted(each.check for each in results if each.status is CheckStatus.VIOLATED)
+    assert sorted(row["violated"]) == sorted(check.check for check in results if check.status is CheckStatus.VIOLATED)
     assert (row["distance"], row["threshold"]) == (drift.observed, 0.1)
     assert (row["present"], row["missing"]) == (200, 99)
 
@@ -104,10 +104,10 @@ def test_checks_are_those_of_checks_json():
 
     rows = rows_of(encode_checks((*results, bias))[CHECKS])
 
-    told = CheckResults(checks=results).plain()["checks"]
+    plain_checks = CheckResults(checks=results).plain()["checks"]
     assert (rows[-1]["name"], rows[-1]["part"]) == ("DI", "sex=f")
     assert (rows[-2]["low"], rows[-2]["high"], rows[-2]["against"]) == (0.7, 0.8, "previous:8")
-    for row, check in zip(rows, told, strict=False):
+    for row, check in zip(rows, plain_checks, strict=False):
         assert row["name"] == check.get("metric", check.get("feature"))
         for member in (
             "check",
@@ -157,11 +157,16 @@ def test_a_metric_has_its_value_its_interval_and_its_own_threshold():
         metric="auc", check="c", status=CheckStatus.VIOLATED, observed=0.75, interval=(0.7, 0.8), threshold=0.9
     )
 
-    [found] = rows_of(encode_summary(Summary((row,)), (check,))[SUMMARY])
+    [summary_row] = rows_of(encode_summary(Summary((row,)), (check,))[SUMMARY])
     [alone] = rows_of(encode_summary(Summary((replace(row, low=0.6, high=0.9),)))[SUMMARY])
 
-    assert (found["value"], found["low"], found["high"], found["threshold"]) == (0.75, 0.7, 0.8, 0.9)
-    assert found["distance"] is None
+    assert (summary_row["value"], summary_row["low"], summary_row["high"], summary_row["threshold"]) == (
+        0.75,
+        0.7,
+        0.8,
+        0.9,
+    )
+    assert summary_row["distance"] is None
     assert (alone["low"], alone["high"], alone["status"]) == (0.6, 0.9, None)
 
 

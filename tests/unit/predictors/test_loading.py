@@ -91,30 +91,30 @@ def test_only_a_file_is_pinned():
 
 
 def test_a_model_is_loaded_once():
-    made = []
+    loads = []
 
     def factory():
-        made.append(1)
+        loads.append(1)
         return lambda frame: frame["a"]
 
     caller = caller_of(factory)
 
     assert caller(ROWS).tolist() == [[1.0], [3.0]]
     assert caller(ROWS[:1]).tolist() == [[1.0]]
-    assert (made, caller.rows, caller.outputs) == ([1], 3, 1)
+    assert (loads, caller.rows, caller.outputs) == ([1], 3, 1)
 
 
 def test_a_model_gets_columns_by_name_numbers_as_doubles_and_texts_as_they_are():
-    seen = []
+    frames = []
     cells = np.array([[1.0, "x"], [None, None]], dtype=object)
 
-    Caller(Model("callable", "m:f", function=lambda frame: seen.append(frame) or [0, 0]), ("n", "t"), (True, False))(
+    Caller(Model("callable", "m:f", function=lambda frame: frames.append(frame) or [0, 0]), ("n", "t"), (True, False))(
         cells
     )
 
-    assert seen[0]["n"].dtype == np.float64
-    assert np.isnan(seen[0]["n"][1])
-    assert seen[0]["t"].tolist() == ["x", None]
+    assert frames[0]["n"].dtype == np.float64
+    assert np.isnan(frames[0]["n"][1])
+    assert frames[0]["t"].tolist() == ["x", None]
 
 
 @pytest.mark.parametrize(

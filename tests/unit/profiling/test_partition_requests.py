@@ -75,10 +75,10 @@ def test_the_newest_time_is_that_of_the_lines_of_kept_records():
 
     plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest, read_times=lambda lines: lines)
     for batches, decoder in (([rows_with_lines(0, 2), rows_with_lines(2, len(ROWS))], None), ([lines_only()], decoded)):
-        found = [row.state for row in compute_partition_states(plan, decoder, batches)]
+        states = [row.state for row in compute_partition_states(plan, decoder, batches)]
 
-        assert [state.newest for state in found if isinstance(state, RowCounts)] == [len(LINES[0])]
-        assert [state.count for state in found if isinstance(state, Requests)] == [0]
+        assert [state.newest for state in states if isinstance(state, RowCounts)] == [len(LINES[0])]
+        assert [state.count for state in states if isinstance(state, Requests)] == [0]
 
 
 def test_a_request_is_counted_by_the_first_row_of_its_record():
@@ -109,11 +109,11 @@ def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_no
         ]
         return pa.RecordBatch.from_arrays(columns, ["c0", "reason", "cells"])
 
-    one_by_one = [lines_only().slice(place, 1) for place in range(len(LINES))]
-    together = requests_of(one_by_one, counted)
+    one_by_one = [lines_only().slice(number, 1) for number in range(len(LINES))]
+    joint_requests = requests_of(one_by_one, counted)
     monkeypatch.setattr(partition, "BYTES_TOGETHER", 1)
 
-    assert requests_of(one_by_one, counted) == together
+    assert requests_of(one_by_one, counted) == joint_requests
     assert calls == [len(LINES), *[1] * len(LINES)]
 
 

@@ -20,9 +20,11 @@ def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), run_rows=FEWEST_ROWS
     """The runs of a partition whose cells are the numbers of its rows. texts: what the text column has of each."""
     plan = ScanPlan(columns, 10, run_rows=run_rows, all_columns=len(columns))
     cells = [np.full(len(rows), partition, np.int32), np.array(rows, dtype=np.int64), pa.array(list(map(texts, rows)))]
-    batch = pa.RecordBatch.from_arrays([pa.array(each) for each in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"])
-    found = compute_partition_states(plan, None, [batch])
-    return {row.feature: row.state for row in found if row.kind == RowRuns.KIND}
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array(column_cells) for column_cells in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"]
+    )
+    partition_states = compute_partition_states(plan, None, [batch])
+    return {row.feature: row.state for row in partition_states if row.kind == RowRuns.KIND}
 
 
 def numbers(state, *, numeric=True):
@@ -30,12 +32,12 @@ def numbers(state, *, numeric=True):
 
 
 def test_runs_are_neighbours_and_the_same_rows_of_every_column():
-    found = runs_of(range(1000))
+    column_runs = runs_of(range(1000))
 
-    runs = numbers(found[0])
+    runs = numbers(column_runs[0])
     assert (len(runs), {len(run) for run in runs}) == (32, {31})
     assert all(run == list(range(run[0], run[0] + 31)) for run in runs)
-    assert numbers(found[1]) == runs
+    assert numbers(column_runs[1]) == runs
 
 
 @pytest.mark.parametrize(("rows", "runs"), [(7, 0), (8, 1), (64, 8), (100, 12), (255, 31), (256, 32)])
@@ -54,16 +56,16 @@ def test_partitions_have_their_parts_of_the_sum():
 
 
 def test_of_many_partitions_few_send_runs():
-    kept = [len(runs_of(range(100), number)[0].runs) for number in range(0, 2000, 7)]
+    run_counts = [len(runs_of(range(100), number)[0].runs) for number in range(0, 2000, 7)]
 
-    assert 0 < sum(kept[10:]) < 60
+    assert 0 < sum(run_counts[10:]) < 60
 
 
 def test_texts_that_are_no_numbers_are_distinguished_by_hashes():
-    found = runs_of(range(800), texts=lambda row: "abc"[row % 3])[1]
+    row_runs = runs_of(range(800), texts=lambda row: "abc"[row % 3])[1]
 
-    assert numbers(found) == [[]] * 32
-    assert {len(set(read_values([run], numeric=False)[0].tolist())) for run in found.runs} == {3}
+    assert numbers(row_runs) == [[]] * 32
+    assert {len(set(read_values([run], numeric=False)[0].tolist())) for run in row_runs.runs} == {3}
 
 
 def test_texts_among_numbers_are_left_out_of_them():
@@ -97,9 +99,9 @@ def test_a_run_with_fewer_numbers_than_texts_has_no_numbers():
 
 
 def test_missing_cells_are_rows_without_a_value():
-    found = runs_of(range(800), texts=lambda row: None if row % 5 == 0 else "1.5")[1]
+    row_runs = runs_of(range(800), texts=lambda row: None if row % 5 == 0 else "1.5")[1]
 
-    assert {(run.rows, len(read_values([run], numeric=True)[0])) for run in found.runs} == {(25, 20)}
+    assert {(run.rows, len(read_values([run], numeric=True)[0])) for run in row_runs.runs} == {(25, 20)}
 
 
 def test_nobody_else_keeps_runs():

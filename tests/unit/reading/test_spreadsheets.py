@@ -110,9 +110,9 @@ def test_what_is_not_certain_is_asked_for(content):
 )
 def test_a_decimal_comma_is_one_if_no_number_has_a_point(content, expected):
     """None: its first line has a comma, so it is what it always was."""
-    found = parse_dataset_format(word_of(content))
+    parsed_format = parse_dataset_format(word_of(content))
 
-    assert found == (expected or CsvFormat(header=False))
+    assert parsed_format == (expected or CsvFormat(header=False))
 
 
 def test_a_file_that_does_not_say_that_it_is_csv_is_not_taken_for_one():
@@ -157,6 +157,6 @@ def test_any_separator_can_be_stated(tmp_path, separator):
 
     with read_data(str(tmp_path / "data"), text, engine="local") as data:
         [batch] = data.table.batches()
-        kept = [row for row in batch.to_pylist() if not row[data.reason]]
+        accepted_rows = [row for row in batch.to_pylist() if not row[data.reason]]
 
-    assert [(row["c0"], row["c1"]) for row in kept] == [("1.5", f"x{separator}y"), ("2.5", "1,2,3")]
+    assert [(row["c0"], row["c1"]) for row in accepted_rows] == [("1.5", f"x{separator}y"), ("2.5", "1,2,3")]

@@ -124,8 +124,8 @@ def odd_lines(draw, documents=None):
             text = json_of(document)
         line = bytearray(text.encode("utf-8", "surrogatepass"))
         for _ in range(draw(st.sampled_from([0, 0, 0, 0, 1, 2]))):
-            at = draw(st.integers(0, max(0, len(line) - 1)))
-            line[at : at + draw(st.integers(0, 3))] = draw(
+            position = draw(st.integers(0, max(0, len(line) - 1)))
+            line[position : position + draw(st.integers(0, 3))] = draw(
                 st.binary(max_size=3) | st.sampled_from([b'"', b"\\", b"}", b"\\ud800"])
             )
         lines.append(bytes(line).replace(b"\n", b" "))

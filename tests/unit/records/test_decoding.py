@@ -52,10 +52,10 @@ def of(record, reading=READING, path=""):
     ],
 )
 def test_rows_of_csv(record, rows):
-    found = of(record)
+    record_decoded = of(record)
 
-    assert found.rows == tuple(rows or ())
-    assert (found.reason is None) == (rows is not None)
+    assert record_decoded.rows == tuple(rows or ())
+    assert (record_decoded.reason is None) == (rows is not None)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_a_member_of_input_and_output_is_one_column_where_it_is_equal(data, outp
     unnamed = of(line, replace(JSON_READING, names=(), columns=None))
 
     for reading in (JSON_READING, replace(JSON_READING, names=unnamed.keys, columns=3)):
-        found = of(line, reading)
-        assert found.reason is (None if row else Refusal.TWO_VALUES)
-        assert not row or sorted(found.rows[0]) == sorted(row)
+        record_decoded = of(line, reading)
+        assert record_decoded.reason is (None if row else Refusal.TWO_VALUES)
+        assert not row or sorted(record_decoded.rows[0]) == sorted(row)
     assert len({*unnamed.keys}) == len(unnamed.keys)
 
 
@@ -196,17 +196,20 @@ def test_answers_that_are_lists_are_rows_but_for_the_service(data, output, rows)
 
 def test_without_a_baseline_each_cell_has_the_name_it_came_with():
     line = captured('{"a": 1, "b": 2}', "[[0.1, 0.9]]", encoding="JSON")
-    found = of(line, replace(JSON_READING, names=(), columns=None))
+    record_decoded = of(line, replace(JSON_READING, names=(), columns=None))
 
-    assert (found.keys, found.rows) == (("_c0", "_c1", "a", "b"), (("0.1", "0.9", "1", "2"),))
-    assert of(line, replace(JSON_READING, names=found.keys, columns=4)).rows == found.rows
+    assert (record_decoded.keys, record_decoded.rows) == (("_c0", "_c1", "a", "b"), (("0.1", "0.9", "1", "2"),))
+    assert of(line, replace(JSON_READING, names=record_decoded.keys, columns=4)).rows == record_decoded.rows
 
 
 def test_an_answer_whose_members_are_columns_is_a_table():
     line = captured('[{"a": 1}, {"a": 3}]', '{"labels": [0, 1], "scores": [0.25, 0.75]}', encoding="JSON")
-    found = of(line, replace(JSON_READING, names=(), columns=None))
+    record_decoded = of(line, replace(JSON_READING, names=(), columns=None))
 
-    assert (found.keys, found.rows) == (("labels", "scores", "a"), (("0", "0.25", "1"), ("1", "0.75", "3")))
+    assert (record_decoded.keys, record_decoded.rows) == (
+        ("labels", "scores", "a"),
+        (("0", "0.25", "1"), ("1", "0.75", "3")),
+    )
 
 
 def test_one_row_of_scores_answers_all_rows():
@@ -329,15 +332,15 @@ def stages(lines, reading):
     """How many lines ended where, each of them once."""
     ends = Counter()
     for line in lines:
-        found = decode(line, reading, "file:/x/2022/04/18/00/a.jsonl")
-        if found.reason is None:
+        record_decoded = decode(line, reading, "file:/x/2022/04/18/00/a.jsonl")
+        if record_decoded.reason is None:
             kind = "kept"
         else:
-            kind = found.reason.text
+            kind = record_decoded.reason.text
         ends[kind] += 1
-        assert (found.reason is None) == bool(found.rows)  # kept records have rows, and no others
-        if found.reason is None:
-            assert {len(row) for row in found.rows} == {3}
+        assert (record_decoded.reason is None) == bool(record_decoded.rows)  # kept records have rows, and no others
+        if record_decoded.reason is None:
+            assert {len(row) for row in record_decoded.rows} == {3}
     return ends
 
 
@@ -362,8 +365,8 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     lines.append(line_of(captured("/w==", "/w==", encoding="BASE64")))
     with_rows = captured('{"a": [{"x": 1}], "b": 2}', '{"p": 1}', encoding="JSON")
     lines.append(line_of(with_rows))
-    found = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
-    found |= {decode(line, JSON_READING).reason for line in lines}
+    reasons = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
+    reasons |= {decode(line, JSON_READING).reason for line in lines}
     of_files = {
         Refusal.REPEATED_HEADER,
         Refusal.SEPARATOR_LINE,
@@ -382,7 +385,7 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     of_labels |= {*NOT_IN_LOG}  # of request logs, which say so themselves
     unforeseen = {Refusal.UNREADABLE, *UNFORESEEN.values()}
 
-    assert found - {None} == set(Refusal) - of_files - of_labels - unforeseen
+    assert reasons - {None} == set(Refusal) - of_files - of_labels - unforeseen
     assert set(MAKERS) >= {"truncated", "single quotes", "wrong counts", "bytes"}
 
 

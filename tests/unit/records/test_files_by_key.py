@@ -21,12 +21,12 @@ def lines_with(keys):
 def test_each_line_gets_its_own_files_hour():
     lines = lines_with([key_of(path) for path in (*PATHS, *reversed(PATHS))])
 
-    found = FilesByKey.of(PATHS).get_paths(lines)
+    paths = FilesByKey.of(PATHS).get_paths(lines)
 
-    assert [parse_hour_of_path(path) for path in found.to_pylist()] == [
+    assert [parse_hour_of_path(path) for path in paths.to_pylist()] == [
         parse_hour_of_path(path) for path in (*PATHS, *reversed(PATHS))
     ]
-    assert found.to_pylist()[3] == "All%20Traffic/2022/04/18/03/10-00-3.jsonl"
+    assert paths.to_pylist()[3] == "All%20Traffic/2022/04/18/03/10-00-3.jsonl"
 
 
 def test_a_file_that_is_not_known_has_an_empty_path():

@@ -45,8 +45,8 @@ READINGS = (SCORES, LABELS, SAMPLED, CAPTURES, replace(SCORES, probability=None)
 
 
 def batch_of(lines):
-    places = {FILE: [PATH] * len(lines), BLOCK_START: [0] * len(lines), FILE_KEY: [FILES.keys[0]] * len(lines)}
-    return pa.RecordBatch.from_pydict({LINE: lines, **places})
+    file_columns = {FILE: [PATH] * len(lines), BLOCK_START: [0] * len(lines), FILE_KEY: [FILES.keys[0]] * len(lines)}
+    return pa.RecordBatch.from_pydict({LINE: lines, **file_columns})
 
 
 def found(lines, reading, **options):

@@ -22,9 +22,9 @@ READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"), 3)
 
 def rows_of(*records):
     lines = [line_of(record) for record in records]
-    found = CapturedLines(READING).rows(pa.record_batch([pa.array(lines, pa.string())], names=[LINE]))
-    cells = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
-    return cells, found.lines.tolist(), found.reasons.tolist(), found.cells.tolist()
+    rows = CapturedLines(READING).rows(pa.record_batch([pa.array(lines, pa.string())], names=[LINE]))
+    cells = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    return cells, rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist()
 
 
 @pytest.mark.parametrize("count", [2, 6, 7, 8, 13, 14, 15, 100])

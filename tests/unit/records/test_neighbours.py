@@ -68,25 +68,27 @@ def of_a_merge(lines, _):
 
 def of_labels(lines, folder):
     (folder / "a.jsonl").write_bytes(b"{}\n")
-    found = GroundTruth(places_of(folder))._decoded(column_of(lines))
-    return [found.reasons[0], found.keys[0].as_py(), found.truths[0].as_py()]
+    labels = GroundTruth(places_of(folder))._decoded(column_of(lines))
+    return [labels.reasons[0], labels.keys[0].as_py(), labels.truths[0].as_py()]
 
 
-@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("line_name", ODD)
 @pytest.mark.parametrize("decoded", [of_captures, of_outcomes, of_a_merge, of_labels])
-def test_a_line_is_what_it_is_alone(decoded, what, tmp_path):
-    found = {where: decoded(lines, tmp_path) for where, lines in neighbourhoods(with_more(ODD[what])).items()}
+def test_a_line_is_what_it_is_alone(decoded, line_name, tmp_path):
+    answers = {where: decoded(lines, tmp_path) for where, lines in neighbourhoods(with_more(ODD[line_name])).items()}
 
-    assert all(one == found["alone"] for one in found.values()), {where: one[0] for where, one in found.items()}
+    assert all(answer == answers["alone"] for answer in answers.values()), {
+        where: answer[0] for where, answer in answers.items()
+    }
 
 
-@pytest.mark.parametrize("what", [what for what in ODD if "1,200" not in what])  # which are no request's
+@pytest.mark.parametrize("what", [line_name for line_name in ODD if "1,200" not in line_name])  # which are no request's
 def test_the_metadata_of_a_request_are_what_they_are_alone(what):
     line = with_more(ODD[what])
-    beside = b'{"captureData": {}, "requestMetadata": {"status": "no number"}}'
+    broken_line = b'{"captureData": {}, "requestMetadata": {"status": "no number"}}'
     alone, among = (
         [column[0].as_py() for column in read_request_metadata(column_of(lines), pa.array([0] * len(lines)))]
-        for lines in ([line], [line, beside])
+        for lines in ([line], [line, broken_line])
     )
 
     assert alone == among == [200, None, None]

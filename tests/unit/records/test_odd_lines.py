@@ -117,9 +117,9 @@ def test_outcomes_of_columns(numeric, rows):
     names = (LABEL, PREDICTION, PROBABILITY)
     columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
     block = pa.RecordBatch.from_arrays([*columns, pa.array([0] * len(rows), pa.int32())], names=[*names, REASON])
-    found = ColumnDecoder(OutcomeReading("0", "1", "2", numeric=numeric), names)(block)
+    outcomes = ColumnDecoder(OutcomeReading("0", "1", "2", numeric=numeric), names)(block)
 
-    require_foreseen(found.reasons, found.sources, rows)
+    require_foreseen(outcomes.reasons, outcomes.sources, rows)
 
 
 @of_odd_lines

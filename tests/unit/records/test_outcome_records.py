@@ -32,13 +32,13 @@ PATH = "file:/data/2022/04/18/00/part-0.jsonl"
 
 def found(lines, reading=SCORES):
     rows = decode_merged_lines(as_spark_sends(lines), pa.array([PATH] * len(lines)), reading)
-    kept = rows.kept.tolist()
+    are_accepted = rows.kept.tolist()
     return [
         (source, Refusal(reason) if not keeps else (label, score))
         for source, reason, keeps, label, score in zip(
             rows.sources.tolist(),
             rows.reasons.tolist(),
-            kept,
+            are_accepted,
             rows.labels.to_pylist(),
             rows.scores.tolist(),
             strict=True,
@@ -168,15 +168,15 @@ records = st.builds(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.sampled_from([SCORES, BOTH]))
 def test_blocks_say_what_one_line_after_the_other_says(lines, reading):
-    together = found([line_of(record) for record in lines], reading)
-    apart = [
+    joint_outcomes = found([line_of(record) for record in lines], reading)
+    single_outcomes = [
         (number, outcome) for number, record in enumerate(lines) for _, outcome in found([line_of(record)], reading)
     ]
 
-    assert together == apart
+    assert joint_outcomes == single_outcomes
     for number, record in enumerate(lines):
         alone = decode_merged_record(line_of(record).encode(), PATH, reading)
-        outcomes = [outcome for source, outcome in together if source == number]
+        outcomes = [outcome for source, outcome in joint_outcomes if source == number]
         if alone.reason is not None:
             assert outcomes == [alone.reason]
         elif not any(isinstance(outcome, Refusal) for outcome in outcomes):

@@ -101,9 +101,9 @@ def test_a_number_beyond_all_bounds_is_no_status_and_no_finite_latency(written):
     """A status is a 64-bit number; a latency, which is a double, is infinite from 1e309 on: the state takes it for missing."""
     line = GOOD.replace(b"200", written.encode()).replace(b"1.5", written.encode())
 
-    [good, (status, latency, percentage), other] = found([GOOD, line, GOOD])
+    [good, (status, latency, percentage), good_after] = found([GOOD, line, GOOD])
 
-    assert good == other == (200, 1.5, 20.0)
+    assert good == good_after == (200, 1.5, 20.0)
     assert (status, percentage) == (None, 20.0)
     assert (latency if latency is not None and np.isfinite(latency) else None) == HUGE[written]
     assert found([line.replace(b"latencyMs", b"other")])[0][0] is None

@@ -18,8 +18,11 @@ def captures(tmp_path):
     """Records of two inputs and one output, each half of them without quotes."""
     halves = [({"endpointInput": f"{number},{number % 7}", "endpointOutput": f"{number % 2}"}) for number in range(60)]
     lines = [
-        {"captureData": {name: {"data": data, "encoding": "CSV"} for name, data in each.items()}, "eventMetadata": {}}
-        for each in halves
+        {
+            "captureData": {name: {"data": data, "encoding": "CSV"} for name, data in payloads.items()},
+            "eventMetadata": {},
+        }
+        for payloads in halves
     ]
     (tmp_path / "captures.jsonl").write_text("\n".join(map(json.dumps, lines)))
     return str(tmp_path / "captures.jsonl")

@@ -32,15 +32,17 @@ TIMES = {
 }
 
 
-def baseline_of(at, **options):
-    frame = pd.DataFrame({"at": at, "x": WOBBLING})
+def baseline_of(times, **options):
+    frame = pd.DataFrame({"at": times, "x": WOBBLING})
     return run_baseline(frame, DataQualityMonitor(**options), engine="local")
 
 
 def x_drift(baseline, values):
     window = pd.DataFrame({"at": TIMES["numbers"][: len(values)], "x": values})
     findings = run_monitoring(window, baseline.monitor, baseline, engine="local")
-    return next(each for each in findings.results if (each.feature, each.check) == ("x", "baseline_drift_check"))
+    return next(
+        outcome for outcome in findings.results if (outcome.feature, outcome.check) == ("x", "baseline_drift_check")
+    )
 
 
 def varies(baseline):
@@ -109,9 +111,9 @@ def test_the_engine_without_a_jvm_names_the_window_that_it_can_not_tell(tmp_path
 
 def test_flags_that_the_data_gives_nothing_to_are_reported(tmp_path, caplog):
     (tmp_path / "orders.csv").write_text("at,x\n1,2\n")
-    given = {"dataset-source": tmp_path / "orders.csv", "dataset-format": "csv", "output-path": "out"}
-    given |= {"time-column": "when", "sample": "0.5"}
-    sources = read_sources([f"--{name}={text}" for name, text in given.items()], {})
+    options = {"dataset-source": tmp_path / "orders.csv", "dataset-format": "csv", "output-path": "out"}
+    options |= {"time-column": "when", "sample": "0.5"}
+    sources = read_sources([f"--{name}={text}" for name, text in options.items()], {})
 
     read_columns(LocalEngine(), build_config("monitor", sources, in_container=False))
 

@@ -92,7 +92,7 @@ def test_without_a_baseline_a_schedule_needs_a_configuration(home):
 
 def test_an_imported_schedule_names_its_model_as_what_is_to_be_filled_in(home):
     monitor = ModelExplainabilityMonitor()
-    place = home / "analysis_config.json"
-    monitor.create_monitoring_schedule("churn", str(place), constraints=str(home / "analysis.json"))
+    config_path = home / "analysis_config.json"
+    monitor.create_monitoring_schedule("churn", str(config_path), constraints=str(home / "analysis.json"))
 
     assert "module:function" in job_of(monitor.monitoring_schedule_name).missing["MODEL_MONITOR_MODEL"]

@@ -85,11 +85,11 @@ class Schedule:
     def plan(self):
         return read_plan(self.file)
 
-    def run(self, now: datetime, variables=None, **asked: object):
+    def run(self, now: datetime, variables=None, **request_options: object):
         """`run-due` at a time: its exit status and what it printed."""
         out = io.StringIO()
         environment = Environment(variables or {}, pause=lambda seconds: None)
-        request = Request((self.file,), **asked)
+        request = Request((self.file,), **request_options)
         status = run_due(request, out, launch=self.jobs, now=lambda: now, environment=environment)
         return status, out.getvalue()
 
@@ -97,7 +97,7 @@ class Schedule:
     def executions(self):
         """The record: scheduled time -> status."""
         record = json.loads((self.folder / "churn-hourly.executions.json").read_text())
-        return {each["scheduled_time"]: each["status"] for each in record["executions"]}
+        return {execution["scheduled_time"]: execution["status"] for execution in record["executions"]}
 
 
 @pytest.fixture

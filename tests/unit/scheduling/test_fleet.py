@@ -46,7 +46,7 @@ class Watch:
 
     def faults(self):
         """The entries that can't be run: name -> why."""
-        return {each.name: str(each.fault) for each in self.fleet().entries if each.fault}
+        return {entry.name: str(entry.fault) for entry in self.fleet().entries if entry.fault}
 
     def run(self, now, at_once=1):
         """Exit status, what was printed, and the page."""
@@ -64,15 +64,15 @@ class Watch:
             violations = len(causes)
         else:
             violations = 0
-        told = None
+        alerted_since = None
         if violations:
-            told = dict.fromkeys(causes, since)
+            alerted_since = dict.fromkeys(causes, since)
         window = MonitoredWindow(
             window="w",
             time="2024-03-04T20:00:00Z",
             violations=violations,
             run_id="r",
-            since=told,
+            since=alerted_since,
             records=9,
             unsure=unsure,
         )
@@ -160,9 +160,11 @@ def test_models_of_a_multi_model_endpoint_are_entries_of_their_own(watch):
     }
     for folder, models in lines.items():
         write_captures(watch, folder, map(capture, models))
-    own = {"target_model": "other.tar.gz"}
+    own_variables = {"target_model": "other.tar.gz"}
     watch.write(
-        {"name": "churn"}, {"name": "fraud"}, {"name": "own", "variables": own | {"dataset_source": "captures/fraud"}}
+        {"name": "churn"},
+        {"name": "fraud"},
+        {"name": "own", "variables": own_variables | {"dataset_source": "captures/fraud"}},
     )
     watch.run(at(4, 20, 5))
     watch.run(at(4, 20, 15))
@@ -287,7 +289,7 @@ def test_a_folder_of_entries_is_a_fleet(schedule):
     (schedule.folder / "broken.schedule.json").write_text("{")
     fleet = read_fleet([schedule.folder])
 
-    assert [(each.name, each.plan is None) for each in fleet.entries] == [("broken", True), ("churn-hourly", False)]
+    assert [(entry.name, entry.plan is None) for entry in fleet.entries] == [("broken", True), ("churn-hourly", False)]
 
 
 def test_a_folder_without_entries_is_a_sentence(tmp_path):
@@ -296,7 +298,7 @@ def test_a_folder_without_entries_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         pytest.param("[]", "entries is missing", id="a list"),
         pytest.param('{"entries": []}', "entries is missing", id="none"),
@@ -306,9 +308,9 @@ def test_a_folder_without_entries_is_a_sentence(tmp_path):
         pytest.param("{", "is no JSON", id="no JSON"),
     ],
 )
-def test_a_file_that_says_no_entries_is_a_sentence(watch, text, said):
+def test_a_file_that_says_no_entries_is_a_sentence(watch, text, sentence):
     watch.file.write_text(text)
-    with pytest.raises(BadDocument, match=said):
+    with pytest.raises(BadDocument, match=sentence):
         watch.fleet()
 
 
@@ -337,22 +339,27 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_wrong_entry_is_a_line_of_the_page_and_the_others_go_on(watch, case):
-    entry, said = BROKEN[case]
+    entry, sentence = BROKEN[case]
     watch.write({"name": "a"}, entry, {"name": "c"})
     status, printed, page = watch.run(at(4, 20, 5))
 
     assert [job.flags["--sagemaker-monitoring-schedule-name"] for job in watch.jobs.commands] == ["a", "c"]
     assert status == 2 or status == 255
     [fault] = watch.faults().values()
-    assert said in fault
+    assert sentence in fault
     assert "1 not checked" in printed
     assert "could not be checked" in page
 
 
 def test_entries_that_wait_for_each_other_are_not_run(watch):
     """A reads what b writes, b what c does, c what a does; d reads what a writes, which is no cycle."""
-    around = {"a": "b", "b": "c", "c": "a", "d": "a"}
-    watch.write(*({"name": name, "variables": {"dataset_source": f"reports/{of}"}} for name, of in around.items()))
+    dependencies = {"a": "b", "b": "c", "c": "a", "d": "a"}
+    watch.write(
+        *(
+            {"name": name, "variables": {"dataset_source": f"reports/{dependency}"}}
+            for name, dependency in dependencies.items()
+        )
+    )
     watch.run(at(4, 20, 5))
 
     assert set(watch.faults()) == {"a", "b", "c"}
@@ -448,13 +455,13 @@ def test_jobs_go_on_side_by_side(watch):
 
 def test_no_more_jobs_have_a_turn_than_there_are_cores(watch):
     running = []
-    most = []
+    running_counts = []
     lock = threading.Lock()
 
     def leaves(output):
         with lock:
             running.append(output)
-            most.append(len(running))
+            running_counts.append(len(running))
         threading.Event().wait(0.005)
         with lock:
             running.remove(output)
@@ -464,7 +471,7 @@ def test_no_more_jobs_have_a_turn_than_there_are_cores(watch):
     watch.run(at(4, 20, 5), at_once=3)
 
     assert len(watch.jobs.commands) == 12
-    assert max(most) <= 3
+    assert max(running_counts) <= 3
 
 
 def test_a_slow_job_gives_its_turn_back_and_memory_bounds_how_many_do():
@@ -498,13 +505,13 @@ def test_a_column_that_changed_in_twenty_models_is_one_message_and_its_end_anoth
         watch.run(at(4, 20, 25))
 
     sent = [json.loads(body) for _, _, body in server.requests]
-    assert [(each["alert"]["status"], each["alert"]["changed"]) for each in sent] == [
+    assert [(message["alert"]["status"], message["alert"]["changed"]) for message in sent] == [
         *[("InAlert", True)] * 2,
         ("OK", True),
     ]
-    assert {each["paths"]["page"] for each in sent} == {str(watch.folder / "index.html")}
-    told = [each["notices"] for each in sent]
-    assert told == [
+    assert {message["paths"]["page"] for message in sent} == {str(watch.folder / "index.html")}
+    notice_lists = [message["notices"] for message in sent]
+    assert notice_lists == [
         [
             {
                 "kind": "Alerts",
@@ -566,9 +573,9 @@ def test_the_page_is_the_same_whoever_writes_it(watch):
     watch.write({"name": "a"}, {"name": "b"})
     watch.alert("a")
     _, _, first = watch.run(at(4, 20, 5))
-    _, _, again = watch.run(at(4, 20, 55))
+    _, _, second_page = watch.run(at(4, 20, 55))
 
-    assert first == again
+    assert first == second_page
 
 
 def budgets(watch):
@@ -621,7 +628,7 @@ def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(wat
     publish({RunDescription.FILE_NAME: run.to_json().encode()}, str(where))
 
     watch.write({"name": "churn"}, {"name": "fraud"}, alarms_per_month=0.72)
-    plans = [each.plan for each in watch.fleet().entries]
+    plans = [entry.plan for entry in watch.fleet().entries]
     churn, fraud = (flags_of(plan.command(plan.entry.jobs[0], scheduled)) for plan in plans)
 
     assert (churn["--run-budget"], fraud["--run-budget"]) == ("0.001", "0.0005")

@@ -396,8 +396,8 @@ def test_a_schedule_that_cannot_be_run_keeps_none_of_the_others_from_it(schedule
     status, _ = schedule.run(at(4, 22, 7))
     assert status == 0
 
-    both = Request((broken, schedule.file))
-    status = run_due(both, io.StringIO(), launch=schedule.jobs, now=lambda: at(4, 23, 7))
+    two_schedules = Request((broken, schedule.file))
+    status = run_due(two_schedules, io.StringIO(), launch=schedule.jobs, now=lambda: at(4, 23, 7))
     assert status == 255
     assert f"{broken}: name is missing" in caplog.text
     assert len(schedule.jobs.commands) == 2
@@ -411,13 +411,13 @@ def test_runs_that_do_not_come_are_reported_once_and_again_when_they_are_back(sc
         for hour in (10, 11, 12, 13, 14, 15):
             schedule.run(at(4, hour, 5))
 
-    told = [json.loads(body) for _, _, body in server.requests]
-    assert [[notice["kind"] for notice in each["notices"]] for each in told] == [["Overdue"], ["OnTime"]]
-    assert told[0]["text"] == (
+    messages = [json.loads(body) for _, _, body in server.requests]
+    assert [[notice["kind"] for notice in message["notices"]] for message in messages] == [["Overdue"], ["OnTime"]]
+    assert messages[0]["text"] == (
         "Overdue: DATA_QUALITY of churn-hourly, no run has completed since that of 2024-03-04T10:00:00Z, which is more than "
         "2 periods ago"
     )
-    assert (told[0]["status"], told[0]["run_id"], told[0]["schedule"]) == (None, None, "churn-hourly")
+    assert (messages[0]["status"], messages[0]["run_id"], messages[0]["schedule"]) == (None, None, "churn-hourly")
 
 
 def test_a_dead_cron_is_seen_by_a_check_that_runs_nothing(schedule):
@@ -476,10 +476,10 @@ def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch, sl
 def test_a_job_forked_off_has_the_status_folder_and_variables_of_its_own(tmp_path):
     (tmp_path / "data.csv").write_text("age\n1\n2\n")
     words = ("baseline", "--dataset-source", "data.csv")
-    made = JobCommand(words, {"output_path": "made"}, tmp_path, "made")
+    command = JobCommand(words, {"output_path": "made"}, tmp_path, "made")
     missing = JobCommand(("monitor", "--dataset-source", "none.csv", "--baseline", "made"), {}, tmp_path, "out")
 
-    assert start_process(made, lambda **members: None) == 0
+    assert start_process(command, lambda **members: None) == 0
     assert (tmp_path / "made/constraints.json").is_file()
     assert start_process(missing, lambda **members: None) == ExitStatus.BAD_CONFIGURATION
 
@@ -505,11 +505,11 @@ def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_oth
 
 def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
     (tmp_path / "data.csv").write_text("age\n1\n2\n")
-    made = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
+    command = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
     numbers = []
     end_idle_processes()  # those that other tests left
     for _ in range(2):
-        assert start_process(made, lambda **members: numbers.append(members["process_id"])) == 0
+        assert start_process(command, lambda **members: numbers.append(members["process_id"])) == 0
         os.kill(numbers[-1], signal.SIGKILL)
         until = time.monotonic() + 20
         while Path(f"/proc/{numbers[-1]}").exists() and time.monotonic() < until:
@@ -521,7 +521,7 @@ def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
 def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
     """Its run-due is killed before: whoever runs it again would not wait for it."""
     (tmp_path / "data.csv").write_text("age\n1\n2\n")
-    made = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
+    command = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
     numbers = []
 
     def killed(**members):
@@ -529,7 +529,7 @@ def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        start_process(made, killed)
+        start_process(command, killed)
     gc.collect()  # a process that is killed has nothing open
     until = time.monotonic() + 20
     while Path(f"/proc/{numbers[0]}").exists() and time.monotonic() < until:
@@ -569,8 +569,8 @@ def test_a_notice_of_runs_that_do_not_come_names_the_model(schedule):
 def a_run(output):
     orders = pd.DataFrame({"items": [1.0, 2.0, 3.0] * 20})
     monitor = DataQualityMonitor()
-    known = run_baseline(orders, monitor, engine="local")
-    run_monitoring(orders + 90, monitor, known, engine="local").write(output)
+    baseline = run_baseline(orders, monitor, engine="local")
+    run_monitoring(orders + 90, monitor, baseline, engine="local").write(output)
 
 
 def test_the_page_of_all_runs_lies_above_them_after_each_run(schedule):
@@ -681,8 +681,8 @@ def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_anoth
     of_churn(schedule, analysis_type="ESTIMATED_QUALITY")
     schedule.run(at(4, 23, 7))
 
-    given = [job.flags["--analysis-type"] for job in schedule.jobs.commands]
-    assert given == ["MODEL_QUALITY", "ESTIMATED_QUALITY"]
+    analysis_types = [job.flags["--analysis-type"] for job in schedule.jobs.commands]
+    assert analysis_types == ["MODEL_QUALITY", "ESTIMATED_QUALITY"]
 
 
 def test_a_baseline_of_ours_counts_in_an_imported_file_and_those_of_the_container_don_t(schedule):

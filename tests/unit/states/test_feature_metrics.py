@@ -23,13 +23,13 @@ def profile_of(values, *, missing=0, text_counts=None):
     distinct = DistinctBuilder()
     moments.update(doubles, missing=missing)
     distinct.update(xxhash64(doubles[~np.isnan(doubles)]))
-    found = moments.state()
-    counts = text_counts or DataTypeCounts(missing=found.absent, fractional=found.present)
+    moments_state = moments.state()
+    counts = text_counts or DataTypeCounts(missing=moments_state.absent, fractional=moments_state.present)
     if text_counts:
         column_type = ColumnType.TEXT
     else:
         column_type = ColumnType.FRACTIONAL
-    feature = FeatureProfile.of("a.b", column_type, [counts, found, distinct.state()])
+    feature = FeatureProfile.of("a.b", column_type, [counts, moments_state, distinct.state()])
     return Profile(len(values) + missing, (feature,))
 
 

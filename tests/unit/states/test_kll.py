@@ -30,8 +30,10 @@ def test_levels_by_hand():
     first_four_and_one = [5, 1, 4, 2, 3]
     assert levels(sketch_of(first_four_and_one[:4], 2, 0.5)) == [[5, 1, 4, 2]]
 
-    once = sketch_of(first_four_and_one, 2, 0.5)  # the fifth value: 1 and 4 of 1 2 4 5 go up, 3 came last and stays
-    assert (levels(once), once.compactions, once.offsets) == ([[3], [1, 4]], (1, 0), (0, 0))
+    compacted = sketch_of(
+        first_four_and_one, 2, 0.5
+    )  # the fifth value: 1 and 4 of 1 2 4 5 go up, 3 came last and stays
+    assert (levels(compacted), compacted.compactions, compacted.offsets) == ([[3], [1, 4]], (1, 0), (0, 0))
 
     six_more = [*first_four_and_one, 9, 8, 7, 6, 10, 11]  # now 3 6 7 8 9 10 gives its second, fourth and sixth
     twice = sketch_of(six_more, 2, 0.5)

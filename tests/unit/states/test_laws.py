@@ -131,9 +131,9 @@ def sample_date_texts(rows):
     return builder.state()
 
 
-def repeats_of(rows, of=Repeats):
+def repeats_of(rows, state_type=Repeats):
     """Sixty values of each number: of many numbers more than are kept."""
-    return of().add_values(xxhash64((finite(rows)[:, None] * 100 + np.arange(60)).ravel()))
+    return state_type().add_values(xxhash64((finite(rows)[:, None] * 100 + np.arange(60)).ravel()))
 
 
 def data_types_of(rows: np.ndarray) -> DataTypeCounts:
@@ -180,8 +180,10 @@ def scores_of(rows: np.ndarray) -> ScoreCounts:
 
 def class_scores_of(rows: np.ndarray) -> ClassScores:
     numbers = finite(rows)
-    sides = {"a": numbers[numbers > 0], "ключ": numbers[numbers <= 0]}
-    return ClassScores({name: scores_of(side) for name, side in sides.items() if len(side)})
+    scores_by_class = {"a": numbers[numbers > 0], "ключ": numbers[numbers <= 0]}
+    return ClassScores(
+        {name: scores_of(class_numbers) for name, class_numbers in scores_by_class.items() if len(class_numbers)}
+    )
 
 
 def regression_of(rows: np.ndarray) -> RegressionSums:
@@ -308,8 +310,8 @@ CASES = {
     "text_shapes": Case(text_shapes_of, TextShapes()),
     "date_texts": Case(sample_date_texts, DateTexts()),
     "repeats": Case(repeats_of, Repeats()),
-    "words": Case(partial(repeats_of, of=Words), Words()),
-    "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),
+    "words": Case(partial(repeats_of, state_type=Words), Words()),
+    "row_repeats": Case(partial(repeats_of, state_type=RowRepeats), RowRepeats()),
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
     "ages": Case(ages_of, Ages()),
@@ -442,9 +444,9 @@ def test_bytes_that_are_cut_anywhere_are_refused(case):
 def test_a_changed_byte_anywhere_is_noticed(case):
     blob = case.of(PARTS[1]).to_bytes()
 
-    for place in range(len(blob)):
+    for position in range(len(blob)):
         changed = bytearray(blob)
-        changed[place] ^= 0x10
+        changed[position] ^= 0x10
         with pytest.raises(BadState, match="state bytes: "):
             type(case.zero).from_bytes(bytes(changed))
 
@@ -473,10 +475,10 @@ def test_bytes_of_another_kind_are_refused(case):
 
 
 def test_states_in_company_are_what_each_is_alone():
-    together = profile_of(ROWS).feature("a.b")
+    joint = profile_of(ROWS).feature("a.b")
 
-    assert together.moments == moments_of(ROWS)
-    assert together.kll == kll_of(ROWS)
-    assert together.distinct == distinct_of(ROWS)
-    assert together.frequencies == frequencies_of(ROWS)
-    assert together.data_types == data_types_of(ROWS)
+    assert joint.moments == moments_of(ROWS)
+    assert joint.kll == kll_of(ROWS)
+    assert joint.distinct == distinct_of(ROWS)
+    assert joint.frequencies == frequencies_of(ROWS)
+    assert joint.data_types == data_types_of(ROWS)

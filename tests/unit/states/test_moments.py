@@ -112,17 +112,17 @@ def test_the_spread_is_that_of_the_standard_library(shift, tolerance):
 
 @given(st.lists(st.floats(-1e6, 1e6), max_size=50), st.lists(st.floats(-1e6, 1e6), max_size=50))
 def test_a_sum_has_the_moments_of_all_values(left, right):
-    together = moments_of(left + right)
+    joint = moments_of(left + right)
     added = moments_of(left) + moments_of(right)
 
     assert (added.count, repr(added.minimum), repr(added.maximum)) == (
-        together.count,
-        repr(together.minimum),
-        repr(together.maximum),
+        joint.count,
+        repr(joint.minimum),
+        repr(joint.maximum),
     )
-    assert added.sum == pytest.approx(together.sum, rel=1e-12, abs=1e-6)
-    assert added.mean == pytest.approx(together.mean, rel=1e-12, abs=1e-6, nan_ok=True)
-    assert added.m2 == pytest.approx(together.m2, rel=1e-9, abs=1e-3)
+    assert added.sum == pytest.approx(joint.sum, rel=1e-12, abs=1e-6)
+    assert added.mean == pytest.approx(joint.mean, rel=1e-12, abs=1e-6, nan_ok=True)
+    assert added.m2 == pytest.approx(joint.m2, rel=1e-9, abs=1e-3)
 
 
 def test_a_constant_has_no_spread():

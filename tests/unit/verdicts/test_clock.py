@@ -31,14 +31,14 @@ HOURS = range(60, 21 * DAY, 60)  # of hourly windows that are all there
 def told(scores, *, alarmed=None, without=()):
     """Hourly windows up to now, the last one last; hours as of a Monday's midnight. without: hours that are missing."""
     scores = np.asarray(scores, dtype=float)
-    kept = np.array([hour not in without for hour in range(len(scores))])
+    is_present = np.array([hour not in without for hour in range(len(scores))])
     if alarmed is None:
         alarmed = np.abs(scores) > 4.5
     else:
         alarmed = np.asarray(alarmed)
     back = 60 * (len(scores) - np.arange(len(scores)))
-    others = np.random.default_rng(len(scores)).standard_normal((2, len(scores)))
-    return PastHours(back[kept], alarmed[kept], np.column_stack((scores, *others))[kept])
+    noise_columns = np.random.default_rng(len(scores)).standard_normal((2, len(scores)))
+    return PastHours(back[is_present], alarmed[is_present], np.column_stack((scores, *noise_columns))[is_present])
 
 
 def noise(hours, seed=5):
@@ -107,8 +107,8 @@ def test_a_weekend_is_known_a_week_later_and_a_level_since_then_is_not():
 def test_windows_that_were_unlike_their_hour_are_no_examples():
     scores = noise(24 * 14)
     scores[-48] = 9.0
-    found = select_hour_windows(told(scores), JUNE, HOURS)
-    assert found == {CLOCK_DAY: tuple(DAY * day for day in (1, *range(3, 15)))}
+    hour_windows = select_hour_windows(told(scores), JUNE, HOURS)
+    assert hour_windows == {CLOCK_DAY: tuple(DAY * day for day in (1, *range(3, 15)))}
 
 
 def test_a_hour_that_was_unlike_its_hour_a_week_ago_is_held_against_that_too():
@@ -129,7 +129,7 @@ def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not(
 
 
 @pytest.mark.parametrize(
-    ("ended", "by", "said"),
+    ("ended", "by", "expected_hours"),
     [
         (datetime(2026, 3, 31, 9), -1, FORWARD),  # Europe, on the 29th
         (datetime(2026, 3, 10, 9), -1, FORWARD),  # the United States, on the 8th
@@ -137,8 +137,8 @@ def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not(
         (datetime(2026, 10, 6, 9), -1, FORWARD),  # Australia, on the 4th, a week after New Zealand
     ],
 )
-def test_after_clocks_were_changed_the_same_hour_of_people_is_looked_at_too(ended, by, said):
-    hours = [back // 60 for back in select_hour_windows(None, ended, HOURS)[CLOCK_DAY + said]]
+def test_after_clocks_were_changed_the_same_hour_of_people_is_looked_at_too(ended, by, expected_hours):
+    hours = [back // 60 for back in select_hour_windows(None, ended, HOURS)[CLOCK_DAY + expected_hours]]
     assert hours[0] == 24  # of Monday, or Tuesday
     assert hours[-5:] == [24 * day + by for day in range(10, 15)]
 
@@ -156,20 +156,20 @@ def test_other_days_have_one_hour():
 def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that():
     day = told(sine(240))
     earlier = told(noise(240))
-    like, _, found = compare_with_hour({CLOCK_DAY: day, CLOCK_LATER: earlier}, JUNE)
-    assert (like, found.alarmed.any()) == (CLOCK_LATER, False)
-    like, _, found = compare_with_hour({CLOCK_DAY: earlier, CLOCK_LATER: day}, JUNE)
-    assert (like, found.alarmed.any()) == (CLOCK_DAY, False)
+    like, _, hour_scores = compare_with_hour({CLOCK_DAY: day, CLOCK_LATER: earlier}, JUNE)
+    assert (like, hour_scores.alarmed.any()) == (CLOCK_LATER, False)
+    like, _, hour_scores = compare_with_hour({CLOCK_DAY: earlier, CLOCK_LATER: day}, JUNE)
+    assert (like, hour_scores.alarmed.any()) == (CLOCK_DAY, False)
     moved = told(noise(240) + 20)  # a level is one beside each hour
-    *_, found = compare_with_hour({CLOCK_DAY: moved, CLOCK_EARLIER: told(sine(240, size=4) + 20)}, JUNE)
-    assert found.alarmed.all()
+    *_, hour_scores = compare_with_hour({CLOCK_DAY: moved, CLOCK_EARLIER: told(sine(240, size=4) + 20)}, JUNE)
+    assert hour_scores.alarmed.all()
 
 
 def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_window():
     near = told(noise(240))
     further = told(sine(240, size=3))
-    once = noise(240)
-    once[-5] = 30.0  # one window, whatever it was, says nothing alone
+    one_odd = noise(240)
+    one_odd[-5] = 30.0  # one window, whatever it was, says nothing alone
     day = {CLOCK_DAY, CLOCK_WEEK}
     earlier = {CLOCK_EARLIER, CLOCK_WEEK + BACK}
     a_day_later = datetime(2026, 10, 26, 15)  # than clocks were put back in Europe
@@ -180,7 +180,7 @@ def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_wind
     assert (unlike(further, near), unlike(near, further)) == (day, earlier)
     for ended in (datetime(2026, 10, 25, 13), datetime(2026, 10, 31, 15), JUNE):  # on that day, before the next one
         assert not unlike(further, near, ended) | unlike(near, further, ended)
-    assert not unlike(told(once), near) | unlike(near, told(once))
+    assert not unlike(told(one_odd), near) | unlike(near, told(one_odd))
 
 
 def test_a_holiday_is_no_example_a_week_later():
@@ -212,25 +212,25 @@ def test_where_the_hour_of_a_week_ago_is_missing_those_beside_it_stand_for_it():
     weekend = noise(len(hours)) + 20 * (hours // 24 % 7 > 4)
     windows = told(weekend, without={24 * 5})
     assert windows.season(FIRST_HOUR).weekly
-    there = set(HOURS) - {7 * DAY}
+    present_hours = set(HOURS) - {7 * DAY}
     nine = datetime(2026, 6, 20, 9)
-    assert select_hour_windows(windows, nine, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
-    assert select_hour_windows(windows, nine, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
-    all_of_a_week_ago = there - {7 * DAY - 60, 7 * DAY + 60, 14 * DAY}
+    assert select_hour_windows(windows, nine, present_hours)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
+    assert select_hour_windows(windows, nine, present_hours - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
+    all_of_a_week_ago = present_hours - {7 * DAY - 60, 7 * DAY + 60, 14 * DAY}
     assert select_hour_windows(None, nine, all_of_a_week_ago, weekly=True)[CLOCK_WEEK] == (14 * DAY - 60, 14 * DAY + 60)
 
 
-@pytest.mark.parametrize(("ended", "same", "other"), [(FIRST_HOUR, -60, 60), (LAST_HOUR, 60, -60)])
-def test_an_hour_of_the_day_before_stands_for_a_missing_one_only_if_there_is_no_other(ended, same, other):
-    there = set(HOURS) - {7 * DAY}
+@pytest.mark.parametrize(("ended", "same", "expected_hours"), [(FIRST_HOUR, -60, 60), (LAST_HOUR, 60, -60)])
+def test_an_hour_of_the_day_before_stands_for_a_missing_one_only_if_there_is_no_other(ended, same, expected_hours):
+    present_hours = set(HOURS) - {7 * DAY}
 
     def week(without):
-        return select_hour_windows(None, ended, there - without, weekly=True)[CLOCK_WEEK]
+        return select_hour_windows(None, ended, present_hours - without, weekly=True)[CLOCK_WEEK]
 
     assert week(set()) == (7 * DAY + same, 14 * DAY)
     assert week({7 * DAY + same}) == (14 * DAY,)
     assert week({7 * DAY + same, 14 * DAY}) == (14 * DAY + same,)
-    assert week({7 * DAY + same, 14 * DAY, 14 * DAY + same}) == (7 * DAY + other, 14 * DAY + other)
+    assert week({7 * DAY + same, 14 * DAY, 14 * DAY + same}) == (7 * DAY + expected_hours, 14 * DAY + expected_hours)
 
 
 def test_a_column_of_which_each_day_is_unlike_those_before_it_has_a_reference_of_its_hour_if_weekdays_differ():

@@ -47,9 +47,9 @@ def test_groups_count_by_their_size_and_correlation(size, correlation):  # Kish 
 
 def test_one_change_on_the_way_is_no_dependence():
     random = np.random.default_rng(6)
-    for place in range(20):
+    for start in range(20):
         values = random.standard_normal(1_024)
-        values[300:] += 3 * (place % 2)
+        values[300:] += 3 * (start % 2)
         assert design_effect(ScoredColumn.from_numbers(values), np.array([512, 512])).p > 1e-3
 
 

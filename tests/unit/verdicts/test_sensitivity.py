@@ -68,11 +68,11 @@ def test_a_change_of_the_printed_size_is_found_and_half_of_it_hardly_ever():
     shift = smallest_shift(Samples(2_000, rows), BUDGET, 50)
 
     def found(by):
-        sides = [
+        distributions = [
             (NumericDistribution((random.normal(size=2_000),)), NumericDistribution((random.normal(by, size=rows),)))
             for _ in range(windows)
         ]
-        return sum(combine_p_values(of_numbers(*side)) * 50 <= BUDGET for side in sides)
+        return sum(combine_p_values(of_numbers(*pair)) * 50 <= BUDGET for pair in distributions)
 
     assert found(shift) >= stats.binom.ppf(0.001, windows, 0.8)
     assert found(shift / 2) <= stats.binom.ppf(0.999, windows, 0.25)

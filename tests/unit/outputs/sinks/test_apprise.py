@@ -27,13 +27,13 @@ def test_the_headline_the_alarms_and_the_page_arrive(report, environment, tmp_pa
         apprise(report(paths={"page": str(page)}), url_of(server), environment())
 
     [(path, _, body)] = server.requests
-    said = json.loads(body)
+    notification = json.loads(body)
     assert path.startswith("/hooks/T123")
-    assert said["title"].startswith("InAlert: DATA_QUALITY of churn / hourly, 1 violation")
-    assert "- plan: 100 % are not Integral any more" in said["message"]
-    assert f"page: {page}" in said["message"]
-    assert said["type"] == "warning"
-    [sent] = said["attachments"]
+    assert notification["title"].startswith("InAlert: DATA_QUALITY of churn / hourly, 1 violation")
+    assert "- plan: 100 % are not Integral any more" in notification["message"]
+    assert f"page: {page}" in notification["message"]
+    assert notification["type"] == "warning"
+    [sent] = notification["attachments"]
     assert (sent["filename"], base64.b64decode(sent["base64"])) == ("report.html", b"<p>the page</p>")
 
 
@@ -42,9 +42,9 @@ def test_a_page_that_lies_elsewhere_is_named_and_not_sent(report, environment, p
     with http_server(200) as server:
         apprise(report(status=AlertStatus.OK, paths={"page": page}), url_of(server), environment())
 
-    said = json.loads(server.requests[0][2])
-    assert f"page: {page}" in said["message"]
-    assert (said["attachments"], said["type"]) == ([], "success")
+    notification = json.loads(server.requests[0][2])
+    assert f"page: {page}" in notification["message"]
+    assert (notification["attachments"], notification["type"]) == ([], "success")
 
 
 def test_what_nobody_can_tell_is_no_success(report, environment):
@@ -63,8 +63,8 @@ def test_a_schedule_without_runs_is_reported_as_well(report, environment):
     with http_server(200) as server:
         apprise(report(run_id="", paths={}, notices=(notice,)), url_of(server), environment())
 
-    said = json.loads(server.requests[0][2])
-    assert (said["type"], "no run completed for 2 hours" in said["title"]) == ("info", True)
+    notification = json.loads(server.requests[0][2])
+    assert (notification["type"], "no run completed for 2 hours" in notification["title"]) == ("info", True)
 
 
 def test_slack_gets_what_slack_reads(report, environment, monkeypatch):
