@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from tests.running_jobs import JobProcesses, JobsHere
-from tests.unit.records.merged_lines import line_of, merged
+from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor import ErrorModel
 
@@ -70,7 +70,7 @@ def captures(jobs):
             None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{row_number * 60 // 400:02d}:00Z"
         )
         record["eventMetadata"]["eventId"] = f"event-{number}"
-        lines.append(line_of(record))
+        lines.append(encode_line(record))
         truth = {"data": str(number % 2), "encoding": "CSV"}
         labels.append(
             json.dumps({"groundTruthData": truth, "eventMetadata": {"eventId": f"event-{number}"}, "eventVersion": "0"})
@@ -223,7 +223,9 @@ def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_pa
     hour = opt_ml / "processing" / "input_data" / "churn" / "AllTraffic" / "2021" / "10" / "27" / "21"
     hour.mkdir(parents=True)
     (hour / "part-00000.jsonl").write_text(
-        "".join(line_of(merged(str(n % 2), f"{skilled(n)}\n", time="2021-10-27T21:30:00Z")) + "\n" for n in range(300))
+        "".join(
+            encode_line(merged(str(n % 2), f"{skilled(n)}\n", time="2021-10-27T21:30:00Z")) + "\n" for n in range(300)
+        )
     )
     placed = {
         name: value.replace("/opt/ml", str(opt_ml)) if value.startswith("/opt/ml") else value
@@ -305,7 +307,7 @@ def test_what_can_not_be_judged_is_one_sentence(jobs, baseline, captures, flags,
         "percentages": [merged("1", "0.5"), merged("1", "37")],
     }.items():
         (jobs.folder / name).mkdir(exist_ok=True)
-        (jobs.folder / name / "merged.jsonl").write_text("".join(line_of(record) + "\n" for record in lines))
+        (jobs.folder / name / "merged.jsonl").write_text("".join(encode_line(record) + "\n" for record in lines))
     finished = jobs("monitor", *flags, "--output-path", "refused", *SCORES, "--baseline", baseline)
 
     assert sentence in read_error(finished, status)

@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-from tests.unit.records.merged_lines import line_of, merged
+from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
@@ -75,7 +75,7 @@ def merged_records(folder):
         merged("cat\ncat", "0.5,cat\n0.5,cat\n"),
         *(merged(truth, f"0.5,{answer}") for truth, answer in PAIRS[2:]),
     ]
-    (folder / "t.jsonl").write_text("\n".join(map(line_of, records)))
+    (folder / "t.jsonl").write_text("\n".join(map(encode_line, records)))
 
 
 def merged_records_of_json(folder):
@@ -83,7 +83,7 @@ def merged_records_of_json(folder):
         merged(json.dumps({"y": truth}), json.dumps({"p": [{"name": answer}]}), label_encoding="JSON", encoding="JSON")
         for truth, answer in PAIRS
     ]
-    (folder / "t.jsonl").write_text("\n".join(map(line_of, records)))
+    (folder / "t.jsonl").write_text("\n".join(map(encode_line, records)))
 
 
 TRUTH = ("--ground-truth-attribute", "truth")

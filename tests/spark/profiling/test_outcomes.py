@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.spark_lines import explain_plan
-from tests.unit.records.merged_lines import line_of, merged
+from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.data.profiling import outcomes as scanning
 from spark_model_monitor.data.reading.captures import list_captures
@@ -56,7 +56,9 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
     hour = tmp_path / "2022" / "04" / "18" / "00"
     hour.mkdir(parents=True)
     for file in range(3):
-        lines = [line_of(merged(str(number % 2), str(number / 500), eventId=number)) for number in range(file, 500, 3)]
+        lines = [
+            encode_line(merged(str(number % 2), str(number / 500), eventId=number)) for number in range(file, 500, 3)
+        ]
         (hour / f"part-{file}.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     source = list_captures(SparkEngine(spark), str(tmp_path))
@@ -73,7 +75,7 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
 
 
 def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
-    (tmp_path / "merged.jsonl").write_text(line_of(merged("1", "0.5")) + "\n")
+    (tmp_path / "merged.jsonl").write_text(encode_line(merged("1", "0.5")) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
     scanned_plan, frame_plan = (explain_plan(frame) for frame in (dataset.raw.frame, dataset.frame))
@@ -84,11 +86,11 @@ def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
 
 def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_path):
     lines = [
-        line_of(merged("1\n0", "0.5\n0.25")),
-        line_of(merged("1", "1.5")),
-        line_of(merged("", "0.5")),
+        encode_line(merged("1\n0", "0.5\n0.25")),
+        encode_line(merged("1", "1.5")),
+        encode_line(merged("", "0.5")),
         "{",
-        line_of(merged("1\n1", "0.5\n2")),
+        encode_line(merged("1\n1", "0.5\n2")),
     ]
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
@@ -105,7 +107,7 @@ def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_pat
 
 
 def test_refused_records_lie_in_the_quarantine_as_they_were(spark, tmp_path):
-    lines = [line_of(merged("1", "0.5")), line_of(merged("1", "37")), line_of(merged("", "0.5"))]
+    lines = [encode_line(merged("1", "0.5")), encode_line(merged("1", "37")), encode_line(merged("", "0.5"))]
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)

@@ -9,7 +9,7 @@ import random
 import pytest
 from tests.spark.merging.records import FIRST, captured, label, read_ledger, truths, write_captures, write_labels
 from tests.unit.records.captured_lines import captured as capture
-from tests.unit.records.captured_lines import line_of
+from tests.unit.records.captured_lines import encode_line
 
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
@@ -105,7 +105,12 @@ def test_no_part_of_a_long_line_is_taken_for_a_line_however_the_file_is_cut(sess
 
 
 METHODS = {"pre_training_bias": {"methods": "all"}}
-CAPTURES = [line_of(capture()), padded(line_of(capture()), MOST + 1), b"{cut", padded(line_of(capture()), MOST)]
+CAPTURES = [
+    encode_line(capture()),
+    padded(encode_line(capture()), MOST + 1),
+    b"{cut",
+    padded(encode_line(capture()), MOST),
+]
 
 
 def write(folder, name, lines):
@@ -117,7 +122,7 @@ def write(folder, name, lines):
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 @pytest.mark.parametrize("as_service", [False, True])
 def test_captures_are_refused_alike_compressed_or_in_order(session, tmp_path, name, as_service):
-    write(tmp_path / "in", name, [*CAPTURES, *[line_of(capture())] * 20])  # compressed they would do with less
+    write(tmp_path / "in", name, [*CAPTURES, *[encode_line(capture())] * 20])  # compressed they would do with less
     session.conf.set(MAX_RECORD_SIZE, str(MOST))
     options = ReadOptions(("p", "a", "b"), as_service=as_service)
     with read_path(SparkEngine(session), str(tmp_path / "in"), CaptureFormat(), options) as data:
@@ -132,7 +137,7 @@ def test_captures_are_refused_alike_compressed_or_in_order(session, tmp_path, na
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 @pytest.mark.parametrize("makes_engine", [SparkEngine, lambda _: LocalEngine(MOST)], ids=["spark", "local"])
 def test_a_first_record_longer_than_the_beginning_of_a_file_is_refused_as_any(session, tmp_path, name, makes_engine):
-    record = line_of(capture('{"a": 1}', '{"p": 2}', encoding="JSON"))
+    record = encode_line(capture('{"a": 1}', '{"p": 2}', encoding="JSON"))
     write(tmp_path / "in", name, [padded(record, HEAD_BYTES + 9), *[record] * 20])
     with read_path(makes_engine(session), str(tmp_path / "in"), CaptureFormat()) as data:
         baseline = run_baseline(

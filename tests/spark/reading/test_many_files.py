@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
@@ -33,7 +33,7 @@ def questions(spark, monkeypatch):
 
 def captures(folder, files):
     for number in range(files):
-        (folder / f"{number:03}.jsonl").write_bytes(line_of(captured(f"event-{number}")) + b"\n")
+        (folder / f"{number:03}.jsonl").write_bytes(encode_line(captured(f"event-{number}")) + b"\n")
 
 
 def texts(folder, files):

@@ -29,11 +29,11 @@ from spark_model_monitor.running.runs.results import CheckResults
 MONITOR = DataQualityMonitor()
 
 
-def rows_of(content):
+def read_rows(content):
     return pq.read_table(io.BytesIO(content)).to_pylist()
 
 
-def compared(before, after):
+def encode_comparison(before, after):
     baseline = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
     results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), baseline).results
     return encode_summary(MONITOR.judge(Sample(after, None), baseline).summary(), results)[SUMMARY], results
@@ -43,11 +43,11 @@ def test_shares_are_those_of_the_rows_in_the_baselines_bins():
     random = np.random.default_rng(1)
     before = random.normal(0, 1, 1000)
     after = random.normal(0.5, 2, 900)
-    content, _ = compared(
+    content, _ = encode_comparison(
         profile_of(number_feature("x", before.tolist())), profile_of(number_feature("x", after.tolist()))
     )
 
-    [row] = rows_of(content)
+    [row] = read_rows(content)
     low, high = decode_bins(content)["x"]
     edges = np.concatenate(([-np.inf], np.linspace(low, high, 21), [np.inf]))
     counted = [np.mean((after > a) & (after <= b)) for a, b in itertools.pairwise(edges)]
@@ -61,16 +61,16 @@ def test_shares_are_those_of_the_rows_in_the_baselines_bins():
 def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
     before = [f"c{number:02}" for number in range(30) for _ in range(30 - number)]
     after = ["c00"] * 6 + ["c29"] * 3 + ["new"]
-    content, _ = compared(profile_of(text_feature("t", before)), profile_of(text_feature("t", after)))
+    content, _ = encode_comparison(profile_of(text_feature("t", before)), profile_of(text_feature("t", after)))
 
-    [row] = rows_of(content)
+    [row] = read_rows(content)
     assert decode_bins(content)["t"] == [f"c{number:02}" for number in range(20)]
     assert [round(share / 65_535, 3) for share in row["shares"]] == [0.6, *[0.0] * 19, 0.3, 0.1]
 
 
 def test_values_that_statistics_json_would_not_list_have_no_name():
     keys = [f"secret{number}" for number in range(500)]
-    content, _ = compared(profile_of(text_feature("id", keys)), profile_of(text_feature("id", keys)))
+    content, _ = encode_comparison(profile_of(text_feature("id", keys)), profile_of(text_feature("id", keys)))
 
     assert decode_bins(content)["id"][:2] == ["value 1", "value 2"]
     assert b"secret" not in content
@@ -78,9 +78,11 @@ def test_values_that_statistics_json_would_not_list_have_no_name():
 
 def test_a_row_has_the_worst_of_its_checks():
     before = profile_of(number_feature("x", [float(n) for n in range(300)]))
-    content, results = compared(before, profile_of(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99)))
+    content, results = encode_comparison(
+        before, profile_of(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99))
+    )
 
-    [row] = rows_of(content)
+    [row] = read_rows(content)
     drift = next(check for check in results if check.check == "baseline_drift_check")
     assert row["status"] == "violated"
     assert sorted(row["violated"]) == sorted(check.check for check in results if check.status is CheckStatus.VIOLATED)
@@ -89,7 +91,7 @@ def test_a_row_has_the_worst_of_its_checks():
 
 
 def test_checks_are_those_of_checks_json():
-    _, results = compared(
+    _, results = encode_comparison(
         profile_of(number_feature("x", [1.0, 2.0] * 50), text_feature("t", ["a", "b"] * 50)),
         profile_of(number_feature("x", [5.0] * 30), text_feature("t", ["a"] * 30)),
     )
@@ -102,7 +104,7 @@ def test_checks_are_those_of_checks_json():
         {"feature": "sex", "metric": "DI", "facet_value": "f", "check": "bias", "status": "passed", "threshold": None}
     )
 
-    rows = rows_of(encode_checks((*results, bias))[CHECKS])
+    rows = read_rows(encode_checks((*results, bias))[CHECKS])
 
     plain_checks = CheckResults(checks=results).plain()["checks"]
     assert (rows[-1]["name"], rows[-1]["part"]) == ("DI", "sex=f")
@@ -157,8 +159,8 @@ def test_a_metric_has_its_value_its_interval_and_its_own_threshold():
         metric="auc", check="c", status=CheckStatus.VIOLATED, observed=0.75, interval=(0.7, 0.8), threshold=0.9
     )
 
-    [summary_row] = rows_of(encode_summary(Summary((row,)), (check,))[SUMMARY])
-    [alone] = rows_of(encode_summary(Summary((replace(row, low=0.6, high=0.9),)))[SUMMARY])
+    [summary_row] = read_rows(encode_summary(Summary((row,)), (check,))[SUMMARY])
+    [alone] = read_rows(encode_summary(Summary((replace(row, low=0.6, high=0.9),)))[SUMMARY])
 
     assert (summary_row["value"], summary_row["low"], summary_row["high"], summary_row["threshold"]) == (
         0.75,
@@ -178,9 +180,9 @@ def test_extremes_and_constants_are_rows_too():
         number_feature("empty", [None] * 4),
         text_feature("none", []),
     )
-    content, _ = compared(profile_of(*columns), profile_of(*columns))
+    content, _ = encode_comparison(profile_of(*columns), profile_of(*columns))
 
-    by_name = {row["name"]: row for row in rows_of(content)}
+    by_name = {row["name"]: row for row in read_rows(content)}
     constant = by_name["constant"]["shares"]
     assert (constant[1], sum(constant)) == (65_535, 65_535)
     assert by_name["empty"]["shares"] is by_name["none"]["shares"] is None

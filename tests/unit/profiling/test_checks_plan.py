@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.user_checks.checks import Served, Source, plan
 from spark_model_monitor.monitors.user_checks.loading import read_checks
 
 
-def checks_of(*entries):
+def make_checks(*entries):
     return read_checks(json.dumps([{"assertion": "== 1", **entry} for entry in entries]), "checks.json")
 
 
@@ -47,13 +47,13 @@ def checks_of(*entries):
     ],
 )
 def test_every_analyzer_has_one_source(entry, source):
-    plan = plan_checks(checks_of(entry), ["a", "b"], second_scan_allowed=True)
+    plan = plan_checks(make_checks(entry), ["a", "b"], second_scan_allowed=True)
 
     assert [served.source for served in plan.served.values()] == [source]
 
 
 def test_conditions_are_counted_once_under_names_of_their_own():
-    checks = checks_of(
+    checks = make_checks(
         {"analyzer": "Completeness", "column": "a.b", "where": "day = 1"},
         {"analyzer": "Size", "where": "day = 1"},
         {"analyzer": "Compliance", "instance": "p", "expression": "a > 0"},
@@ -76,7 +76,7 @@ def test_conditions_are_counted_once_under_names_of_their_own():
 
 
 def test_only_columns_of_grouping_analyzers_are_counted_by_value():
-    checks = checks_of(
+    checks = make_checks(
         {"analyzer": "Uniqueness", "column": "id"},
         {"analyzer": "Histogram", "column": "code"},
         {"analyzer": "Mean", "column": "amount"},
@@ -86,7 +86,7 @@ def test_only_columns_of_grouping_analyzers_are_counted_by_value():
 
 
 def test_all_faults_of_a_plan_are_one_error():
-    checks = checks_of(
+    checks = make_checks(
         {"analyzer": "Mean", "column": "Amount"},
         {"analyzer": "MinLength", "column": "code"},
         {"analyzer": "Uniqueness", "columns": ["id", "cod"]},

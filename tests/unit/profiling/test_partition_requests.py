@@ -40,7 +40,7 @@ ROWS = [
 NUMBERS, CELLS, REASONS, WIDTHS = zip(*ROWS, strict=True)
 
 
-def requests_of(batches, decoder=None) -> Requests:
+def compute_requests(batches, decoder=None) -> Requests:
     [requests] = [row.state for row in compute_partition_states(PLAN, decoder, batches) if row.kind == Requests.KIND]
     return requests
 
@@ -82,7 +82,7 @@ def test_the_newest_time_is_that_of_the_lines_of_kept_records():
 
 
 def test_a_request_is_counted_by_the_first_row_of_its_record():
-    requests = requests_of([rows_with_lines(0, len(ROWS))])
+    requests = compute_requests([rows_with_lines(0, len(ROWS))])
 
     assert requests.statuses == {200: 3, 503: 1}  # the fifth is outside of the window
     assert requests.moments.sum == 1 + 2 + 3 + 4
@@ -91,11 +91,11 @@ def test_a_request_is_counted_by_the_first_row_of_its_record():
 def test_batches_that_begin_within_a_record_change_nothing():
     parts = [rows_with_lines(first, first + 1) for first in range(len(ROWS))]
 
-    assert requests_of(parts) == requests_of([rows_with_lines(0, len(ROWS))])
+    assert compute_requests(parts) == compute_requests([rows_with_lines(0, len(ROWS))])
 
 
 def test_lines_that_executors_decode_give_the_same_requests():
-    assert requests_of([lines_only()], decoded) == requests_of([rows_with_lines(0, len(ROWS))])
+    assert compute_requests([lines_only()], decoded) == compute_requests([rows_with_lines(0, len(ROWS))])
 
 
 def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_not(monkeypatch):
@@ -110,10 +110,10 @@ def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_no
         return pa.RecordBatch.from_arrays(columns, ["c0", "reason", "cells"])
 
     one_by_one = [lines_only().slice(number, 1) for number in range(len(LINES))]
-    joint_requests = requests_of(one_by_one, counted)
+    joint_requests = compute_requests(one_by_one, counted)
     monkeypatch.setattr(partition, "BYTES_TOGETHER", 1)
 
-    assert requests_of(one_by_one, counted) == joint_requests
+    assert compute_requests(one_by_one, counted) == joint_requests
     assert calls == [len(LINES), *[1] * len(LINES)]
 
 

@@ -29,7 +29,7 @@ def orders(rows=ROWS, seed=3):
     return frame
 
 
-def baseline_of(data, *segments):
+def run_segmented_baseline(data, *segments):
     return run_baseline(data, DataQualityMonitor(settings=MonitoringSettings(segments=segments)), engine="local")
 
 
@@ -43,7 +43,7 @@ def test_the_segments_of_each_cut_add_up_to_the_feature(tmp_path, as_texts):
     if as_texts:
         data.to_csv(tmp_path / "orders.csv", index=False)
         data = str(tmp_path / "orders.csv")
-    baseline = baseline_of(data, "plan", "age:30:50", "plan*city")
+    baseline = run_segmented_baseline(data, "plan", "age:30:50", "plan*city")
 
     for feature in baseline.state.features:
         for segments in feature.state(Segmented).cuts.values():
@@ -64,7 +64,9 @@ def test_the_segments_of_each_cut_add_up_to_the_feature(tmp_path, as_texts):
 
 def test_a_segment_is_what_a_profile_of_its_rows_alone_is():
     data = orders()
-    segments = segments_in(baseline_of(data, "plan*age:30:50"), "spend", "plan*age:30:50")["plan=basic & 30<=age<50"]
+    segments = segments_in(run_segmented_baseline(data, "plan*age:30:50"), "spend", "plan*age:30:50")[
+        "plan=basic & 30<=age<50"
+    ]
     chosen = data[(data.plan == "basic") & (data.age >= 30) & (data.age < 50)]
     alone = run_baseline(chosen, DataQualityMonitor(), engine="local").state.feature("spend")
 
@@ -76,7 +78,7 @@ def test_a_segment_is_what_a_profile_of_its_rows_alone_is():
 
 def test_rows_without_a_value_are_a_segment():
     data = orders()
-    segments = segments_in(baseline_of(data, "plan", "age:40"), "city", "age:40")
+    segments = segments_in(run_segmented_baseline(data, "plan", "age:40"), "city", "age:40")
 
     assert segments["age=(missing)"].data_types.total == data.age.isna().sum()
     assert {"age<40", "age>=40", "age=(missing)"} == set(segments)
@@ -85,7 +87,7 @@ def test_rows_without_a_value_are_a_segment():
 def test_a_sketch_of_many_rows_keeps_to_its_error():
     random = np.random.default_rng(1)
     data = pd.DataFrame({"plan": random.choice(["a", "b"], 200_000), "x": random.normal(size=200_000)})
-    sketch = segments_in(baseline_of(data, "plan"), "x", "plan")["plan=a"].kll
+    sketch = segments_in(run_segmented_baseline(data, "plan"), "x", "plan")["plan=a"].kll
     exact = np.sort(data.x[data.plan == "a"].to_numpy())
     values, cumulative = sketch.step_cdf()
     ranks = np.searchsorted(exact, values, side="right")
@@ -118,7 +120,7 @@ def test_the_order_of_numbers_is_theirs(numbers):
 def test_of_many_values_the_most_frequent_are_segments_and_the_rest_is_one():
     values = np.repeat([f"v{number:03}" for number in range(80)], np.arange(80, 0, -1))
     data = pd.DataFrame({"code": np.random.default_rng(0).permutation(values), "x": np.arange(len(values)) % 7})
-    segments = segments_in(baseline_of(data, "code"), "x", "code")
+    segments = segments_in(run_segmented_baseline(data, "code"), "x", "code")
 
     assert set(segments) == {f"code=v{number:03}" for number in range(MOST_SEGMENTS)} | {"code=(others)"}
     assert segments["code=(others)"].data_types.total == sum(range(1, 31))
@@ -127,7 +129,7 @@ def test_of_many_values_the_most_frequent_are_segments_and_the_rest_is_one():
 def test_a_window_has_the_segments_of_a_baseline_with_more_than_fifty_values():
     random = np.random.default_rng(0)
     data = pd.DataFrame({"code": random.integers(0, 90, 5_000).astype(str), "x": random.normal(size=5_000)})
-    baseline = baseline_of(data, "code")
+    baseline = run_segmented_baseline(data, "code")
     findings = run_monitoring(data, DataQualityMonitor(), baseline, engine="local")
 
     assert segments_in(findings.current, "x", "code") == segments_in(baseline, "x", "code")
@@ -182,7 +184,7 @@ def test_a_column_of_lists_cuts_no_rows():
     data = pd.DataFrame({"tags": [[1, 2], [3]], "x": [1, 2]})
 
     with pytest.raises(BadConfiguration, match="'tags' has lists or maps, which cut no rows"):
-        baseline_of(data, "tags")
+        run_segmented_baseline(data, "tags")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_a_column_of_lists_cuts_no_rows():
     ],
 )
 def test_a_window_that_cant_be_cut_is_reported_and_judged_all_the_same(window, sentence):
-    baseline = baseline_of(orders(), "plan")
+    baseline = run_segmented_baseline(orders(), "plan")
     findings = run_monitoring(window(orders(seed=5)), DataQualityMonitor(), baseline, engine="local")
 
     assert [hint.description for hint in findings.hints if hint.hint == "segments" and sentence in hint.description]

@@ -16,22 +16,22 @@ from spark_model_monitor.data.records.refusals import Refusal
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"))
 
 
-def script_of(text):
+def make_script(text):
     return Script("script.py", textwrap.dedent(text))
 
 
-def batch_of(*lines):
+def make_batch(*lines):
     columns = [pa.array(lines, pa.binary()), pa.array(["file:/a"] * len(lines)), pa.array([0] * len(lines))]
     return pa.RecordBatch.from_arrays(columns, names=["__line", "__file", "__block_start"])
 
 
 def outcomes(script, *lines):
     """(outcome, cells, problem) of every row that a script over lines gives."""
-    [answer] = run_handler(script_of(script), [batch_of(*lines)])
+    [answer] = run_handler(make_script(script), [make_batch(*lines)])
+    columns = [answer.column(name).to_pylist() for name in ("outcome", "row", "problem")]
     return [
-        (outcome, None if row is None else dict(row), problem)
-        for outcome, row, problem in zip(*(answer.column(name).to_pylist() for name in ("outcome", "row", "problem")), strict=True)
-    ]  # fmt: skip
+        (outcome, None if row is None else dict(row), problem) for outcome, row, problem in zip(*columns, strict=True)
+    ]
 
 
 NO_ROWS = {
@@ -95,11 +95,11 @@ ODD_EVENTS = {
 
 @pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in ODD_EVENTS.items()])
 def test_a_record_of_members_of_another_type_never_comes_to_a_script(event):
-    script = script_of("def preprocess_handler(record): return {'n': str(record.event_metadata.custom_attribute)}")
+    script = make_script("def preprocess_handler(record): return {'n': str(record.event_metadata.custom_attribute)}")
     good = [captured(), captured(customAttributes=["x"]), captured() | {"eventMetadata": None}]
     lines = [json.dumps(record).encode() for record in [*good, captured() | {"eventMetadata": event}]]
 
-    [answer] = run_capture_handler(script, READING, [batch_of(*lines)])
+    [answer] = run_capture_handler(script, READING, [make_batch(*lines)])
 
     assert answer.column("outcome").to_pylist() == [KEPT, KEPT, KEPT, Refusal.NOT_A_CAPTURE]
     rows = answer.column("row").to_pylist()

@@ -42,7 +42,7 @@ LINES = (
 )
 
 
-def lines_of(seed: int) -> list[str]:
+def generate_lines(seed: int) -> list[str]:
     """Mostly lines with members of one kind each, and a few of another."""
     chosen = random.Random(seed)
     oddness = chosen.choice([0, 0.05, 0.4])
@@ -75,7 +75,7 @@ def as_written(value: Any) -> Any:
 def test_each_row_is_what_python_reads_in_its_line():
     answered = 0
     for seed in range(3000):
-        lines = lines_of(seed)
+        lines = generate_lines(seed)
         table = parse_flat_objects(pa.array([line.encode("utf-8", "surrogatepass") for line in lines], pa.binary()))
         if table is None:
             continue

@@ -68,13 +68,13 @@ def generated(count: int) -> Iterator[bytes]:
         yield record(*(half(rng.choice(PAYLOADS), rng.choice(ENCODINGS[:1] * 6 + ENCODINGS)) for _ in range(3)))
 
 
-def column_of(lines) -> pa.StringArray:
+def make_column(lines) -> pa.StringArray:
     return pa.array(lines, pa.binary()).view(pa.string())
 
 
 def outcomes(lines, reading: OutcomeReading) -> list:
     """Of each line why it is refused, or label and prediction of each row."""
-    rows = decode_merged_lines(column_of(lines), pa.repeat("", len(lines)), reading)
+    rows = decode_merged_lines(make_column(lines), pa.repeat("", len(lines)), reading)
     outcomes_by_source: dict[int, list] = {}
     for index, (source, reason) in enumerate(zip(rows.sources.tolist(), rows.reasons.tolist(), strict=True)):
         score = None
@@ -91,9 +91,9 @@ def outcomes(lines, reading: OutcomeReading) -> list:
     return list(outcomes_by_source.values())
 
 
-def rows_of(decoder, lines, columns: slice) -> list:
+def group_rows(decoder, lines, columns: slice) -> list:
     """The same of a decoder of rows."""
-    rows = decoder.rows(pa.RecordBatch.from_pydict({LINE: column_of(lines)}))
+    rows = decoder.rows(pa.RecordBatch.from_pydict({LINE: make_column(lines)}))
     cells = list(zip(*(column.to_pylist() for column in rows.columns[columns]), strict=True))
     rows_by_line: dict[int, list] = {}
     for line, reason, row in zip(rows.lines.tolist(), rows.reasons.tolist(), cells, strict=True):
@@ -111,8 +111,8 @@ def test_model_quality_and_bias_see_the_same_labels_and_predictions(prediction, 
     bias = replace(quality, keeps_missing=True, records=of_bias, features=FeatureReading(columns=2))
 
     differing = []
-    answers = zip(lines, outcomes(lines, quality), rows_of(LabelledRecords(bias), lines, slice(2, 4)), strict=True)
-    features_fit = rows_of(
+    answers = zip(lines, outcomes(lines, quality), group_rows(LabelledRecords(bias), lines, slice(2, 4)), strict=True)
+    features_fit = group_rows(
         LabelledRecords(replace(bias, with_label=False, prediction=None, probability=None)), lines, slice(2)
     )
     for (line, by_quality, by_bias), features in zip(answers, features_fit, strict=True):
@@ -149,8 +149,8 @@ def test_data_quality_and_bias_see_the_same_features(escape):
         (line, by_quality, by_bias)
         for line, by_quality, by_bias in zip(
             lines,
-            rows_of(CapturedLines(quality), lines, slice(2)),
-            rows_of(LabelledRecords(bias), lines, slice(2)),
+            group_rows(CapturedLines(quality), lines, slice(2)),
+            group_rows(LabelledRecords(bias), lines, slice(2)),
             strict=True,
         )
         if by_quality != by_bias and by_quality != [Refusal.NESTED_JSON] and not has_objects(by_bias)  # M4

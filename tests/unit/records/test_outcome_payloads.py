@@ -24,7 +24,7 @@ def reading(label=None, prediction=None, probability=None, **more):
     return OutcomeReading(label, prediction, probability, **more)
 
 
-def refusal_of(truth, output, outcome_reading):
+def get_refusal(truth, output, outcome_reading):
     with pytest.raises(RecordRefused) as refused:
         decode_outcomes(truth, output, outcome_reading)
     return refused.value.reason
@@ -49,7 +49,7 @@ def test_one_row_of_scores_is_a_score_for_each_label():
         ("0", None, "0.2"),
         ("1", None, "0.3"),
     ]
-    assert refusal_of(csv("1\n0"), csv("0.1,0.2,0.3"), reading(probability="0")) is Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES
+    assert get_refusal(csv("1\n0"), csv("0.1,0.2,0.3"), reading(probability="0")) is Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES
 
 
 def test_json_is_searched_by_paths():
@@ -174,7 +174,7 @@ def test_the_probability_of_a_binary_problem_is_that_of_the_positive_class():
     ],
 )
 def test_what_does_not_fit_is_refused(truth, output, outcome_reading, refusal):
-    assert refusal_of(truth, output, outcome_reading) is refusal
+    assert get_refusal(truth, output, outcome_reading) is refusal
 
 
 def test_a_json_label_may_be_the_value_itself():

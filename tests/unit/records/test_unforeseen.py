@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tests.unit.merging.lines import places_of
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 from tests.unit.records.merged_lines import merged
 
 from spark_model_monitor.data.reading.lines import CsvLines
@@ -119,11 +119,11 @@ DEFECT = 5
 """A number where the decoders want a text or nothing: what they do then nobody foresaw."""
 
 
-def batch_of(*lines):
+def make_batch(*lines):
     return pa.RecordBatch.from_arrays([pa.array(lines, pa.binary()).view(pa.string())], names=[LINE])
 
 
-LINES = batch_of(*[line_of(captured() | merged())] * 6)
+LINES = make_batch(*[encode_line(captured() | merged())] * 6)
 BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
 
 
@@ -136,11 +136,11 @@ BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
             id="labelled",
         ),
         pytest.param(lambda: LineDecoder(replace(BROKEN, label="0"))(LINES).reasons, id="outcomes"),
-        pytest.param(lambda: DocumentDecoder(BROKEN)(batch_of(*[b'{"y": 1}'] * 6)).reasons, id="documents"),
-        pytest.param(lambda: CsvLines((DEFECT,) * 3, header=True).rows(batch_of(*[b"1,2,3"] * 6)).reasons, id="CSV"),
+        pytest.param(lambda: DocumentDecoder(BROKEN)(make_batch(*[b'{"y": 1}'] * 6)).reasons, id="documents"),
+        pytest.param(lambda: CsvLines((DEFECT,) * 3, header=True).rows(make_batch(*[b"1,2,3"] * 6)).reasons, id="CSV"),
         pytest.param(lambda: Captures(DEFECT)(LINES.column(0)).reasons, id="a merge's captures"),
         pytest.param(
-            lambda: Outputs("JSON", DEFECT)(batch_of(*[b'{"SageMakerInferenceId": "a"}'] * 6).column(0)).reasons,
+            lambda: Outputs("JSON", DEFECT)(make_batch(*[b'{"SageMakerInferenceId": "a"}'] * 6).column(0)).reasons,
             id="outputs of a transform",
         ),
     ],
@@ -162,8 +162,8 @@ def test_a_defect_in_one_line_of_a_tables_columns_refuses_its_row():
 
 
 def test_the_driver_looks_at_lines_as_executors_do():
-    line = line_of(captured())
-    record = line_of(merged())
+    line = encode_line(captured())
+    record = encode_line(merged())
 
     assert decode(line, Reading(HALVES, sample={})).reason is Refusal.UNREADABLE_TYPE_ERROR
     assert open_record(line, Reading(HALVES, sample={})) is Refusal.UNREADABLE_TYPE_ERROR

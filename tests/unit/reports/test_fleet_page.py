@@ -24,7 +24,7 @@ def windows(*violations, causes=()):
     )
 
 
-def lines_of(page):
+def read_table_lines(page):
     [table] = next(section.blocks for section in page.sections if section.heading == "All models")
     return [dict(zip([column.title for column in table.columns], line.cells, strict=True)) for line in table.lines]
 
@@ -40,7 +40,7 @@ def test_the_worst_stand_first_and_of_those_the_oldest():
     ]
 
     page = create_fleet_page(watched, "shop")
-    models = [line["model"] for line in lines_of(page)]
+    models = [line["model"] for line in read_table_lines(page)]
     assert models == ["old", "young", "unread", "unsure", "new", "fine"]
 
 
@@ -59,7 +59,7 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
         ),
         Watched("b", State.OK, "DATA_QUALITY", "b", windows=windows(0)),
     ]
-    first, second = lines_of(create_fleet_page(watched, "shop"))
+    first, second = read_table_lines(create_fleet_page(watched, "shop"))
 
     assert first["data quality"] == Link("✓ no alert", "r/a/report.html")
     assert first["bias"] == Link("✗ in alert", "r/b.html")

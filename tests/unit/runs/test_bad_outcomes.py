@@ -79,7 +79,7 @@ def folder(tmp_path_factory):
     return table_folder
 
 
-def told_by(log_text, capfd):
+def read_log(log_text, capfd):
     """What a job said, a guest of another test's session or not."""
     return log_text.getvalue() + capfd.readouterr().err
 
@@ -118,7 +118,7 @@ def test_what_a_table_lacks_ends_a_job_with_a_sentence(folder, capfd, verb, flag
         status = ended(folder, verb, flags, source, "none", "valid" if verb == "monitor" else None)
 
     assert status in (2, 255)
-    assert sentence in told_by(log, capfd)
+    assert sentence in read_log(log, capfd)
     assert not (folder / "none" / "constraints.json").exists()
 
 
@@ -132,7 +132,7 @@ def test_what_a_table_lacks_ends_a_job_with_a_sentence(folder, capfd, verb, flag
 def test_a_baseline_that_promises_nothing_ends_an_estimate_with_a_sentence(folder, capfd, baseline, sentence):
     with logged() as log:
         assert ended(folder, "monitor", ESTIMATED, "later", "none", baseline) in (2, 255)
-    assert sentence in told_by(log, capfd)
+    assert sentence in read_log(log, capfd)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_baseline_that_says_too_little_gives_no_number_and_the_last_line_says_
     with logged() as log:
         assert ended(folder, "monitor", ESTIMATED, "later", f"of {baseline}", baseline) == 0
 
-    assert sentence in told_by(log, capfd).splitlines()[-1]
+    assert sentence in read_log(log, capfd).splitlines()[-1]
     written = json.loads((folder / f"of {baseline}" / "estimated_quality.json").read_text())
     assert written["metrics"] == []
 

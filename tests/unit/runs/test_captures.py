@@ -28,7 +28,7 @@ def captures(tmp_path):
     return str(tmp_path / "captures.jsonl")
 
 
-def found_in(captures, names, capture_format):
+def monitor_captures(captures, names, capture_format):
     frame = pd.DataFrame({name: [float(number) for number in range(60)] for name in names})
     baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
     return run_monitoring(captures, baseline.monitor, baseline, dataset_format=capture_format, engine="local")
@@ -36,7 +36,7 @@ def found_in(captures, names, capture_format):
 
 def test_outputs_beside_a_baseline_of_inputs_are_reported_with_what_to_write(captures, caplog):
     with caplog.at_level(logging.WARNING):
-        findings = found_in(captures, ["age", "day"], CaptureFormat())
+        findings = monitor_captures(captures, ["age", "day"], CaptureFormat())
 
     [hint] = findings.hints
     assert hint.hint == "inputs_alone"
@@ -56,4 +56,4 @@ def test_outputs_beside_a_baseline_of_inputs_are_reported_with_what_to_write(cap
     ],
 )
 def test_other_columns_have_no_such_hint(captures, names, halves):
-    assert "inputs_alone" not in [hint.hint for hint in found_in(captures, names, halves).hints]
+    assert "inputs_alone" not in [hint.hint for hint in monitor_captures(captures, names, halves).hints]

@@ -75,7 +75,7 @@ def test_models_that_have_no_id_in_common_had_split_traffic():
     )
 
 
-def of_classes(frame, one_side=None):
+def with_classes(frame, one_side=None):
     """The same answers as those of two classes by name, with the probabilities of both."""
     names = {0: "stays", 1: "goes"}
     probabilities = [json.dumps({"stays": 1 - share, "goes": share}) for share in frame["probability"]]
@@ -90,22 +90,22 @@ def test_many_classes_are_compared_by_their_mean_area_too():
     two = challenge(BLUE, GREEN, WITH_SCORES).document.metrics[0]
     trial = replace(MANY, metric="macro_auc")
 
-    trial_report = challenge(of_classes(BLUE), of_classes(GREEN).sample(frac=1, random_state=1), trial).document
+    trial_report = challenge(with_classes(BLUE), with_classes(GREEN).sample(frac=1, random_state=1), trial).document
 
     assert (trial_report.metric, trial_report.verdict.value) == ("macro_auc", "promote")
     assert trial_report.metrics[0].difference == pytest.approx(
         two.difference, abs=1e-9
     )  # of two classes both areas are one
-    assert challenge(of_classes(BLUE), of_classes(GREEN), MANY).document.metric == "accuracy"
+    assert challenge(with_classes(BLUE), with_classes(GREEN), MANY).document.metric == "accuracy"
 
 
 def test_the_mean_area_takes_the_probabilities_of_all_classes_on_both_sides():
-    with_numbers = of_classes(BLUE, one_side=BLUE["probability"].clip(lower=0.5))
+    with_numbers = with_classes(BLUE, one_side=BLUE["probability"].clip(lower=0.5))
 
     with pytest.raises(
         BadConfiguration, match="metric is 'macro_auc', which these answers don't give; write one of acc"
     ):
-        challenge(of_classes(BLUE), with_numbers, replace(MANY, metric="macro_auc"))
+        challenge(with_classes(BLUE), with_numbers, replace(MANY, metric="macro_auc"))
 
 
 def test_a_split_that_is_not_fair_is_said_first():

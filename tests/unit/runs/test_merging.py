@@ -38,7 +38,7 @@ def test_runs_are_merged_without_a_jvm(tmp_path):
     assert age["numerical_statistics"]["mean"] == pytest.approx(30.0)
 
 
-def without(kind, feature):
+def drop_state(kind, feature):
     states = [state for name, state in feature.states.items() if name != kind]
     return FeatureProfile.of(feature.name, feature.column_type, states)
 
@@ -48,7 +48,7 @@ def without(kind, feature):
 )
 def test_a_merge_names_the_run_without_a_state_that_the_other_has(tmp_path, caplog, less, run_name):
     runs = [[numbers("age", [20.0, 30.0]), numbers("fare", [5.0])], [numbers("age", [40.0]), numbers("fare", [7.0])]]
-    runs[less][0] = without("moments", runs[less][0])
+    runs[less][0] = drop_state("moments", runs[less][0])
     for name, features in zip(("one", "two", "three"), [*runs, runs[1]], strict=True):
         publish_baseline(tmp_path / name, profile(*features))
     paths = [str(tmp_path / name) for name in ("one", "two", "three")]
@@ -67,7 +67,7 @@ def test_a_merge_names_the_run_without_a_state_that_the_other_has(tmp_path, capl
 
 def test_a_merge_of_merges_still_knows_what_it_lacks(tmp_path):
     publish_baseline(tmp_path / "one", profile(numbers("age", [20.0, 30.0])))
-    publish_baseline(tmp_path / "two", profile(without("moments", numbers("age", [40.0]))))
+    publish_baseline(tmp_path / "two", profile(drop_state("moments", numbers("age", [40.0]))))
     merge_runs([str(tmp_path / "one"), str(tmp_path / "two")], str(tmp_path / "both"))
 
     total = merge_runs([str(tmp_path / "one"), str(tmp_path / "both")], str(tmp_path / "all"))

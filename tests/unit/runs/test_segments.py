@@ -83,10 +83,10 @@ def test_a_window_that_is_cut_otherwise_is_reported_in_a_sentence_and_the_rest_g
         for text in [*(hint["description"] for hint in document.get("hints", ())), *sentences]
     )
     assert [check for check in document["checks"] if not check.get("segment") and check["status"] == "passed"]
-    assert "secret" not in told_by(ended, capsys)
+    assert "secret" not in read_log(ended, capsys)
 
 
-def told_by(ended, capsys):
+def read_log(ended, capsys):
     """What a job said, a guest of another test's session or not."""
     return ended.said + capsys.readouterr().err
 
@@ -97,7 +97,7 @@ def test_of_a_million_values_fifty_are_segments_and_the_log_says_how_many_rows_t
     rows(1).assign(row=[f"secret {row}" for row in range(ROWS)]).to_csv(jobs.folder / "rows.csv", index=False)
     ended = jobs("baseline", *flags)
 
-    log_text = told_by(ended, capsys)
+    log_text = read_log(ended, capsys)
     assert ended.status == 0
     assert "segments by 'row': there are more than 50 values, and 95.8 % of the rows have others" in log_text
     assert "secret" not in log_text
@@ -118,7 +118,7 @@ def test_a_baseline_that_cant_be_cut_so_ends_with_a_sentence(jobs, kind, cut, se
     )
 
     assert ended.status == 2
-    assert sentence in told_by(ended, capsys)
+    assert sentence in read_log(ended, capsys)
 
 
 def test_bias_is_cut_as_its_baseline_was(jobs):
@@ -163,7 +163,7 @@ def test_bias_is_cut_by_one_column_each(jobs, capsys):
     )
 
     assert ended.status == 2
-    assert "segments: 'plan*size' has several columns; of bias rows are cut by one column each" in told_by(
+    assert "segments: 'plan*size' has several columns; of bias rows are cut by one column each" in read_log(
         ended, capsys
     )
 
@@ -258,4 +258,4 @@ def test_a_column_that_the_model_was_not_asked_for_is_named(jobs, capsys):
 
     ended = jobs("baseline", *flags)
     assert ended.status == 2
-    assert "segments: 'colour' of 'colour' is no column of the data; they are plan, size" in told_by(ended, capsys)
+    assert "segments: 'colour' of 'colour' is no column of the data; they are plan, size" in read_log(ended, capsys)

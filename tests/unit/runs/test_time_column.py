@@ -32,7 +32,7 @@ TIMES = {
 }
 
 
-def baseline_of(times, **options):
+def make_baseline(times, **options):
     frame = pd.DataFrame({"at": times, "x": WOBBLING})
     return run_baseline(frame, DataQualityMonitor(**options), engine="local")
 
@@ -52,19 +52,19 @@ def varies(baseline):
 @pytest.mark.parametrize("kind", TIMES)
 def test_parts_are_neighbours_in_time_however_times_are_written(kind):
     """Squared scores of parts of rows in no order have mean 1; 512 rows of eight hours are off by up to 9 standard errors."""
-    assert varies(baseline_of(TIMES[kind])) < 3
-    assert varies(baseline_of(TIMES[kind], time_column="at")) > 10
+    assert varies(make_baseline(TIMES[kind])) < 3
+    assert varies(make_baseline(TIMES[kind], time_column="at")) > 10
 
 
 def test_a_healthy_quarter_of_a_day_alarms_beside_shuffled_parts_and_not_beside_those_in_time():
     quarter = 0.4 + np.random.default_rng(6).standard_normal(1_000)
 
-    assert x_drift(baseline_of(TIMES["numbers"]), quarter).status.value == "violated"
-    assert x_drift(baseline_of(TIMES["numbers"], time_column="at"), quarter).status.value != "violated"
+    assert x_drift(make_baseline(TIMES["numbers"]), quarter).status.value == "violated"
+    assert x_drift(make_baseline(TIMES["numbers"], time_column="at"), quarter).status.value != "violated"
 
 
 def test_a_column_that_changes_with_time_is_no_sorted_one():
-    baseline = baseline_of(TIMES["numbers"], time_column="at")
+    baseline = make_baseline(TIMES["numbers"], time_column="at")
 
     assert dict(baseline.variation.unfit) == {}
     in_order = pd.DataFrame({"x": np.sort(WOBBLING)})
@@ -73,7 +73,7 @@ def test_a_column_that_changes_with_time_is_no_sorted_one():
 
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(BadConfiguration, match="--time-column: 'when' is no column; they are at, x"):
-        baseline_of(TIMES["numbers"], time_column="when")
+        make_baseline(TIMES["numbers"], time_column="when")
 
 
 WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:00:00Z")

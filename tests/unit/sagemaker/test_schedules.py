@@ -44,13 +44,13 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-def kept(home, name):
+def read_schedule(home, name):
     return json.loads((home / "schedules" / f"{name}.json").read_text())
 
 
 def variables(home, name):
     """What the monitoring job of a schedule is told."""
-    record = kept(home, name)
+    record = read_schedule(home, name)
     [job] = build_jobs(read_definition(record["Definition"]), name, record["CapturePrefix"])
     return job.variables
 
@@ -71,7 +71,7 @@ def test_a_schedule_is_described_as_the_api_describes_it(home):
 
     described = monitor.describe_schedule()
     assert faults("DescribeMonitoringSchedule", described) == ""
-    assert faults("DescribeDataQualityJobDefinition", kept(home, "hourly")["Definition"]) == ""
+    assert faults("DescribeDataQualityJobDefinition", read_schedule(home, "hourly")["Definition"]) == ""
     assert described["MonitoringScheduleStatus"] == "Scheduled"
     assert described["MonitoringScheduleConfig"]["ScheduleConfig"] == {"ScheduleExpression": "cron(0 * ? * * *)"}
 
@@ -130,7 +130,7 @@ def test_a_batch_transform_is_a_source_as_well(home):
     )
 
     assert variables(home, "daily")["dataset_source"] == "s3://bucket/transforms/output"
-    assert faults("DescribeDataQualityJobDefinition", kept(home, "daily")["Definition"]) == ""
+    assert faults("DescribeDataQualityJobDefinition", read_schedule(home, "daily")["Definition"]) == ""
 
 
 def test_an_update_changes_what_it_is_given_and_nothing_else(home):
@@ -181,7 +181,10 @@ def test_a_monitor_of_ones_own_keeps_its_own_method(home):
 
     Team().create_monitoring_schedule("churn")
 
-    assert kept(home, "team-churn")["Definition"]["DataQualityJobInput"]["EndpointInput"]["EndpointName"] == "churn"
+    assert (
+        read_schedule(home, "team-churn")["Definition"]["DataQualityJobInput"]["EndpointInput"]["EndpointName"]
+        == "churn"
+    )
 
 
 @pytest.mark.parametrize(

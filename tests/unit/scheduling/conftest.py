@@ -17,7 +17,7 @@ from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.plan import read_plan
 
 
-def at(day: int, hour: int, minute: int = 0) -> datetime:
+def make_time(day: int, hour: int, minute: int = 0) -> datetime:
     """A time in March 2024."""
     return datetime(2024, 3, day, hour, minute, tzinfo=timezone.utc)
 
@@ -38,7 +38,7 @@ class Jobs:
     def __call__(self, command, note):
         note(process_id=1)
         status = self.statuses.pop(0) if self.statuses else 0
-        self.commands.append(SimpleNamespace(command=command, flags=flags_of(command)))
+        self.commands.append(SimpleNamespace(command=command, flags=parse_flags(command)))
         if isinstance(status, BaseException):
             raise status
         output = command.folder / command.output_path
@@ -52,7 +52,7 @@ class Jobs:
         return [command.flags["--scheduled-time"] for command in self.commands]
 
 
-def flags_of(command):
+def parse_flags(command):
     """The flags of a job's command line by name."""
     return dict(word.split("=", 1) for word in command.words if word.startswith("--") and "=" in word)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from tests.unit.scheduling.conftest import Jobs, at
+from tests.unit.scheduling.conftest import Jobs, make_time
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.running.scheduling.catalog import make_table_fleet
@@ -23,7 +23,7 @@ class Warehouse:
             (self.top / name / mark).mkdir(parents=True)
 
     def fleet(self, pattern="*.*", hour=20):
-        return make_table_fleet(pattern, str(self.top), self.output, at(4, hour))
+        return make_table_fleet(pattern, str(self.top), self.output, make_time(4, hour))
 
     def formats(self, pattern):
         """What each entry's job reads, by its name."""
@@ -39,7 +39,7 @@ class Warehouse:
         page = self.output / "index.html"
         request = Request((), self.output / "state", page=page)
         fleet = self.fleet(pattern, hour)
-        run_due(request, out, launch=self.jobs, now=lambda: at(4, hour, 1), fleet=fleet)
+        run_due(request, out, launch=self.jobs, now=lambda: make_time(4, hour, 1), fleet=fleet)
         return out.getvalue()
 
 
@@ -118,4 +118,4 @@ def test_a_table_with_a_name_that_no_file_can_have_is_a_line(warehouse):
 )
 def test_a_pattern_that_means_nothing_is_reported(warehouse, pattern, warehouse_, error, sentence):
     with pytest.raises(error, match=sentence):
-        make_table_fleet(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, at(4, 20))
+        make_table_fleet(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, make_time(4, 20))

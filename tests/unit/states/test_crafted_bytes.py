@@ -34,7 +34,7 @@ DOUBLES = (0.0, -0.0, -1.5, 1e308, -1e308, 5e-324, float("nan"), float("inf"), f
 MEMBERS = (None, True, -1, 0, 2**40, 2**70, 1e308, float("nan"), "", "x", "[" * 3000, [], {}, [[]], {"k": []})
 
 
-def parts_of(blob):
+def find_parts(blob):
     """Where the parameters begin, where the payload begins, and where it ends."""
     *_, name, described, payload = HEAD.unpack_from(blob)
     start = HEAD.size + name
@@ -51,7 +51,7 @@ def sealed(kind_and_head, described, payload):
 
 def mutated(blob, rng):
     """The bytes with one thing changed; a state within the state is sealed again as well."""
-    begin, middle, end = parts_of(blob)
+    begin, middle, end = find_parts(blob)
     described = bytes(blob[begin:middle])
     payload = bytearray(blob[middle:end])
     inner = payload.find(b"SMMS")
@@ -59,7 +59,7 @@ def mutated(blob, rng):
     if inner >= 0 and mutation < 5:
         state_positions = [index for index in range(len(payload)) if payload.startswith(b"SMMS", index)]
         position = state_positions[rng.integers(len(state_positions))]
-        size = parts_of(payload[position:])[2] + 4
+        size = find_parts(payload[position:])[2] + 4
         changed = mutated(bytes(payload[position : position + size]), rng)
         if position >= 8 and struct.unpack_from("<Q", payload, position - 8)[0] == size:
             payload[position - 8 : position] = struct.pack("<Q", len(changed))

@@ -159,13 +159,13 @@ def test_unequal_parameters_of_a_kind_are_still_refused():
         feature(kll=KllSketch()) + feature(kll=KllSketch(k=1024), moments=ONE)
 
 
-def of_a_later_release(kind: str, version: int) -> bytes:
+def pack_later_release(kind: str, version: int) -> bytes:
     return pack(kind, version, {"alpha": 0.1}, b"a payload that nobody knows here")
 
 
 @pytest.mark.parametrize(("kind", "version"), [("reservoir", 1), ("moments", 2)], ids=["kind", "version"])
 def test_what_a_later_release_added_to_a_feature_is_lacking_here(kind, version):
-    blobs = [feature(kll=KllSketch()).to_bytes(), of_a_later_release(kind, version)]
+    blobs = [feature(kll=KllSketch()).to_bytes(), pack_later_release(kind, version)]
     parameters, payload = unpack(blobs[0], "feature", 2)
     later = pack("feature", 2, parameters, payload + join_parts([blobs[1]]))
 
@@ -177,11 +177,11 @@ def test_what_a_later_release_added_to_a_feature_is_lacking_here(kind, version):
 
 def test_a_feature_whose_cells_a_later_release_counted_otherwise_is_not_read():
     with pytest.raises(BadState, match="'data_types' has version 2, which a later release wrote"):
-        FeatureProfile.decoded("age", ColumnType.TEXT, [of_a_later_release("data_types", 2)])
+        FeatureProfile.decoded("age", ColumnType.TEXT, [pack_later_release("data_types", 2)])
 
 
 def test_damaged_bytes_are_not_taken_for_those_of_a_later_release():
-    damaged = of_a_later_release("reservoir", 1).replace(b"reservoir", b"reservoiR")
+    damaged = pack_later_release("reservoir", 1).replace(b"reservoir", b"reservoiR")
 
     with pytest.raises(BadState, match="the checksum is wrong"):
         FeatureProfile.decoded("age", ColumnType.TEXT, [damaged])

@@ -16,7 +16,7 @@ from spark_model_monitor.statistics.states.vectors import (
 )
 
 
-def moments_of(*batches):
+def build_moments(*batches):
     builder = VectorMomentsBuilder()
     for vectors in batches:
         builder.update(np.ravel(vectors).astype(float), np.array([len(vector) for vector in vectors], np.int32))
@@ -48,7 +48,7 @@ def test_many_long_vectors_do_not_overflow():
 
 def test_moments_are_those_of_numpy_in_components_and_directions():
     vectors = np.random.default_rng(5).normal(size=(5_000, 40))
-    vector_moments = moments_of(vectors)
+    vector_moments = build_moments(vectors)
     along = vectors @ directions(40)
     quantities = np.concatenate([vectors, np.abs(vectors), np.abs(along), along], axis=1)
 
@@ -64,13 +64,13 @@ def test_moments_are_those_of_numpy_in_components_and_directions():
 def test_moments_do_not_depend_on_how_vectors_are_cut_into_calls():
     vectors = np.random.default_rng(5).normal(size=(5_000, 3))
 
-    assert moments_of(vectors[:1], vectors[1:3_000], vectors[3_000:]) == moments_of(vectors)
+    assert build_moments(vectors[:1], vectors[1:3_000], vectors[3_000:]) == build_moments(vectors)
 
 
 def test_the_moments_of_two_parts_add_up_to_rounding():
     vectors = np.random.default_rng(5).normal(size=(1_000, 40))
-    sum_of_parts = moments_of(vectors[:301]) + moments_of(vectors[301:])
-    full_moments = moments_of(vectors)
+    sum_of_parts = build_moments(vectors[:301]) + build_moments(vectors[301:])
+    full_moments = build_moments(vectors)
 
     assert sum_of_parts.moments == pytest.approx(full_moments.moments)
     assert sum_of_parts.together == pytest.approx(full_moments.together)
@@ -93,16 +93,16 @@ def test_directions_are_signs_of_equal_length_that_hardly_have_anything_in_commo
     ],
 )
 def test_vectors_that_nobody_looks_into_say_why(batches, width):
-    vector_moments = moments_of(*batches)
+    vector_moments = build_moments(*batches)
 
     assert (vector_moments.width, vector_moments.count) == (width, 0)
-    assert (vector_moments + moments_of([[1, 2]])).width == SEVERAL
+    assert (vector_moments + build_moments([[1, 2]])).width == SEVERAL
     assert VectorMoments.from_bytes(vector_moments.to_bytes()) == vector_moments
 
 
 def test_vectors_with_elements_that_are_missing_infinite_or_huge_are_left_out():
-    vector_moments = moments_of([[1, 2], [np.nan, 1], [np.inf, 1], [1, -1e300], [3, 4]])
+    vector_moments = build_moments([[1, 2], [np.nan, 1], [np.inf, 1], [1, -1e300], [3, 4]])
 
     assert (vector_moments.count, vector_moments.unfit) == (2, 3)
     assert vector_moments.mean_and_variance()[0][:2].tolist() == [2.0, 3.0]
-    assert moments_of([[np.nan]], [[np.nan]]) == VectorMoments(unfit=2)
+    assert build_moments([[np.nan]], [[np.nan]]) == VectorMoments(unfit=2)

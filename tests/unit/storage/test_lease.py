@@ -453,7 +453,7 @@ def written(path, seconds_ago=5):
     return path
 
 
-def draft_of(name):
+def make_draft_name(name):
     return f".{name}.{uuid4().hex}"
 
 
@@ -463,14 +463,17 @@ def test_who_takes_over_removes_what_the_dead_run_was_writing_and_nothing_of_oth
     first.take()
     rewritten(out, first, process=ended_process())
     top = tmp_path / "out"
-    left = [written(top / draft_of("_current.json")), written(top / "_runs" / "ab" / draft_of("statistics.json"))]
+    left = [
+        written(top / make_draft_name("_current.json")),
+        written(top / "_runs" / "ab" / make_draft_name("statistics.json")),
+    ]
     foreign_files = [
         written(top / ".notes"),
         written(top / f".cache.{'0' * 32}"),
         written(top / "2026" / "01" / f"{PREFIX}of-another-run"),
-        written(top / "2026" / "01" / draft_of("statistics.json")),
-        written(top / "2026" / "02" / draft_of("begun-meanwhile.json"), seconds_ago=-5),
-        written(top / draft_of(f"{PREFIX}about-to-be-taken")),
+        written(top / "2026" / "01" / make_draft_name("statistics.json")),
+        written(top / "2026" / "02" / make_draft_name("begun-meanwhile.json"), seconds_ago=-5),
+        written(top / make_draft_name(f"{PREFIX}about-to-be-taken")),
     ]
     with ThreadPoolExecutor(1) as elsewhere:
         elsewhere.submit(second.take, NOT_AT_ALL).result()
@@ -497,7 +500,7 @@ def test_a_lease_that_could_not_be_removed_is_not_waited_for_by_its_own_process(
 
 
 def test_without_a_dead_run_nothing_is_looked_for(lease, out, tmp_path):
-    draft = written(tmp_path / "out" / draft_of("statistics.json"))
+    draft = written(tmp_path / "out" / make_draft_name("statistics.json"))
     lease().take()
 
     assert draft.exists()
@@ -505,7 +508,7 @@ def test_without_a_dead_run_nothing_is_looked_for(lease, out, tmp_path):
 
 @pytest.mark.parametrize(("seconds", "is_there"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS + 1, False)])
 def test_half_a_lease_lives_as_long_as_one(lease, tmp_path, seconds, is_there):
-    draft = written(tmp_path / "out" / draft_of(f"{PREFIX}of-another-run"), seconds)
+    draft = written(tmp_path / "out" / make_draft_name(f"{PREFIX}of-another-run"), seconds)
     lease().take()
 
     assert draft.exists() == is_there
@@ -515,7 +518,7 @@ def test_half_a_lease_of_a_process_that_has_ended_is_gone_at_once(lease, tmp_pat
     name = lease().run
     dead = name.replace(f"-{os.getpid()}-", f"-{ended_process()}-")
     assert dead != name
-    drafts = [written(tmp_path / "out" / draft_of(f"{PREFIX}{holder_name}")) for holder_name in (dead, name)]
+    drafts = [written(tmp_path / "out" / make_draft_name(f"{PREFIX}{holder_name}")) for holder_name in (dead, name)]
     lease().take()
 
     assert [draft.exists() for draft in drafts] == [False, True]

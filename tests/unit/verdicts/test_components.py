@@ -25,11 +25,11 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_va
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
 
-def of_categories(baseline, current):
+def compare_categories(baseline, current):
     return components.compare_categories([(baseline, current)])[0]
 
 
-def of_numbers(baseline, current):
+def compare_numbers(baseline, current):
     return components.compare_numbers([(baseline, current)])[0]
 
 
@@ -66,7 +66,7 @@ def component(components, name):
 def test_healthy_windows_of_numbers_are_as_rarely_unlikely_as_they_should(law, n, m):
     random = np.random.default_rng(7)
     draw = NUMBERS[law]
-    p = [combine_p_values(of_numbers(numbers(draw(random, n)), numbers(draw(random, m)))) for _ in range(WINDOWS)]
+    p = [combine_p_values(compare_numbers(numbers(draw(random, n)), numbers(draw(random, m)))) for _ in range(WINDOWS)]
 
     for level in (0.1, 0.01):
         assert sum(p_value <= level for p_value in p) <= stats.binom.ppf(0.999, WINDOWS, level)
@@ -76,20 +76,20 @@ def test_healthy_windows_of_texts_are_as_rarely_unlikely_as_they_should():
     random = np.random.default_rng(7)
     shares = 1 / np.arange(1, 41) ** 1.1
     draws = [[texts(random.choice(40, rows, p=shares / shares.sum())) for rows in (4_000, 300)] for _ in range(WINDOWS)]
-    p = [combine_p_values(of_categories(*distributions)) for distributions in draws]
+    p = [combine_p_values(compare_categories(*distributions)) for distributions in draws]
 
     for level in (0.1, 0.01):
         assert sum(p_value <= level for p_value in p) <= stats.binom.ppf(0.999, WINDOWS, level)
 
 
 def test_constants_never_differ_from_themselves():
-    assert combine_p_values(of_numbers(numbers([3.0] * 500), numbers([3.0] * 70))) >= 0.75
-    assert combine_p_values(of_categories({"x": 500}, {"x": 70})) >= 0.75
+    assert combine_p_values(compare_numbers(numbers([3.0] * 500), numbers([3.0] * 70))) >= 0.75
+    assert combine_p_values(compare_categories({"x": 500}, {"x": 70})) >= 0.75
 
 
 def test_a_constant_that_changes_is_certain():
-    assert combine_p_values(of_numbers(numbers([3.0] * 500), numbers([4.0] * 70))) < 1e-12
-    assert combine_p_values(of_categories({"x": 500}, {"y": 70})) < 1e-12
+    assert combine_p_values(compare_numbers(numbers([3.0] * 500), numbers([4.0] * 70))) < 1e-12
+    assert combine_p_values(compare_categories({"x": 500}, {"y": 70})) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_each_change_has_the_component_that_sees_it(component_name, change):
     random = np.random.default_rng(3)
     for _ in range(20):
         baseline = numbers(random.normal(size=20_000))
-        components_found = of_numbers(baseline, numbers(change(random.normal(size=1_000), random)))
+        components_found = compare_numbers(baseline, numbers(change(random.normal(size=1_000), random)))
 
         assert component(components_found, component_name).p < 1e-6
         assert combine_p_values(components_found) < 1e-5
@@ -121,24 +121,24 @@ def test_what_is_significant_and_small_is_no_alarm():
     quantiles = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
     distributions = NumericDistribution((quantiles,)), NumericDistribution((quantiles + 0.01,))
 
-    assert combine_p_values(of_numbers(*distributions)) >= 0.75
+    assert combine_p_values(compare_numbers(*distributions)) >= 0.75
 
 
 def test_a_rare_category_that_doubles_counts_and_one_that_moves_a_little_does_not():
-    assert component(of_categories({"a": 99_500, "b": 500}, {"a": 98_500, "b": 1_500}), "cell").p < 1e-20
-    assert component(of_categories({"a": 99_500, "b": 500}, {"a": 99_300, "b": 700}), "cell").p == 1
+    assert component(compare_categories({"a": 99_500, "b": 500}, {"a": 98_500, "b": 1_500}), "cell").p < 1e-20
+    assert component(compare_categories({"a": 99_500, "b": 500}, {"a": 99_300, "b": 700}), "cell").p == 1
 
 
 def test_the_chi_square_is_scipys_where_no_cell_is_rare():
     # 2,000 a side in two cells: the guard for rare cells is all that differs, and widens it
-    chosen = component(of_categories({"a": 1_000, "b": 1_000}, {"a": 1_120, "b": 880}), "chi2")
+    chosen = component(compare_categories({"a": 1_000, "b": 1_000}, {"a": 1_120, "b": 880}), "chi2")
     scipys = stats.chi2_contingency([[1_000, 1_000], [1_120, 880]], correction=False).pvalue
 
     assert scipys < chosen.p < 1.5 * scipys
 
 
 def test_the_cell_test_is_fishers():
-    chosen = component(of_categories({"a": 950, "b": 50}, {"a": 80, "b": 20}), "cell")
+    chosen = component(compare_categories({"a": 950, "b": 50}, {"a": 80, "b": 20}), "cell")
 
     assert chosen.p == pytest.approx(2 * stats.hypergeom.sf(19, 1_100, 70, 100))
     assert chosen.effect == pytest.approx(0.15)
@@ -147,7 +147,7 @@ def test_the_cell_test_is_fishers():
 def test_cells_that_no_window_could_make_unlikely_are_no_tests():
     # of 40 texts that are there once or twice none is as rare as 30 of 100 that the baseline hasn't: of 42 cells two are tests
     rare = {f"r{number}": 1 + number % 2 for number in range(40)}
-    chosen = component(of_categories({"a": 1_000, **rare}, {"a": 70, "new": 30}), "cell")
+    chosen = component(compare_categories({"a": 1_000, **rare}, {"a": 70, "new": 30}), "cell")
 
     assert chosen.tests == 2
     assert chosen.p == pytest.approx(2 * 2 * stats.hypergeom.sf(29, 1_160, 30, 100), rel=1e-6)
@@ -164,7 +164,7 @@ def test_scores_have_nearly_the_power_of_those_that_are_best_for_normal_values()
 def test_a_twentieth_of_a_deviation_is_just_worth_a_word():
     quantiles = stats.norm.ppf((np.arange(400_000) + 0.5) / 400_000)
     for name, changed in (("location", quantiles + 0.05), ("spread", quantiles * 1.05)):
-        chosen = component(of_numbers(NumericDistribution((quantiles,)), NumericDistribution((changed,))), name)
+        chosen = component(compare_numbers(NumericDistribution((quantiles,)), NumericDistribution((changed,))), name)
         assert chosen.effect == pytest.approx(0.02, rel=0.02)
 
 
@@ -172,7 +172,7 @@ def test_what_one_tail_has_more_of_is_a_cell_of_its_own():
     random = np.random.default_rng(4)
     window = random.normal(size=1_000)
     window[:25] = stats.norm.isf(random.random(25) * 0.01)  # 1 % more 2.5 %, which no quantile's own cell has
-    components_found = of_numbers(numbers(random.normal(size=20_000)), numbers(window))
+    components_found = compare_numbers(numbers(random.normal(size=20_000)), numbers(window))
 
     assert components_found[-1].p < 1e-6 < component(components_found, "cell").p
 
@@ -182,8 +182,8 @@ def test_a_window_that_is_known_to_the_row_lacks_none_of_its_rows_because_of_the
     baseline = random.normal(size=20_000)
     window = random.normal(size=200)
     window[:9] = stats.norm.isf(random.random(9) * 0.01)
-    for_certain = of_numbers(NumericDistribution((np.sort(baseline),)), numbers(window))[-1].p
-    tail_p = of_numbers(numbers(baseline), numbers(window))[-1].p
+    for_certain = compare_numbers(NumericDistribution((np.sort(baseline),)), numbers(window))[-1].p
+    tail_p = compare_numbers(numbers(baseline), numbers(window))[-1].p
 
     assert for_certain < tail_p < 2.5 * for_certain  # one row of ten less is four times as likely
 
@@ -226,7 +226,7 @@ def test_the_count_that_is_there_is_one_that_is_as_rare_whatever_its_last_digit(
     )
 
     tables = ({str(cell): float(count) for cell, count in enumerate(counts)} for counts in (before, after))
-    assert component(of_categories(*tables), "cell").p == pytest.approx(float(expected))
+    assert component(compare_categories(*tables), "cell").p == pytest.approx(float(expected))
 
 
 def test_cells_of_few_rows_cost_no_more_terms_than_they_have(monkeypatch):
@@ -291,7 +291,7 @@ def test_infinities_are_values_beyond_all_others():
     baseline = NumericDistribution((np.arange(1_000.0),))
     window = NumericDistribution((np.arange(0.0, 1_000, 20),), positive_infinite=30)
 
-    assert component(of_numbers(baseline, window), "range").p < 1e-20
+    assert component(compare_numbers(baseline, window), "range").p < 1e-20
 
 
 def test_components_are_combined_by_cauchys_rule():
@@ -329,8 +329,8 @@ def test_columns_together_are_tested_as_each_alone():
     distributions.append((numbers([3.0] * 9), numbers([3.0] * 4)))  # has no tails
     counts = [({"x": 500}, {"x": 70}), ({str(number): number + 1 for number in range(90)}, {"7": 30, "new": 4})]
 
-    assert components.compare_numbers(distributions) == [of_numbers(*pair) for pair in distributions]
-    assert components.compare_categories(counts) == [of_categories(*pair) for pair in counts]
+    assert components.compare_numbers(distributions) == [compare_numbers(*pair) for pair in distributions]
+    assert components.compare_categories(counts) == [compare_categories(*pair) for pair in counts]
 
 
 def test_the_least_gap_is_the_one_from_which_d_or_twice_the_share_is_reached():
@@ -349,8 +349,8 @@ def test_the_least_gap_is_the_one_from_which_d_or_twice_the_share_is_reached():
 def test_every_test_of_a_column_stands_in_the_table():
     random = np.random.default_rng(3)
     of_numbers_and_texts = [
-        *of_numbers(numbers(random.normal(size=500)), numbers(random.normal(size=60))),
-        *of_categories({"a": 300, "b": 200}, {"a": 30, "c": 30}),
+        *compare_numbers(numbers(random.normal(size=500)), numbers(random.normal(size=60))),
+        *compare_categories({"a": 300, "b": 200}, {"a": 30, "c": 30}),
         *components.compare_missing_values((10, 500), (5, 60)),
     ]
     computed = {test.name for test in of_numbers_and_texts}
@@ -363,7 +363,7 @@ def test_every_test_of_a_column_stands_in_the_table():
 
 def test_a_column_of_numbers_has_as_many_components_as_the_table_says():
     random = np.random.default_rng(3)
-    names = [test.name for test in of_numbers(numbers(random.normal(size=500)), numbers(random.normal(size=60)))]
+    names = [test.name for test in compare_numbers(numbers(random.normal(size=500)), numbers(random.normal(size=60)))]
 
     assert {name: names.count(name) for name in COLUMN_TESTS} == {
         name: test.times_per_number for name, test in COLUMN_TESTS.items()

@@ -32,7 +32,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import score_miss
 from spark_model_monitor.statistics.verdicts.window_statistics import score_numbers as raw_of_numbers
 
 
-def of_numbers(baseline, current):
+def compare_numbers(baseline, current):
     return components.compare_numbers([(baseline, current)])[0]
 
 
@@ -48,11 +48,11 @@ def raw(reference, windows):
     }
 
 
-def p_beside(reference, window, past):
+def compute_adjusted_p(reference, window, past):
     now = {name: float(values[0]) for name, values in raw(reference, [window]).items()}
     distributions = [NumericDistribution((np.sort(sample),)) for sample in (reference, window)]
     return combine_p_values(
-        adjust_for_between_window_variance(component, now, past) for component in of_numbers(*distributions)
+        adjust_for_between_window_variance(component, now, past) for component in compare_numbers(*distributions)
     )
 
 
@@ -75,7 +75,9 @@ def test_healthy_windows_of_any_size_are_silent(law):
     for _ in range(3):
         reference = np.concatenate([law(random, 250) for _ in range(16)])
         past = raw(reference, [law(random, 250) for _ in range(16)])
-        alarms += sum(p_beside(reference, law(random, rows), past) <= LEVEL for rows in (150, 1000) for _ in range(6))
+        alarms += sum(
+            compute_adjusted_p(reference, law(random, rows), past) <= LEVEL for rows in (150, 1000) for _ in range(6)
+        )
 
     assert alarms <= 1  # of 36 windows, each with a chance of 1/720
 
@@ -84,7 +86,7 @@ def test_bare_p_values_of_sessions_alarm_in_every_window():
     random = np.random.default_rng(7)
     distributions = [NumericDistribution((np.sort(sessions(random, rows)),)) for rows in (20_000, 1000)]
 
-    assert combine_p_values(of_numbers(*distributions)) <= LEVEL
+    assert combine_p_values(compare_numbers(*distributions)) <= LEVEL
 
 
 @pytest.mark.parametrize(("law", "shift"), [(independent, 0.3), (wobbling, 0.8)])
@@ -93,7 +95,7 @@ def test_a_change_that_no_earlier_window_had_is_found(law, shift):
     reference = np.concatenate([law(random, 500) for _ in range(16)])
     past = raw(reference, [law(random, 500) for _ in range(16)])
 
-    alarms = [p_beside(reference, law(random, 1000) + shift, past) <= LEVEL / 20 for _ in range(10)]
+    alarms = [compute_adjusted_p(reference, law(random, 1000) + shift, past) <= LEVEL / 20 for _ in range(10)]
 
     assert sum(alarms) >= 9
 
@@ -432,7 +434,7 @@ def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_ha
     """By hand: the others of the first reach from 1 to 10, those of the second from 0 to 2, those of the third from 0 to 10."""
     windows = [[0.0, 1.0, 2.0], [1.0, 2.0, 10.0, 10.0], [1.0]]
 
-    statistics = of_parts(np.concatenate(windows), np.array([3, 4, 1]))
+    statistics = compute_part_statistics(np.concatenate(windows), np.array([3, 4, 1]))
 
     assert statistics["beyond"].tolist() == [1 / 3, 0.5, 0.0]
     assert statistics["far"].tolist() == [0.0, 0.5, 0.0]
@@ -467,7 +469,7 @@ def test_rows_stand_alone_and_sessions_do_not():
 
 def raw_of_parts(values):
     """The raw statistics of 32 stretches, of the numbers rounded to tenths."""
-    return of_parts(np.round(values, 1), np.full(32, len(values) // 32))
+    return compute_part_statistics(np.round(values, 1), np.full(32, len(values) // 32))
 
 
 def test_windows_of_texts_differ_by_the_mean_score_of_their_rows_in_the_order_of_frequency():
@@ -493,7 +495,7 @@ def test_windows_of_texts_differ_by_the_mean_score_of_their_rows_in_the_order_of
             assert statistics[name][number] == pytest.approx(expected)
 
 
-def of_parts(values, sizes):
+def compute_part_statistics(values, sizes):
     """The raw statistics of parts of these sizes, each beside the others."""
     raw = BaselineBlocks([unique_with_inverse(values)], sizes[None, :], are_numbers=True).raw()
     return {name: values[0] for name, values in raw.items()}
@@ -514,7 +516,7 @@ def test_values_beyond_all_other_parts_are_counted_one_by_one_among_many_values(
         expected.append(max(np.mean(part > other_parts.max()), np.mean(part < other_parts.min())))
 
     assert max(expected) >= 20 / 512
-    assert of_parts(values, np.full(32, 512))["beyond"].tolist() == expected
+    assert compute_part_statistics(values, np.full(32, 512))["beyond"].tolist() == expected
 
 
 def between_share(values, sizes):

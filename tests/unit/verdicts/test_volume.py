@@ -95,7 +95,7 @@ def test_half_the_rows_are_found_where_traffic_grows(a_day):
     assert alarm_count >= 95
 
 
-def usual_of(days, logs):
+def expect_row_count(days, logs):
     """What is usual at `START`, of windows that ended so many days before."""
     earlier = [(START + timedelta(days=day), np.exp(log) - 0.5, 0.0) for day, log in zip(days, logs, strict=True)]
     return RowCountHistory(START, tuple(earlier)).expected_row_count
@@ -110,7 +110,7 @@ def test_a_line_is_the_one_of_least_squares():
     deviation = np.sqrt(
         residuals @ residuals / 18 * (1 + 1 / 20 + days.mean() ** 2 / ((days - days.mean()) ** 2).sum())
     )
-    expected_count = usual_of(days, logs)
+    expected_count = expect_row_count(days, logs)
 
     assert expected_count.rows + 0.5 == pytest.approx(np.exp(line.intercept))
     assert expected_count.p_value(np.exp(line.intercept - 0.5) - 0.5) == pytest.approx(2 * t.sf(0.5 / deviation, 18))
@@ -118,7 +118,9 @@ def test_a_line_is_the_one_of_least_squares():
 
 def test_the_chance_is_students():
     """Of the logarithms: mean 0 and standard deviation s of 8, a window at log 2."""
-    expected_count = usual_of(np.arange(-8.0, 0.0), [np.log(1_000) + deviation for deviation in [-0.2, 0.2] * 4])
+    expected_count = expect_row_count(
+        np.arange(-8.0, 0.0), [np.log(1_000) + deviation for deviation in [-0.2, 0.2] * 4]
+    )
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
 
     assert expected_count.rows == pytest.approx(999.5)
@@ -140,7 +142,7 @@ def test_few_windows_and_those_of_less_than_a_day_tell_nothing():
 
 
 def test_windows_without_rows_among_the_earlier_ones_are_numbers_like_others():
-    assert 0 < usual_of(np.arange(-16.0, 0.0), np.log(np.array([0.0, 10.0] * 8) + 0.5)).p_value(50) <= 1
+    assert 0 < expect_row_count(np.arange(-16.0, 0.0), np.log(np.array([0.0, 10.0] * 8) + 0.5)).p_value(50) <= 1
 
 
 def stale(rows, gaps, judged):

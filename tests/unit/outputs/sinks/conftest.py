@@ -66,11 +66,11 @@ def pauses():
 def environment(pauses):
     """`environment(NAME=text)`: these variables and no others; nothing waits."""
 
-    def made(timeout_seconds=5.0, aws=None, **variables):
+    def make_environment(timeout_seconds=5.0, aws=None, **variables):
         environment_options = {"variables": variables, "pause": pauses.append, "timeout_seconds": timeout_seconds}
         return Environment(**environment_options, **({"aws": aws} if aws else {}))
 
-    return made
+    return make_environment
 
 
 @pytest.fixture
