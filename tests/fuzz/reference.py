@@ -1,8 +1,8 @@
 """What records mean, in plain Python: json.loads, csv.reader, and nothing of ours. One line at a time, in no hurry.
 
 A record is kept with its rows, or something else becomes of it; `UNCLAIMED` where the rules that a page of docs/reference or
-docs/files.md has don't say what stands in it (quotes within a cell of CSV, lists of classes): of those the tests ask that
-they come out alike wherever they stand.
+docs/files.md has don't say what stands in it (quotes within a cell of CSV, lists of classes, a text that may be a name above
+a number): of those the tests ask that they come out alike wherever they stand.
 """
 
 from __future__ import annotations
@@ -122,6 +122,12 @@ def rows_of_csv(data: str) -> list[list[str | None]]:
     return [cells_of(row.removesuffix("\r")) for row in text.split("\n")]
 
 
+def may_have_header(rows: list[list[str | None]]) -> bool:
+    """Whether the first of several rows has no number, and one of the others has one."""
+    has_number = [any(DECIMAL.fullmatch(cell.strip()) for cell in row if cell) for row in rows]
+    return len(rows) > 1 and not has_number[0] and any(has_number)
+
+
 @dataclass(frozen=True)
 class Asked:
     """Of which records something is asked: those of a window and a sample."""
@@ -216,6 +222,8 @@ def _captured(line: bytes, path: str, asked: Asked) -> list[Row]:
     sides = [rows_of_csv(data) if asked.encoding == "CSV" else _rows_of_json(data) for data, _ in halves]
     if len({len(side) for side in sides}) != 1 or not sides[0]:
         raise Odd(REFUSED)
+    if asked.encoding == "CSV" and any(map(may_have_header, sides)):
+        raise Odd(UNCLAIMED)
     together = [[cell for part in parts for cell in part] for parts in zip(*sides, strict=True)]
     rows = [tuple(row) if asked.encoding == "CSV" else _by_name(row, asked.names) for row in together]
     if any(len(row) != len(asked.names) or not all(map(is_writable, row)) for row in rows):
