@@ -1,8 +1,8 @@
 """What records mean, in plain Python: json.loads, csv.reader, and nothing of ours. One line at a time, in no hurry.
 
 A record is kept with its rows, or something else becomes of it; `UNCLAIMED` where the rules that a page of docs/reference or
-docs/files.md has don't say what stands in it (quotes within a cell of CSV, lists of classes, a text that may be a name above
-a number): of those the tests ask that they come out alike wherever they stand.
+docs/files.md has don't say what stands in it (quotes within a cell of CSV, lists of classes, probabilities by class, a text
+that may be a name above a number): of those the tests ask that they come out alike wherever they stand.
 """
 
 from __future__ import annotations
@@ -326,6 +326,8 @@ def probability_of(text: str | None) -> float | None:
     stripped = "" if text is None else text.strip()
     if not stripped:
         return None
+    if stripped.startswith("{"):
+        raise Odd(UNCLAIMED)  # an object by class
     if DECIMAL.fullmatch(stripped) is None or not 0 <= float(stripped) <= 1:
         raise Odd(REFUSED)
     return float(stripped)
