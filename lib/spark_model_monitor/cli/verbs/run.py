@@ -56,7 +56,7 @@ def submit(arguments: Sequence[str]) -> int:
 def _run_due_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
-    add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded, also on S3 (default: beside each entry)")
     looking = parser.add_mutually_exclusive_group()
     looking.add_argument("--list", action="store_true", help="run nothing; list the runs")
     looking.add_argument(
@@ -78,7 +78,7 @@ def run_due(options: argparse.Namespace) -> int:
 
     request = command.Request(
         tuple(map(Path, options.schedule)),
-        state=Path(options.state) if options.state else None,
+        state=options.state or None,
         does=command.Doing.LIST if options.list else command.Doing.CHECK if options.check else command.Doing.RUN,
         retry_failed=options.retry_failed,
         history=options.history,
@@ -92,7 +92,7 @@ def run_due(options: argparse.Namespace) -> int:
 def _watch_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)")
-    add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded, also on S3 (default: beside each entry)")
     add("--page", default="index.html", metavar="FILE", help="file of the page (default: index.html)")
     add("--at-once", type=int, metavar="NUMBER", help="jobs to run at once (default: two per core)")
     add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)")
@@ -110,7 +110,7 @@ def watch(options: argparse.Namespace) -> int:
 
     request = command.Request(
         tuple(map(Path, options.fleet)),
-        state=Path(options.state) if options.state else None,
+        state=options.state or None,
         retry_failed=options.retry_failed,
         history=options.history,
         at_once=default_at_once() if options.at_once is None else options.at_once,
