@@ -45,6 +45,7 @@ FLEET = "MODEL_MONITOR_FLEET"
 STATE = "MODEL_MONITOR_STATE"
 
 ENGINE = "MODEL_MONITOR_ENGINE"
+CONTAINER_ROOT = "MODEL_MONITOR_CONTAINER_ROOT"
 
 ROOM = 2.0  # another window begins only if there is time for two like the longest before it
 
@@ -140,10 +141,13 @@ def run_here(command: JobCommand, note: Note) -> int:
 
 @contextmanager
 def _environment_of(command: JobCommand) -> Iterator[None]:
-    """The job's variables and folder, for the duration of the body."""
+    """The job's variables and folder, for the duration of the body.
+
+    A function is no processing job, even in an image that has the folder of one, which can't be written here.
+    """
     variables = dict(os.environ)
     folder = os.getcwd()
-    os.environ.update({ENGINE: "local", **command.variables})
+    os.environ.update({ENGINE: "local", CONTAINER_ROOT: str(command.folder), **command.variables})
     os.chdir(command.folder)
     try:
         yield

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from tests.unit.scheduling.conftest import Schedule, at
 
@@ -59,9 +61,9 @@ def names(answer):
 
 
 @pytest.fixture(autouse=True)
-def captures_are_elsewhere(monkeypatch):
-    """Without credentials nobody lists a bucket; the captures of these schedules are read by nobody."""
-    monkeypatch.setattr("spark_model_monitor.running.scheduling.fleet.opens_here", lambda path: False)
+def folder_for_s3(monkeypatch, tmp_path):
+    """A folder stands in for S3, in which no captures are yet."""
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
 
 
 def test_a_timer_runs_what_is_due_of_every_schedule(fleet):
@@ -183,15 +185,15 @@ def captured(number, age):
     return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
 
 
-def test_a_window_is_monitored_in_this_very_process(schedule, monkeypatch):
+def test_a_window_is_monitored_in_this_very_process(schedule):
     """Ages of 200 and more where the baseline has 20 to 69 are a violation; the process is left as it was."""
-    import pandas as pd
-
-    baseline = run_baseline(pd.DataFrame({"score": [0.5] * 300, "age": [20 + row % 50 for row in range(300)]}), DataQualityMonitor())
+    ages = Random(1).choices(range(20, 70), k=500)
+    frame = pd.DataFrame({"score": [0.5] * 300, "age": ages[:300]})
+    baseline = run_baseline(frame, DataQualityMonitor())
     baseline.write(str(schedule.folder / "baseline"))
     hour = schedule.folder / "captures" / "churn" / "AllTraffic" / "2024" / "03" / "04" / "21"
     hour.mkdir(parents=True)
-    (hour / "a.jsonl").write_text("".join(captured(row, 200 + row % 50) for row in range(200)))
+    (hour / "a.jsonl").write_text("".join(captured(row, 200 + age) for row, age in enumerate(ages[300:])))
     schedule.env_file(
         "churn.env",
         dataset_source="captures",
@@ -199,8 +201,6 @@ def test_a_window_is_monitored_in_this_very_process(schedule, monkeypatch):
         output_path=str(schedule.folder / "reports"),
         MODEL_MONITOR_BASELINE="baseline",
     )
-    monkeypatch.setenv("MODEL_MONITOR_FLEET", str(schedule.file))
-    monkeypatch.setenv("MODEL_MONITOR_STATE", str(schedule.folder / "state"))
     answer = handle({}, schedule.file, schedule.folder / "state", now=lambda: HOUR_7)
 
     [run] = answer["runs"]
