@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyspark
 import pytest
-from tests.floors import libraries_of, modules
+from tests.floors import find_libraries, modules
 from tests.programs import printed_by
 
 MODULES = modules()
@@ -114,5 +114,5 @@ def test_what_every_engine_shares_loads_no_spark():
     shared = [module for module in MODULES if module.startswith(ENGINE_FREE)]
     names = ", ".join(f"spark_model_monitor.{module.replace('/', '.')}" for module in shared)
 
-    assert [module for module in shared if "pyspark" in libraries_of(MODULES[module])] == []
+    assert [module for module in shared if "pyspark" in find_libraries(MODULES[module])] == []
     assert printed_by(f"import sys, {names}; print('pyspark' in sys.modules)") == "False\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.floors import PACKAGE
-from tests.long_tests import LONG_TESTS, NAMES, name_of
+from tests.long_tests import LONG_TESTS, NAMES, shorten_name
 from tests.quick import ROOT, UNIT, reached_by
 from tests.simulation import mutants as of_months
 
@@ -83,7 +83,7 @@ def test_every_long_test_is_there():
     ],
 )
 def test_a_long_test_is_named_by_its_file_and_its_function(nodeid, name):
-    assert name_of(nodeid) == name
+    assert shorten_name(nodeid) == name
 
 
 def test_what_a_mutant_changes_stands_once_in_its_file():

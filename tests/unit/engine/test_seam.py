@@ -6,7 +6,7 @@ import json
 
 import pytest
 from tests.engine_in_process import InProcess
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
@@ -37,7 +37,7 @@ def test_csv_is_read_and_profiled(tmp_path, piece_bytes):
 
 def test_captures_are_read_and_profiled(tmp_path):
     lines = [captured("1,2", "0.5\n"), captured("3,x", "0.25"), captured("1")]
-    (tmp_path / "a.jsonl").write_bytes(b"\n".join(map(line_of, lines)) + b"\n")
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(map(encode_line, lines)) + b"\n")
     engine = InProcess(100)
     source = list_captures(engine, str(tmp_path))
     dataset = read_captures(engine, source, CaptureFormat(), ReadOptions(("p", "a", "b")))

@@ -247,7 +247,13 @@ def test_alerts_of_an_earlier_release_are_read():
 
 
 def test_a_file_of_an_earlier_release_is_read_by_its_former_names_and_written_by_the_new_ones():
-    window = {"window": "08:00", "time": "2026-01-01T09:00:00Z", "violations": 1, "run_id": "r1", "told": ["cloudwatch"]}
+    window = {
+        "window": "08:00",
+        "time": "2026-01-01T09:00:00Z",
+        "violations": 1,
+        "run_id": "r1",
+        "told": ["cloudwatch"],
+    }
     sink = {"sink": "webhook", "status": "InAlert"}
     former = {"version": 0.0, "status": "InAlert", "windows": [window], "transitions": [], "told": [sink]}
 

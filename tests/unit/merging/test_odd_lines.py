@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.merging.lines import list_locations
-from tests.unit.records.odd_lines import odd_lines, of_odd_lines
+from tests.unit.records.odd_lines import odd_lines, with_odd_lines
 
 from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal
 from spark_model_monitor.running.merging.captured import CapturedLines, Outputs
@@ -24,7 +24,7 @@ def make_array(lines):
     return pa.array(lines, pa.binary()).view(pa.string())
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.sampled_from([CapturedLines(), CapturedLines(Score("a[0].b")), CapturedLines(Score("1"))]), odd_lines())
 def test_captures(decoder, lines):
     records = decoder(make_array(lines))
@@ -35,7 +35,7 @@ def test_captures(decoder, lines):
         column.filter(pa.array(records.reasons == 0)).validate(full=True)
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.sampled_from(["CSV", "JSON"]), odd_lines())
 def test_outputs_of_transforms(encoding, lines):
     records = Outputs(encoding, Score("a"))(make_array(lines))
@@ -55,7 +55,7 @@ def places(tmp_path_factory):
     return list_locations(root)
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.booleans(), st.booleans(), odd_lines())
 def test_ground_truth(locations, repairing, whole_files, lines):
     if whole_files:
