@@ -1,4 +1,4 @@
-"""The pictures of the README: pages of the demo's day, as Chromium shows them. `make docs` makes them where there is one.
+"""The pictures of the documentation: pages as Chromium shows them. `make docs` makes them where there is one.
 
 python -m tests.history_picture docs
 """
@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests import page_blocks
+from tests.page_blocks import ROOT
+
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.integrations.demo import churn
@@ -20,11 +23,15 @@ from spark_model_monitor.monitors.explainability.measures import AttributionMeas
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 
 ROWS = 20_000
-SIZE = {"width": 1180, "height": 1240}
-SOURCES = Path(__file__).parent / "pictures"
+WIDTH = 1180
+HEIGHTS = {"run": 1240, "first-data-set": 728}
+SOURCES = Path(__file__).resolve().parent / "pictures"
 """What each picture's page said when it was drawn."""
-PICTURES = {"history": "history.html", "run": "hours/2024/03/04/20/report.html"}
+PICTURES = {"run": "hours/2024/03/04/20/report.html"}
 """The pages of the demo's folder by the names of their pictures."""
+
+OF_A_PAGE = {"first-data-set": "april-report/report.html"}
+"""The page that the blocks of docs/NAME.md make, by the name of its picture."""
 
 
 def write_day(folder: Path, rows: int) -> None:
@@ -56,14 +63,19 @@ def main(target: str) -> int:
         return 0
     from playwright.sync_api import sync_playwright
 
+    target_folder = Path(target).resolve()  # running a page's blocks changes the current folder
     with TemporaryDirectory() as name, sync_playwright() as started:
         folder = Path(name)
         write_day(folder, ROWS)
+        for page_name in OF_A_PAGE:
+            (folder / page_name).mkdir()
+            page_blocks.main(folder / page_name, ROOT / "docs" / f"{page_name}.md")
+        files = PICTURES | {page_name: f"{page_name}/{file}" for page_name, file in OF_A_PAGE.items()}
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for picture, file in PICTURES.items():
-            page = browser.new_page(viewport=SIZE, color_scheme="light")
+        for picture, file in files.items():
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHTS[picture]}, color_scheme="light")
             page.goto((folder / file).as_uri())
-            page.screenshot(path=f"{target}/{picture}.png")
+            page.screenshot(path=target_folder / f"{picture}.png")
             (SOURCES / f"{picture}.txt").write_text(skeleton((folder / file).read_text()))
         browser.close()
     return 0

@@ -51,7 +51,9 @@ def main(folder: Path, page: Path) -> int:
         try:
             run.run_block(language, text)
         except Fault as fault:
-            print(f"{page.name}: this block of {language}:\n\n{text}\n{fault}\n\nprinted so far:\n{run.printed[-4000:]}")
+            print(
+                f"{page.name}: this block of {language}:\n\n{text}\n{fault}\n\nprinted so far:\n{run.printed[-4000:]}"
+            )
             return 1
     return 0
 

@@ -1,6 +1,6 @@
-"""Where the package runs, by the README's own example: each ground in its environment, and the README's table of them.
+"""Where the package runs, by the README's own example: each ground in its environment, and the table of them in docs/engines.md.
 
-    python -m tests.clients.grounds [README.md]
+    python -m tests.clients.grounds [docs/engines.md]
 
 prints the table; with a file it puts the table there, between its marks. It makes the environments that are absent (2 GB).
 """
@@ -20,7 +20,7 @@ from typing import Any
 from tests.environments import ROOT, plugged_in, run
 
 PROGRAM = Path(__file__).with_name("grounds_run.py")
-BEGIN = "<!-- python -m tests.clients.grounds README.md -->\n"
+BEGIN = "<!-- python -m tests.clients.grounds docs/engines.md -->\n"
 END = "<!-- grounds end here -->\n"
 HEAD = "| on | violated | files |\n|---|---|---|\n"
 SAME = "same bytes"

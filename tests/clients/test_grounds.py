@@ -1,4 +1,4 @@
-"""The README's table of where the package runs is what the README's example gives there: verdicts and bytes."""
+"""The table of docs/engines.md of where the package runs is what the README's example gives there: verdicts and bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.clients.grounds import GROUNDS, HEAD, SAME, came_out, read_table, row
 from tests.environments import DEMANDED, ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+ENGINES = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
 WIDE = os.environ.get(DEMANDED) == "1"
 
 
@@ -19,15 +19,15 @@ def ground_answers():
 
 
 @pytest.mark.parametrize("ground", GROUNDS, ids=lambda ground: ground.key)
-def test_the_readme_has_what_came_out_on_this_ground(ground_answers, ground):
+def test_the_page_has_what_came_out_on_this_ground(ground_answers, ground):
     if ground.key not in ground_answers:
         pytest.skip(f"an environment or a JVM of its own: {DEMANDED}=1 makes it, as make test-wide does")
 
-    assert row(ground, ground_answers[ground.key], ground_answers[GROUNDS[0].key]) in read_table(README)
+    assert row(ground, ground_answers[ground.key], ground_answers[GROUNDS[0].key]) in read_table(ENGINES)
 
 
 def test_the_table_has_these_grounds_and_everywhere_the_same_verdict_and_bytes_but_for_who_evaluated():
-    table = read_table(README)
+    table = read_table(ENGINES)
 
     assert table.startswith(HEAD)
     rows = [re.split(r" ?\| ?", line)[1:-1] for line in table.removeprefix(HEAD).splitlines()]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from tests.running_jobs import JobsHere
 
-from spark_model_monitor import cli
 from spark_model_monitor.integrations.demo import run
 from spark_model_monitor.integrations.demo.churn import MODEL
 from spark_model_monitor.integrations.demo.traffic import FAULT
@@ -94,7 +92,7 @@ def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder
     [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
     report = json.loads((folder / "spark-model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
 
-    assert f"./spark-submit.sh jobs/monitor.py {started.partition(' submit monitor ')[2]}\n" in page
+    assert f"./spark-submit.sh jobs/monitor.py {started.partition(' spark-model-monitor monitor ')[2]}\n" in page
     assert excerpt in report["violations"]
 
 
@@ -145,12 +143,3 @@ def test_the_tutorial_on_late_labels_ends_with_alarms_since_the_fault_moves_the_
     assert [job for job, _ in commands] == ["baseline", "monitor", "merge", "monitor"]
     assert [done.status for done in ended] == [0, 0, 0, 0], "\n".join(done.said for done in ended)
     assert {"accuracy", "precision"} <= {check["metric"] for check in metrics if check["status"] == "violated"}
-
-
-def test_the_commands_of_the_page_on_alarms_lead_from_the_hour_to_a_decision(shown, folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    page = (ROOT / "docs" / "alarm.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^spark-model-monitor (.*)$", page, re.MULTILINE)
-
-    assert [shlex.split(words)[0] for words in commands] == ["explain", "rows", "rows", "report", "compare", "accept"]
-    assert [cli.main(shlex.split(words)) for words in commands] == [0] * 6

@@ -8,20 +8,15 @@ import subprocess
 import sys
 
 import pytest
+from tests.history_picture import OF_A_PAGE, SOURCES, skeleton
 from tests.page_blocks import ROOT, Fault, require_json, require_text, split_commands
 
 FIVE = ("first-data-set", "alarm", "gates", "schedules", "when-does-it-alarm")
 """The pages that a user reads."""
 
-OTHERS = ("captures-to-alarm", "late-labels", "checks", "segments", "challenger")
-OF_THE_DEMO = ("alarm", "captures-to-alarm", "late-labels")
-"""Pages whose first command makes the demo, which is made once for all of them."""
-
-DEMO = "spark-model-monitor-demo"
 WORDS_OF_FIVE = 6_000
-WORDS_OF_README = 600
 SECONDS = 900
-"""A page takes 10 s on an idle machine, the demo 40."""
+"""A page takes 10 s on an idle machine."""
 
 
 def run_page(page, folder, environment):
@@ -43,22 +38,17 @@ def environment(tmp_path_factory):
     return {"PATH": str(programs), "PYTHONPATH": path, "HOME": str(programs), "JAVA_HOME": str(programs)}
 
 
-@pytest.fixture(scope="module")
-def demo(environment, tmp_path_factory):
-    """A folder with the demo in it."""
-    folder = tmp_path_factory.mktemp("demo")
-    page = folder / "demo.md"
-    page.write_text("```sh\nspark-model-monitor demo\n```\n", encoding="utf-8")
-    run_page(page, folder, environment)
-    return folder / DEMO
-
-
-@pytest.mark.parametrize("name", [name for name in (*FIVE, *OTHERS) if name not in OF_THE_DEMO])
+@pytest.mark.parametrize("name", FIVE)
 def test_every_block_of_a_page_runs(name, environment, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
 
     run_page(ROOT / "docs" / f"{name}.md", folder, environment)
+
+    if name in OF_A_PAGE:
+        assert (SOURCES / f"{name}.txt").read_text() == skeleton((folder / OF_A_PAGE[name]).read_text()), (
+            "make docs draws it again"
+        )
 
 
 def test_every_block_of_the_readme_runs(environment, tmp_path):
@@ -66,21 +56,6 @@ def test_every_block_of_the_readme_runs(environment, tmp_path):
     folder.mkdir()
 
     run_page(ROOT / "README.md", folder, environment)
-
-
-@pytest.mark.parametrize("name", OF_THE_DEMO)
-def test_every_block_of_a_page_on_the_demo_runs(name, demo, environment, tmp_path):
-    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    begin = "```sh\nspark-model-monitor demo\n```\n"
-    assert text.count(begin) == 1
-    assert "```" not in text.partition(begin)[0]
-    page = tmp_path / f"{name}.md"
-    page.write_text(text.replace(begin, ""), encoding="utf-8")
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    shutil.copytree(demo, folder / DEMO, symlinks=True)
-
-    run_page(page, folder, environment)
 
 
 def test_the_five_pages_are_read_in_half_an_hour():
@@ -119,7 +94,9 @@ def test_an_excerpt_of_json_is_in_a_file_with_its_numbers(tmp_path, monkeypatch)
 
 
 def test_commands_are_told_from_what_is_for_a_shell_and_the_network_is_left_out():
-    script = "pip install x\ncat > a <<'END'\nspark-model-monitor no\nEND\nspark-model-monitor demo \\\n  --rows 5\nls\n"
+    script = (
+        "pip install x\ncat > a <<'END'\nspark-model-monitor no\nEND\nspark-model-monitor demo \\\n  --rows 5\nls\n"
+    )
 
     assert [" ".join(part.split()) for part in split_commands(script)] == [
         "cat > a <<'END' spark-model-monitor no END",

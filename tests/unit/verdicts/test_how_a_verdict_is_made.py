@@ -1,4 +1,4 @@
-"""docs/reference/how-a-verdict-is-made.md tells the truth: its numbers are the code's, and those of NumPy and SciPy by its formulas."""
+"""docs/reference/how-a-verdict-is-made.md: its numbers are the code's, and those of NumPy and SciPy by its formulas."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_va
 from spark_model_monitor.statistics.verdicts.variance_adjustment import adjust_for_between_window_variance
 
 ROOT = PACKAGE.parents[1]
-PAGE = (ROOT / "docs" / "how-a-verdict-is-made.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "how-a-verdict-is-made.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"`([\w ]+) = ([-\d.e]+)`")
-LINK = re.compile(r"\[`([\w.]+)`\]\(\.\./(lib/[\w/]+\.py)\)")
+LINK = re.compile(r"\[`([\w.]+)`\]\(\.\./\.\./(lib/[\w/]+\.py)\)")
 
 BEFORE = pd.DataFrame({"minutes": np.arange(1.0, 201), "items": np.tile([1.0, 2, 3, 4, 5], 40)})
 ROOT_OF_RANKS = np.sqrt((np.arange(1, 61) - 0.5) / 60)

@@ -173,7 +173,9 @@ def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tupl
         entries = None
         defaults = None
     if not isinstance(entries, list) or not entries:
-        raise BadDocument(f"{path}: entries is missing; write a list of them, as docs/reference/schedules.md#a-fleet shows")
+        raise BadDocument(
+            f"{path}: entries is missing; write a list of them, as docs/reference/schedules.md#a-fleet shows"
+        )
     if not isinstance(defaults or {}, dict):
         raise BadDocument(
             f"{path}: defaults is no object; write members of all entries, as docs/reference/schedules.md#a-fleet shows"
@@ -240,7 +242,9 @@ def _expand_entry(
         yield Entry(name, fault=fault)
         return
     except (TypeError, AttributeError, KeyError):
-        message = f"{path}: entries[{index}] has a member of another kind than docs/reference/schedules.md#a-fleet shows"
+        message = (
+            f"{path}: entries[{index}] has a member of another kind than docs/reference/schedules.md#a-fleet shows"
+        )
         yield Entry(name, fault=BadDocument(message))
         return
 
