@@ -31,7 +31,7 @@ PICTURES = {"run": "hours/2024/03/04/20/report.html"}
 """The pages of the demo's folder by the names of their pictures."""
 
 OF_A_PAGE = {"first-data-set": "april-report/report.html"}
-"""The page that the blocks of docs/NAME.md make, by the name of its picture."""
+"""The page that blocks of a page of the documentation make, by the name of both page and picture."""
 
 
 def write_day(folder: Path, rows: int) -> None:
