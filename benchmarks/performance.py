@@ -28,9 +28,8 @@ what slows one slows the other; the median counts. `core s` are seconds of proce
 processes; `s` are seconds on the clock. The ratio is ours over the peer's, and the goal is what it may be at most; where
 there is no peer it is a limit of our own figure. In bold: missed.
 
-Every benchmark says what it does at its head, and [benchmarks/README.md](../benchmarks/README.md) what was found with it.
-Peers live in environments of their own; without its environment a peer is left out. `make bench ARGS="--only engines.py
---minutes 10"` measures a part: rows that are not measured again stay, with their dates. The last column says how many
+[benchmarks/README.md](../benchmarks/README.md) says what each benchmark measures, and how a part is measured again: the other
+rows stay, with their dates. The last column says how many
 programs wanted the machine's cores just before a benchmark began: compare a row's figures with each other only, and doubt
 those on the clock where it is above 1.
 
@@ -96,6 +95,14 @@ def noted(path: Path) -> list[Row]:
     return []
 
 
+def text_below_the_table() -> str:
+    """The parts of the page that people write: from its first heading below the title on."""
+    if not PAGE.is_file():
+        return ""
+    _, heading, text = PAGE.read_text("utf-8").partition("\n## ")
+    return heading + text
+
+
 def rows_of_page() -> list[Row]:
     """The rows that the page has."""
     if PAGE.is_file():
@@ -109,11 +116,12 @@ def rows_of_page() -> list[Row]:
 def write_page(new: Iterable[Row], scripts: list[str]) -> None:
     """Put new rows in the places of those of the same work and peer, sorted by their scripts."""
     rows = {(row.work, row.peer): row for row in (*rows_of_page(), *new)}
+    written_by_people = text_below_the_table()
     order = {f"benchmarks/{script}": place for place, script in enumerate(scripts)}
     ordered = sorted(rows.values(), key=lambda row: order.get(row.command.strip("`").split()[0], len(order)))
     lines = [f"| {' | '.join(HEADINGS)} |", "|---|---|---:|---:|---:|---:|---|---|"]
     lines += [f"| {' | '.join(astuple(row))} |" for row in ordered]
-    PAGE.write_text(f"{ABOUT}{machine()}\n\n" + "\n".join(lines) + "\n", "utf-8")
+    PAGE.write_text(f"{ABOUT}{machine()}\n\n" + "\n".join(lines) + "\n" + written_by_people, "utf-8")
 
 
 def machine() -> str:

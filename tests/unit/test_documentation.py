@@ -145,26 +145,25 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= README_WORDS
 
 
-def test_the_figures_of_scale_are_those_of_its_benchmark():
-    page, _, many = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8").partition("\n## Many models")
-    readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    measured = readme.partition("## scale.py")[2].partition("\n## ")[0]
-    rows = [line for line in page.splitlines() if line.startswith("| ")]
-    constants = re.findall(r"\*\*([\d.]+)\*\*", page)
+def test_the_table_of_ten_billion_rows_follows_from_the_constants_above_it():
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    seconds_per_million_cells, _, state_kibibytes, milliseconds_to_add = map(
+        float, re.findall(r"\*\*([\d.]+)\*\*", page)
+    )
+    rows = re.findall(r"^\| ([\d,]+) x ([\d,]+) +\|([^|]+)\|([^|]+)\|([^|]+)\|([^|]+)\|", page, re.MULTILINE)
 
-    assert len(rows) > 4
-    assert len(constants) == 4
-    assert [row for row in rows if row not in measured.splitlines()] == []
-    assert [constant for constant in constants if f" {constant} " not in measured] == []
-    of_fleets = readme.partition("## fleet.py")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| [\d,]+ \|.*", many, re.MULTILINE)
-    assert len(rows) > 2
-    assert [row for row in rows if row not in of_fleets.splitlines()] == []
+    assert len(rows) == 2
+    for row in rows:
+        row_count, columns, hours, partitions, gibibytes, hours_to_add = (float(cell.replace(",", "")) for cell in row)
+        states = partitions * columns
+        assert hours == pytest.approx(row_count * columns / 1e6 * seconds_per_million_cells / 3600, rel=0.02)
+        assert gibibytes == pytest.approx(states * state_kibibytes / 2**20, abs=0.06)
+        assert hours_to_add == pytest.approx(states * milliseconds_to_add / 3.6e6, abs=0.006)
 
 
 def test_numbers_beside_other_tools_are_those_of_the_benchmarks():
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Beside other tools")[2].partition("\n## ")[0]
-    measured = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    measured = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     numbers = re.findall(r"\*\*([\d.]+%?)\*\*", table)
 
     assert numbers
