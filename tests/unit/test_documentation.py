@@ -364,72 +364,11 @@ def missing_rows(page: str, table: str) -> str:
     )
 
 
-JOBS = ("baseline", "monitor")
+def test_the_tables_of_options_have_each_option_of_a_job():
+    text = option_tables.describe_options()
+    used = [name for name, option in OPTIONS.items() if any(option.is_used_by(job, analysis) for job in ("baseline", "monitor", "merge") for analysis in AnalysisType)]
 
-
-def jobs_of(option: Option, analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> list[str]:
-    """The jobs of docs/jobs.md that use the option for an analysis."""
-    return [job for job in JOBS if option.is_used_by(job, analysis)]
-
-
-def option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
-    """The table of docs/jobs.md: every option that a data-quality job uses, as the job's own help says it.
-
-    Of another analysis: those that it has beside them.
-    """
-    rows = ["| flag | variable | job | default | meaning |", "|---|---|---|---|---|"]
-    for name, option in OPTIONS.items():
-        jobs = jobs_of(option, analysis)
-        if jobs and (analysis is AnalysisType.DATA_QUALITY or not jobs_of(option)):
-            whose = "both" if len(jobs) == len(JOBS) else jobs[0]
-            default = _default(name, option, jobs[0])
-            cells = (_flags(name, option), f"`{variable_name(name, option)}`", whose, default, describe_option(name))
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
-
-
-def _flags(name: str, option: Option) -> str:
-    if option.opposite:
-        return f"`{flag_name(name)}`, `{flag_name(option.opposite)}`"
-    return f"`{flag_name(name)} {option.placeholder}`".replace(" `", "`")
-
-
-def _default(name: str, option: Option, job: str) -> str:
-    text = " ".join(help_text(job).split())
-    found = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
-    assert found, name
-    return found.group(1).removeprefix("default: ")
-
-
-def test_the_table_of_options_is_the_one_of_the_code():
-    assert missing_rows("jobs.md", option_table()) == ""
-
-
-def test_the_options_of_model_quality_are_those_of_the_code():
-    assert missing_rows("model-quality.md", option_table(AnalysisType.MODEL_QUALITY)) == ""
-
-
-def test_the_options_of_bias_are_those_of_the_code():
-    assert missing_rows("bias.md", option_table(AnalysisType.MODEL_BIAS)) == ""
-
-
-def test_the_options_of_explainability_are_those_of_the_code():
-    assert missing_rows("explainability.md", option_table(AnalysisType.MODEL_EXPLAINABILITY)) == ""
-
-
-def merge_option_table() -> str:
-    """The table of docs/merge.md: every option that the merge uses, as its own help says it."""
-    rows = ["| flag | variable | default | meaning |", "|---|---|---|---|"]
-    for name, option in OPTIONS.items():
-        if option.is_used_by("merge", AnalysisType.DATA_QUALITY):
-            default = _default(name, option, "merge")
-            cells = (_flags(name, option), f"`{variable_name(name, option)}`", default, describe_option(name))
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
-
-
-def test_the_options_of_the_merge_are_those_of_the_code():
-    assert missing_rows("merge.md", merge_option_table()) == ""
+    assert [name for name in used if f"`{variable_name(name, OPTIONS[name])}`" not in text] == []
 
 
 def bias_metric_table() -> str:
@@ -444,14 +383,6 @@ def bias_metric_table() -> str:
 
 def test_the_table_of_bias_metrics_is_the_one_of_the_registries():
     assert missing_rows("bias.md", bias_metric_table()) == ""
-
-
-def test_options_of_the_contract_without_effect_on_data_quality_are_listed_as_such():
-    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
-    unused = [flag_name(name) for name, option in OPTIONS.items() if not option.ours and not jobs_of(option)]
-    sentence = ", ".join(f"`{flag}`" for flag in unused)
-
-    assert sentence in " ".join(page.split()), f"docs/jobs.md has to list these: {sentence}"
 
 
 def distance_table() -> str:
@@ -521,16 +452,14 @@ def test_the_table_of_sinks_is_the_one_of_the_registry():
     assert missing_rows("alerts.md", sink_table()) == ""
 
 
-def test_a_sink_more_is_a_line_of_two_pages_which_the_tests_name(monkeypatch):
+def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
     def pager(*given):
         """A short call."""
 
     monkeypatch.setattr(SINKS, "_entries", {**SINKS._entries})
     SINKS.register("pager", spelling="pager:NUMBER", every_run=False)(pager)
-    options = option_table().replace("webhook:URL", "webhook:URL, pager:NUMBER")
 
     assert "| `pager:NUMBER` | when the alert changes | A short call. |" in missing_rows("alerts.md", sink_table())
-    assert re.search(r"^by \| `--sink SINK` .* pager:NUMBER", missing_rows("jobs.md", options), re.MULTILINE)
 
 
 def test_every_variable_of_the_sinks_is_documented():
