@@ -99,7 +99,7 @@ def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder
 
 
 def test_the_documented_excerpts_of_the_files_are_what_comes_out(shown, folder):
-    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     report = folder / "spark-model-monitor-demo" / "monitoring"
     blocks = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)]
     [check] = [block for block in blocks if block.get("check") == "baseline_drift_check"]
