@@ -20,9 +20,11 @@ def test_no_record_ends_a_window(kind, tmp_path, monkeypatch):
         try:
             law.hold(seed)
         except AssertionError as fault:
-            again = f"FUZZ_SEED={seed} .venv/bin/python -m pytest 'tests/fuzz/test_odd_records.py' -k {kind.name}"
+            rerun_command = (
+                f"FUZZ_SEED={seed} .venv/bin/python -m pytest 'tests/fuzz/test_odd_records.py' -k {kind.name}"
+            )
             raise AssertionError(
-                f"window {seed} of {kind.name} breaks the law; try it again by\n  {again}\n{fault}"
+                f"window {seed} of {kind.name} breaks the law; try it again by\n  {rerun_command}\n{fault}"
             ) from fault
         windows += 1
     print(f"{kind.name}: {windows} windows")

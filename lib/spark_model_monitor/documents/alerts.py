@@ -10,6 +10,7 @@ from enum import Enum
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, identify_subject
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 
 
@@ -28,7 +29,7 @@ class MonitoredWindow(Section):
 
     window: its identity: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended;
     windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
-    recorded. told: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
+    recorded. notified: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
     the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
     earlier days. outcome: None if nothing was judged, or for runs of earlier releases. unsure: the first features or
     metrics of which nobody can tell whether they changed.
@@ -39,7 +40,7 @@ class MonitoredWindow(Section):
     violations: Count
     run_id: Name
     records: Count | None = None
-    told: tuple[Name, ...] = ()
+    notified: tuple[Name, ...] = ()
     since: Mapping[str, Name] | None = None
     recurring: bool | None = None
     outcome: Outcome | None = None
@@ -71,7 +72,18 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
     status: AlertStatus = AlertStatus.OK
     windows: tuple[MonitoredWindow, ...] = ()
     transitions: tuple[Transition, ...] = ()
-    told: tuple[Notified, ...] = ()
+    notifications: tuple[Notified, ...] = ()
+
+    @classmethod
+    def rename_former_members(cls, content: dict[str, Json]) -> dict[str, Json]:
+        """`told` was the former name of `notifications`, and of a window's `notified`."""
+        renamed = _rename_member(content, "told", "notifications")
+        windows = renamed.get("windows")
+        if isinstance(windows, list):
+            renamed["windows"] = [
+                _rename_member(window, "told", "notified") if isinstance(window, dict) else window for window in windows
+            ]
+        return renamed
 
     def find_alarm_starts(self, time: str) -> Mapping[str, str]:
         """The alarms of the last window that ended before a time, and when each began."""
@@ -79,11 +91,16 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
 
     def find_last_status(self, sink: str) -> AlertStatus:
         """The status that `sink` was last notified of; OK if it never was."""
-        return next((notified.status for notified in self.told if notified.sink == sink), AlertStatus.OK)
+        return next((notified.status for notified in self.notifications if notified.sink == sink), AlertStatus.OK)
 
     def find_missed(self, sink: str) -> tuple[Transition, ...]:
         """The changes that `sink` could not be notified of since its last notification, the oldest first."""
-        return next((notified.missed or () for notified in self.told if notified.sink == sink), ())
+        return next((notified.missed or () for notified in self.notifications if notified.sink == sink), ())
+
+
+def _rename_member(members: Mapping[str, Json], former: str, name: str) -> dict[str, Json]:
+    """The members in the same order, one of them by its new name."""
+    return {name if member == former else member: value for member, value in members.items()}
 
 
 TWO_SIDED_95 = 1.96

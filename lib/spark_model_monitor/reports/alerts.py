@@ -169,7 +169,7 @@ def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -
     # The same run again: sinks that have its numbers must not add them twice
     before = next((window for window in alerts.windows if window.window == monitored.window), None)
     if before is not None and before.run_id == monitored.run_id:
-        monitored = monitored.model_copy(update={"told": before.told})
+        monitored = monitored.model_copy(update={"notified": before.notified})
     other_windows = [window for window in alerts.windows if window.window != monitored.window]
     # By the windows' time, since a catch-up runs old windows after new ones
     windows = tuple(sorted([*other_windows, monitored], key=lambda window: window.time)[-MOST_WINDOWS:])
@@ -225,8 +225,8 @@ def _name_traffic_key(to: Destination) -> str:
 
 def _record_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
     now = {sink: Notified(sink=sink, status=status) for sink in sinks}
-    other_sinks = (notified for notified in alerts.told if notified.sink not in now)
-    return alerts.model_copy(update={"told": (*other_sinks, *now.values())})
+    other_sinks = (notified for notified in alerts.notifications if notified.sink not in now)
+    return alerts.model_copy(update={"notifications": (*other_sinks, *now.values())})
 
 
 def _record_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
@@ -238,8 +238,8 @@ def _record_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]
         # Of several windows with one status only the first was a change
         changes = [next(transitions) for _, transitions in groupby(in_order, key=lambda transition: transition.status)]
         now = Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MOST_MISSED:]))
-        other_sinks = (notified for notified in alerts.told if notified.sink != sink)
-        alerts = alerts.model_copy(update={"told": (*other_sinks, now)})
+        other_sinks = (notified for notified in alerts.notifications if notified.sink != sink)
+        alerts = alerts.model_copy(update={"notifications": (*other_sinks, now)})
     return alerts
 
 
@@ -247,7 +247,7 @@ def _record_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
     notified_sinks = tuple(sinks)
     windows = tuple(
         # In order and without duplicates, so that the file is the same after a repeated run
-        window.model_copy(update={"told": tuple(dict.fromkeys((*window.told, *notified_sinks)))})
+        window.model_copy(update={"notified": tuple(dict.fromkeys((*window.notified, *notified_sinks)))})
         if window.window == name
         else window
         for window in alerts.windows
@@ -256,7 +256,7 @@ def _record_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
 
 
 def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
-    return any(window.window == name and sink in window.told for window in alerts.windows)
+    return any(window.window == name and sink in window.notified for window in alerts.windows)
 
 
 def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:

@@ -409,7 +409,7 @@ def _read_baseline_distribution(
 ) -> FeatureDistribution:
     """The baseline's distribution of the feature. Raises Underivable if there is none."""
     if reference is None:
-        raise Underivable("the run does not say which baseline it was held against; name it with --baseline")
+        raise Underivable("the run does not say which baseline it was compared with; name it with --baseline")
     distribution: FeatureDistribution | None
     if reference.folder is None:
         distribution = baselines.read_file_baseline(

@@ -151,7 +151,7 @@ def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
         path = root / relative
         for source in _get_member(_read(path), "ProcessingInputs", list, path):
             if not isinstance(source, dict):
-                raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; mend or remove it")
+                raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; correct or remove it")
             s3_input = _get_member(source, "S3Input", dict, path)
             distributions.append((source.get("InputName", "?"), s3_input.get("S3DataDistributionType")))
     return distributions
@@ -164,9 +164,11 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise BadConfiguration(f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it") from error
+        raise BadConfiguration(
+            f"{path} can't be read as JSON ({type(error).__name__}); correct or remove it"
+        ) from error
     if not isinstance(document, dict):
-        raise BadConfiguration(f"{path} has to be a JSON object; mend or remove it")
+        raise BadConfiguration(f"{path} has to be a JSON object; correct or remove it")
     return document
 
 
@@ -175,7 +177,7 @@ def _get_member(document: Mapping[str, Any], name: str, kind: type[Kind], path: 
     member = document.get(name) or kind()
     if not isinstance(member, kind):
         raise BadConfiguration(
-            f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; mend or remove it"
+            f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; correct or remove it"
         )
     return member
 

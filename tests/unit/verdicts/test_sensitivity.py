@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
 )
 
 
-def of_numbers(baseline, current):
+def compare_numbers(baseline, current):
     return components.compare_numbers([(baseline, current)])[0]
 
 
@@ -67,12 +67,12 @@ def test_a_change_of_the_printed_size_is_found_and_half_of_it_hardly_ever():
     rows = 400
     shift = smallest_shift(Samples(2_000, rows), BUDGET, 50)
 
-    def found(by):
-        sides = [
+    def count_alarms(by):
+        distributions = [
             (NumericDistribution((random.normal(size=2_000),)), NumericDistribution((random.normal(by, size=rows),)))
             for _ in range(windows)
         ]
-        return sum(combine_p_values(of_numbers(*side)) * 50 <= BUDGET for side in sides)
+        return sum(combine_p_values(compare_numbers(*pair)) * 50 <= BUDGET for pair in distributions)
 
-    assert found(shift) >= stats.binom.ppf(0.001, windows, 0.8)
-    assert found(shift / 2) <= stats.binom.ppf(0.999, windows, 0.25)
+    assert count_alarms(shift) >= stats.binom.ppf(0.001, windows, 0.8)
+    assert count_alarms(shift / 2) <= stats.binom.ppf(0.999, windows, 0.25)

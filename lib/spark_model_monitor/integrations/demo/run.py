@@ -230,7 +230,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay, server: str | None = None) -> int:
     if rows < 1:
-        raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to tell something")
+        raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to say something")
     traffic = Traffic()
     start = traffic.start + timedelta(hours=MONITORED_HOUR)
     end = start + timedelta(hours=1)

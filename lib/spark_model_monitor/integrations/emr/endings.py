@@ -149,7 +149,7 @@ def make_no_message_error(state: State, run: Run) -> RunFailed:
     """The error of a run without a message: it was stopped, or never reached our code."""
     reason = f" ({state.reason})" if state.reason else ""
     return RunFailed(
-        f"{run.kind.value} run {run.identifier} of {run.of} ended as {state.name}{reason} and left no message beside its "
+        f"{run.kind.value} run {run.identifier} of {run.of} ended as {state.name}{reason} and left no message with its "
         "results; its log says more (docs/emr.md, Logs)"
     )
 

@@ -13,8 +13,8 @@ PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition, whose names begin with the kind of monitoring."""
 
 NOT_NEEDED = {
-    "JobResources": "where a job runs is told to spark-submit",
-    "MonitoringResources": "where a job runs is told to spark-submit",
+    "JobResources": "where a job runs is an option of spark-submit",
+    "MonitoringResources": "where a job runs is an option of spark-submit",
     "NetworkConfig": "the network is the cluster's",
     "RoleArn": "jobs use the cluster's credentials",
     "ContainerEntrypoint": "a container of your own runs other code than ours",

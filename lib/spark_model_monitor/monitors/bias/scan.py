@@ -286,7 +286,7 @@ def _flip_tests(
         if flips.tested < group.size or flips.neighbours < group.rest:
             looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
             log.warning(
-                "flip test of facet %r by sample: %s of %s rows beside %s of %s others",
+                "flip test of facet %r by sample: %s of %s rows and %s of %s others",
                 *(plan.facets[facet].name, *(f"{rows:,}" for rows in looked_at)),
             )
     return dict(zip(tested, flip_tests, strict=True))

@@ -22,10 +22,8 @@ CHANGE = "Attribution of {name} is {now:.4g} where the baseline has {before:.4g}
 GAIN = "normalised discounted cumulative gain of the window's ranking, gains being the baseline's values"
 TOO_WIDE = "the interval of the score is wider than from the threshold to 1"
 MORE_ROWS = "explain more rows, or take longer windows"
-OTHER_BASELINE_ROWS = "the baseline's attributions are held against other baseline rows"
-LIMIT = (
-    "the interval of the change beside {relative:g} of the feature's baseline value and {absolute:g} of the sum of all"
-)
+OTHER_BASELINE_ROWS = "the baseline's attributions are compared with other baseline rows"
+LIMIT = "the interval of the change compared with {relative:g} of the feature's baseline value and {absolute:g} of the sum of all"
 
 
 @CHECKS.register("feature_attribution_drift_check")

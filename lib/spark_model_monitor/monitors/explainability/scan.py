@@ -297,7 +297,7 @@ def _probe_model(rows: _Rows, explained: Explained, *, says_why: bool) -> list[f
         )
     if not probe_result["exact"]:
         log.warning(
-            "num_samples %d is few for %d features, which can't all be told apart; take %d or more",
+            "num_samples %d is few for %d features, which can't all be distinguished; take %d or more",
             *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
         )
     calls = explained.samples * len(explained.baseline)

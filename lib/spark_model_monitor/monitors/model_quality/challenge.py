@@ -39,7 +39,7 @@ MOST_VALUES = 20
 MOST_SEGMENTS = 10
 SURELY = 0.01
 FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
-ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is told"
+ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
 FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
 
 Flags = NDArray[np.bool_]

@@ -323,7 +323,7 @@ def sentence_of(document: Challenge) -> str:
 def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
     """The page of a trial. wholes: the evidence of champion and challenger."""
     found = document.metrics[0]
-    said = sentence_of(document).replace(TrialVerdict.CANNOT_TELL.value, "not told yet")
+    said = sentence_of(document).replace(TrialVerdict.CANNOT_TELL.value, "not decided yet")
     beside = f"{found.name} {format_number(found.challenger)}, beside the champion's {format_number(found.champion)}"
     if document.unfair:
         sections = [PageSection("Not a fair trial", document.unfair)]

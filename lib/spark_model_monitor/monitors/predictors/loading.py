@@ -158,7 +158,7 @@ def infer_flavour(name: str) -> str:
         return "callable"
     endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts.get("endings", ()))
     raise BadConfiguration(
-        f"--model is {name!r}, of which nobody can tell the flavour; write a file that ends in {', '.join(endings)}, an address, "
+        f"--model is {name!r}, whose flavour is not recognised; write a file that ends in {', '.join(endings)}, an address, "
         f"module:function, or --model-flavour {'|'.join(sorted(PREDICTORS))}"
     )
 

@@ -26,7 +26,7 @@ SUMS = {"reg:squarederror": False, "binary:logistic": True}
 @PREDICTORS.register(
     "xgboost",
     endings=(".json", ".ubj", ".bst", ".tar.gz"),
-    remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, and not beside xgboost: they are the same files",
+    remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, not together with xgboost: they are the same files",
 )
 def load_xgboost(model: Model) -> Predict:
     """A booster; predicts as its objective defines, on one thread."""

@@ -149,9 +149,7 @@ class Compared:
         after = self.after
         monitor = DataQualityMonitor()
         if after.profile is None and after.statistics is None:
-            raise BadInput(
-                f"{after.path}: has no features, which constraints are held against; name a run of data quality"
-            )
+            raise BadInput(f"{after.path}: has no features, to which constraints apply; name a run of data quality")
         profile = after.profile or read_profile(after.statistics)  # type: ignore[arg-type]  # one of them is there
         sample = Sample(profile, monitor.metrics(profile))
         results = monitor.judge(sample, _read_baseline(self.before)).results

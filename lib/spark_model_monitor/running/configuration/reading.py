@@ -243,7 +243,7 @@ def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str,
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        errors[f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it"] = None
+        errors[f"{path} can't be read as JSON ({type(error).__name__}); correct or remove it"] = None
         return {}
     variables = None
     if isinstance(document, dict):

@@ -84,8 +84,8 @@ def _read_rows(dataset: Dataset, name_of_part: str) -> pa.Table:
             rows = rows.filter(pc.not_equal(rows[REASON], int(no_row)))
         # A row that is left out would shift all rows below it by one
         if bad := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
-            mend = "joined rows need all of them; mend or drop these"
-            raise BadInput(f"{name_of_part}: {bad:,} of its lines can't be read, and {mend}")
+            remedy = "joined rows need all of them; correct or drop these"
+            raise BadInput(f"{name_of_part}: {bad:,} of its lines can't be read, and {remedy}")
     return rows.select(range(len(dataset.names))).rename_columns(list(dataset.names))
 
 

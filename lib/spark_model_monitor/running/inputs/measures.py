@@ -124,7 +124,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
     analysis, where = _read_analysis(config)
     for member in BESIDE:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
-            sentence = f"{member} is read beside CSV alone; write the data set as CSV, or join them first"
+            sentence = f"{member} is read only together with CSV; write the data set as CSV, or join them first"
             raise BadConfiguration(f"{where}: {sentence}")
     predicted = has_predictions(config, analysis)
     # Predictions in the data count before a model's

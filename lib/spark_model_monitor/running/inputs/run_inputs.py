@@ -220,7 +220,7 @@ def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig
 
 WITHOUT_STATISTICS = (
     "statistics.json of the baseline is missing, so no distribution is compared, and most violations don't show; "
-    "put it beside constraints.json, or name it in baseline_statistics"
+    "put it into the folder of constraints.json, or name it in baseline_statistics"
 )
 
 

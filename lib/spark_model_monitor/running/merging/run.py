@@ -375,12 +375,12 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         if count > request.max_quarantined_share * read:
             from spark_model_monitor.data.records.refusals import describe_remedy
 
-            mended = describe_remedy([reason.text for reason in reasons])
+            remedy = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
-                mended += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
+                remedy += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
             raise BadInput(
                 f"{count:,} of {read:,} {name} were refused ({texts}), more than the allowed share of "
-                f"{request.max_quarantined_share}; they are in {quarantine}; {mended}, or allow more with "
+                f"{request.max_quarantined_share}; they are in {quarantine}; {remedy}, or allow more with "
                 "--max-quarantined-share"
             )
     # While labels may still come, an hour without any is no error

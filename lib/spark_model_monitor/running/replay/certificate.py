@@ -183,13 +183,13 @@ class Certificate:
         lines = [self._line([self.compare_window(window) for window in self.windows])]
         if self.with_reports:
             by_default = self._line([self.compare_default(window) for window in self.windows])
-            lines.append(f"our default beside the reports: {by_default}")
+            lines.append(f"our default compared with the reports: {by_default}")
             without = sum(window.report is None for window in self.windows)
             # Windows without a report count neither as equal nor as different
             lines += [f"{format_noun_count(without, 'window')} without a report"] if without else []
             lines += [f"{format_noun_count(len(self.unmatched), 'report')} without a window"] if self.unmatched else []
         else:
-            lines.append("no reports were given: --compat service was held against our default")
+            lines.append("no reports were given: --compat service was compared with our default")
         return "\n".join(lines)
 
     def message(self) -> str:

@@ -513,7 +513,7 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], tri
                 for violation in select_violations(findings.results)
             )
         else:
-            yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"
+            yield "there are no inputs with the answers, so nobody can tell whether both were asked the same"
     except MonitorError as error:
         yield f"the inputs can't be compared: {error}"
 

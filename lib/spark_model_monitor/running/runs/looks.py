@@ -96,7 +96,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     engine = job.engine
     baseline = with_budget_of_look(with_history(read_baseline(config, monitor), config, monitor), config)
     if not isinstance(baseline, QualityBaseline):
-        raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
+        raise BadConfiguration("look_until is for the data quality of a window compared with a baseline")
     # How many rows earlier windows had by the same time after their start
     counts = _Counts(config.output_path, format_moment(window.end), format_duration(until - window.start))
     volume = baseline.volume and replace(baseline.volume, until=until, by_then=counts.earlier(baseline.volume.earlier))

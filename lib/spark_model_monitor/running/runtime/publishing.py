@@ -292,7 +292,7 @@ def _make_missed_notices(alerts: Alerts, due: Sequence[Destination], window: Mon
     }
     violation_counts = {window.window: window.violations for window in alerts.windows}
     return [
-        Notice(MISSED, f"not told in time: {status} after {name}, {violation_counts.get(name, 0):,} violations")
+        Notice(MISSED, f"not notified in time: {status} after {name}, {violation_counts.get(name, 0):,} violations")
         for name, status in missed.items()
         if name != window.window
     ]

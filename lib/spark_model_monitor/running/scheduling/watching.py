@@ -39,7 +39,8 @@ from spark_model_monitor.storage.files import is_draft
 
 log = logging.getLogger(__name__)
 
-TOLD = "told.json"  # beside the page: what the sinks were notified of
+NOTIFIED = "notified.json"  # next to the page: what the sinks were notified of
+FORMERLY_NOTIFIED = "told.json"  # its name in earlier releases
 
 
 def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
@@ -183,8 +184,9 @@ def _notify_changes(
     """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
     delivery, after which the next call tries again.
     """
-    path = page.with_name(f"{page.stem}.{TOLD}")
-    notified = _read_notified(path)
+    path = page.with_name(f"{page.stem}.{NOTIFIED}")
+    former_path = page.with_name(f"{page.stem}.{FORMERLY_NOTIFIED}")
+    notified = _read_notified(path if path.exists() else former_path)
 
     # What is bad now, by name: news if the sinks weren't notified of it, resolved if they were and it is over
     bad = (monitor for monitor in watched if monitor.state.rank < State.WAITING.rank)

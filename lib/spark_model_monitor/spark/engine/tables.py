@@ -118,7 +118,7 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
         return rows.isEmpty()
     except Exception as fault:
         reason = " ".join(str(fault).split()).partition(". ")[0]
-        raise BadConfiguration(f"{where}: can't be told what was appended ({reason}); {NOT_RECORDED}") from fault
+        raise BadConfiguration(f"{where}: what was appended can't be determined ({reason}); {NOT_RECORDED}") from fault
 
 
 def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:

@@ -60,7 +60,9 @@ class LossByFeature:
     def sentence(self, reason: str) -> str:
         """The reason of `concept_drift_check`, and which features moved the loss; in points, hundredths of it."""
         if self.alike < FEWEST_ALIKE:
-            return f"{reason} Which feature it was can't be told: {self.alike:.0f} known rows are as later ones are."
+            return (
+                f"{reason} Which feature it was can't be determined: {self.alike:.0f} known rows are as later ones are."
+            )
         if max(map(abs, (self.together, *self.by_feature.values()))) < LEAST:
             return f"{reason} No feature's shift explains a loss."
         parts = [f"{name} {100 * part:+.1f}" for name, part in [*self.by_feature.items()][:SHOWN]]
@@ -133,7 +135,7 @@ def loss_by_feature(
         raise BadInput(f"{int((~np.isfinite(losses)).sum()):,} losses are no numbers; leave these rows out")
     for name_of_side, rows in (("known", len(known)), ("later", len(later))):
         if rows < FEWEST_ROWS:
-            raise BadInput(f"there are {rows:,} {name_of_side} rows; to tell features apart takes {FEWEST_ROWS:,}")
+            raise BadInput(f"there are {rows:,} {name_of_side} rows; to distinguish features takes {FEWEST_ROWS:,}")
     # Weights that give the known rows the later rows' shares, feature by feature
     binned = [_bin_rows(known[name], later[name]) for name in names]
     exponents = _fit_to_margins([known_bins for known_bins, _ in binned], [_later_shares(*bins) for bins in binned])
