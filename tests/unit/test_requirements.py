@@ -63,7 +63,7 @@ def extras():
 
 
 def test_the_table_of_extras_has_all_of_them():
-    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
     cells = re.findall(r"^\| ([^|]+) \|", page.partition("| extra | for |")[2].partition("\n\n")[0], re.MULTILINE)
 
     assert set(re.findall(r"`([a-z0-9]+)`", "".join(cells))) == extras()
