@@ -23,7 +23,7 @@ author = "its contributors"
 release = spark_model_monitor.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-include_patterns = ["*.md", "docs/**.md", "docs/**.ipynb", "benchmarks/README.md", "examples/*/README.md"]
+include_patterns = ["*.md", "docs/**.md", "docs/**.ipynb", "benchmarks/README.md", "examples/*/*.md"]
 root_doc = "docs/index"
 
 html_theme = "furo"

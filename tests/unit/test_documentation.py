@@ -385,13 +385,16 @@ def test_the_tables_of_options_have_each_option_of_a_job():
 
 
 def bias_metric_table() -> str:
-    """The table of docs/bias.md: every registered bias metric, by name, as its docstring's first line says it."""
-    rows = ["| metric | part | what it is |", "|---|---|---|"]
+    """The lists of docs/bias.md: every registered bias metric, by name, as its docstring's first line says it."""
+    lines = []
     for part, registry in (("pre-training", PRE_TRAINING), ("post-training", POST_TRAINING)):
-        for metric in sorted(registry.values(), key=lambda metric: metric.name):
-            cells = (f"`{metric.name}`", part, metric.summary)
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
+        lines += [f"**{part}**:", ""]
+        lines += [
+            f"- `{metric.name}`: {metric.summary}"
+            for metric in sorted(registry.values(), key=lambda metric: metric.name)
+        ]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def test_the_table_of_bias_metrics_is_the_one_of_the_registries():
@@ -426,8 +429,8 @@ def test_the_table_of_distances_is_the_one_of_the_registry():
 
 
 def metric_table() -> str:
-    """The table of docs/model-quality.md: every registered metric, as its facts and its docstring's first line say it."""
-    rows = ["| problem | metric | threshold | worse | what it is |", "|---|---|---|---|---|"]
+    """The lists of docs/model-quality.md: every registered metric, as its facts and its docstring's first line say it."""
+    parts: dict[str, list[str]] = {}
     for problem, registry in METRICS.items():
         for metric in registry.values():
             if metric.name.endswith("_best_constant_classifier"):
@@ -440,9 +443,9 @@ def metric_table() -> str:
                 worse = "less"
             else:
                 worse = "more"
-            cells = (problem.value, f"`{metric.name}`", threshold, worse, metric.summary)
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
+            heading = f"**{problem.value}**, threshold {threshold}, {worse} is worse:"
+            parts.setdefault(heading, []).append(f"- `{metric.name}`: {metric.summary}")
+    return "\n\n".join("\n".join([heading, "", *items]) for heading, items in parts.items()) + "\n"
 
 
 def test_the_table_of_metrics_is_the_one_of_the_registries():
@@ -647,9 +650,9 @@ def test_every_block_of_json_is_json():
     assert all(isinstance(json.loads(block), (dict, list)) for block in blocks)
 
 
-@pytest.mark.parametrize("name", ["schedules", "captures-to-alarm"])
+@pytest.mark.parametrize("name", ["docs/schedules", "examples/churn/captures-to-alarm"])
 def test_a_documented_schedule_is_one_and_its_variables_start_its_job(name, tmp_path):
-    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    page = (ROOT / f"{name}.md").read_text(encoding="utf-8")
     [entry] = [text for language, text, _ in BLOCK.findall(page) if language == "json" and '"env_file"' in text]
     variables, *_ = re.findall(r"(?:^    \w+=.*\n)+", page, re.MULTILINE)
     [job] = Schedule.from_json(entry).jobs
