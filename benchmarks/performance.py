@@ -55,7 +55,7 @@ HEADINGS = ("work", "peer", "goal", "ours", "the peer", "ratio")
 def note(
     work: str, peer: str, ours: float, theirs: float | None = None, at_most: float | None = None, unit: str = "core s"
 ) -> str:
-    """Note a row, and say whether its goal is reached. at_most: of the ratio, or of ours if there is no peer."""
+    """Note a row that has a goal, and say whether it is reached. at_most: of the ratio, or of ours if there is no peer."""
     if theirs is None:
         figure = ours
     elif theirs:
@@ -81,7 +81,7 @@ def note(
     command = f"`{' '.join(['benchmarks/' + Path(sys.argv[0]).name, *sys.argv[1:]])}`"
     taken = f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.environ.get('MODEL_MONITOR_BENCHMARK_LOAD', '')}"
     row = Row(" ".join(work.split()), " ".join(peer.split()), limit, mine, theirs_text, ratio, command, taken)
-    if ROWS_VARIABLE in os.environ:
+    if ROWS_VARIABLE in os.environ and limit:
         with open(os.environ[ROWS_VARIABLE], "a", encoding="utf-8") as file:
             file.write(json.dumps(astuple(row)) + "\n")
     return "missed" if missed else "reached"
@@ -108,7 +108,7 @@ def rows_of_page() -> list[Row]:
         lines = PAGE.read_text("utf-8").splitlines()
     else:
         lines = []
-    rows = []
+    rows: list[Row] = []
     heading: tuple[str, ...] = ()
     for line in lines:
         if line.startswith("### "):
