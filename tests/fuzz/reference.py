@@ -1,8 +1,8 @@
 """What records mean, in plain Python: json.loads, csv.reader, and nothing of ours. One line at a time, in no hurry.
 
 A record is kept with its rows, or something else becomes of it; `UNCLAIMED` where the rules that a page of docs/reference has
-don't say what stands in it (quotes within a cell of CSV, lists of classes): of those the tests ask that they come out alike
-wherever they stand.
+don't say what stands in it (quotes within a cell of CSV, lists of classes, probabilities by class, a text that may be a name
+above a number): of those the tests ask that they come out alike wherever they stand.
 """
 
 from __future__ import annotations
@@ -122,6 +122,12 @@ def rows_of_csv(data: str) -> list[list[str | None]]:
     return [split_cells(row.removesuffix("\r")) for row in text.split("\n")]
 
 
+def may_have_header(rows: list[list[str | None]]) -> bool:
+    """Whether the first of several rows has no number, and one of the others has one."""
+    has_number = [any(DECIMAL.fullmatch(cell.strip()) for cell in row if cell) for row in rows]
+    return len(rows) > 1 and not has_number[0] and any(has_number)
+
+
 @dataclass(frozen=True)
 class RecordSelection:
     """Of which records something is asked: those of a window and a sample."""
@@ -216,6 +222,8 @@ def _captured(line: bytes, path: str, selection: RecordSelection) -> list[Row]:
     halves_rows = [rows_of_csv(data) if selection.encoding == "CSV" else _rows_of_json(data) for data, _ in halves]
     if len({len(half_rows) for half_rows in halves_rows}) != 1 or not halves_rows[0]:
         raise Odd(REFUSED)
+    if selection.encoding == "CSV" and any(map(may_have_header, halves_rows)):
+        raise Odd(UNCLAIMED)
     joined_rows = [[cell for part in parts for cell in part] for parts in zip(*halves_rows, strict=True)]
     rows = [tuple(row) if selection.encoding == "CSV" else _by_name(row, selection.names) for row in joined_rows]
     if any(len(row) != len(selection.names) or not all(map(is_writable, row)) for row in rows):
@@ -320,6 +328,8 @@ def parse_probability(text: str | None) -> float | None:
     stripped = "" if text is None else text.strip()
     if not stripped:
         return None
+    if stripped.startswith("{"):
+        raise Odd(UNCLAIMED)  # an object by class
     if DECIMAL.fullmatch(stripped) is None or not 0 <= float(stripped) <= 1:
         raise Odd(REFUSED)
     return float(stripped)

@@ -226,15 +226,15 @@ KINDS = (
         partial(_captures_answer, selection=reference.RecordSelection(encoding="JSON")),
         _captures,
     ),
-    Kind("merged", partial(make_document_lines, merged), partial(reference.merged, asked=ASKED), _outcomes, outcomes=True),
+    Kind("merged", partial(make_document_lines, merged), partial(reference.merged, selection=ASKED), _outcomes, outcomes=True),
     Kind(
         "merged-sampled",
         partial(make_document_lines, merged),
-        partial(reference.merged, asked=IN_TIME),
+        partial(reference.merged, selection=IN_TIME),
         partial(_outcomes, times=TIMES, sample=0.5),
         outcomes=True,
     ),
-    Kind("labelled", partial(make_document_lines, merged), partial(reference.merged, asked=ASKED, features=2), _labelled),
+    Kind("labelled", partial(make_document_lines, merged), partial(reference.merged, selection=ASKED, features=2), _labelled),
     Kind(
         "json-lines",
         partial(make_document_lines, document),

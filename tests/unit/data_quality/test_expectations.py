@@ -345,6 +345,22 @@ def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
     ]
 
 
+def test_an_ordering_is_suggested_of_ranges_that_overlap_and_averages_that_differ():
+    columns = {
+        "low": [1, 2, 3, 4, 5],
+        "high": [2, 3, 4, 5, 6],
+        "inner": [3, 3, 4, 4, 4],  # within both
+        "far": [10, 11, 12, 13, 14],
+        "skewed": [2, 2, 2, 2, 6],  # 2.8 on average, and low 3
+    }
+    frame = pd.DataFrame(columns).loc[lambda rows: rows.index.repeat(20)]
+    baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
+
+    candidates = suggest_candidates(baseline.state, baseline.constraints)
+
+    assert [row_rule.rule for row_rule in candidates.row_rules] == ["low <= high", "skewed <= high"]
+
+
 def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "yaml", None)
     (tmp_path / "rules.yaml").write_text("rows: {min: 1}")

@@ -310,6 +310,23 @@ def test_who_only_lists_leaves_a_record_that_is_none_where_it_is(schedule):
     assert record.read_text() == "{"
 
 
+def test_the_message_of_an_earlier_run_is_not_that_of_a_killed_one(schedule):
+    def end_without_message(command, note):
+        note(process_id=1)
+        return 137
+
+    schedule.write(jobs=[{"job": "monitor", "env_file": "churn.env"}])  # all hours have one output path
+    schedule.run(make_time(4, 20, 5))
+    schedule.jobs = end_without_message
+    schedule.run(make_time(4, 21, 5))
+
+    record = json.loads((schedule.folder / "churn-hourly.executions.json").read_text())
+    assert {run["exit_message"] for run in record["executions"]} == {
+        "Completed: Job completed successfully with no violations.",
+        "exit status 137; the job's log says more",
+    }
+
+
 def test_run_due_that_is_stopped_notes_so(schedule):
     schedule.jobs.statuses = [SystemExit(143)]
     with pytest.raises(SystemExit):

@@ -68,6 +68,16 @@ def test_a_season_too_weak_for_alarms_is_known_and_so_is_one_with_missing_hours(
     assert make_past_hours(sine(24 * 9), without={*range(30, 40), 100, 150, 151}).season(JUNE).learnt
 
 
+@pytest.mark.parametrize(("missing_days", "expected"), [((), True), ((2, 5), True), ((2, 4, 5), False)])
+def test_an_hour_has_moved_if_it_was_an_alarm_on_five_days_of_the_week(missing_days, expected):
+    scores = noise(24 * 8)
+    scores[-24 * np.arange(1, 8)] += 30
+
+    past_hours = make_past_hours(scores, without=[24 * 8 - 24 * day for day in missing_days])
+
+    assert past_hours.has_moved() is expected
+
+
 def test_healthy_hours_are_no_season():
     assert not any(make_past_hours(noise(24 * 10, seed)).may_be_seasonal for seed in range(50))
 

@@ -32,6 +32,15 @@ def design_effect(column, sizes=RUNS):
     return effect
 
 
+def test_equal_numbers_have_the_middle_of_their_ranks_as_score():
+    column = ScoredColumn.from_numbers(np.repeat([1.0, 2.0, 3.0], [30, 40, 30]))
+
+    # Ranks from -0.5 to 0.5: 15, 50 and 85 of 100; their squares less 0.6 * 0.35², their mean
+    assert np.unique(column.scores[0]) == pytest.approx([-0.35, 0.0, 0.35])
+    assert column.scores[0][[0, 50, 99]] == pytest.approx([-0.35, 0.0, 0.35])
+    assert column.scores[1][[0, 50, 99]] == pytest.approx([0.049, -0.0735, 0.049])
+
+
 @pytest.mark.parametrize("size", [4, 10, 20])
 @pytest.mark.parametrize("correlation", [1 / 3, 1.0])
 def test_groups_count_by_their_size_and_correlation(size, correlation):  # Kish 1965: 1 + (m - 1) r
