@@ -48,6 +48,7 @@ class Row:
     taken: str
 
 
+TABLES = "## Beside peers"
 HEADINGS = ("work", "peer", "goal", "ours", "the peer", "ratio")
 """Of the columns; the command, and when it ran, stand in the heading above a table."""
 
@@ -95,10 +96,11 @@ def noted(path: Path) -> list[Row]:
 
 
 def text_below_the_table() -> str:
-    """The parts of the page that people write: from its first heading below the title on."""
+    """The parts of the page that people write: from the heading below the tables on."""
     if not PAGE.is_file():
         return ""
-    _, heading, text = PAGE.read_text("utf-8").partition("\n## ")
+    _, _, tables = PAGE.read_text("utf-8").partition(TABLES)
+    _, heading, text = tables.partition("\n## ")
     return heading + text
 
 
@@ -114,7 +116,7 @@ def rows_of_page() -> list[Row]:
         if line.startswith("### "):
             command, _, taken = line.removeprefix("### ").partition(", ")
             heading = (command, taken)
-        elif line.startswith("## "):
+        elif line.startswith("## ") and rows:
             break
         elif line.startswith("| ") and heading:
             cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -133,7 +135,7 @@ def write_page(new: Iterable[Row], scripts: list[str]) -> None:
     for row in sorted(rows.values(), key=lambda row: order.get(row.command.strip("`").split()[0], len(order))):
         parts.setdefault((row.command, row.taken), []).append(row)
     tables = "\n".join(format_part(command, taken, part) for (command, taken), part in parts.items())
-    PAGE.write_text(f"{ABOUT}{machine()}\n\n{tables}{written_by_people}", "utf-8")
+    PAGE.write_text(f"{ABOUT}{machine()}\n\n{TABLES}\n\n{tables}{written_by_people}", "utf-8")
 
 
 def format_part(command: str, taken: str, rows: list[Row]) -> str:

@@ -10,13 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FOR_USERS = {"first-data-set", "alarm", "gates", "schedules", "when-does-it-alarm", "index"}
-"""The five pages for a user, with the index: 6,800 words of the 40,000 that docs/ may have. Another limit is theirs."""
+"""The five pages for a user, with the index: 6,500 words of the 40,000 that docs/ may have. Another limit is theirs."""
 
 MOVING = {"alerts", "how-a-verdict-is-made", "schedules", "thresholds"}
 """Pages that stand in docs/ or in docs/reference until the five pages have taken up what users need of them."""
 
 MOST_WORDS = {
-    "docs/*.md": 33_200,
+    "docs/*.md": 33_500,
     "docs/reference/*.md": 36_100,
     "docs/decisions/*.md": 12_000,
     "CHANGELOG.md": 1_500,
