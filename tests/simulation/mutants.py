@@ -212,10 +212,10 @@ def _months(tree: Path, first: int) -> str:
         "--seconds",
         "3600",
     ]
-    output = subprocess.run(
+    process = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
-    return output.stdout
+    return process.stdout
 
 
 if __name__ == "__main__":
