@@ -1,5 +1,5 @@
 """The README's two commands in a fresh clone of this repository's HEAD, with nothing in it but what git has, and the commands
-of docs/airflow.md and docs/emr.md.
+of examples/airflow/README.md and docs/emr.md.
 
 `make demo` as it stands; of `make test` some unit tests, since the whole of it is what runs this very test. The clone finds this
 checkout's libraries in its environments, so that pip has nothing to fetch: that the pins can be had is seen where `.ci/run`
@@ -155,7 +155,7 @@ def test_the_airflow_page_leads_from_pip_to_an_hourly_dag(clone, airflow_python)
     """fault.json of the example is the answer: what the hour after the fault began has to be told."""
     clone.borrow("monitoring/jobs", ROOT / ".venv", "pip")
     clone.borrow("monitoring/airflow", airflow_python.parents[1], "pip", "airflow")
-    blocks = clone.blocks("docs/airflow.md", "From a clone to an hourly DAG", "What it costs Airflow")
+    blocks = clone.blocks("examples/airflow/README.md")
     clone.shell("".join(blocks))  # in one shell: the variables are exported
 
     hour = clone.folder / "monitoring/churn/monitoring/data_quality/2024/03/04/21"
