@@ -106,8 +106,8 @@ def test_every_file_that_came_out_is_documented(baselined, clone):
     assert [name for name in sorted(names) if not name.startswith("_runs/") and f"| `{name}` |" not in page] == []
 
 
-def test_the_example_in_docs_files_reads_the_states(baselined, clone):
-    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+def test_the_example_of_the_formats_reads_the_states(baselined, clone):
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     [script] = [
         text for kind, text in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if kind == "python"
     ]
