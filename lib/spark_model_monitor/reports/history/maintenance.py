@@ -33,6 +33,7 @@ from spark_model_monitor.reports.outputs.files import (
     UNFINISHED,
     Run,
     forget_unfinished,
+    read_baseline_reference,
     read_document,
     run_before,
 )
@@ -57,7 +58,7 @@ def rebuild_history(folder: str) -> History:
             if run is None or PROFILE not in run.digests:
                 continue
             try:
-                reference = read_document(run, BaselineReference)
+                reference = read_baseline_reference(run)
                 described = read_document(run, RunDescription)
                 if reference is None or described is None:
                     raise BadInput("it does not say which baseline it was compared with")
