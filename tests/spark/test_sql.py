@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from jobs.baseline import main as baseline
 from jobs.monitor import main as monitor
+from tests.entries import read_checks
 
 from spark_model_monitor.reports.outputs.sql_tables import _Catalog
 
@@ -83,7 +84,7 @@ def time(name):
 
 
 def checks_of(runs, name):
-    return json.loads((runs / name / "checks.json").read_text())["checks"]
+    return read_checks(runs / name / "checks.json")["checks"]
 
 
 def statistics_of(runs, name):

@@ -2,7 +2,7 @@
 
 `common` has what most entries of a check have, by its name, or by its name and a number for entries of another formula or
 status, which state that as `like`. An entry without a `status` has these members as well, except those that it states
-itself, and null where it lacks one; one whose `like` is a list stands for several of a feature that have no others. Entries with a
+itself, and null where it lacks one; one whose `like` is a list stands for several of one feature. Entries with a
 `status` are complete: those of violations and of what nobody can tell always are.
 """
 

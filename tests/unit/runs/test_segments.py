@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
 ROWS = 1_200
@@ -72,7 +73,7 @@ def test_a_window_that_is_cut_otherwise_is_reported_in_a_sentence_and_the_rest_g
     ended = jobs(
         "monitor", "--dataset-source", "window.csv", "--baseline", kind, "--output-path", "out", *KINDS[kind], *LOCAL
     )
-    document = json.loads((jobs.folder / "out" / "checks.json").read_text())
+    document = read_checks(jobs.folder / "out" / "checks.json")
     sentences = [each.get("reason") or "" for each in document["checks"] if each.get("segment")]
 
     assert ended.status in (0, 4), (
@@ -143,7 +144,7 @@ def test_bias_is_cut_as_its_baseline_was(jobs):
     cuts = ("--segments", "plan,size:2:3")
     made = jobs("baseline", "--dataset-source", "people.csv", "--output-path", "bias", *cuts, *asked)
     ended = jobs("monitor", "--dataset-source", "window.csv", "--baseline", "bias", "--output-path", "out", *asked)
-    document = json.loads((jobs.folder / "out" / "checks.json").read_text())
+    document = read_checks(jobs.folder / "out" / "checks.json")
 
     assert (made.status, ended.status) == (0, 0), made.said + ended.said
     assert {each["segment"] for each in document["checks"] if each["status"] == "violated"} == {"2<=size<3"}
@@ -211,7 +212,7 @@ def test_merged_records_are_cut_by_what_the_model_was_requested(jobs, kind, plan
         )
         assert told.status == 0, told.said
         metrics = json.loads((jobs.folder / out / "metrics.json").read_text())
-        checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]
+        checks = read_checks(jobs.folder / f"{out}-now" / "checks.json")["checks"]
         found[way] = metrics["segments"], [(each.get("segment"), each.get("status"), each.get("p")) for each in checks]
 
     assert found["records"] == found["table"]
@@ -229,7 +230,7 @@ def test_groups_of_merged_records_are_named_by_what_the_model_was_requested(jobs
         told = ("--dataset-source", source, *flags)
         assert jobs("baseline", *told, "--group-column", "size", "--output-path", out).status == 0
         assert jobs("monitor", *told, "--baseline", out, "--output-path", f"{out}-now").status == 0
-        checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]
+        checks = read_checks(jobs.folder / f"{out}-now" / "checks.json")["checks"]
         found[source] = [(each["metric"], each["m"], each.get("p")) for each in checks]
 
     assert found["users.jsonl"] == found["users.csv"]
@@ -241,7 +242,7 @@ def test_merged_records_that_lack_the_columns_of_a_tables_baseline_are_a_hint(jo
     flags = ("--dataset-source", "other.jsonl", "--baseline", "model", "--output-path", "other", *OF_MERGED)
 
     ended = jobs("monitor", *flags)
-    document = json.loads((jobs.folder / "other" / "checks.json").read_text())
+    document = read_checks(jobs.folder / "other" / "checks.json")
     assert ended.status == 0, ended.said
     assert {each["hint"] for each in document["hints"]} == {"segments"}
     assert [each for each in document["checks"] if each["status"] == "passed"]
