@@ -68,11 +68,13 @@ def get_from_sdk(name: str, module: str = SDK) -> Any:
     """
     if name in ABSENT:
         raise ImportError(f"spark_model_monitor.sagemaker has no {name}: {ABSENT[name]}")
+    # First a name in the SDK's module, then a module below it, such as `sagemaker.image_uris`
     if not name.startswith("_") and is_installed():
         with suppress(AttributeError):
             return getattr(importlib.import_module(module), name)
         with suppress(ModuleNotFoundError):
             return importlib.import_module(f"{module}.{name}")
+    # By case: a class is imported by name, anything else is asked of the module
     kind = ImportError if name[:1].isupper() else AttributeError
     raise kind(
         f"spark_model_monitor.sagemaker has no {name}; it is what the SDK has for an account, so take it from the SDK "

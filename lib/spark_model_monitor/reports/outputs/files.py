@@ -87,6 +87,7 @@ def publish(
         is_same = before is not None and before.run_id == run.run_id
         if in_place and not (is_same and before is not None and before.folder == run.folder):
             run = replace(run, folder=output_path, digests=_compute_digests(shown_files))
+        # Notes say which runs were being published when their process was killed
         notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
         is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
         if is_new:
@@ -101,6 +102,7 @@ def publish(
             if run.folder != output_path:
                 for name, content in files.items():
                     storage.write(join(run.folder, name), content)
+            # The run's own folder is complete now; the files beside it follow in an order that readers rely on
             for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
                 storage.write(join(output_path, name), shown_files[name])
             for name in sorted(stale):
@@ -154,8 +156,10 @@ def forget_unfinished(output_path: str) -> None:
     notes = _delete_folders(find_unfinished(output_path), (current,), output_path, storage)
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
         published_digest = current.digests.get(name) if current else None
+        # A file that no published run has may go
         if published_digest is None:
             storage.delete(join(output_path, name))
+        # Only the stopped run's bytes are replaced: a user's edits are neither run's and stay
         elif digest != published_digest and _has_digest(join(output_path, name), digest, storage):
             _restore(name, current, output_path, storage)
     if current is not None and notes:
@@ -202,6 +206,7 @@ def find_unfinished(output_path: str) -> dict[str, Run | None]:
     files = [file for folder in folders for file in storage.list_beginning(folder, UNFINISHED)]
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
     for path in notes:
+        # A kill may leave a note without content; then nobody knows what it was about
         with suppress(BadDocument):
             notes[path] = read_commit(storage.read(path), path)
     return notes
@@ -277,6 +282,7 @@ def read_commit(content: bytes, path: str) -> Run:
     run_id = members.get("run_id")
     folder = members.get("folder")
     digests = members.get("sha256")
+    # Names from a file become paths, so none may lead out of the output
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         why = "sha256 is no object of texts"
     elif not is_ours(run_id, NameKind.WORD) or not (folder == IN_PLACE or is_ours(folder, NameKind.FOLDER)):
@@ -302,8 +308,10 @@ def _compute_digests(files: Mapping[str, bytes]) -> dict[str, str]:
 
 def _create_run(files: Mapping[str, bytes], output_path: str) -> Run:
     digests = _compute_digests(files)
+    # The id depends on content, so the same run again is the same run
     lasting = digests
     if described := files.get(DESCRIPTION):
+        # The release is no content: an upgrade must not make new runs of old ones
         members = {**json.loads(described), "product": ""}
         members.pop("deequ", None)
         lasting = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}

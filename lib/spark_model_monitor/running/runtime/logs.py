@@ -72,6 +72,7 @@ class LogStyle:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(formatter)
         logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+        # Others at INFO would bury our few lines
         level = logging.INFO if self.names_every_step else logging.WARNING
         for name in OURS:
             logging.getLogger(name).setLevel(level)

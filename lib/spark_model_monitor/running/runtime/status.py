@@ -39,6 +39,7 @@ class TimeLimit:
         self._may_leave = may_leave
         self._cancel = cancel
         self._handler: Any = signal.signal(signal.SIGALRM, self._end)
+        # From the job's start: imports and Spark's start count, too
         left = limit.total_seconds() - (time.monotonic() - began)
         signal.setitimer(signal.ITIMER_REAL, max(left, SOONEST_SECONDS))
 
@@ -50,6 +51,7 @@ class TimeLimit:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         error = OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published")
+        # A call into the JVM may not come back: after a grace period the process ends regardless
         if self._may_leave:
             leave_after_grace(error, ExitStatus.TERMINATED, f"{error}; what went on regardless was left behind")
         self._cancel()
