@@ -6,7 +6,7 @@ import json
 import logging
 
 import pytest
-from tests.unit.scheduling.conftest import at
+from tests.unit.scheduling.conftest import make_time
 
 from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY_LOGGER, VARIABLE, Detail, LogStyle
 
@@ -70,9 +70,9 @@ def test_collectors_get_an_object_a_line(log):
 
 def test_a_pass_has_one_line_of_a_model_however_many_runs_it_had(schedule, caplog):
     caplog.set_level(logging.INFO, SUMMARY_LOGGER)
-    schedule.run(at(4, 20, 5))
-    schedule.run(at(4, 20, 6))
-    schedule.run(at(4, 23, 5))
+    schedule.run(make_time(4, 20, 5))
+    schedule.run(make_time(4, 20, 6))
+    schedule.run(make_time(4, 23, 5))
     lines = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == SUMMARY_LOGGER]
 
     completed = "Completed: Job completed successfully with no violations."
@@ -83,9 +83,9 @@ def test_a_pass_has_one_line_of_a_model_however_many_runs_it_had(schedule, caplo
 
 
 def test_the_line_is_about_the_run_that_failed(schedule, caplog):
-    schedule.run(at(4, 20, 5))
+    schedule.run(make_time(4, 20, 5))
     schedule.jobs.statuses[:] = [0, 3, 0]
-    schedule.run(at(4, 23, 5))
+    schedule.run(make_time(4, 23, 5))
     [record] = [record for record in caplog.records if record.name == SUMMARY_LOGGER and record.levelname == "WARNING"]
 
     assert record.getMessage().startswith("churn-hourly: 3 runs; that of 2024-03-04T22:00:00Z is Failed: ")
