@@ -15,7 +15,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -91,9 +91,7 @@ def publish(
         notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
         is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
         if is_new:
-            note = join(output_path, f"{UNFINISHED}{run.run_id}")
-            storage.write(note, _encode_commit(run, output_path))
-            notes[note] = run
+            notes[note_unfinished(run, output_path)] = run
         if before is not None and before.folder == output_path and not is_same:
             before = _archive(before, output_path, storage)
         # names that no longer belong to a run
@@ -197,6 +195,23 @@ def set_current_run(run: Run, output_path: str) -> None:
     Raises OutputFailed if it can't be written; the previous run then stays current.
     """
     storage_of(output_path).write(join(output_path, CURRENT), _encode_commit(run, output_path))
+
+
+def note_unfinished(run: Run, output_path: str) -> str:
+    """Note that the files of a run at a held output are incomplete, being written or deleted; returns the note's path."""
+    note = join(output_path, f"{UNFINISHED}{run.run_id}")
+    storage_of(output_path).write(note, _encode_commit(run, output_path))
+    return note
+
+
+def leave_out_of_commit(names: Set[str], output_path: str) -> None:
+    """Name these files, and those in these folders, no longer in the commit of a held output; the run stays the same."""
+    run = run_before(output_path)
+    if run is None:
+        return
+    digests = {name: digest for name, digest in run.digests.items() if not names & {name, name.rpartition("/")[0]}}
+    if len(digests) < len(run.digests):
+        set_current_run(replace(run, digests=digests), output_path)
 
 
 def find_unfinished(output_path: str) -> dict[str, Run | None]:

@@ -30,6 +30,7 @@ from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fle
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
 from spark_model_monitor.running.scheduling.plan import Plan, find_model
 from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
+from spark_model_monitor.running.scheduling.retention import KEEP_ALL
 from spark_model_monitor.running.scheduling.runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
@@ -253,6 +254,8 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
+        if statuses:
+            _delete_expired(plan, record, now())
         if statuses and request.history:
             _write_history(plan)
         # After the due windows, whose history a look is judged by
@@ -299,6 +302,15 @@ def _show_schedule(
         if clock is not None:
             watch(plan, record, clock(), environment)
     return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
+
+
+def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
+    """Delete what the schedule no longer keeps. An error is only a warning: the next call that runs something tries again."""
+    try:
+        if plan.retention != KEEP_ALL:
+            plan.retention.delete_expired(plan.folder_of_runs(), record, now)
+    except MonitorError as error:
+        log.warning("%s: what is to be kept: %s", plan.name, error)
 
 
 def _write_history(plan: Plan) -> None:
