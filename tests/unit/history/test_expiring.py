@@ -12,7 +12,7 @@ import pytest
 
 from spark_model_monitor import cli
 from spark_model_monitor.reports.history import maintenance
-from spark_model_monitor.reports.history.maintenance import Kind, Trees, expire, find_prunable, prune
+from spark_model_monitor.reports.history.maintenance import PrunableKind, Trees, expire, find_prunable, prune
 from spark_model_monitor.reports.outputs.files import publish, read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 
@@ -53,20 +53,20 @@ def require_complete_commits(folder):
 
 def test_windows_pages_and_states_go_and_nothing_else(runs):
     before = list_names(runs)
-    assert expire(Kind.PAGES, str(runs), None, BEFORE) == BEFORE
+    assert expire(PrunableKind.PAGES, str(runs), None, BEFORE) == BEFORE
     assert set(before) - set(list_names(runs)) == {
         name for name in before if name.endswith("report.html") and HOURS[-1] not in name
     }
 
-    expire(Kind.STATES, str(runs), None, BEFORE)
+    expire(PrunableKind.STATES, str(runs), None, BEFORE)
     assert not [name for name in list_names(runs) if "states" in name and HOURS[-1] not in name]
     assert len([name for name in list_names(runs) if name.endswith("_current.json")]) == len(HOURS)
 
-    expire(Kind.WINDOWS, str(runs), None, BEFORE)
+    expire(PrunableKind.WINDOWS, str(runs), None, BEFORE)
     assert list_names(runs) == [name for name in before if not name.startswith("2025") and HOURS[2] not in name]
 
 
-@pytest.mark.parametrize("kind", [Kind.WINDOWS, Kind.PAGES, Kind.STATES])
+@pytest.mark.parametrize("kind", [PrunableKind.WINDOWS, PrunableKind.PAGES, PrunableKind.STATES])
 def test_a_kill_at_any_change_leaves_nothing_half(runs, tmp_path, monkeypatch, kind):
     quiet = shutil.copytree(runs, tmp_path / "quiet")
     expire(kind, str(quiet), None, BEFORE)
@@ -107,7 +107,7 @@ def test_a_kill_at_any_change_leaves_nothing_half(runs, tmp_path, monkeypatch, k
 def test_empty_folders_of_a_call_that_was_killed_go(runs):
     (runs / "2024/02/03/04").mkdir(parents=True)
     (runs / "2024/02/05").mkdir(parents=True)
-    expire(Kind.WINDOWS, str(runs), None, BEFORE)
+    expire(PrunableKind.WINDOWS, str(runs), None, BEFORE)
 
     assert not (runs / "2024").exists()
 
@@ -116,12 +116,14 @@ def test_what_a_failed_run_left_goes_and_files_of_others_stay(runs):
     for hour, name in (("2024/02/03/04", "message"), ("2024/02/03/05", "notes.txt")):
         (runs / hour).mkdir(parents=True)
         (runs / hour / name).write_text("")
-    expire(Kind.WINDOWS, str(runs), None, BEFORE)
+    expire(PrunableKind.WINDOWS, str(runs), None, BEFORE)
 
     assert list_names(runs / "2024/02/03") == ["05", "05/notes.txt"]
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Kind.WINDOWS, "_current.json"), (Kind.PAGES, "report.html")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(PrunableKind.WINDOWS, "_current.json"), (PrunableKind.PAGES, "report.html")]
+)
 def test_a_call_deletes_of_few_hours_and_the_next_one_goes_on(runs, monkeypatch, kind, name):
     monkeypatch.setattr(maintenance, "MOST_AT_ONCE", 2)
 
@@ -133,26 +135,26 @@ def test_a_call_deletes_of_few_hours_and_the_next_one_goes_on(runs, monkeypatch,
 
 
 def test_a_call_looks_at_no_hours_before_the_first(runs):
-    expire(Kind.PAGES, str(runs), make_hour(HOURS[1]), BEFORE)
+    expire(PrunableKind.PAGES, str(runs), make_hour(HOURS[1]), BEFORE)
 
     assert [hour for hour in HOURS if (runs / hour / "report.html").exists()] == [HOURS[0], HOURS[3]]
 
 
 def test_a_call_ends_at_a_window_that_somebody_holds(runs):
     with holding(LocalStorage(), str(runs / HOURS[1])), ThreadPoolExecutor(1) as another:
-        next_hour = another.submit(expire, Kind.WINDOWS, str(runs), None, BEFORE).result()
+        next_hour = another.submit(expire, PrunableKind.WINDOWS, str(runs), None, BEFORE).result()
 
     assert next_hour == make_hour(HOURS[1])
     assert [hour for hour in HOURS if (runs / hour).exists()] == list(HOURS[1:])
 
 
 def test_before_the_first_run_there_is_nothing_to_delete(tmp_path):
-    assert expire(Kind.WINDOWS, str(tmp_path / "absent"), None, BEFORE) == BEFORE
+    assert expire(PrunableKind.WINDOWS, str(tmp_path / "absent"), None, BEFORE) == BEFORE
 
 
 def test_a_run_without_its_page_and_states_is_promoted(runs, tmp_path):
     prune(find_prunable(Trees(reports=[str(runs)], pages=True), BEFORE))
-    expire(Kind.STATES, str(runs), None, BEFORE)
+    expire(PrunableKind.STATES, str(runs), None, BEFORE)
     baselines = tmp_path / "baselines"
     status = cli.main(["promote", str(runs / HOURS[0]), "--model-version", "7", "--to", str(baselines)])
 

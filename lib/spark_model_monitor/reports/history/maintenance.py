@@ -25,7 +25,7 @@ from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import HOUR_LEVELS, list_hours_from_latest
 from spark_model_monitor.reports.history.decisions import read_decisions
-from spark_model_monitor.reports.history.variation import Entry, History, create_history, write_history
+from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history, write_history
 from spark_model_monitor.reports.outputs.files import (
     CURRENT,
     HOUR_FOLDERS,
@@ -45,7 +45,7 @@ from spark_model_monitor.storage.lease import PREFIX, WAIT
 log = logging.getLogger(__name__)
 
 
-def rebuild_history(folder: str) -> History:
+def rebuild_history(folder: str) -> WindowHistory:
     """Write the history of the monitoring runs in the hour folders below `folder`, from their states.
 
     A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
@@ -84,7 +84,7 @@ def rebuild_history(folder: str) -> History:
     return history
 
 
-def _add_run(history: History, entry: Entry, baseline: Any, run: Run) -> History:
+def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where).read(where), where)
     extended_baseline: Any = history.beside(baseline, entry.time, entry.baseline)
@@ -99,7 +99,7 @@ def _add_run(history: History, entry: Entry, baseline: Any, run: Run) -> History
     return history.with_window(entry, statistics)
 
 
-def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
+def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> WindowEntry:
     window = described.window
     hour = parse_hour_of_path(join(path, ""))
     # A window of its own, the hour of the folder, or none, as the run itself named it
@@ -114,7 +114,7 @@ def _create_entry(folder: str, path: str, run: Run, described: RunDescription, b
         time = ""
     # Relative, so that the tree can be moved
     below = run.folder.removeprefix(join(folder, ""))
-    return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
+    return WindowEntry(time, name, run.run_id, below, baseline, bool(described.violations))
 
 
 def _read_reference_baseline(reference: BaselineReference) -> Any:
@@ -136,7 +136,7 @@ _PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
 _LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
 
 
-class Kind(Enum):
+class PrunableKind(Enum):
     """What can be pruned; the value is its name for users."""
 
     CAPTURES = "captures"
@@ -148,7 +148,7 @@ class Kind(Enum):
     WINDOWS = "windows"
 
 
-OF_A_RUN = (Kind.PAGES, Kind.STATES)
+OF_A_RUN = (PrunableKind.PAGES, PrunableKind.STATES)
 """Files, or folders of them, that the commit of a run names until they go."""
 
 
@@ -157,7 +157,7 @@ class Prunable:
     """A file or folder that can be pruned. time: the start of its age. output: the output path of the runs that
     wrote it; None for captures."""
 
-    kind: Kind
+    kind: PrunableKind
     path: str
     time: datetime
     files: int
@@ -186,7 +186,11 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs.
     """
     candidates = [
-        *(candidate for path in trees.captures for candidate in _find_hours(Kind.CAPTURES, path, storage_of(path))),
+        *(
+            candidate
+            for path in trees.captures
+            for candidate in _find_hours(PrunableKind.CAPTURES, path, storage_of(path))
+        ),
         *(candidate for path in trees.merged for candidate in _find_merge_files(path, storage_of(path))),
         *(quarantine for path in trees.reports for quarantine in _find_quarantines(path, storage_of(path))),
     ]
@@ -195,7 +199,9 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
         candidates += [candidate for path in trees.reports for candidate in _find_runs(trees, path, storage_of(path))]
     old_items = [candidate for candidate in candidates if candidate.time <= before]
     # What lies in a window that goes as a whole is not listed again
-    window_folders = tuple(join(candidate.path, "") for candidate in old_items if candidate.kind is Kind.WINDOWS)
+    window_folders = tuple(
+        join(candidate.path, "") for candidate in old_items if candidate.kind is PrunableKind.WINDOWS
+    )
     if window_folders:
         return [candidate for candidate in old_items if not candidate.path.startswith(window_folders)]
     return old_items
@@ -225,10 +231,10 @@ def _prune_output(output: str | None, items: Sequence[Prunable], wait: timedelta
         for item in items:
             storage = storage_of(item.path)
             _delete(storage, item)
-            if item.kind in (Kind.CAPTURES, Kind.MERGED):
+            if item.kind in (PrunableKind.CAPTURES, PrunableKind.MERGED):
                 _delete_empty_above(storage, item.path)
     for item in items:
-        if item.kind is Kind.WINDOWS:
+        if item.kind is PrunableKind.WINDOWS:
             _delete_if_empty(storage_of(item.path), item.path)
 
 
@@ -281,36 +287,36 @@ def _delete_empty_hours(storage: Storage, top: str) -> None:
 DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
 
 
-def count_totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
+def count_totals(items: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, int]]:
     """Number of files and bytes of each kind."""
     return {
         kind: (
             sum(item.files for item in items if item.kind is kind),
             sum(item.size_bytes for item in items if item.kind is kind),
         )
-        for kind in Kind
+        for kind in PrunableKind
     }
 
 
-def _find_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
+def _find_hours(kind: PrunableKind, top: str, storage: Storage) -> Iterator[Prunable]:
     for folder, hour in _list_hour_folders(storage, top):
         # A wrong folder must not cost somebody's runs
         if storage.exists(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
             )
-        output = top if kind is Kind.MERGED else None
+        output = top if kind is PrunableKind.MERGED else None
         yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(storage.list_files, folder, storage)], output)
 
 
 def _find_merge_files(top: str, storage: Storage) -> Iterator[Prunable]:
-    yield from _find_hours(Kind.MERGED, top, storage)
+    yield from _find_hours(PrunableKind.MERGED, top, storage)
     yield from _find_quarantines(top, storage)
     folder = join(top, PENDING)
     for file in storage.list_files(folder) if storage.exists(folder) else ():
         named = _PENDING_HOUR.fullmatch(file.path)
         if named is not None and (hour := parse_time(f"{named[1]}:00:00")) is not None:
-            yield _create_item(Kind.PENDING, file.path, hour + HOUR, [file], top)
+            yield _create_item(PrunableKind.PENDING, file.path, hour + HOUR, [file], top)
 
 
 def _find_quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
@@ -327,7 +333,7 @@ def _find_quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
             time = hour + HOUR
         else:
             time = datetime.fromtimestamp(youngest, timezone.utc)
-        yield _create_item(Kind.QUARANTINE, folder, time, files, top)
+        yield _create_item(PrunableKind.QUARANTINE, folder, time, files, top)
 
 
 def _list_hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
@@ -355,7 +361,9 @@ def _list_unless_gone(look: Callable[[str], Iterable[Found]], folder: str, stora
             raise
 
 
-def _create_item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
+def _create_item(
+    kind: PrunableKind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None
+) -> Prunable:
     return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
 
 
@@ -375,9 +383,9 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
         else:
             num_kept = trees.keep_windows
         for hour, folder in latest_first[num_kept:]:
-            yield from _find_in_run(Kind.WINDOWS, folder, hour, storage)
+            yield from _find_in_run(PrunableKind.WINDOWS, folder, hour, storage)
         for hour, folder in latest_first[:num_kept] if trees.pages else ():
-            yield from _find_in_run(Kind.PAGES, folder, hour, storage)
+            yield from _find_in_run(PrunableKind.PAGES, folder, hour, storage)
 
 
 def _has_run(folder: str, storage: Storage) -> bool:
@@ -387,12 +395,12 @@ def _has_run(folder: str, storage: Storage) -> bool:
     return any(_list_unless_gone(partial(storage.list_beginning, start=UNFINISHED), folder, storage))
 
 
-def _find_in_run(kind: Kind, folder: str, hour: datetime, storage: Storage) -> Iterator[Prunable]:
+def _find_in_run(kind: PrunableKind, folder: str, hour: datetime, storage: Storage) -> Iterator[Prunable]:
     """What is of a kind in the hour folder of a run."""
     files = [*_list_unless_gone(partial(_list_run_files, storage=storage), folder, storage)]
-    if kind is Kind.WINDOWS:
+    if kind is PrunableKind.WINDOWS:
         yield _create_item(kind, folder, hour, files, folder)
-    elif kind is Kind.PAGES:
+    elif kind is PrunableKind.PAGES:
         for file in files:
             if file.name == PAGE:
                 yield _create_item(kind, file.path, hour, [file], folder)
@@ -410,7 +418,7 @@ MOST_AT_ONCE = 48
 """Hours of a schedule of which something is deleted in one pass: two days, so that years are gone after some days."""
 
 
-def expire(kind: Kind, top: str, start: datetime | None, before: datetime) -> datetime:
+def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetime) -> datetime:
     """Delete windows, pages or states of runs in the hour folders right below `top`, the oldest first, and of so many hours
     that a pass does not take long.
 
@@ -423,7 +431,7 @@ def expire(kind: Kind, top: str, start: datetime | None, before: datetime) -> da
     num_expired = 0
     for folder, hour in _list_hours_between(storage, top, start, before):
         items: list[Prunable] = []
-        if _has_run(folder, storage) or (kind is Kind.WINDOWS and _has_only_remains(folder, storage)):
+        if _has_run(folder, storage) or (kind is PrunableKind.WINDOWS and _has_only_remains(folder, storage)):
             items = [*_find_in_run(kind, folder, hour, storage)]
         if not items:
             continue
@@ -489,7 +497,7 @@ def _list_run_files(folder: str, storage: Storage) -> list[StoredFile]:
 
 def _delete(storage: Storage, item: Prunable) -> None:
     """Delete an item. A run's folder contains the lease on it, which is removed when the lease's context ends."""
-    if item.kind is not Kind.WINDOWS:
+    if item.kind is not PrunableKind.WINDOWS:
         storage.delete(item.path)
         return
     # A prune that is killed leaves a note by which the next one finds the rest, and no commit that names what is gone

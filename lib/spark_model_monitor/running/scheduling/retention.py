@@ -12,7 +12,7 @@ from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Keep
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.reports.history.maintenance import Kind, expire
+from spark_model_monitor.reports.history.maintenance import PrunableKind, expire
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record
 from spark_model_monitor.running.scheduling.schedules import read_offset
 
@@ -47,19 +47,19 @@ class Retention:
     def delete_expired(self, folder: str, record: Record, now: datetime) -> None:
         """Delete what no longer stays of the runs in the hour folders right below a folder. Raises as `expire`."""
         if self.windows is not None:
-            expire(Kind.WINDOWS, folder, None, now - self.windows)
+            expire(PrunableKind.WINDOWS, folder, None, now - self.windows)
         elif self.num_windows is not None:
             first_kept = _find_first_kept(record, self.num_windows)
             if first_kept is not None:
-                expire(Kind.WINDOWS, folder, None, first_kept)
+                expire(PrunableKind.WINDOWS, folder, None, first_kept)
         # How far pages and states are gone is recorded: to look for it would take the longer the more windows stay
         if self.pages is not None:
             start = parse_time(record.executions.pages_from or "")
-            pages_from = expire(Kind.PAGES, folder, start, now - self.pages)
+            pages_from = expire(PrunableKind.PAGES, folder, start, now - self.pages)
             record.note_expired(pages_from=format_moment(pages_from))
         if self.states is not None:
             start = parse_time(record.executions.states_from or "")
-            states_from = expire(Kind.STATES, folder, start, now - self.states)
+            states_from = expire(PrunableKind.STATES, folder, start, now - self.states)
             record.note_expired(states_from=format_moment(states_from))
 
 
