@@ -118,6 +118,23 @@ def test_hidden_files_are_found_at_any_depth_where_drafts_are_seen(storage, fold
 
 
 @clause
+def test_a_copy_stays_as_it_is_when_the_file_it_was_made_of_changes(storage, folder):
+    put(storage, folder, "a.csv", "copies/a.csv")
+    source, copy = join(folder, "a.csv"), join(folder, "copies", "a.csv")
+    storage.copy(source, copy)
+    storage.copy(source, copy)  # nothing happens
+
+    assert storage.read(copy) == b"a.csv"
+    storage.write(source, b"another")
+    assert storage.read(copy) == b"a.csv"
+    storage.delete(source)
+    assert storage.read(copy) == b"a.csv"
+    with pytest.raises(BadInput, match=r"a\.csv: can't be read"):
+        storage.copy(source, join(folder, "b.csv"))
+    assert names(storage, folder, storage.list_files(folder)) == ["copies/a.csv"]
+
+
+@clause
 def test_what_is_absent_is_named(storage, folder):
     put(storage, folder, "a.csv")
     path = join(folder, "nowhere")

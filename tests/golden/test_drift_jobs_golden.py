@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.entries import read_checks
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.baselines import read_run_baseline
@@ -127,7 +128,7 @@ def report(golden, spark, tmp_path_factory):
 @pytest.fixture(scope="module")
 def checks(report):
     """The drift checks of checks.json by feature."""
-    content = json.loads((report / "checks.json").read_text())["checks"]
+    content = read_checks(report / "checks.json")["checks"]
     return {check["feature"]: check for check in content if check["check"] == "baseline_drift_check"}
 
 

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobProcesses, JobsHere
 
 from spark_model_monitor.sagemaker import BiasConfig, DataConfig, ModelBiasMonitor
@@ -97,7 +98,7 @@ def test_violations_are_a_success_unless_they_are_to_fail(jobs):
     assert finished.status == 4, finished.said
     violations = json.loads((report / "constraint_violations.json").read_text())["violations"]
     assert ("sex", "F", "DPPL") in {(v["facet"], v["facet_value"], v["metric_name"]) for v in violations}
-    checks = json.loads((report / "checks.json").read_text())["checks"]
+    checks = read_checks(report / "checks.json")["checks"]
     [dppl] = [check for check in checks if (check["feature"], check["metric"]) == ("sex", "DPPL")]
     assert (dppl["status"], dppl["n"], dppl["m"], dppl["facet_value"]) == ("violated", 120, 120, "F")
     assert dppl["observed"] == pytest.approx(0.4)

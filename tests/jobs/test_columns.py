@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
 ROWS = [(number % 7, "basic" if number % 3 else "gold", number / 4) for number in range(60)]
@@ -75,10 +76,7 @@ def test_a_column_added_is_one_violation_in_files_and_in_captures_of_objects(mon
     violations, report = monitored(
         later("age", "more", "plan", "charge", more="7", plan="age"), dataset_format=dataset_format
     )
-    checks = {
-        (check["feature"], check["check"]): check
-        for check in json.loads((report / "checks.json").read_text())["checks"]
-    }
+    checks = {(check["feature"], check["check"]): check for check in read_checks(report / "checks.json")["checks"]}
 
     assert [violation["feature_name"] for violation in violations] == ["more", "plan"]
     assert violations[0] == {**ONE_MORE, "feature_name": "more"}
@@ -92,7 +90,7 @@ def test_exact_columns_are_one_violation_and_nothing_else_is_judged(monitored, f
     violations, report = monitored(
         later("age", "more", "plan", "charge", more="7", plan="age"), *flags, dataset_format=dataset_format
     )
-    checks = json.loads((report / "checks.json").read_text())["checks"]
+    checks = read_checks(report / "checks.json")["checks"]
 
     assert violations == [ONE_MORE]
     assert {check["status"] for check in checks if check["feature"] in NAMES} == {"not judged"}

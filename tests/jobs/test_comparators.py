@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
 JS = {"against": "baseline", "distance": "js_divergence", "threshold": 0.3}
@@ -40,7 +41,7 @@ def monitored(jobs, *flags):
 
 def test_comparators_are_judged_in_place_of_drift_and_leave_their_measurements(jobs):
     violations = monitored(jobs)
-    checks = json.loads((jobs.folder / "report" / "checks.json").read_text())["checks"]
+    checks = read_checks(jobs.folder / "report" / "checks.json")["checks"]
 
     # half of one side is gone: 1.5 - 0.75·log2(3) bits, by hand
     assert violations == {

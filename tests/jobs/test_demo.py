@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
 from spark_model_monitor.integrations.demo import run
@@ -73,7 +74,7 @@ def test_only_what_the_fault_touches_is_violated(shown, folder):
 
 
 def test_nothing_else_looks_wrong(shown, folder):
-    assert "hints" not in json.loads((folder / "spark-model-monitor-demo" / "monitoring" / "checks.json").read_text())
+    assert "hints" not in read_checks(folder / "spark-model-monitor-demo" / "monitoring" / "checks.json")
 
 
 def test_the_tour_shows_what_the_demo_says(shown):
@@ -107,9 +108,7 @@ def test_the_documented_excerpts_of_the_files_are_what_comes_out(shown, folder):
     to_last_digits = {
         name: pytest.approx(value, rel=1e-9) if name.endswith("p") else value for name, value in check.items()
     }
-    assert (
-        to_last_digits in json.loads((report / "checks.json").read_text())["checks"]
-    )  # tails: libraries round otherwise
+    assert to_last_digits in read_checks(report / "checks.json")["checks"]  # tails: libraries round otherwise
     assert settings == json.loads((report / "constraints.json").read_text())["monitoring_config"]
     assert metric["Value"] == check["observed"]
 
@@ -138,7 +137,7 @@ def test_the_tutorial_on_late_labels_ends_with_alarms_since_the_fault_moves_the_
     page = (ROOT / "examples" / "churn" / "late-labels.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\./spark-submit\.sh jobs/(\w+)\.py (.*)$", page, re.MULTILINE)
     ended = [jobs(job, *words.split()) for job, words in commands]
-    metrics = json.loads((folder / "spark-model-monitor-demo" / "quality" / "checks.json").read_text())["checks"]
+    metrics = read_checks(folder / "spark-model-monitor-demo" / "quality" / "checks.json")["checks"]
 
     assert [job for job, _ in commands] == ["baseline", "monitor", "merge", "monitor"]
     assert [done.status for done in ended] == [0, 0, 0, 0], "\n".join(done.said for done in ended)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.entries import read_checks
 from tests.servers import http_server
 
 from spark_model_monitor import cli
@@ -49,7 +50,7 @@ def test_a_rule_of_a_warning_is_a_hint(folder):
     (folder / "rules.json").write_text('{"features": {"age": {"min": 0, "level": "warning"}}}')
 
     assert monitored("--expectations", "rules.json") == 0
-    assert "age" in json.dumps(json.loads((folder / "out" / "checks.json").read_text())["hints"])
+    assert "age" in json.dumps(read_checks(folder / "out" / "checks.json")["hints"])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def monitor_hour(folder, hour, rows, rules):
     flags = ["--expectations", "rules.dqdl", "--output-path", hour_path, "--junit", str(folder / f"{hour}.xml")]
     with pytest.raises(SystemExit) as ended:
         cli.main(["monitor", "people.csv", *flags, "--engine", "local", "--fail-on-violations"])
-    document = json.loads((folder / hour_path / "checks.json").read_text())
+    document = read_checks(folder / hour_path / "checks.json")
     return ended.value.code, [check["status"] for check in document["checks"]]
 
 

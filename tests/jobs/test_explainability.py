@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
 from spark_model_monitor.sagemaker import DataConfig, ModelConfig, PDPConfig, SageMakerClarifyProcessor, SHAPConfig
@@ -119,7 +120,7 @@ def test_captured_rows_like_the_baselines_have_an_empty_list_of_violations(jobs)
     assert finished.status == 0, finished.said
     assert (report / "message").read_text() == "Completed: Job completed successfully with no violations.\n"
     assert json.loads((report / "constraint_violations.json").read_text())["violations"] == []
-    assert json.loads((report / "checks.json").read_text())["checks"][0]["status"] == "passed"
+    assert read_checks(report / "checks.json")["checks"][0]["status"] == "passed"
 
 
 def test_a_model_that_looks_at_another_feature_is_the_services_violation(jobs):
@@ -142,7 +143,7 @@ def test_the_changes_of_single_features_stand_in_the_checks_and_are_no_violation
     finished, report = monitored(jobs, "scoring:other", "changes")
 
     assert finished.status == 0, finished.said
-    written = json.loads((report / "checks.json").read_text())
+    written = read_checks(report / "checks.json")
     changed = [check for check in written["checks"] if check["check"] == "attribution_change_check"]
     assert {check["feature"]: check["status"] for check in changed} == {
         "age": "violated",
@@ -164,7 +165,7 @@ def test_data_quality_says_the_impact_of_what_it_finds_with_the_attributions_of_
     finished = run("monitor", *source_flags, "moved.csv", *flags)
 
     assert finished.status == 0, finished.said
-    checks = json.loads((jobs.folder / "quality" / "checks.json").read_text())["checks"]
+    checks = read_checks(jobs.folder / "quality" / "checks.json")["checks"]
     drifts = {check["feature"]: check for check in checks if check["check"] == "baseline_drift_check"}
     values = json.loads((jobs.folder / "baseline" / "analysis.json").read_text())["explanations"]["kernel_shap"]["buys"]
     shares = pd.Series(values["global_shap_values"]) / sum(values["global_shap_values"].values())
@@ -179,7 +180,7 @@ def test_data_quality_says_the_impact_of_what_it_finds_with_the_attributions_of_
 def test_the_service_does_not_judge_single_features(jobs, flags):
     _, report = monitored(jobs, "scoring:other", "as-service", *flags)
 
-    written = json.loads((report / "checks.json").read_text())
+    written = read_checks(report / "checks.json")
     assert [check["check"] for check in written["checks"]] == ["feature_attribution_drift_check"]
     assert "budget" not in written
 
@@ -201,7 +202,7 @@ def test_a_window_of_few_rows_is_judged_as_reported(jobs):
         )
         finished = jobs("monitor", *where, *flags, config="window_config.json")
         assert finished.status == 0, finished.said
-        statuses[flags[:1]] = json.loads((jobs.folder / "few" / "checks.json").read_text())["checks"][0]["status"]
+        statuses[flags[:1]] = read_checks(jobs.folder / "few" / "checks.json")["checks"][0]["status"]
 
     assert list(statuses.values()) == ["cannot tell", "passed", "passed"]
 

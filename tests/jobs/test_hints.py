@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
 ROWS = 400
@@ -62,7 +63,7 @@ def monitored(jobs, source, *flags, dataset_format="csv"):
 
 
 def hints_in(report):
-    return json.loads((report / "checks.json").read_text()).get("hints", [])
+    return read_checks(report / "checks.json").get("hints", [])
 
 
 def warnings_in(log_text):
@@ -96,7 +97,7 @@ def test_where_the_service_is_replayed_nothing_of_it_is_stated(jobs):
     log_text, report = monitored(jobs, "swapped", "--compat", "service", dataset_format="capture")
 
     assert warnings_in(log_text) == []
-    assert "hints" not in json.loads((report / "checks.json").read_text())
+    assert "hints" not in read_checks(report / "checks.json")
 
 
 def test_members_of_json_are_found_by_name_wherever_they_stand(jobs):

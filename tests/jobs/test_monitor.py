@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobProcesses, JobsHere
 
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
@@ -72,7 +73,7 @@ def test_violations_are_a_success_unless_they_are_to_fail(jobs, baseline):
         "constraint_check_type": "categorical_values_check",
         "description": "Value: 0.9 does not meet the constraint requirement! ",
     }
-    checks = json.loads((report / "checks.json").read_text())["checks"]
+    checks = read_checks(report / "checks.json")["checks"]
     assert {check["feature"] for check in checks} >= {"score", "age", "plan"}
     assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
 
@@ -116,7 +117,7 @@ def test_features_can_be_left_out_by_name_or_index(jobs, baseline):
 
     assert finished.status == 0, finished.said
     assert json.loads((jobs.folder / "without" / "constraint_violations.json").read_text()) == {"violations": []}
-    checks = json.loads((jobs.folder / "without" / "checks.json").read_text())["checks"]
+    checks = read_checks(jobs.folder / "without" / "checks.json")["checks"]
     assert {check["feature"] for check in checks} == {"Missing columns", "Extra columns", "age"}
 
 
@@ -190,7 +191,7 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
     def statuses():
         done = jobs(*monitor_flags("--baseline", "careful", "--output-path", "careful-report", *WINDOW))
         assert done.status == 0, done.said
-        report = json.loads((jobs.folder / "careful-report" / "checks.json").read_text())
+        report = read_checks(jobs.folder / "careful-report" / "checks.json")
         ledger = {family["family"]: family for family in report["budget"]["families"]}
         contents = ledger["contents"]["level"] / ledger["contents"]["tests"]
         guards = [check for check in report["checks"] if check["check"] in {*GUARDS, "repeated_rows_check"}]

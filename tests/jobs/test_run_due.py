@@ -77,7 +77,7 @@ def test_a_promoted_baseline_and_a_schedule_are_all_that_hourly_monitoring_needs
     assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
     [window] = json.loads((folder / "reports" / "_alerts.json").read_text())["windows"]
     assert window["window"].startswith(f"{HOUR:%Y-%m-%dT%H:%M:%SZ}/")
-    assert "/baselines/7/_runs/" in json.loads((report / "baseline.json").read_text())["folder"]
+    assert "/baselines/7/_runs/" in json.loads((report / "run.json").read_text())["baseline"]["folder"]
 
 
 def test_a_run_over_its_longest_time_is_stopped_in_the_middle_of_its_scan_with_nothing_published(folder):

@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.running.runtime.status import start_logging
+from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.spark.session import start_session, stop_session
 
 if TYPE_CHECKING:

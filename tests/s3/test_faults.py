@@ -17,6 +17,7 @@ from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 from tests.s3.weather import denied, fair, late, once, reset, since, slow_down
 
+from spark_model_monitor.reports.outputs.files import UNFINISHED
 from spark_model_monitor.storage.lease import PREFIX
 
 BUCKET = "hasty"
@@ -125,7 +126,7 @@ class Trials:
                 yield f"{name} of the run that counts is torn"
         for name, content in contents.items():
             is_new = content in (self.before.get(name), self.quiet.get(name))
-            if not is_new and not name.startswith((PREFIX, "_staging/", "_runs/_unfinished-")) and name != "message":
+            if not is_new and not name.startswith((PREFIX, "_staging/", UNFINISHED)) and name != "message":
                 yield f"{name} is neither the old one nor the new one"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from tests.both_engines import EVALUATED_BY
+from tests.entries import read_checks
 from tests.s3 import jars, steps
 from tests.s3.conftest import ALGORITHM, CREDENTIALS, KMS_KEY, ROOT, s3a_settings
 from tests.s3.server import KEY
@@ -133,7 +134,7 @@ def test_the_tables_of_results_have_the_last_run_of_a_window(running_s3, runner,
     assert len(first) == 2
     assert run_id not in "".join(first)
     rows = pq.read_table(io.BytesIO(after[f"checks/run_id={run_id}/checks.parquet"])).to_pylist()
-    checks = json.loads(running_s3.read("storm", "tabled/checks.json"))["checks"]
+    checks = read_checks(running_s3.read("storm", "tabled/checks.json"))["checks"]
     assert {(row["name"], row["check"], row["status"]) for row in rows} == {
         (check.get("feature"), check["check"], check["status"]) for check in checks
     }

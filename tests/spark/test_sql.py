@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from jobs.baseline import main as baseline
 from jobs.monitor import main as monitor
+from tests.entries import read_checks
 
 from spark_model_monitor.reports.outputs.sql_tables import _Catalog
 
@@ -82,8 +83,8 @@ def time(name):
     return datetime(2026, 3, 4, int(name))
 
 
-def read_checks(runs, name):
-    return json.loads((runs / name / "checks.json").read_text())["checks"]
+def read_run_checks(runs, name):
+    return read_checks(runs / name / "checks.json")["checks"]
 
 
 def read_statistics(runs, name):
@@ -92,7 +93,7 @@ def read_statistics(runs, name):
 
 
 def violated(runs, name):
-    violated_checks = [check for check in read_checks(runs, name) if check["status"] == "violated"]
+    violated_checks = [check for check in read_run_checks(runs, name) if check["status"] == "violated"]
     return sorted(violated_checks, key=lambda check: (check["feature"], check["check"]))
 
 
@@ -117,7 +118,7 @@ def test_the_drift_of_a_feature_has_every_digit_of_checks_json(ask, runs):
     def drift(name):
         [drift_check] = [
             check
-            for check in read_checks(runs, name)
+            for check in read_run_checks(runs, name)
             if check["feature"] == "amount" and check["check"] == "baseline_drift_check"
         ]
         return time(name), drift_check.get("observed"), drift_check.get("threshold"), drift_check["status"]

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.common_members import CHECKS, COMMON, abbreviate_entries, restore_entries
 from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 
 
@@ -257,7 +260,8 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
     """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
     budget: None if chance is not allowed for. outcome: of the run, None if nothing was judged or an earlier release
-    wrote the file. outcomes: of each feature or metric. hints: None if there are none.
+    wrote the file. outcomes: of each feature or metric; the file names those that are not unchanged. hints: None if there
+    are none. The file states once what its entries have in common (`common_members`).
     """
 
     version: Number = 0.0
@@ -274,6 +278,19 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
             return self.checks
         passed = {"status": CheckStatus.PASSED}
         return tuple(check.model_copy(update=passed) if check.is_unsure else check for check in self.checks)
+
+    @classmethod
+    def complete_content(cls, content: dict[str, Json]) -> dict[str, Json]:
+        return restore_entries(content)
+
+    def to_json(self) -> str:
+        """The file's text: an entry a line, without what entries repeat."""
+        content = self.plain()
+        common, entries = abbreviate_entries(content.pop(CHECKS))
+        changed = [member for member in content.pop("outcomes", ()) if member["outcome"] != Outcome.UNCHANGED.value]
+        if changed:
+            content["outcomes"] = changed
+        return json_text.dump_lines({**content, COMMON: common, CHECKS: entries})
 
 
 class Violation(Section):

@@ -258,7 +258,7 @@ class Document(Section):
         # All faults at once, so that a file is corrected in one go
         faults: list[str] = []
         document: DocumentType | None = None
-        content = cls.rename_former_members(content)
+        content = cls.complete_content(cls.rename_former_members(content))
         try:
             document = cls.model_validate(content)
             _record_source(document, content)
@@ -275,6 +275,11 @@ class Document(Section):
     @classmethod
     def rename_former_members(cls, content: dict[str, Json]) -> dict[str, Json]:
         """The content of a file with the members that an earlier release named otherwise by their names of today."""
+        return content
+
+    @classmethod
+    def complete_content(cls, content: dict[str, Json]) -> dict[str, Json]:
+        """The content of a file with what it leaves out because it stands elsewhere in the file; by default as it is."""
         return content
 
     def contradictions(self) -> Iterator[str]:

@@ -76,6 +76,30 @@ def dump(value: Json) -> str:
     return "".join(parts)
 
 
+def dump_lines(content: Mapping[str, Json]) -> str:
+    """The JSON text of an object, without blanks, each item of its lists and objects in a line. Raises as `dump` does."""
+    members = [f"{_quote_name(name)}:{_dump_items(member)}" for name, member in content.items()]
+    return "{" + ",\n".join(members) + "}\n"
+
+
+def _dump_items(value: Json) -> str:
+    if isinstance(value, Mapping) and value:
+        items = ",\n".join(f"{_quote_name(name)}:{_dump_compact(member)}" for name, member in value.items())
+        return "{\n" + items + "\n}"
+    if isinstance(value, list | tuple) and value:
+        return "[\n" + ",\n".join(map(_dump_compact, value)) + "\n]"
+    return _dump_compact(value)
+
+
+def _dump_compact(value: Json) -> str:
+    if isinstance(value, Mapping):
+        members = (f"{_quote_name(name)}:{_dump_compact(member)}" for name, member in value.items())
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_dump_compact, value)) + "]"
+    return _format_scalar(value)
+
+
 def load(text: str | bytes, where: str) -> Json:
     """The plain JSON value of `text`, read strictly: bare NaN, a repeated member and text after the end are faults.
 

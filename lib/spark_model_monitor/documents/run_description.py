@@ -1,4 +1,4 @@
-"""The identity of the run in a folder: run.json, and baseline.json with the baseline that it was compared with."""
+"""The identity of the run in a folder: run.json, with the baseline that it was compared with."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from spark_model_monitor.documents.outcome import Outcome, convert_count_to_outc
 
 
 class BaselineReference(Document, file="baseline.json", meant="baseline.json of a monitoring run"):
-    """baseline.json. run_id, folder: of a baseline run, the folder below `_runs/`. constraints, statistics: the paths
-    of a baseline that was read from files. Paths are absolute.
+    """The member `baseline` of run.json; in earlier releases a file, baseline.json. run_id, folder: of a baseline run, the
+    folder of its files. constraints, statistics: the paths of a baseline that was read from files. Paths are absolute.
     """
 
     version: Number = 0.0
@@ -144,7 +144,7 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or recognised.
     deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
     either. expectations: the sha256 that identifies the rules; None without rules. data: the name of the data set; absent
-    if it has none, and in earlier releases.
+    if it has none, and in earlier releases. baseline: None without one, and in earlier releases, which have baseline.json.
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
@@ -170,6 +170,7 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     deequ: Name | None = None
     expectations: Name | None = None
     data: Name | None = None
+    baseline: BaselineReference | None = None
 
     @property
     def name(self) -> str | None:

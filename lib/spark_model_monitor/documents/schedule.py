@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, ClassVar
 
-from pydantic import Strict
+from pydantic import BeforeValidator, Strict
 
 from spark_model_monitor.documents.document import (
     Count,
@@ -19,6 +19,7 @@ from spark_model_monitor.documents.document import (
     StrictSection,
     require_name_in,
 )
+from spark_model_monitor.documents.json_text import Json
 
 MOST_CAUGHT_UP = 24
 
@@ -57,6 +58,25 @@ class ScheduledJob(StrictSection):
     output_folder: Name | None = None
 
 
+def _parse_windows(value: Json) -> Json:
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or value in (0, "") or str(value).startswith("-"):
+        raise ValueError("neither a number of runs nor an age")
+    return value
+
+
+_WINDOWS = Expected('a number of runs from 1 on, or an age such as "90 days"')
+
+
+class Keep(StrictSection):
+    """What stays of a schedule's runs; None: everything. windows: the latest runs, as a number or by their age. pages,
+    states: an age each, from which on a window is without them. Ages are `30 days`, `12 hours`, or ISO 8601 durations.
+    """
+
+    windows: Annotated[int | str, BeforeValidator(_parse_windows), _WINDOWS] | None = None
+    pages: Name | None = None
+    states: Name | None = None
+
+
 class Schedule(
     Document,
     file="schedule.json",
@@ -70,7 +90,7 @@ class Schedule(
     before the run. starts: the time of the first run, None for the last one before the schedule was first processed.
     delay: how long after its time a run begins, an ISO 8601 duration. catch_up: the most past runs made up for at once.
     spark_options: options for spark-submit. sinks: as in `--sink`, notified of missing runs. owner, tags: search terms
-    on the page of all schedules.
+    on the page of all schedules. keep: what stays of its runs.
     """
 
     # What the service's API prints is the first thing that people try
@@ -93,6 +113,7 @@ class Schedule(
     sinks: Name | None = None
     owner: Name | None = None
     tags: tuple[Name, ...] = ()
+    keep: Keep | None = None
     jobs: tuple[ScheduledJob, ...]
 
 
@@ -147,7 +168,7 @@ class Executions(Document, file="executions.json", meant="NAME.executions.json o
     """NAME.executions.json. executions: by scheduled time, the oldest first. since: when it was first processed.
 
     without_data: the last time whose run found no data, if no earlier run found any. overdue: whether the sinks' last
-    notification was that runs are missing.
+    notification was that runs are missing. pages_from, states_from: the first hour whose run may have some (`keep`).
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"jobs": "a schedule entry"}
@@ -157,4 +178,6 @@ class Executions(Document, file="executions.json", meant="NAME.executions.json o
     without_data: Name | None = None
     # So that sinks hear of missing runs once, not every minute
     overdue: Flag = False
+    pages_from: Name | None = None
+    states_from: Name | None = None
     executions: tuple[Execution, ...] = ()

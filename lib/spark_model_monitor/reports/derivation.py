@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import StoredProfile, name_state_file
-from spark_model_monitor.reports.outputs.files import Run, read_current_run, read_document
+from spark_model_monitor.reports.outputs.files import Run, read_baseline_reference, read_current_run, read_document
 from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build_tie_losing_cdf
@@ -376,7 +376,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     if profile is None or drift is None:
         return explanation
     # A named baseline is used as it is, even if the run had another one
-    reference = baselines.to_run(baseline_path) if baseline_path else read_document(run, BaselineReference)
+    reference = baselines.to_run(baseline_path) if baseline_path else read_baseline_reference(run)
     explanation = replace(explanation, baseline=_name_reference(reference) if reference else None)
     try:
         baseline = _read_baseline_distribution(name, reference, as_numbers=profile.is_numeric)

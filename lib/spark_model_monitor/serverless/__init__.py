@@ -28,7 +28,7 @@ from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.layout import Layout
-from spark_model_monitor.running.runtime.status import start_logging
+from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.scheduling.command import watch
 from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
 from spark_model_monitor.running.scheduling.plan import JobCommand, Plan

@@ -22,7 +22,8 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.configuration.command_line import PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.reading import Sources, read_sources
-from spark_model_monitor.running.runtime.status import ExitStatus, failed, message_path, start_logging, write_message
+from spark_model_monitor.running.runtime.logs import start_logging
+from spark_model_monitor.running.runtime.status import ExitStatus, failed, message_path, write_message
 from spark_model_monitor.spark.launch import submission
 
 log = logging.getLogger(__name__)

@@ -158,6 +158,13 @@ class Storage(ABC):
         Raises OutputFailed as `write` does.
         """
 
+    def copy(self, source: str, target: str) -> None:
+        """Replace the file `target` with one that has the content of `source`; both may share their bytes.
+
+        Raises BadInput if `source` can't be read, OutputFailed as `write` does.
+        """
+        self.write(target, self.read(source))
+
     @abstractmethod
     def delete(self, path: str) -> None:
         """Remove a file, or a folder with everything below it; does nothing if it is absent.

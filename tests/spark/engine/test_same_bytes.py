@@ -16,6 +16,7 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from tests.both_engines import by_anyone
+from tests.entries import read_checks
 from tests.many_files import DAYS, FILE_KINDS, break_rows, draw_days, write_files
 from tests.spark_lines import on_a_jvm
 
@@ -140,7 +141,7 @@ def test_between_columns(spark, tmp_path):
     for data in (frame, str(tmp_path / "rows.csv")):
         local, of_spark = write_documents(data, spark, pairs=True)
         require_same(local, of_spark)
-        checks = json.loads(local["monitor/checks.json"])["checks"]
+        checks = read_checks(local["monitor/checks.json"])["checks"]
         assert {"relation_check", "association_check"} <= {check["check"] for check in checks}
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pandas as pd
 import pytest
+from tests.entries import read_checks
 
 from spark_model_monitor import DataQualityMonitor, cli, read_baseline, read_data, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput, BadState
@@ -173,7 +174,7 @@ def test_a_baseline_is_read_again_as_its_run_read_it(tmp_path, monkeypatch, flag
             cli.main(arguments)
         assert ended.value.code == 0
 
-    checks = json.loads((tmp_path / "report/checks.json").read_text())["checks"]
+    checks = read_checks(tmp_path / "report/checks.json")["checks"]
     violations = [check for check in checks if check["status"] == "violated"]
     assert {violation["segment"] for violation in violations} == {f"{prefix}plan=business"}
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
+from tests.entries import read_checks
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
@@ -216,7 +215,7 @@ def test_the_tables_and_the_page_say_where(baseline):
 
     assert drift == "plan=business"
     assert "only in plan=business" in findings.report().html
-    assert json.loads(findings.files()["checks.json"])["checks"][0].keys() & {"segment", "where"} == set()
+    assert read_checks(findings.files()["checks.json"])["checks"][0].keys() & {"segment", "where"} == set()
 
 
 def test_a_comparison_of_two_runs_says_where(baseline, tmp_path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
 pytestmark = pytest.mark.slow  # sixty jobs
@@ -58,7 +58,7 @@ def monitored(run, number):
 
 
 def checks(jobs, number, name):
-    all_checks = json.loads((jobs.folder / format_folder(number) / "checks.json").read_text())["checks"]
+    all_checks = read_checks(jobs.folder / format_folder(number) / "checks.json")["checks"]
     return [check for check in all_checks if check.get("feature") == name]
 
 
@@ -80,7 +80,7 @@ def test_a_nightly_fault_is_reported_for_a_week_and_then_is_a_hint(jobs):
     nights = [bool(violated(jobs, number, "amount")) for number in range(7, 60, 4)]
 
     assert nights == [True] * 7 + [False] * 7
-    hints = json.loads((jobs.folder / format_folder(59) / "checks.json").read_text())["hints"]
+    hints = read_checks(jobs.folder / format_folder(59) / "checks.json")["hints"]
     [hint] = [hint for hint in hints if hint["hint"] == "follows_the_clock"]
     assert {"load", "amount"} <= set(hint["features"])
 

@@ -9,8 +9,9 @@ import os
 import pytest
 
 from spark_model_monitor.errors import BadDocument, OutputFailed
-from spark_model_monitor.reports.outputs.files import publish, read_current_run
+from spark_model_monitor.reports.outputs.files import forget_unfinished, publish, read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
+from spark_model_monitor.storage.lease import PREFIX
 
 FILES = {"statistics.json": b"{}", "constraints.json": b"{ }", "states/profile.parquet": b"PAR1"}
 
@@ -93,12 +94,13 @@ def test_a_disk_that_is_full_has_room_for_a_smaller_run_afterwards(tmp_path, fil
     before = publish(FILES, str(tmp_path))
     with file_size_limit(10_000), pytest.raises(OutputFailed):
         publish({**FILES, too_large: bytes(20_000)}, str(tmp_path))
-    [note] = [name for name in os.listdir(tmp_path / "_runs") if name != before.run_id]
-    assert note.startswith("_unfinished-")
+    [note] = [name for name in os.listdir(tmp_path) if name.startswith("_unfinished-")]
+    assert os.listdir(tmp_path / "_runs") == [before.run_id]
 
     after = publish({**FILES, too_large: b"small"}, str(tmp_path))
 
     assert set(os.listdir(tmp_path / "_runs")) == {before.run_id, after.run_id}
+    assert not (tmp_path / note).exists()
 
 
 def unfinished_run(folder, note):
@@ -156,6 +158,134 @@ def test_violations_are_not_seen_before_every_file_that_they_are_about(tmp_path,
         publish({"constraint_violations.json": b"[]", **FILES}, str(tmp_path))
 
     assert not (tmp_path / "constraint_violations.json").exists()
+
+
+def publish_in_place(folder, **changed):
+    return publish(
+        {**FILES, **{f"{name}.json": content for name, content in changed.items()}}, str(folder), in_place=True
+    )
+
+
+def test_a_run_in_place_keeps_one_set_of_files(tmp_path):
+    run = publish_in_place(tmp_path)
+    found = tree(tmp_path)
+
+    assert found.keys() == FILES.keys() | {"_current.json"}
+    assert not (tmp_path / "_runs").exists()
+    assert read_current_run(str(tmp_path)) == run
+    assert run.folder == str(tmp_path)
+    assert run.run_id == publish(FILES, str(tmp_path / "elsewhere")).run_id, (
+        "where the files lie is no part of the result"
+    )
+    publish_in_place(tmp_path)
+    assert {name: tree(tmp_path)[name] for name in found} == found
+
+
+def test_the_page_that_is_shown_is_the_one_that_a_run_in_place_keeps(tmp_path):
+    run = publish({**FILES, "report.html": b"<p>"}, str(tmp_path), shown={"report.html": b"<p>beside"}, in_place=True)
+
+    assert tree(tmp_path)["report.html"] == b"<p>beside"
+    assert run.digests["report.html"] == hashlib.sha256(b"<p>beside").hexdigest()
+    assert run.run_id == publish({**FILES, "report.html": b"<p>"}, str(tmp_path / "elsewhere")).run_id
+
+
+def test_a_run_in_place_moves_to_its_own_folder_before_another_one_replaces_it(tmp_path):
+    first = publish_in_place(tmp_path, checks_deequ=b"[]")
+    second = publish_in_place(tmp_path, statistics=b"[1]")
+    found = tree(tmp_path)
+
+    kept = {f"_runs/{first.run_id}/{name}" for name in first.digests}
+    assert found.keys() == FILES.keys() | {"_current.json"} | kept
+    assert found["statistics.json"] == b"[1]"
+    assert found[f"_runs/{first.run_id}/statistics.json"] == b"{}"
+    assert read_current_run(str(tmp_path)) == second
+    assert second.before.run_id == first.run_id
+    assert second.before.folder == str(tmp_path / "_runs" / first.run_id)
+
+
+def test_a_run_of_an_earlier_release_keeps_its_folder_when_one_in_place_follows(tmp_path):
+    earlier = publish(FILES, str(tmp_path))
+    assert publish_in_place(tmp_path).folder == earlier.folder, "the same result again"
+    publish_in_place(tmp_path, statistics=b"[1]")
+    found = tree(tmp_path)
+
+    assert {name: found[f"_runs/{earlier.run_id}/{name}"] for name in FILES} == FILES
+    assert len(found) == 2 * len(FILES) + 1
+
+
+@pytest.mark.parametrize("too_large", FILES)
+@pytest.mark.parametrize("has_run", [False, True])
+def test_a_run_in_place_that_finds_a_full_disk_leaves_what_was_there(tmp_path, file_size_limit, too_large, has_run):
+    if has_run:
+        publish_in_place(tmp_path)
+    with file_size_limit(10_000), pytest.raises(OutputFailed, match=f"{too_large}: can't be written"):
+        publish({**FILES, "ledger.json": b"", too_large: bytes(20_000)}, str(tmp_path), in_place=True)
+    found = tree(tmp_path)
+    [note] = [name for name in found if "_unfinished-" in name]
+
+    assert "ledger.json" not in found
+    assert {name: found.get(name) for name in FILES} == (FILES if has_run else dict.fromkeys(FILES))
+    assert (read_current_run(str(tmp_path)) is not None) is has_run
+    publish_in_place(tmp_path, statistics=b"[1]")
+    assert note not in tree(tmp_path)
+
+
+class Killed(BaseException):
+    """What ends a process between two writes; nothing of it runs afterwards."""
+
+
+def kill_at(monkeypatch, change):
+    """Have the process end before its change of this number."""
+    changes = iter(range(1_000))
+
+    def count(method):
+        def counted(self, path, *arguments, **options):
+            # The lease goes with its process, which goes on here
+            if PREFIX not in path and next(changes) >= change:
+                raise Killed
+            return method(self, path, *arguments, **options)
+
+        return counted
+
+    for name in ("write", "copy", "delete"):
+        monkeypatch.setattr(LocalStorage, name, count(getattr(LocalStorage, name)))
+
+
+def require_whole(run):
+    for name, digest in run.digests.items():
+        with open(os.path.join(run.folder, name), "rb") as file:
+            assert hashlib.sha256(file.read()).hexdigest() == digest
+
+
+def publish_until_killed(folder, monkeypatch, change):
+    """Whether it came to its end before its change of this number."""
+    with monkeypatch.context() as patched:
+        kill_at(patched, change)
+        try:
+            publish({**FILES, "statistics.json": b"[1]", "ledger.json": b""}, str(folder), in_place=True)
+        except Killed:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("end", [publish_in_place, lambda folder: forget_unfinished(str(folder))], ids=["run", "prune"])
+def test_a_run_in_place_that_is_killed_anywhere_leaves_the_run_before_or_itself_whole(tmp_path, monkeypatch, end):
+    for change in range(40):
+        folder = tmp_path / str(change)
+        before = publish_in_place(folder, checks_deequ=b"[]")
+        has_ended = publish_until_killed(folder, monkeypatch, change)
+        current = read_current_run(str(folder))
+        require_whole(current)
+        assert current.run_id == before.run_id or "ledger.json" in current.digests
+
+        end(folder)
+        current = read_current_run(str(folder))
+        require_whole(current)
+        assert {name for name in tree(folder) if not name.startswith("_")} == current.digests.keys()
+        assert not [name for name in tree(folder) if "_unfinished" in name]
+        if has_ended:
+            break
+    assert len(FILES) < change < 39, "it was killed at each of its changes"
 
 
 def test_the_first_run_of_a_folder_has_none_before_it(tmp_path):

@@ -21,7 +21,8 @@ from spark_model_monitor.reports.notices import AlertReport, Report, encode_docu
 from spark_model_monitor.reports.outputs.printable import error_lines, format_table, printable, printable_lines
 from spark_model_monitor.reports.page.files import render_html, render_notebook, render_part
 from spark_model_monitor.reports.page.pdf import render_pdf
-from spark_model_monitor.running.runtime.status import PrintableFormatter, failed
+from spark_model_monitor.running.runtime.logs import PrintableFormatter
+from spark_model_monitor.running.runtime.status import failed
 from spark_model_monitor.spark.launch import submission
 
 NAME = "a\nCompleted: b\r\x1b[2J\x9b\u202e\u2066\u2028\u0085"

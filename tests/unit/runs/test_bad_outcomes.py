@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import logged
 
 from spark_model_monitor.cli import main
@@ -155,7 +156,7 @@ def test_thirty_rows_have_an_estimate_and_model_quality_cannot_tell_a_changed_wo
     assert ended(folder, "monitor", ESTIMATED, "30 rows", "few", "valid") == 0
     assert ended(folder, "monitor", QUALITY, "30 rows", "few labelled", "valid") == 0
 
-    checks = json.loads((folder / "few labelled" / "checks.json").read_text())["checks"]
+    checks = read_checks(folder / "few labelled" / "checks.json")["checks"]
     [kind] = [check for check in checks if check.get("metric") == "label_given_score"]
     assert (kind["status"], kind["reason"].partition(" rows could have either label")[1] != "") == ("not judged", True)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pandas as pd
 import pytest
+from tests.entries import read_checks
 
 from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
 from spark_model_monitor.documents.alerts import Alerts
@@ -64,7 +65,7 @@ class Hours:
 
     def violated(self):
         """The checks that the last look found violated."""
-        checks = json.loads((self.output / "_look" / "checks.json").read_text())["checks"]
+        checks = read_checks(self.output / "_look" / "checks.json")["checks"]
         return [check["check"] for check in checks if check["status"] == "violated"]
 
     @property

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
 ROWS = 1_200
@@ -72,7 +73,7 @@ def test_a_window_that_is_cut_otherwise_is_reported_in_a_sentence_and_the_rest_g
     ended = jobs(
         "monitor", "--dataset-source", "window.csv", "--baseline", kind, "--output-path", "out", *KINDS[kind], *LOCAL
     )
-    document = json.loads((jobs.folder / "out" / "checks.json").read_text())
+    document = read_checks(jobs.folder / "out" / "checks.json")
     sentences = [check.get("reason") or "" for check in document["checks"] if check.get("segment")]
 
     assert ended.status in (0, 4), (
@@ -143,7 +144,7 @@ def test_bias_is_cut_as_its_baseline_was(jobs):
     cuts = ("--segments", "plan,size:2:3")
     baseline_job = jobs("baseline", "--dataset-source", "people.csv", "--output-path", "bias", *cuts, *bias_flags)
     ended = jobs("monitor", "--dataset-source", "window.csv", "--baseline", "bias", "--output-path", "out", *bias_flags)
-    document = json.loads((jobs.folder / "out" / "checks.json").read_text())
+    document = read_checks(jobs.folder / "out" / "checks.json")
 
     assert (baseline_job.status, ended.status) == (0, 0), baseline_job.said + ended.said
     assert {check["segment"] for check in document["checks"] if check["status"] == "violated"} == {"2<=size<3"}
@@ -211,7 +212,7 @@ def test_merged_records_are_cut_by_what_the_model_was_requested(jobs, kind, plan
         )
         assert check.status == 0, check.said
         metrics = json.loads((jobs.folder / out / "metrics.json").read_text())
-        checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]
+        checks = read_checks(jobs.folder / f"{out}-now" / "checks.json")["checks"]
         outcomes_by_form[form] = (
             metrics["segments"],
             [(each.get("segment"), each.get("status"), each.get("p")) for each in checks],
@@ -234,7 +235,7 @@ def test_groups_of_merged_records_are_named_by_what_the_model_was_requested(jobs
         source_flags = ("--dataset-source", source, *flags)
         assert jobs("baseline", *source_flags, "--group-column", "size", "--output-path", out).status == 0
         assert jobs("monitor", *source_flags, "--baseline", out, "--output-path", f"{out}-now").status == 0
-        checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]
+        checks = read_checks(jobs.folder / f"{out}-now" / "checks.json")["checks"]
         checks_by_source[source] = [(check["metric"], check["m"], check.get("p")) for check in checks]
 
     assert checks_by_source["users.jsonl"] == checks_by_source["users.csv"]
@@ -246,7 +247,7 @@ def test_merged_records_that_lack_the_columns_of_a_tables_baseline_are_a_hint(jo
     flags = ("--dataset-source", "other.jsonl", "--baseline", "model", "--output-path", "other", *OF_MERGED)
 
     ended = jobs("monitor", *flags)
-    document = json.loads((jobs.folder / "other" / "checks.json").read_text())
+    document = read_checks(jobs.folder / "other" / "checks.json")
     assert ended.status == 0, ended.said
     assert {hint["hint"] for hint in document["hints"]} == {"segments"}
     assert [check for check in document["checks"] if check["status"] == "passed"]

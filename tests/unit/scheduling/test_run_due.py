@@ -394,7 +394,7 @@ def test_secrets_of_an_env_file_are_no_arguments(schedule):
 
     [job] = schedule.jobs.commands
     assert "T123" not in " ".join(job.command.words)
-    assert job.command.variables == {"MODEL_MONITOR_SINK": secret}
+    assert job.command.variables["MODEL_MONITOR_SINK"] == secret
 
 
 def test_options_of_spark_and_the_longest_run_time_are_passed_on(schedule):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.cli.verbs import VERBS, open_paths, start_job
+
+if TYPE_CHECKING:
+    from spark_model_monitor.running.runtime.logs import LogStyle
 
 
 @VERBS.register("baseline", group="run")
@@ -56,6 +60,24 @@ def submit(arguments: Sequence[str]) -> int:
     return submission.main(arguments, program="spark-model-monitor submit")
 
 
+def _log_flags(parser: argparse.ArgumentParser) -> None:
+    detail = parser.add_mutually_exclusive_group()
+    detail.add_argument("--quiet", action="store_true", help="log only what is wrong (default: a line for each model)")
+    detail.add_argument("--verbose", action="store_true", help="log each step of each job")
+    parser.add_argument("--log-json", action="store_true", help="log JSON lines, for collectors")
+
+
+def _read_log_style(options: argparse.Namespace) -> LogStyle:
+    from spark_model_monitor.running.runtime.logs import Detail, LogStyle
+
+    detail = Detail.SUMMARY
+    if options.quiet:
+        detail = Detail.QUIET
+    elif options.verbose:
+        detail = Detail.STEPS
+    return LogStyle(detail, options.log_json)
+
+
 def _run_due_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
@@ -70,6 +92,7 @@ def _run_due_flags(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="list as JSON, as the service's API does")
     add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FILE says)")
     add("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
+    _log_flags(parser)
 
 
 @VERBS.register("run-due", group="run", flags=_run_due_flags)
@@ -89,6 +112,7 @@ def run_due(options: argparse.Namespace) -> int:
         as_json=options.json,
         most=options.max_results,
         alarms_per_month=options.alarms_per_month,
+        log_style=_read_log_style(options),
     )
     return command.main(request, sys.stdout)
 
@@ -102,6 +126,7 @@ def _watch_flags(parser: argparse.ArgumentParser) -> None:
     add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)")
     add("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
     add("--history", action="store_true", help="also write history.html above each model's runs")
+    _log_flags(parser)
 
 
 @VERBS.register("watch", group="run", flags=_watch_flags)
@@ -121,6 +146,7 @@ def watch(options: argparse.Namespace) -> int:
         at_once=default_at_once() if options.at_once is None else options.at_once,
         page=Path(options.page),
         alarms_per_month=options.alarms_per_month,
+        log_style=_read_log_style(options),
     )
     return command.main(request, sys.stdout)
 

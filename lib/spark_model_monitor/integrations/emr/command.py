@@ -31,7 +31,8 @@ from spark_model_monitor.running.configuration.encryption import upload_argument
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import configured_window, unused_window
 from spark_model_monitor.running.layout import Layout, cache_directory
-from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
+from spark_model_monitor.running.runtime.logs import start_logging
+from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch.deequ_jar import describe_missing_jar, jar_path
 from spark_model_monitor.spark.launch.java import PINNED
 from spark_model_monitor.spark.launch.package_zip import provide_zip

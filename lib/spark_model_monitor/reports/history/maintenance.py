@@ -23,7 +23,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError,
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
-from spark_model_monitor.reports.history.baselines import list_hours_from_latest
+from spark_model_monitor.reports.history.baselines import HOUR_LEVELS, list_hours_from_latest
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history, write_history
 from spark_model_monitor.reports.outputs.files import (
@@ -33,11 +33,14 @@ from spark_model_monitor.reports.outputs.files import (
     UNFINISHED,
     Run,
     forget_unfinished,
+    leave_out_of_commit,
+    note_unfinished,
+    read_baseline_reference,
     read_document,
     run_before,
 )
 from spark_model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
-from spark_model_monitor.storage.lease import PREFIX
+from spark_model_monitor.storage.lease import PREFIX, WAIT
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ def rebuild_history(folder: str) -> WindowHistory:
             if run is None or PROFILE not in run.digests:
                 continue
             try:
-                reference = read_document(run, BaselineReference)
+                reference = read_baseline_reference(run)
                 described = read_document(run, RunDescription)
                 if reference is None or described is None:
                     raise BadInput("it does not say which baseline it was compared with")
@@ -125,7 +128,10 @@ Found = TypeVar("Found")
 QUARANTINE = "quarantine"
 PENDING = "pending"
 PAGE = "report.html"
+STATES = "states"
+MESSAGE = "message"  # a job's last words, which are all that a failed run leaves besides a quarantine
 
+_RUN_FOLDER = re.compile(rf"{RUNS}/[^/]*/")
 _PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
 _LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
 
@@ -138,7 +144,12 @@ class PrunableKind(Enum):
     QUARANTINE = "quarantine"
     PENDING = "pending"
     PAGES = "pages"
+    STATES = "states"
     WINDOWS = "windows"
+
+
+OF_A_RUN = (PrunableKind.PAGES, PrunableKind.STATES)
+"""Files, or folders of them, that the commit of a run names until they go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,21 +215,38 @@ def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
     Raises OutputHeld if a run holds an output for longer than the wait.
     """
     for output, group in groupby(items, attrgetter("output")):
-        output_items = list(group)
-        # Held, so that no run reads captures or writes a page meanwhile; captures have no output
-        with holding(storage_of(output), output) if output else nullcontext():
-            # Folders become empty only after the lease in them is gone, too
-            for item in output_items:
-                storage = storage_of(item.path)
-                _delete(storage, item)
-                if item.kind in (PrunableKind.CAPTURES, PrunableKind.MERGED):
-                    _delete_empty_above(storage, item.path)
-        for item in output_items:
-            if item.kind is PrunableKind.WINDOWS:
-                _delete_if_empty(storage_of(item.path), item.path)
+        _prune_output(output, list(group))
     for output in outputs:
         _finish_stopped_prunes(output)
     log.info("deleted %d folders and files", len(items))
+
+
+def _prune_output(output: str | None, items: Sequence[Prunable], wait: timedelta = WAIT) -> None:
+    # Held, so that no run reads captures or writes a page meanwhile; captures have no output
+    with holding(storage_of(output), output, wait) if output else nullcontext():
+        # A commit names no file that is gone, whenever this is killed
+        if output:
+            leave_out_of_commit({_name_in_run(item) for item in items if item.kind in OF_A_RUN}, output)
+        # Folders become empty only after the lease in them is gone, too
+        for item in items:
+            storage = storage_of(item.path)
+            _delete(storage, item)
+            if item.kind in (PrunableKind.CAPTURES, PrunableKind.MERGED):
+                _delete_empty_above(storage, item.path)
+    for item in items:
+        if item.kind is PrunableKind.WINDOWS:
+            _delete_if_empty(storage_of(item.path), item.path)
+
+
+def _name_in_run(item: Prunable) -> str:
+    """The name of a file, or of its folder, in a run's commit, whichever of the output's runs it belongs to."""
+    return _RUN_FOLDER.sub("", _name_below(str(item.output), item.path))
+
+
+def _name_below(hour_folder: str, path: str) -> str:
+    """The name of a listed file relative to an hour folder; listings name absolute paths where folders may be relative."""
+    hour = "/".join(hour_folder.split("/")[-HOUR_LEVELS:])
+    return path.rpartition(f"{hour}/")[2]
 
 
 def _finish_stopped_prunes(top: str) -> None:
@@ -343,7 +371,7 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
     """The pages of runs in hour folders, and runs that are not among the latest of their schedule."""
     schedules: dict[str, list[tuple[datetime, str]]] = {}
     for folder, hour in _list_hour_folders(storage, top):
-        if storage.exists(join(folder, CURRENT)):
+        if _has_run(folder, storage):
             # The folder above yyyy/mm/dd/hh
             schedule = folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
             schedules.setdefault(schedule, []).append((hour, folder))
@@ -355,22 +383,116 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
         else:
             num_kept = trees.keep_windows
         for hour, folder in latest_first[num_kept:]:
-            yield _create_item(
-                PrunableKind.WINDOWS,
-                folder,
-                hour,
-                [*_list_unless_gone(partial(_list_run_files, storage=storage), folder, storage)],
-                folder,
-            )
+            yield from _find_in_run(PrunableKind.WINDOWS, folder, hour, storage)
         for hour, folder in latest_first[:num_kept] if trees.pages else ():
-            for file in _list_unless_gone(partial(_list_run_files, storage=storage), folder, storage):
-                if file.name == PAGE:
-                    yield _create_item(PrunableKind.PAGES, file.path, hour, [file], folder)
+            yield from _find_in_run(PrunableKind.PAGES, folder, hour, storage)
+
+
+def _has_run(folder: str, storage: Storage) -> bool:
+    """Whether a run was published in an hour folder, or is left there by a prune that was killed."""
+    if storage.exists(join(folder, CURRENT)):
+        return True
+    return any(_list_unless_gone(partial(storage.list_beginning, start=UNFINISHED), folder, storage))
+
+
+def _find_in_run(kind: PrunableKind, folder: str, hour: datetime, storage: Storage) -> Iterator[Prunable]:
+    """What is of a kind in the hour folder of a run."""
+    files = [*_list_unless_gone(partial(_list_run_files, storage=storage), folder, storage)]
+    if kind is PrunableKind.WINDOWS:
+        yield _create_item(kind, folder, hour, files, folder)
+    elif kind is PrunableKind.PAGES:
+        for file in files:
+            if file.name == PAGE:
+                yield _create_item(kind, file.path, hour, [file], folder)
+    else:
+        names = [_name_below(folder, file.path) for file in files]
+        state_folders = {STATES} | {name.rpartition("/")[0] for name in names}
+        for name in sorted(state_folders):
+            path = join(folder, name)
+            if name.rpartition("/")[2] == STATES and storage.exists(path):
+                states = [file for file in files if _name_below(folder, file.path).startswith(f"{name}/")]
+                yield _create_item(kind, path, hour, states, folder)
+
+
+MOST_AT_ONCE = 48
+"""Hours of a schedule of which something is deleted in one pass: two days, so that years are gone after some days."""
+
+
+def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetime) -> datetime:
+    """Delete windows, pages or states of runs in the hour folders right below `top`, the oldest first, and of so many hours
+    that a pass does not take long.
+
+    start: the first hour that may have some; None: the oldest. Returns the hour at which the next call goes on, at most
+    `before`. Raises as `prune`, except that it ends at a window that another process holds.
+    """
+    storage = storage_of(top)
+    if not storage.exists(top):
+        return before
+    num_expired = 0
+    for folder, hour in _list_hours_between(storage, top, start, before):
+        items: list[Prunable] = []
+        if _has_run(folder, storage) or (kind is PrunableKind.WINDOWS and _has_only_remains(folder, storage)):
+            items = [*_find_in_run(kind, folder, hour, storage)]
+        if not items:
+            continue
+        if num_expired == MOST_AT_ONCE:
+            return hour
+        try:
+            _prune_output(folder, items, timedelta(0))
+        except OutputHeld:
+            return hour
+        num_expired += 1
+    return before
+
+
+def _has_only_remains(folder: str, storage: Storage) -> bool:
+    """Whether an hour folder is empty, or has only what a run leaves that fails."""
+    for file in _list_unless_gone(partial(_list_run_files, storage=storage), folder, storage):
+        name = _name_below(folder, file.path)
+        if name != MESSAGE and not name.startswith((PREFIX, f"{QUARANTINE}/")):
+            return False
+    return True
+
+
+def _list_hours_between(
+    storage: Storage, top: str, start: datetime | None, before: datetime, below: str = ""
+) -> Iterator[tuple[str, datetime]]:
+    """The folders `yyyy/mm/dd/hh` right below `top` from an hour on and before another, in order; empty folders of days,
+    months and years before it are deleted.
+    """
+    first = f"{start:/%Y/%m/%d/%H}" if start else ""
+    last = f"{before:/%Y/%m/%d/%H}"
+    for name in [*_list_unless_gone(storage.list_folders, top + below, storage)]:
+        path = f"{below}/{name}"
+        # As texts, years, months, days and hours are in the order of time
+        if not DATE_FOLDER.fullmatch(name) or not first[: len(path)] <= path <= last[: len(path)]:
+            continue
+        folder = top + path
+        if path.count("/") <= _LEVELS_ABOVE_AN_HOUR:
+            yield from _list_hours_between(storage, top, start, before, path)
+            _delete_if_no_file(folder)
+            continue
+        hour = parse_hour_of_path(join(folder, ""))
+        if hour is not None and hour < before:
+            yield folder, hour
+
+
+def _delete_if_no_file(folder: str) -> None:
+    """Delete a folder that is empty; object stores have none."""
+    if is_local(folder):
+        with suppress(OSError):
+            os.rmdir(local_path(folder))
 
 
 def _list_run_files(folder: str, storage: Storage) -> list[StoredFile]:
-    """All files of a run, half of them in a hidden folder, with the commit last."""
-    return sorted(storage.walk(folder, hidden=True), key=lambda file: (file.name == CURRENT, file.path))
+    """All files of a run, also those in a hidden folder, in the order of their deletion: the commit is the first, notes of
+    unfinished work are the last.
+    """
+
+    def rank(file: StoredFile) -> tuple[bool, bool, str]:
+        return file.name.startswith(UNFINISHED), file.name != CURRENT, file.path
+
+    return sorted(storage.walk(folder, hidden=True), key=rank)
 
 
 def _delete(storage: Storage, item: Prunable) -> None:
@@ -378,7 +500,10 @@ def _delete(storage: Storage, item: Prunable) -> None:
     if item.kind is not PrunableKind.WINDOWS:
         storage.delete(item.path)
         return
-    # The commit goes last: a prune that is killed leaves a run that the next one finds
+    # A prune that is killed leaves a note by which the next one finds the rest, and no commit that names what is gone
+    run = run_before(item.path)
+    if run is not None:
+        note_unfinished(run, item.path)
     for file in _list_run_files(item.path, storage):
         if not file.name.startswith(PREFIX):
             storage.delete(file.path)

@@ -25,7 +25,12 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, read_history
 from spark_model_monitor.reports.history_page.page import PageContext, create_history_page
 from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
-from spark_model_monitor.reports.outputs.files import read_current_run, read_document
+from spark_model_monitor.reports.outputs.files import (
+    find_output_path,
+    read_baseline_reference,
+    read_current_run,
+    read_document,
+)
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.storage import holding, join, storage_of
 
@@ -234,12 +239,11 @@ def _read_baselines(history: History) -> dict[str, PastRun]:
 
 
 def _read_baseline_run(run: PastRun) -> PastRun | None:
-    reference = _read_published(run.folder, BaselineReference)
+    reference = _read_reference(run.folder)
     if reference is None or not reference.folder:
         return None
-    # The reference names a folder of a run; its output path, where `read_run` finds it, is two levels above
     try:
-        return read_run(reference.folder.rpartition("/_runs/")[0])
+        return read_run(find_output_path(reference.folder))
     except (BadDocument, BadInput):
         return None
 
@@ -249,9 +253,9 @@ def _find_outputs(history: History) -> frozenset[str]:
     output_names: set[str] = set()
     for series in history.series:
         # The last run's baseline decides: the roles of features don't change from window to window
-        reference = _read_published(series.last[1].folder, BaselineReference)
+        reference = _read_reference(series.last[1].folder)
         if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
-            constraints = _read_published(reference.folder.rpartition("/_runs/")[0], Constraints)
+            constraints = _read_published(find_output_path(reference.folder), Constraints)
             output_names |= (
                 {feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION}
                 if constraints
@@ -265,6 +269,15 @@ def _read_published(folder: str, kind: type[DocumentType]) -> DocumentType | Non
     run = read_current_run(folder)
     try:
         return read_document(run, kind) if run else None
+    except (BadDocument, BadInput):
+        return None
+
+
+def _read_reference(folder: str) -> BaselineReference | None:
+    """The baseline that the current run in a folder names; None likewise."""
+    run = read_current_run(folder)
+    try:
+        return read_baseline_reference(run) if run else None
     except (BadDocument, BadInput):
         return None
 

@@ -1,10 +1,12 @@
 """The files of a run, published completely or not at all.
 
-An object store can't replace several files at once, so publishing has three steps (P21): write the files to `_runs/<run
-id>/`, where they never change; copy them to the service's names, for readers that don't know our layout; and name the
-run in `_current.json`, which is the commit. Our own readers start there (`read_current_run`). The run id is a hash of the
-files' content, without the release in run.json, so a rerun with the same result writes the same bytes to the same
-place.
+An object store can't replace several files at once, so a run is named in `_current.json` once all its files are there:
+that is the commit (P21). Our own readers start there (`read_current_run`). The run id is a hash of the files' content,
+without the release in run.json, so a rerun with the same result writes the same bytes to the same place.
+
+A run is published in place, as that of a window is: its files lie under the service's names and nowhere else; before
+another run replaces it, it moves to `_runs/<run id>/`. Or it has that folder from the beginning, as a baseline has: its
+files never change there, and the service's names are copies, which users may edit.
 """
 
 from __future__ import annotations
@@ -13,13 +15,14 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
 from spark_model_monitor.errors import BadDocument, BadInput
 from spark_model_monitor.storage import Storage, holding, join, storage_of
 from spark_model_monitor.storage.files import NameKind, is_ours
@@ -33,8 +36,12 @@ HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}(?:/v\d+)?/*$")
 
 RUNS = "_runs"
 CURRENT = "_current.json"
+IN_PLACE = "."
+"""The folder in the commit of a run whose files lie at the output path."""
+
 UNFINISHED = "_unfinished-"
-"""Prefix of a file in `_runs/`, a commit in progress: it exists while a run is published, and after a kill."""
+"""Prefix of a file at the output path, of earlier releases in `_runs/`: a commit in progress. It exists while a run is published,
+and after a kill."""
 
 DESCRIPTION = "run.json"
 STATISTICS = "statistics.json"
@@ -48,7 +55,7 @@ COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A published run: its id, the folder where its files never change, and their sha256 by name.
+    """A published run: its id, the folder of its files, and their sha256 by name.
 
     before: the run that was current until this one was published.
     """
@@ -59,70 +66,125 @@ class Run:
     before: Run | None = field(default=None, compare=False)
 
 
-def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str, bytes] | None = None) -> Run:
+def publish(
+    files: Mapping[str, bytes],
+    output_path: str,
+    *,
+    shown: Mapping[str, bytes] | None = None,
+    in_place: bool = False,
+) -> Run:
     """Publish the files of a run below `output_path`; files of the previous run that this one lacks are removed.
 
-    files: content by name relative to `output_path`. shown: copies at the output path that differ from the run's own,
-    such as a page that also shows what is next to it.
+    files: content by name relative to `output_path`. shown: what stands at the output path in place of some of them,
+    such as a page that also shows what is next to it; the run's id doesn't depend on it. in_place: keep one set of files.
     Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
     """
     storage = storage_of(output_path)
+    shown_files = {**files, **(shown or {})}
     run = _create_run(files, output_path)
     with holding(storage, output_path):
         before = run_before(output_path)
+        is_same = before is not None and before.run_id == run.run_id
+        if in_place and not (is_same and before is not None and before.folder == run.folder):
+            run = replace(run, folder=output_path, digests=_compute_digests(shown_files))
         # Notes say which runs were being published when their process was killed
         notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
-        if is_new := not storage.exists(run.folder):
-            note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
-            storage.write(note, _encode_commit(run, output_path))
-            notes[note] = run
+        is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
+        if is_new:
+            notes[note_unfinished(run, output_path)] = run
+        if before is not None and before.folder == output_path and not is_same:
+            before = _archive(before, output_path, storage)
         # names that no longer belong to a run
         stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - files.keys()
         try:
-            for name, content in files.items():
-                storage.write(join(run.folder, name), content)
-            # The run's own folder is complete now; the copies beside it follow in an order that readers rely on
+            if run.folder != output_path:
+                for name, content in files.items():
+                    storage.write(join(run.folder, name), content)
+            # The run's own folder is complete now; the files beside it follow in an order that readers rely on
             for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
-                storage.write(join(output_path, name), (shown or {}).get(name, files[name]))
+                storage.write(join(output_path, name), shown_files[name])
             for name in sorted(stale):
                 storage.delete(join(output_path, name))
         except BaseException:
             if is_new:
                 with suppress(Exception):  # makes room for smaller runs
-                    storage.delete(run.folder)
+                    _withdraw(run, before, output_path, storage)
             raise
         set_current_run(run, output_path)
-        for note in notes:
-            storage.delete(note)
+        for path in notes:
+            storage.delete(path)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return replace(run, before=before)
+
+
+def _archive(run: Run, output_path: str, storage: Storage) -> Run:
+    """The current run, moved from the service's names to its own folder, where it stays when another one replaces it."""
+    archived = replace(run, folder=join(output_path, RUNS, run.run_id))
+    for name in run.digests:
+        path = join(output_path, name)
+        if storage.exists(path):  # pages and states are pruned
+            storage.copy(path, join(archived.folder, name))
+    set_current_run(archived, output_path)
+    return archived
+
+
+def _withdraw(run: Run, before: Run | None, output_path: str, storage: Storage) -> None:
+    """Remove what a run that failed has written, and bring back the files of the run before it."""
+    if run.folder != output_path:
+        storage.delete(run.folder)
+        return
+    for name in run.digests:
+        _restore(name, before, output_path, storage)
+
+
+def _restore(name: str, run: Run | None, output_path: str, storage: Storage) -> None:
+    """Make a file at the output path that of a run with its own folder again; remove it if the run has no such file."""
+    path = join(output_path, name)
+    if run is None or name not in run.digests:
+        storage.delete(path)
+    elif run.folder != output_path:
+        with suppress(BadInput):  # pages and states are pruned
+            storage.copy(join(run.folder, name), path)
 
 
 def forget_unfinished(output_path: str) -> None:
     """Remove what stopped runs left at a held output, where no later run may come; restore the current run's files."""
     storage = storage_of(output_path)
-    counts = run_before(output_path)
-    notes = _delete_folders(find_unfinished(output_path), (counts,), output_path, storage)
+    current = run_before(output_path)
+    notes = _delete_folders(find_unfinished(output_path), (current,), output_path, storage)
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
-        copy = join(output_path, name)
-        published_digest = counts.digests.get(name) if counts else None
-        # A copy that no published run has may go
-        if counts is None or published_digest is None:
-            storage.delete(copy)
+        published_digest = current.digests.get(name) if current else None
+        # A file that no published run has may go
+        if published_digest is None:
+            storage.delete(join(output_path, name))
         # Only the stopped run's bytes are replaced: a user's edits are neither run's and stay
-        elif digest != published_digest:
-            with suppress(BadInput):  # it did not get that far, or the page was pruned
-                if hashlib.sha256(storage.read(copy)).hexdigest() == digest:
-                    storage.write(copy, storage.read(join(counts.folder, name)))
+        elif digest != published_digest and _has_digest(join(output_path, name), digest, storage):
+            _restore(name, current, output_path, storage)
+    if current is not None and notes:
+        for name in current.digests:  # the stopped run may have removed it
+            if not storage.exists(join(output_path, name)):
+                _restore(name, current, output_path, storage)
     for note in notes:
         storage.delete(note)
 
 
+def _has_digest(path: str, digest: str, storage: Storage) -> bool:
+    with suppress(BadInput):  # it did not get that far, or the page was pruned
+        return hashlib.sha256(storage.read(path)).hexdigest() == digest
+    return False
+
+
 def _delete_folders(
-    notes: dict[str, Run | None], kept_runs: Iterable[Run | None], output_path: str, storage: Storage
+    notes: dict[str, Run | None], kept_runs: Sequence[Run | None], output_path: str, storage: Storage
 ) -> dict[str, Run | None]:
-    """The notes, after deleting the folders of their runs, except those in `kept_runs`."""
-    for run_id in {run.run_id for run in notes.values() if run} - {run.run_id for run in kept_runs if run}:
+    """The notes, after deleting the folders of their runs, except those of `kept_runs`.
+
+    A run in place whose archive a stopped run began loses that archive.
+    """
+    begun_ids = {run.run_id for run in notes.values() if run}
+    if notes:
+        begun_ids |= {run.run_id for run in kept_runs if run and run.folder == output_path}
+    for run_id in begun_ids - {run.run_id for run in kept_runs if run and run.folder != output_path}:
         storage.delete(join(output_path, RUNS, run_id))
     return notes
 
@@ -135,11 +197,28 @@ def set_current_run(run: Run, output_path: str) -> None:
     storage_of(output_path).write(join(output_path, CURRENT), _encode_commit(run, output_path))
 
 
+def note_unfinished(run: Run, output_path: str) -> str:
+    """Note that the files of a run at a held output are incomplete, being written or deleted; returns the note's path."""
+    note = join(output_path, f"{UNFINISHED}{run.run_id}")
+    storage_of(output_path).write(note, _encode_commit(run, output_path))
+    return note
+
+
+def leave_out_of_commit(names: Set[str], output_path: str) -> None:
+    """Name these files, and those in these folders, no longer in the commit of a held output; the run stays the same."""
+    run = run_before(output_path)
+    if run is None:
+        return
+    digests = {name: digest for name, digest in run.digests.items() if not names & {name, name.rpartition("/")[0]}}
+    if len(digests) < len(run.digests):
+        set_current_run(replace(run, digests=digests), output_path)
+
+
 def find_unfinished(output_path: str) -> dict[str, Run | None]:
     """The notes of interrupted publishing, by path, for a held output; None for a note without content."""
     storage = storage_of(output_path)
-    runs = join(output_path, RUNS)
-    files = storage.list_beginning(runs, UNFINISHED) if storage.exists(runs) else ()
+    folders = [folder for folder in (output_path, join(output_path, RUNS)) if storage.exists(folder)]
+    files = [file for folder in folders for file in storage.list_beginning(folder, UNFINISHED)]
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
     for path in notes:
         # A kill may leave a note without content; then nobody knows what it was about
@@ -158,7 +237,14 @@ def read_current_run(output_path: str) -> Run | None:
     if not storage.exists(path):
         return None
     commit = read_commit(storage.read(path), path)
-    return Run(commit.run_id, join(output_path, commit.folder), commit.digests)
+    folder = join(output_path, commit.folder) if commit.folder else output_path
+    return Run(commit.run_id, folder, commit.digests)
+
+
+def find_output_path(folder: str) -> str:
+    """The output path of a run with this folder."""
+    output_path, separator, _ = folder.rpartition(f"/{RUNS}/")
+    return output_path if separator else folder
 
 
 def run_before(output_path: str) -> Run | None:
@@ -192,8 +278,17 @@ def read_document(run: Run, kind: type[D]) -> D | None:
     return kind.from_json(storage_of(path).read(path), path)
 
 
+def read_baseline_reference(run: Run) -> BaselineReference | None:
+    """The baseline that a run was compared with; None if it names none. Raises BadDocument as `read_document` does."""
+    described = read_document(run, RunDescription)
+    if described is not None and described.baseline is not None:
+        return described.baseline
+    return read_document(run, BaselineReference)
+
+
 def read_commit(content: bytes, path: str) -> Run:
-    """The content of `_current.json`; its `folder` is relative to the output path. path: the file, for errors.
+    """The content of `_current.json`; its `folder` is relative to the output path, empty for a run in place. path: the
+    file, for errors.
 
     Raises BadDocument if it can't be understood, or has names that our runs don't use.
     """
@@ -205,23 +300,29 @@ def read_commit(content: bytes, path: str) -> Run:
     # Names from a file become paths, so none may lead out of the output
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         why = "sha256 is no object of texts"
-    elif not is_ours(run_id, NameKind.WORD) or not is_ours(folder, NameKind.FOLDER):
+    elif not is_ours(run_id, NameKind.WORD) or not (folder == IN_PLACE or is_ours(folder, NameKind.FOLDER)):
         why = "run_id or folder is no name that a run has"
     elif not all(is_ours(name, NameKind.FILE) for name in digests):
         why = "a name in sha256 is no file of a run"
     else:
-        return Run(str(run_id), str(folder), digests)
+        return Run(str(run_id), str(folder).removeprefix(IN_PLACE), digests)
     raise BadDocument(f"{path}: is not the commit of a run ({why}); delete it and run the job again")
 
 
 def _encode_commit(run: Run, output_path: str) -> bytes:
     folder = run.folder.removeprefix(join(output_path, ""))
+    if run.folder == output_path:
+        folder = IN_PLACE
     commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
     return (json.dumps(commit, indent=2) + "\n").encode()
 
 
+def _compute_digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
 def _create_run(files: Mapping[str, bytes], output_path: str) -> Run:
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    digests = _compute_digests(files)
     # The id depends on content, so the same run again is the same run
     lasting = digests
     if described := files.get(DESCRIPTION):

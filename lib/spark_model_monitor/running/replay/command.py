@@ -32,7 +32,8 @@ from spark_model_monitor.running.configuration.reading import (
     with_recognised_format,
 )
 from spark_model_monitor.running.layout import Layout, cache_directory
-from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, start_logging
+from spark_model_monitor.running.runtime.logs import start_logging
+from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, list_windows, run_windows
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of

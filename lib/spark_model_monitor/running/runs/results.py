@@ -51,7 +51,7 @@ from spark_model_monitor.reports.history.archive import (
     request_statistics,
     to_parquet,
 )
-from spark_model_monitor.reports.outputs.files import Run, publish
+from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, publish
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
 from spark_model_monitor.reports.page.files import Report, report_files
 from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
@@ -486,7 +486,8 @@ class Findings(AsTables):
 
     def _described(self, baseline: BaselineReference | None) -> RunDescription:
         run_id = baseline.run_id if baseline is not None else None
-        return self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
+        described = self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
+        return described.model_copy(update={"baseline": baseline})
 
     def _page(self, described: RunDescription, context: Around, baseline: BaselineReference | None = None) -> Page:
         page, headline = self._own_page
@@ -528,8 +529,6 @@ class Findings(AsTables):
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
         files |= self.judgement.files
-        if baseline is not None:
-            files[baseline.FILE_NAME] = baseline.to_json().encode()
         # The service leaves out the file of violations where there are none
         if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
@@ -580,7 +579,7 @@ class Findings(AsTables):
         OutputHeld
             If another run holds the folder for longer than ten minutes.
         """
-        path = os.fspath(output_path)
+        path = os.fspath(output_path).rstrip("/")
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or get_running_session()):
@@ -592,7 +591,9 @@ class Findings(AsTables):
             if context != NOTHING_AROUND or (self.current.context.report and described.deequ):
                 page = replace(self._page(described, context, baseline), files=linked_files(files))
                 shown = report_files(page)
-            return publish(files, path, shown=shown)
+            # The history of other paths names each run's own folder
+            in_place = HOUR_FOLDERS.match(path) is not None
+            return publish(files, path, shown=shown, in_place=in_place)
 
 
 def _format_json(document: Mapping[str, Any]) -> bytes:

@@ -54,6 +54,7 @@ from spark_model_monitor.running.configuration.reading import (
 )
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
 from spark_model_monitor.running.runtime.failures import Failure, describe_failure, format_trace, is_interruption
+from spark_model_monitor.running.runtime.logs import LogStyle, start_logging
 from spark_model_monitor.running.runtime.status import (
     COMPLETED,
     WITHOUT_CHECKS,
@@ -63,7 +64,6 @@ from spark_model_monitor.running.runtime.status import (
     failed,
     is_container,
     message_path,
-    start_logging,
     write_message,
 )
 from spark_model_monitor.stopping import ended_by_signals, reason_to_end, require_going_on, run_at_exit
@@ -290,7 +290,8 @@ class Job:
         self.finish(failed(failure.reason), failure.exit_status)
         self._has_failed = True
         if failure.is_expected or error is None:
-            log.error("%s", failure.reason)
+            if LogStyle.read(os.environ).names_every_step:  # otherwise it stands in the line of the model
+                log.error("%s", failure.reason)
         # A trace with the texts of errors may quote the data
         elif self._logs_values:
             log.error("%s", failure.reason, exc_info=error)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-import sys
 import time
-import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from enum import IntEnum
@@ -15,36 +12,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED
-from spark_model_monitor.reports.outputs.printable import printable, printable_lines
+from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.stopping import leave_after_grace, stop, take_back
 from spark_model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-FORMAT = "%(asctime)s %(levelname)s %(message)s"
-
-
-class PrintableFormatter(logging.Formatter):
-    """A record's line, with its message's further lines indented below, so that no text can pass for a log line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable_lines(super().format(record))
-
-
-def start_logging() -> None:
-    """Log our INFO and above, and others' WARNING and above, to standard error, with times in UTC."""
-    formatter = PrintableFormatter(FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # Others at INFO would bury our few lines
-    for ours in ("spark_model_monitor", "__main__"):
-        logging.getLogger(ours).setLevel(logging.INFO)
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller does anyway
-    warnings.simplefilter("ignore")  # for developers of libraries, such as deprecations
 
 
 SOONEST_SECONDS = 0.001  # 0 would set no alarm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,18 +16,21 @@ from typing import Any, TextIO
 
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.documents.schedule import Execution, ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_destinations
 from spark_model_monitor.reports.history_page import command as reports
 from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
-from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
+from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY, SUMMARY_LOGGER, Detail, LogStyle
+from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling import record as records
 from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
 from spark_model_monitor.running.scheduling.plan import Plan, find_model
 from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
+from spark_model_monitor.running.scheduling.retention import KEEP_ALL
 from spark_model_monitor.running.scheduling.runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
@@ -63,7 +67,8 @@ class Request:
     retry_failed: whether failed or stopped runs are repeated. history: whether the page of all runs is written after a
     run. as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a
     program reads them. at_once: number of parallel jobs. page: the path of the page of all schedules, None for no page
-    and no message. alarms_per_month: expected number of false alarms of all schedules together.
+    and no message. alarms_per_month: expected number of false alarms of all schedules together. log_style: of the
+    command and of its jobs.
     """
 
     files: tuple[Path, ...]
@@ -76,6 +81,7 @@ class Request:
     at_once: int = 1
     page: Path | None = None
     alarms_per_month: float | None = None
+    log_style: LogStyle = SUMMARY
 
     def __post_init__(self) -> None:
         if not 1 <= self.most <= records.MOST_LISTED:
@@ -110,19 +116,23 @@ def run_due(
         entry_results = side_by_side(step, fleet.entries, request.at_once)
     finally:
         end_idle_processes()
+    is_quiet = request.log_style.detail is Detail.QUIET
     if request.page is None:
         plans_and_records = [
             (entry_result.entry.plan, entry_result.record)
             for entry_result in entry_results
             if entry_result.is_listed and entry_result.entry.plan and entry_result.record
         ]
-        _list(plans_and_records, request, out)
+        if not is_quiet or request.as_json:
+            _list(plans_and_records, request, out)
     else:
         watched = [
             describe_entry(entry_result.entry, entry_result.record, now(), request.page.parent)
             for entry_result in entry_results
         ]
-        out.write(notify_and_write_page(watched, request.page, fleet, now(), surroundings))
+        text = notify_and_write_page(watched, request.page, fleet, now(), surroundings)
+        if not is_quiet or any(monitor.said for monitor in watched):
+            out.write(text)
     # The first failure is the status, though all schedules were run
     return next(
         (entry_result.status for entry_result in entry_results if entry_result.status), int(ExitStatus.COMPLETED)
@@ -141,7 +151,7 @@ def watch_tables(
     now: Now = utc_now,
 ) -> int:
     """Monitor new rows of every matching table, and write the page of all. Raises as `make_table_fleet`."""
-    start_logging()
+    _start_logging(SUMMARY)
     try:
         fleet = make_table_fleet(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
     except ValueError as error:
@@ -218,8 +228,14 @@ def _announce(new_model: Entry, folder: State, now: Now) -> Entry:
 
 def main(request: Request, out: TextIO) -> int:
     """The command, in the process's own environment. When terminated, it ends the jobs in progress."""
-    start_logging()
+    _start_logging(request.log_style)
     return run_due(request, out)
+
+
+def _start_logging(style: LogStyle) -> None:
+    """The jobs of this process log in the same style."""
+    os.environ |= style.variables("")
+    style.start()
 
 
 def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record | None, bool]:
@@ -234,8 +250,12 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, calls.now), request.as_json
         record = Record.open(folder, plan.name, now)
         due = due_times(plan, record, now, retry_failed=request.retry_failed)
-        runs = run_windows(due, calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch)))
+        run = calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch))
+        runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
+        _log_summary(plan, [execution for _, (execution, _) in runs])
+        if statuses:
+            _delete_expired(plan, record, now())
         if statuses and request.history:
             _write_history(plan)
         # After the due windows, whose history a look is judged by
@@ -246,6 +266,29 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
     return shell_status(failed), record, bool(statuses) or request.as_json
+
+
+def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
+    """One line about the runs of a schedule in this pass; none if there were none, or only one that was withdrawn."""
+    executions = [run for run in executions if not run.status.is_under_way]
+    if not executions:
+        return
+    # A run that did not complete is the last one to know of
+    last = next((run for run in executions if not run.status.is_of_a_whole_run), executions[-1])
+    healthy = all(run.status is ExecutionStatus.COMPLETED for run in executions)
+    runs = "the run" if len(executions) == 1 else f"{len(executions)} runs; that"
+    message = " ".join((last.exit_message or "").split()).removeprefix(f"{last.status.value}: ")
+    facts = {
+        "schedule": plan.name,
+        "runs": len(executions),
+        "scheduled_time": last.scheduled_time,
+        "status": last.status.value,
+        "exit_message": last.exit_message,
+        "output_path": last.output_path,
+    }
+    level = logging.INFO if healthy else logging.WARNING
+    text = f"{plan.name}: {runs} of {last.scheduled_time} is {last.status.value}: {message}"
+    logging.getLogger(SUMMARY_LOGGER).log(level, "%s", text, extra={FACTS: facts})
 
 
 def _show_schedule(
@@ -259,6 +302,15 @@ def _show_schedule(
         if clock is not None:
             watch(plan, record, clock(), environment)
     return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
+
+
+def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
+    """Delete what the schedule no longer keeps. An error is only a warning: the next call that runs something tries again."""
+    try:
+        if plan.retention != KEEP_ALL:
+            plan.retention.delete_expired(plan.folder_of_runs(), record, now)
+    except MonitorError as error:
+        log.warning("%s: what is to be kept: %s", plan.name, error)
 
 
 def _write_history(plan: Plan) -> None:

@@ -37,7 +37,7 @@ from spark_model_monitor.storage.files import NameKind, is_ours
 USUAL_VARIANT = "AllTraffic"
 HOURLY_FOLDER = "%Y/%m/%d/%H"
 
-MEMBERS = ("defaults", "entries", "sinks", "alarms_per_month")
+MEMBERS = ("defaults", "entries", "sinks", "alarms_per_month", "keep")
 
 _YEAR = re.compile(r"\d{4}")
 
@@ -197,10 +197,12 @@ def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tupl
     if alarm_limit is not None:
         require_alarms(alarm_limit, f"{path}: alarms_per_month")
 
+    shared_members = {"keep": document.get("keep"), **(defaults or {})}
+
     # The entries, of which each may stand for several
     file_entries: list[Entry] = []
     for position, members in enumerate(entries):
-        file_entries += _expand_entry(path, position, members, defaults or {}, past)
+        file_entries += _expand_entry(path, position, members, shared_members, past)
     return file_entries, sinks, alarm_limit
 
 

@@ -23,6 +23,7 @@ from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.options import flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
 from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence, full_hour, read_offset
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from spark_model_monitor.storage.files import NameKind, is_ours
@@ -73,9 +74,9 @@ class Plan:
 
     folder: the entry's own; env files and relative paths start there. beside: the explainability schedules of the same
     fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
-    reads_one_model: whether it reads only the records of one model of an endpoint, or those without a model.
-    read: the contents of its jobs' entries and env files, as far as they were read: by path of the env file, and by the
-    variables in the entry.
+    retention: what stays of its runs. reads_one_model: whether it reads only the records of one model of an endpoint, or
+    those without a model. read: the contents of its jobs' entries and env files, as far as they were read: by path of the
+    env file, and by the variables in the entry.
     """
 
     entry: Schedule
@@ -85,6 +86,7 @@ class Plan:
     delay: timedelta
     starts: datetime | None
     destinations: tuple[SinkDestination, ...]
+    retention: Retention = KEEP_ALL
     beside: tuple[Plan, ...] | None = None
     budget: float | None = None
     reads_one_model: bool = False
@@ -283,6 +285,7 @@ def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
         _try_step(lambda: read_offset(entry.delay or "PT0S", f"{where}: delay"), errors) or timedelta(0),
         _try_step(lambda: _read_time(entry.starts, f"{where}: starts"), errors),
         _try_step(lambda: _read_destinations(entry.sinks, where), errors) or (),
+        _try_step(lambda: Retention.read(entry.keep, f"{where}: keep"), errors) or KEEP_ALL,
     )
     errors += [*_list_name_errors(entry, where), *_list_job_errors(plan, where)]
     if plan.delay < timedelta(0):

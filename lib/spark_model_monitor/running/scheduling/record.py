@@ -175,6 +175,11 @@ class Record:
         """Record what the sinks were notified of."""
         self._change(overdue=overdue)
 
+    def note_expired(self, **hours: str) -> None:
+        """Record up to which hours pages or states are gone."""
+        if any(getattr(self.executions, name) != hour for name, hour in hours.items()):
+            self._change(**hours)
+
     def _change(self, **members: object) -> None:
         self.executions = self.executions.model_copy(update=members)
         self.write()

@@ -30,6 +30,7 @@ from spark_model_monitor.reports.outputs.printable import error_lines
 from spark_model_monitor.running.configuration.command_line import require_places
 from spark_model_monitor.running.configuration.options import flag_name
 from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.runtime.logs import LogStyle
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, write_message
 from spark_model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.record import Now, Record
@@ -372,12 +373,14 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     """
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
+    style = LogStyle.read(os.environ)
     violated = False
     status = int(ExitStatus.COMPLETED)
     outcome = ExecutionStatus.COMPLETED
     try:
         for job in plan.entry.jobs:
             command = plan.command(job, scheduled)
+            command = replace(command, variables={**command.variables, **style.variables(plan.name)})
             started = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
             execution = record.put(execution, **started)
             # A message of an earlier run would be taken for this one's

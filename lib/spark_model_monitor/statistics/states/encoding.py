@@ -250,6 +250,13 @@ def _drop_errors(parameters: Parameters, payload: bytes) -> tuple[Parameters, by
     return parameters, join_parts([*split_parts("estimated_outcomes", payload)[:3], b""])
 
 
+@register_upgrade("kll", 1)
+@register_upgrade("ends", 1)
+def _keep_doubles(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 only had doubles, which later versions have without a number of decimals."""
+    return parameters, payload
+
+
 MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 

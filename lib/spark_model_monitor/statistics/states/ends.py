@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.states.decimals import pack_numbers, unpack_numbers
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import read_buffers
 from spark_model_monitor.statistics.states.moments import Values
@@ -33,6 +34,7 @@ class Ends(State):
     """The `KEPT` smallest and the `KEPT` largest finite numbers, including repeated ones; both ascending."""
 
     KIND: ClassVar[str] = "ends"
+    VERSION: ClassVar[int] = 2
 
     smallest: Values = field(default_factory=lambda: np.empty(0))
     largest: Values = field(default_factory=lambda: np.empty(0))
@@ -69,11 +71,11 @@ class Ends(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The smallest, then the largest."""
-        return {}, np.concatenate((self.smallest, self.largest)).astype("<f8").tobytes()
+        return pack_numbers(np.concatenate((self.smallest, self.largest)))
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Ends:
-        smallest, largest = np.frombuffer(payload, "<f8").astype(np.float64).reshape(2, -1)
+        smallest, largest = unpack_numbers(parameters, payload).reshape(2, -1)
         return cls(smallest, largest)
 
     def contradiction(self) -> str | None:

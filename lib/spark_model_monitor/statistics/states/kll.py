@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.decimals import measure_number, pack_numbers, unpack_numbers
 from spark_model_monitor.statistics.states.encoding import (
     MOST,
     Parameters,
@@ -65,6 +66,7 @@ class KllSketch(State):
     """
 
     KIND: ClassVar[str] = "kll"
+    VERSION: ClassVar[int] = 2
 
     levels: tuple[Values, ...] = field(default_factory=lambda: (np.empty(0),))
     compactions: tuple[int, ...] = (0,)
@@ -166,11 +168,11 @@ class KllSketch(State):
         return builder.state() if builder else self
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """For each level its length, compactions and offset; then all items as doubles."""
+        """For each level its length, compactions and offset; then all items (`decimals`)."""
         of_levels = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
         heads = itertools.starmap(_LEVEL.pack, of_levels)
-        items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
-        return {"k": self.k, "c": self.c}, b"".join((bytes([len(self.levels)]), *heads, *items))
+        parameters, items = pack_numbers(np.concatenate(self.levels))
+        return {"k": self.k, "c": self.c, **parameters}, b"".join((bytes([len(self.levels)]), *heads, items))
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
@@ -186,11 +188,11 @@ class KllSketch(State):
             raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
         heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
         lengths, compactions, offsets = zip(*heads, strict=True)
-        if len(payload) != items_at + 8 * sum(lengths):
+        if len(payload) != items_at + measure_number(parameters) * sum(lengths):
             raise BadState(
                 f"state bytes: a {cls.KIND!r} of {sum(lengths)} items does not fit in {len(payload) - items_at} bytes"
             )
-        items = np.frombuffer(payload, dtype="<f8", offset=items_at).astype(np.float64, copy=False)
+        items = unpack_numbers(parameters, payload[items_at:])
         ends = itertools.accumulate(lengths, initial=0)
         return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 

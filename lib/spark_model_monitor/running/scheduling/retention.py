@@ -1,0 +1,90 @@
+"""What a schedule keeps of its runs (`keep`): each call that ran some deletes what has become too old, a bounded number of
+hours at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.documents.schedule import Keep
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.reports.history.maintenance import PrunableKind, expire
+from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record
+from spark_model_monitor.running.scheduling.schedules import read_offset
+
+_AGE = re.compile(r"(\d{1,5}) (day|hour)s?")
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What stays of a schedule's runs. num_windows: the latest ones; the others: up to an age. None: all stay."""
+
+    num_windows: int | None = None
+    windows: timedelta | None = None
+    pages: timedelta | None = None
+    states: timedelta | None = None
+
+    @classmethod
+    def read(cls, keep: Keep | None, where: str) -> Retention:
+        """What an entry says. where: the name of its `keep` in errors. Raises BadConfiguration for an age that is none."""
+        if keep is None:
+            return KEEP_ALL
+        pages = _read_age(keep.pages, f"{where}.pages")
+        states = _read_age(keep.states, f"{where}.states")
+        if not isinstance(keep.windows, int):
+            return cls(None, _read_age(keep.windows, f"{where}.windows"), pages, states)
+        # The record of runs, which counts them, has no more
+        if keep.windows > MOST_EXECUTIONS:
+            raise BadConfiguration(
+                f"{where}.windows is {keep.windows}; it has to be at most {MOST_EXECUTIONS}, or an age, such as '400 days'"
+            )
+        return cls(keep.windows, None, pages, states)
+
+    def delete_expired(self, folder: str, record: Record, now: datetime) -> None:
+        """Delete what no longer stays of the runs in the hour folders right below a folder. Raises as `expire`."""
+        if self.windows is not None:
+            expire(PrunableKind.WINDOWS, folder, None, now - self.windows)
+        elif self.num_windows is not None:
+            first_kept = _find_first_kept(record, self.num_windows)
+            if first_kept is not None:
+                expire(PrunableKind.WINDOWS, folder, None, first_kept)
+        # How far pages and states are gone is recorded: to look for it would take the longer the more windows stay
+        if self.pages is not None:
+            start = parse_time(record.executions.pages_from or "")
+            pages_from = expire(PrunableKind.PAGES, folder, start, now - self.pages)
+            record.note_expired(pages_from=format_moment(pages_from))
+        if self.states is not None:
+            start = parse_time(record.executions.states_from or "")
+            states_from = expire(PrunableKind.STATES, folder, start, now - self.states)
+            record.note_expired(states_from=format_moment(states_from))
+
+
+KEEP_ALL = Retention()
+
+
+def _find_first_kept(record: Record, num_windows: int) -> datetime | None:
+    """The hour of the first of so many latest runs; None if there are no more. Runs that failed don't count: an outage must
+    not delete what was before it.
+    """
+    whole_runs = [run for run in record.latest_first if run.status.is_of_a_whole_run]
+    if len(whole_runs) < num_windows:
+        return None
+    first_kept = parse_time(whole_runs[num_windows - 1].scheduled_time)
+    return first_kept and first_kept.replace(minute=0, second=0)
+
+
+def _read_age(text: str | None, where: str) -> timedelta | None:
+    if text is None:
+        return None
+    named = _AGE.fullmatch(text)
+    if named is None:
+        age = read_offset(text, where)
+    else:
+        age = int(named[1]) * (timedelta(days=1) if named[2] == "day" else timedelta(hours=1))
+    if age < timedelta(0):
+        raise BadConfiguration(f"{where} is {text!r}; it has to be an age, such as '30 days' or P30D")
+    return age
