@@ -7,14 +7,14 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.reports.history.decisions import accept
 from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from spark_model_monitor.sagemaker import local_jobs
-from spark_model_monitor.sagemaker.definitions import PUBLISH
+from spark_model_monitor.sagemaker.definitions import IMAGE, PUBLISH
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import (
     Constraints,
@@ -214,6 +214,11 @@ class BaselinedMonitor:
     tags: Any = None
     network_config: Any = None
 
+    # what the SDK's monitors have of a container: here jobs are processes, without arguments
+    image_uri = IMAGE
+    entrypoint: ClassVar[list[str] | None] = None
+    arguments: ClassVar[list[str] | None] = None
+
     def __post_init__(self) -> None:
         self.baselining_jobs: list[BaseliningJob] = []
         self.latest_baselining_job: BaseliningJob | None = None
@@ -254,10 +259,10 @@ class BaselinedMonitor:
             PUBLISH: "Disabled",  # as in the SDK for baselines
             "output_path": absolute(destination),
         }
-        source = ProcessingInput(given_all["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
-        local_jobs.start("baseline", name, given_all, [source])
+        inputs = local_jobs.list_inputs("baseline_dataset_input", given_all)
+        local_jobs.start("baseline", name, given_all, inputs)
         processing_output = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
-        job = BaseliningJob(self.sagemaker_session, name, [source], [processing_output], self.output_kms_key)
+        job = BaseliningJob(self.sagemaker_session, name, inputs, [processing_output], self.output_kms_key)
         self.latest_baselining_job_name = name
         self.latest_baselining_job = job
         self.baselining_jobs.append(job)

@@ -63,8 +63,8 @@ def replay(arguments: Sequence[str]) -> int:
 
 def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("notebook", metavar="FILE", help="a notebook that uses the SageMaker SDK, version 2 or 3")
-    add("--output", metavar="FILE", help="where to write the notebook with changed imports (default: nowhere)")
+    add("notebook", metavar="FILE", help="a notebook, or a .py module, that uses the SageMaker SDK, version 2 or 3")
+    add("--output", metavar="FILE", help="where to write it with changed lines (default: nowhere)")
 
 
 @VERBS.register("import-notebook", group="move over", flags=_import_notebook_flags)
@@ -72,6 +72,7 @@ def import_notebook(options: argparse.Namespace) -> int:
     """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.imports.notebook import import_notebook
+    from spark_model_monitor.sagemaker.session import CALLS
 
-    import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout)
+    import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout, CALLS)
     return 0
