@@ -213,8 +213,8 @@ def _get_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str,
         return _convert_inline_definition(schedule, config)
     if "MonitoringJobDefinitionName" not in config:
         raise BadConfiguration(
-            "MonitoringScheduleConfig has no MonitoringJobDefinitionName, and no MonitoringJobDefinition of its own; create a "
-            "definition by create_data_quality_job_definition or one of its like, and name it"
+            "MonitoringScheduleConfig has no MonitoringJobDefinitionName; create a "
+            "definition by create_data_quality_job_definition or one of its like and name it, or write a MonitoringJobDefinition"
         )
     definition = _describe("", {"JobDefinitionName": config["MonitoringJobDefinitionName"]})
     return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
