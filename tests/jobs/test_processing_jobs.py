@@ -15,7 +15,8 @@ from botocore.validate import ParamValidator
 import spark_model_monitor.sagemaker as sagemaker
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
-from spark_model_monitor.sagemaker.container_jobs import Mount, locate_variables, require_image
+from spark_model_monitor.integrations.imports.descriptions import require_image
+from spark_model_monitor.sagemaker.container_jobs import Mount, locate_variables
 
 pytestmark = pytest.mark.rest
 

@@ -288,7 +288,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "spark_model_monitor.reports.examples.read_rows_behind", lambda *given: understood.append(given) or []
     )
     monkeypatch.setattr(
-        "spark_model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
+        "spark_model_monitor.running.replay.command.submit", lambda job, flags: understood.append(flags) or 0
     )
     monkeypatch.setattr("spark_model_monitor.integrations.imports.command.make_sagemaker_client", lambda region: None)
     monkeypatch.setattr("spark_model_monitor.integrations.imports.command.fetch_answers", lambda client, schedule: [])

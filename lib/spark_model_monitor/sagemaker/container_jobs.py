@@ -16,10 +16,11 @@ from typing import Any
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.imports.descriptions import require_image
 from spark_model_monitor.running.configuration.reading import read_sources
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.analyses import model_variables
-from spark_model_monitor.sagemaker.definitions import IMAGE, drop_missing
+from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import absolute, default_prefix, read_text
 from spark_model_monitor.sagemaker.processing import ProcessingJob, make_job_name
@@ -27,12 +28,6 @@ from spark_model_monitor.spark.container import ANALYSED_DATA, ANALYSIS_CONFIG, 
 from spark_model_monitor.storage import join
 
 log = logging.getLogger(__name__)
-
-IMAGES = (
-    *("sagemaker-model-monitor-analyzer", "sagemaker-model-monitor-groundtruth-merger"),
-    *("sagemaker-clarify-processing", IMAGE),
-)
-"""Images whose jobs are here, by their names."""
 
 _ROOT = PurePosixPath("/")
 
@@ -66,15 +61,6 @@ def start_processing_job(request: Mapping[str, Any]) -> str:
     variables = locate_variables(request.get("Environment", {}), mounts)
     local_jobs.start(choose_job(read_sources([], variables)), name, variables, inputs, request)
     return f"{local_jobs.ARN}:processing-job/{name}"
-
-
-def require_image(uri: str) -> None:
-    """Raises BadConfiguration for an image that is neither the service's nor ours."""
-    image = re.split("[:@]", uri.rpartition("/")[2])[0]
-    if image not in IMAGES:
-        raise BadConfiguration(
-            f"{uri}: an image of your own runs other code than ours; images whose jobs are here are {', '.join(IMAGES)}"
-        )
 
 
 def locate_variables(environment: Mapping[str, str], mounts: Sequence[Mount]) -> dict[str, str]:

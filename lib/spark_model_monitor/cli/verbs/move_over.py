@@ -76,3 +76,40 @@ def import_notebook(options: argparse.Namespace) -> int:
 
     import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout, CALLS)
     return 0
+
+
+def _leave_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "source",
+        metavar="SOURCE",
+        help="a folder with the JSON of aws sagemaker describe-… and list-…, and with notebooks; or the word account for your "
+        "own, which is only read",
+    )
+    add("--output", default="leaving", metavar="DIRECTORY", help="where to write the report (default: leaving)")
+    add(
+        "--prices",
+        metavar="FILE",
+        help="prices of instance hours, as examples/leaving/prices.json; without, no money is named",
+    )
+    add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
+    add(
+        "--days",
+        type=int,
+        default=30,
+        metavar="DAYS",
+        help="how many days are replayed, up to the newest capture (default: 30)",
+    )
+    add("--region", metavar="REGION", help="region of the account (default: the one in your AWS settings)")
+
+
+@VERBS.register("leave", group="move over", flags=_leave_flags)
+def leave(options: argparse.Namespace) -> int:
+    """Report what a team has at the service, how it runs here, and what stops it there: one page, and JSON beside it."""
+    import spark_model_monitor.sagemaker as ours
+    from spark_model_monitor.integrations.leaving.command import LeaveRequest, leave
+    from spark_model_monitor.sagemaker.session import CALLS
+
+    given = {name: value for name, value in vars(options).items() if name in LeaveRequest.__annotations__}
+    leave(LeaveRequest(**given, offered=frozenset(ours.__all__), calls=CALLS), sys.stdout)
+    return 0

@@ -1,0 +1,276 @@
+"""Each schedule imported and, as far as its files are there, replayed: the service's verdict, ours, and those of AWS's rules."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.records.refusals import REASON
+from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.integrations.imports.command import import_schedules
+from spark_model_monitor.integrations.imports.descriptions import Definition, require_image
+from spark_model_monitor.integrations.imports.jobs import build_jobs
+from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
+from spark_model_monitor.integrations.leaving.published_rules import find_drifted
+from spark_model_monitor.running.configuration.options import flag_name
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.inputs.run_inputs import read_baseline
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.replay import command as replaying
+from spark_model_monitor.running.scheduling.schedules import HOURLY, hour_folders
+from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
+from spark_model_monitor.storage.files import resolve_stand_in
+
+log = logging.getLogger(__name__)
+
+SCRIPTS = ("record_preprocessor_script", "post_analytics_processor_script", "analysis_config")
+DATA_QUALITY = "DataQuality"
+
+
+@dataclass(frozen=True)
+class WindowVerdicts:
+    """Who would have alarmed in a window: the service, our default, and each of AWS's rules; None without a verdict.
+
+    equal: whether --compat service says what the service's report says; None without a report. differences: in words.
+    """
+
+    start: str
+    end: str
+    service: bool | None
+    ours: bool | None
+    equal: bool | None
+    differences: tuple[str, ...] = ()
+    published: Mapping[str, bool] = field(default_factory=dict)
+    drifted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one schedule. imported: what `import` says of it. not_moved, not_replayed: why, empty if it was.
+
+    summary: the replay's own lines.
+    """
+
+    name: str
+    imported: str = ""
+    not_moved: str = ""
+    summary: tuple[str, ...] = ()
+    windows: tuple[WindowVerdicts, ...] = ()
+    not_replayed: str = ""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Runs trials below a folder. captures: the prefix of all endpoints' captures, None for that of each. days: to replay, before
+    the newest capture. start_job: starts a job and waits; None for a process of its own.
+    """
+
+    folder: Path
+    captures: str | None = None
+    days: int = 30
+    start_job: replaying.StartJob | None = None
+
+    @property
+    def schedules(self) -> Path:
+        """Where `import` writes."""
+        return self.folder / "schedules"
+
+    def run(self, schedule: MonitoredSchedule) -> Trial:
+        """Import a schedule, and replay it. No error of one schedule ends those of others."""
+        out = StringIO()
+        try:
+            if schedule.image:
+                require_image(schedule.image)
+            import_schedules(
+                schedule.answers, self.schedules, out, captures=self.captures, replace=True, dags_for=sys.executable
+            )
+        except MonitorError as error:
+            return Trial(schedule.name, not_moved=str(error))
+        try:
+            summary, windows = self._replay(schedule)
+        except MonitorError as error:
+            return Trial(schedule.name, out.getvalue(), not_replayed=str(error))
+        return Trial(schedule.name, out.getvalue(), summary=summary, windows=windows)
+
+    def _replay(self, schedule: MonitoredSchedule) -> tuple[tuple[str, ...], tuple[WindowVerdicts, ...]]:
+        definition = schedule.definition
+        if definition is None:
+            raise BadConfiguration("its job definition is in none of the files")
+        if definition.monitoring_type == "ModelExplainability":
+            raise BadConfiguration(
+                "a replay asks the model again; add --model to the replay that is among the commands"
+            )
+        output = self.folder / "replays" / schedule.name
+        monitoring, data_path = self._build_flags(schedule, definition, output)
+        reports = self._copy_reports(schedule, definition)
+        expression = schedule.description.expression or HOURLY
+        words = [*monitoring, "--windows", data_path, "--schedule", expression, "--output-path", str(output)]
+        if reports is not None:
+            words += ["--reports", reports]
+        out = StringIO()
+        status = replaying.main([*words, "--json"], out=out, start_job=self.start_job)
+        if status not in (replaying.EQUAL, replaying.DIFFERENT):
+            raise BadConfiguration(
+                f"the replay ended with exit status {status}; spark-model-monitor replay {' '.join(words)}"
+            )
+        replayed = json.loads(out.getvalue())
+        windows = [_read_window(window, with_reports=reports is not None) for window in replayed["windows"]]
+        if definition.monitoring_type == DATA_QUALITY:
+            windows = _judge_by_published_rules(
+                windows, [*monitoring, "--dataset-source", data_path, "--output-path", str(output)]
+            )
+        return tuple(replayed["summary"]), tuple(windows)
+
+    def _build_flags(self, schedule: MonitoredSchedule, definition: Definition, output: Path) -> tuple[list[str], str]:
+        """The flags of the monitoring job, with its files copied here, and the folder of its records."""
+        *merges, monitor = build_jobs(definition, schedule.name, self._find_captures(schedule))
+        source = (merges or [monitor])[0].variables.get("dataset_source")
+        if source is None:
+            raise BadConfiguration(
+                "where its captures are is in none of the files; add describe-endpoint, or --captures PREFIX"
+            )
+        data_path, start = self._copy_hours(source)
+        end = start + timedelta(days=self.days)
+        flags = ["--env-file", str(self.schedules / f"{schedule.name}.env"), "--start-time", format_moment(start)]
+        flags += ["--end-time", format_moment(end)]
+        for name in ("baseline_constraints", "baseline_statistics", *SCRIPTS):
+            option = flag_name(name)
+            uri = monitor.variables.get(name) or definition.settings.get(name)
+            if uri:
+                flags += [option, self._copy_file(uri)]
+        if merges:
+            labels, _ = self._copy_hours(definition.ground_truth or "")
+            data_path = self._merge(schedule, data_path, labels, output / "merged", start, end)
+        return flags, data_path
+
+    def _find_captures(self, schedule: MonitoredSchedule) -> str | None:
+        return self.captures or schedule.endpoint.get("DataCaptureConfig", {}).get("DestinationS3Uri")
+
+    def _merge(
+        self, schedule: MonitoredSchedule, data_path: str, labels: str, output: Path, start: datetime, end: datetime
+    ) -> str:
+        """Merge the captures with the ground truth; returns the folder of the merged records."""
+        words = ["--env-file", str(self.schedules / f"{schedule.name}.merge.env"), "--dataset-source", data_path]
+        words += ["--ground-truth-source", labels, "--output-path", str(output)]
+        words += ["--start-time", format_moment(start), "--end-time", format_moment(end)]
+        status = (self.start_job or replaying.submit)("merge", words)
+        if status != 0:
+            raise BadConfiguration(
+                f"the merge ended with exit status {status}; spark-model-monitor merge {' '.join(words)}"
+            )
+        return str(output)
+
+    def _copy_reports(self, schedule: MonitoredSchedule, definition: Definition) -> str | None:
+        """The folder of the service's reports on the schedule, copied here; None if there are none."""
+        parts = [definition.source.endpoint, schedule.name] if definition.source.endpoint else [schedule.name]
+        try:
+            folder, _ = self._copy_hours(join(definition.output_uri, *parts))
+        except MonitorError as error:
+            log.info("%s: no reports of the service (%s)", schedule.name, error)
+            return None
+        return folder
+
+    def _copy_hours(self, uri: str) -> tuple[str, datetime]:
+        """A local folder with the last days of the hour folders below a URI, and the beginning of these days.
+
+        Raises BadInput if there is nothing there, BadConfiguration if it has no hour folders.
+        """
+        place = resolve_stand_in(uri)
+        storage = storage_of(place)
+        folders = sorted(hour_folders(storage, place))
+        if not folders:
+            raise BadConfiguration(f"{uri} has no hour folders (…/yyyy/mm/dd/hh)")
+        start = folders[-1][0] + timedelta(hours=1) - timedelta(days=self.days)
+        if is_local(place):
+            return place, start
+        for hour, folder in folders:
+            if hour >= start:
+                for file in storage.walk(folder):
+                    self._copy_file(file.path)
+        return str(self._place_copy(uri)), start
+
+    def _copy_file(self, uri: str) -> str:
+        """The path of a local copy of a file; of a local file its own. A copy that is there is kept."""
+        place = resolve_stand_in(uri)
+        if is_local(place):
+            return place
+        path = self._place_copy(uri)
+        if not path.exists():
+            LocalStorage().write(str(path), storage_of(place).read(place))
+        return str(path)
+
+    def _place_copy(self, uri: str) -> Path:
+        return self.folder / "s3" / uri.partition("://")[2]
+
+
+def _read_window(window: Mapping[str, Any], *, with_reports: bool) -> WindowVerdicts:
+    service = window["service_file"] if with_reports else window["compat_service"]
+    return WindowVerdicts(
+        window["start"],
+        window["end"],
+        _has_violations(service),
+        _has_violations(window["default"]),
+        window["equal"] if with_reports else None,
+        tuple(_describe_differences(window["compare_verdicts"])) if with_reports else (),
+    )
+
+
+def _has_violations(verdict: Mapping[str, Any] | None) -> bool | None:
+    if verdict is None or "failure" in verdict:
+        return None
+    return bool(verdict["violations"])
+
+
+def _describe_differences(differences: Iterable[Mapping[str, str]]) -> Iterable[str]:
+    for difference in differences:
+        subject = " ".join(filter(None, (difference["subject"], difference["check"])))
+        yield ": ".join(filter(None, (difference["kind"], subject, difference["text"])))
+
+
+def _judge_by_published_rules(windows: Iterable[WindowVerdicts], words: Sequence[str]) -> list[WindowVerdicts]:
+    """The windows with what AWS's rules say of each, as far as the baseline has statistics."""
+    config = build_config("monitor", read_sources(words, {}), in_container=False)
+    if config.baseline_statistics is None:
+        return list(windows)
+    path = config.baseline_statistics
+    statistics = Statistics.from_json(storage_of(path).read(path), path)
+    baseline = read_baseline(config, monitor_for(config))
+    judged = []
+    for window in windows:
+        times = {"start_time": datetime.fromisoformat(window.start), "end_time": datetime.fromisoformat(window.end)}
+        try:
+            with read_source(LocalEngine(processes=1), config.model_copy(update=times), baseline) as data:
+                cells = _read_cells(data.names, data.table.batches())
+        except MonitorError as error:
+            log.info("%s: the published rules have no verdict (%s)", window.start, error)
+            judged.append(window)
+            continue
+        drifted = find_drifted(statistics, cells)
+        members = {**vars(window), "published": drifted.alarms(), "drifted": drifted.columns}
+        judged.append(WindowVerdicts(**members))
+    return judged
+
+
+def _read_cells(names: Sequence[str], batches: Sequence[pa.RecordBatch]) -> dict[str, list[str | None]]:
+    """The accepted rows' cells by column, as texts."""
+    cells: dict[str, list[str | None]] = {name: [] for name in names}
+    for batch in batches:
+        if REASON in batch.schema.names:
+            reasons = batch.column(REASON)
+            batch = batch.filter(pc.fill_null(pc.equal(reasons, 0), True))
+        for position, name in enumerate(names):
+            cells[name] += batch.column(position).cast(pa.string()).to_pylist()
+    return cells
