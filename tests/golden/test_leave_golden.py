@@ -286,3 +286,48 @@ def test_a_source_without_schedules_is_refused(left, tmp_path, monkeypatch, sour
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadConfiguration, match=reason):
         left(source)
+
+
+def model_quality(definition):
+    """The same definition of model quality, whose labels are a prefix of their own."""
+    members = {name.replace("DataQuality", "ModelQuality"): part for name, part in definition.items()}
+    members["ModelQualityAppSpecification"] |= {"ProblemType": "BinaryClassification"}
+    members["ModelQualityJobInput"]["EndpointInput"] |= {
+        "ProbabilityAttribute": "0",
+        "ProbabilityThresholdAttribute": 0.5,
+    }
+    members["ModelQualityJobInput"]["GroundTruthS3Input"] = {"S3Uri": "s3://bucket/labels"}
+    members["ModelQualityBaselineConfig"].pop("StatisticsResource")
+    return members
+
+
+def test_a_schedule_of_model_quality_is_replayed_on_its_merged_labels(golden, jobs_here, left, tmp_path, monkeypatch):
+    """The golden run of churn, in which the service found recall, precision and accuracy below the baseline."""
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    case = golden / "mq-churn-binary"
+    bucket = tmp_path / "s3" / "bucket"
+    flags = ("--analysis-type", "MODEL_QUALITY", "--problem-type", "BinaryClassification", "--dataset-format", "csv")
+    columns = ("--inference-attribute", "prediction", "--probability-attribute", "probability")
+    assert (
+        jobs_here(
+            *("baseline", *flags, *columns, "--ground-truth-attribute", "label"),
+            *("--dataset-source", case / "input.csv", "--output-path", bucket / "baseline"),
+        ).status
+        == 0
+    )
+    for name, file in (("captures/ep/AllTraffic", "capture"), ("labels", "ground-truth")):
+        folder = bucket / name / "2022/04/18/00"
+        folder.mkdir(parents=True)
+        shutil.copy(case / "run1-goldmermaid" / f"{file}.reconstructed.jsonl", folder / "a.jsonl")
+    described = schedule()
+    described["MonitoringType"] = described["MonitoringScheduleConfig"]["MonitoringType"] = "ModelQuality"
+    source = export(
+        tmp_path / "exported", schedule=described, definition=model_quality(definition()), endpoint=endpoint()
+    )
+
+    report, _, _ = left(source)
+
+    [hourly] = report["schedules"]
+    assert hourly["not_replayed"] is None
+    [window] = hourly["windows"]
+    assert (window["service"], window["equal"], window["published"]) == (True, None, {})
