@@ -1,0 +1,67 @@
+"""What `leave` says of costs, without any description of how long runs take, and of prices that can't be read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spark_model_monitor.errors import BadDocument
+from spark_model_monitor.integrations.imports.descriptions import ScheduleDescription
+from spark_model_monitor.integrations.leaving.costs import Prices, Usage, measure_usage, read_prices
+from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
+
+PRICES = Prices("2026-11-27", "us-east-1", "USD", {"ml.m5.xlarge": 0.25})
+ARN = "arn:aws:sagemaker:eu-west-1:000000000000:processing-job/one"
+
+
+def monitored(expression, status="Scheduled", **members):
+    description = ScheduleDescription("churn", status, expression, "definition")
+    cluster = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 3}
+    return MonitoredSchedule("churn", (), description, None, cluster=cluster, **members)
+
+
+@pytest.mark.parametrize(
+    ("expression", "status", "runs"),
+    [
+        ("cron(0 * ? * * *)", "Scheduled", 720),
+        ("cron(0 5 ? * * *)", "Scheduled", 30),
+        ("cron(0 0/6 ? * * *)", "Scheduled", 120),
+        ("cron(0 * ? * * *)", "Stopped", 0),
+        ("NOW", "Scheduled", 0),
+        ("rate(1 hour)", "Scheduled", 0),  # which the service has not, and import refuses
+        (None, "Scheduled", 30),
+    ],
+)
+def test_runs_of_a_month_are_those_of_the_expression(expression, status, runs):
+    usage = measure_usage(monitored(expression, status), {})
+
+    assert (usage.runs, usage.instance_type, usage.instance_count) == (runs, "ml.m5.xlarge", 3)
+    assert usage.instance_hours is usage.money(PRICES) is None
+
+
+def test_a_run_lasts_as_long_as_its_processing_job_if_that_is_described():
+    execution = {
+        "ProcessingJobArn": ARN,
+        "MonitoringExecutionStatus": "Completed",
+        "CreationTime": "2026-03-04T00:00:00Z",
+        "LastModifiedTime": "2026-03-04T01:00:00Z",
+    }
+    job = {"ProcessingStartTime": 1772582400.0, "ProcessingEndTime": 1772582400.0 + 360}
+
+    by_execution = measure_usage(monitored("cron(0 5 ? * * *)", executions=(execution,)), {})
+    by_job = measure_usage(monitored("cron(0 5 ? * * *)", executions=(execution,)), {ARN: job})
+
+    assert by_execution.instance_hours == 30 * 3
+    assert by_job.instance_hours == pytest.approx(30 * 3 * 0.1)
+    assert by_job.money(PRICES) == pytest.approx(30 * 3 * 0.1 * 0.25)
+    assert Usage("ml.unknown", 1, 1, 1.0).money(PRICES) is None
+
+
+@pytest.mark.parametrize("content", [{}, {"date": "d", "region": "r", "currency": "c", "processing": ["ml.m5.xlarge"]}])
+def test_prices_that_lack_a_member_are_refused(tmp_path, content):
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(BadDocument, match="it has to have date, region, currency, and processing with a price by"):
+        read_prices(str(path))
